@@ -1,0 +1,45 @@
+"""layerexplain reads a neural network's architecture and explains it, layer by layer.
+
+    >>> import layerexplain
+    >>> report = layerexplain.explain_layer("Dense", units=10, activation="relu", input_shape=(None, 784))
+    >>> report.layers[0].operation
+    'relu(dot(x, W) + b)'
+
+Importing it loads nothing heavy: each name is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerexplain.api import explain, explain_layer, read
+    from layerexplain.errors import LayerExplainError
+    from layerexplain.model import Model
+    from layerexplain.report.data import Report
+
+__version__ = "0.1.0"
+
+__all__ = ["LayerExplainError", "Model", "Report", "__version__", "explain", "explain_layer", "read"]
+
+_HOMES = {
+    "LayerExplainError": "layerexplain.errors",
+    "Model": "layerexplain.model",
+    "Report": "layerexplain.report.data",
+    "explain": "layerexplain.api",
+    "explain_layer": "layerexplain.api",
+    "read": "layerexplain.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The command line: parse, call, print. One file a command; `main` has the table of them."""

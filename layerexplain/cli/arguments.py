@@ -1,0 +1,134 @@
+"""A layer's arguments as they are typed: `units=512`, `kernel_size=3,3`, `layer={LSTM: {units: 8}}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from layerexplain.errors import ArgumentError
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_SIZES = re.compile(r"[0-9]{1,9}(?:x[0-9]{1,9})+")
+_TOKEN = re.compile(r"\s*(?:(?P<quoted>'[^']*'|\"[^\"]*\")|(?P<sign>[(){}\[\],:])|(?P<bare>[^\s(){}\[\],:'\"]+))\s*")
+_WORDS: dict[str, Any] = {"true": True, "false": False, "none": None, "null": None, "~": None}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_MOST_NESTED = 20
+
+
+def parse_arguments(texts: Iterable[str]) -> dict[str, Any]:
+    """`["units=512", "activation=relu"]` as a mapping. Raises ArgumentError for what is no ARG=VALUE, or is twice."""
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise ArgumentError(f"'{text}' is no ARG=VALUE; write for example units=512")
+        if name in arguments:
+            raise ArgumentError(f"argument '{name}' is given twice; give it once")
+        arguments[name] = parse_value(value, name)
+    return arguments
+
+
+def parse_value(text: str, name: str) -> Any:
+    """A number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, a `{name: value}`.
+
+    Raises ArgumentError if brackets or quotes do not match.
+    """
+    stripped = text.strip()
+    if not stripped or (stripped[0] not in "([{'\"" and "," not in stripped):
+        return _scalar(stripped)
+    return _Reader(stripped, name).whole()
+
+
+def _scalar(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _SIZES.fullmatch(text):
+        return tuple(int(size) for size in text.split("x"))
+    return text
+
+
+class _Reader:
+    """Reads one value with brackets, from left to right."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self.name = name
+        self.tokens: list[tuple[str, str]] = []
+        at = 0
+        while at < len(text):
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise self._fault(f"the quote at column {at + 1} is not closed")
+            at = match.end()
+            self.tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
+        self.at = 0
+
+    def whole(self) -> Any:
+        """The value, with nothing left over. Several with commas between are a tuple."""
+        items = self._items("", 0)
+        return items[0] if len(items) == 1 and "," not in (sign for kind, sign in self.tokens[-1:]) else tuple(items)
+
+    def _fault(self, what: str) -> ArgumentError:
+        return ArgumentError(f"{self.name}={self.text}: {what}")
+
+    def _next(self, closing: str) -> tuple[str, str]:
+        if self.at == len(self.tokens):
+            raise self._fault(f"'{closing}' is missing at the end" if closing else "a value is missing at the end")
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def _sees(self, sign: str) -> bool:
+        return self.at < len(self.tokens) and self.tokens[self.at] == ("sign", sign)
+
+    def _ends(self, closing: str) -> bool:
+        return self._sees(closing) if closing else self.at == len(self.tokens)
+
+    def _items(self, closing: str, depth: int) -> list[Any]:
+        items = []
+        while not self._ends(closing):
+            items.append(self._value(closing, depth))
+            self._separator(closing)
+        return items
+
+    def _separator(self, closing: str) -> None:
+        if self._ends(closing):
+            return
+        kind, token = self._next(closing)
+        if (kind, token) != ("sign", ","):
+            raise self._fault(f"a ',' is missing before '{token}'")
+
+    def _value(self, closing: str, depth: int) -> Any:
+        kind, token = self._next(closing)
+        if kind == "quoted":
+            return token[1:-1]
+        if kind == "bare":
+            return _scalar(token)
+        if token not in _CLOSING or depth == _MOST_NESTED:
+            raise self._fault(f"'{token}' is not expected here")
+        if token == "{":
+            value: Any = self._mapping(depth + 1)
+        else:
+            value = tuple(self._items(_CLOSING[token], depth + 1))
+        self._next(_CLOSING[token])
+        return value
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not self._ends("}"):
+            kind, token = self._next("}")
+            if kind == "sign":
+                raise self._fault(f"a name is missing before '{token}'")
+            key = token[1:-1] if kind == "quoted" else token
+            kind, colon = self._next("}")
+            if (kind, colon) != ("sign", ":"):
+                raise self._fault(f"a ':' is missing after '{key}'")
+            mapping[key] = self._value("}", depth)
+            self._separator("}")
+        return mapping

@@ -1,0 +1,27 @@
+"""`layerexplain completion`: the script that makes a shell complete our commands."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("completion", short_help="The script that completes commands in bash, zsh or fish.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print the script that makes SHELL complete layerexplain's commands, options, files and layer types.
+
+    \b
+    bash: eval "$(layerexplain completion bash)"          (in ~/.bashrc)
+    zsh:  eval "$(layerexplain completion zsh)"           (in ~/.zshrc)
+    fish: layerexplain completion fish > ~/.config/fish/completions/layerexplain.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from layerexplain.cli.main import PROGRAM
+
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    script = complete(ctx.find_root().command, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source()
+    click.echo(script)

@@ -1,0 +1,107 @@
+"""`layerexplain explain`: the full explanation of all layers, or of those whose names match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from layerexplain.cli import sources as reading
+from layerexplain.cli.failures import tell
+from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.options import (
+    Output,
+    columns_must_fit,
+    columns_option,
+    input_option,
+    nested_option,
+    output_options,
+)
+from layerexplain.cli.output import emit
+from layerexplain.errors import LayerExplainError
+from layerexplain.render.columns import rows_of
+from layerexplain.render.documents import Chosen, Wanted, explanation_text
+from layerexplain.report.data import LayerReport, Report
+
+
+@click.command("explain", short_help="What each layer computes, and where its shape and parameters come from.")
+@click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
+@click.argument("patterns", metavar="[LAYER]...", nargs=-1)
+@output_options
+@columns_option
+@nested_option
+@input_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str,
+    patterns: tuple[str, ...],
+    output: Output,
+    columns: tuple[str, ...] | None,
+    nested: bool,
+    inputs: tuple[InputShape, ...],
+) -> None:
+    """The full explanation of all layers of SOURCE, or of those whose names match a LAYER.
+
+    Formula and the functions in it, the formula of one output element, how each axis of the shape comes about,
+    every weight multiplied out and how to reach it in Keras, cost, training, mask. Layers that are alike are
+    explained once. LAYER is a name or a pattern ('conv*'); inside a nested model also a path ('encoder/dense').
+
+    \b
+    Examples:
+      layerexplain explain model.keras
+      layerexplain explain model.keras lstm 'dense*'
+      layerexplain explain spec.yaml --format markdown --output explained.md
+    """
+    columns_must_fit(columns, output)
+    only = None if not patterns else lambda path: any(_matches_some_tail(path, pattern) for pattern in patterns)
+    reports, fine = reading.of_each([source], lambda one: reading.report_of(one, inputs, detail=True, only=only))
+    chosen: list[Chosen] = []
+    for report in reports:
+        if not patterns:
+            rows = tuple(row.layer for row in rows_of(report, nested)) if nested else report.layers
+            chosen.append(Chosen(report, rows))
+            continue
+        layers, missing = choose(report, patterns)
+        for error in missing:
+            tell(error, report.source)
+            fine = False
+        if layers:
+            chosen.append(Chosen(report, layers, whole=False))
+    if chosen:
+        # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
+        wanted = Wanted(output.format, columns, nested and not patterns)
+        emit(output, lambda look: explanation_text(chosen, wanted, look))
+    if not fine:
+        ctx.exit(1)
+
+
+def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
+    """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
+    from layerexplain.readers.suggest import did_you_mean, or_else
+
+    every = [row.layer for row in rows_of(report, nested=True)]
+    layers = tuple(layer for layer in every if any(_matches(layer, pattern) for pattern in patterns))
+    missing = []
+    for pattern in patterns:
+        if not any(_matches(layer, pattern) for layer in layers):
+            names = [name for layer in every for name in (layer.layer, layer.path)]
+            hint = or_else(did_you_mean(pattern, names), "`layerexplain summary --nested` lists the names")
+            missing.append(LayerExplainError(f"no layer matches '{pattern}'; {hint}"))
+    return layers, missing
+
+
+def _matches(layer: LayerReport, pattern: str) -> bool:
+    """By the name or the whole path, first as they stand: a name may have a `[` of its own."""
+    from fnmatch import fnmatchcase
+
+    return any(name == pattern or fnmatchcase(name, pattern) for name in (layer.layer, layer.path))
+
+
+def _matches_some_tail(path: str, pattern: str) -> bool:
+    """Whether a layer with this path may match: where its name begins in the path is not known, names have `/` too."""
+    from fnmatch import fnmatchcase
+
+    parts = path.split("/")
+    tails = ("/".join(parts[i:]) for i in range(len(parts)))
+    return any(tail == pattern or fnmatchcase(tail, pattern) for tail in tails)

@@ -1,0 +1,82 @@
+"""What a failure looks like: one line on stderr and an exit code, never a traceback.
+
+Exit 0 is fine, 1 means that a source could not be read or explained (or an output not written), 2 wrong usage
+(click's own), 130 that the user interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from layerexplain.errors import LayerExplainError
+
+DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
+_PREFIX = "layerexplain: error: "
+
+
+@contextmanager
+def as_exit_codes(ctx: click.Context) -> Iterator[None]:
+    """Turns what is raised inside into a line on stderr and the end of the program with its exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader (`head`) has what it wanted. Python would complain of the closed pipe once more at its exit.
+        _abandon_stdout()
+        ctx.exit(0)
+    except KeyboardInterrupt:
+        ctx.exit(130)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    # The boundary of the program: any other error is told in one line, as a bug of ours where it is none of ours.
+    except Exception as error:
+        tell(error)
+        ctx.exit(1)
+
+
+def tell(error: Exception, source: str | None = None) -> None:
+    """Prints `layerexplain: error: file:line: …` on stderr, a line for each error of a group.
+
+    `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
+    with its type and message; its traceback is printed too if LAYEREXPLAIN_DEBUG is set.
+    """
+    if isinstance(error, LayerExplainError):
+        if source is not None:
+            error.with_place(source=source)
+        lines = str(error).split("\n")
+    elif isinstance(error, OSError):
+        place = source if error.filename is None else str(error.filename)
+        lines = [": ".join(part for part in (place, error.strerror or str(error)) if part)]
+    else:
+        place = f"{source}: " if source is not None else ""
+        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = f"set {DEBUG_VARIABLE}=1 to see where it comes from"
+        lines = [f"{place}this is a bug in layerexplain ({words}); {hint}"]
+        if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
+            import traceback
+
+            traceback.print_exception(error, file=sys.stderr)
+    for line in lines:
+        click.echo(_PREFIX + clean(line), err=True)
+
+
+def clean(text: str) -> str:
+    """The text without anything that acts on a terminal; names in it may come from a file."""
+    from layerexplain.render.escape import clean as without_controls
+
+    return without_controls(text)
+
+
+def _abandon_stdout() -> None:
+    """Lets what is still buffered for a closed pipe go nowhere."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # no file behind it, as in tests
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,0 +1,69 @@
+"""Input shapes as they are typed (`224,224,3`, `28x28x1`, `tokens=128`), and whose input each is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from layerexplain.errors import ArgumentError
+from layerexplain.model import Model, Shape
+
+_SIZE = r"(?:[0-9]{1,18}|none|\?)"
+_BETWEEN = r"(?: *[,x×] *| +)"
+
+
+class InputShape(NamedTuple):
+    """A shape that was typed, with the batch (None) put in front; `name` is None where none was."""
+
+    name: str | None
+    shape: Shape
+
+
+def parse_input(text: str) -> InputShape:
+    """`[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
+    name, equals, sizes = text.rpartition("=")
+    shape = parse_shape(sizes)
+    if shape is None or (equals and not name):
+        raise click.BadParameter(f"'{text}' is no [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
+    return InputShape(name or None, (None, *shape))
+
+
+def parse_shape(text: str) -> Shape | None:
+    """The sizes in `224,224,3`, `28x28x1`, `(28, 28, 1)` or `[None, 3]`; None if it is no shape. `()` has no sizes."""
+    text = text.strip()
+    bracketed = (text[:1], text[-1:]) in (("(", ")"), ("[", "]"))
+    if bracketed:
+        text = text[1:-1].strip().removesuffix(",")
+    if not text:
+        return () if bracketed else None
+    if not re.fullmatch(f"{_SIZE}(?:{_BETWEEN}{_SIZE})*", text, re.IGNORECASE):
+        return None
+    return tuple(int(size) if size.isdecimal() else None for size in re.findall(_SIZE, text, re.IGNORECASE))
+
+
+def inputs_of(model: Model, typed: Sequence[InputShape]) -> dict[str, Shape]:
+    """Input layer → the shape typed for it: by its name, or else in the order of the model's inputs.
+
+    Raises ArgumentError if the model has no such input, or fewer inputs than shapes.
+    """
+    names = list(dict.fromkeys(ref.layer for ref in model.inputs))
+    listed = ", ".join(names) or "none"
+    shapes: dict[str, Shape] = {}
+    for name, shape in typed:
+        if name is None:
+            continue
+        if name not in names:
+            raise ArgumentError(f"--input {name}=…: the model has no input '{name}'; its inputs: {listed}")
+        shapes[name] = shape
+    free = iter([name for name in names if name not in shapes])
+    for name, shape in typed:
+        if name is not None:
+            continue
+        free_name = next(free, None)
+        if free_name is None:
+            raise ArgumentError(f"--input is given {len(typed)} times; the model's inputs: {listed}")
+        shapes[free_name] = shape
+    return shapes

@@ -1,0 +1,84 @@
+"""`layerexplain layer`: what one layer does, with no model at hand; without a type, the list of types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from layerexplain.cli.arguments import parse_arguments
+from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.output import emit
+from layerexplain.errors import ArgumentError
+from layerexplain.model import Shape
+from layerexplain.render.documents import Chosen, Wanted, explanation_text
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete_type(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The layer types that begin with what is typed, in upper or lower case, with what each does."""
+    from click.shell_completion import CompletionItem
+
+    from layerexplain.layers.registry import families
+
+    return [
+        CompletionItem(type, help=words)
+        for entries in families().values()
+        for type, _, words in entries
+        if type.lower().startswith(incomplete.lower())
+    ]
+
+
+def _shapes(type: str, inputs: tuple[InputShape, ...]) -> list[Shape] | dict[str, Shape]:
+    """The shapes in the order of the layer's call, or by the names of its tensors if they were typed with names."""
+    named = {one.name: one.shape for one in inputs if one.name is not None}
+    if not named:
+        return [one.shape for one in inputs]
+    if len(named) != len(inputs):
+        raise click.UsageError(
+            f"--input of {type}: name each input once, or none: --input query=4,16 --input value=9,16"
+        )
+    return named
+
+
+@click.command("layer", short_help="The same for one layer with no model; without a TYPE, the list of types.")
+@click.argument("type", metavar="[TYPE]", required=False, shell_complete=_complete_type)
+@click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1)
+@output_options
+@input_option
+def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
+    """What does a layer of this TYPE do, with these arguments, on inputs of these shapes?
+
+    Arguments have Keras's names. Without TYPE: all types by family, a line each.
+
+    \b
+    Examples:
+      layerexplain layer
+      layerexplain layer Dense units=512 activation=relu --input 784
+      layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
+      layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
+      layerexplain layer Bidirectional layer='{LSTM: {units: 16}}' --input 9,5
+    """
+    if type is None:
+        from layerexplain.layers.registry import families
+        from layerexplain.render.catalog import catalog
+
+        if inputs:
+            raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
+        emit(output, lambda look: catalog(families(), output.format, look))
+        return
+    if not inputs:
+        raise click.UsageError(f"{type} needs the shape of its input; add for example --input 784 or --input 28x28x1")
+    try:
+        parsed = parse_arguments(arguments)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from None
+    from layerexplain.report import build_layer
+
+    report = build_layer(type, parsed, _shapes(type, inputs))
+    chosen = [Chosen(report, report.layers, whole=False)]
+    wanted = Wanted(output.format)
+    emit(output, lambda look: explanation_text(chosen, wanted, look))

@@ -1,0 +1,71 @@
+"""The program: its commands, loaded when they are called, and what becomes of their errors."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from layerexplain import __version__
+from layerexplain.cli import failures
+
+COMMANDS = {
+    "summary": "layerexplain.cli.summary",
+    "explain": "layerexplain.cli.explain",
+    "layer": "layerexplain.cli.layer",
+    "completion": "layerexplain.cli.completion",
+}
+"""Command → the module that has it, as `command`. Only the one that is called is imported."""
+
+PROGRAM = "layerexplain"
+
+
+class Program(click.Group):
+    """The group of all commands. Whatever goes wrong in one ends in a line on stderr and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from layerexplain.readers.suggest import did_you_mean, or_else
+
+            hint = or_else(did_you_mean(name, COMMANDS), f"the commands are {', '.join(COMMANDS)}")
+            ctx.fail(f"no command '{failures.clean(name)}'; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with failures.as_exit_codes(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def program() -> None:
+    """Explain a neural network layer by layer: what each computes, how its shape comes about, where each
+    parameter comes from. Reads Keras files and YAML specs; runs neither TensorFlow nor anything in a file.
+
+    \b
+    Examples:
+      layerexplain summary model.keras
+      layerexplain explain model.keras 'conv2d*'
+      layerexplain layer Dense units=512 activation=relu --input 784
+    """
+
+
+def main() -> None:
+    """The console script."""
+    program(prog_name=PROGRAM)

@@ -1,0 +1,105 @@
+"""The options that commands share, as decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from layerexplain.cli.input_shapes import InputShape, parse_input
+from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.render.columns import COLUMNS
+from layerexplain.render.documents import FORMATS
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Output(NamedTuple):
+    """Where the result goes and how it is to look, as asked for. `file` None is standard output; `width` None is
+    that of the terminal."""
+
+    format: str
+    file: str | None
+    color: str
+    width: int | None
+    ascii: bool
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--format, --output, --color, --width and --ascii, which the command gets as one `output`."""
+
+    @wraps(command)
+    def with_output(
+        *args: Any, format: str, output_file: str | None, color: str, width: int | None, ascii: bool, **options: Any
+    ) -> Any:
+        file = None if output_file == "-" else output_file
+        return command(*args, output=Output(format, file, color, width, ascii), **options)
+
+    decorated: Callable[..., Any] = with_output
+    for option in reversed(
+        (
+            click.option(
+                "-f", "--format", type=click.Choice(FORMATS), default="table", show_default=True,
+                help="What to print.",
+            ),
+            click.option(
+                "-o", "--output", "output_file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True),
+                help="Write to FILE, in UTF-8, all of it or nothing.",
+            ),
+            click.option(
+                "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+                help="Colour; auto is on a terminal only, unless NO_COLOR or FORCE_COLOR says otherwise.",
+            ),
+            click.option(
+                "--width", metavar="N", type=click.IntRange(20, 10_000),
+                help="Fit text into N columns. Default: those of the terminal (or COLUMNS); a pipe gets whole lines.",
+            ),
+            click.option("--ascii", is_flag=True, help="Spell out all signs that are not ASCII (an arrow is ->)."),
+        )
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
+
+
+def columns_option(command: _Function) -> _Function:
+    """--columns, which the command gets as `columns`: a tuple of known names, or None."""
+    return click.option(
+        "--columns", metavar="A,B,...", callback=_columns,
+        help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
+    )(command)  # fmt: skip
+
+
+def nested_option(command: _Function) -> _Function:
+    """--nested, which the command gets as `nested`."""
+    return click.option("--nested", is_flag=True, help="Also the layers inside nested models.")(command)
+
+
+def input_option(command: _Function) -> _Function:
+    """--input, which the command gets as `inputs`: a tuple of `InputShape`."""
+    return click.option(
+        "--input", "inputs", metavar="[NAME=]SHAPE", multiple=True, callback=_inputs,
+        help="The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable.",
+    )(command)  # fmt: skip
+
+
+def _inputs(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
+    return tuple(map(parse_input, value))
+
+
+def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
+    for name in names:
+        if name not in COLUMNS:
+            hint = or_else(did_you_mean(name, COLUMNS), f"the columns are {', '.join(COLUMNS)}")
+            raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
+    return names
+
+
+def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
+    """Refuses --columns with a format that always has everything."""
+    if columns is not None and output.format in ("json", "jsonl"):
+        raise click.UsageError(f"--columns has no meaning in {output.format}, which always has every field")

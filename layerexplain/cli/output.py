@@ -1,0 +1,101 @@
+"""Printing a result: to a terminal, a pipe or a file, in characters that can be printed there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from layerexplain.cli.options import Output
+from layerexplain.errors import LayerExplainError
+from layerexplain.render.layout import Look
+
+_LEAST_WIDTH = 20
+
+
+def emit(output: Output, text_of: Callable[[Look], str]) -> None:
+    """Renders the result for where it goes, and writes it there.
+
+    Where standard output cannot encode a character of it (an old code page), the result is rendered in ASCII.
+    Raises LayerExplainError if the file cannot be written.
+    """
+    if output.file is not None:
+        look = Look(output.width, output.color == "always" and output.format == "table", output.ascii)
+        _write_file(output.file, text_of(look))
+        return
+    look = _look_of(output, sys.stdout)
+    text = text_of(look)
+    if not look.ascii and not _encodable(text, sys.stdout):
+        text = text_of(look._replace(ascii=True))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _look_of(output: Output, stream: TextIO) -> Look:
+    if output.format != "table":
+        return Look(None, False, output.ascii)
+    terminal = stream.isatty()
+    width = output.width
+    if width is None and terminal:
+        from shutil import get_terminal_size
+
+        width = max(get_terminal_size((80, 24)).columns, _LEAST_WIDTH)
+    return Look(width, _wants_color(output.color, terminal), output.ascii)
+
+
+def _wants_color(choice: str, terminal: bool) -> bool:
+    """--color decides; without it NO_COLOR, then FORCE_COLOR (if not empty, and for the latter not 0)."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "") not in ("", "0"):
+        return True
+    return terminal and os.environ.get("TERM") != "dumb"
+
+
+def _encodable(text: str, stream: TextIO) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_file(path: str, text: str) -> None:
+    try:
+        _replace(os.path.realpath(path), text.encode("utf-8"))
+    except OSError as error:
+        raise LayerExplainError(f"cannot be written: {error.strerror or error}", source=path) from error
+
+
+def _replace(path: str, content: bytes) -> None:
+    """Writes a new file beside `path` and puts it in its place, so that no one ever sees half a file."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A device or a pipe cannot be replaced.
+        with open(path, "wb") as stream:
+            stream.write(content)
+        return
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile(dir=os.path.dirname(path), prefix=".layerexplain-", delete=False) as new:
+        try:
+            new.write(content)
+            new.close()
+            os.chmod(new.name, _mode_of(path))
+            os.replace(new.name, path)
+        except OSError:
+            os.unlink(new.name)
+            raise
+
+
+def _mode_of(path: str) -> int:
+    """The mode of the file that is replaced, or that which a new file gets: a temporary one is private."""
+    if os.path.exists(path):
+        return os.stat(path).st_mode & 0o7777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,140 @@
+"""What a formula costs per example: multiply-accumulates of contractions, and FLOPs of all that is printed.
+
+MACs are products of named factors. FLOPs are 2 for each MAC, 1 per output element of an infix operator, comparison
+or named scalar function, 1 per input element of a reduction; movement and casts are free, and so is what no input
+reaches. What is not known is None, never 0. Sources: DESIGN of this project; keras-flops and fvcore differ.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from layerexplain.expr import (
+    CALL,
+    FREE,
+    INPUT,
+    LOOP,
+    NO_MACS,
+    PER_INPUT,
+    PER_OUTPUT,
+    TWICE_MACS,
+    UNKNOWN_COST,
+    Definition,
+    Expr,
+    Factor,
+    Size,
+    walk,
+)
+from layerexplain.ops.sizes import product
+
+
+class Cost(NamedTuple):
+    """MACs and FLOPs per example; None is unknown."""
+
+    macs: int | None
+    flops: int | None
+
+
+class Term(NamedTuple):
+    """The MACs of one contraction: the node, its factors, and the loops around it."""
+
+    node: Expr
+    factors: tuple[Factor, ...]
+
+    @property
+    def macs(self) -> int | None:
+        """The product of the factors."""
+        return product(size for factor in self.factors for size in factor.sizes)
+
+
+class Costs:
+    """Costs of definitions, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Definition, Cost] = {}
+
+    def of(self, definition: Definition) -> Cost:
+        """The cost of one call of a definition."""
+        known = self._known.get(definition)
+        if known is None:
+            starts = list(definition.results.values())
+            known = self._known[definition] = self._body(starts, {}, set(definition.params))
+        return known
+
+    def terms(self, definition: Definition) -> list[Term]:
+        """The contractions of a definition with their factors, calls and loops opened."""
+        return self._terms(list(definition.results.values()), {}, ())
+
+    def _body(self, starts: list[Expr], stop: dict[Expr, bool], reached: set[Expr]) -> Cost:
+        macs: int | None = 0
+        flops: int | None = 0
+        fed = set(reached)
+        for node in walk(starts, stop):
+            if node.op is INPUT:
+                fed.add(node)
+            if not node.args:
+                continue
+            if not any(a in fed for a in node.args):
+                continue
+            fed.add(node)
+            cost = self._node(node, fed)
+            macs = None if macs is None or cost.macs is None else macs + cost.macs
+            flops = None if flops is None or cost.flops is None else flops + cost.flops
+        return Cost(macs, flops)
+
+    def _node(self, node: Expr, fed: set[Expr]) -> Cost:
+        op = node.op
+        if op is CALL:
+            definition: Definition = node.attrs["definition"]
+            if definition.scalar:
+                return Cost(0, product(node.shape))
+            return self.of(definition)
+        if op is LOOP:
+            body = node.attrs["body"]
+            stop = dict.fromkeys([*body.captured, *body.steps, *body.states], True)
+            step = self._body(body.outputs, stop, {*body.steps, *body.states, *[c for c in body.captured if c in fed]})
+            return Cost(times(step.macs, node.args[0].shape[1]), times(step.flops, node.args[0].shape[1]))
+        if op.cost is UNKNOWN_COST:
+            return Cost(None, None)
+        macs = 0 if op.cost is NO_MACS else product(s for factor in op.cost(node) for s in factor.sizes)
+        return Cost(macs, _flops(node, macs))
+
+    def _terms(self, starts: list[Expr], stop: dict[Expr, bool], around: tuple[Factor, ...]) -> list[Term]:
+        found = []
+        for node in sorted(walk(starts, stop), key=lambda e: e.serial):
+            op = node.op
+            if op is CALL:
+                found += self._terms(list(node.attrs["definition"].results.values()), {}, around)
+            elif op is LOOP:
+                body = node.attrs["body"]
+                inner = dict.fromkeys([*body.captured, *body.steps, *body.states], True)
+                steps = Factor("steps", (node.args[0].shape[1],))
+                found += self._terms(body.outputs, inner, (*around, steps))
+            elif op.cost is not NO_MACS and op.cost is not UNKNOWN_COST:
+                found.append(Term(node, (*around, *op.cost(node))))
+        return found
+
+
+def times(cost: int | None, count: Size) -> int | None:
+    """A cost that many times; None if either is unknown, 0 stays 0."""
+    if cost == 0:
+        return 0
+    return cost * count if cost is not None and isinstance(count, int) else None
+
+
+def _flops(node: Expr, macs: int | None) -> int | None:
+    rule = node.op.flops
+    if rule is FREE:
+        return 0
+    if rule is PER_OUTPUT:
+        return product(node.shape)
+    if rule is PER_INPUT:
+        return product(node.args[0].shape)
+    if rule is TWICE_MACS:
+        return None if macs is None else 2 * macs
+    if rule is UNKNOWN_COST:
+        return None
+    result: int | None = rule(node)
+    return result
+
+

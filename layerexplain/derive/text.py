@@ -1,0 +1,369 @@
+"""The formula as text, in the formula language (docs/formula-language.md): a small subset of Python's syntax.
+
+Text stays linear in the size of the formula: what is used twice, is labelled, or grows too long gets a name and a
+statement of its own. Statements stand in the order in which the declaration made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Shapes, walk
+from layerexplain.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
+from layerexplain.ops.opaque import opaque
+
+WIDEST = 88
+"""An inline part that is longer than this gets a name."""
+
+RESERVED = frozenset({"n", "t", "s", "r", "steps"})
+"""Names with a meaning of their own: the batch, the variables of loops, and `steps`."""
+
+LOOP_VARIABLES = "tsr"
+
+
+class Line(NamedTuple):
+    """A statement: how deep it stands, its text, and the nodes that it binds."""
+
+    indent: int
+    text: str
+    nodes: tuple[Expr, ...] = ()
+
+
+def statements(definition: Definition) -> list[Line]:
+    """The statements of a definition's body."""
+    return _Scope(definition, _definition_names(definition)).lines
+
+
+def operation(definition: Definition, lines: Sequence[str] | None = None) -> str:
+    """One line that says what the layer does: the one statement without its `y =`, else the call. `lines` are the
+    texts of the statements where the caller has them."""
+    if lines is None:
+        lines = [line.text for line in statements(definition)]
+    if len(lines) == 1 and len(definition.results) == 1:
+        return lines[0].partition(" = ")[2]
+    return call_text(definition)
+
+
+def call_text(definition: Definition) -> str:
+    """The call of the definition with its own names: `lstm(x, W, U, b)`."""
+    names = ", ".join(str(p.label) for p in (*definition.params, *definition.weights))
+    return f"{definition.name}({names})"
+
+
+def program(definition: Definition) -> str:
+    """The whole text: a `def` for each inner definition, then the statements."""
+    names = _definition_names(definition)
+    blocks = []
+    for inner, name in reversed(names.items()):
+        blocks += _block(inner, name, names)
+    return "\n".join([*blocks, *[_indented(line) for line in _Scope(definition, names).lines]])
+
+
+def inner_blocks(definition: Definition) -> list[Line]:
+    """The `def` blocks of the definitions that this one calls, as lines."""
+    names = _definition_names(definition)
+    lines: list[Line] = []
+    for inner, name in reversed(names.items()):
+        header, *body = _block(inner, name, names)
+        lines.append(Line(0, header))
+        scope = _Scope(inner, names)
+        lines += [Line(line.indent + 1, line.text, line.nodes) for line in scope.lines]
+        lines.append(Line(1, body[-1].strip()))
+    return lines
+
+
+def _block(inner: Definition, name: str, names: Mapping[Definition, str]) -> list[str]:
+    params = ", ".join(str(p.label) for p in (*inner.params, *inner.weights))
+    scope = _Scope(inner, names)
+    returned = [scope.text_of(e) for e in [*inner.results.values(), *[m for m in inner.masks if m is not None]]]
+    lines = [_indented(Line(line.indent + 1, line.text)) for line in scope.lines]
+    return [f"def {name}({params}):", *lines, f"    return {', '.join(returned)}"]
+
+
+def _indented(line: Line) -> str:
+    return "    " * line.indent + line.text
+
+
+def _definition_names(definition: Definition) -> dict[Definition, str]:
+    """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
+    from layerexplain.derive.bodies import inner_definitions
+
+    names: dict[Definition, str] = {}
+    taken: set[str] = set()
+    for inner in inner_definitions(definition):
+        if inner.kind != "composite":
+            names[inner] = _unique(inner.name, taken)
+    return names
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate, i = name, 2
+    while candidate in taken or candidate in RESERVED:
+        candidate, i = f"{name}_{i}", i + 1
+    taken.add(candidate)
+    return candidate
+
+
+def value_text(value: Any) -> str:
+    """An attribute as it is written."""
+    if isinstance(value, Batch):
+        return "n"
+    if isinstance(value, tuple):
+        inner = ", ".join(value_text(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return "1e999" if value > 0 else "-1e999"
+    return repr(value)
+
+
+def key_text(key: Sequence[Any]) -> str:
+    """The key of a slice: `..., 2:5`."""
+    parts = []
+    for k in key:
+        if k is Ellipsis:
+            parts.append("...")
+        elif isinstance(k, slice):
+            start, stop = ("" if v is None else str(v) for v in (k.start, k.stop))
+            parts.append(f"{start}:{stop}" + ("" if k.step is None else f":{k.step}"))
+        else:
+            parts.append(str(k))
+    return ", ".join(parts)
+
+
+class _Scope:
+    """The statements of one body: decides what is named, and writes everything else inline."""
+
+    def __init__(self, definition: Definition, definition_names: Mapping[Definition, str]) -> None:
+        self.definition_names = definition_names
+        self.texts: dict[Expr, tuple[str, int]] = {}
+        self.lines: list[Line] = []
+        self.taken: set[str] = set()
+        self.autonamed = 0
+        for leaf in (*definition.params, *definition.weights):
+            self.texts[leaf] = (str(leaf.label), ATOM)
+            self.taken.add(str(leaf.label))
+        masks = [m for m in definition.masks if m is not None]
+        roots = [*definition.results.values(), *masks]
+        wanted = {e: name for name, e in reversed(list(definition.results.items()))}
+        self._write(roots, (), wanted, 0)
+        for name, e in definition.results.items():
+            text = self.texts[e][0]
+            if text != name:
+                self.lines.append(Line(0, f"{_unique(name, self.taken)} = {text}", (e,)))
+        self.results = definition.results
+
+    def text_of(self, e: Expr) -> str:
+        """How a node is written after the body's last statement."""
+        return self.texts[e][0]
+
+    def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
+        name = wanted.get(e) or e.label
+        if name is None:
+            self.autonamed += 1
+            name = f"v{self.autonamed}"
+        return _unique(name, self.taken)
+
+    def _write(
+        self, roots: Sequence[Expr], stop: Iterable[Expr], wanted: Mapping[Expr, str], indent: int
+    ) -> None:
+        """Write the statements that the roots need, in the order of creation."""
+        stop = set(stop)
+        order = sorted(walk(roots, stop), key=lambda e: e.serial)
+        uses: dict[Expr, int] = dict.fromkeys(order, 0)
+        must: set[Expr] = set()
+        items: dict[Expr, list[Expr]] = {}
+        for node in order:
+            op = node.op
+            if op is ITEM:
+                items.setdefault(node.args[0], []).append(node)
+                continue
+            if op is LOOP:
+                # Sequences and what the body captures are names; the states' first values have statements anyway.
+                states = len(node.attrs["body"].states)
+                sequences = node.attrs["sequences"]
+                must.update(node.args[:sequences])
+                must.update(node.args[sequences + states :])
+            for arg in node.args:
+                if arg in uses:
+                    uses[arg] += 1
+        for node in roots:
+            if node in uses:
+                uses[node] += node not in wanted
+        for node in order:
+            op = node.op
+            if op in LEAVES:
+                if op is CONSTANT:
+                    self.texts[node] = (value_text(node.attrs["value"]), ATOM if _plain(node) else 70)
+                continue
+            if op is ITEM:
+                continue
+            if op is LOOP:
+                self._loop(node, items.get(node, []), wanted, indent)
+                continue
+            text, bind = self._inline(node)
+            if type(node.shape) is Shapes:
+                self._unpack(node, text, items.get(node, []), wanted, indent)
+                continue
+            if node in wanted or node.label or uses[node] > 1 or node in must or len(text) > WIDEST:
+                name = self._name(node, wanted)
+                self.lines.append(Line(indent, f"{name} = {text}", (node,)))
+                text, bind = name, ATOM
+            self.texts[node] = (text, bind)
+
+    def _unpack(
+        self, node: Expr, text: str, parts: list[Expr], wanted: Mapping[Expr, str], indent: int
+    ) -> None:
+        names = ["_"] * len(node.shape)
+        for part in sorted(parts, key=lambda e: int(e.attrs["i"])):
+            i = part.attrs["i"]
+            if names[i] == "_":
+                default = None
+                if node.op is CALL:
+                    results = list(node.attrs["definition"].results)
+                    default = results[i] if i < len(results) else "mask"
+                names[i] = self._name(part, wanted) if part in wanted or part.label or not default else _unique(
+                    default, self.taken
+                )
+            self.texts[part] = (names[i], ATOM)
+        self.lines.append(Line(indent, f"{', '.join(names)} = {text}", tuple(parts)))
+
+    def _inline(self, node: Expr) -> tuple[str, int]:
+        notation = node.op.notation
+        texts = self.texts
+        kind = type(notation)
+        if kind is Infix or kind is Fraction:
+            (left, a), (right, b) = texts[node.args[0]], texts[node.args[1]]
+            bind = notation.bind
+            power = notation.symbol == "**"
+            if a < bind or (power and a <= bind):
+                left = f"({left})"
+            if b <= bind and not (power and b == bind):
+                right = f"({right})"
+            return f"{left} {notation.symbol} {right}", bind
+        if kind is Prefix:
+            inner, bind = texts[node.args[0]]
+            return notation.symbol + (inner if bind >= notation.bind else f"({inner})"), notation.bind
+        if kind is Index:
+            return f"{self._atom(node.args[0])}[{texts[node.args[1]][0]}]", ATOM
+        if kind is Slice:
+            return f"{self._atom(node.args[0])}[{key_text(node.attrs['key'])}]", ATOM
+        parts = [texts[a][0] for a in node.args]
+        if node.op is CALL:
+            definition = node.attrs["definition"]
+            name = self.definition_names.get(definition, definition.name)
+            parts += [f"{k}={value_text(v)}" for k, v in definition.attrs.items()]
+        elif node.op is opaque:
+            name = node.attrs["name"]
+        else:
+            name = node.op.name
+            parts += [f"{k}={value_text(v)}" for k, v in node.attrs.items()]
+        return f"{name}({', '.join(parts)})", ATOM
+
+    def _atom(self, e: Expr) -> str:
+        text, bind = self.texts[e]
+        return text if bind == ATOM else f"({text})"
+
+    # Loops ------------------------------------------------------------------------------------------------------
+
+    def _loop(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str], indent: int) -> None:
+        body: Body = node.attrs["body"]
+        sequences = node.attrs["sequences"]
+        states = [_unique(str(s.label), self.taken) for s in body.states]
+        for name, first in zip(states, node.args[sequences:], strict=False):
+            self.lines.append(Line(indent, f"{name} = {self.texts[first][0]}", (first,)))
+        variable = LOOP_VARIABLES[indent] if indent < len(LOOP_VARIABLES) else f"t{indent}"
+        over = [self.texts[a][0] for a in node.args[:sequences]]
+        self.lines.append(Line(indent, f"for {variable} in steps({', '.join(over)}):"))
+        for step, name in zip(body.steps, over, strict=True):
+            self.texts[step] = (f"{name}[{variable}]", ATOM)
+        for state, name in zip(body.states, states, strict=True):
+            self.texts[state] = (name, ATOM)
+        collected = self._collected_names(node, parts, wanted)
+        self._body(body, states, collected, variable, indent + 1)
+        names = [*states, *collected]
+        if len(names) == 1:
+            self.texts[node] = (names[0], ATOM)
+        for part in parts:
+            self.texts[part] = (names[part.attrs["i"]], ATOM)
+
+    def _collected_names(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str]) -> list[str]:
+        """A collected sequence bears the name of the result that it is."""
+        body: Body = node.attrs["body"]
+        names = []
+        for i, name in enumerate(body.collected, start=len(body.states)):
+            outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
+            names.append(_unique(next((wanted[p] for p in outside if p in wanted), name), self.taken))
+        return names
+
+    def _body(self, body: Body, states: list[str], collected: list[str], variable: str, indent: int) -> None:
+        stop = {*body.captured, *body.steps, *body.states}
+        early = self._assigned_in_place(body, stop)
+        start = len(self.lines)
+        wanted = {}
+        for state, name, new in zip(body.states, states, body.next, strict=True):
+            if new in early and early[new] is state:
+                wanted[new] = name
+        before = set(self.taken)
+        self.taken -= {*wanted.values()}
+        self._write(body.outputs, stop, wanted, indent)
+        self.taken |= before
+        for name, new in zip(states, body.next, strict=True):
+            text = self.texts[new][0]
+            if text != name:
+                self.lines.append(Line(indent, f"{name} = {text}", (new,)))
+        for name, value in zip(collected, body.collected.values(), strict=True):
+            self.lines.append(Line(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
+        if len(self.lines) == start:
+            raise AssertionError("a loop without statements")
+
+    def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, Expr]:
+        """The new states whose statement may assign the state itself: nothing after it reads the old one."""
+        order = sorted(walk(body.outputs, stop), key=lambda e: e.serial)
+        last_read: dict[Expr, int] = {}
+        for node in order:
+            for arg in node.args:
+                if arg in body.states:
+                    last_read[arg] = node.serial
+        for output in body.outputs:
+            if output in body.states:
+                last_read[output] = 1 << 62
+        found: dict[Expr, Expr] = {}
+        # A node is written where it is first named, at the latest with what is made from it: an unnamed reader of
+        # the old state may be written later than it was made. The new state's own statement is safe from that.
+        inline_later = self._latest_statement(order, body)
+        for state, new in zip(body.states, body.next, strict=True):
+            if new in stop or new.op in LEAVES or new in found:
+                continue
+            readers = [n for n in order if state in n.args]
+            if all(inline_later[n] <= new.serial for n in readers):
+                found[new] = state
+        return found
+
+    def _latest_statement(self, order: list[Expr], body: Body) -> dict[Expr, int]:
+        """For each node the serial of the last statement in which it is written out."""
+        uses: dict[Expr, int] = dict.fromkeys(order, 0)
+        for node in order:
+            for arg in node.args:
+                if arg in uses:
+                    uses[arg] += 1
+        latest: dict[Expr, int] = {}
+        outputs = set(body.outputs)
+        consumers: dict[Expr, list[Expr]] = {n: [] for n in order}
+        for node in order:
+            for arg in node.args:
+                if arg in consumers:
+                    consumers[arg].append(node)
+        for node in reversed(order):
+            if node.label or uses[node] > 1 or node in outputs:
+                latest[node] = node.serial
+            else:
+                latest[node] = max((latest[c] for c in consumers[node]), default=node.serial)
+        return latest
+
+
+def _plain(node: Expr) -> bool:
+    value = node.attrs["value"]
+    return isinstance(value, tuple | bool) or value >= 0
+
+

@@ -1,0 +1,91 @@
+"""What can go wrong, as one family of errors with one message form.
+
+Code raises the bare fact where it finds it: *what* needs *condition*, got *name = value*; then what to do.
+The layer, the file and the line are added once, at the boundary that knows them (`with_place`).
+"""
+
+from __future__ import annotations
+
+
+class LayerExplainError(Exception):
+    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`."""
+
+    def __init__(
+        self,
+        fact: str,
+        *,
+        source: str | None = None,
+        line: int | None = None,
+        layer: str | None = None,
+    ) -> None:
+        super().__init__(fact)
+        self.fact = fact
+        self.source = source
+        self.line = line
+        self.layer = layer
+
+    def with_place(
+        self,
+        *,
+        source: str | None = None,
+        line: int | None = None,
+        layer: str | None = None,
+    ) -> LayerExplainError:
+        """Add what the caller knows of the place; what is known already stays. Returns self, to raise again."""
+        self.source = self.source if self.source is not None else source
+        self.line = self.line if self.line is not None else line
+        self.layer = self.layer if self.layer is not None else layer
+        return self
+
+    def __str__(self) -> str:
+        place = ""
+        if self.source is not None:
+            place = self.source if self.line is None else f"{self.source}:{self.line}"
+        elif self.line is not None:
+            place = f"line {self.line}"
+        parts = [place] if place else []
+        if self.layer is not None:
+            parts.append(f"layer '{self.layer}'")
+        return ": ".join([*parts, self.fact])
+
+
+class SourceError(LayerExplainError):
+    """A file cannot be opened, or is not what a reader reads."""
+
+
+class SpecError(LayerExplainError):
+    """A spec or config says something that no layer or model can be made from."""
+
+
+class ArgumentError(SpecError):
+    """A layer's argument is unknown, misspelt or out of range."""
+
+
+class ShapeError(LayerExplainError):
+    """Tensors of these shapes cannot go into this operation."""
+
+
+class FormulaError(LayerExplainError):
+    """A text is not a formula of the formula language."""
+
+
+class ErrorGroup(LayerExplainError):
+    """Several independent errors of one source, each a line of its own."""
+
+    def __init__(self, errors: list[LayerExplainError]) -> None:
+        super().__init__("; ".join(error.fact for error in errors))
+        self.errors = errors
+
+    def with_place(
+        self,
+        *,
+        source: str | None = None,
+        line: int | None = None,
+        layer: str | None = None,
+    ) -> LayerExplainError:
+        for error in self.errors:
+            error.with_place(source=source, line=line, layer=layer)
+        return self
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

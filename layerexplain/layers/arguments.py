@@ -1,0 +1,235 @@
+"""The kinds of arguments that layers take: what each accepts, in words, and the one form in which it is kept.
+
+A declaration annotates its keyword arguments with these (`units: PositiveInt`); a wrong value is refused with the
+layer's type, the argument and what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, get_args
+
+from layerexplain.errors import ArgumentError
+
+
+class _Refused(Exception):
+    """A value that a check does not accept."""
+
+
+class Check:
+    """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form."""
+
+    __slots__ = ("example", "normal", "words")
+
+    def __init__(self, words: str, example: str, normal: Callable[[Any], Any]) -> None:
+        self.words = words
+        self.example = example
+        self.normal = normal
+
+
+class Argument:
+    """An argument of a declaration: its check and its default."""
+
+    __slots__ = ("check", "default")
+
+    REQUIRED = object()
+
+    def __init__(self, check: Check, default: Any) -> None:
+        self.check = check
+        self.default = default
+
+    @property
+    def words(self) -> str:
+        """What is accepted."""
+        return self.check.words
+
+    @property
+    def example(self) -> str:
+        """One value that is."""
+        return self.check.example
+
+    def normal(self, type_: str, name: str, value: Any) -> Any:
+        """The value in its normal form; raises `ArgumentError` with what would be right."""
+        if value is None and self.default is None:
+            return None
+        try:
+            return self.check.normal(value)
+        except _Refused as refused:
+            more = f" ({refused})" if str(refused) else ""
+            raise ArgumentError(
+                f"{type_} needs {name} to be {self.check.words}, got {name}={short(value)}{more}; "
+                f"for example {name}={self.check.example}"
+            ) from None
+
+
+def argument_of(annotation: Any, default: Any) -> Argument:
+    """The argument that an annotation such as `PositiveInt` or `PositiveInt | None` describes."""
+    for part in (annotation, *get_args(annotation)):
+        check = next((m for m in getattr(part, "__metadata__", ()) if isinstance(m, Check)), None)
+        if check is not None:
+            return Argument(check, default)
+    raise TypeError(f"argument annotation {annotation!r} holds no Check")
+
+
+def short(value: Any) -> str:
+    """A value in an error message, not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """`, did you mean 'units'?` where a known name is close, else nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(str(name), known, 1, 0.6)
+    if not close:
+        folded = {k.lower().replace("_", ""): k for k in known}
+        exact = folded.get(str(name).lower().replace("_", ""))
+        close = [exact] if exact else []
+    return f", did you mean '{close[0]}'?" if close else ""
+
+
+def is_int(value: Any) -> bool:
+    """A whole number that is no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _int(least: int) -> Callable[[Any], int]:
+    def normal(value: Any) -> int:
+        if not is_int(value) or value < least:
+            raise _Refused
+        return int(value)
+
+    return normal
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Refused
+    return float(value)
+
+
+def _share(value: Any) -> float:
+    number = _number(value)
+    if not 0 <= number <= 1:
+        raise _Refused
+    return number
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    raise _Refused
+
+
+def _ints(least: int) -> Callable[[Any], Any]:
+    def normal(value: Any) -> Any:
+        if is_int(value):
+            if value < least:
+                raise _Refused
+            return value
+        if isinstance(value, list | tuple) and value and all(is_int(v) and v >= least for v in value):
+            return tuple(value)
+        raise _Refused
+
+    return normal
+
+
+def _axis(value: Any) -> Any:
+    if is_int(value):
+        return value
+    if isinstance(value, list | tuple) and all(is_int(v) for v in value):
+        return tuple(value)
+    raise _Refused
+
+
+def _shape(value: Any) -> tuple[int | None, ...]:
+    if is_int(value):
+        value = (value,)
+    if not isinstance(value, list | tuple) or not all(v is None or is_int(v) for v in value):
+        raise _Refused
+    return tuple(value)
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def normal(value: Any) -> str:
+        folded = value.lower() if isinstance(value, str) else value
+        if folded not in choices:
+            raise _Refused(did_you_mean(str(value), choices).strip(", "))
+        return str(folded)
+
+    return normal
+
+
+def _activation(value: Any) -> Any:
+    """A name, None (linear), or what a reader made of a function or layer object."""
+    if value is None:
+        return "linear"
+    if isinstance(value, str):
+        from layerexplain.layers.activations import NAMES
+
+        if value not in NAMES:
+            raise _Refused(did_you_mean(value, sorted(NAMES)).strip(", "))
+    return value
+
+
+def _padding_amounts(value: Any) -> Any:
+    if is_int(value) and value >= 0:
+        return value
+    if isinstance(value, list | tuple) and value:
+        parts = []
+        for v in value:
+            if is_int(v) and v >= 0:
+                parts.append(v)
+            elif isinstance(v, list | tuple) and len(v) == 2 and all(is_int(w) and w >= 0 for w in v):
+                parts.append(tuple(v))
+            else:
+                raise _Refused
+        return tuple(parts)
+    raise _Refused
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Refused
+    return value
+
+
+PositiveInt = Annotated[int, Check("a whole number of at least 1", "16", _int(1))]
+Int = Annotated[int, Check("a whole number", "1", _int(-(2**63)))]
+NaturalInt = Annotated[int, Check("a whole number of at least 0", "0", _int(0))]
+Number = Annotated[float, Check("a number", "0.5", _number)]
+Share = Annotated[float, Check("a number from 0 to 1", "0.5", _share)]
+Bool = Annotated[bool, Check("true or false", "true", _bool)]
+Sizes = Annotated[Any, Check("a whole number of at least 1, or one for each axis", "3", _ints(1))]
+Naturals = Annotated[Any, Check("a whole number of at least 0, or one for each axis", "1", _ints(0))]
+AxisArgument = Annotated[Any, Check("an axis, or a list of axes", "-1", _axis)]
+ShapeArgument = Annotated[Any, Check("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
+Padding = Annotated[str, Check("'valid' or 'same'", "'same'", _one_of("valid", "same"))]
+CausalPadding = Annotated[str, Check("'valid', 'same' or 'causal'", "'same'", _one_of("valid", "same", "causal"))]
+DataFormat = Annotated[
+    str,
+    Check("'channels_last' or 'channels_first'", "'channels_last'", _one_of("channels_last", "channels_first")),
+]
+Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
+PaddingAmounts = Annotated[
+    Any, Check("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1",
+               _padding_amounts)
+]
+Text = Annotated[str, Check("a text", "'...'", _text)]
+Anything = Annotated[Any, Check("any value", "1", _anything)]
+Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _anything)]
+
+
+def choice(*choices: str) -> Any:
+    """A kind of argument that takes one of a few words."""
+    listed = ", ".join(repr(c) for c in choices[:-1])
+    return Annotated[
+        str, Check(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), _one_of(*choices))
+    ]

@@ -1,0 +1,327 @@
+"""The registry of layers: what `@layer` declares, how a declaration is found, and how it is traced.
+
+Layer modules load on first use: `index.py` is the generated table from type to module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import WEIGHT, Definition, Expr, Shape, tensor, walk
+from layerexplain.layers.arguments import Argument, argument_of, did_you_mean
+from layerexplain.ops.sizes import default_roles, shape_text
+
+MaskRule = Callable[..., Any]
+
+
+class Spec(NamedTuple):
+    """The shape and dtype of a tensor that a layer is traced with."""
+
+    shape: Shape
+    dtype: str
+
+
+class Stored(NamedTuple):
+    """A declaration's result, with weights that the layer owns and its formula does not use."""
+
+    result: Any
+    weights: tuple[Expr, ...]
+
+
+class Declaration:
+    """A layer type: its formula as a function, its tensors and arguments, and how it treats masks.
+
+    `tensors` are the positional parameters in the order of the Keras call, the last `optional` of which may be
+    left out; `variadic` is the name of a `*xs` parameter. `arguments` are the keyword-only ones.
+    """
+
+    __slots__ = (
+        "arguments",
+        "description",
+        "doc",
+        "function",
+        "ignores",
+        "mask",
+        "ndim",
+        "optional",
+        "reads_mask",
+        "reads_masks",
+        "tensors",
+        "training",
+        "type",
+        "variadic",
+    )
+
+    def __init__(
+        self,
+        type_: str,
+        function: Callable[..., Any],
+        mask: Any,
+        training: bool,
+        ignores: tuple[str, ...],
+        ndim: int | None,
+    ) -> None:
+        code = function.__code__
+        keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        defaults = function.__kwdefaults__ or {}
+        annotations = function.__annotations__
+        self.type = type_
+        self.function = function
+        self.tensors = code.co_varnames[: code.co_argcount]
+        self.optional = len(function.__defaults__ or ())
+        self.variadic = (
+            code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
+        )
+        self.reads_mask = "mask" in keyword_only
+        self.reads_masks = "masks" in keyword_only
+        self.training = training
+        self.mask = mask
+        self.ndim = ndim
+        self.ignores = frozenset(ignores)
+        self.arguments: dict[str, Argument] = {
+            name: argument_of(annotations[name], defaults.get(name, Argument.REQUIRED))
+            for name in keyword_only
+            if name not in ("mask", "masks", "training")
+        }
+        self.doc = function.__doc__ or ""
+        self.description = self.doc.strip().partition("\n")[0]
+
+    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+        """The declaration's arguments from a layer's configuration, checked and in their one normal form.
+
+        With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
+        files of other Keras versions hold arguments that change nothing here.
+        """
+        bound: dict[str, Any] = {}
+        for name, value in config.items():
+            argument = self.arguments.get(name)
+            if argument is not None:
+                bound[name] = argument.normal(self.type, name, value)
+            elif strict and name not in COMMON and name not in self.ignores:
+                known = [*self.arguments, *self.ignores, *COMMON]
+                raise ArgumentError(
+                    f"{self.type} has no argument '{name}'{did_you_mean(name, known)}; "
+                    f"it takes {', '.join(self.arguments) or 'none of its own'}"
+                )
+        for name, argument in self.arguments.items():
+            if name not in bound and argument.default is Argument.REQUIRED:
+                raise ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")
+        return bound
+
+    def trace(
+        self,
+        specs: Sequence[Spec | None],
+        arguments: Mapping[str, Any],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
+        constants: Mapping[int, Expr] | None = None,
+    ) -> Definition:
+        """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
+
+        `specs` are those of its tensors in call order, None for an optional one that is not given; `masks` those of
+        the masks that the tensors carry. `constants` are numbers given in place of a tensor.
+        """
+        names = self._tensor_names(len(specs))
+        tensors: list[Expr | None] = []
+        for i, (name, spec) in enumerate(zip(names, specs, strict=True)):
+            if constants and i in constants:
+                tensors.append(constants[i])
+            else:
+                tensors.append(None if spec is None else tensor(name, spec.shape, spec.dtype))
+        if self.ndim is not None and tensors[0] is not None and tensors[0].ndim != self.ndim:
+            wanted = ", ".join(default_roles(self.ndim))
+            raise ShapeError(
+                f"{self.type} needs an input with {self.ndim} axes ({wanted}), "
+                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}"
+            )
+        used = self._masks(names, masks)
+        keywords = dict(arguments)
+        if self.reads_mask:
+            keywords["mask"] = next(iter(used), None)
+        if self.reads_masks:
+            keywords["masks"] = used
+        if self.training:
+            keywords["training"] = training
+        result = self.function(*tensors, **keywords)
+        stored: tuple[Expr, ...] = ()
+        if type(result) is Stored:
+            result, stored = result
+        results = result if isinstance(result, Mapping) else {"y": result}
+        out_masks = self._out_masks(tensors, used, arguments, len(results), list(results.values()))
+        roots = [*results.values(), *[m for m in out_masks if m is not None]]
+        weights = sorted(
+            {node for node in walk(roots) if node.op is WEIGHT} | set(stored), key=lambda node: node.serial
+        )
+        params = [
+            t for i, t in enumerate(tensors) if t is not None and not (constants and i in constants)
+        ] + [m for m in used if m is not None]
+        return Definition(
+            snake_case(self.type),
+            tuple(params),
+            tuple(weights),
+            results,
+            masks=out_masks,
+            description=self.description,
+            arguments={**self.defaults(), **arguments},
+        )
+
+    def _tensor_names(self, count: int) -> list[str]:
+        if self.variadic is None:
+            return list(self.tensors)
+        extra = count - len(self.tensors)
+        stem = self.variadic[:-1] if self.variadic.endswith("s") else self.variadic
+        return [*self.tensors, *[f"{stem}{i + 1}" if extra > 1 else stem for i in range(extra)]]
+
+    def _masks(self, names: list[str], masks: Sequence[Spec | None]) -> list[Expr | None]:
+        if not (self.reads_mask or self.reads_masks or callable(self.mask)):
+            return []
+        given = [m for m in masks if m is not None]
+        result: list[Expr | None] = []
+        for name, spec in zip(names, masks, strict=False):
+            label = "mask" if len(given) == 1 and len(names) == 1 else f"{name}_mask"
+            result.append(None if spec is None else tensor(label, spec.shape, spec.dtype))
+        return result
+
+    def _out_masks(
+        self,
+        tensors: list[Expr | None],
+        masks: list[Expr | None],
+        arguments: Mapping[str, Any],
+        count: int,
+        results: list[Expr],
+    ) -> tuple[Expr | None, ...]:
+        if not callable(self.mask):
+            return ()
+        made = self.mask([t for t in tensors if t is not None], masks, {**self.defaults(), **arguments})
+        if made is None:
+            return ()
+        return made if isinstance(made, tuple) else (made,) + (None,) * (count - 1)
+
+    def defaults(self) -> dict[str, Any]:
+        """The arguments that have a default, with it."""
+        return {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
+
+
+COMMON = frozenset(
+    "name dtype trainable batch_input_shape batch_shape batch_size input_shape input_dim autocast "
+    "activity_regularizer weights".split()
+)
+"""Arguments that every Keras layer takes and that are handled outside of the declarations."""
+
+KERNEL_AND_BIAS = (
+    "kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint bias_constraint "
+    "lora_rank lora_alpha quantization_config"
+)
+"""Arguments of training that change no shape, count, cost or formula."""
+
+LAYERS: dict[str, Declaration] = {}
+"""All declarations that have been loaded, by type; a duplicate raises."""
+
+
+def layer(
+    type_: str,
+    *,
+    mask: Any = "stop",
+    training: bool = False,
+    ignores: str = "",
+    also: Sequence[str] = (),
+    ndim: int | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a layer type by its formula.
+
+    `mask`: "pass" hands the mask on, "stop" ends it, a function(tensors, masks, arguments) makes the masks of the
+    results. `training`: the declaration reads `training` and differs in it. `ignores` are the arguments, separated
+    by spaces, that change nothing here. `also` are further names of the same layer. `ndim` is the number of axes that
+    the first tensor must have.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in (type_, *also):
+            if name in LAYERS:
+                raise ValueError(f"layer {name!r} is declared twice")
+            LAYERS[name] = Declaration(type_, function, mask, training, tuple(ignores.split()), ndim)
+        return function
+
+    return declare
+
+
+def find(type_: str) -> Declaration | None:
+    """The declaration of a type, loaded if need be; None if there is none."""
+    declaration = LAYERS.get(type_)
+    if declaration is None:
+        from layerexplain.layers.index import MODULES
+
+        module = MODULES.get(type_)
+        if module is None:
+            return None
+        importlib.import_module(f"layerexplain.layers.{module}")
+        declaration = LAYERS[type_]
+    return declaration
+
+
+def type_names() -> list[str]:
+    """All layer types that have a declaration, in alphabetical order; operations between layers are left out."""
+    from layerexplain.layers.index import MODULES
+
+    return sorted(name for name in MODULES if "." not in name)
+
+
+def first_argument(type_: str) -> str | None:
+    """The first argument of a layer type (`units` of Dense), None if it has none or the type is unknown."""
+    declaration = find(type_)
+    return next(iter(declaration.arguments), None) if declaration else None
+
+
+def families() -> dict[str, list[tuple[str, str, str]]]:
+    """The layer types by family: for each its name, its arguments as a signature, and what it does in a line."""
+    from layerexplain.layers.index import MODULES
+
+    result: dict[str, list[tuple[str, str, str]]] = {}
+    for type_ in type_names():
+        declaration = find(type_)
+        if declaration is not None and declaration.type == type_:
+            words = _without_fields(declaration)
+            result.setdefault(MODULES[type_], []).append((type_, signature(declaration), words))
+    return result
+
+
+def signature(declaration: Declaration) -> str:
+    """The arguments as they are written: `units, activation='linear', use_bias=True`."""
+    parts = [
+        name if argument.default is Argument.REQUIRED else f"{name}={argument.default!r}"
+        for name, argument in declaration.arguments.items()
+    ]
+    return ", ".join(parts)
+
+
+def _without_fields(declaration: Declaration) -> str:
+    """The description with `{units}` shown as the argument's name."""
+    return declaration.description.replace("{", "").replace("}", "")
+
+
+def snake_case(type_: str) -> str:
+    """Keras's own rule from class name to default layer name: `Conv2DTranspose` → `conv2d_transpose`."""
+    import re
+
+    name = re.sub(r"\W+", "", type_.rpartition(".")[2])
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def inner_weights(definition: Definition, at: str, prefix: str, suffix: str = "", trainable: bool = True) -> list[Expr]:
+    """New leaves for the weights of a wrapped layer: `at` is its attribute, `prefix` its Keras path, `suffix` is
+    added to the symbols."""
+    leaves = []
+    for old in definition.weights:
+        attrs = dict(old.attrs)
+        attrs["at"] = f"{at}.{attrs['at']}" if attrs["at"] else at
+        attrs["path"] = f"{prefix}/{attrs['path']}".strip("/")
+        attrs["trainable"] = attrs["trainable"] and trainable
+        leaves.append(Expr(WEIGHT, (), attrs, old.shape, old.dtype, f"{old.label}{suffix}"))
+    return leaves
+
+

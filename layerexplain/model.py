@@ -1,0 +1,96 @@
+"""The architecture as it was read: names, configurations and wires. Nothing here is computed.
+
+A reader makes a `Model`; everything after it reads one. Tensors are named by who makes them: the layer,
+the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Shape = tuple[int | None, ...]
+
+Kind = Literal["layer", "operation", "model", "custom"]
+"""What a row is: a layer class of Keras, an operation between layers (`keras.ops`, TFOpLambda),
+a nested model, or a class that does not come from Keras."""
+
+
+class TensorRef(NamedTuple):
+    """One tensor of a model: output number `output` of call number `call` of the layer named `layer`."""
+
+    layer: str
+    call: int = 0
+    output: int = 0
+
+
+class Note(NamedTuple):
+    """Something the reader should know. `code` is stable, for pipelines; `layer` is a path or None."""
+
+    code: str
+    layer: str | None
+    message: str
+
+
+class Function(NamedTuple):
+    """A function that a configuration names and that is not one of Keras's own. It is never looked up or run."""
+
+    name: str
+
+
+class Layer(NamedTuple):
+    """A layer and its arguments, in Keras's names.
+
+    `type` is the class name; `kind` says where the class comes from, since names collide (`Reshape` the layer,
+    `Reshape` the operation). In `config` a wrapped layer is a `Layer`, a list of cells a list of them, one of
+    Keras's functions its name (`"relu"`), any other function a `Function`; shapes are tuples. A nested model
+    has its `model`, and no config but `trainable` and `dtype`. `package` is the module of a custom class.
+    `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
+    `line` is the line of the spec that it stands in.
+    """
+
+    name: str
+    type: str
+    kind: Kind
+    config: Mapping[str, Any]
+    model: Model | None = None
+    package: str = ""
+    build_shape: Any = None
+    line: int | None = None
+
+
+class Call(NamedTuple):
+    """One call of a layer. Arguments are as in the Keras call: a `TensorRef`, a constant (number, string, bool,
+    None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file."""
+
+    layer: str
+    index: int
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    line: int | None = None
+
+
+class Model(NamedTuple):
+    """A whole architecture, or one that is nested in another.
+
+    `layers` are in the file's order, InputLayers included (a reader adds them where the file leaves them out).
+    `calls` are in any order; each InputLayer has one, without arguments. `inputs` and `outputs` are in the
+    model's order. `type` is "Functional", "Sequential" or the class name of a model that has no graph
+    (then `calls` is empty and a note says so). `recorded` holds what the file says of a tensor's shape (with the
+    batch) and dtype: a cross-check, not the truth.
+    """
+
+    name: str
+    type: str
+    layers: tuple[Layer, ...]
+    calls: tuple[Call, ...]
+    inputs: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+    trainable: bool = True
+    recorded: Mapping[TensorRef, tuple[Shape, str]] = {}
+    source: str = ""
+    format: str = ""
+    keras_version: str | None = None
+    strict: bool = False
+    """True for what a person typed (a spec): an argument that the layer does not have is an error, not a note."""
+    notes: tuple[Note, ...] = ()

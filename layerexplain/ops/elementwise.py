@@ -1,0 +1,69 @@
+"""Ops on each element: arithmetic, comparisons, logic and the named scalar functions that are primitives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from layerexplain.expr import FREE
+from layerexplain.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
+from layerexplain.ops.families import elementwise
+from layerexplain.ops.sizes import promote
+
+add = elementwise("add", lambda np, a, b: np.add(a, b), Infix("+", SUM, "+"))
+subtract = elementwise("subtract", lambda np, a, b: np.subtract(a, b), Infix("-", SUM, "-"))
+multiply = elementwise("multiply", lambda np, a, b: np.multiply(a, b), Infix("*", PRODUCT, r"\,", "·"))
+divide = elementwise("divide", lambda np, a, b: np.true_divide(a, b), Fraction(), dtype="float")
+floor_divide = elementwise(
+    "floor_divide", lambda np, a, b: np.floor_divide(a, b), Infix("//", PRODUCT, r"\mathbin{\mathrm{div}}")
+)
+mod = elementwise("mod", lambda np, a, b: np.mod(a, b), Infix("%", PRODUCT, r"\bmod"))
+power = elementwise("power", lambda np, a, b: np.power(a, b), Infix("**", POWER, "^", "^"))
+negative = elementwise("negative", lambda np, a: np.negative(a), Prefix("-", NEGATE, "-"))
+
+maximum = elementwise("max", lambda np, a, b: np.maximum(a, b), Function(r"\max({0}, {1})"))
+minimum = elementwise("min", lambda np, a, b: np.minimum(a, b), Function(r"\min({0}, {1})"))
+absolute = elementwise("abs", lambda np, a: np.abs(a), Function(r"\lvert {0} \rvert"))
+sign = elementwise("sign", lambda np, a: np.sign(a))
+floor = elementwise("floor", lambda np, a: np.floor(a), Function(r"\lfloor {0} \rfloor"))
+ceil = elementwise("ceil", lambda np, a: np.ceil(a), Function(r"\lceil {0} \rceil"))
+round_ = elementwise("round", lambda np, a: np.round(a))
+exp = elementwise("exp", lambda np, a: np.exp(a), Function(r"e^{{{0}}}"), dtype="float")
+log = elementwise("log", lambda np, a: np.log(a), Function(r"\ln {0}"), dtype="float")
+sqrt = elementwise("sqrt", lambda np, a: np.sqrt(a), Function(r"\sqrt{{{0}}}"), dtype="float")
+sin = elementwise("sin", lambda np, a: np.sin(a), Function(r"\sin({0})"), dtype="float")
+cos = elementwise("cos", lambda np, a: np.cos(a), Function(r"\cos({0})"), dtype="float")
+tan = elementwise("tan", lambda np, a: np.tan(a), Function(r"\tan({0})"), dtype="float")
+arctan = elementwise("arctan", lambda np, a: np.arctan(a), Function(r"\arctan({0})"), dtype="float")
+arctan2 = elementwise("arctan2", lambda np, a, b: np.arctan2(a, b), dtype="float")
+
+
+def _erf(np: Any, x: Any) -> Any:
+    """The Gauss error function, which NumPy lacks: Python's own on every element."""
+    values = np.asarray(x)
+    return np.vectorize(math.erf, otypes=["f8"])(values).astype(values.dtype if values.dtype.kind == "f" else "f4")
+
+
+erf = elementwise("erf", _erf, Function(r"\operatorname{{erf}}({0})"), dtype="float")
+
+equal = elementwise("equal", lambda np, a, b: np.equal(a, b), Infix("==", COMPARE, "="), dtype="bool")
+not_equal = elementwise("not_equal", lambda np, a, b: np.not_equal(a, b), Infix("!=", COMPARE, r"\neq"), dtype="bool")
+less = elementwise("less", lambda np, a, b: np.less(a, b), Infix("<", COMPARE, "<"), dtype="bool")
+less_equal = elementwise(
+    "less_equal", lambda np, a, b: np.less_equal(a, b), Infix("<=", COMPARE, r"\leq", "≤"), dtype="bool"
+)
+greater = elementwise("greater", lambda np, a, b: np.greater(a, b), Infix(">", COMPARE, ">"), dtype="bool")
+greater_equal = elementwise(
+    "greater_equal", lambda np, a, b: np.greater_equal(a, b), Infix(">=", COMPARE, r"\geq", "≥"), dtype="bool"
+)
+logical_and = elementwise("logical_and", lambda np, a, b: np.logical_and(a, b), dtype="bool")
+logical_or = elementwise("logical_or", lambda np, a, b: np.logical_or(a, b), dtype="bool")
+logical_not = elementwise("logical_not", lambda np, a: np.logical_not(a), dtype="bool")
+
+
+where = elementwise("where", lambda np, c, a, b: np.where(c, a, b))
+where.dtype = lambda c, a, b: promote(a.dtype, b.dtype)
+
+cast = elementwise("cast", lambda np, a, to: a, flops=FREE)
+"""`cast(x, to='int32')`; the evaluator brings every value to its node's dtype, so there is no more to do."""
+cast.dtype = lambda a, to: to

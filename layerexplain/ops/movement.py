@@ -1,0 +1,561 @@
+"""Ops that move data: reshape, transpose, slices, padding, repetition. They compute nothing and cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import BATCH, GONE, Axis, Batch, Expr, Shape, Shapes, Size
+from layerexplain.notation import Slice
+from layerexplain.ops.families import movement
+from layerexplain.ops.sizes import agree, kept, known, merge, normalize_axis, product, shape_text, size_text
+from layerexplain.scalar import (
+    Affine,
+    At,
+    CannotIndex,
+    Condition,
+    Guard,
+    Number,
+    Scalar,
+    add,
+    between,
+    floor_divide,
+    number,
+    remainder,
+    scale,
+)
+
+
+def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
+    return tuple(run.batch if isinstance(s, Batch) else -1 if s is None else s for s in shape)
+
+
+# reshape --------------------------------------------------------------------------------------------------------
+
+
+def _reshape_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
+    target = tuple(shape)
+    inferred = [i for i, s in enumerate(target) if s == -1]
+    if len(inferred) > 1:
+        raise ShapeError(f"reshape needs at most one -1, got {target}")
+    batches = BATCH in x.shape, BATCH in target
+    total = product(x.shape)
+    rest = product(s for s in target if s != -1)
+    if inferred:
+        size: Size = None
+        if batches == (True, False) and total is not None and total == rest:
+            size = BATCH
+        elif batches[0] == batches[1] and total is not None and rest is not None:
+            if rest == 0 or total % rest:
+                raise ShapeError(
+                    f"reshape needs the {total} elements of {shape_text(x.shape)} to divide evenly, got {target}"
+                )
+            size = total // rest
+        return tuple(size if s == -1 else s for s in target)
+    if batches[0] == batches[1] and total is not None and rest is not None and total != rest:
+        raise ShapeError(
+            f"reshape needs as many elements as it gets, got {shape_text(x.shape)} with {total} per example "
+            f"into {shape_text(target)} with {rest}"
+        )
+    return target
+
+
+def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
+    """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        left, right = [], []
+        if i < len(before):
+            left.append(i)
+            i += 1
+        if j < len(after):
+            right.append(j)
+            j += 1
+        while True:
+            a, b = product(before[k] for k in left), product(after[k] for k in right)
+            same = [before[k] for k in left] == [after[k] for k in right]
+            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
+                break
+            if i >= len(before) and j >= len(after):
+                break
+            if (b is None or (a is not None and a < b) or j >= len(after)) and i < len(before):
+                left.append(i)
+                i += 1
+            elif j < len(after):
+                right.append(j)
+                j += 1
+            else:
+                left.append(i)
+                i += 1
+        groups.append((left, right))
+    return groups
+
+
+def _reshape_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    result = []
+    for left, right in _groups(x.shape, node.shape):
+        old = " × ".join(size_text(x.shape[i]) for i in left)
+        for j in right:
+            size = node.shape[j]
+            source = (0, left[0]) if left else None
+            if len(left) == len(right) == 1:
+                result.append(Axis("", source, size))
+            elif len(right) == 1:
+                equals = "" if size is None else f" = {size_text(size)}"
+                why = f"{old}{equals}, the last axis runs fastest" if size is not None else "known at run time"
+                result.append(Axis("features", source, size, why))
+            else:
+                new = " × ".join(size_text(node.shape[k]) for k in right)
+                result.append(Axis("", source, size, f"{old} becomes {new}" if left else "new axis"))
+    return result
+
+
+def _reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    (x,) = node.args
+    place: list[Affine] = [number(0)] * x.ndim
+    for left, right in _groups(x.shape, node.shape):
+        if [x.shape[i] for i in left] == [node.shape[j] for j in right]:
+            for i, j in zip(left, right, strict=True):
+                place[i] = index[j]
+            continue
+        flat = number(0)
+        for j in right:
+            size = node.shape[j]
+            if j != right[0]:
+                if not isinstance(size, int):
+                    raise CannotIndex(f"needs the size of axis {j} of the result; fix it with --input")
+                flat = scale(flat, size)
+            flat = add(flat, index[j])
+        for i in reversed(left):
+            size = x.shape[i]
+            if i == left[0]:
+                place[i] = flat
+            elif not isinstance(size, int):
+                raise CannotIndex(f"needs the size of axis {i}; fix it with --input")
+            else:
+                place[i] = remainder(flat, size)
+                flat = floor_divide(flat, size)
+    return at(0, place)
+
+
+reshape = movement(
+    "reshape",
+    shape=_reshape_shape,
+    axes=_reshape_axes,
+    evaluate=lambda run, x, shape: run.np.reshape(x, _runtime(run, shape)),
+    element=_reshape_element,
+    canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
+)
+"""`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is what is left."""
+
+
+# transpose ------------------------------------------------------------------------------------------------------
+
+
+def _transpose_shape(x: Expr, *, axes: tuple[int, ...]) -> Shape:
+    if sorted(axes) != list(range(x.ndim)):
+        raise ShapeError(f"transpose needs each of the axes 0 to {x.ndim - 1} once, got {axes}")
+    return tuple(x.shape[a] for a in axes)
+
+
+def _transpose_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    place = list(index)
+    for i, a in enumerate(node.attrs["axes"]):
+        place[a] = index[i]
+    return at(0, place)
+
+
+transpose = movement(
+    "transpose",
+    shape=_transpose_shape,
+    axes=lambda node: [
+        Axis("", (0, a), s, "" if a == i else f"was axis {a}")
+        for i, (a, s) in enumerate(zip(node.attrs["axes"], node.shape, strict=True))
+    ],
+    evaluate=lambda run, x, axes: run.np.transpose(x, axes),
+    element=_transpose_element,
+    canonical=lambda attrs: {"axes": tuple(attrs["axes"])},
+)
+"""`transpose(x, axes=(0, 2, 1))`: axis i of the result is axis axes[i] of x."""
+
+
+# concatenate, split, stack --------------------------------------------------------------------------------------
+
+
+def _concatenate_shape(*xs: Expr, axis: int = -1) -> Shape:
+    first = xs[0]
+    at = normalize_axis(axis, first.ndim)
+    result = list(first.shape)
+    for x in xs[1:]:
+        if x.ndim != first.ndim or not all(
+            agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
+        ):
+            raise ShapeError(
+                f"concatenate needs equal shapes but for axis {axis}, "
+                f"got {' and '.join(shape_text(t.shape) for t in xs)}"
+            )
+        for i, size in enumerate(x.shape):
+            if i != at:
+                result[i] = merge(result[i], size)
+    sizes = [x.shape[at] for x in xs]
+    result[at] = sum(sizes) if all(known(s) for s in sizes) else None  # type: ignore[arg-type]
+    return tuple(result)
+
+
+def _concatenate_axes(node: Expr) -> list[Axis]:
+    axis = node.attrs.get("axis", -1) % node.ndim
+    axes = kept(node)
+    size = node.shape[axis]
+    parts = " + ".join(size_text(x.shape[axis]) for x in node.args)
+    axes[axis] = Axis("", (0, axis), size, parts if size is None else f"{parts} = {size}")
+    return axes
+
+
+def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    axis = node.attrs.get("axis", -1) % node.ndim
+    sizes = [x.shape[axis] for x in node.args]
+    if not all(known(s) for s in sizes[:-1]):
+        raise CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
+    result: Scalar | None = None
+    start = sum(sizes[:-1])  # type: ignore[arg-type]
+    for i in reversed(range(len(sizes))):
+        if i < len(sizes) - 1:
+            start -= sizes[i]  # type: ignore[operator]
+        place = list(index)
+        place[axis] = add(index[axis], -start)
+        here = at(i, place)
+        if result is None:
+            result = here
+        else:
+            inside = between(index[axis], start, start + sizes[i])  # type: ignore[operator]
+            # Where an index lies before `start` an earlier part has already been chosen.
+            result = Guard(inside, here, result) if inside else here
+    return result if result is not None else Number(0.0)
+
+
+concatenate = movement(
+    "concatenate",
+    shape=_concatenate_shape,
+    axes=_concatenate_axes,
+    evaluate=lambda run, *xs, axis=-1: run.np.concatenate(xs, axis=axis),
+    element=_concatenate_element,
+    defaults={"axis": -1},
+)
+"""`concatenate(a, b, axis=-1)`: one behind the other along an axis."""
+
+
+def _split_shape(x: Expr, *, n: int, axis: int = -1) -> Shapes:
+    at = normalize_axis(axis, x.ndim)
+    size = x.shape[at]
+    if not isinstance(size, int) or size % n:
+        raise ShapeError(f"split needs an axis that {n} divides, got {size_text(size)}")
+    part = (*x.shape[:at], size // n, *x.shape[at + 1 :])
+    return Shapes([part] * n)
+
+
+split = movement(
+    "split",
+    shape=_split_shape,
+    axes=lambda node: [Axis("", (0, i), s) for i, s in enumerate(node.shape[0])],
+    evaluate=lambda run, x, n, axis=-1: tuple(run.np.split(x, n, axis=axis)),
+    element=None,
+    dtype=lambda x, n, axis=-1: (x.dtype,) * n,
+    defaults={"axis": -1},
+)
+"""`a, b = split(x, n=2)`: equal parts along an axis. Its results are picked by item()."""
+
+
+def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> Scalar:
+    """An element of part number `part`."""
+    axis = node.attrs.get("axis", -1) % len(node.shape[0])
+    place = list(index)
+    place[axis] = add(index[axis], part * node.shape[0][axis])
+    return at(0, place)
+
+
+def _stack_shape(*xs: Expr, axis: int = 0) -> Shape:
+    at = normalize_axis(axis, xs[0].ndim + 1)
+    if any(x.shape != xs[0].shape for x in xs):
+        raise ShapeError(f"stack needs equal shapes, got {' and '.join(shape_text(x.shape) for x in xs)}")
+    return (*xs[0].shape[:at], len(xs), *xs[0].shape[at:])
+
+
+def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    axis = node.attrs.get("axis", 0) % node.ndim
+    place = [*index[:axis], *index[axis + 1 :]]
+    result = at(len(node.args) - 1, place)
+    for i in reversed(range(len(node.args) - 1)):
+        inside = between(index[axis], i, i + 1)
+        result = Guard(inside, at(i, place), result) if inside else at(i, place)
+    return result
+
+
+stack = movement(
+    "stack",
+    shape=_stack_shape,
+    axes=lambda node: [
+        Axis("", None, s, f"{s} tensors")
+        if i == node.attrs.get("axis", 0) % node.ndim
+        else Axis("", (0, i - (i > node.attrs.get("axis", 0) % node.ndim)), s)
+        for i, s in enumerate(node.shape)
+    ],
+    evaluate=lambda run, *xs, axis=0: run.np.stack(xs, axis=axis),
+    element=_stack_element,
+    defaults={"axis": 0},
+)
+
+
+# slices ---------------------------------------------------------------------------------------------------------
+
+
+def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
+    """The key with its ellipsis written out: a slice, an int or None (a new axis) for every axis."""
+    used = sum(1 for k in key if k is not None and k is not Ellipsis)
+    if used > ndim:
+        raise ShapeError(f"a slice needs at most {ndim} indices for this tensor, got {used}")
+    full = [slice(None)] * (ndim - used)
+    if Ellipsis in key:
+        at = key.index(Ellipsis)
+        return [*key[:at], *full, *key[at + 1 :]]
+    return [*key, *full]
+
+
+def _slice_size(size: Size, key: slice) -> Size:
+    if key == slice(None):
+        return size
+    if not isinstance(size, int):
+        step = key.step or 1
+        if size is None and step == 1 and key.start is not None and key.stop is None and key.start < 0:
+            return None
+        if step > 0 and isinstance(key.stop, int) and key.stop >= 0 and (key.start or 0) >= 0 and size is not None:
+            return None
+        return None
+    return len(range(*key.indices(size)))
+
+
+def _slice_shape(x: Expr, *, key: tuple[Any, ...]) -> Shape:
+    result: list[Size] = []
+    axis = 0
+    for k in expand_key(key, x.ndim):
+        if k is None:
+            result.append(1)
+            continue
+        size = x.shape[axis]
+        if isinstance(k, int):
+            if isinstance(size, int) and not -size <= k < size:
+                raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
+        else:
+            result.append(_slice_size(size, k))
+        axis += 1
+    return tuple(result)
+
+
+def _slice_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    result, gone = [], []
+    axis = 0
+    for k in expand_key(node.attrs["key"], x.ndim):
+        if k is None:
+            result.append(Axis("", None, 1, "a new axis"))
+            continue
+        size = x.shape[axis]
+        if isinstance(k, int):
+            gone.append(Axis("", (0, axis), GONE, f"only number {k} of {size_text(size)} is taken"))
+        else:
+            after = node.shape[len(result)]
+            why = "" if k == slice(None) else f"of {size_text(size)} those from {_slice_text(k)}"
+            result.append(Axis("", (0, axis), after, why))
+        axis += 1
+    return result + gone
+
+
+def _slice_text(k: slice) -> str:
+    text = f"{k.start or 0} on" if k.stop is None else f"{k.start or 0} up to {k.stop}"
+    return text if k.step in (None, 1) else f"{text}, every {k.step}"
+
+
+def _slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    (x,) = node.args
+    place: list[Affine] = []
+    out = iter(index)
+    for k in expand_key(node.attrs["key"], x.ndim):
+        if k is None:
+            next(out)
+            continue
+        size = x.shape[len(place)]
+        if isinstance(k, int):
+            if k < 0 and not isinstance(size, int):
+                raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
+            place.append(number(k % size if isinstance(size, int) else k))
+            continue
+        start, step = k.start or 0, k.step or 1
+        if isinstance(size, int):
+            start, _, step = k.indices(size)
+        elif start < 0 or step < 0:
+            raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
+        place.append(add(scale(next(out), step), start))
+    return at(0, place)
+
+
+take_slice = movement(
+    "slice",
+    shape=_slice_shape,
+    axes=_slice_axes,
+    evaluate=lambda run, x, key: x[key],
+    element=_slice_element,
+    notation=Slice(),
+    canonical=lambda attrs: {"key": tuple(attrs["key"])},
+)
+"""`x[..., 2:5]`: part of a tensor, as Python and NumPy write it."""
+
+
+def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    axis = node.attrs["axis"] % node.ndim
+    size = node.shape[axis]
+    if not isinstance(size, int):
+        raise CannotIndex(f"needs the size of axis {axis} to count from its end; fix it with --input")
+    place = list(index)
+    place[axis] = add(scale(index[axis], -1), size - 1)
+    return at(0, place)
+
+
+reverse = movement(
+    "reverse",
+    shape=lambda x, *, axis=1: x.shape,
+    axes=lambda node: kept(node),
+    evaluate=lambda run, x, axis=1: run.np.flip(x, axis=axis),
+    element=lambda node, index, at: _reverse_element(_with(node, axis=node.attrs.get("axis", 1)), index, at),
+    defaults={"axis": 1},
+)
+"""`reverse(x)`: the steps (axis 1) in the opposite order."""
+
+
+def _with(node: Expr, **attrs: Any) -> Expr:
+    return Expr(node.op, node.args, {**node.attrs, **attrs}, node.shape, node.dtype, node.label)
+
+
+# padding and repetition -----------------------------------------------------------------------------------------
+
+
+def _pad_shape(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float = 0, mode: str = "constant") -> Shape:
+    return tuple(
+        s if not isinstance(s, int) else s + before + after for s, (before, after) in zip(x.shape, pads, strict=True)
+    )
+
+
+def _pad_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    axes = []
+    for i, (before, after) in enumerate(node.attrs["pads"]):
+        size = x.shape[i]
+        total = size + before + after if isinstance(size, int) else size
+        text = f"{size_text(size)} + {before} + {after}"
+        why = "" if not before and not after else f"{text} = {total}" if isinstance(size, int) else text
+        axes.append(Axis("", (0, i), total, why))
+    return axes
+
+
+def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    (x,) = node.args
+    if node.attrs.get("mode", "constant") != "constant":
+        raise CannotIndex(f"padding mode '{node.attrs['mode']}' is not written by index")
+    conditions: list[Condition] = []
+    place = list(index)
+    for i, (before, after) in enumerate(node.attrs["pads"]):
+        if before or after:
+            size = x.shape[i]
+            if not isinstance(size, int):
+                raise CannotIndex(f"needs the size of axis {i} to know where the padding begins; fix it with --input")
+            place[i] = add(index[i], -before)
+            conditions += between(place[i], 0, size)
+    body = at(0, place)
+    return Guard(tuple(conditions), body, Number(node.attrs.get("value", 0))) if conditions else body
+
+
+pad = movement(
+    "pad",
+    shape=_pad_shape,
+    axes=_pad_axes,
+    evaluate=lambda run, x, pads, value=0, mode="constant": (
+        run.np.pad(x, pads, constant_values=value) if mode == "constant" else run.np.pad(x, pads, mode=mode)
+    ),
+    element=_pad_element,
+    defaults={"value": 0, "mode": "constant"},
+    canonical=lambda attrs: {**attrs, "pads": tuple(tuple(p) for p in attrs["pads"])},
+)
+"""`pad(x, pads=((0, 0), (1, 2)))`: elements before and after, along each axis."""
+
+
+def _repeat_shape(x: Expr, *, times: int, axis: int) -> Shape:
+    at = normalize_axis(axis, x.ndim)
+    return tuple(s * times if i == at and isinstance(s, int) else s for i, s in enumerate(x.shape))
+
+
+def _repeat_axes(node: Expr) -> list[Axis]:
+    axes = kept(node)
+    axis, times = node.attrs["axis"] % node.ndim, node.attrs["times"]
+    size = node.args[0].shape[axis]
+    after = size * times if isinstance(size, int) else size
+    text = f"{size_text(size)} * {times}"
+    axes[axis] = Axis("", (0, axis), after, f"{text} = {after}" if isinstance(size, int) else text)
+    return axes
+
+
+def _repeat_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    place = list(index)
+    axis = node.attrs["axis"] % node.ndim
+    place[axis] = floor_divide(index[axis], node.attrs["times"])
+    return at(0, place)
+
+
+repeat = movement(
+    "repeat",
+    shape=_repeat_shape,
+    axes=_repeat_axes,
+    evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
+    element=_repeat_element,
+)
+"""`repeat(x, times=2, axis=1)`: each element several times in a row: a a b b."""
+
+
+def _broadcast_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    axes = []
+    for k, size in enumerate(node.shape):
+        at = k - (node.ndim - x.ndim)
+        source = (0, at) if at >= 0 else None
+        changed = at < 0 or x.shape[at] != size
+        axes.append(Axis("", source, size, f"repeated {size_text(size)} times" if changed else ""))
+    return axes
+
+
+def _broadcast_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    from layerexplain.ops.families import aligned
+
+    return at(0, aligned(index, node, node.args[0]))
+
+
+broadcast_to = movement(
+    "broadcast_to",
+    shape=lambda x, *, shape: tuple(shape),
+    axes=_broadcast_axes,
+    evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
+    element=_broadcast_element,
+    canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
+)
+"""`broadcast_to(x, shape=(n, 3, 4))`: axes of size 1 repeated."""
+
+
+zeros = movement(
+    "zeros",
+    shape=lambda *, shape: tuple(shape),
+    axes=lambda node: [Axis("", None, s) for s in node.shape],
+    evaluate=lambda run, shape: run.np.zeros(_runtime(run, shape)),
+    element=lambda node, index, at: Number(0.0),
+    dtype=lambda *, shape: "float",
+    canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
+)
+"""`zeros(shape=(n, 6))`: the state that a recurrence starts from; n is the batch."""

@@ -1,0 +1,62 @@
+"""Ops that draw random numbers. They appear in training lines only, and in layers that are random at inference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, PER_OUTPUT, Axis, Expr, Op
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import kept
+
+
+def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...] = ()) -> Any:
+    np = run.np
+    shape = tuple(1 if i in shared else s for i, s in enumerate(x.shape))
+    keep = run.random.random(shape) >= rate
+    return np.where(keep, x / (1 - rate) if rate < 1 else 0, 0)
+
+
+dropout = Op(
+    "dropout",
+    shape=lambda x, *, rate, shared=(): x.shape,
+    axes=kept,
+    dtype=lambda x, **attrs: x.dtype,
+    evaluate=_drop,
+    cost=NO_MACS,
+    flops=PER_OUTPUT,
+    notation=Function(),
+    element=NOT_INDEXED("random"),
+    defaults={"shared": ()},
+)
+"""`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); all elements along the
+`shared` axes share their fate."""
+
+
+def _draw(kind: str) -> Op:
+    def evaluate(run: Any, x: Any, **attrs: Any) -> Any:
+        if kind == "normal":
+            return run.random.normal(attrs.get("mean", 0.0), attrs.get("stddev", 1.0), x.shape)
+        if kind == "bernoulli":
+            return (run.random.random(x.shape) < attrs["probability"]).astype("float32")
+        return run.random.uniform(attrs.get("low", 0.0), attrs.get("high", 1.0), x.shape)
+
+    def axes(node: Expr) -> list[Axis]:
+        return kept(node)
+
+    return Op(
+        f"{kind}_like",
+        shape=lambda x, **attrs: x.shape,
+        axes=axes,
+        dtype=lambda x, **attrs: "float",
+        evaluate=evaluate,
+        cost=NO_MACS,
+        flops=FREE,
+        notation=Function(),
+        element=NOT_INDEXED("random"),
+    )
+
+
+normal_like = _draw("normal")
+uniform_like = _draw("uniform")
+bernoulli_like = _draw("bernoulli")
+"""`normal_like(x, stddev=0.1)`: random numbers in the shape of x."""

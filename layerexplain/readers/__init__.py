@@ -1,0 +1,176 @@
+"""Any source of an architecture → `Model`. The kind of a file is told by its content, never by its name.
+
+Each format has one module, loaded when a source of that format is met: a .keras file loads neither yaml nor h5py.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.model import Model
+
+_HEAD = 4096
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# HDF5 allows a foreign block of 512 · 2**n bytes in front.
+_HDF5_OFFSETS = (0, 512, 1024, 2048)
+
+
+def read(source: Any) -> Model:
+    """The architecture that `source` holds.
+
+    `source` is a path, "-" for standard input, the bytes of a file, a configuration as a dict, or a live Keras
+    model. Raises SourceError for what cannot be opened or is no model, SpecError (or an ErrorGroup of them) for a
+    model that is described wrongly; every message names the source.
+    """
+    name = source_name(source)
+    try:
+        return _read(source, name)._replace(source=name)
+    except LayerExplainError as error:
+        raise error.with_place(source=name) from None
+    except RecursionError:
+        raise SourceError("is nested too deeply to be a model", source=name) from None
+
+
+def source_name(source: Any) -> str:
+    """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        text = os.fsdecode(path) if isinstance(path, bytes) else path
+        return "<stdin>" if text == "-" else text
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if isinstance(source, Mapping):
+        return "<config>"
+    return f"<{type(source).__name__}>"
+
+
+def _read(source: Any, name: str) -> Model:
+    if name == "<stdin>":
+        return _read_standard_input()
+    if isinstance(source, str | os.PathLike):
+        return _read_path(os.fspath(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _read_stream(io.BytesIO(bytes(source)), name)
+    if isinstance(source, Mapping):
+        from layerexplain.readers.config_json import model_of_document
+
+        return model_of_document(source)
+    from layerexplain.readers.live_model import is_live_model, read_live_model
+
+    if is_live_model(source):
+        return read_live_model(source)
+    raise SourceError(f"a {type(source).__name__} is no source; give a path, bytes, a configuration or a Keras model")
+
+
+def _read_path(path: str | bytes) -> Model:
+    text = os.fsdecode(path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            from layerexplain.readers.keras_archive import read_keras_directory
+
+            return read_keras_directory(text)
+        with open(path, "rb") as file:
+            if stat.S_ISREG(mode):
+                return _read_stream(file, text)
+            return _read_pipe(file, text)
+    except FileNotFoundError:
+        raise SourceError("no such file") from None
+    except PermissionError:
+        raise SourceError("may not be read (permission denied)") from None
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"cannot be read: {words}") from None
+
+
+def _read_standard_input() -> Model:
+    try:
+        return _read_pipe(sys.stdin.buffer, "<stdin>")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"cannot be read: {error}") from None
+
+
+def _read_pipe(pipe: IO[bytes], name: str) -> Model:
+    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
+    head = pipe.read(_HEAD)
+    if not _is_zip(head) and not _is_hdf5(head):
+        from layerexplain.readers.limits import MAX_CONFIG_BYTES
+
+        return _read_stream(io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), name)
+    import shutil
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
+        copy.write(head)
+        shutil.copyfileobj(pipe, copy, 1024 * 1024)
+        copy.flush()
+        copy.seek(0)
+        return _read_stream(copy, copy.name)
+
+
+def _read_stream(file: IO[bytes], name: str) -> Model:
+    """A file that can go back, by what its first bytes say; `name` is its path, or `<…>` where it has none."""
+    head = file.read(_HEAD)
+    file.seek(0)
+    if _is_zip(head):
+        from layerexplain.readers.keras_archive import read_keras_archive
+
+        return read_keras_archive(file)
+    if _is_hdf5(head):
+        from layerexplain.readers.legacy_h5 import read_legacy_h5
+
+        return read_legacy_h5(file if isinstance(file, io.BytesIO) else name)
+    if not head:
+        raise SourceError("is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed")
+    from layerexplain.readers.not_a_model import describe_foreign
+
+    foreign = describe_foreign(head)
+    if foreign is not None:
+        raise SourceError(foreign)
+    from layerexplain.readers.limits import MAX_CONFIG_BYTES
+
+    data = file.read(MAX_CONFIG_BYTES + 1)
+    if len(data) > MAX_CONFIG_BYTES:
+        raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
+    return _read_text(data, name)
+
+
+def _read_text(data: bytes, name: str) -> Model:
+    """JSON where it begins as JSON does, YAML otherwise; a spec may be written in either."""
+    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+        from layerexplain.readers.config_json import is_spec, model_of_document
+        from layerexplain.readers.json_text import parse_json
+
+        try:
+            document = parse_json(data, "the text")
+        except SourceError:
+            if _looks_like_json(data):
+                raise
+        else:
+            if not is_spec(document):
+                return model_of_document(document)
+    from layerexplain.readers.yaml_spec import read_yaml_spec
+
+    return read_yaml_spec(data, name)
+
+
+def _looks_like_json(data: bytes) -> bool:
+    """Whether a text that is no JSON was meant to be: its first key is quoted."""
+    import re
+
+    return re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?(\{\s*"[^"\n]*"\s*:|[\[{]\s*$)', data) is not None
+
+
+def _is_zip(head: bytes) -> bool:
+    return head.startswith(_ZIP)
+
+
+def _is_hdf5(head: bytes) -> bool:
+    return any(head[offset : offset + 8] == _HDF5 for offset in _HDF5_OFFSETS)

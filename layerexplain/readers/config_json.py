@@ -1,0 +1,52 @@
+"""A model's configuration as JSON text: what `model.to_json()` writes, in any Keras generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.model import Model
+from layerexplain.readers.json_text import parse_json
+from layerexplain.readers.keras_config import read_config
+
+
+def read_config_json(data: bytes) -> Model:
+    """The model of a JSON text. Raises SourceError for no JSON or another program's, SpecError for bad content."""
+    document = parse_json(data, "the file")
+    return model_of_document(document)
+
+
+def model_of_document(document: Any) -> Model:
+    """The model of a parsed configuration."""
+    reason = _foreign(document)
+    if reason is not None:
+        raise SourceError(reason)
+    return read_config(document)._replace(format="config-json")
+
+
+def is_spec(document: Any) -> bool:
+    """Whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
+    if not isinstance(document, Mapping) or "class_name" in document or "input_layers" in document:
+        return False
+    if {"input", "inputs", "outputs"} & document.keys():
+        return True
+    layers = document.get("layers")
+    return isinstance(layers, list) and any(
+        isinstance(item, str) or (isinstance(item, Mapping) and "class_name" not in item) for item in layers
+    )
+
+
+def _foreign(document: Any) -> str | None:
+    """What a JSON text is when it is surely no Keras configuration."""
+    if not isinstance(document, Mapping):
+        return None
+    if "modelTopology" in document or "weightsManifest" in document:
+        return "is a TensorFlow.js model.json; save the Keras model as .keras"
+    if "weight_map" in document:
+        return "is the index of sharded weights, without an architecture; give the model's .keras or config JSON"
+    if "keras_version" in document and "date_saved" in document:
+        return "is the metadata.json of an unzipped .keras; give its folder or its config.json"
+    if "architectures" in document or "model_type" in document:
+        return "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
+    return None

@@ -1,0 +1,117 @@
+"""`.keras` archives and the same unzipped: only config.json and metadata.json are read, nothing is extracted."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from typing import IO, Any
+
+from layerexplain.errors import SourceError
+from layerexplain.model import Model
+from layerexplain.readers.json_text import parse_json
+from layerexplain.readers.keras_config import read_config
+from layerexplain.readers.limits import MAX_CONFIG_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
+from layerexplain.readers.not_a_model import describe_archive
+
+_CONFIG = "config.json"
+_METADATA = "metadata.json"
+
+# All that zipfile and zlib raise for bytes that are not what they claim to be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    OSError,
+    ValueError,
+)
+
+
+def read_keras_archive(file: str | IO[bytes]) -> Model:
+    """The model of a .keras archive. Raises SourceError where it is damaged, hostile or no .keras archive."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS:
+                raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
+            found = {name: [m for m in members if m.filename == name] for name in (_CONFIG, _METADATA)}
+            for name, same in found.items():
+                if len(same) > 1:
+                    raise SourceError(f"holds {name} {len(same)} times; a .keras file has one")
+            if not found[_CONFIG]:
+                raise SourceError(describe_archive([member.filename for member in members]))
+            config = _read_member(archive, found[_CONFIG][0])
+            metadata = _read_member(archive, found[_METADATA][0]) if found[_METADATA] else None
+    except _DAMAGE as error:
+        raise SourceError(f"is a damaged zip archive ({_first_line(error)}); was it copied whole?") from None
+    return _model(config, metadata)
+
+
+def read_keras_directory(path: str) -> Model:
+    """The model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
+    config = _read_file(os.path.join(path, _CONFIG))
+    if config is None:
+        raise SourceError(_describe_directory(path))
+    return _model(config, _read_file(os.path.join(path, _METADATA)))
+
+
+def _model(config: bytes, metadata: bytes | None) -> Model:
+    version: Any = None
+    if metadata is not None:
+        document = parse_json(metadata, _METADATA)
+        version = document.get("keras_version") if isinstance(document, dict) else None
+    return read_config(parse_json(config, _CONFIG), keras_version=version)._replace(format="keras-archive")
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, after its stated sizes were checked; never more than the cap is unpacked."""
+    name, size = member.filename, member.file_size
+    if size > MAX_CONFIG_BYTES:
+        raise SourceError(f"{name} unpacks to {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
+    if size > RATIO_FREE_BYTES and size > MAX_RATIO * max(member.compress_size, 1):
+        ratio = size // max(member.compress_size, 1)
+        raise SourceError(f"{name} unpacks to {ratio:,} times its stored size, as zip bombs do; at most {MAX_RATIO}")
+    if member.flag_bits & 0x1:
+        raise SourceError(f"{name} is encrypted; a .keras file is not")
+    try:
+        with archive.open(member) as stream:
+            data = stream.read(MAX_CONFIG_BYTES + 1)
+    except _DAMAGE as error:
+        raise SourceError(f"{name} cannot be unpacked ({_first_line(error)}); was the file copied whole?") from None
+    if len(data) < size:
+        raise SourceError(f"{name} ends after {len(data):,} of {size:,} bytes; was the file copied whole?")
+    return data
+
+
+def _read_file(path: str) -> bytes | None:
+    """The bytes of a regular file, or None where there is none."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return file.read(MAX_CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        return None
+
+
+def _describe_directory(path: str) -> str:
+    names = set(os.listdir(path))
+    if "saved_model.pb" in names or "keras_metadata.pb" in names:
+        return "is a SavedModel folder, which is not read; save the Keras model as .keras"
+    if "config.keras" in names:
+        return "is an unzipped .keras file of Keras 2.10 or 2.11, which is not read; load it there and save it anew"
+    inside = sorted(name for name in names if name.endswith((".keras", ".h5", ".json", ".yaml", ".yml")))
+    if inside:
+        return f"is a folder, not a model; give a file in it, such as {inside[0]!r}"
+    return "is a folder without a model; an unzipped .keras file has a config.json"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text[:120]

@@ -1,0 +1,80 @@
+"""Legacy `.h5` files (Keras 2, tf.keras, Keras 3): the root's attributes alone, never a weight."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from layerexplain.errors import SourceError
+from layerexplain.model import Model
+from layerexplain.readers.json_text import parse_json
+from layerexplain.readers.keras_config import read_config
+from layerexplain.readers.limits import MAX_CONFIG_BYTES
+
+_MAX_CHUNKS = 10_000
+
+
+def read_legacy_h5(file: str | IO[bytes]) -> Model:
+    """The model of a legacy .h5 file. Raises SourceError where it keeps no architecture, is damaged or no such file."""
+    try:
+        import h5py
+    except ImportError:
+        raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
+    try:
+        # `with`, since a file left open over a Python object crashes the interpreter at its end.
+        with h5py.File(file, "r") as root:
+            config = _attribute(root, "model_config")
+            version = _attribute(root, "keras_version") if config is not None else None
+            if config is None:
+                raise SourceError(_describe(root))
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        words = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise SourceError(f"is a damaged HDF5 file ({words}); was it copied whole?") from None
+    keras_version = version.decode("utf-8", "replace") if version is not None else None
+    document = parse_json(config, "the attribute model_config")
+    return read_config(document, keras_version=keras_version)._replace(format="h5")
+
+
+def _attribute(root: Any, name: str) -> bytes | None:
+    """A text attribute, joined from name0, name1, … where it was too large for one; None where there is none."""
+    if name in root.attrs:
+        return _text(root, name)
+    parts: list[bytes] = []
+    total = 0
+    while len(parts) < _MAX_CHUNKS and f"{name}{len(parts)}" in root.attrs:
+        parts.append(_text(root, f"{name}{len(parts)}"))
+        total += len(parts[-1])
+        _check_size(total, name)
+    return b"".join(parts) if parts else None
+
+
+def _text(root: Any, name: str) -> bytes:
+    """One text attribute; its stated type and size are checked before it is read."""
+    import h5py
+
+    attribute = h5py.h5a.open(root.id, name.encode())
+    kind = h5py.check_string_dtype(attribute.dtype)
+    if kind is None or attribute.shape not in ((), (1,)):
+        raise SourceError(f"the attribute {name} is an array of {attribute.dtype}; one text is needed")
+    _check_size(attribute.get_storage_size(), name)
+    value = root.attrs[name]
+    if attribute.shape == (1,):
+        value = value[0]
+    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+    _check_size(len(data), name)
+    return data
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > MAX_CONFIG_BYTES:
+        raise SourceError(
+            f"the attribute {name} has {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}"
+        )
+
+
+def _describe(root: Any) -> str:
+    """What an HDF5 file without a model_config is."""
+    if any(name in root.attrs for name in ("layer_names", "layer_names0", "nb_layers")):
+        return "is a legacy weights file: weights without an architecture; give the model's .h5, .keras or config JSON"
+    if any(name in root for name in ("layers", "_layer_checkpoint_dependencies", "vars")):
+        return "is a .weights.h5 file: weights without an architecture; give the model's .keras or config JSON"
+    return "is an HDF5 file, but no Keras model (it has no attribute model_config)"

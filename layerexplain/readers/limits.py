@@ -1,0 +1,30 @@
+"""How much a reader believes and reads before it refuses: every size that a file states is checked against these.
+
+A real configuration of the largest models of keras.applications is under 2 MiB.
+"""
+
+from __future__ import annotations
+
+MAX_CONFIG_BYTES = 64 * 1024 * 1024
+"""A configuration or spec, unpacked, in bytes."""
+
+MAX_RATIO = 200
+"""How many times larger than stored an archive's member may unpack; JSON of many alike layers reaches 50."""
+
+RATIO_FREE_BYTES = 1024 * 1024
+"""A member up to this size, in bytes, may have any ratio."""
+
+MAX_MEMBERS = 200_000
+"""Members of an archive."""
+
+MAX_DIGITS = 18
+"""Digits of an integer: sizes above 10**18 mean a damaged or hostile file."""
+
+MAX_SPEC_DEPTH = 60
+"""How deep a spec's values nest."""
+
+MAX_SPEC_NODES = 500_000
+"""How many values a spec has, aliases expanded."""
+
+MAX_SPEC_LAYERS = 100_000
+"""How many layers a spec makes with its `repeat`s."""

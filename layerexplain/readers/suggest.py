@@ -1,0 +1,26 @@
+"""The end of an error message that offers what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """`"did you mean 'Dense'?"` for the candidate that is spelt most like `name`, or `""` when none is near."""
+    known = list(candidates)
+    same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
+    if not same:
+        from difflib import get_close_matches
+
+        lowered = {candidate.lower(): candidate for candidate in known}
+        same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
+    return f"did you mean '{same[0]}'?" if same else ""
+
+
+def or_else(suggestion: str, otherwise: str) -> str:
+    """The suggestion where there is one, what to do without one otherwise."""
+    return suggestion or otherwise
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")

@@ -1,0 +1,118 @@
+"""Fitting text into columns: widths as a terminal counts them, wrapping with a hanging indent, colour."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+
+class Look(NamedTuple):
+    """How text is to look. `width` is in columns, and None where nothing is to be wrapped (a pipe, a file)."""
+
+    width: int | None = None
+    color: bool = False
+    ascii: bool = False
+
+    @property
+    def dot(self) -> str:
+        """What stands between the parts of a heading."""
+        return " - " if self.ascii else " · "
+
+    @property
+    def arrow(self) -> str:
+        """What stands between an input and an output."""
+        return "->" if self.ascii else "→"
+
+
+_CODES = {"bold": "1", "dim": "2", "cyan": "36", "yellow": "33"}
+
+# A word is what must stay on one line: a run without spaces, or with those inside a shape or an index only.
+# (Patterns are compiled where they are first needed: at start-up each would cost half a millisecond.)
+_WORD = r"(?P<word>(?:\((?:None|\d+|\?)(?:, (?:None|\d+|\?))*,?\)|\[[^\[\]]{0,40}\]|\S)+)(?P<gap>\s*)"
+
+
+def paint(text: str, style: str, look: Look) -> str:
+    """`text` in a style ("bold", "dim", "cyan", "yellow"), if colour is wanted."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if look.color and text else text
+
+
+def width_of(text: str) -> int:
+    """The number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(_columns(character) - 1 for character in re.findall(r"[^\x00-\x7f]", text))
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """`text` filled with spaces to `width` columns; `right` puts the spaces in front."""
+    space = " " * (width - width_of(text))
+    return space + text if right else text + space
+
+
+def wrap(text: str, width: int | None, hang: int = 2) -> list[str]:
+    """Lines of at most `width` columns, all but the first indented by `hang` columns more than the text itself.
+
+    Breaks at spaces, never inside a shape that fits on a line; a longer word is split. None never wraps.
+    """
+    if width is None or width_of(text) <= width:
+        return [text]
+    indent = len(text) - len(text.lstrip(" "))
+    later = " " * min(indent + hang, max(width - 8, 0))
+    lines: list[str] = []
+    line = text[:indent] if indent < width - 8 else ""
+    used = len(line)
+    gap = ""
+    for match in re.finditer(_WORD, text):
+        word, size = match["word"], width_of(match["word"])
+        if gap and used + len(gap) + size > width:
+            lines.append(line)
+            line, used = later, len(later)
+        else:
+            line, used = line + gap, used + len(gap)
+        if used + size > width:
+            *full, word = _pieces(word, width - used, width - len(later))
+            lines += [(later if number else line) + piece for number, piece in enumerate(full)]
+            line, used = (later if full else line), len(later)
+            size = width_of(word)
+        line, used, gap = line + word, used + size, match["gap"]
+    lines.append(line)
+    return lines
+
+
+def fit(natural: list[int], available: int, least: int = 8) -> list[int]:
+    """Column widths that add up to at most `available`, taken from the widest first; none goes below `least`."""
+    widths = list(natural)
+    while sum(widths) > available:
+        widest = max(widths)
+        if widest <= least:
+            break
+        at = [i for i, width in enumerate(widths) if width == widest]
+        second = max([width for width in widths if width < widest], default=least)
+        spare = sum(widths) - available
+        target = max(second, least, widest - -(-spare // len(at)))
+        for i in at:
+            widths[i] = target
+    return widths
+
+
+def _columns(character: str) -> int:
+    if character.isascii():
+        return 1
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _pieces(word: str, first: int, other: int) -> list[str]:
+    """A word cut into pieces of at most `first` columns, then `other`; each has at least one character."""
+    pieces: list[str] = []
+    start = used = 0
+    room = first
+    for at, character in enumerate(word):
+        size = _columns(character)
+        if used + size > room and at > start:
+            pieces.append(word[start:at])
+            start, used, room = at, 0, other
+        used += size
+    return [*pieces, word[start:]]

@@ -1,0 +1,120 @@
+"""Which argument of a call is which parameter of the declaration: tensors, masks, numbers and configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from layerexplain.errors import ShapeError
+from layerexplain.layers.registry import Declaration
+from layerexplain.model import Call, TensorRef
+
+
+class Bound(NamedTuple):
+    """A call in the declaration's terms: `tensors` in the order of its parameters (None: not given, or a number),
+    `constants` the numbers given in place of tensors, `masks` those that the call names, by tensor, and `config`
+    what the call says that is configuration (`use_causal_mask=True`, a slice's key)."""
+
+    tensors: list[TensorRef | None]
+    constants: dict[int, Any]
+    masks: dict[int, TensorRef]
+    config: dict[str, Any]
+
+
+def references(value: Any) -> Iterator[TensorRef]:
+    """All tensors in nested arguments, in order; iterative, since files nest as deep as they like."""
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, TensorRef):
+            yield current
+        elif isinstance(current, Mapping):
+            stack += reversed(list(current.values()))
+        elif isinstance(current, list | tuple):
+            stack += reversed(current)
+
+
+def _is_tensor_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and any(
+        True for _ in references(value)
+    )
+
+
+def bind_call(declaration: Declaration, call: Call) -> Bound:
+    """Bind a call's arguments. Raises `ShapeError` for more or fewer tensors than the layer takes."""
+    tensors: list[Any] = []
+    config: dict[str, Any] = {}
+    names = list(declaration.tensors)
+    keywords = list(declaration.arguments)
+    positional = list(call.args)
+    if positional and _is_tensor_list(positional[0]):
+        first = positional.pop(0)
+        spread = list(first.values()) if isinstance(first, Mapping) else list(first)
+        positional = [*spread, *positional]
+    for value in positional:
+        if len(tensors) < len(names) and not isinstance(value, str | slice):
+            tensors.append(value)
+        elif declaration.variadic is not None and isinstance(value, TensorRef):
+            tensors.append(value)
+        elif declaration.variadic is not None and _is_tensor_list(value):
+            tensors += references(value)
+        elif keywords:
+            config[keywords.pop(0)] = value
+    masks: dict[int, TensorRef] = {}
+    named_tensors: dict[str, Any] = {}
+    for name, value in call.kwargs.items():
+        if name in names:
+            named_tensors[name] = value
+        elif name == "mask":
+            masks.update({i: ref for i, ref in enumerate(_mask_list(value)) if ref is not None})
+        elif name.endswith("_mask") and name[:-5] in names and isinstance(value, TensorRef):
+            masks[names.index(name[:-5])] = value
+        elif declaration.variadic is not None and any(True for _ in references(value)):
+            tensors += [None] * (len(names) - len(tensors))
+            tensors += references(value)
+        elif name in declaration.arguments:
+            config[name] = value
+    for name, value in named_tensors.items():
+        at = names.index(name)
+        tensors += [None] * (at + 1 - len(tensors))
+        tensors[at] = value
+    if len(tensors) < len(names):
+        tensors += [None] * (len(names) - len(tensors))
+    constants = {
+        i: value
+        for i, value in enumerate(tensors)
+        if value is not None and not isinstance(value, TensorRef) and _is_number(value)
+    }
+    required = len(names) - declaration.optional
+    for i, name in enumerate(names[:required]):
+        if tensors[i] is None:
+            raise ShapeError(f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names)}), got no {name}")
+    if declaration.variadic is None and sum(isinstance(t, TensorRef) for t in positional) > len(names):
+        raise ShapeError(
+            f"{declaration.type} takes {_words(len(names), 'tensor')} ({', '.join(names)}), "
+            f"got {sum(isinstance(t, TensorRef) for t in positional)}"
+        )
+    if declaration.variadic is not None and not names and not any(t is not None for t in tensors):
+        raise ShapeError(f"{declaration.type} needs at least one tensor, got none")
+    refs = [t if isinstance(t, TensorRef) else None for t in tensors]
+    while len(refs) > len(names) and refs[-1] is None:
+        refs.pop()
+    return Bound(refs, constants, masks, config)
+
+
+def _mask_list(value: Any) -> list[TensorRef | None]:
+    if isinstance(value, TensorRef):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [v if isinstance(v, TensorRef) else None for v in value]
+    return []
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_number(v) for v in value)
+    return isinstance(value, int | float | bool)
+
+
+def _words(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

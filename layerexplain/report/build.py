@@ -1,0 +1,343 @@
+"""The rows of a Report: for each layer its calls, operation, weights, counts and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.cost import Cost, Costs
+from layerexplain.derive.text import operation, statements
+from layerexplain.errors import ArgumentError
+from layerexplain.expr import Batch, Definition, Expr, Size
+from layerexplain.layers.arguments import did_you_mean
+from layerexplain.layers.registry import find, snake_case, type_names
+from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
+from layerexplain.report.data import (
+    CallReport,
+    InputReport,
+    LayerReport,
+    OutputReport,
+    Report,
+    Totals,
+    WeightReport,
+)
+from layerexplain.report.network import Network, TracedCall, identifier, trace_model
+
+BYTES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
+}  # fmt: skip
+"""Bytes of one element, by dtype."""
+
+VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
+COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+
+def build(
+    model: Model,
+    *,
+    inputs: Mapping[str, Sequence[int | None]] | None = None,
+    detail: bool = False,
+    only: Callable[[str], bool] | None = None,
+) -> Report:
+    """The report of a model.
+
+    `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
+    `only` (all if not given) has its explanation. Raises `LayerExplainError`.
+    """
+    network = trace_model(model, inputs)
+    builder = Builder(detail, only)
+    rows = builder.rows(network, (), _batch_of(model))
+    notes = tuple(builder.notes)
+    return Report(
+        source=model.source,
+        format=model.format,
+        model_name=model.name,
+        model_type=model.type,
+        keras_version=model.keras_version,
+        inputs=_inputs(network, _batch_of(model)),
+        outputs=_outputs(network, _batch_of(model)),
+        layers=rows,
+        totals=totals(rows),
+        notes=notes,
+    )
+
+
+def build_layer(
+    type_: str,
+    arguments: Mapping[str, Any],
+    input_shapes: Sequence[Sequence[int | None]],
+    dtypes: Sequence[str] = (),
+) -> Report:
+    """One layer with no model at hand, explained. Shapes are without the batch; arguments have Keras's names.
+
+    Raises `ArgumentError` or `ShapeError`, placed at the layer.
+    """
+    declaration = find(type_)
+    if declaration is None or "." in type_:
+        raise ArgumentError(f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+    name = str(arguments.get("name") or snake_case(type_))
+    takes = [*declaration.tensors, *([declaration.variadic] if declaration.variadic else [])]
+    refs, layers, calls = [], [], []
+    for i, shape in enumerate(input_shapes):
+        label = declaration.tensors[i] if i < len(declaration.tensors) else f"{takes[-1]}_{i + 1}"
+        dtype = dtypes[i] if i < len(dtypes) else "int32" if label == "ids" else "float32"
+        layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
+        calls.append(Call(label, 0, (), {}))
+        refs.append(TensorRef(label))
+    layers.append(Layer(name, type_, "layer", dict(arguments)))
+    spread = tuple(refs) if declaration.variadic is None else (list(refs),)
+    calls.append(Call(name, 0, spread, {}))
+    model = Model(
+        name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
+    )
+    report = build(model, detail=True, only=lambda path: path == name)
+    row = report.layers[-1]
+    return report._replace(layers=(row,), totals=totals((row,)))
+
+
+def _batch_of(model: Model) -> int | None:
+    """The batch size that all inputs fix, or None."""
+    sizes = {
+        layer.config["batch_shape"][0]
+        for layer in model.layers
+        if layer.type == "InputLayer" and isinstance(layer.config.get("batch_shape"), tuple)
+        and layer.config["batch_shape"]
+    }
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
+    """A shape as data: the batch is None, or the size that the model fixes."""
+    return tuple([batch if isinstance(s, Batch) else s for s in shape])
+
+
+def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
+    found = []
+    for ref in network.model.inputs:
+        layer = next(one for one in network.model.layers if one.name == ref.layer)
+        spec = next((c.outputs[0] for c in network.of_layer(ref.layer)), None)
+        dtype = layer.config.get("dtype")
+        shape = plain_shape(spec.shape, batch) if spec is not None else ()
+        found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
+    return tuple(found)
+
+
+def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
+    layers = {layer.name: layer for layer in network.model.layers}
+    calls = {(c.call.layer, c.call.index): c for c in network.calls}
+    found = []
+    for ref in network.model.outputs:
+        made = calls.get((ref.layer, ref.call))
+        spec = made.outputs[ref.output] if made is not None and ref.output < len(made.outputs) else None
+        if spec is None:
+            found.append(OutputReport(ref.layer, None, None))
+        else:
+            dtype = dtypes_of(layers[ref.layer])[1] if spec.dtype == "float" else spec.dtype
+            found.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
+    return tuple(found)
+
+
+def dtypes_of(layer: Layer) -> tuple[str, str]:
+    """The dtypes of a layer's variables and of its computation, from its policy."""
+    policy = layer.config.get("dtype")
+    if isinstance(policy, Mapping):
+        config = policy.get("config")
+        policy = config.get("name") or config.get("source_name") if isinstance(config, Mapping) else None
+    if not isinstance(policy, str):
+        return "float32", "float32"
+    return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
+
+
+def totals(rows: Sequence[LayerReport]) -> Totals:
+    """Sums over rows of one depth; None if a row's number is unknown."""
+
+    def add(values: Sequence[int | None]) -> int | None:
+        return None if any(v is None for v in values) else sum(v for v in values if v is not None)
+
+    weights = [w for row in rows for w in row.weights]
+    size = add([w.params * BYTES[w.dtype] if w.dtype in BYTES else None for w in weights])
+    params = add([row.params for row in rows])
+    return Totals(
+        params=params,
+        trainable=add([row.trainable for row in rows]),
+        non_trainable=add([row.non_trainable for row in rows]),
+        bytes=size if params is not None else None,
+        macs=add([row.macs for row in rows]),
+        flops=add([row.flops for row in rows]),
+    )
+
+
+class Builder:
+    """Makes the rows of one report; what is asked of a definition is asked once."""
+
+    def __init__(self, detail: bool, only: Callable[[str], bool] | None) -> None:
+        self.detail = detail
+        self.only = only
+        self.costs = Costs()
+        self.notes: list[Note] = []
+        self._texts: dict[Definition, tuple[str, tuple[str, ...]]] = {}
+        self._groups: dict[Any, int] = {}
+        self._networks: set[int] = set()
+
+    def rows(self, network: Network, path: tuple[str, ...], batch: int | None) -> tuple[LayerReport, ...]:
+        """A row for each layer, in the model's order; those of nested models below theirs."""
+        if id(network) not in self._networks:
+            self._networks.add(id(network))
+            self.notes += network.notes
+        by_layer: dict[str, list[TracedCall]] = {}
+        for traced in network.calls:
+            by_layer.setdefault(traced.call.layer, []).append(traced)
+        noted: dict[str | None, list[str]] = {}
+        for note in network.notes:
+            noted.setdefault(note.layer, []).append(note.message)
+        return tuple(
+            [
+                self._row(network, layer, by_layer.get(layer.name, []), path, batch, noted)
+                for layer in network.model.layers
+            ]
+        )
+
+    def _row(
+        self,
+        network: Network,
+        layer: Layer,
+        calls: list[TracedCall],
+        path: tuple[str, ...],
+        batch: int | None,
+        noted: Mapping[str | None, list[str]],
+    ) -> LayerReport:
+        calls = sorted(calls, key=lambda c: c.call.index) if len(calls) > 1 else calls
+        definition = calls[0].definition if calls else None
+        where = "/".join((*path, layer.name))
+        inner = next((c.network for c in calls if c.network is not None), None)
+        layers = self.rows(inner, (*path, layer.name), batch) if inner is not None else ()
+        leaves = network.weights.get(layer.name, ())
+        weights = self._weights(layer, definition, leaves) if not layers else _nested_weights(layers)
+        params, trainable = _counts(layer, definition, weights, layers, network)
+        cost = self._cost(layer, calls)
+        text, formula = self._text(layer, definition, calls)
+        row = LayerReport(
+            layer=layer.name,
+            type=layer.type if layer.kind != "operation" else operation_type(layer),
+            path=where,
+            depth=len(path),
+            operation=text,
+            formula=formula,
+            calls=tuple([_call_report(c, batch) for c in calls]),
+            weights=weights,
+            params=params,
+            trainable=trainable,
+            non_trainable=None if params is None or trainable is None else params - trainable,
+            macs=cost.macs,
+            flops=cost.flops,
+            notes=tuple(noted.get(where, ())),
+            group=self._group(layer, definition, calls),
+            layers=layers,
+        )
+        if self.detail and (self.only is None or self.only(where)):
+            from layerexplain.report.explanation import explain_row
+
+            row = row._replace(explanation=explain_row(row, layer, calls, network, path, self.costs, leaves))
+        return row
+
+    def _text(
+        self, layer: Layer, definition: Definition | None, calls: list[TracedCall]
+    ) -> tuple[str, tuple[str, ...]]:
+        if layer.type == "InputLayer":
+            spec = calls[0].outputs[0] if calls else None
+            sizes = "" if spec is None else ", ".join("None" if s is None else str(s) for s in spec.shape[1:])
+            text = f"input({sizes})"
+            return text, (f"y = {text}",)
+        if definition is None or definition.kind in ("model", "opaque"):
+            count = len(calls[0].sources) if calls else 1
+            names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))
+            called = layer.name if layer.model is not None else operation_type(layer)
+            text = f"{identifier(called)}({names})"
+            return text, (f"y = {text}",)
+        known = self._texts.get(definition)
+        if known is None:
+            lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
+            known = self._texts[definition] = (operation(definition, lines), lines)
+        return known
+
+    def _weights(
+        self, layer: Layer, definition: Definition | None, leaves: Sequence[Expr]
+    ) -> tuple[WeightReport, ...]:
+        if definition is None or not definition.weights:
+            return ()
+        variable = dtypes_of(layer)[0]
+        found = []
+        for own, leaf in zip(definition.weights, leaves, strict=True):
+            params = 1
+            for size in own.shape:
+                params *= size
+            found.append(
+                WeightReport(
+                    f"{own.attrs['path']}/{own.attrs['name']}" if own.attrs["path"] else own.attrs["name"],
+                    str(own.label),
+                    own.shape,
+                    variable if own.dtype == "float" else own.dtype,
+                    bool(leaf.attrs["trainable"]),
+                    params,
+                )
+            )
+        return tuple(found)
+
+    def _cost(self, layer: Layer, calls: list[TracedCall]) -> Cost:
+        if layer.type == "InputLayer":
+            return Cost(0, 0)
+        macs: int | None = 0
+        flops: int | None = 0
+        for made in calls:
+            one = self.costs.of(made.definition) if made.definition is not None else Cost(None, None)
+            macs = None if macs is None or one.macs is None else macs + one.macs
+            flops = None if flops is None or one.flops is None else flops + one.flops
+        return Cost(macs, flops) if calls else Cost(None, None)
+
+    def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
+        if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:
+            key: Any = (layer.name, len(self._groups))
+        else:
+            trainable = bool(layer.config.get("trainable", True))
+            key = (id(definition), trainable, calls[0].mask is None, layer.config.get("dtype").__repr__())
+        return self._groups.setdefault(key, len(self._groups))
+
+
+def operation_type(layer: Layer) -> str:
+    """What a row is called: the class, or the function that an operation of tf.keras applies."""
+    function = layer.config.get("function") if layer.kind == "operation" else None
+    return f"tf.{function}" if isinstance(function, str) else layer.type
+
+
+def _counts(
+    layer: Layer,
+    definition: Definition | None,
+    weights: Sequence[WeightReport],
+    layers: Sequence[LayerReport],
+    network: Network,
+) -> tuple[int | None, int | None]:
+    if layers:
+        inner = totals(layers)
+        frozen = not layer.config.get("trainable", True)
+        return inner.params, 0 if frozen and inner.params is not None else inner.trainable
+    if layer.type in ("InputLayer", "Lambda") or layer.kind == "operation":
+        return 0, 0
+    if definition is None or definition.kind == "opaque":
+        return None, None
+    if not network.model.trainable:
+        return sum(w.params for w in weights), 0
+    return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
+
+
+def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
+    return tuple([w._replace(name=f"{row.layer}/{w.name}") for row in layers for w in row.weights])
+
+
+def _call_report(made: TracedCall, batch: int | None) -> CallReport:
+    return CallReport(
+        sources=tuple([ref.layer for ref in made.sources]),
+        input_shapes=tuple([None if s is None else plain_shape(s.shape, batch) for s in made.inputs]),
+        output_shapes=tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
+        mask=made.mask,
+    )

@@ -1,0 +1,231 @@
+"""The Report: everything that is shown, as frozen plain data. `to_dict()` is the JSON contract.
+
+Shapes are tuples with the batch first; None is a size that is known only at run time. Counts are numbers of
+scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from layerexplain.model import Note, Shape
+
+SCHEMA_VERSION = 1
+
+
+class InputReport(NamedTuple):
+    """An input of the model."""
+
+    name: str
+    shape: Shape
+    dtype: str
+
+
+class OutputReport(NamedTuple):
+    """An output of the model: the layer that makes it."""
+
+    layer: str
+    shape: Shape | None
+    dtype: str | None
+
+
+class WeightReport(NamedTuple):
+    """One weight tensor. `name` is the Keras path below the layer, `symbol` its letter in the formula."""
+
+    name: str
+    symbol: str
+    shape: Shape
+    dtype: str
+    trainable: bool
+    params: int
+
+
+class CallReport(NamedTuple):
+    """One call of a layer. `sources` are the names of the layers that feed it; `mask` the layer that made the
+    mask which reaches it, or None."""
+
+    sources: tuple[str, ...]
+    input_shapes: tuple[Shape | None, ...]
+    output_shapes: tuple[Shape | None, ...]
+    mask: str | None
+
+
+class Statement(NamedTuple):
+    """A line of a formula. `indent` counts levels, `shape` is the value's (None where the line binds several or
+    none), `note` a few words on it."""
+
+    text: str
+    indent: int
+    shape: str
+    note: str
+
+
+class AxisReason(NamedTuple):
+    """How one axis of the output comes about: `before` and `after` are sizes as text ('28', 'gone', 'new', 'None'),
+    `why` has the numbers put in."""
+
+    role: str
+    before: str
+    after: str
+    why: str
+
+
+class WeightReason(NamedTuple):
+    """Where a weight's parameters come from: `factors` is 'rows 3 × columns 3 × channels 3 × filters 16',
+    `reach` the Keras expression that gives the variable."""
+
+    symbol: str
+    name: str
+    shape: Shape
+    factors: str
+    params: int
+    trainable: bool
+    reach: str
+
+
+class Explanation(NamedTuple):
+    """All that `explain` tells of one layer, in the order in which it is read."""
+
+    sentence: str
+    hints: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    where: tuple[str, ...]
+    element: tuple[str, ...]
+    element_notes: tuple[str, ...]
+    axes: tuple[AxisReason, ...]
+    shape_notes: tuple[str, ...]
+    weights: tuple[WeightReason, ...]
+    weights_note: str
+    cost: tuple[str, ...]
+    training: tuple[str, ...]
+    mask: str
+    latex: tuple[str, ...]
+
+
+class LayerReport(NamedTuple):
+    """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
+    `layers` are those of a nested model; `explanation` is there when it was asked for."""
+
+    layer: str
+    type: str
+    path: str
+    depth: int
+    operation: str
+    formula: tuple[str, ...]
+    calls: tuple[CallReport, ...]
+    weights: tuple[WeightReport, ...]
+    params: int | None
+    trainable: int | None
+    non_trainable: int | None
+    macs: int | None
+    flops: int | None
+    notes: tuple[str, ...]
+    group: int
+    layers: tuple[LayerReport, ...] = ()
+    explanation: Explanation | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The layers that feed the first call."""
+        return self.calls[0].sources if self.calls else ()
+
+    @property
+    def input_shapes(self) -> tuple[Shape | None, ...]:
+        """The input shapes of the first call."""
+        return self.calls[0].input_shapes if self.calls else ()
+
+    @property
+    def output_shapes(self) -> tuple[Shape | None, ...]:
+        """The output shapes of the first call."""
+        return self.calls[0].output_shapes if self.calls else ()
+
+    def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
+        """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
+        row: dict[str, Any] = {
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "depth": self.depth,
+            "operation": self.operation,
+            "formula": list(self.formula),
+            "from": list(self.sources),
+            "input_shapes": _shapes(self.input_shapes),
+            "output_shapes": _shapes(self.output_shapes),
+            "calls": [
+                {
+                    "from": list(call.sources),
+                    "input_shapes": _shapes(call.input_shapes),
+                    "output_shapes": _shapes(call.output_shapes),
+                    "mask": call.mask,
+                }
+                for call in self.calls
+            ],
+            "weights": [{**weight._asdict(), "shape": list(weight.shape)} for weight in self.weights],
+            "params": self.params,
+            "trainable": self.trainable,
+            "non_trainable": self.non_trainable,
+            "macs": self.macs,
+            "flops": self.flops,
+            "notes": list(self.notes),
+        }
+        if self.explanation is not None:
+            row["explanation"] = _plain(self.explanation)
+        if nested and self.layers:
+            row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
+        return row
+
+
+class Totals(NamedTuple):
+    """Sums over the rows of depth 0, shared weights once. `bytes` are those of the weights."""
+
+    params: int | None
+    trainable: int | None
+    non_trainable: int | None
+    bytes: int | None
+    macs: int | None
+    flops: int | None
+
+
+class Report(NamedTuple):
+    """A model, explained."""
+
+    source: str
+    format: str
+    model_name: str
+    model_type: str
+    keras_version: str | None
+    inputs: tuple[InputReport, ...]
+    outputs: tuple[OutputReport, ...]
+    layers: tuple[LayerReport, ...]
+    totals: Totals
+    notes: tuple[Note, ...]
+
+    def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
+        """The report as the JSON contract has it (docs/report.schema.json)."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "source": self.source,
+            "format": self.format,
+            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
+            "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in self.inputs],
+            "outputs": [
+                {"layer": o.layer, "shape": None if o.shape is None else list(o.shape), "dtype": o.dtype}
+                for o in self.outputs
+            ],
+            "layers": [layer.to_dict(nested=nested) for layer in self.layers],
+            "totals": self.totals._asdict(),
+            "notes": [note._asdict() for note in self.notes],
+        }
+
+
+def _shapes(shapes: tuple[Shape | None, ...]) -> list[list[int | None] | None]:
+    return [None if shape is None else list(shape) for shape in shapes]
+
+
+def _plain(value: Any) -> Any:
+    """Named tuples to dicts, tuples to lists, all the way down."""
+    if hasattr(value, "_asdict"):
+        return {key: _plain(item) for key, item in value._asdict().items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

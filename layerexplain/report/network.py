@@ -1,0 +1,611 @@
+"""Model → Definitions: each call of a layer traced at the shapes that reach it, masks and shared weights wired.
+
+A nested model becomes a Definition of its own, so that whatever is asked of a layer can be asked of it. Definitions
+are cached by type, arguments and input shapes: a bomb of nested calls costs no more than its definitions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.errors import ErrorGroup, LayerExplainError, ShapeError, SpecError
+from layerexplain.expr import BATCH, Definition, Expr, Shape, Shapes, call, constant, item, tensor
+from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.ops.opaque import opaque
+from layerexplain.report.binding import Bound, bind_call, references
+
+DEEPEST = 100
+"""How many models may be nested in one another."""
+
+
+class TracedCall(NamedTuple):
+    """One call of a layer: what feeds it, the definition at these shapes, what comes out.
+
+    `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
+    that it reads or hands on. `network` is that of a nested model.
+    """
+
+    call: Call
+    sources: tuple[TensorRef, ...]
+    inputs: tuple[Spec | None, ...]
+    outputs: tuple[Spec | None, ...]
+    definition: Definition | None
+    mask: str | None
+    network: Network | None = None
+
+
+class Network(NamedTuple):
+    """A model at given input shapes. `calls` are in the order of computation, `weights` the leaves of each layer."""
+
+    model: Model
+    calls: tuple[TracedCall, ...]
+    weights: Mapping[str, tuple[Expr, ...]]
+    definition: Definition | None
+    notes: tuple[Note, ...]
+
+    def of_layer(self, name: str) -> list[TracedCall]:
+        """The calls of a layer, in the order of their numbers."""
+        return sorted((c for c in self.calls if c.call.layer == name), key=lambda c: c.call.index)
+
+
+class Tensor(NamedTuple):
+    """A tensor on its way through a model: its expression, its mask and the layer that made the mask."""
+
+    expr: Expr
+    mask: Expr | None = None
+    mask_source: str | None = None
+
+
+def identifier(name: str) -> str:
+    """A layer's name as a name of the formula language."""
+    cleaned = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "layer"
+    return f"layer_{cleaned}" if cleaned[0].isdigit() else cleaned
+
+
+class ModelLayer:
+    """A model in a wrapper: `TimeDistributed(encoder)`."""
+
+    __slots__ = ("config", "model", "name", "trainable", "tracer", "type")
+
+    def __init__(self, layer: Layer, tracer: Tracer) -> None:
+        self.type = layer.type
+        self.name = layer.name
+        self.model = layer.model
+        self.config: Mapping[str, Any] = {}
+        self.trainable = bool(layer.config.get("trainable", True)) and (layer.model is None or layer.model.trainable)
+        self.tracer = tracer
+
+    def definition(
+        self,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
+        **overrides: Any,
+    ) -> Definition:
+        """The model traced at given shapes."""
+        if self.model is None:
+            raise ShapeError(f"{self.type} is not a layer of Keras, so what it computes is not known")
+        network = self.tracer.network(self.model, specs, masks, (self.name,))
+        if network.definition is None:
+            raise ShapeError(f"the shapes inside '{self.name}' are not known")
+        return network.definition
+
+
+class Tracer:
+    """Traces models; the caches live as long as one report is made."""
+
+    def __init__(self, *, strict: bool = False, training: bool = False) -> None:
+        self.strict = strict
+        self.training = training
+        self.errors: list[LayerExplainError] = []
+        self._definitions: dict[Any, Definition] = {}
+        self._networks: dict[Any, Network] = {}
+        self._kept: list[Model] = []
+
+    # Models -----------------------------------------------------------------------------------------------------
+
+    def network(
+        self,
+        model: Model,
+        specs: Sequence[Spec | None] = (),
+        masks: Sequence[Spec | None] = (),
+        path: tuple[str, ...] = (),
+    ) -> Network:
+        """A model traced. `specs` are those of its inputs, in order, where a caller gives them; the InputLayers'
+        own shapes hold otherwise. Raises `SpecError` for wires that make no graph."""
+        key = (id(model), tuple(specs), tuple(masks))
+        known = self._networks.get(key)
+        if known is None:
+            if len(path) > DEEPEST:
+                raise SpecError(f"models are nested more than {DEEPEST} deep")
+            known = self._networks[key] = _Walk(self, model, specs, masks, path).network()
+            self._kept.append(model)
+        return known
+
+    # Layers -----------------------------------------------------------------------------------------------------
+
+    def declared(
+        self, declaration: Declaration, layer: Layer, bound: Bound, specs: list[Spec | None], masks: list[Spec | None]
+    ) -> Definition:
+        """The definition of a call of a declared layer."""
+        config = {k: self.inner(v) for k, v in layer.config.items()}
+        config.update({k: self.inner(v) for k, v in bound.config.items()})
+        arguments = declaration.bind(config, strict=self.strict and layer.kind == "layer")
+        constants = {i: constant(v) for i, v in bound.constants.items()}
+        key = (
+            declaration.type,
+            freeze(arguments),
+            tuple(specs),
+            tuple(masks),
+            freeze(bound.constants),
+        )
+        known = self._definitions.get(key)
+        if known is None:
+            known = declaration.trace(specs, arguments, masks, training=self.training, constants=constants)
+            self._definitions[key] = known
+        return known
+
+    def inner(self, value: Any) -> Any:
+        """Layers in a configuration, ready to be applied."""
+        if isinstance(value, Layer):
+            if value.model is not None or value.kind == "custom" or find(value.type) is None:
+                return ModelLayer(value, self)
+            config = {k: self.inner(v) for k, v in value.config.items()}
+            return DeclaredLayer(value.type, config, value.name)
+        if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
+            return tuple(self.inner(v) for v in value)
+        return value
+
+
+def freeze(value: Any) -> Any:
+    """A value as a key: equal values of the same kind give equal keys."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is dict:
+        return tuple([(k, freeze(v)) for k, v in value.items()])
+    if kind is list or kind is tuple:
+        return tuple([freeze(v) for v in value])
+    if kind is float or kind is bool:
+        return (kind, value)
+    if kind is slice:
+        return ("slice", value.start, value.stop, value.step)
+    if isinstance(value, DeclaredLayer):
+        return ("layer", value.type, value.name, freeze(dict(value.config)))
+    if isinstance(value, ModelLayer):
+        return ("model", id(value.model), value.name)
+    try:
+        hash(value)
+    except TypeError:
+        return (kind.__name__, repr(value))
+    return value
+
+
+class _Walk:
+    """One walk through a model, call by call."""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        model: Model,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None],
+        path: tuple[str, ...],
+    ) -> None:
+        self.tracer = tracer
+        self.model = model
+        self.path = path
+        self.specs = dict(zip(model.inputs, specs, strict=False))
+        self.given_masks = dict(zip(model.inputs, masks, strict=False))
+        self.layers = {layer.name: layer for layer in model.layers}
+        self.tensors: dict[TensorRef, Tensor | None] = {}
+        self.weights: dict[str, tuple[Expr, ...]] = {}
+        self.params: dict[TensorRef, Expr] = {}
+        self.masks: list[Expr] = []
+        self.notes: list[Note] = list(model.notes)
+        self.failed: set[str] = set()
+
+    def network(self) -> Network:
+        calls = [self._call(c) for c in in_order(self.model)]
+        return Network(self.model, tuple(calls), self.weights, self._definition(), tuple(self.notes))
+
+    def _definition(self) -> Definition | None:
+        outputs = [self.tensors.get(ref) for ref in self.model.outputs]
+        if any(t is None for t in outputs) or any(ref not in self.params for ref in self.model.inputs):
+            return None
+        names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
+        results = {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None}
+        masks = tuple(t.mask for t in outputs if t is not None)
+        trainable = self.model.trainable
+        weights = [w for layer in self.model.layers for w in self.weights.get(layer.name, ())]
+        if not trainable:
+            for w in weights:
+                w.attrs["trainable"] = False
+        params = [self.params[ref] for ref in self.model.inputs]
+        return Definition(
+            identifier(self.model.name or self.model.type),
+            (*params, *self.masks),
+            tuple(weights),
+            results,
+            kind="model",
+            masks=masks,
+        )
+
+    # One call ---------------------------------------------------------------------------------------------------
+
+    def _call(self, made: Call) -> TracedCall:
+        layer = self.layers[made.layer]
+        if layer.type == "InputLayer":
+            return self._input(made, layer)
+        sources = tuple(references((made.args, made.kwargs)))
+        try:
+            if layer.model is not None:
+                traced = self._nested(made, layer, sources)
+            else:
+                declaration = _declaration(layer)
+                traced = (
+                    self._opaque(made, layer, sources)
+                    if declaration is None
+                    else self._declared(made, layer, declaration)
+                )
+        except LayerExplainError as error:
+            traced = self._failed(made, layer, sources, error)
+        return traced
+
+    def _input(self, made: Call, layer: Layer) -> TracedCall:
+        ref = TensorRef(layer.name, made.index, 0)
+        spec = self.specs.get(ref) or input_spec(layer)
+        if spec is None:
+            self.tensors[ref] = None
+            return TracedCall(made, (), (), (None,), None, None)
+        number = "" if len(self.model.inputs) == 1 else str(list(self.model.inputs).index(ref) + 1) if (
+            ref in self.model.inputs
+        ) else identifier(layer.name)
+        leaf = tensor(f"x{number}", spec.shape, spec.dtype)
+        self.params[ref] = leaf
+        mask = None
+        given = self.given_masks.get(ref)
+        if given is not None:
+            mask = tensor("mask" if not number else f"mask{number}", given.shape, given.dtype)
+            self.masks.append(mask)
+        self.tensors[ref] = Tensor(leaf, mask, layer.name if mask is not None else None)
+        return TracedCall(made, (), (), (spec,), None, None)
+
+    def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
+        bound = bind_call(declaration, made)
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
+        refs = [ref for ref in bound.tensors if ref is not None]
+        if any(t is None for t, ref in zip(tensors, bound.tensors, strict=True) if ref is not None):
+            return self._unknown(made, layer, tuple(refs))
+        specs = [None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors]
+        masks = self._masks(bound, tensors)
+        reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
+        mask_specs = [None if m is None else Spec(m.shape, m.dtype) for m, _ in masks] if reads else []
+        definition = self.tracer.declared(declaration, layer, bound, specs, mask_specs)
+        weights = self._layer_weights(layer, definition)
+        passed = [m for m, _ in masks if m is not None] if reads else []
+        count = len(definition.params) - sum(t is not None for t in tensors)
+        node = call(definition, *[t.expr for t in tensors if t is not None], *passed[:count], *weights)
+        source = next((name for m, name in masks if m is not None), None)
+        outputs = self._outputs(made, layer, definition, node)
+        handed = masks[0] if masks and declaration.mask == "pass" else (None, None)
+        self._store(made, layer, definition, node, outputs, handed, source)
+        reached = source if any(m is not None for m, _ in masks) else None
+        return TracedCall(
+            made,
+            tuple(refs),
+            tuple(s for s in specs if s is not None),
+            tuple(Spec(o.shape, o.dtype) for o in outputs),
+            definition,
+            reached,
+        )
+
+    def _nested(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...]) -> TracedCall:
+        assert layer.model is not None  # noqa: S101 (narrowing for the type checker; _call has asked)
+        refs = list(references(made.args)) or list(sources)
+        explicit = [ref for ref in references(made.kwargs.get("mask")) if ref in self.tensors]
+        refs = [r for r in refs if r not in explicit] if made.kwargs else refs
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(refs)]
+        if any(t is None for t in tensors):
+            return self._unknown(made, layer, tuple(refs), self.tracer.network(layer.model, (), (), self._path(layer)))
+        known = [t for t in tensors if t is not None]
+        if len(known) != len(layer.model.inputs):
+            raise ShapeError(
+                f"the model '{layer.name}' needs {len(layer.model.inputs)} inputs, got {len(known)}"
+            )
+        specs = [Spec(t.expr.shape, t.expr.dtype) for t in known]
+        masks = [None if t.mask is None else Spec(t.mask.shape, t.mask.dtype) for t in known]
+        network = self.tracer.network(layer.model, specs, masks, self._path(layer))
+        if network.definition is None:
+            return self._unknown(made, layer, tuple(refs), network)
+        definition = network.definition
+        weights = self._layer_weights(layer, definition)
+        passed = [t.mask for t in known if t.mask is not None]
+        count = len(definition.params) - len(known)
+        node = call(definition, *[t.expr for t in known], *passed[:count], *weights)
+        source = next((t.mask_source for t in known if t.mask is not None), None)
+        outputs = self._outputs(made, layer, definition, node)
+        self._store(made, layer, definition, node, outputs, (None, None), layer.name)
+        return TracedCall(
+            made, tuple(refs), tuple(specs), tuple(Spec(o.shape, o.dtype) for o in outputs), definition, source, network
+        )
+
+    def _path(self, layer: Layer) -> tuple[str, ...]:
+        return (*self.path, layer.name)
+
+    def _opaque(
+        self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], reason: str | None = None
+    ) -> TracedCall:
+        """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(sources)]
+        known = [t for t in tensors if t is not None]
+        inputs = tuple(None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors)
+        recorded = []
+        while (spec := recorded_spec(self.model, TensorRef(layer.name, made.index, len(recorded)))) is not None:
+            recorded.append(spec)
+        if layer.name not in self.failed:
+            self.failed.add(layer.name)
+            self._note_opaque(layer, reason)
+        params = tuple(tensor(f"x{i + 1}" if len(known) > 1 else "x", s.shape, s.dtype) for i, s in enumerate(inputs)
+                       if s is not None)
+        if not recorded or len(known) != len(tensors):
+            self._forget(made, layer, max(len(recorded), 1))
+            for i, spec in enumerate(recorded):
+                self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(tensor(layer.name, spec.shape, spec.dtype))
+            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None)
+        results = {
+            "y" if len(recorded) == 1 else f"y{i + 1}": opaque(*params, name=identifier(layer.type), shape=spec.shape)
+            for i, spec in enumerate(recorded)
+        }
+        for e, spec in zip(results.values(), recorded, strict=True):
+            e.dtype = spec.dtype
+        definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
+        node = call(definition, *[t.expr for t in known])
+        outputs = self._outputs(made, layer, definition, node)
+        self._store(made, layer, definition, node, outputs, (None, None), None)
+        self.weights.setdefault(layer.name, ())
+        return TracedCall(made, sources, inputs, tuple(recorded), definition, None)
+
+    def _note_opaque(self, layer: Layer, reason: str | None) -> None:
+        code = "opaque" if reason is None else "not-derived"
+        where = "/".join(self._path(layer))
+        if reason is None:
+            kind = "an operation" if layer.kind == "operation" else "a layer"
+            owner = f" (from {layer.package})" if layer.package else ""
+            reason = (
+                "its code is in the file and is never read"
+                if layer.type == "Lambda"
+                else f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
+            )
+        self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
+
+    def _failed(
+        self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError
+    ) -> TracedCall:
+        """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
+        if self.tracer.strict:
+            error.with_place(layer="/".join(self._path(layer)), line=made.line or layer.line)
+            self.tracer.errors.append(error)
+            self._forget(made, layer, 1)
+            return TracedCall(made, sources, (), (None,), None, None)
+        return self._opaque(made, layer, sources, error.fact)
+
+    def _unknown(
+        self, made: Call, layer: Layer, refs: tuple[TensorRef, ...], network: Network | None = None
+    ) -> TracedCall:
+        """The shapes that reach a layer are not known, so neither is anything about it."""
+        inputs = tuple(
+            None if (t := self.tensors.get(ref)) is None else Spec(t.expr.shape, t.expr.dtype) for ref in refs
+        )
+        outputs: list[Spec | None] = []
+        while (spec := recorded_spec(self.model, TensorRef(layer.name, made.index, len(outputs)))) is not None:
+            self.tensors[TensorRef(layer.name, made.index, len(outputs))] = Tensor(
+                tensor(layer.name, spec.shape, spec.dtype)
+            )
+            outputs.append(spec)
+        if not outputs:
+            self._forget(made, layer, 1)
+        return TracedCall(made, refs, inputs, tuple(outputs) or (None,), None, None, network)
+
+    def _forget(self, made: Call, layer: Layer, count: int) -> None:
+        for i in range(count):
+            self.tensors.setdefault(TensorRef(layer.name, made.index, i), None)
+
+    # Tensors, masks and weights ---------------------------------------------------------------------------------
+
+    def _fed(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
+        """The tensor at a reference; where its shape is unknown, what the layer recorded when it was built."""
+        if ref is None:
+            return None
+        known = self.tensors.get(ref)
+        if known is None:
+            shape = built_shape(layer, i)
+            if shape is not None:
+                known = self.tensors[ref] = Tensor(tensor(ref.layer, shape, "float"))
+        return known
+
+    def _masks(self, bound: Bound, tensors: list[Tensor | None]) -> list[tuple[Expr | None, str | None]]:
+        """The mask of each tensor and who made it; one that the call names goes before one that the tensor carries."""
+        masks: list[tuple[Expr | None, str | None]] = []
+        for i, t in enumerate(tensors):
+            ref = bound.masks.get(i)
+            explicit = self.tensors.get(ref) if ref is not None else None
+            if explicit is not None and ref is not None:
+                masks.append((explicit.expr, ref.layer))
+            else:
+                masks.append((None, None) if t is None else (t.mask, t.mask_source))
+        return masks
+
+    def _layer_weights(self, layer: Layer, definition: Definition) -> tuple[Expr, ...]:
+        """The layer's weights: made at its first call, shared by all others."""
+        known = self.weights.get(layer.name)
+        if known is None or len(known) != len(definition.weights):
+            reach = f'get_layer("{layer.name}")'
+            suffix = f"_{identifier(layer.name)}"
+            trainable = bool(layer.config.get("trainable", True))
+            known = tuple(inner_weights(definition, reach, layer.name, suffix, trainable)) if definition.weights else ()
+            self.weights[layer.name] = known
+        else:
+            for ours, theirs in zip(known, definition.weights, strict=True):
+                if ours.shape != theirs.shape:
+                    raise ShapeError(
+                        f"every call needs inputs that fit the same weights: '{theirs.attrs['name']}' would be "
+                        f"{theirs.shape} here and was {ours.shape} at the first call"
+                    )
+        return known
+
+    def _outputs(self, made: Call, layer: Layer, definition: Definition, node: Expr) -> list[Expr]:
+        count = len(definition.results)
+        outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
+        for i, e in enumerate(outputs):
+            e.label = identifier(layer.name) + ("" if made.index == 0 else f"_{made.index + 1}") + (f"_{i}" if i else "")
+        return outputs
+
+    def _store(
+        self,
+        made: Call,
+        layer: Layer,
+        definition: Definition,
+        node: Expr,
+        outputs: list[Expr],
+        handed: tuple[Expr | None, str | None],
+        source: str | None,
+    ) -> None:
+        position = len(outputs)
+        for i, e in enumerate(outputs):
+            mask, mask_source = handed
+            own = definition.masks[i] if i < len(definition.masks) else None
+            if own is not None:
+                mask = item(node, position)
+                position += 1
+                passes = own in definition.params
+                mask_source = (source or layer.name) if passes else layer.name
+            self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(e, mask, mask_source)
+
+
+def _declaration(layer: Layer) -> Declaration | None:
+    if layer.kind == "custom" or layer.type == "Lambda":
+        return None
+    if layer.kind == "operation":
+        function = layer.config.get("function")
+        return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
+    return find(layer.type)
+
+
+def in_order(model: Model) -> list[Call]:
+    """The calls in an order in which each stands behind those that feed it; the file's order where it may.
+
+    Raises `SpecError` for a cycle and for a reference to what no layer makes.
+    """
+    made = {(c.layer, c.index): c for c in model.calls}
+    done: set[tuple[str, int]] = set()
+    order: list[Call] = []
+    for start in model.calls:
+        stack: list[tuple[Call, list[TensorRef]]] = []
+        if (start.layer, start.index) not in done:
+            stack.append((start, _needs(start)))
+        open_calls = {(start.layer, start.index)}
+        while stack:
+            current, needs = stack[-1]
+            key = (current.layer, current.index)
+            while needs and (needs[-1].layer, needs[-1].call) in done:
+                needs.pop()
+            if not needs:
+                stack.pop()
+                open_calls.discard(key)
+                if key not in done:
+                    done.add(key)
+                    order.append(current)
+                continue
+            ref = needs[-1]
+            wanted = (ref.layer, ref.call)
+            if wanted not in made:
+                raise SpecError(
+                    f"takes call {ref.call} of '{ref.layer}', which is not called that often", layer=current.layer
+                )
+            if wanted in open_calls:
+                raise SpecError(f"takes its own output, by way of '{ref.layer}'; a model has no cycles",
+                                layer=current.layer)
+            open_calls.add(wanted)
+            stack.append((made[wanted], _needs(made[wanted])))
+    return order
+
+
+def _needs(made: Call) -> list[TensorRef]:
+    return list(reversed(list(references((made.args, made.kwargs)))))
+
+
+def _with_batch(shape: Sequence[int | None]) -> Shape:
+    return (BATCH, *shape[1:]) if shape else ()
+
+
+def _spec_dtype(dtype: str) -> str:
+    return "float" if dtype in ("float16", "bfloat16", "float32", "float64") else dtype
+
+
+def input_spec(layer: Layer) -> Spec | None:
+    """What an InputLayer gives; None if its shape is unknown."""
+    shape = layer.config.get("batch_shape")
+    if not isinstance(shape, tuple):
+        return None
+    dtype = layer.config.get("dtype")
+    return Spec(_with_batch(shape), _spec_dtype(dtype if isinstance(dtype, str) else "float32"))
+
+
+def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
+    """What the file says of a tensor."""
+    recorded = model.recorded.get(ref)
+    return None if recorded is None else Spec(_with_batch(recorded[0]), _spec_dtype(recorded[1]))
+
+
+def built_shape(layer: Layer, i: int) -> Shape | None:
+    """The shape of input i that the file recorded when the layer was built."""
+    shape = layer.build_shape
+    if isinstance(shape, Mapping):
+        shape = list(shape.values())[i] if i < len(shape) else None
+    elif isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
+        shape = shape[i] if i < len(shape) else None
+    elif i > 0:
+        shape = None
+    if isinstance(shape, tuple) and shape and all(s is None or isinstance(s, int) for s in shape):
+        return _with_batch(shape)
+    return None
+
+
+def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+    """A whole model. `inputs` fixes the shapes of inputs by name, without the batch.
+
+    Raises one error, or an `ErrorGroup` of all faults of a spec.
+    """
+    tracer = Tracer(strict=model.strict)
+    specs: list[Spec | None] = []
+    layers = {layer.name: layer for layer in model.layers}
+    for ref in model.inputs:
+        spec = input_spec(layers[ref.layer])
+        wanted = (inputs or {}).get(ref.layer)
+        if wanted is not None:
+            spec = fixed_input(ref.layer, spec, wanted)
+        specs.append(spec)
+    network = tracer.network(model, specs)
+    if tracer.errors:
+        raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    return network
+
+
+def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> Spec:
+    """An input with the sizes that the user gives; those that the model fixes must agree."""
+    if spec is None:
+        return Spec((BATCH, *wanted), "float")
+    own = spec.shape[1:]
+    if len(own) != len(wanted) or any(
+        isinstance(a, int) and b is not None and a != b for a, b in zip(own, wanted, strict=True)
+    ):
+        given = ", ".join("None" if s is None else str(s) for s in wanted)
+        fixed = ", ".join("None" if s is None else str(s) for s in own)
+        raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given})")
+    return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)

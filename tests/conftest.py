@@ -1,0 +1,28 @@
+"""What all tests share: the snapshots of printed text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write what is printed now to tests/snapshots")
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`snapshot(name, text)`: the text equals tests/snapshots/NAME, which --update-snapshots writes."""
+
+    def check(name: str, text: str) -> None:
+        path = SNAPSHOTS / name
+        if request.config.getoption("--update-snapshots"):
+            path.write_bytes(text.encode())
+        assert path.is_file(), f"no snapshot {name}; look at what is printed, then run pytest --update-snapshots"
+        assert text == path.read_bytes().decode()
+
+    return check

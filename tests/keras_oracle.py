@@ -1,0 +1,144 @@
+"""Real Keras as the oracle: a case is run by Keras and by our formula, on the same weights and inputs.
+
+Nothing here shares code with what it tests, but the last step that evaluates our formula. Keras is imported on use.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+from layerexplain.derive.evaluate import evaluate
+from layerexplain.expr import BATCH, Definition
+from layerexplain.layers.inner import trace_layer
+from layerexplain.layers.registry import Spec
+from tests.cases import Case, Wrapped
+
+BATCH_SIZE = 2
+UNKNOWN_SIZE = 7
+
+
+class KerasResult(NamedTuple):
+    """What Keras says of a case."""
+
+    layer: Any
+    shapes: list[tuple[int | None, ...]]
+    weights: list[tuple[str, tuple[int, ...], bool]]
+    inputs: list[Any]
+    masks: list[Any]
+    values: list[Any]
+    weight_values: list[Any]
+
+
+def keras_layer(type_: str, config: Any) -> Any:
+    """The layer, made by Keras."""
+    import keras
+
+    made = {
+        name: keras_layer(value.type, value.config)
+        if isinstance(value, Wrapped)
+        else [keras_layer(v.type, v.config) for v in value]
+        if isinstance(value, list) and value and isinstance(value[0], Wrapped)
+        else value
+        for name, value in config.items()
+    }
+    return getattr(keras.layers, type_)(**made)
+
+
+def _flat(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [x for v in value.values() for x in _flat(v)]
+    return [x for v in value for x in _flat(v)] if isinstance(value, list | tuple) else [value]
+
+
+def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
+    """Call the layer as a user would: merging layers take a list, attention and the like their own arguments."""
+    import keras
+
+    kwargs = dict(case.call)
+    merging = isinstance(layer, keras.layers.Add().__class__.__mro__[1]) or case.type in (
+        "Dot",
+        "Attention",
+        "AdditiveAttention",
+    )
+    if merging:
+        if any(m is not None for m in masks):
+            kwargs["mask"] = masks
+        return layer(tensors, **kwargs)
+    if case.type in ("MultiHeadAttention", "GroupQueryAttention"):
+        names = ("query_mask", "value_mask", "key_mask")
+        kwargs.update({n: m for n, m in zip(names, masks, strict=False) if m is not None})
+        extra = tensors[3:]
+        key = tensors[2] if len(tensors) > 2 else None
+        if extra:
+            kwargs["attention_mask"] = extra[0]
+        return layer(tensors[0], tensors[1], key, **kwargs)
+    if masks and masks[0] is not None:
+        kwargs["mask"] = masks[0]
+    if len(tensors) > 1:
+        return layer(tensors[0], initial_state=tensors[1:], **kwargs)
+    return layer(tensors[0], **kwargs)
+
+
+def run_keras(case: Case) -> KerasResult:
+    """Build and run the case in Keras, with drawn inputs, masks with holes, and weights that are neither 0 nor 1."""
+    import keras
+    import numpy as np
+
+    rng = np.random.default_rng(zlib.crc32(case.id.encode()))
+    layer = keras_layer(case.type, case.config)
+    dtypes = case.dtypes or ("float32",) * len(case.shapes)
+    symbolic = [
+        keras.Input(shape, dtype="int32" if d == "int" else d)
+        for shape, d in zip(case.shapes, dtypes, strict=True)
+    ]
+    outputs = _flat(_call(layer, symbolic, case, [None] * len(symbolic)))
+    shapes = [tuple(o.shape) for o in outputs]
+    for variable in layer.weights:
+        value = rng.uniform(0.2, 0.9, variable.shape)
+        if "variance" not in variable.name:
+            value *= rng.choice([-1, 1], variable.shape)
+        variable.assign(value.astype("float32"))
+    inputs = []
+    for shape, dtype in zip(case.shapes, dtypes, strict=True):
+        full = (BATCH_SIZE, *[UNKNOWN_SIZE if s is None else s for s in shape])
+        if dtype == "int":
+            inputs.append(rng.integers(0, case.config.get("input_dim", 10), full).astype("int32"))
+        elif dtype == "bool":
+            inputs.append(rng.random(full) < 0.6)
+        else:
+            inputs.append(rng.normal(0, 1, full).astype(dtype))
+    masks = []
+    for i, x in enumerate(inputs):
+        masked = i < len(case.masks) and case.masks[i]
+        masks.append(rng.random(x.shape[:2]) < 0.6 if masked else None)
+    tensors = [keras.ops.convert_to_tensor(x) for x in inputs]
+    given = [None if m is None else keras.ops.convert_to_tensor(m) for m in masks]
+    values = [np.asarray(v) for v in _flat(_call(layer, tensors, case, given))]
+    weights = [(w.path, tuple(w.shape), bool(w.trainable)) for w in layer.weights]
+    return KerasResult(layer, shapes, weights, inputs, masks, values, [np.asarray(w) for w in layer.weights])
+
+
+def trace_case(case: Case, *, fixed: bool = False) -> Definition:
+    """Our definition of the case. `fixed` puts the size that values are drawn with in place of unknown ones."""
+    dtypes = case.dtypes or ("float32",) * len(case.shapes)
+    specs = [
+        Spec(
+            (BATCH, *[UNKNOWN_SIZE if s is None and fixed else s for s in shape]),
+            {"int": "int32", "float32": "float"}.get(d, d),
+        )
+        for shape, d in zip(case.shapes, dtypes, strict=True)
+    ]
+    masks = [
+        Spec(s.shape[:2], "bool") if i < len(case.masks) and case.masks[i] else None for i, s in enumerate(specs)
+    ]
+    return trace_layer(case.type, case.config, specs, masks, call=case.call)
+
+
+def our_values(definition: Definition, keras_result: KerasResult) -> list[Any]:
+    """Our formula's results on Keras's inputs and weights."""
+    count = len(definition.params) - len(keras_result.inputs)
+    given = [m for m in keras_result.masks if m is not None][:count]
+    return evaluate(definition, [*keras_result.inputs, *given], keras_result.weight_values)[: len(definition.results)]

@@ -1,0 +1,50 @@
+"""The program on hand-made reports: `python program_on_reports.py summary cnn` prints tests/reports.py's `cnn`.
+
+Sources are the names in `reports.ALL`; any other is a missing file. Standard input names one too. What is tested
+with it is the command line alone, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from layerexplain.cli import sources
+from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.main import main
+from layerexplain.errors import ErrorGroup, SourceError, SpecError
+from layerexplain.report.data import Report
+from tests import reports
+
+
+def report_of(
+    source: str,
+    inputs: Sequence[InputShape],
+    *,
+    detail: bool = False,
+    only: Callable[[str], bool] | None = None,
+) -> Report:
+    """In place of reading a file."""
+    if source == "-":
+        source = sys.stdin.read().strip()
+    if source == "two_faults":
+        raise ErrorGroup([SpecError("first fault", line=3), SpecError("second \x1b[31mfault", line=5, layer="a")])
+    if source == "bug":
+        raise ZeroDivisionError("division by zero")
+    if source == "denied":
+        raise PermissionError(13, "Permission denied", "denied")
+    if source == "interrupt":
+        raise KeyboardInterrupt
+    if source not in reports.ALL:
+        raise SourceError("no such file")
+    return without_explanations(reports.ALL[source]()) if not detail else reports.ALL[source]()
+
+
+def without_explanations(report: Report) -> Report:
+    """The report as `summary` gets it."""
+    return report._replace(layers=tuple(layer._replace(explanation=None) for layer in report.layers))
+
+
+if __name__ == "__main__":
+    sources.report_of = report_of
+    main()

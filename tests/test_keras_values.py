@@ -1,0 +1,63 @@
+"""Every declaration against real Keras: shapes, weights and values, on fixed rows and drawn configurations."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from layerexplain.errors import LayerExplainError
+from tests.cases import CASES, DRAWS, Case
+from tests.keras_oracle import KerasResult, our_values, run_keras, trace_case
+
+pytestmark = pytest.mark.keras
+
+DRAWN = 36
+"""Drawn configurations of each type: shapes and weights of all of them are compared, and values."""
+
+
+def check(case: Case) -> None:
+    """The case gives the same shapes, weights and values as in Keras, or is refused by both."""
+    try:
+        theirs = run_keras(case)
+    except Exception as refusal:  # Keras raises whatever its backend raises
+        with pytest.raises(LayerExplainError):
+            trace_case(case, fixed=True)
+        assert refusal
+        return
+    ours = trace_case(case)
+    assert [tuple(None if not isinstance(s, int) else s for s in e.shape) for e in ours.results.values()] == [
+        tuple(None if i == 0 else s for i, s in enumerate(shape)) for shape in theirs.shapes
+    ], case.id
+    assert [(w.shape, w.attrs["trainable"]) for w in ours.weights] == [
+        (shape, trainable) for _, shape, trainable in theirs.weights
+    ], case.id
+    # Keras's own path ends with ours: `lstm/lstm_cell/kernel` with `lstm_cell/kernel`.
+    for ours_weight, (path, _, _) in zip(ours.weights, theirs.weights, strict=True):
+        name = "/".join(filter(None, [ours_weight.attrs["path"], ours_weight.attrs["name"]]))
+        assert path.endswith(name), (path, name)
+    check_values(case, theirs)
+
+
+def check_values(case: Case, theirs: KerasResult) -> None:
+    import numpy as np
+
+    values = our_values(trace_case(case, fixed=True), theirs)
+    assert len(values) == len(theirs.values)
+    for ours, expected in zip(values, theirs.values, strict=True):
+        assert ours.shape == expected.shape, case.id
+        assert ours.dtype == expected.dtype or expected.dtype.kind == "f", (case.id, ours.dtype, expected.dtype)
+        scale = max(float(np.max(np.abs(expected.astype("float64")), initial=0)), 1e-3)
+        worst = float(np.max(np.abs(ours.astype("float64") - expected.astype("float64")), initial=0))
+        assert worst <= 1e-4 * scale, (case.id, worst, scale)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_rows(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("type_", sorted(DRAWS))
+def test_drawn(type_: str) -> None:
+    for seed in range(DRAWN):
+        check(DRAWS[type_](random.Random(f"{type_}{seed}")))
