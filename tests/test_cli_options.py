@@ -69,9 +69,9 @@ def test_shapes(text: str, shape: Shape | None) -> None:
 
 
 def test_named_shapes() -> None:
-    assert parse_input("tokens=128") == InputShape("tokens", (None, 128))
-    assert parse_input("a=b=2,3") == InputShape("a=b", (None, 2, 3))
-    assert parse_input("5") == InputShape(None, (None, 5))
+    assert parse_input("tokens=128") == InputShape("tokens", (128,))
+    assert parse_input("a=b=2,3") == InputShape("a=b", (2, 3))
+    assert parse_input("5") == InputShape(None, (5,))
     for wrong in ("tokens=", "=128", "tokens=x"):
         with pytest.raises(click.BadParameter, match="is no \\[NAME=\\]SHAPE; write 224,224,3"):
             parse_input(wrong)
@@ -82,13 +82,13 @@ def model(*inputs: str) -> Model:
 
 
 def test_shapes_find_their_inputs() -> None:
-    first, second = InputShape(None, (None, 2)), InputShape(None, (None, 3))
+    first, second = InputShape(None, (2,)), InputShape(None, (3,))
     assert inputs_of(model("a", "b"), []) == {}
-    assert inputs_of(model("a", "b"), [first]) == {"a": (None, 2)}
-    assert inputs_of(model("a", "b"), [first, second]) == {"a": (None, 2), "b": (None, 3)}
-    assert inputs_of(model("a", "b"), [first, InputShape("a", (None, 5))]) == {"a": (None, 5), "b": (None, 2)}
+    assert inputs_of(model("a", "b"), [first]) == {"a": (2,)}
+    assert inputs_of(model("a", "b"), [first, second]) == {"a": (2,), "b": (3,)}
+    assert inputs_of(model("a", "b"), [first, InputShape("a", (5,))]) == {"a": (5,), "b": (2,)}
     with pytest.raises(ArgumentError, match="the model has no input 'c'; its inputs: a, b"):
-        inputs_of(model("a", "b"), [InputShape("c", (None, 5))])
+        inputs_of(model("a", "b"), [InputShape("c", (5,))])
     with pytest.raises(ArgumentError, match="--input is given 2 times; the model's inputs: a"):
         inputs_of(model("a"), [first, second])
 

@@ -130,12 +130,15 @@ def test_chunked_attributes() -> None:
 
 NO_MODEL: list[tuple[bytes, str]] = [
     (b"", "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"),
-    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "is a Git LFS pointer, not the file itself"),
+    (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
+        "is a Git LFS pointer, not the file itself",
+    ),
     (pickle.dumps([1, 2]), "is a Python pickle, which runs code when loaded and is never opened"),
     (b"\x1c\x00\x00\x00TFL3\x00\x00", "is a TensorFlow Lite model"),
     (b"\x08\x07\x12\x07pytorch\x1a\x03\x00", "looks like an ONNX model"),
     (b"\n\x1e\n\x05input\x12\x0bPlaceholder\x00", "looks like a TensorFlow graph (.pb)"),
-    (b"\x40\x00\x00\x00\x00\x00\x00\x00{\"w\":{\"dtype\":\"F32\"}}", "is a safetensors file"),
+    (b'\x40\x00\x00\x00\x00\x00\x00\x00{"w":{"dtype":"F32"}}', "is a safetensors file"),
     (b"\x93NUMPY\x01\x00", "is a NumPy array (.npy)"),
     (b"\x1f\x8b\x08\x00", "is gzip-compressed; unpack it first"),
     (b"<!DOCTYPE html>", "is an HTML or XML page, not a model"),
@@ -291,6 +294,11 @@ def test_a_live_object_is_asked_for_its_configuration() -> None:
             return {}
 
     model = read(Sequential())
-    assert (model.format, model.source, model.type, len(model.layers)) == ("keras-model", "<Sequential>", "Sequential", 2)
+    assert (model.format, model.source, model.type, len(model.layers)) == (
+        "keras-model",
+        "<Sequential>",
+        "Sequential",
+        2,
+    )
     assert "get_config() of Broken failed: KeyError: 'x'" in failure(Broken())
     assert "a Dense object is no model" in failure(Dense())

@@ -252,7 +252,12 @@ def test_nested_models() -> None:
 WRAPPED = {
     "Bidirectional: {LSTM: {units: 16}}": ("Bidirectional", "LSTM", {"units": 16}, {}),
     "Bidirectional: {LSTM: 16, merge_mode: sum}": ("Bidirectional", "LSTM", {"units": 16}, {"merge_mode": "sum"}),
-    "Bidirectional: {layer: {LSTM: 16}, merge_mode: sum}": ("Bidirectional", "LSTM", {"units": 16}, {"merge_mode": "sum"}),
+    "Bidirectional: {layer: {LSTM: 16}, merge_mode: sum}": (
+        "Bidirectional",
+        "LSTM",
+        {"units": 16},
+        {"merge_mode": "sum"},
+    ),
     "TimeDistributed: {Dense: 5}": ("TimeDistributed", "Dense", {"units": 5}, {}),
     "TimeDistributed: Flatten": ("TimeDistributed", "Flatten", {}, {}),
     "TimeDistributed: {layer: Flatten}": ("TimeDistributed", "Flatten", {}, {}),
@@ -335,7 +340,11 @@ def test_aliases_and_merges(parser: str) -> None:
 
 
 def test_names_that_keras_also_knows() -> None:
-    assert layers("input: [4, 4, 1]\nlayers:\n  - MaxPool2D: 2\n")[1] == ("max_pooling2d", "MaxPooling2D", {"pool_size": 2})
+    assert layers("input: [4, 4, 1]\nlayers:\n  - MaxPool2D: 2\n")[1] == (
+        "max_pooling2d",
+        "MaxPooling2D",
+        {"pool_size": 2},
+    )
     assert layers("input: [4, 4, 1]\nlayers:\n  - Convolution2D: 2\n")[1][1] == "Conv2D"
 
 
@@ -359,6 +368,8 @@ def test_a_list_alone_and_json_and_a_keras_configuration(tmp_path: Path) -> None
     assert model.layers[0].config["batch_shape"] == (None, 4)
 
 
+ANY_FAULT: list[str] = ["one whose words are the parser's"]
+
 WRONG: dict[str | bytes, list[str]] = {
     "": ["1: is empty; a spec needs `input:` and `layers:`"],
     "# only words\n": ["1: holds nothing but comments; a spec needs `input:` and `layers:`"],
@@ -374,8 +385,8 @@ WRONG: dict[str | bytes, list[str]] = {
     b"input: [3]\nlayers:\n  - Dense: \xff\n": ["3: the file is not UTF-8 (byte 0xff); save it as UTF-8"],
     "input: [3]\nlayers: [\x01]\n": ["2: holds the control character U+0001; a spec is plain text"],
     "input: [3]\nlayers:\n  - Dense: 3\n---\na: 1\n": ["4: a second document begins (`---`); a spec has one"],
-    "input: [3]\nlayers: [Dense: [\n": [],
-    "input: [3]\nlayers:\n  - Dense: 3\n - Dense: 4\n": [],
+    "input: [3]\nlayers: [Dense: [\n": ANY_FAULT,
+    "input: [3]\nlayers:\n  - Dense: 3\n - Dense: 4\n": ANY_FAULT,
     "input: [3]\nlayers:\n  - Dense: *d\n": ["3: *d stands for nothing; `&d` must come before it"],
     "layers: &a [*a]\n": ["1: *a stands inside what it stands for, which has no end"],
     "input: !!python/tuple [3]\nlayers:\n  - Dense: !!int 3\n": [
@@ -386,10 +397,17 @@ WRONG: dict[str | bytes, list[str]] = {
         "2: 'input' comes twice (first in line 1); a key comes once",
         "4: 'units' comes twice (first in line 4); a key comes once",
     ],
-    "input: [28, -1]\nlayers: [Flatten]\n": ["1: shape has the size -1; sizes are whole numbers from 1, or null for unknown"],
+    "input: [28, -1]\nlayers: [Flatten]\n": [
+        "1: shape has the size -1; sizes are whole numbers from 1, or null for unknown"
+    ],
     "input: 28x28\nlayers: [Flatten]\n": ["1: shape is the text '28x28'; a list of sizes is needed, like [28, 28, 1]"],
-    "input: {shap: [3]}\nlayers: [Flatten]\n": ["1: shape is a list; a list of sizes is needed, like [28, 28, 1]"],
-    "input: {shape: [3], dtyp: int32}\nlayers: [Flatten]\n": ["1: unknown key 'dtyp' of an input; did you mean 'dtype'?"],
+    "input: {shap: [3]}\nlayers: [Flatten]\n": [
+        "1: an input has no shape; give one, like {shape: [28, 28, 1]}",
+        "1: unknown key 'shap' of an input; did you mean 'shape'?",
+    ],
+    "input: {shape: [3], dtyp: int32}\nlayers: [Flatten]\n": [
+        "1: unknown key 'dtyp' of an input; did you mean 'dtype'?"
+    ],
     "input: [3]\nlayers:\n  - Dnse: 3\n": ["3: unknown layer type 'Dnse'; did you mean 'Dense'?"],
     "input: [3]\nlayers:\n  - dense: 3\n": ["3: unknown layer type 'dense'; did you mean 'Dense'?"],
     "input: [3]\nlayers:\n  - Xyzzy\n": ["3: unknown layer type 'Xyzzy'; `layerexplain layer` lists all types"],
@@ -423,7 +441,7 @@ WRONG: dict[str | bytes, list[str]] = {
         "4: `from: lft` names no layer; did you mean 'left'?"
     ],
     "input: [3]\nlayers:\n  - {type: Dense, from: 3}\n": ["3: `from: 3` names no layer; known here: input"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: [[]]}\n": [],
+    "input: [3]\nlayers:\n  - {type: Dense, from: [[]]}\n": ["3: `from` holds a list; the name of a layer is needed"],
     "input: [3]\nlayers:\n  - {type: Dense, from: []}\n": ["3: `from` is an empty list; name at least one layer"],
     "input: [3]\nlayers:\n  - {type: Dense, from: b}\n  - {type: Dense, name: b}\n": [
         "3: `from: b` names a layer that comes later; a layer must stand before those that use it"
@@ -433,38 +451,41 @@ WRONG: dict[str | bytes, list[str]] = {
     "input: [3]\nlayers:\n  - {type: Dense, name: a}\n  - {reuse: a, repeat: 2}\n": [
         "4: `reuse` with `repeat`; write one item for each call"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 0}\n": ["3: `repeat` is the number 0; a whole number from 1 is needed"],
+    "input: [3]\nlayers:\n  - {type: Dense, repeat: 0}\n": [
+        "3: `repeat` is the number 0; a whole number from 1 is needed"
+    ],
     "input: [3]\nlayers:\n  - {type: Dense, repeat: 1e9}\n": [
         "3: `repeat` is the number 1000000000.0; a whole number from 1 is needed"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1000000000}\n": ["3: more than 100,000 layers; `repeat` less often"],
+    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1000000000}\n": [
+        "3: more than 100,000 layers; `repeat` less often"
+    ],
     "inputs: {a: [3], b: [3]}\nlayers:\n  - Dense: 3\n": ["3: the model has 2 inputs (a, b); say which: `from:`"],
     "input: [3]\nlayers: [Flatten]\noutputs: [flaten]\n": ["3: `from: flaten` names no layer; did you mean 'flatten'?"],
     "input: [3]\nlayers: [Flatten]\noutputs: []\n": ["3: `outputs` is empty; name at least one layer"],
     "input: [3]\nlayers: [Flatten]\noutputs: [flatten]\noutput: flatten\n": [
         "3: `output` and `outputs`; write one of them"
     ],
-    "input: [3]\nlayers:\n  - TimeDistributed: {Dense: 5, from: x}\n": [],
-    "input: [3]\nlayers:\n  - Sequential: [{Dnse: 3}]\n    repeat: 3\n": ["3: unknown layer type 'Dnse'; did you mean 'Dense'?"],
+    "input: [3]\nlayers:\n  - Sequential: [{Dnse: 3}]\n    repeat: 3\n": [
+        "3: unknown layer type 'Dnse'; did you mean 'Dense'?"
+    ],
     "input: [3]\nlayers:\n  - Dense: 9999999999999999999999\n": ["3: an integer has 22 digits; sizes need at most 18"],
 }
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG.items())
 def test_faults(text: str | bytes, expected: list[str], parser: str) -> None:
-    try:
-        found = faults(text)
-    except pytest.fail.Exception:
-        assert not expected and "from" in str(text), "no fault was found"
-        return
-    if expected:
-        assert found == expected
+    found = faults(text)
     assert all(fault[0].isdigit() and "\n" not in fault for fault in found)
+    if expected is not ANY_FAULT:
+        assert sorted(found) == sorted(expected)
 
 
 def test_all_faults_of_a_file_in_one_run(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text("input: [0]\nlayers:\n  - Dnse: 3\n  - {type: Dense, from: nowhere}\n  - {type: Dense, repeat: -1}\n")
+    path.write_text(
+        "input: [0]\nlayers:\n  - Dnse: 3\n  - {type: Dense, from: nowhere}\n  - {type: Dense, repeat: -1}\n"
+    )
     with pytest.raises(ErrorGroup) as caught:
         read(path)
     lines = str(caught.value).splitlines()
@@ -476,20 +497,12 @@ def test_bombs(parser: str) -> None:
     assert faults(aliases) == ["7: more than 500,000 values, aliases expanded, which no spec needs"]
     for deep in ("layers: " + "[" * 5000, "layers: " + "[" * 100 + "]" * 100, "- " * 5000):
         assert len(faults(deep)) == 1
-    nested = "layers:\n" + "".join(f"{' ' * 4 * i}  - Sequential:\n" for i in range(28)) + " " * 112 + "  - Dense: 3\n"
-    assert len(faults("input: [3]\n" + nested)) >= 0 if _fails(nested) else spec("input: [3]\n" + nested)
-
-
-def _fails(text: str) -> bool:
-    try:
-        spec("input: [3]\n" + text)
-    except LayerExplainError:
-        return True
-    return False
 
 
 def test_random_bytes_never_escape(parser: str) -> None:
-    good = b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: (3, 3)}\n    name: &n a\n  - Dense: 3\n"
+    good = (
+        b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: (3, 3)}\n    name: &n a\n  - Dense: 3\n"
+    )
     for at in range(len(good)):
         for byte in b"\x00\t[{:*&!'-\xff0":
             text = good[:at] + bytes([byte]) + good[at + 1 :]

@@ -16,7 +16,7 @@ _BETWEEN = r"(?: *[,x×] *| +)"
 
 
 class InputShape(NamedTuple):
-    """A shape that was typed, with the batch (None) put in front; `name` is None where none was."""
+    """A shape that was typed, without the batch; `name` is None where none was."""
 
     name: str | None
     shape: Shape
@@ -28,7 +28,7 @@ def parse_input(text: str) -> InputShape:
     shape = parse_shape(sizes)
     if shape is None or (equals and not name):
         raise click.BadParameter(f"'{text}' is no [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
-    return InputShape(name or None, (None, *shape))
+    return InputShape(name or None, shape)
 
 
 def parse_shape(text: str) -> Shape | None:
@@ -45,7 +45,7 @@ def parse_shape(text: str) -> Shape | None:
 
 
 def inputs_of(model: Model, typed: Sequence[InputShape]) -> dict[str, Shape]:
-    """Input layer → the shape typed for it: by its name, or else in the order of the model's inputs.
+    """Input layer → the shape typed for it, without the batch: by its name, or else in the order of the model's inputs.
 
     Raises ArgumentError if the model has no such input, or fewer inputs than shapes.
     """

@@ -32,16 +32,22 @@ def _complete_type(ctx: click.Context, parameter: click.Parameter, incomplete: s
     ]
 
 
-def _shapes(type: str, inputs: tuple[InputShape, ...]) -> list[Shape] | dict[str, Shape]:
-    """The shapes in the order of the layer's call, or by the names of its tensors if they were typed with names."""
+def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
+    """The shapes in the order of the layer's call; those typed with the names of its tensors are sorted by these."""
+    from layerexplain.layers.registry import find
+
+    declaration = find(type)
+    tensors = declaration.tensors if declaration is not None else ()
     named = {one.name: one.shape for one in inputs if one.name is not None}
-    if not named:
+    if not named or not tensors:
         return [one.shape for one in inputs]
-    if len(named) != len(inputs):
+    wanted = list(tensors[: len(inputs)])
+    if sorted(named) != sorted(wanted) or len(named) != len(inputs):
         raise click.UsageError(
-            f"--input of {type}: name each input once, or none: --input query=4,16 --input value=9,16"
+            f"--input: {type} takes {', '.join(tensors)}, in this order and without gaps; "
+            f"for {len(inputs)} inputs name {' and '.join(wanted)}, or none of them"
         )
-    return named
+    return [named[name] for name in wanted]
 
 
 @click.command("layer", short_help="The same for one layer with no model; without a TYPE, the list of types.")
@@ -77,8 +83,10 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
     except ArgumentError as error:
         raise click.UsageError(str(error)) from None
     from layerexplain.report import build_layer
+    from layerexplain.report.nesting import layers_in
 
-    report = build_layer(type, parsed, _shapes(type, inputs))
+    config = {name: layers_in(value) for name, value in parsed.items()}
+    report = build_layer(type, config, _in_call_order(type, inputs))
     chosen = [Chosen(report, report.layers, whole=False)]
     wanted = Wanted(output.format)
     emit(output, lambda look: explanation_text(chosen, wanted, look))

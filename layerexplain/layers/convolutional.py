@@ -8,7 +8,8 @@ from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, CausalPadding, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.sizes import size_text
-from layerexplain.ops.window import SPATIAL, conv, spatial_axes
+from layerexplain.ops.convolution import conv
+from layerexplain.ops.window import SPATIAL, spatial_axes
 
 
 def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: set[s
     if pair is None:
         return []
     key, node = pair
-    named = node.kind == "mapping" and not any(str(k.value) in (*_INPUT_KEYS, *_OLD_KEYS) for k, _ in node.value)
+    named = node.kind == "mapping" and not any(_is_input_key(str(k.value)) for k, _ in node.value)
     if named:
         if not node.value:
             faults.add(f"`{key.value}` is empty; give a shape, like [28, 28, 1]", node.line)
@@ -91,6 +91,11 @@ def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
         # A layer's dtype is a policy, and its input has the float that the policy computes in.
         del given["dtype"]
     return read_input_layer(name, given, item.line, faults)
+
+
+def _is_input_key(key: str) -> bool:
+    """Whether a key says something of one input, if misspelt, rather than being an input's name."""
+    return key in _OLD_KEYS or key in _INPUT_KEYS or bool(did_you_mean(key, _INPUT_KEYS[:4]))
 
 
 def _input(name: str, node: Node, faults: Faults) -> Layer:

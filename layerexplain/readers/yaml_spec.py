@@ -290,7 +290,7 @@ class _SpecReader:
         return tuple(tensors), {}
 
     def _tensor(self, node: Node, graph: _Graph) -> Any:
-        if node.kind == "list":
+        if node.kind == "list" and node.value:
             return [self._tensor(value, graph) for value in node.value]
         known = self._look_up(node, graph, "from")
         if known is None:

@@ -1,0 +1,313 @@
+"""The element form: a formula written for one element, by pushing an index through the expression.
+
+`y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])`. Each line names one tensor of the
+formula. What a sum, window or reduction reads is a line of its own unless it is a leaf or only moves data; loops
+become recurrences in time; a call of a layer refers to the form of that layer, whose letters and names are its own.
+Printed by element_text.py, evaluated by element_value.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.derive.bodies import inner_definitions
+from layerexplain.derive.element_lines import Plan, plan
+from layerexplain.derive.expand import is_opened
+from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Shapes
+from layerexplain.ops.families import aligned
+from layerexplain.ops.movement import split, split_element
+from layerexplain.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
+
+Times = Mapping[Expr, Affine]
+"""The step at which each loop stands, by its node."""
+
+
+class Line:
+    """`name[letters] = value`, or why it cannot be written.
+
+    A line inside loops has a letter for the step of each, `times`, behind the batch. A state of a recurrence also
+    has its value at step -1, `start`, written with the letters without the innermost step.
+    """
+
+    __slots__ = ("at", "letters", "loops", "name", "refusal", "role", "start", "value")
+
+    def __init__(self, name: str, letters: tuple[Letter, ...], loops: tuple[Expr, ...], at: int, role: str) -> None:
+        self.name = name
+        self.letters = letters
+        self.loops = loops
+        self.at = at
+        self.role = role
+        self.value: Scalar | None = None
+        self.start: Scalar | None = None
+        self.refusal = ""
+
+    @property
+    def index(self) -> tuple[Affine, ...]:
+        """The letters as an index."""
+        return tuple(Affine(((one, 1),), 0) for one in self.letters)
+
+    @property
+    def own(self) -> tuple[Affine, ...]:
+        """The index without the steps: that of the tensor that a single step computes."""
+        index = self.index
+        return index[: self.at] + index[self.at + len(self.loops) :]
+
+    @property
+    def times(self) -> dict[Expr, Affine]:
+        """The letter of each loop's step."""
+        return dict(zip(self.loops, self.index[self.at :], strict=False))
+
+    def place(self, index: Sequence[Affine], times: Times) -> tuple[Affine, ...]:
+        """The full index of an element at given steps."""
+        return (*index[: self.at], *[times[loop] for loop in self.loops], *index[self.at :])
+
+    def __repr__(self) -> str:
+        return f"<line {self.name}>"
+
+
+class Part(NamedTuple):
+    """A tensor handed to a called layer: a leaf or a line, at fixed steps, which stand at axis `at` of its index."""
+
+    of: Any
+    at: int
+    times: tuple[Affine, ...]
+
+
+class Called(NamedTuple):
+    """A result of a called layer: its form, the number of the result, and the tensors that it is called with."""
+
+    form: ElementForm
+    result: int
+    args: tuple[Part, ...]
+
+
+class ElementForm:
+    """A definition's element form.
+
+    `lines` are in the order of the formula; `results` (with the masks behind them) are some of them. `names` are all
+    names in it, which letters must not collide with. `inner` are the forms of the layers that it calls, the called
+    first. `roles` are those of the axes of each result.
+    """
+
+    __slots__ = ("definition", "inner", "lines", "masks", "names", "results", "roles")
+
+    def __init__(self, definition: Definition, inner: dict[Definition, ElementForm]) -> None:
+        self.definition = definition
+        self.inner = inner
+        self.lines: list[Line] = []
+        self.results: dict[str, Line] = {}
+        self.masks: list[Line] = []
+        self.names: set[str] = set()
+        self.roles: list[tuple[str, ...]] = []
+
+    @property
+    def outputs(self) -> list[Line]:
+        """The lines of the results, then of the masks that there are."""
+        return [*self.results.values(), *self.masks]
+
+    @property
+    def refusals(self) -> list[tuple[str, str]]:
+        """The lines that cannot be written, with the reason."""
+        return [(line.name, line.refusal) for line in self.lines if line.refusal]
+
+
+def element_form(definition: Definition) -> ElementForm:
+    """The element form of a definition, those of the layers that it calls included. It never fails: a line that
+    cannot be written says why."""
+    forms: dict[Definition, ElementForm] = {}
+    for inner in reversed(inner_definitions(definition)):
+        if inner.kind != "composite":
+            forms[inner] = _Writer(inner, forms).form
+    return _Writer(definition, forms).form
+
+
+class _Writer:
+    """Writes the lines that the plan asks for."""
+
+    def __init__(self, definition: Definition, forms: Mapping[Definition, ElementForm]) -> None:
+        self.forms = forms
+        self.plan: Plan = plan(definition, {d: form.roles for d, form in forms.items()})
+        self.form = ElementForm(definition, dict(forms))
+        self.form.names = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
+        self.lines: dict[Expr, Line] = {}
+        self.states: dict[Expr, Line] = {}
+        self._work: list[tuple[Line, Expr, Expr | None]] = []
+        self._declare()
+        for line, node, start in self._work:
+            self._write(line, node, start)
+
+    # Which lines there are ---------------------------------------------------------------------------------------
+
+    def _declare(self) -> None:
+        chosen = self.plan
+        states = {new: (state, loop) for loop in chosen.loops for state, new in _states(loop)}
+        taken = {state: self._name(str(state.label)) for loop in chosen.loops for state, _ in _states(loop)}
+        wanted = {str(name) for name in chosen.results} | {
+            str(node.label) for node in chosen.named if node.label and node not in states
+        }
+        fresh = (f"v{i}" for i in range(1, len(chosen.order) + len(wanted) + 2))
+        result_of = {e: name for name, e in reversed(chosen.results.items())}
+        unnamed = [name for name in fresh if name not in wanted and name not in self.form.names]
+        supply = iter(unnamed)
+        for node in chosen.order:
+            if node in states:
+                for state, new in self._states_of(states[node][1], node):
+                    self._state_line(state, new, states[node][1], taken[state])
+            elif node in chosen.named and node not in result_of:
+                name = self._name(node.label) if node.label else self._name(next(supply))
+                self._line(name, node, node)
+        for loop in chosen.loops:
+            for state, new in _states(loop):
+                if state not in self.states:
+                    self._state_line(state, new, loop, taken[state])
+        for name, e in chosen.results.items():
+            line = self.lines.get(e)
+            if line is None or line.loops or name != line.name:
+                line = self._line(self._result_name(name), e, e, known=self.lines.get(e))
+            self.form.results[name] = line
+        for number_, e in enumerate(chosen.masks):
+            self.form.masks.append(self._line(self._name("mask" if number_ == 0 else f"mask{number_ + 1}"), e, e))
+        self.form.roles = [chosen.roles[e] for e in (*chosen.results.values(), *chosen.masks)]
+        order = {line: i for i, line in enumerate(dict.fromkeys(line for line, _, _ in self._work))}
+        self.form.lines = sorted(order, key=lambda line: order[line])
+
+    def _states_of(self, loop: Expr, new: Expr) -> list[tuple[Expr, Expr]]:
+        return [(state, after) for state, after in _states(loop) if after is new]
+
+    def _name(self, wanted: str) -> str:
+        name, i = wanted, 2
+        while name in self.form.names or name in ("n", "t"):
+            name, i = f"{wanted}_{i}", i + 1
+        self.form.names.add(name)
+        return name
+
+    def _result_name(self, name: str) -> str:
+        """A last state that is a result has the name of its recurrence."""
+        return self._name(f"{name}_last") if name in {line.name for line in self.states.values()} else self._name(name)
+
+    def _line(self, name: str, shape_of: Expr, node: Expr, known: Line | None = None) -> Line:
+        line = self._letters(name, shape_of, self.plan.loops_of(shape_of))
+        self._work.append((line, node, None))
+        if known is None:
+            self.lines[node] = line
+        return line
+
+    def _state_line(self, state: Expr, new: Expr, loop: Expr, name: str) -> None:
+        line = self._letters(name, new, (*self.plan.loops_of(loop), loop))
+        first = loop.args[loop.attrs["sequences"] + loop.attrs["body"].states.index(state)]
+        self._work.append((line, new, first))
+        self.states[state] = line
+        if new not in self.lines and new.args and self.plan.loops_of(new)[-1:] == (loop,):
+            self.lines[new] = line
+
+    def _letters(self, name: str, node: Expr, loops: tuple[Expr, ...]) -> Line:
+        roles, shape = self.plan.roles[node], node.shape
+        letters = [Letter(r, s if isinstance(s, int) else None) for r, s in zip(roles, shape, strict=True)]
+        at = 1 if roles and roles[0] == "batch" else 0
+        lengths = [loop.args[0].shape[1] for loop in loops]
+        steps = [Letter("steps", s if isinstance(s, int) else None) for s in lengths]
+        role = roles[-1] if roles else ""
+        return Line(name, (*letters[:at], *steps, *letters[at:]), loops, at, role)
+
+    # What they say -----------------------------------------------------------------------------------------------
+
+    def _write(self, line: Line, node: Expr, first: Expr | None) -> None:
+        known = self.lines.get(node)
+        try:
+            if known is not None and known is not line:
+                line.value = self._push(node, line.own, line.times)
+            else:
+                line.value = self._open(node, line.own, line.times)
+            if first is not None:
+                line.start = self._push(first, line.own, line.times)
+        except CannotIndex as why:
+            line.value = None
+            line.refusal = str(why)
+
+    def _push(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+        """The element of a node, by name where it has a line."""
+        line = self.lines.get(node)
+        if line is not None:
+            return Element(line, line.place(index, times))
+        return self._open(node, index, times)
+
+    def _open(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+        """The element of a node, written out."""
+        op = node.op
+        if op is INPUT or op is WEIGHT:
+            return self._leaf(node, index, times)
+        if op is CONSTANT:
+            return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
+        if op is LOOP:
+            return self._loop_result(node, 0, index, times)
+        if op is CALL:
+            definition: Definition = node.attrs["definition"]
+            if definition.scalar:
+                args = [self._push(a, aligned(index, node, a), times) for a in node.args]
+                return Named(node, tuple(args))
+            return Element(self._called(node, 0, times), index)
+        if op is ITEM:
+            source, i = node.args[0], node.attrs["i"]
+            if source.op is LOOP:
+                return self._loop_result(source, i, index, times)
+            if source.op is CALL:
+                return Element(self._called(source, i, times), index)
+            if source.op is split:
+                return split_element(source, i, index, lambda j, at: self._push(source.args[j], tuple(at), times))
+            raise CannotIndex(f"{source.op.name} is not written by index")
+        if isinstance(op.element, Marker):
+            raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
+        value: Scalar = op.element(node, index, lambda j, at: self._push(node.args[j], tuple(at), times))
+        return value
+
+    def _leaf(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+        loop = self.plan.loop_of.get(node)
+        if loop is None:
+            return Element(node, index)
+        body: Body = loop.attrs["body"]
+        if node in body.steps:
+            sequence = loop.args[body.steps.index(node)]
+            return self._push(sequence, (index[0], times[loop], *index[1:]), times)
+        line = self.states[node]
+        return Element(line, line.place(index, {**times, loop: add(times[loop], -1)}))
+
+    def _loop_result(self, loop: Expr, i: int, index: tuple[Affine, ...], times: Times) -> Scalar:
+        body: Body = loop.attrs["body"]
+        if i >= len(body.states):
+            node = list(body.collected.values())[i - len(body.states)]
+            return self._push(node, (index[0], *index[2:]), {**times, loop: index[1]})
+        line = self.states[body.states[i]]
+        length = loop.args[0].shape[1]
+        last = number(length - 1) if isinstance(length, int) else Affine(((Letter("last step", None), 1),), 0)
+        return Element(line, line.place(index, {**times, loop: last}))
+
+    def _called(self, node: Expr, result: int, times: Times) -> Called:
+        return Called(
+            self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args])
+        )
+
+    def _part(self, node: Expr, times: Times) -> Part:
+        line = self.lines.get(node)
+        if line is not None:
+            return Part(line, line.at, tuple(times[loop] for loop in line.loops))
+        loop = self.plan.loop_of.get(node)
+        if loop is None:
+            return Part(node, 0, ())
+        body: Body = loop.attrs["body"]
+        if node in body.steps:
+            whole = self._part(loop.args[body.steps.index(node)], times)
+            return Part(whole.of, 1, (*whole.times, times[loop]))
+        line = self.states[node]
+        before = {**times, loop: add(times[loop], -1)}
+        return Part(line, line.at, tuple(before[outer] for outer in line.loops))
+
+
+def _states(loop: Expr) -> list[tuple[Expr, Expr]]:
+    body: Body = loop.attrs["body"]
+    return list(zip(body.states, body.next, strict=True))
+
+
+def is_several(node: Expr) -> bool:
+    """A node whose results are picked by item()."""
+    return type(node.shape) is Shapes and not (node.op is CALL and is_opened(node.attrs["definition"]))

@@ -1,0 +1,79 @@
+"""A layer's sentence with its numbers put in: the first line of its declaration, each `{field}` filled."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from layerexplain.expr import Batch, Definition, Expr, Size
+from layerexplain.ops.sizes import default_roles
+
+WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")
+"""Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
+
+
+def sentence(definition: Definition) -> str:
+    """The description with its fields filled.
+
+    Fields are arguments, names of weights' axes, and the axes of the input (`{steps}`). One whose size is not known
+    goes, with the space behind it: "Reads the {steps} steps" becomes "Reads the steps".
+    """
+    values = fields(definition)
+
+    def fill(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        return "" if value == "" else value + match[2]
+
+    return re.sub(r"\{(\w+)\}( ?)", fill, definition.description)
+
+
+def field_names(description: str) -> list[str]:
+    """The fields that a description names."""
+    return re.findall(r"\{(\w+)\}", description)
+
+
+def fields(definition: Definition) -> dict[str, str]:
+    """All fields of a definition by name, as text."""
+    values: dict[str, str] = {}
+    first = definition.params[0] if definition.params else None
+    if first is not None:
+        for role, size in zip(default_roles(first.ndim), first.shape, strict=True):
+            values[role] = _size(size)
+        values["features"] = values["channels"] = _size(first.shape[-1])
+        values["axes"] = str(first.ndim - 1)
+        if definition.arguments.get("data_format") == "channels_first" and first.ndim > 2:
+            spatial = default_roles(first.ndim)[1:-1]
+            values.update(zip(("channels", *spatial), map(_size, first.shape[1:]), strict=True))
+            values["features"] = values["channels"]
+    values["count"] = str(len(definition.params))
+    for weight in definition.weights:
+        for packed in weight.attrs["axes"]:
+            for name, size in packed:
+                values.setdefault(name, _size(size))
+                if name in ("inputs", "channels", "filters", "units"):
+                    values[name] = _size(size)
+    spatial_count = first.ndim - 2 if first is not None else 1
+    for name, value in definition.arguments.items():
+        values[name] = _argument(name, value, spatial_count)
+    return values
+
+
+def _size(size: Size) -> str:
+    return "" if size is None or isinstance(size, Batch) else f"{size:,}"
+
+
+def _argument(name: str, value: Any, spatial: int) -> str:
+    if name in WINDOWS and isinstance(value, int):
+        return "×".join([str(value)] * max(spatial, 1))
+    if isinstance(value, bool | Expr):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
+        return "×".join(map(str, value))
+    if isinstance(value, str):
+        return value
+    inner = getattr(value, "type", None) or getattr(value, "name", None)
+    return str(inner) if inner is not None else str(value)
