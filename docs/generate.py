@@ -5,11 +5,15 @@ A page is a function without arguments in `PAGES`; tests/test_docs.py holds each
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 
 
 def cli_reference() -> str:
@@ -40,8 +44,125 @@ def _fenced(text: str) -> str:
     return f"```text\n{text.rstrip()}\n```"
 
 
+FAMILIES = {
+    "activation_layers": "Activations as layers",
+    "applications": "Custom layers of keras.applications",
+    "attention": "Attention",
+    "convolutional": "Convolution",
+    "convolutional_transpose": "Transposed convolution",
+    "core": "Core",
+    "depthwise_separable": "Depthwise and separable convolution",
+    "merging": "Merging",
+    "normalization": "Normalization",
+    "pooling": "Pooling",
+    "preprocessing": "Preprocessing",
+    "regularization": "Regularization and noise",
+    "reshaping": "Reshaping",
+    "rnn": "Recurrent",
+    "wrappers": "Wrappers",
+}
+
+
+def layer_list() -> str:
+    """docs/layers.md: every layer type that has a declaration, with its arguments and its sentence."""
+    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.registry import families, find
+
+    parts = [
+        "# Layers",
+        "All layer types that have a formula, from the registry (`python docs/generate.py`). Arguments have Keras's "
+        "names and defaults. Any other class is shown as an opaque row with a note.",
+    ]
+    for family, entries in families().items():
+        parts.append(f"## {FAMILIES.get(family, family.replace('_', ' ').capitalize())}")
+        parts.append(
+            "\n".join(
+                f"- **{name}**`({arguments})`" + ("  \n  " if arguments else "  \n  ") + words
+                for name, arguments, words in entries
+            )
+        )
+    also: dict[str, list[str]] = {}
+    for name in sorted(MODULES):
+        declaration = find(name)
+        if declaration is not None and declaration.type != name and "." not in name:
+            also.setdefault(declaration.type, []).append(name)
+    parts.append("## Other names")
+    parts.append("\n".join(f"- {', '.join(names)}: {type_}" for type_, names in sorted(also.items())))
+    parts.append("## Operations between layers")
+    keras = sorted(name[4:] for name in MODULES if name.startswith("ops."))
+    tf = sorted(name[3:] for name in MODULES if name.startswith("tf."))
+    parts.append(f"Of `keras.ops`, as nodes of a Functional model: {', '.join(keras)}.")
+    parts.append(f"Of tf.keras, as `TFOpLambda` and `SlicingOpLambda`: {', '.join(f'`{name}`' for name in tf)}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def op_list() -> str:
+    """docs/ops.md: the vocabulary of formulas, from the registries."""
+    import importlib
+    import pkgutil
+
+    import layerexplain.ops
+    from layerexplain.derive.text import statements, value_text
+    from layerexplain.expr import BATCH, LEAVES, OPS, Marker
+    from layerexplain.ops.composite import COMPOSITES
+
+    for module in pkgutil.iter_modules(layerexplain.ops.__path__):
+        importlib.import_module(f"layerexplain.ops.{module.name}")
+    structural = {op.name for op in LEAVES} | {"item", "call", "loop"}
+    rows = ["| op | attributes at these defaults are not written | FLOPs | element form |", "| --- | --- | --- | --- |"]
+    for name in sorted(set(OPS) - structural):
+        op = OPS[name]
+        defaults = ", ".join(f"`{k}={value_text(v)}`" for k, v in op.defaults.items())
+        flops = str(op.flops) if isinstance(op.flops, Marker) else "by its own rule"
+        element = f"no: {op.element}" if isinstance(op.element, Marker) else "yes"
+        rows.append(f"| `{name}` | {defaults} | {flops} | {element} |")
+    functions = []
+    for name in sorted(COMPOSITES):
+        composite = COMPOSITES[name]
+        try:
+            definition = composite.trace([((BATCH, 4), "float")] * len(composite.tensors), {})
+            body = "; ".join(line.text for line in statements(definition)).replace("y = ", "", 1)
+        except TypeError:
+            body = ""
+        arguments = ", ".join([*composite.tensors, *[f"{k}={value_text(v)}" for k, v in composite.defaults.items()]])
+        functions.append(f"- `{name}({arguments})`" + (f" = `{body}`" if body else "") + f"  \n  {composite.description}")
+    return "\n\n".join(
+        [
+            "# Ops and functions",
+            "The vocabulary of formulas, from the registries (`python docs/generate.py`). How they are written: "
+            "[formula-language.md](formula-language.md).",
+            "## Ops",
+            "\n".join(rows),
+            "## Functions that are formulas themselves",
+            "\n".join(functions),
+        ]
+    ) + "\n"
+
+
+BLOCK = re.compile(r"(<!-- output of: (.+?) -->\n```text\n)(.*?)(```)", re.DOTALL)
+
+
+def readme() -> str:
+    """README.md: what its commands print, put beneath them."""
+
+    def printed(match: re.Match[str]) -> str:
+        command = shlex.split(match[2])
+        cut = command.index("|") if "|" in command else len(command)
+        run = [sys.executable, "-m", *command[:cut]]
+        result = subprocess.run(run, cwd=ROOT, capture_output=True, check=True, text=True, encoding="utf-8")
+        lines = result.stdout.splitlines()
+        if cut < len(command):
+            lines = lines[: int(command[-1])]
+        return match[1] + "\n".join(line.rstrip() for line in lines) + "\n" + match[4]
+
+    return BLOCK.sub(printed, (ROOT / "README.md").read_text("utf-8"))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
+    "layers.md": layer_list,
+    "ops.md": op_list,
+    "../README.md": readme,
 }
 """File in docs/ → what it has to say."""
 

@@ -375,6 +375,7 @@ class Definition:
     """
 
     __slots__ = (
+        "_order",
         "arguments",
         "attrs",
         "description",
@@ -403,6 +404,7 @@ class Definition:
         description: str = "",
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
+        self._order: list[Expr] | None = None
         self.arguments = arguments or {}
         self.name = name
         self.params = params
@@ -415,8 +417,20 @@ class Definition:
         self.masks = masks
         self.description = description
 
+    @property
+    def order(self) -> list[Expr]:
+        """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
+        if self._order is None:
+            roots = [*self.results.values(), *[m for m in self.masks if m is not None]]
+            self._order = sorted(walk(roots), key=_by_serial)
+        return self._order
+
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"
+
+
+def _by_serial(node: Expr) -> int:
+    return node.serial
 
 
 def call(definition: Definition, *args: Expr) -> Expr:

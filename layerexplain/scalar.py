@@ -169,11 +169,11 @@ class Named(NamedTuple):
 
 
 class Between(NamedTuple):
-    """low ≤ index < high."""
+    """low ≤ index < high; None is a size that is not known until run time."""
 
     index: Affine
     low: int
-    high: int
+    high: int | None
 
 
 class Divisible(NamedTuple):
@@ -216,9 +216,9 @@ At: TypeAlias = Callable[[int, Sequence[Affine]], Scalar]
 """`at(i, index)`: the element of argument i at an index."""
 
 
-def between(index: Affine, low: int, high: int) -> tuple[Condition, ...]:
+def between(index: Affine, low: int, high: int | None) -> tuple[Condition, ...]:
     """The condition, or none where the letters' ranges already guarantee it."""
     least, most = bounds(index)
-    if least is not None and most is not None and least >= low and most < high:
+    if least is not None and most is not None and high is not None and least >= low and most < high:
         return ()
     return (Between(index, low, high),)

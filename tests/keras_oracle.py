@@ -18,15 +18,30 @@ BATCH_SIZE = 2
 UNKNOWN_SIZE = 7
 
 
+NO_KERNEL_ON_CPU = (
+    "only supports the NHWC tensor format",
+    "only supports NHWC",
+    "only supports NDHWC",
+    "not yet support dilation rates larger than 1",
+    "only supports equal length strides",
+)
+"""What TensorFlow says of a layer that Keras accepts and for which it has no kernel on the CPU. Such a layer is
+compiled by XLA, which has: the same layer, the same call, other kernels."""
+
+NOT_RUN_BY_TENSORFLOW = ("doesn't match computed: actual =",)
+"""What TensorFlow says of a shape that Keras gives and that it cannot run itself (a transposed convolution with
+padding='same', an even window and output_padding=0): such a case compares shapes and weights, and no values."""
+
+
 class KerasResult(NamedTuple):
-    """What Keras says of a case."""
+    """What Keras says of a case. `values` is None where Keras gives the shape and TensorFlow cannot run it."""
 
     layer: Any
     shapes: list[tuple[int | None, ...]]
     weights: list[tuple[str, tuple[int, ...], bool]]
     inputs: list[Any]
     masks: list[Any]
-    values: list[Any]
+    values: list[Any] | None
     weight_values: list[Any]
 
 
@@ -82,6 +97,52 @@ def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
     return layer(tensors[0], **kwargs)
 
 
+def _bias_added_along_the_wrong_axis(layer: Any, values: list[Any]) -> bool:
+    """A fault of Keras's TensorFlow backend: with channels_first, and as many columns as filters, `keras.ops.add`
+    takes the reshaped bias for one along the last axis. On JAX and PyTorch it is added to the channels."""
+    bias = getattr(layer, "bias", None)
+    first = getattr(layer, "data_format", "") == "channels_first" and len(values[0].shape) > 2
+    return first and bias is not None and 1 < bias.shape[0] == values[0].shape[-1]
+
+
+def _channels_last(layer: Any, x: Any) -> Any:
+    """The same layer with the same weights on the same data, with the channels last."""
+    import numpy as np
+
+    other = type(layer).from_config({**layer.get_config(), "data_format": "channels_last"})
+    moved = np.moveaxis(np.asarray(x), 1, -1)
+    other.build(moved.shape)
+    other.set_weights(layer.get_weights())
+    return np.moveaxis(np.asarray(other(moved)), -1, 1)
+
+
+def _values(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> list[Any] | None:
+    """The layer's results as arrays; None where TensorFlow cannot run what Keras accepts."""
+    import numpy as np
+    import tensorflow as tf
+
+    def run(*given: Any) -> list[Any]:
+        return _flat(_call(layer, list(given), case, masks))
+
+    def right(values: list[Any]) -> list[Any]:
+        arrays = [np.asarray(v) for v in values]
+        return [_channels_last(layer, tensors[0])] if _bias_added_along_the_wrong_axis(layer, arrays) else arrays
+
+    try:
+        return right(run(*tensors))
+    except tf.errors.OpError as refusal:
+        if any(words in str(refusal) for words in NOT_RUN_BY_TENSORFLOW):
+            return None
+        if not any(words in str(refusal) for words in NO_KERNEL_ON_CPU):
+            raise
+    try:
+        return right(tf.function(run, jit_compile=True)(*tensors))
+    except tf.errors.OpError as refusal:
+        if any(words in str(refusal) for words in NOT_RUN_BY_TENSORFLOW):
+            return None
+        raise
+
+
 def run_keras(case: Case) -> KerasResult:
     """Build and run the case in Keras, with drawn inputs, masks with holes, and weights that are neither 0 nor 1."""
     import keras
@@ -116,7 +177,9 @@ def run_keras(case: Case) -> KerasResult:
         masks.append(rng.random(x.shape[:2]) < 0.6 if masked else None)
     tensors = [keras.ops.convert_to_tensor(x) for x in inputs]
     given = [None if m is None else keras.ops.convert_to_tensor(m) for m in masks]
-    values = [np.asarray(v) for v in _flat(_call(layer, tensors, case, given))]
+    if hasattr(layer, "finalize_state"):  # Normalization copies its weights once they are there
+        layer.finalize_state()
+    values = _values(layer, tensors, case, given)
     weights = [(w.path, tuple(w.shape), bool(w.trainable)) for w in layer.weights]
     return KerasResult(layer, shapes, weights, inputs, masks, values, [np.asarray(w) for w in layer.weights])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -15,16 +16,20 @@ pytestmark = pytest.mark.keras
 DRAWN = 36
 """Drawn configurations of each type: shapes and weights of all of them are compared, and values."""
 
+LEAST = 20
+"""So many of them at least must have values to compare: the others are refused by both sides."""
 
-def check(case: Case) -> None:
-    """The case gives the same shapes, weights and values as in Keras, or is refused by both."""
+
+def check(case: Case) -> bool:
+    """The case gives the same shapes, weights and values as in Keras, or is refused by both. Whether values were
+    compared."""
     try:
         theirs = run_keras(case)
     except Exception as refusal:  # Keras raises whatever its backend raises
         with pytest.raises(LayerExplainError):
             trace_case(case, fixed=True)
         assert refusal
-        return
+        return False
     ours = trace_case(case)
     assert [tuple(None if not isinstance(s, int) else s for s in e.shape) for e in ours.results.values()] == [
         tuple(None if i == 0 else s for i, s in enumerate(shape)) for shape in theirs.shapes
@@ -36,15 +41,18 @@ def check(case: Case) -> None:
     for ours_weight, (path, _, _) in zip(ours.weights, theirs.weights, strict=True):
         name = "/".join(filter(None, [ours_weight.attrs["path"], ours_weight.attrs["name"]]))
         assert path.endswith(name), (path, name)
-    check_values(case, theirs)
+    if theirs.values is None:
+        return False
+    check_values(case, theirs, theirs.values)
+    return True
 
 
-def check_values(case: Case, theirs: KerasResult) -> None:
+def check_values(case: Case, theirs: KerasResult, wanted: list[Any]) -> None:
     import numpy as np
 
     values = our_values(trace_case(case, fixed=True), theirs)
-    assert len(values) == len(theirs.values)
-    for ours, expected in zip(values, theirs.values, strict=True):
+    assert len(values) == len(wanted)
+    for ours, expected in zip(values, wanted, strict=True):
         assert ours.shape == expected.shape, case.id
         assert ours.dtype == expected.dtype or expected.dtype.kind == "f", (case.id, ours.dtype, expected.dtype)
         scale = max(float(np.max(np.abs(expected.astype("float64")), initial=0)), 1e-3)
@@ -59,5 +67,5 @@ def test_rows(case: Case) -> None:
 
 @pytest.mark.parametrize("type_", sorted(DRAWS))
 def test_drawn(type_: str) -> None:
-    for seed in range(DRAWN):
-        check(DRAWS[type_](random.Random(f"{type_}{seed}")))
+    compared = sum(check(DRAWS[type_](random.Random(f"{type_}{seed}"))) for seed in range(DRAWN))
+    assert compared >= LEAST, f"only {compared} of {DRAWN} draws have values"

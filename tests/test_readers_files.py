@@ -1,4 +1,4 @@
-"""Files: sniffing by content, archives and HDF5 that lie or are damaged, and what is no model at all. No Keras needed."""
+"""Files: sniffing by content, archives and HDF5 that lie or are damaged, and what is no model. No Keras is needed."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from layerexplain.model import Layer, Model, TensorRef
 from layerexplain.readers import read
 from layerexplain.readers.layer_types import LayerTypes
 from layerexplain.readers.yaml_spec import read_yaml_spec
+from tests.wrong_specs import ANY_FAULT, WRONG
 
 X = TensorRef
 
@@ -175,7 +176,6 @@ def calls(text: str, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
 
 FROM = {
     "  - Dense: 3\n    from: b\n    name: x\n": [((X("b"),), {})],
-    "  - Add\n    from: [a, b]\n    name: x\n": [],
     "  - Add:\n    from: [a, b]\n    name: x\n": [(([X("a"), X("b")],), {})],
     "  - {type: Add, from: [a, b], name: x}\n": [(([X("a"), X("b")],), {})],
     "  - {type: MultiHeadAttention, num_heads: 2, from: [a, b, a], name: x}\n": [((X("a"), X("b"), X("a")), {})],
@@ -190,7 +190,7 @@ FROM = {
         ((X("a"),), {}),
         ((X("b"),), {}),
     ],
-    "  - {type: Dense, units: 4, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [
+    "  - {type: Dense, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [
         (([X("d"), X("d", 1)],), {})
     ],
     "  - {type: Dense, units: 4, from: a, name: d, repeat: 3}\n  - {type: Dense, units: 1, name: x}\n": [
@@ -199,7 +199,7 @@ FROM = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), [(t, e) for t, e in FROM.items() if e])
+@pytest.mark.parametrize(("text", "expected"), FROM.items())
 def test_wires(text: str, expected: list[Any]) -> None:
     assert calls(text, "x") == expected
 
@@ -331,7 +331,8 @@ def test_tuples_in_braces(parser: str) -> None:
 
 
 def test_aliases_and_merges(parser: str) -> None:
-    text = "input: [3]\nlayers:\n  - Dense: &d {units: 3, activation: relu}\n  - Dense: {<<: *d, units: 4}\n  - Dense: *d\n"
+    items = ["&d {units: 3, activation: relu}", "{<<: *d, units: 4}", "*d"]
+    text = "input: [3]\nlayers:\n" + "".join(f"  - Dense: {item}\n" for item in items)
     assert [config for _, _, config in layers(text)[1:]] == [
         {"units": 3, "activation": "relu"},
         {"units": 4, "activation": "relu"},
@@ -366,111 +367,6 @@ def test_a_list_alone_and_json_and_a_keras_configuration(tmp_path: Path) -> None
     model = read(path)
     assert (model.format, model.strict, model.keras_version, model.name) == ("yaml-spec", False, "2.2.4", "s")
     assert model.layers[0].config["batch_shape"] == (None, 4)
-
-
-ANY_FAULT: list[str] = ["one whose words are the parser's"]
-
-WRONG: dict[str | bytes, list[str]] = {
-    "": ["1: is empty; a spec needs `input:` and `layers:`"],
-    "# only words\n": ["1: holds nothing but comments; a spec needs `input:` and `layers:`"],
-    "hello": ["1: a spec is the text 'hello'; `input:` and `layers:` are needed"],
-    "input: [3]\n": ["1: no `layers:`; a model needs a list of layers"],
-    "input: [3]\nlayers: []\n": ["2: `layers` is empty; a model needs a layer"],
-    "input: [3]\nlayers: {Dense: 3}\n": ["2: `layers` is a mapping; a list is needed, with `- ` before each layer"],
-    "input: [3]\nlayer: [Flatten]\n": [
-        "1: no `layers:`; a model needs a list of layers",
-        "2: unknown key 'layer'; did you mean 'layers'?",
-    ],
-    "input: [3]\nlayers:\n\t- Dense: 3\n": ["3: a tab stands in the indentation; indent with spaces"],
-    b"input: [3]\nlayers:\n  - Dense: \xff\n": ["3: the file is not UTF-8 (byte 0xff); save it as UTF-8"],
-    "input: [3]\nlayers: [\x01]\n": ["2: holds the control character U+0001; a spec is plain text"],
-    "input: [3]\nlayers:\n  - Dense: 3\n---\na: 1\n": ["4: a second document begins (`---`); a spec has one"],
-    "input: [3]\nlayers: [Dense: [\n": ANY_FAULT,
-    "input: [3]\nlayers:\n  - Dense: 3\n - Dense: 4\n": ANY_FAULT,
-    "input: [3]\nlayers:\n  - Dense: *d\n": ["3: *d stands for nothing; `&d` must come before it"],
-    "layers: &a [*a]\n": ["1: *a stands inside what it stands for, which has no end"],
-    "input: !!python/tuple [3]\nlayers:\n  - Dense: !!int 3\n": [
-        "1: the tag !!python/tuple is refused, since tags can run code; write the plain list [a, b]",
-        "3: the tag !!int is refused, since tags can run code; write the plain value",
-    ],
-    "input: [3]\ninput: [4]\nlayers:\n  - Dense: {units: 3, units: 4}\n": [
-        "2: 'input' comes twice (first in line 1); a key comes once",
-        "4: 'units' comes twice (first in line 4); a key comes once",
-    ],
-    "input: [28, -1]\nlayers: [Flatten]\n": [
-        "1: shape has the size -1; sizes are whole numbers from 1, or null for unknown"
-    ],
-    "input: 28x28\nlayers: [Flatten]\n": ["1: shape is the text '28x28'; a list of sizes is needed, like [28, 28, 1]"],
-    "input: {shap: [3]}\nlayers: [Flatten]\n": [
-        "1: an input has no shape; give one, like {shape: [28, 28, 1]}",
-        "1: unknown key 'shap' of an input; did you mean 'shape'?",
-    ],
-    "input: {shape: [3], dtyp: int32}\nlayers: [Flatten]\n": [
-        "1: unknown key 'dtyp' of an input; did you mean 'dtype'?"
-    ],
-    "input: [3]\nlayers:\n  - Dnse: 3\n": ["3: unknown layer type 'Dnse'; did you mean 'Dense'?"],
-    "input: [3]\nlayers:\n  - dense: 3\n": ["3: unknown layer type 'dense'; did you mean 'Dense'?"],
-    "input: [3]\nlayers:\n  - Xyzzy\n": ["3: unknown layer type 'Xyzzy'; `layerexplain layer` lists all types"],
-    "input: [3]\nlayers:\n  - {type: Dnse}\n": ["3: unknown layer type 'Dnse'; did you mean 'Dense'?"],
-    "input: [3]\nlayers:\n  - {type: 3}\n": ["3: `type` is the number 3; the name of a layer type is needed"],
-    "input: [3]\nlayers:\n  - 3\n": ["3: a layer is the number 3; a type is needed, like `- Flatten` or `- Dense: 10`"],
-    "input: [3]\nlayers:\n  - [Dense]\n": ["3: a layer is a list; a type is needed, like `- Flatten` or `- Dense: 10`"],
-    "input: [3]\nlayers:\n  - name: x\n": ["3: a layer has no type; write one, like `- Dense: 10`"],
-    "input: [3]\nlayers:\n  - Flatten: 3\n": ["3: Flatten takes no arguments, got the number 3; write `- Flatten`"],
-    "input: [3]\nlayers:\n  - Dense: 3\n    Flatten:\n": [
-        "3: one item names several layers (Dense, Flatten); each needs its own `- `"
-    ],
-    "input: [3]\nlayers:\n  - Dense:\n    units: 3\n": [
-        "4: unknown key 'units' beside Dense; the arguments of Dense stand in braces after it"
-        " (`- Dense: {units: …}`) or indented below it"
-    ],
-    "input: [3]\nlayers:\n  - Dense: 3\n    nam: x\n": ["4: unknown key 'nam' beside Dense; did you mean 'name'?"],
-    "input: [3]\nlayers:\n  - Dense: 3\n    name: [x]\n": ["4: a name is a list; a text without '/' is needed"],
-    "input: [3]\nlayers:\n  - Dense: 3\n    name: a/b\n": ["4: a name is the text 'a/b'; a text without '/' is needed"],
-    "input: [3]\nlayers:\n  - Dense: {units: 3, name: a}\n    name: b\n": [
-        "3: two names: 'b' and 'a'; a layer has one"
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, name: a}\n  - {type: Dense, name: a}\n": [
-        "4: two layers are called 'a' (first in line 3); names must differ"
-    ],
-    "inputs: {a: [3]}\nlayers:\n  - {type: Dense, name: a}\n": [
-        "1: an input and a layer are both called 'a'; names must differ",
-        "3: two layers are called 'a' (first in line 1); names must differ",
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, name: left}\n  - {type: Dense, from: lft}\n": [
-        "4: `from: lft` names no layer; did you mean 'left'?"
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, from: 3}\n": ["3: `from: 3` names no layer; known here: input"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: [[]]}\n": ["3: `from` holds a list; the name of a layer is needed"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: []}\n": ["3: `from` is an empty list; name at least one layer"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: b}\n  - {type: Dense, name: b}\n": [
-        "3: `from: b` names a layer that comes later; a layer must stand before those that use it"
-    ],
-    "input: [3]\nlayers:\n  - {reuse: q}\n": ["3: `reuse: q` names no layer; known here: input"],
-    "input: [3]\nlayers:\n  - {reuse: input}\n": ["3: 'input' is an input, which is not called; use `from: input`"],
-    "input: [3]\nlayers:\n  - {type: Dense, name: a}\n  - {reuse: a, repeat: 2}\n": [
-        "4: `reuse` with `repeat`; write one item for each call"
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 0}\n": [
-        "3: `repeat` is the number 0; a whole number from 1 is needed"
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1e9}\n": [
-        "3: `repeat` is the number 1000000000.0; a whole number from 1 is needed"
-    ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1000000000}\n": [
-        "3: more than 100,000 layers; `repeat` less often"
-    ],
-    "inputs: {a: [3], b: [3]}\nlayers:\n  - Dense: 3\n": ["3: the model has 2 inputs (a, b); say which: `from:`"],
-    "input: [3]\nlayers: [Flatten]\noutputs: [flaten]\n": ["3: `from: flaten` names no layer; did you mean 'flatten'?"],
-    "input: [3]\nlayers: [Flatten]\noutputs: []\n": ["3: `outputs` is empty; name at least one layer"],
-    "input: [3]\nlayers: [Flatten]\noutputs: [flatten]\noutput: flatten\n": [
-        "3: `output` and `outputs`; write one of them"
-    ],
-    "input: [3]\nlayers:\n  - Sequential: [{Dnse: 3}]\n    repeat: 3\n": [
-        "3: unknown layer type 'Dnse'; did you mean 'Dense'?"
-    ],
-    "input: [3]\nlayers:\n  - Dense: 9999999999999999999999\n": ["3: an integer has 22 digits; sizes need at most 18"],
-}
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG.items())

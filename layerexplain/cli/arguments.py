@@ -32,7 +32,7 @@ def parse_arguments(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def parse_value(text: str, name: str) -> Any:
-    """A number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, a `{name: value}`.
+    """A number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, `[a, b]`, `{name: value}`.
 
     Raises ArgumentError if brackets or quotes do not match.
     """
@@ -115,7 +115,8 @@ class _Reader:
         if token == "{":
             value: Any = self._mapping(depth + 1)
         else:
-            value = tuple(self._items(_CLOSING[token], depth + 1))
+            items = self._items(_CLOSING[token], depth + 1)
+            value = items if token == "[" else tuple(items)
         self._next(_CLOSING[token])
         return value
 

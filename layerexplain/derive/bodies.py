@@ -14,18 +14,19 @@ def roots(definition: Definition) -> list[Expr]:
 
 def nodes(definition: Definition) -> Iterator[Expr]:
     """All nodes of the definition's body, those of loop bodies included, called definitions not."""
-    pending: list[tuple[list[Expr], set[Expr]]] = [(roots(definition), set())]
+    pending: list[list[Expr]] = [definition.order]
     while pending:
-        starts, stop = pending.pop()
-        for node in walk(starts, stop):
+        for node in pending.pop():
             yield node
             if node.op is LOOP:
                 body = node.attrs["body"]
-                pending.append((body.outputs, {*body.captured, *body.steps, *body.states}))
+                pending.append(walk(body.outputs, {*body.captured, *body.steps, *body.states}))
 
 
 def inner_definitions(definition: Definition) -> list[Definition]:
     """All definitions that are called from this one, composites included, each once, callers before the called."""
+    if not any(node.op is CALL or node.op is LOOP for node in definition.order):
+        return []
     found: dict[Definition, None] = {}
     calls: dict[Definition, list[Definition]] = {}
     stack = [definition]

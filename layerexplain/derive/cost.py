@@ -57,24 +57,27 @@ class Costs:
         """The cost of one call of a definition."""
         known = self._known.get(definition)
         if known is None:
-            starts = list(definition.results.values())
-            known = self._known[definition] = self._body(starts, {}, set(definition.params))
+            order = definition.order
+            if any(m is not None for m in definition.masks):
+                order = walk(definition.results.values())
+            known = self._known[definition] = self._body(order, set(definition.params))
         return known
 
     def terms(self, definition: Definition) -> list[Term]:
         """The contractions of a definition with their factors, calls and loops opened."""
         return self._terms(list(definition.results.values()), {}, ())
 
-    def _body(self, starts: list[Expr], stop: dict[Expr, bool], reached: set[Expr]) -> Cost:
+    def _body(self, order: list[Expr], fed: set[Expr]) -> Cost:
+        """The cost of nodes, arguments first; `fed` are those that depend on an input, and grow by what does."""
         macs: int | None = 0
         flops: int | None = 0
-        fed = set(reached)
-        for node in walk(starts, stop):
-            if node.op is INPUT:
-                fed.add(node)
-            if not node.args:
+        for node in order:
+            args = node.args
+            if not args:
+                if node.op is INPUT:
+                    fed.add(node)
                 continue
-            if not any(a in fed for a in node.args):
+            if fed.isdisjoint(args):
                 continue
             fed.add(node)
             cost = self._node(node, fed)
@@ -91,8 +94,8 @@ class Costs:
             return self.of(definition)
         if op is LOOP:
             body = node.attrs["body"]
-            stop = dict.fromkeys([*body.captured, *body.steps, *body.states], True)
-            step = self._body(body.outputs, stop, {*body.steps, *body.states, *[c for c in body.captured if c in fed]})
+            order = walk(body.outputs, {*body.captured, *body.steps, *body.states})
+            step = self._body(order, {*body.steps, *body.states, *[c for c in body.captured if c in fed]})
             return Cost(times(step.macs, node.args[0].shape[1]), times(step.flops, node.args[0].shape[1]))
         if op.cost is UNKNOWN_COST:
             return Cost(None, None)

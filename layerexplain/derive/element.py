@@ -8,13 +8,12 @@ Printed by element_text.py, evaluated by element_value.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.element_lines import Plan, plan
-from layerexplain.derive.expand import is_opened
-from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Shapes
+from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
 from layerexplain.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
@@ -27,17 +26,18 @@ class Line:
     """`name[letters] = value`, or why it cannot be written.
 
     A line inside loops has a letter for the step of each, `times`, behind the batch. A state of a recurrence also
-    has its value at step -1, `start`, written with the letters without the innermost step.
+    has its value at step -1, `start`, written with the letters without the innermost step; `number` is its place
+    among the states of its loop.
     """
 
-    __slots__ = ("at", "letters", "loops", "name", "refusal", "role", "start", "value")
+    __slots__ = ("at", "letters", "loops", "name", "number", "refusal", "start", "value")
 
-    def __init__(self, name: str, letters: tuple[Letter, ...], loops: tuple[Expr, ...], at: int, role: str) -> None:
+    def __init__(self, name: str, letters: tuple[Letter, ...], loops: tuple[Expr, ...], at: int) -> None:
         self.name = name
         self.letters = letters
         self.loops = loops
         self.at = at
-        self.role = role
+        self.number = 0
         self.value: Scalar | None = None
         self.start: Scalar | None = None
         self.refusal = ""
@@ -141,39 +141,34 @@ class _Writer:
 
     def _declare(self) -> None:
         chosen = self.plan
-        states = {new: (state, loop) for loop in chosen.loops for state, new in _states(loop)}
-        taken = {state: self._name(str(state.label)) for loop in chosen.loops for state, _ in _states(loop)}
-        wanted = {str(name) for name in chosen.results} | {
-            str(node.label) for node in chosen.named if node.label and node not in states
-        }
-        fresh = (f"v{i}" for i in range(1, len(chosen.order) + len(wanted) + 2))
-        result_of = {e: name for name, e in reversed(chosen.results.items())}
-        unnamed = [name for name in fresh if name not in wanted and name not in self.form.names]
-        supply = iter(unnamed)
+        all_states = [(state, new, loop) for loop in chosen.loops for state, new in _states(loop)]
+        state_names = {state: self._name(str(state.label)) for state, _, _ in all_states}
+        result_names: dict[Expr, str] = {}
+        for name, e in chosen.results.items():
+            if e.args and e not in result_names:
+                result_names[e] = self._result_name(name, state_names.values())
+        autonamed = 0
         for node in chosen.order:
-            if node in states:
-                for state, new in self._states_of(states[node][1], node):
-                    self._state_line(state, new, states[node][1], taken[state])
-            elif node in chosen.named and node not in result_of:
-                name = self._name(node.label) if node.label else self._name(next(supply))
-                self._line(name, node, node)
-        for loop in chosen.loops:
-            for state, new in _states(loop):
-                if state not in self.states:
-                    self._state_line(state, new, loop, taken[state])
+            for state, new, loop in all_states:
+                if new is node and state not in self.states:
+                    self._state_line(state, new, loop, state_names[state])
+            if node in self.lines or (node not in chosen.named and node not in result_names):
+                continue
+            label = result_names.get(node) or node.label
+            if label is None:
+                autonamed += 1
+                label = f"v{autonamed}"
+            self._line(label if node in result_names else self._name(label), node)
         for name, e in chosen.results.items():
             line = self.lines.get(e)
-            if line is None or line.loops or name != line.name:
-                line = self._line(self._result_name(name), e, e, known=self.lines.get(e))
+            if line is None or e not in result_names:
+                line = self._line(self._name(name), e)
             self.form.results[name] = line
-        for number_, e in enumerate(chosen.masks):
-            self.form.masks.append(self._line(self._name("mask" if number_ == 0 else f"mask{number_ + 1}"), e, e))
+        for i, e in enumerate(chosen.masks, start=1):
+            line = self.lines.get(e)
+            self.form.masks.append(line or self._line(self._name("mask" if i == 1 else f"mask{i}"), e))
         self.form.roles = [chosen.roles[e] for e in (*chosen.results.values(), *chosen.masks)]
-        order = {line: i for i, line in enumerate(dict.fromkeys(line for line, _, _ in self._work))}
-        self.form.lines = sorted(order, key=lambda line: order[line])
-
-    def _states_of(self, loop: Expr, new: Expr) -> list[tuple[Expr, Expr]]:
-        return [(state, after) for state, after in _states(loop) if after is new]
+        self.form.lines = [line for line, _, _ in self._work]
 
     def _name(self, wanted: str) -> str:
         name, i = wanted, 2
@@ -182,20 +177,21 @@ class _Writer:
         self.form.names.add(name)
         return name
 
-    def _result_name(self, name: str) -> str:
-        """A last state that is a result has the name of its recurrence."""
-        return self._name(f"{name}_last") if name in {line.name for line in self.states.values()} else self._name(name)
+    def _result_name(self, name: str, states: Iterable[str]) -> str:
+        """The last of a recurrence that is a result keeps apart from the recurrence itself."""
+        return self._name(f"{name}_last" if name in states else name)
 
-    def _line(self, name: str, shape_of: Expr, node: Expr, known: Line | None = None) -> Line:
-        line = self._letters(name, shape_of, self.plan.loops_of(shape_of))
+    def _line(self, name: str, node: Expr) -> Line:
+        line = self._letters(name, node, self.plan.loops_of(node))
         self._work.append((line, node, None))
-        if known is None:
+        if node.args:
             self.lines[node] = line
         return line
 
     def _state_line(self, state: Expr, new: Expr, loop: Expr, name: str) -> None:
         line = self._letters(name, new, (*self.plan.loops_of(loop), loop))
-        first = loop.args[loop.attrs["sequences"] + loop.attrs["body"].states.index(state)]
+        line.number = loop.attrs["body"].states.index(state)
+        first = loop.args[loop.attrs["sequences"] + line.number]
         self._work.append((line, new, first))
         self.states[state] = line
         if new not in self.lines and new.args and self.plan.loops_of(new)[-1:] == (loop,):
@@ -207,8 +203,7 @@ class _Writer:
         at = 1 if roles and roles[0] == "batch" else 0
         lengths = [loop.args[0].shape[1] for loop in loops]
         steps = [Letter("steps", s if isinstance(s, int) else None) for s in lengths]
-        role = roles[-1] if roles else ""
-        return Line(name, (*letters[:at], *steps, *letters[at:]), loops, at, role)
+        return Line(name, (*letters[:at], *steps, *letters[at:]), loops, at)
 
     # What they say -----------------------------------------------------------------------------------------------
 
@@ -306,8 +301,3 @@ class _Writer:
 def _states(loop: Expr) -> list[tuple[Expr, Expr]]:
     body: Body = loop.attrs["body"]
     return list(zip(body.states, body.next, strict=True))
-
-
-def is_several(node: Expr) -> bool:
-    """A node whose results are picked by item()."""
-    return type(node.shape) is Shapes and not (node.op is CALL and is_opened(node.attrs["definition"]))

@@ -7,6 +7,7 @@ statement of its own. Statements stand in the order in which the declaration mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from layerexplain.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Shapes, walk
@@ -47,54 +48,70 @@ def operation(definition: Definition, lines: Sequence[str] | None = None) -> str
 
 def call_text(definition: Definition) -> str:
     """The call of the definition with its own names: `lstm(x, W, U, b)`."""
-    names = ", ".join(str(p.label) for p in (*definition.params, *definition.weights))
-    return f"{definition.name}({names})"
+    return f"{identifier(definition.name)}({', '.join(leaf_names(definition).values())})"
+
+
+def leaf_names(definition: Definition) -> dict[Expr, str]:
+    """The names of a definition's parameters and weights in its text."""
+    taken: set[str] = set()
+    return {leaf: _unique(str(leaf.label), taken) for leaf in (*definition.params, *definition.weights)}
 
 
 def program(definition: Definition) -> str:
     """The whole text: a `def` for each inner definition, then the statements."""
     names = _definition_names(definition)
-    blocks = []
-    for inner, name in reversed(names.items()):
-        blocks += _block(inner, name, names)
-    return "\n".join([*blocks, *[_indented(line) for line in _Scope(definition, names).lines]])
+    lines = [*_blocks(names), *_Scope(definition, names).lines]
+    return "\n".join("    " * line.indent + line.text for line in lines)
 
 
 def inner_blocks(definition: Definition) -> list[Line]:
     """The `def` blocks of the definitions that this one calls, as lines."""
-    names = _definition_names(definition)
+    return _blocks(_definition_names(definition))
+
+
+def _blocks(names: Mapping[Definition, str]) -> list[Line]:
     lines: list[Line] = []
     for inner, name in reversed(names.items()):
-        header, *body = _block(inner, name, names)
-        lines.append(Line(0, header))
-        scope = _Scope(inner, names)
+        scope = _Scope(inner, names, masks=True)
+        lines.append(Line(0, f"def {name}({', '.join(leaf_names(inner).values())}):"))
         lines += [Line(line.indent + 1, line.text, line.nodes) for line in scope.lines]
-        lines.append(Line(1, body[-1].strip()))
+        lines.append(Line(1, f"return {', '.join(scope.results.values())}"))
     return lines
-
-
-def _block(inner: Definition, name: str, names: Mapping[Definition, str]) -> list[str]:
-    params = ", ".join(str(p.label) for p in (*inner.params, *inner.weights))
-    scope = _Scope(inner, names)
-    returned = [scope.text_of(e) for e in [*inner.results.values(), *[m for m in inner.masks if m is not None]]]
-    lines = [_indented(Line(line.indent + 1, line.text)) for line in scope.lines]
-    return [f"def {name}({params}):", *lines, f"    return {', '.join(returned)}"]
-
-
-def _indented(line: Line) -> str:
-    return "    " * line.indent + line.text
 
 
 def _definition_names(definition: Definition) -> dict[Definition, str]:
     """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
     from layerexplain.derive.bodies import inner_definitions
 
+    definitions = inner_definitions(definition)
+    inner_layers = [inner for inner in definitions if inner.kind != "composite"]
+    if not inner_layers:
+        return {}
+    functions = _function_names([definition, *definitions])
     names: dict[Definition, str] = {}
     taken: set[str] = set()
-    for inner in inner_definitions(definition):
-        if inner.kind != "composite":
-            names[inner] = _unique(inner.name, taken)
+    for inner in inner_layers:
+        name = identifier(inner.name)
+        names[inner] = _unique(f"{name}_layer" if name in functions or iskeyword(name) else name, taken)
     return names
+
+
+def _function_names(definitions: Iterable[Definition]) -> set[str]:
+    """The ops and composites that the definitions use: a `def` must not bear such a name."""
+    from layerexplain.derive.bodies import nodes
+
+    found = {d.name for d in definitions if d.kind == "composite"}
+    return found | {node.op.name for d in definitions if d.kind != "composite" for node in nodes(d)}
+
+
+def identifier(name: str) -> str:
+    """A name from a file as a name of the language."""
+    if name.isidentifier() and "__" not in name:
+        return name
+    import re
+
+    plain = re.sub(r"_+", "_", re.sub(r"\W", "_", name)).strip("_")
+    return plain if plain.isidentifier() else f"f_{plain}".rstrip("_")
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -103,6 +120,16 @@ def _unique(name: str, taken: set[str]) -> str:
         candidate, i = f"{name}_{i}", i + 1
     taken.add(candidate)
     return candidate
+
+
+def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str:
+    """The name under which a `def` gives out a mask."""
+    if mask.op in LEAVES and mask.label and mask.label not in outputs:
+        return mask.label
+    name, i = "mask", 2
+    while name in outputs or name in leaves:
+        name, i = f"mask_{i}", i + 1
+    return name
 
 
 def value_text(value: Any) -> str:
@@ -134,44 +161,59 @@ def key_text(key: Sequence[Any]) -> str:
 class _Scope:
     """The statements of one body: decides what is named, and writes everything else inline."""
 
-    def __init__(self, definition: Definition, definition_names: Mapping[Definition, str]) -> None:
+    def __init__(
+        self, definition: Definition, definition_names: Mapping[Definition, str], *, masks: bool = False
+    ) -> None:
         self.definition_names = definition_names
         self.texts: dict[Expr, tuple[str, int]] = {}
         self.lines: list[Line] = []
         self.taken: set[str] = set()
         self.autonamed = 0
-        for leaf in (*definition.params, *definition.weights):
-            self.texts[leaf] = (str(leaf.label), ATOM)
-            self.taken.add(str(leaf.label))
-        masks = [m for m in definition.masks if m is not None]
-        roots = [*definition.results.values(), *masks]
-        wanted = {e: name for name, e in reversed(list(definition.results.items()))}
-        self._write(roots, (), wanted, 0)
-        for name, e in definition.results.items():
+        for leaf, name in leaf_names(definition).items():
+            self.texts[leaf] = (name, ATOM)
+            self.taken.add(name)
+        self.outputs = dict(definition.results)
+        if masks:
+            for mask in definition.masks:
+                if mask is not None:
+                    self.outputs[_mask_name(mask, self.outputs, self.taken)] = mask
+        # The names of results are theirs: whatever else would bear one gets another.
+        self.results = {
+            name: name if self.texts.get(e, ("", 0))[0] == name else _unique(name, self.taken)
+            for name, e in self.outputs.items()
+        }
+        wanted = {e: self.results[name] for name, e in reversed(list(self.outputs.items()))}
+        whole = masks or all(mask is None for mask in definition.masks)
+        self._write([*self.outputs.values()], (), wanted, 0, order=definition.order if whole else None)
+        for name, e in self.outputs.items():
             text = self.texts[e][0]
-            if text != name:
-                self.lines.append(Line(0, f"{_unique(name, self.taken)} = {text}", (e,)))
-        self.results = definition.results
-
-    def text_of(self, e: Expr) -> str:
-        """How a node is written after the body's last statement."""
-        return self.texts[e][0]
+            if text != self.results[name]:
+                self.lines.append(Line(0, f"{self.results[name]} = {text}", (e,)))
 
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
-        name = wanted.get(e) or e.label
+        if e in wanted:
+            return wanted[e]
+        name = e.label
         if name is None:
             self.autonamed += 1
             name = f"v{self.autonamed}"
         return _unique(name, self.taken)
 
     def _write(
-        self, roots: Sequence[Expr], stop: Iterable[Expr], wanted: Mapping[Expr, str], indent: int
+        self,
+        roots: Sequence[Expr],
+        stop: Iterable[Expr],
+        wanted: Mapping[Expr, str],
+        indent: int,
+        must: Iterable[Expr] = (),
+        order: Sequence[Expr] | None = None,
     ) -> None:
-        """Write the statements that the roots need, in the order of creation."""
-        stop = set(stop)
-        order = sorted(walk(roots, stop), key=lambda e: e.serial)
+        """Write the statements that the roots need, in the order of creation; those in `must` get a name. `order` are
+        the nodes in that order where they are known."""
+        if order is None:
+            order = sorted(walk(roots, set(stop)), key=lambda e: e.serial)
         uses: dict[Expr, int] = dict.fromkeys(order, 0)
-        must: set[Expr] = set()
+        must = set(must)
         items: dict[Expr, list[Expr]] = {}
         for node in order:
             op = node.op
@@ -254,7 +296,7 @@ class _Scope:
             name = self.definition_names.get(definition, definition.name)
             parts += [f"{k}={value_text(v)}" for k, v in definition.attrs.items()]
         elif node.op is opaque:
-            name = node.attrs["name"]
+            name = identifier(node.attrs["name"])
         else:
             name = node.op.name
             parts += [f"{k}={value_text(v)}" for k, v in node.attrs.items()]
@@ -269,7 +311,7 @@ class _Scope:
     def _loop(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str], indent: int) -> None:
         body: Body = node.attrs["body"]
         sequences = node.attrs["sequences"]
-        states = [_unique(str(s.label), self.taken) for s in body.states]
+        states = self._state_names(node, parts)
         for name, first in zip(states, node.args[sequences:], strict=False):
             self.lines.append(Line(indent, f"{name} = {self.texts[first][0]}", (first,)))
         variable = LOOP_VARIABLES[indent] if indent < len(LOOP_VARIABLES) else f"t{indent}"
@@ -287,57 +329,63 @@ class _Scope:
         for part in parts:
             self.texts[part] = (names[part.attrs["i"]], ATOM)
 
+    def _state_names(self, node: Expr, parts: list[Expr]) -> list[str]:
+        """A state bears the name of the result that it becomes, if that is its own."""
+        body: Body = node.attrs["body"]
+        names = []
+        for i, state in enumerate(body.states):
+            label = str(state.label)
+            outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
+            own = self.outputs.get(label) in outside and self.results[label] == label
+            names.append(label if own else _unique(label, self.taken))
+        return names
+
     def _collected_names(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str]) -> list[str]:
         """A collected sequence bears the name of the result that it is."""
         body: Body = node.attrs["body"]
         names = []
         for i, name in enumerate(body.collected, start=len(body.states)):
             outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
-            names.append(_unique(next((wanted[p] for p in outside if p in wanted), name), self.taken))
+            names.append(next((wanted[p] for p in outside if p in wanted), "") or _unique(name, self.taken))
         return names
 
     def _body(self, body: Body, states: list[str], collected: list[str], variable: str, indent: int) -> None:
         stop = {*body.captured, *body.steps, *body.states}
         early = self._assigned_in_place(body, stop)
         start = len(self.lines)
-        wanted = {}
-        for state, name, new in zip(body.states, states, body.next, strict=True):
-            if new in early and early[new] is state:
-                wanted[new] = name
-        before = set(self.taken)
-        self.taken -= {*wanted.values()}
-        self._write(body.outputs, stop, wanted, indent)
-        self.taken |= before
-        for name, new in zip(states, body.next, strict=True):
-            text = self.texts[new][0]
-            if text != name:
-                self.lines.append(Line(indent, f"{name} = {text}", (new,)))
+        wanted = {early_new: states[i] for early_new, i in early.items()}
+        self._write(body.outputs, stop, wanted, indent, must=body.next)
         for name, value in zip(collected, body.collected.values(), strict=True):
             self.lines.append(Line(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
+        self._assign_states(body, states, indent)
         if len(self.lines) == start:
             raise AssertionError("a loop without statements")
 
-    def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, Expr]:
+    def _assign_states(self, body: Body, states: list[str], indent: int) -> None:
+        """The states that did not get their new value in place: `h = h_new`, none reading one that is new already."""
+        old: dict[str, str] = {}
+        for i, (state, name, new) in enumerate(zip(body.states, states, body.next, strict=True)):
+            text = self.texts[new][0]
+            if text == name and new is not state:
+                continue
+            if new is not state and state in body.next[i + 1 :]:
+                old[name] = _unique(f"{name}_old", self.taken)
+                self.lines.append(Line(indent, f"{old[name]} = {name}", (state,)))
+            self.lines.append(Line(indent, f"{name} = {old.get(text, text)}", (new,)))
+
+    def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, int]:
         """The new states whose statement may assign the state itself: nothing after it reads the old one."""
         order = sorted(walk(body.outputs, stop), key=lambda e: e.serial)
-        last_read: dict[Expr, int] = {}
-        for node in order:
-            for arg in node.args:
-                if arg in body.states:
-                    last_read[arg] = node.serial
-        for output in body.outputs:
-            if output in body.states:
-                last_read[output] = 1 << 62
-        found: dict[Expr, Expr] = {}
+        found: dict[Expr, int] = {}
         # A node is written where it is first named, at the latest with what is made from it: an unnamed reader of
         # the old state may be written later than it was made. The new state's own statement is safe from that.
-        inline_later = self._latest_statement(order, body)
-        for state, new in zip(body.states, body.next, strict=True):
-            if new in stop or new.op in LEAVES or new in found:
+        written = self._latest_statement(order, body)
+        for i, (state, new) in enumerate(zip(body.states, body.next, strict=True)):
+            if new in stop or new.op in LEAVES or new in found or state in body.outputs:
                 continue
-            readers = [n for n in order if state in n.args]
-            if all(inline_later[n] <= new.serial for n in readers):
-                found[new] = state
+            at = new.args[0].serial if new.op is ITEM else new.serial
+            if all(written[n] <= at for n in order if state in n.args):
+                found[new] = i
         return found
 
     def _latest_statement(self, order: list[Expr], body: Body) -> dict[Expr, int]:
@@ -348,15 +396,18 @@ class _Scope:
                 if arg in uses:
                     uses[arg] += 1
         latest: dict[Expr, int] = {}
-        outputs = set(body.outputs)
+        states = set(body.next)
+        collected = set(body.collected.values())
         consumers: dict[Expr, list[Expr]] = {n: [] for n in order}
         for node in order:
             for arg in node.args:
                 if arg in consumers:
                     consumers[arg].append(node)
         for node in reversed(order):
-            if node.label or uses[node] > 1 or node in outputs:
+            if node.label or uses[node] > 1 or node in states or type(node.shape) is Shapes:
                 latest[node] = node.serial
+            elif node in collected:
+                latest[node] = 1 << 62
             else:
                 latest[node] = max((latest[c] for c in consumers[node]), default=node.serial)
         return latest

@@ -11,23 +11,51 @@ from layerexplain.ops.elementwise import exp
 from layerexplain.ops.opaque import opaque
 
 _BY_NAME: dict[str, Callable[[Expr], Expr]] = {
+    "celu": functions.celu,
     "elu": functions.elu,
     "exponential": exp,
     "gelu": functions.gelu,
+    "glu": functions.glu,
+    "hard_shrink": functions.hard_shrink,
     "hard_sigmoid": functions.hard_sigmoid,
+    "hard_silu": functions.hard_silu,
+    "hard_swish": functions.hard_silu,
+    "hard_tanh": functions.hard_tanh,
+    "leaky_relu": functions.leaky_relu,
+    "log_sigmoid": functions.log_sigmoid,
+    "log_softmax": functions.log_softmax,
+    "mish": functions.mish,
     "relu": functions.relu,
     "relu6": functions.relu6,
+    "selu": functions.selu,
     "sigmoid": functions.sigmoid,
     "silu": functions.silu,
+    "soft_shrink": functions.soft_shrink,
     "softmax": functions.softmax,
     "softplus": functions.softplus,
     "softsign": functions.softsign,
+    "sparse_plus": functions.sparse_plus,
+    "sparse_sigmoid": functions.sparse_sigmoid,
+    "sparsemax": functions.sparsemax,
+    "squareplus": functions.squareplus,
     "swish": functions.silu,
     "tanh": functions.tanh,
+    "tanh_shrink": functions.tanh_shrink,
 }
 
 NAMES = frozenset({"linear", *_BY_NAME})
-"""All names that an `activation` argument may have."""
+"""All names that an `activation` argument may have. `threshold` is none: it does not work without its arguments."""
+
+_IN_FILES: dict[str, Callable[[Expr], Expr]] = {
+    "softmax_v2": functions.softmax,
+    "log_softmax_v2": functions.log_softmax,
+    "swish_v2": functions.silu,
+    "ReLU": functions.relu,
+    "ELU": functions.elu,
+    "Softmax": functions.softmax,
+    "LeakyReLU": lambda z: functions.leaky_relu(z, negative_slope=0.3),
+}
+"""Spellings that only files have: functions of tf.nn by their inner names, and tf.keras's layers as activations."""
 
 
 def activate(activation: Any, z: Expr) -> Expr:
@@ -39,4 +67,5 @@ def activate(activation: Any, z: Expr) -> Expr:
     if hasattr(activation, "apply"):
         result: Expr = activation.apply(z)
         return result
-    return opaque(z, name=activation.name, shape=z.shape)
+    function = _IN_FILES.get(activation.name)
+    return function(z) if function is not None else opaque(z, name=activation.name, shape=z.shape)

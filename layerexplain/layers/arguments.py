@@ -109,6 +109,13 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _non_negative(value: Any) -> float:
+    number = _number(value)
+    if number < 0:
+        raise _Refused
+    return number
+
+
 def _share(value: Any) -> float:
     number = _number(value)
     if not 0 <= number <= 1:
@@ -163,6 +170,11 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return normal
 
 
+def _data_format(value: Any) -> str:
+    """None is Keras's own setting, which is channels_last unless someone changed it."""
+    return "channels_last" if value is None else _one_of("channels_last", "channels_first")(value)
+
+
 def _activation(value: Any) -> Any:
     """A name, None (linear), or what a reader made of a function or layer object."""
     if value is None:
@@ -205,6 +217,7 @@ PositiveInt = Annotated[int, Check("a whole number of at least 1", "16", _int(1)
 Int = Annotated[int, Check("a whole number", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, Check("a whole number of at least 0", "0", _int(0))]
 Number = Annotated[float, Check("a number", "0.5", _number)]
+NonNegative = Annotated[float, Check("a number of at least 0", "0.1", _non_negative)]
 Share = Annotated[float, Check("a number from 0 to 1", "0.5", _share)]
 Bool = Annotated[bool, Check("true or false", "true", _bool)]
 Sizes = Annotated[Any, Check("a whole number of at least 1, or one for each axis", "3", _ints(1))]
@@ -215,7 +228,7 @@ Padding = Annotated[str, Check("'valid' or 'same'", "'same'", _one_of("valid", "
 CausalPadding = Annotated[str, Check("'valid', 'same' or 'causal'", "'same'", _one_of("valid", "same", "causal"))]
 DataFormat = Annotated[
     str,
-    Check("'channels_last' or 'channels_first'", "'channels_last'", _one_of("channels_last", "channels_first")),
+    Check("'channels_last' or 'channels_first'", "'channels_last'", _data_format),
 ]
 Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
 PaddingAmounts = Annotated[

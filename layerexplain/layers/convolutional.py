@@ -1,4 +1,4 @@
-"""Convolution layers: Conv1D to Conv3D, their transposes, depthwise and separable ones."""
+"""Convolution layers: Conv1D, Conv2D and Conv3D."""
 
 from typing import Any
 
@@ -7,26 +7,45 @@ from layerexplain.expr import Expr, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, CausalPadding, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
-from layerexplain.ops.sizes import size_text
 from layerexplain.ops.convolution import conv
-from layerexplain.ops.window import SPATIAL, spatial_axes
+from layerexplain.ops.movement import reshape
+from layerexplain.ops.window import SPATIAL
 
 
 def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
     """One value for each spatial axis."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank:
-        raise ArgumentError(f"{name} needs one whole number or {rank}, got {name}={value}")
-    return values
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        wanted = "one whole number" if rank == 1 else f"one whole number or {rank}"
+        raise ArgumentError(f"{name} needs {wanted}, got {name}={value}")
+    return tuple(value)
 
 
-def channel_bias(y: Expr, filters: int, data_format: str) -> Expr:
-    """Add one bias per filter, along the channel axis."""
-    from layerexplain.ops.movement import reshape
+def one_of_stride_and_dilation(strides: Any, dilation_rate: Any, rank: int) -> None:
+    """Keras has no convolution that both skips positions and has gaps in its window."""
+    if max(per_axis("strides", strides, rank)) > 1 < max(per_axis("dilation_rate", dilation_rate, rank)):
+        raise ArgumentError(
+            f"strides or dilation_rate needs to be 1, got strides={strides} and dilation_rate={dilation_rate}; "
+            f"Keras does not run both at once"
+        )
 
-    b = weight("bias", "b", [("filters", filters)])
+
+def known_channels(x: Expr, data_format: str) -> int:
+    """The number of input channels, on which the kernel's size depends."""
+    channels = x.shape[1 if data_format == "channels_first" else -1]
+    if not isinstance(channels, int):
+        raise ShapeError(
+            "a convolution needs to know the number of input channels, got None; give that axis of the input a size"
+        )
+    return channels
+
+
+def channel_bias(y: Expr, axes: list[Any], data_format: str) -> Expr:
+    """Add one bias per channel of the result; `axes` name and size the bias' one axis."""
+    b = weight("bias", "b", axes)
     if data_format == "channels_first":
-        b = reshape(b, shape=(1, filters) + (1,) * (y.ndim - 2))
+        b = reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2)))
     return y + b
 
 
@@ -42,32 +61,28 @@ def _convolution(
     activation: Any,
     use_bias: bool,
 ) -> Expr:
-    axes, channel_axis = spatial_axes(x.ndim, data_format)
-    window = per_axis("kernel_size", kernel_size, len(axes))
-    per_axis("strides", strides, len(axes))
-    per_axis("dilation_rate", dilation_rate, len(axes))
-    channels = x.shape[channel_axis]
-    if isinstance(channels, int) and channels % groups:
-        raise ShapeError(f"groups needs to divide the {channels} input channels, got groups={groups}")
+    rank = x.ndim - 2
+    window = per_axis("kernel_size", kernel_size, rank)
+    one_of_stride_and_dilation(strides, dilation_rate, rank)
+    channels = known_channels(x, data_format)
     if filters % groups:
-        raise ShapeError(f"groups needs to divide the {filters} filters, got groups={groups}")
-    per_group = channels // groups if isinstance(channels, int) else channels
-    if per_group is None:
-        raise ShapeError(f"a convolution needs the number of channels, got {size_text(channels)}")
+        raise ArgumentError(f"groups needs to divide the {filters} filters, got groups={groups}")
+    if channels % groups:
+        raise ShapeError(f"groups needs to divide the {channels} input channels, got groups={groups}")
     kernel = weight(
         "kernel",
         "W",
-        [*zip(SPATIAL[len(axes)], window, strict=True), ("channels", per_group), ("filters", filters)],
+        [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)],
     )
     y = conv(
         x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups, data_format=data_format
     )
     if use_bias:
-        y = channel_bias(y, filters, data_format)
+        y = channel_bias(y, [("filters", filters)], data_format)
     return activate(activation, y)
 
 
-@layer("Conv1D", ndim=3, mask="pass", ignores=KERNEL_AND_BIAS, also=("Convolution1D",))
+@layer("Conv1D", ndim=3, ignores=KERNEL_AND_BIAS, also=("Convolution1D",))
 def conv1d(
     x: Expr,
     *,
@@ -81,9 +96,10 @@ def conv1d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides {filters} learned windows of {kernel_size} steps over the sequence; each sums over its {channels} channels.
+    """Slides {filters} learned windows of {kernel_size} steps along the sequence; each sums over {channels} channels.
 
-    Input shape: (batch, steps, channels). Output shape: (batch, new steps, filters).
+    Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
+    Output shape: (batch, new steps, filters), likewise. 'causal' padding lets no step see a later one.
     Reference: keras.layers.Conv1D.
     """
     return _convolution(
@@ -105,10 +121,36 @@ def conv2d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides {filters} learned {kernel_size} windows over the image; each sums over its {channels} input channels.
+    """Slides {filters} learned {kernel_size} windows over the image; each sums over {channels} channels.
 
-    Input shape: (batch, rows, columns, channels). Output shape: (batch, new rows, new columns, filters).
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise.
     Reference: keras.layers.Conv2D.
+    """
+    return _convolution(
+        x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias
+    )
+
+
+@layer("Conv3D", ndim=5, ignores=KERNEL_AND_BIAS, also=("Convolution3D",))
+def conv3d(
+    x: Expr,
+    *,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    groups: PositiveInt = 1,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
+) -> Expr:
+    """Slides {filters} learned {kernel_size} windows through the volume; each sums over {channels} channels.
+
+    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
+    Output shape: (batch, new planes, new rows, new columns, filters), likewise.
+    Reference: keras.layers.Conv3D.
     """
     return _convolution(
         x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias

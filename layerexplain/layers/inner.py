@@ -46,7 +46,7 @@ class DeclaredLayer:
 
     def apply(self, x: Expr) -> Expr:
         """Apply a layer without weights, given in place of an activation function."""
-        return apply(self, [x])
+        return apply(self, [x], at="activation")
 
 
 def wrapped(value: Any) -> Any:

@@ -1,13 +1,18 @@
-"""What recurrent layers share: the loop over the steps, its masks, and which results come out."""
+"""What recurrent layers share: the loop over the steps, its masks, initial states, dropout, and what comes out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.errors import ShapeError
 from layerexplain.expr import BATCH, Expr, item, loop, named
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, take_slice, zeros
+from layerexplain.ops.random import dropout
+from layerexplain.ops.sizes import agree, shape_text
+
+Cell = Callable[..., Sequence[Expr]]
 
 
 def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
@@ -16,8 +21,31 @@ def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Map
     return mask if arguments.get("return_sequences") else None
 
 
+def need_sequence(type_: str, x: Expr) -> None:
+    """Refuse what is no sequence: often a recurrent layer before it gives its last output only."""
+    if x.ndim != 3:
+        before = ""
+        if x.ndim == 2:
+            before = "; if the layer before is recurrent, give it return_sequences=True so that it hands on every step"
+        raise ShapeError(
+            f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)} with {x.ndim} axes{before}"
+        )
+
+
+def _need_states(type_: str, initial: Sequence[Expr], names: Sequence[str], sizes: Sequence[int]) -> None:
+    if len(initial) != len(names):
+        raise ShapeError(
+            f"{type_} needs {len(names)} initial state{'s' if len(names) > 1 else ''} ({', '.join(names)}), "
+            f"got {len(initial)}"
+        )
+    for name, size, state in zip(names, sizes, initial, strict=True):
+        if state.ndim != 2 or not agree(state.shape[1], size):
+            raise ShapeError(f"{type_} needs its initial {name} as (batch, {size}), got {shape_text(state.shape)}")
+
+
 def recur(
-    cell: Callable[..., Sequence[Expr]],
+    type_: str,
+    cell: Cell,
     x: Expr,
     names: Sequence[str],
     sizes: Sequence[int],
@@ -31,44 +59,79 @@ def recur(
 ) -> Mapping[str, Expr]:
     """Run `cell(x_t, *states) -> new states` over the steps of x; the first state is also the output.
 
-    A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`.
+    A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
+    with `return_state` the last states under their names.
     """
     if initial:
+        _need_states(type_, initial, names, sizes)
         states = dict(zip(names, initial, strict=True))
     else:
         states = {n: zeros(shape=(BATCH, size)) for n, size in zip(names, sizes, strict=True)}
     if go_backwards:
         x = named("xr", reverse(x))
     over = [x]
-    # With a state given, a masked first step must give 0 as output but keep that state: two different things.
-    apart = mask is not None and bool(initial) and not (zero_output_for_mask and return_sequences)
     if mask is not None:
         m = named("m", take_slice(mask, key=(Ellipsis, None)))
         over.append(named("mr", reverse(m)) if go_backwards else m)
+    # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
+    # where the output is 0 and the state the one that was given.
+    differs = mask is not None and (zero_output_for_mask or bool(initial))
+    apart = differs and not (zero_output_for_mask and return_sequences)
     if apart:
         states["out"] = zeros(shape=(BATCH, sizes[0]))
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
-        x_t = values[0]
-        m_t = values[1] if mask is not None else None
         before = values[len(over) :]
-        new = list(cell(x_t, *before[: len(names)]))
+        new = list(cell(values[0], *before[: len(names)]))
         output = new[0]
-        if m_t is not None:
+        if mask is not None:
+            m_t = values[1]
+            if differs:
+                output = where(m_t, new[0], 0.0 if zero_output_for_mask else before[-1])
             kept = [named(f"{n}_kept", where(m_t, a, b)) for n, a, b in zip(names, new, before, strict=False)]
-            if apart:
-                output = where(m_t, new[0], before[-1])
-                new = [*kept, output]
-            else:
-                output = where(m_t, new[0], 0.0) if zero_output_for_mask else kept[0]
-                new = kept
+            output = output if differs else kept[0]
+            new = [*kept, output] if apart else kept
         return new, {"y": output} if return_sequences else {}
 
     run = loop(step, over, states)
     count = len(states) + return_sequences
     parts = [run] if count == 1 else [item(run, i) for i in range(count)]
-    last = parts[len(names)] if apart else parts[0]
-    results = {"y": parts[-1] if return_sequences else last}
+    results = {"y": parts[-1] if return_sequences or apart else parts[0]}
     if return_state:
         results.update(zip(names, parts, strict=False))
     return results
+
+
+class Dropout:
+    """The dropout of a recurrent layer in training: which parts of its input and state are dropped, the same ones at
+    every step. With `recurrent_dropout` each gate draws its own, else all share one.
+
+    Reference: keras.layers.LSTMCell (implementation 1 and 2); Gal and Ghahramani, 2016.
+    """
+
+    def __init__(
+        self, x: Expr, units: int, gates: str, rate: float, recurrent_rate: float, training: bool, shared: bool = False
+    ) -> None:
+        each = "" if shared or not recurrent_rate else gates
+        self._inputs = self._draw("Dx", x.shape[-1], rate, each) if training else {}
+        self._states = self._draw("Dh", units, recurrent_rate, each) if training else {}
+
+    @staticmethod
+    def _draw(label: str, size: Any, rate: float, gates: str) -> dict[str, Expr]:
+        if not 0 < rate < 1:
+            return {}
+        names = {gate: f"{label}_{gate}" for gate in gates} or {"": label}
+        return {g: named(name, dropout(zeros(shape=(BATCH, size)) + 1, rate=rate)) for g, name in names.items()}
+
+    def input(self, x_t: Expr, gate: str = "") -> Expr:
+        """What a gate sees of the step's input."""
+        return _kept(x_t, self._inputs, gate)
+
+    def state(self, h: Expr, gate: str = "") -> Expr:
+        """What a gate sees of the state."""
+        return _kept(h, self._states, gate)
+
+
+def _kept(value: Expr, drawn: Mapping[str, Expr], gate: str) -> Expr:
+    keep = drawn.get(gate, drawn.get(""))
+    return value if keep is None else value * keep

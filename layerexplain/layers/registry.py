@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import WEIGHT, Definition, Expr, Shape, tensor, walk
+from layerexplain.expr import WEIGHT, Definition, Expr, Shape, tensor
 from layerexplain.layers.arguments import Argument, argument_of, did_you_mean
 from layerexplain.ops.sizes import default_roles, shape_text
 
@@ -39,16 +40,20 @@ class Declaration:
     """
 
     __slots__ = (
+        "alone",
         "arguments",
+        "default_values",
         "description",
         "doc",
         "function",
         "ignores",
         "mask",
+        "name",
         "ndim",
         "optional",
         "reads_mask",
         "reads_masks",
+        "renamed",
         "tensors",
         "training",
         "type",
@@ -63,6 +68,8 @@ class Declaration:
         training: bool,
         ignores: tuple[str, ...],
         ndim: int | None,
+        renamed: Mapping[str, str],
+        alone: str,
     ) -> None:
         code = function.__code__
         keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
@@ -81,11 +88,15 @@ class Declaration:
         self.mask = mask
         self.ndim = ndim
         self.ignores = frozenset(ignores)
+        self.renamed = renamed
+        self.alone = alone
         self.arguments: dict[str, Argument] = {
             name: argument_of(annotations[name], defaults.get(name, Argument.REQUIRED))
             for name in keyword_only
             if name not in ("mask", "masks", "training")
         }
+        self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
+        self.name = snake_case(type_)
         self.doc = function.__doc__ or ""
         self.description = self.doc.strip().partition("\n")[0]
 
@@ -96,7 +107,8 @@ class Declaration:
         files of other Keras versions hold arguments that change nothing here.
         """
         bound: dict[str, Any] = {}
-        for name, value in config.items():
+        for given, value in config.items():
+            name = self.renamed.get(given, given)
             argument = self.arguments.get(name)
             if argument is not None:
                 bound[name] = argument.normal(self.type, name, value)
@@ -152,22 +164,23 @@ class Declaration:
             result, stored = result
         results = result if isinstance(result, Mapping) else {"y": result}
         out_masks = self._out_masks(tensors, used, arguments, len(results), list(results.values()))
-        roots = [*results.values(), *[m for m in out_masks if m is not None]]
-        weights = sorted(
-            {node for node in walk(roots) if node.op is WEIGHT} | set(stored), key=lambda node: node.serial
-        )
         params = [
             t for i, t in enumerate(tensors) if t is not None and not (constants and i in constants)
         ] + [m for m in used if m is not None]
-        return Definition(
-            snake_case(self.type),
+        definition = Definition(
+            self.name,
             tuple(params),
-            tuple(weights),
+            (),
             results,
             masks=out_masks,
             description=self.description,
-            arguments={**self.defaults(), **arguments},
+            arguments={**self.default_values, **arguments},
         )
+        weights = [node for node in definition.order if node.op is WEIGHT]
+        if stored:
+            weights = sorted({*weights, *stored}, key=lambda node: node.serial)
+        definition.weights = tuple(weights)
+        return definition
 
     def _tensor_names(self, count: int) -> list[str]:
         if self.variadic is None:
@@ -196,14 +209,11 @@ class Declaration:
     ) -> tuple[Expr | None, ...]:
         if not callable(self.mask):
             return ()
-        made = self.mask([t for t in tensors if t is not None], masks, {**self.defaults(), **arguments})
+        made = self.mask([t for t in tensors if t is not None], masks, {**self.default_values, **arguments})
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (count - 1)
 
-    def defaults(self) -> dict[str, Any]:
-        """The arguments that have a default, with it."""
-        return {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
 
 
 COMMON = frozenset(
@@ -230,20 +240,25 @@ def layer(
     ignores: str = "",
     also: Sequence[str] = (),
     ndim: int | None = None,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+    alone: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a layer type by its formula.
 
     `mask`: "pass" hands the mask on, "stop" ends it, a function(tensors, masks, arguments) makes the masks of the
     results. `training`: the declaration reads `training` and differs in it. `ignores` are the arguments, separated
     by spaces, that change nothing here. `also` are further names of the same layer. `ndim` is the number of axes that
-    the first tensor must have.
+    the first tensor must have. `renamed` maps an argument's older name to today's. `alone` is what is wrong with one
+    bare tensor in place of a list, with `{shape}` for its shape.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in (type_, *also):
             if name in LAYERS:
                 raise ValueError(f"layer {name!r} is declared twice")
-            LAYERS[name] = Declaration(type_, function, mask, training, tuple(ignores.split()), ndim)
+            LAYERS[name] = Declaration(
+                type_, function, mask, training, tuple(ignores.split()), ndim, renamed, alone
+            )
         return function
 
     return declare

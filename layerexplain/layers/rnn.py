@@ -1,28 +1,224 @@
-"""Recurrent layers: SimpleRNN, GRU, LSTM."""
+"""Recurrent layers: SimpleRNN, GRU, LSTM, and the CuDNN forms of the last two in older files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from layerexplain.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, PositiveInt, Share
-from layerexplain.layers.recurrence import recur, recurrent_mask
+from layerexplain.layers.arguments import Activation, Bool, Fixed, PositiveInt, Share
+from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
-from layerexplain.ops.movement import split
+from layerexplain.ops.movement import split, take_slice
 
 RECURRENT = (
     KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll stateful seed "
-    "implementation time_major reset_after unit_forget_bias use_cudnn"
+    "implementation use_cudnn"
 )
 
+BatchFirst = Fixed(False, "false: in Keras 3 the batch comes before the steps; transpose the input instead")
 
-def gates(w: Expr, names: str) -> list[Expr]:
+
+def gates(w: Expr, names: str, stem: str = "") -> dict[str, Expr]:
     """A packed weight's parts, one a gate: `W_i, W_f, W_g, W_o = split(W, n=4)`."""
-    parts = list(split(w, n=len(names)))
-    return [named(f"{w.label}_{gate}", part) for gate, part in zip(names, parts, strict=True)]
+    parts = split(w, n=len(names))
+    return {gate: named(f"{stem or w.label}_{gate}", part) for gate, part in zip(names, parts, strict=True)}
 
 
-@layer("LSTM", ndim=3, mask=recurrent_mask, ignores=RECURRENT)
+Gate = Callable[..., Expr]
+
+
+def gate_sums(W: Mapping[str, Expr], b: Mapping[str, Expr], keep: Callable[[Expr, str], Expr]) -> Gate:  # noqa: N803
+    """The weighted sum of a gate: `sums(v, "i")` is `dot(v, W_i) + b_i`."""
+
+    def sums(v: Expr, gate: str) -> Expr:
+        z = dot(keep(v, gate), W[gate])
+        return z + b[gate] if b else z
+
+    return sums
+
+
+@layer("SimpleRNN", mask=recurrent_mask, training=True, ignores=RECURRENT)
+def simple_rnn(
+    x: Expr,
+    *initial_state: Expr,
+    units: PositiveInt,
+    activation: Activation = "tanh",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps in order; at each one, {units} new values h come from the input and from the last h.
+
+    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
+    return_sequences; with return_state the last h, (batch, units), follows.
+    Reference: keras.layers.SimpleRNN; Elman, 1990.
+    """
+    need_sequence("SimpleRNN", x)
+    at = {"at": "cell", "path": "simple_rnn_cell"}
+    W = weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], **at)  # noqa: N806
+    U = weight("recurrent_kernel", "U", [("states", units), ("units", units)], **at)  # noqa: N806
+    b = weight("bias", "b", [("units", units)], **at) if use_bias else None
+    drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
+
+    def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
+        z = dot(drop.input(x_t), W) + dot(drop.state(h), U)
+        return [named("h_new", activate(activation, z if b is None else z + b))]
+
+    return recur(
+        "SimpleRNN",
+        cell,
+        x,
+        ("h",),
+        (units,),
+        initial_state,
+        mask=mask,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+    )
+
+
+def _gru_cell(
+    x: Expr,
+    units: int,
+    at: Mapping[str, str],
+    bias: str,
+    activation: Any,
+    recurrent_activation: Any,
+    reset_after: bool,
+    drop: Dropout,
+) -> Callable[..., Sequence[Expr]]:
+    """The step of a GRU. `bias` is "", "one" for each gate, "two" (a row for the input and one for the state), or
+    "flat": the same two, one behind the other."""
+    packed = [("gates", 3), ("units", units)]
+    W = weight("kernel", "W", [("inputs", x.shape[-1]), packed], **at)  # noqa: N806
+    U = weight("recurrent_kernel", "U", [("states", units), packed], **at)  # noqa: N806
+    b_x: dict[str, Expr] = {}
+    b_h: dict[str, Expr] = {}
+    W_gates, U_gates = gates(W, "zrg"), gates(U, "zrg")  # noqa: N806
+    if bias == "one":
+        b_x = gates(weight("bias", "b", [packed], **at), "zrg")
+    elif bias == "two":
+        b = weight("bias", "b", [("kernels", 2), packed], **at)
+        b_x, b_h = (gates(take_slice(b, key=(i,)), "zrg", f"b{s}") for i, s in enumerate("xh"))
+    elif bias == "flat":
+        b = weight("bias", "b", [[("kernels", 2), *packed]], **at)
+        b_x, b_h = (gates(half, "zrg", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
+    from_x = gate_sums(W_gates, b_x, drop.input)
+    from_h = gate_sums(U_gates, b_h, drop.state)
+
+    def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
+        z = named("z", activate(recurrent_activation, from_x(x_t, "z") + from_h(h, "z")), "keep how much")
+        r = named("r", activate(recurrent_activation, from_x(x_t, "r") + from_h(h, "r")), "look back how much")
+        if reset_after:
+            candidate = from_x(x_t, "g") + r * from_h(h, "g")
+        else:
+            candidate = from_x(x_t, "g") + dot(r * drop.state(h, "g"), U_gates["g"])
+        g = named("g", activate(activation, candidate), "write what")
+        return [named("h_new", z * h + (1 - z) * g)]
+
+    return cell
+
+
+@layer("GRU", mask=recurrent_mask, training=True, ignores=RECURRENT)
+def gru(
+    x: Expr,
+    *initial_state: Expr,
+    units: PositiveInt,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    reset_after: Bool = True,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps in order. Its {units} values h are its memory; gate z keeps old ones, r lets g see them.
+
+    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
+    return_sequences; with return_state the last h, (batch, units), follows.
+    Reference: keras.layers.GRU; Cho et al., 2014, where z and 1 - z change places.
+    """
+    need_sequence("GRU", x)
+    cell = _gru_cell(
+        x,
+        units,
+        {"at": "cell", "path": "gru_cell"},
+        "" if not use_bias else "two" if reset_after else "one",
+        activation,
+        recurrent_activation,
+        reset_after,
+        Dropout(x, units, "zrg", dropout, recurrent_dropout, training),
+    )
+    return recur(
+        "GRU",
+        cell,
+        x,
+        ("h",),
+        (units,),
+        initial_state,
+        mask=mask,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+    )
+
+
+def _lstm_cell(
+    x: Expr,
+    units: int,
+    at: Mapping[str, str],
+    bias: str,
+    activation: Any,
+    recurrent_activation: Any,
+    drop: Dropout,
+) -> Callable[..., Sequence[Expr]]:
+    """The step of an LSTM. `bias` is "", "one" for each gate, or "flat": one for the input, behind it one for h."""
+    packed = [("gates", 4), ("units", units)]
+    W = weight("kernel", "W", [("inputs", x.shape[-1]), packed], **at)  # noqa: N806
+    U = weight("recurrent_kernel", "U", [("states", units), packed], **at)  # noqa: N806
+    W_gates, U_gates = gates(W, "ifgo"), gates(U, "ifgo")  # noqa: N806
+    b_x: dict[str, Expr] = {}
+    b_h: dict[str, Expr] = {}
+    if bias == "one":
+        b_h = gates(weight("bias", "b", [packed], **at), "ifgo")
+    elif bias == "flat":
+        b = weight("bias", "b", [[("kernels", 2), *packed]], **at)
+        b_x, b_h = (gates(half, "ifgo", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
+    from_x = gate_sums(W_gates, b_x, drop.input)
+    from_h = gate_sums(U_gates, b_h, drop.state)
+
+    def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
+        def gate(name: str, function: Any, words: str) -> Expr:
+            return named(name, activate(function, from_x(x_t, name) + from_h(h, name)), words)
+
+        i = gate("i", recurrent_activation, "write how much")
+        f = gate("f", recurrent_activation, "keep how much")
+        g = gate("g", activation, "write what")
+        o = gate("o", recurrent_activation, "show how much")
+        c_new = named("c_new", f * c + i * g)
+        return named("h_new", o * activate(activation, c_new)), c_new
+
+    return cell
+
+
+@layer("LSTM", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
 def lstm(
     x: Expr,
     *initial_state: Expr,
@@ -36,7 +232,9 @@ def lstm(
     return_state: Bool = False,
     go_backwards: Bool = False,
     zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
     mask: Expr | None = None,
+    training: bool = False,
 ) -> Mapping[str, Expr]:
     """Reads the {steps} steps in order. The cell c is the memory; gates decide what to keep (f), write (i), show (o).
 
@@ -44,28 +242,18 @@ def lstm(
     return_sequences; with return_state the last h and c, (batch, units) each, follow.
     Reference: keras.layers.LSTM; Hochreiter and Schmidhuber, 1997.
     """
-    packed = [("gates", 4), ("units", units)]
-    W = weight("kernel", "W", [("inputs", x.shape[-1]), packed], at="cell", path="lstm_cell")  # noqa: N806
-    U = weight("recurrent_kernel", "U", [("units", units), packed], at="cell", path="lstm_cell")  # noqa: N806
-    W_i, W_f, W_g, W_o = gates(W, "ifgo")  # noqa: N806
-    U_i, U_f, U_g, U_o = gates(U, "ifgo")  # noqa: N806
-    biases = gates(weight("bias", "b", [packed], at="cell", path="lstm_cell"), "ifgo") if use_bias else None
-
-    def gate(name: str, x_t: Expr, h: Expr, w: Expr, u: Expr, i: int, function: object, words: str) -> Expr:
-        z = dot(x_t, w) + dot(h, u)
-        if biases:
-            z = z + biases[i]
-        return named(name, activate(function, z), words)
-
-    def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
-        i = gate("i", x_t, h, W_i, U_i, 0, recurrent_activation, "write how much")
-        f = gate("f", x_t, h, W_f, U_f, 1, recurrent_activation, "keep how much")
-        g = gate("g", x_t, h, W_g, U_g, 2, activation, "write what")
-        o = gate("o", x_t, h, W_o, U_o, 3, recurrent_activation, "show how much")
-        c_new = named("c_new", f * c + i * g)
-        return named("h_new", o * activate(activation, c_new)), c_new
-
+    need_sequence("LSTM", x)
+    cell = _lstm_cell(
+        x,
+        units,
+        {"at": "cell", "path": "lstm_cell"},
+        "one" if use_bias else "",
+        activation,
+        recurrent_activation,
+        Dropout(x, units, "ifgo", dropout, recurrent_dropout, training),
+    )
     return recur(
+        "LSTM",
         cell,
         x,
         ("h", "c"),
@@ -76,4 +264,70 @@ def lstm(
         return_state=return_state,
         go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
+    )
+
+
+@layer("CuDNNGRU", ignores=RECURRENT)
+def cudnn_gru(
+    x: Expr,
+    *initial_state: Expr,
+    units: PositiveInt,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    time_major: BatchFirst = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps in order, as GRU with reset_after does; its {units} values h are its memory.
+
+    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
+    return_sequences; with return_state the last h, (batch, units), follows.
+    Reference: tf.compat.v1.keras.layers.CuDNNGRU.
+    """
+    need_sequence("CuDNNGRU", x)
+    drop = Dropout(x, units, "", 0.0, 0.0, training=False)
+    return recur(
+        "CuDNNGRU",
+        _gru_cell(x, units, {}, "flat", "tanh", "sigmoid", True, drop),
+        x,
+        ("h",),
+        (units,),
+        initial_state,
+        mask=None,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=False,
+    )
+
+
+@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias")
+def cudnn_lstm(
+    x: Expr,
+    *initial_state: Expr,
+    units: PositiveInt,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    time_major: BatchFirst = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps in order, as LSTM does, with a second bias; the cell c is its memory of {units} values.
+
+    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
+    return_sequences; with return_state the last h and c, (batch, units) each, follow.
+    Reference: tf.compat.v1.keras.layers.CuDNNLSTM.
+    """
+    need_sequence("CuDNNLSTM", x)
+    drop = Dropout(x, units, "", 0.0, 0.0, training=False)
+    return recur(
+        "CuDNNLSTM",
+        _lstm_cell(x, units, {}, "flat", "tanh", "sigmoid", drop),
+        x,
+        ("h", "c"),
+        (units, units),
+        initial_state,
+        mask=None,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=False,
     )

@@ -36,6 +36,16 @@ cos = elementwise("cos", lambda np, a: np.cos(a), Function(r"\cos({0})"), dtype=
 tan = elementwise("tan", lambda np, a: np.tan(a), Function(r"\tan({0})"), dtype="float")
 arctan = elementwise("arctan", lambda np, a: np.arctan(a), Function(r"\arctan({0})"), dtype="float")
 arctan2 = elementwise("arctan2", lambda np, a, b: np.arctan2(a, b), dtype="float")
+sinh = elementwise("sinh", lambda np, a: np.sinh(a), Function(r"\sinh({0})"), dtype="float")
+cosh = elementwise("cosh", lambda np, a: np.cosh(a), Function(r"\cosh({0})"), dtype="float")
+arcsin = elementwise("arcsin", lambda np, a: np.arcsin(a), Function(r"\arcsin({0})"), dtype="float")
+arccos = elementwise("arccos", lambda np, a: np.arccos(a), Function(r"\arccos({0})"), dtype="float")
+arcsinh = elementwise("arcsinh", lambda np, a: np.arcsinh(a), dtype="float")
+arccosh = elementwise("arccosh", lambda np, a: np.arccosh(a), dtype="float")
+arctanh = elementwise("arctanh", lambda np, a: np.arctanh(a), dtype="float")
+log2 = elementwise("log2", lambda np, a: np.log2(a), Function(r"\log_2 {0}"), dtype="float")
+log10 = elementwise("log10", lambda np, a: np.log10(a), Function(r"\log_{{10}} {0}"), dtype="float")
+trunc = elementwise("trunc", lambda np, a: np.trunc(a))
 
 
 def _erf(np: Any, x: Any) -> Any:
@@ -58,8 +68,12 @@ greater_equal = elementwise(
 )
 logical_and = elementwise("logical_and", lambda np, a, b: np.logical_and(a, b), dtype="bool")
 logical_or = elementwise("logical_or", lambda np, a, b: np.logical_or(a, b), dtype="bool")
+logical_xor = elementwise("logical_xor", lambda np, a, b: np.logical_xor(a, b), dtype="bool")
 logical_not = elementwise("logical_not", lambda np, a: np.logical_not(a), dtype="bool")
 
+isnan = elementwise("isnan", lambda np, a: np.isnan(a), dtype="bool")
+isinf = elementwise("isinf", lambda np, a: np.isinf(a), dtype="bool")
+isfinite = elementwise("isfinite", lambda np, a: np.isfinite(a), dtype="bool")
 
 where = elementwise("where", lambda np, c, a, b: np.where(c, a, b))
 where.dtype = lambda c, a, b: promote(a.dtype, b.dtype)

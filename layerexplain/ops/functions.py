@@ -1,24 +1,46 @@
-"""Composite functions: the activations, and what several layers share. Each body is the textbook formula."""
+"""Composite functions: all of keras.activations, and what several layers share. Each body is the textbook formula.
+
+A stable evaluator stands beside a body that would overflow or cancel; tests/test_functions.py holds both against
+each other and against Keras.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from layerexplain.errors import ShapeError
 from layerexplain.expr import Expr, named
 from layerexplain.ops.composite import composite
 from layerexplain.ops.elementwise import (
     absolute,
+    cast,
     erf,
     exp,
     greater,
     greater_equal,
+    less,
+    less_equal,
     log,
     maximum,
     minimum,
+    sqrt,
     where,
 )
+from layerexplain.ops.movement import split, take_slice
 from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import normalize_axis, shape_text
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+"""The two numbers under which activations keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+
+
+# Squeezing functions --------------------------------------------------------------------------------------------
+
+
+def _sigmoid(np: Any, z: Any) -> Any:
+    return 0.5 * (1 + np.tanh(0.5 * z))
 
 
 @composite("tanh", scalar=True, stable=lambda np, z: np.tanh(z))
@@ -27,27 +49,171 @@ def tanh(z: Expr) -> Expr:
     return (exp(z) - exp(-z)) / (exp(z) + exp(-z))
 
 
-@composite("sigmoid", scalar=True, stable=lambda np, z: 0.5 * (1 + np.tanh(0.5 * z)))
+@composite("sigmoid", scalar=True, stable=_sigmoid)
 def sigmoid(z: Expr) -> Expr:
     """Squeezes any number into 0 … 1."""
     return 1 / (1 + exp(-z))
 
 
+@composite("log_sigmoid", scalar=True, stable=lambda np, z: -np.logaddexp(np.zeros_like(z), -z))
+def log_sigmoid(z: Expr) -> Expr:
+    """The logarithm of the sigmoid."""
+    return -log(1 + exp(-z))
+
+
+@composite("hard_sigmoid", scalar=True)
+def hard_sigmoid(z: Expr) -> Expr:
+    """A sigmoid of three straight lines."""
+    return minimum(maximum(z / 6 + 0.5, 0), 1)
+
+
+@composite("hard_tanh", scalar=True)
+def hard_tanh(z: Expr) -> Expr:
+    """Keeps what lies between -1 and 1, cuts off the rest."""
+    return minimum(maximum(z, -1), 1)
+
+
+@composite("sparse_sigmoid", scalar=True)
+def sparse_sigmoid(z: Expr) -> Expr:
+    """0 up to -1, 1 from 1 on, a straight line between."""
+    return where(less_equal(z, -1), 0.0, where(greater_equal(z, 1), 1.0, 0.5 * (z + 1)))
+
+
+@composite("softsign", scalar=True)
+def softsign(z: Expr) -> Expr:
+    """z divided by 1 plus its size."""
+    return z / (1 + absolute(z))
+
+
+# Rectifiers -----------------------------------------------------------------------------------------------------
+
+
 @composite("relu", scalar=True)
 def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Expr:
     """Keeps what is positive, makes the rest 0."""
-    if negative_slope == 0 and threshold == 0:
-        y = maximum(z, 0)
-    else:
-        below = negative_slope * (z - threshold) if threshold else negative_slope * z
-        y = where(greater_equal(z, threshold), z, below if negative_slope else 0 * z)
-    return y if max_value is None else minimum(y, max_value)
+    y = where(greater(z, threshold), z, 0) if threshold else maximum(z, 0)
+    if max_value is not None:
+        y = minimum(maximum(y, 0) if threshold < 0 else y, max_value)
+    if negative_slope:
+        below = maximum(threshold - z if threshold else -z, 0)
+        y = y - (below if negative_slope == 1 else negative_slope * below)
+    return y
 
 
 @composite("relu6", scalar=True)
 def relu6(z: Expr) -> Expr:
     """Keeps what lies between 0 and 6, cuts off the rest."""
     return minimum(maximum(z, 0), 6)
+
+
+@composite("leaky_relu", scalar=True)
+def leaky_relu(z: Expr, *, negative_slope: float = 0.2) -> Expr:
+    """Keeps what is positive, makes the rest smaller by a factor."""
+    return where(greater(z, 0), z, negative_slope * z)
+
+
+def _elu(np: Any, z: Any, alpha: float = 1.0) -> Any:
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+
+
+@composite("elu", scalar=True, stable=_elu)
+def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
+    """z where it is positive, else a curve that levels off at -alpha."""
+    curve = exp(z) - 1
+    return where(greater(z, 0), z, curve if alpha == 1 else alpha * curve)
+
+
+def _celu(np: Any, z: Any, alpha: float = 1.0) -> Any:
+    return np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha)
+
+
+@composite("celu", scalar=True, stable=_celu)
+def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
+    """z where it is positive, else a smooth curve that levels off at -alpha."""
+    return maximum(z, 0) + alpha * (exp(minimum(z, 0) / alpha) - 1)
+
+
+@composite("selu", scalar=True, stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA))
+def selu(z: Expr) -> Expr:
+    """An elu whose two numbers keep mean 0 and variance 1 through the layers."""
+    return SELU_SCALE * where(greater(z, 0), z, SELU_ALPHA * (exp(z) - 1))
+
+
+@composite("threshold", scalar=True)
+def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
+    """Keeps what lies above the threshold, replaces the rest."""
+    return where(greater(z, threshold), z, default_value)
+
+
+# Smooth rectifiers ----------------------------------------------------------------------------------------------
+
+
+@composite("softplus", scalar=True, stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)))
+def softplus(z: Expr) -> Expr:
+    """A smooth relu."""
+    return log(exp(z) + 1)
+
+
+@composite("squareplus", scalar=True)
+def squareplus(z: Expr, *, b: float = 4) -> Expr:
+    """A smooth relu without exponentials."""
+    return (z + sqrt(z**2 + b)) / 2
+
+
+@composite("sparse_plus", scalar=True)
+def sparse_plus(z: Expr) -> Expr:
+    """0 up to -1, z from 1 on, a parabola between."""
+    return where(less_equal(z, -1), 0.0, where(less(z, 1), 0.25 * (z + 1) ** 2, z))
+
+
+@composite("silu", scalar=True, stable=lambda np, z: z * _sigmoid(np, z))
+def silu(z: Expr) -> Expr:
+    """z times its sigmoid, also called swish."""
+    return z * sigmoid(z)
+
+
+@composite("hard_silu", scalar=True)
+def hard_silu(z: Expr) -> Expr:
+    """z times its hard sigmoid, also called hard swish."""
+    return z * hard_sigmoid(z)
+
+
+@composite("mish", scalar=True)
+def mish(z: Expr) -> Expr:
+    """z times the tanh of its softplus."""
+    return z * tanh(softplus(z))
+
+
+@composite("gelu", scalar=True)
+def gelu(z: Expr, *, approximate: bool = False) -> Expr:
+    """z times the share of a normal distribution that lies below z."""
+    if approximate:
+        return 0.5 * z * (1 + tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    return 0.5 * z * (1 + erf(z / sqrt(2)))
+
+
+# Shrinking functions --------------------------------------------------------------------------------------------
+
+
+@composite("tanh_shrink", scalar=True)
+def tanh_shrink(z: Expr) -> Expr:
+    """z minus its tanh."""
+    return z - tanh(z)
+
+
+@composite("hard_shrink", scalar=True)
+def hard_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
+    """Makes small numbers 0, keeps large ones."""
+    return where(greater(absolute(z), threshold), z, 0)
+
+
+@composite("soft_shrink", scalar=True)
+def soft_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
+    """Makes small numbers 0, moves large ones towards 0."""
+    return where(greater(z, threshold), z - threshold, where(less(z, -threshold), z + threshold, 0))
+
+
+# Functions along an axis ----------------------------------------------------------------------------------------
 
 
 def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
@@ -62,39 +228,49 @@ def softmax(z: Expr, *, axis: Any = -1) -> Expr:
     return e / sum_(e, axis=axis, keepdims=True)
 
 
-@composite("softplus", scalar=True, stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)))
-def softplus(z: Expr) -> Expr:
-    """A smooth relu."""
-    return log(exp(z) + 1)
+def _log_softmax(np: Any, z: Any, axis: Any = -1) -> Any:
+    shifted = z - np.max(z, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-@composite("silu", scalar=True, stable=lambda np, z: z * 0.5 * (1 + np.tanh(0.5 * z)))
-def silu(z: Expr) -> Expr:
-    """z times its sigmoid, also called swish."""
-    return z * sigmoid(z)
+@composite("log_softmax", stable=_log_softmax)
+def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
+    """The logarithm of the softmax."""
+    return z - log(sum_(exp(z), axis=axis, keepdims=True))
 
 
-@composite("gelu", scalar=True)
-def gelu(z: Expr, *, approximate: bool = False) -> Expr:
-    """z times the share of a normal distribution that lies below z."""
-    if approximate:
-        return 0.5 * z * (1 + tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
-    return 0.5 * z * (1 + erf(z / math.sqrt(2.0)))
+@composite("sparsemax")
+def sparsemax(z: Expr, *, axis: int = -1) -> Expr:
+    """Turns scores into shares that sum to 1, small ones into exactly 0.
+
+    Reference: Martins and Astudillo, 2016. Keras 3.15 subtracts the sum of the running sums in place of the last of
+    them, so that its shares sum to less than 1 where two or more are kept; this is the function of the paper.
+    """
+    at = normalize_axis(axis, z.ndim)
+    lead = (slice(None),) * at
+    # For each score those that are at least as large, along a new axis behind its own.
+    others = take_slice(z, key=(*lead, None))
+    as_large = named("as_large", greater_equal(others, take_slice(z, key=(*lead, slice(None), None))))
+    rank = sum_(cast(as_large, to="float"), axis=at + 1)
+    above = sum_(where(as_large, others, 0), axis=at + 1)
+    kept = named("kept", greater(1 + rank * z, above))
+    count = sum_(cast(kept, to="float"), axis=at, keepdims=True)
+    tau = named("tau", (sum_(where(kept, z, 0), axis=at, keepdims=True) - 1) / count)
+    return maximum(z - tau, 0)
 
 
-@composite("elu", scalar=True)
-def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
-    """z where it is positive, else a curve that levels off at -alpha."""
-    return where(greater(z, 0), z, alpha * (exp(minimum(z, 0)) - 1))
+@composite("glu")
+def glu(z: Expr, *, axis: int = -1) -> Expr:
+    """Splits an axis in two halves: the first times the sigmoid of the second."""
+    size = z.shape[normalize_axis(axis, z.ndim)]
+    if not isinstance(size, int) or size % 2:
+        raise ShapeError(f"glu needs an even size of axis {axis}, got {shape_text(z.shape)}")
+    a, b = split(z, n=2, axis=axis)
+    return a * sigmoid(b)
 
 
-@composite("softsign", scalar=True)
-def softsign(z: Expr) -> Expr:
-    """z divided by 1 plus its size."""
-    return z / (1 + absolute(z))
-
-
-@composite("hard_sigmoid", scalar=True)
-def hard_sigmoid(z: Expr) -> Expr:
-    """A sigmoid of three straight lines."""
-    return minimum(maximum(z / 6 + 0.5, 0), 1)
+@composite("l2_normalize")
+def l2_normalize(x: Expr, *, axis: Any = -1, epsilon: float = 1e-12) -> Expr:
+    """Scales a vector to length 1."""
+    length = named("length", sqrt(sum_(x**2, axis=axis, keepdims=True)))
+    return x / maximum(length, epsilon)

@@ -76,6 +76,10 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
         while True:
             a, b = product(before[k] for k in left), product(after[k] for k in right)
             same = [before[k] for k in left] == [after[k] for k in right]
+            if same and None in [before[k] for k in left]:
+                # Two unknown sizes are one only if what follows them holds as much.
+                ahead = product(before[i:])
+                same = ahead is not None and ahead == product(after[j:])
             if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
                 break
             if i >= len(before) and j >= len(after):

@@ -37,7 +37,9 @@ def _draw(kind: str) -> Op:
         if kind == "normal":
             return run.random.normal(attrs.get("mean", 0.0), attrs.get("stddev", 1.0), x.shape)
         if kind == "bernoulli":
-            return (run.random.random(x.shape) < attrs["probability"]).astype("float32")
+            shape = tuple(1 if i in attrs.get("shared", ()) else s for i, s in enumerate(x.shape))
+            drawn = (run.random.random(shape) < attrs["probability"]).astype("float32")
+            return run.np.broadcast_to(drawn, x.shape)
         return run.random.uniform(attrs.get("low", 0.0), attrs.get("high", 1.0), x.shape)
 
     def axes(node: Expr) -> list[Axis]:
@@ -53,10 +55,12 @@ def _draw(kind: str) -> Op:
         flops=FREE,
         notation=Function(),
         element=NOT_INDEXED("random"),
+        defaults={"shared": ()},
     )
 
 
 normal_like = _draw("normal")
 uniform_like = _draw("uniform")
 bernoulli_like = _draw("bernoulli")
-"""`normal_like(x, stddev=0.1)`: random numbers in the shape of x."""
+"""`normal_like(x, stddev=0.1)`: random numbers in the shape of x. `bernoulli_like(x, probability=0.8)` draws 1 or 0;
+all elements along its `shared` axes are one draw."""

@@ -177,11 +177,11 @@ def window_axes(node: Expr, channels: Axis) -> list[Axis]:
 def tap(index: Affine, w: Window) -> tuple[Affine, Letter, tuple[Condition, ...]]:
     """The position that output `index` reads at window letter u, and the condition that it is no padding."""
     pads = w.pads
-    if pads is None or (w.padding != "valid" and not isinstance(w.n, int)):
+    if pads is None:
         raise CannotIndex(f"needs the size of the {w.role} to know the padding; fix it with --input")
     u = letter("window", w.k)
     position = add(add(scale(index, w.stride), scale(u, w.dilation)), -pads[0])
-    inside = between(position, 0, w.n) if isinstance(w.n, int) else ()
+    inside = () if w.padding == "valid" else between(position, 0, w.n if isinstance(w.n, int) else None)
     return position, u.terms[0][0], inside  # type: ignore[return-value]
 
 

@@ -69,7 +69,7 @@ def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dic
             foreign = type(value) is str and key.endswith("activation") and value not in ACTIVATIONS
             plain[str(key)] = Function(value) if foreign else value
         elif key.endswith(_VALUE_KEYS):
-            plain[key] = value
+            plain[key] = _same_object(value)
         elif key in ("dtype", "dtype_policy"):
             plain["dtype"] = dtype_name(value)
         else:
@@ -164,7 +164,14 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
         return dtype_name(value)
     if _is_layer(value, class_name, config, key):
         return context.layer(value, context, layer)
-    return dict(value)
+    return _same_object(value)
+
+
+def _same_object(value: Any) -> Any:
+    """An object as it is, without the number by which a file tells it from others that are alike."""
+    if isinstance(value, dict) and "shared_object_id" in value:
+        return {key: item for key, item in value.items() if key != "shared_object_id"}
+    return value
 
 
 def _constant(config: Mapping[str, Any], key: str, layer: str, context: Context) -> Any:

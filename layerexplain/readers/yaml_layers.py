@@ -91,9 +91,11 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
     if name in maker.types.names or name in MODEL_TYPES or name == "InputLayer":
         return name
-    if name in ALIASES:
-        return ALIASES[name]
-    known = [*maker.types.names, *MODEL_TYPES, *ALIASES, "InputLayer"]
+    declared = {*maker.types.names, *MODEL_TYPES, "InputLayer"}
+    aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
+    if name in aliases:
+        return aliases[name]
+    known = sorted(declared) + sorted(aliases)
     hint = or_else(did_you_mean(name, known), "`layerexplain layer` lists all types")
     maker.faults.add(f"unknown layer type '{name}'; {hint}", line)
     return name

@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.text import operation, statements
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Batch, Definition, Expr, Size
+from layerexplain.expr import Batch, Definition, Size
 from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
@@ -180,8 +180,12 @@ class Builder:
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
 
-    def rows(self, network: Network, path: tuple[str, ...], batch: int | None) -> tuple[LayerReport, ...]:
-        """A row for each layer, in the model's order; those of nested models below theirs."""
+    def rows(
+        self, network: Network, path: tuple[str, ...], batch: int | None, frozen: bool = False
+    ) -> tuple[LayerReport, ...]:
+        """A row for each layer, in the model's order; those of nested models below theirs. `frozen` says that a
+        model around this one is not trainable."""
+        frozen = frozen or not network.model.trainable
         if id(network) not in self._networks:
             self._networks.add(id(network))
             self.notes += network.notes
@@ -193,7 +197,7 @@ class Builder:
             noted.setdefault(note.layer, []).append(note.message)
         return tuple(
             [
-                self._row(network, layer, by_layer.get(layer.name, []), path, batch, noted)
+                self._row(network, layer, by_layer.get(layer.name, []), path, batch, noted, frozen)
                 for layer in network.model.layers
             ]
         )
@@ -206,15 +210,16 @@ class Builder:
         path: tuple[str, ...],
         batch: int | None,
         noted: Mapping[str | None, list[str]],
+        frozen: bool,
     ) -> LayerReport:
+        frozen = frozen or not layer.config.get("trainable", True)
         calls = sorted(calls, key=lambda c: c.call.index) if len(calls) > 1 else calls
         definition = calls[0].definition if calls else None
         where = "/".join((*path, layer.name))
         inner = next((c.network for c in calls if c.network is not None), None)
-        layers = self.rows(inner, (*path, layer.name), batch) if inner is not None else ()
-        leaves = network.weights.get(layer.name, ())
-        weights = self._weights(layer, definition, leaves) if not layers else _nested_weights(layers)
-        params, trainable = _counts(layer, definition, weights, layers, network)
+        layers = self.rows(inner, (*path, layer.name), batch, frozen) if inner is not None else ()
+        weights = _nested_weights(layers) if layers else self._weights(layer, definition, frozen)
+        params, trainable = _counts(layer, definition, weights, layers)
         cost = self._cost(layer, calls)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
@@ -238,7 +243,7 @@ class Builder:
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.explanation import explain_row
 
-            row = row._replace(explanation=explain_row(row, layer, calls, network, path, self.costs, leaves))
+            row = row._replace(explanation=explain_row(row, layer, calls, network, path, self.costs))
         return row
 
     def _text(
@@ -262,13 +267,13 @@ class Builder:
         return known
 
     def _weights(
-        self, layer: Layer, definition: Definition | None, leaves: Sequence[Expr]
+        self, layer: Layer, definition: Definition | None, frozen: bool
     ) -> tuple[WeightReport, ...]:
         if definition is None or not definition.weights:
             return ()
         variable = dtypes_of(layer)[0]
         found = []
-        for own, leaf in zip(definition.weights, leaves, strict=True):
+        for own in definition.weights:
             params = 1
             for size in own.shape:
                 params *= size
@@ -278,7 +283,7 @@ class Builder:
                     str(own.label),
                     own.shape,
                     variable if own.dtype == "float" else own.dtype,
-                    bool(leaf.attrs["trainable"]),
+                    bool(own.attrs["trainable"]) and not frozen,
                     params,
                 )
             )
@@ -315,18 +320,14 @@ def _counts(
     definition: Definition | None,
     weights: Sequence[WeightReport],
     layers: Sequence[LayerReport],
-    network: Network,
 ) -> tuple[int | None, int | None]:
     if layers:
         inner = totals(layers)
-        frozen = not layer.config.get("trainable", True)
-        return inner.params, 0 if frozen and inner.params is not None else inner.trainable
+        return inner.params, inner.trainable
     if layer.type in ("InputLayer", "Lambda") or layer.kind == "operation":
         return 0, 0
     if definition is None or definition.kind == "opaque":
         return None, None
-    if not network.model.trainable:
-        return sum(w.params for w in weights), 0
     return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
 
 

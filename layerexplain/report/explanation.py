@@ -32,7 +32,6 @@ def explain_row(
     network: Network,
     path: tuple[str, ...],
     costs: Costs,
-    leaves: Sequence[Expr],
 ) -> Explanation:
     """The explanation of a row. What cannot be said is left empty; nothing is guessed."""
     definition = calls[0].definition if calls else None

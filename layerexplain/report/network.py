@@ -16,6 +16,7 @@ from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.ops.opaque import opaque
+from layerexplain.ops.sizes import shape_text
 from layerexplain.report.binding import Bound, bind_call, references
 
 DEEPEST = 100
@@ -39,11 +40,11 @@ class TracedCall(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A model at given input shapes. `calls` are in the order of computation, `weights` the leaves of each layer."""
+    """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
+    made for nested ones only; None, too, where the shapes are not known."""
 
     model: Model
     calls: tuple[TracedCall, ...]
-    weights: Mapping[str, tuple[Expr, ...]]
     definition: Definition | None
     notes: tuple[Note, ...]
 
@@ -99,8 +100,9 @@ class ModelLayer:
 class Tracer:
     """Traces models; the caches live as long as one report is made."""
 
-    def __init__(self, *, strict: bool = False, training: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, training: bool = False, linked: bool = False) -> None:
         self.strict = strict
+        self.linked = linked
         self.training = training
         self.errors: list[LayerExplainError] = []
         self._definitions: dict[Any, Definition] = {}
@@ -118,12 +120,14 @@ class Tracer:
     ) -> Network:
         """A model traced. `specs` are those of its inputs, in order, where a caller gives them; the InputLayers'
         own shapes hold otherwise. Raises `SpecError` for wires that make no graph."""
+        # A model that nothing wraps needs no expression of its own: its calls are enough.
+        linked = bool(path) or self.linked
         key = (id(model), tuple(specs), tuple(masks))
         known = self._networks.get(key)
         if known is None:
             if len(path) > DEEPEST:
                 raise SpecError(f"models are nested more than {DEEPEST} deep")
-            known = self._networks[key] = _Walk(self, model, specs, masks, path).network()
+            known = self._networks[key] = _Walk(self, model, specs, masks, path, linked).network()
             self._kept.append(model)
         return known
 
@@ -133,9 +137,9 @@ class Tracer:
         self, declaration: Declaration, layer: Layer, bound: Bound, specs: list[Spec | None], masks: list[Spec | None]
     ) -> Definition:
         """The definition of a call of a declared layer."""
-        config = {k: self.inner(v) for k, v in layer.config.items()}
-        config.update({k: self.inner(v) for k, v in bound.config.items()})
-        arguments = declaration.bind(config, strict=self.strict and layer.kind == "layer")
+        config = {**layer.config, **bound.config} if bound.config else layer.config
+        strict = self.strict and layer.kind == "layer"
+        arguments = {k: self.inner(v) for k, v in declaration.bind(config, strict=strict).items()}
         constants = {i: constant(v) for i, v in bound.constants.items()}
         key = (
             declaration.type,
@@ -152,6 +156,9 @@ class Tracer:
 
     def inner(self, value: Any) -> Any:
         """Layers in a configuration, ready to be applied."""
+        kind = type(value)
+        if kind is str or kind is int or kind is bool or value is None:
+            return value
         if isinstance(value, Layer):
             if value.model is not None or value.kind == "custom" or find(value.type) is None:
                 return ModelLayer(value, self)
@@ -196,8 +203,10 @@ class _Walk:
         specs: Sequence[Spec | None],
         masks: Sequence[Spec | None],
         path: tuple[str, ...],
+        linked: bool,
     ) -> None:
         self.tracer = tracer
+        self.linked = linked
         self.model = model
         self.path = path
         self.specs = dict(zip(model.inputs, specs, strict=False))
@@ -205,6 +214,7 @@ class _Walk:
         self.layers = {layer.name: layer for layer in model.layers}
         self.tensors: dict[TensorRef, Tensor | None] = {}
         self.weights: dict[str, tuple[Expr, ...]] = {}
+        self.definitions: dict[str, Definition] = {}
         self.params: dict[TensorRef, Expr] = {}
         self.masks: list[Expr] = []
         self.notes: list[Note] = list(model.notes)
@@ -212,11 +222,11 @@ class _Walk:
 
     def network(self) -> Network:
         calls = [self._call(c) for c in in_order(self.model)]
-        return Network(self.model, tuple(calls), self.weights, self._definition(), tuple(self.notes))
+        return Network(self.model, tuple(calls), self._definition(), tuple(self.notes))
 
     def _definition(self) -> Definition | None:
         outputs = [self.tensors.get(ref) for ref in self.model.outputs]
-        if any(t is None for t in outputs) or any(ref not in self.params for ref in self.model.inputs):
+        if not self.linked or any(t is None for t in outputs) or any(ref not in self.params for ref in self.model.inputs):
             return None
         names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
         results = {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None}
@@ -242,20 +252,15 @@ class _Walk:
         layer = self.layers[made.layer]
         if layer.type == "InputLayer":
             return self._input(made, layer)
-        sources = tuple(references((made.args, made.kwargs)))
         try:
             if layer.model is not None:
-                traced = self._nested(made, layer, sources)
-            else:
-                declaration = _declaration(layer)
-                traced = (
-                    self._opaque(made, layer, sources)
-                    if declaration is None
-                    else self._declared(made, layer, declaration)
-                )
+                return self._nested(made, layer)
+            declaration = _declaration(layer)
+            if declaration is not None:
+                return self._declared(made, layer, declaration)
         except LayerExplainError as error:
-            traced = self._failed(made, layer, sources, error)
-        return traced
+            return self._failed(made, layer, tuple(references((made.args, made.kwargs))), error)
+        return self._opaque(made, layer, tuple(references((made.args, made.kwargs))))
 
     def _input(self, made: Call, layer: Layer) -> TracedCall:
         ref = TensorRef(layer.name, made.index, 0)
@@ -283,14 +288,16 @@ class _Walk:
         if any(t is None for t, ref in zip(tensors, bound.tensors, strict=True) if ref is not None):
             return self._unknown(made, layer, tuple(refs))
         specs = [None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors]
+        if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
+            shape = shape_text(next(s.shape for s in specs if s is not None))
+            raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
         masks = self._masks(bound, tensors)
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         mask_specs = [None if m is None else Spec(m.shape, m.dtype) for m, _ in masks] if reads else []
         definition = self.tracer.declared(declaration, layer, bound, specs, mask_specs)
-        weights = self._layer_weights(layer, definition)
         passed = [m for m, _ in masks if m is not None] if reads else []
         count = len(definition.params) - sum(t is not None for t in tensors)
-        node = call(definition, *[t.expr for t in tensors if t is not None], *passed[:count], *weights)
+        node = self._apply(layer, definition, [*[t.expr for t in tensors if t is not None], *passed[:count]])
         source = next((name for m, name in masks if m is not None), None)
         outputs = self._outputs(made, layer, definition, node)
         handed = masks[0] if masks and declaration.mask == "pass" else (None, None)
@@ -305,9 +312,9 @@ class _Walk:
             reached,
         )
 
-    def _nested(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...]) -> TracedCall:
+    def _nested(self, made: Call, layer: Layer) -> TracedCall:
         assert layer.model is not None  # noqa: S101 (narrowing for the type checker; _call has asked)
-        refs = list(references(made.args)) or list(sources)
+        refs = list(references(made.args)) or list(references(made.kwargs))
         explicit = [ref for ref in references(made.kwargs.get("mask")) if ref in self.tensors]
         refs = [r for r in refs if r not in explicit] if made.kwargs else refs
         tensors = [self._fed(layer, ref, i) for i, ref in enumerate(refs)]
@@ -324,10 +331,9 @@ class _Walk:
         if network.definition is None:
             return self._unknown(made, layer, tuple(refs), network)
         definition = network.definition
-        weights = self._layer_weights(layer, definition)
         passed = [t.mask for t in known if t.mask is not None]
         count = len(definition.params) - len(known)
-        node = call(definition, *[t.expr for t in known], *passed[:count], *weights)
+        node = self._apply(layer, definition, [*[t.expr for t in known], *passed[:count]])
         source = next((t.mask_source for t in known if t.mask is not None), None)
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), layer.name)
@@ -365,10 +371,9 @@ class _Walk:
         for e, spec in zip(results.values(), recorded, strict=True):
             e.dtype = spec.dtype
         definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
-        node = call(definition, *[t.expr for t in known])
+        node = self._apply(layer, definition, [t.expr for t in known])
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), None)
-        self.weights.setdefault(layer.name, ())
         return TracedCall(made, sources, inputs, tuple(recorded), definition, None)
 
     def _note_opaque(self, layer: Layer, reason: str | None) -> None:
@@ -441,25 +446,29 @@ class _Walk:
                 masks.append((None, None) if t is None else (t.mask, t.mask_source))
         return masks
 
-    def _layer_weights(self, layer: Layer, definition: Definition) -> tuple[Expr, ...]:
-        """The layer's weights: made at its first call, shared by all others."""
-        known = self.weights.get(layer.name)
-        if known is None or len(known) != len(definition.weights):
-            reach = f'get_layer("{layer.name}")'
-            suffix = f"_{identifier(layer.name)}"
+    def _apply(self, layer: Layer, definition: Definition, args: list[Expr]) -> Expr | None:
+        """The call as a node; None where no expression of the whole model is wanted."""
+        first = self.definitions.setdefault(layer.name, definition)
+        if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
+            raise ShapeError(
+                f"every call needs inputs that fit the same weights: they have the shapes "
+                f"{', '.join(str(w.shape) for w in first.weights)} at the first call and "
+                f"{', '.join(str(w.shape) for w in definition.weights)} here"
+            )
+        if not self.linked:
+            return None
+        weights = self.weights.get(layer.name)
+        if weights is None:
             trainable = bool(layer.config.get("trainable", True))
-            known = tuple(inner_weights(definition, reach, layer.name, suffix, trainable)) if definition.weights else ()
-            self.weights[layer.name] = known
-        else:
-            for ours, theirs in zip(known, definition.weights, strict=True):
-                if ours.shape != theirs.shape:
-                    raise ShapeError(
-                        f"every call needs inputs that fit the same weights: '{theirs.attrs['name']}' would be "
-                        f"{theirs.shape} here and was {ours.shape} at the first call"
-                    )
-        return known
+            suffix = f"_{identifier(layer.name)}"
+            reach = f"get_layer({layer.name!r})"
+            weights = tuple(inner_weights(definition, reach, layer.name, suffix, trainable))
+            self.weights[layer.name] = weights
+        return call(definition, *args, *weights)
 
-    def _outputs(self, made: Call, layer: Layer, definition: Definition, node: Expr) -> list[Expr]:
+    def _outputs(self, made: Call, layer: Layer, definition: Definition, node: Expr | None) -> list[Expr]:
+        if node is None:
+            return [tensor(layer.name, e.shape, e.dtype) for e in definition.results.values()]
         count = len(definition.results)
         outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
         for i, e in enumerate(outputs):
@@ -471,7 +480,7 @@ class _Walk:
         made: Call,
         layer: Layer,
         definition: Definition,
-        node: Expr,
+        node: Expr | None,
         outputs: list[Expr],
         handed: tuple[Expr | None, str | None],
         source: str | None,
@@ -481,7 +490,7 @@ class _Walk:
             mask, mask_source = handed
             own = definition.masks[i] if i < len(definition.masks) else None
             if own is not None:
-                mask = item(node, position)
+                mask = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
                 position += 1
                 passes = own in definition.params
                 mask_source = (source or layer.name) if passes else layer.name

@@ -1,0 +1,33 @@
+# `make` runs everything: format check, linters, types, import rules, tests. `make install` first.
+VENV ?= .venv
+BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
+PYTHON ?= python3.11
+
+.PHONY: all install lint test fast docs format
+all: lint test
+
+install:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
+
+lint:
+	$(BIN)ruff format --check .
+	$(BIN)ruff check .
+	$(BIN)mypy
+	$(BIN)lint-imports
+	$(BIN)python scripts/layer_index.py --check
+	$(BIN)python docs/generate.py --check
+
+test:
+	$(BIN)python -m pytest -q -n 2
+
+fast: # what needs no TensorFlow
+	$(BIN)python -m pytest -q -n 2 -m 'not keras'
+
+docs:
+	$(BIN)python scripts/layer_index.py
+	$(BIN)python docs/generate.py
+
+format:
+	$(BIN)ruff format .
+	$(BIN)ruff check --fix .

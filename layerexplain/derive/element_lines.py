@@ -1,0 +1,168 @@
+"""Which nodes of a formula get a line of their own in the element form, and what the axes of every node are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.expand import expanded
+from layerexplain.derive.roles import roles_of
+from layerexplain.expr import CALL, FREE, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Op, walk
+from layerexplain.scalar import CannotIndex, Fold, Guard, Number, letter
+
+DEEPEST = 12
+"""An inline part that nests deeper than this gets a line."""
+
+WIDEST = 9
+"""An inline part that reads more elements than this is cut."""
+
+
+class Plan:
+    """The nodes of a definition with composites opened, and what was decided about them.
+
+    `order` are all nodes, loop bodies included, in the author's order; `named` those that get a line; `loops` the
+    loops; `loop_of` tells of the leaves of a loop's body (x[t] and the states) which loop it is.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        copy = expanded(definition)
+        self.results = copy.results
+        self.masks = copy.masks
+        self.order: list[Expr] = []
+        self.loops: list[Expr] = []
+        self.loop_of: dict[Expr, Expr] = {}
+        self.named: set[Expr] = set()
+        self.roles: dict[Expr, Any] = {}
+        self._around: dict[Expr, tuple[Expr, ...]] = {}
+
+    def loops_of(self, node: Expr) -> tuple[Expr, ...]:
+        """The loops in whose body the node stands, outermost first."""
+        return self._around.get(node, ())
+
+    def collect(self) -> None:
+        """Find all nodes, and in which loops they stand."""
+        pending: list[tuple[list[Expr], Iterable[Expr], tuple[Expr, ...]]] = [
+            ([*self.results.values(), *self.masks], (), ())
+        ]
+        while pending:
+            roots, stop, around = pending.pop()
+            for node in walk(roots, stop):
+                if node in self._around:
+                    continue
+                self._around[node] = () if node.op in LEAVES else around
+                self.order.append(node)
+                if node.op is LOOP:
+                    body: Body = node.attrs["body"]
+                    self.loops.append(node)
+                    for leaf in (*body.steps, *body.states):
+                        self.loop_of[leaf] = node
+                        self._around[leaf] = (*around, node)
+                        self.order.append(leaf)
+                    inside = {*body.captured, *body.steps, *body.states}
+                    pending.append((body.outputs, inside, (*around, node)))
+        self.order.sort(key=lambda e: e.serial)
+        self.loops.sort(key=lambda e: e.serial)
+
+
+def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> Plan:
+    """Decide what gets a line. `called_roles` are those of the results of the layers that it calls."""
+    made = Plan(definition)
+    made.collect()
+    _Chooser(made).choose()
+    for node in made.order:
+        made.roles[node] = roles_of(node, made.roles, made.loop_of, called_roles)
+    return made
+
+
+class _Chooser:
+    """`base` maps each node to the nodes behind it that compute something: itself, or those that it only moves."""
+
+    def __init__(self, made: Plan) -> None:
+        self.plan = made
+        self.base: dict[Expr, tuple[Expr, ...]] = {}
+        self.uses: dict[Expr, int] = {}
+
+    def choose(self) -> None:
+        made = self.plan
+        for node in made.order:
+            kind = _kind(node)
+            self.base[node] = self._base(node, kind)
+            if kind == "moves":
+                continue
+            args = node.args[: node.attrs["sequences"]] if node.op is LOOP else node.args
+            for behind in (b for a in args for b in self.base[a]):
+                self.uses[behind] = self.uses.get(behind, 0) + 1
+                if kind == "folds" or node.op is LOOP or self.uses[behind] > 1:
+                    made.named.add(behind)
+            if node.op is LOOP:
+                made.named.update(b for c in node.attrs["body"].captured for b in self.base[c])
+            elif _is_layer_call(node):
+                made.named.update(filter(None, (self._whole(a) for a in node.args)))
+            elif node.label and node.op not in LEAVES:
+                made.named.add(node)
+        states = {new for loop in made.loops for new in loop.attrs["body"].next}
+        self._cut(states | set(made.results.values()))
+
+    def _base(self, node: Expr, kind: str) -> tuple[Expr, ...]:
+        if node in self.plan.loop_of or node.op in LEAVES:
+            return ()
+        if node.op is ITEM or (node.op is LOOP and len(node.attrs["body"].outputs) == 1):
+            source, i = (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
+            if source.op is LOOP:
+                body: Body = source.attrs["body"]
+                collected = list(body.collected.values())
+                return () if i < len(body.states) else self.base[collected[i - len(body.states)]]
+            return (node,) if source.op is CALL else self.base[source]
+        if kind == "moves":
+            return tuple(dict.fromkeys(b for a in node.args for b in self.base[a]))
+        return (node,)
+
+    def _whole(self, arg: Expr) -> Expr | None:
+        """What must have a line so that the argument of a layer's call can be given as a whole tensor."""
+        while arg in self.plan.loop_of:
+            loop = self.plan.loop_of[arg]
+            body: Body = loop.attrs["body"]
+            if arg not in body.steps:
+                return None
+            arg = loop.args[body.steps.index(arg)]
+        return None if arg.op in LEAVES else arg
+
+    def _cut(self, lines: set[Expr]) -> None:
+        """Give lines to what would nest too deep or grow too wide."""
+        depth: dict[Expr, int] = {}
+        width: dict[Expr, int] = {}
+        for node in self.plan.order:
+            args = node.args[:0] if node.op is LOOP else node.args
+            named = self.plan.named
+            deep = 1 + max((depth[a] for a in args), default=0)
+            wide = max(sum(width[a] for a in args), 1)
+            if deep > DEEPEST or (wide > WIDEST and _kind(node) != "moves"):
+                for arg in sorted(args, key=lambda a: -width[a])[:1] if deep <= DEEPEST else args:
+                    if arg.args and width[arg] + depth[arg] > 2 and type(arg.shape) is tuple:
+                        named.add(arg)
+                        depth[arg], width[arg] = 0, 1
+                deep = 1 + max((depth[a] for a in args), default=0)
+                wide = max(sum(width[a] for a in args), 1)
+            is_line = node in named or node in lines
+            depth[node], width[node] = (0, 1) if is_line else (deep, wide)
+
+
+def _is_layer_call(node: Expr) -> bool:
+    return node.op is CALL and not node.attrs["definition"].scalar
+
+
+def _kind(node: Expr) -> str:
+    """What a node's element is: "moves" (one element of an argument), "folds" (sums over letters) or "computes"."""
+    op: Op = node.op
+    if op is ITEM or op in LEAVES:
+        return "moves"
+    if op is CALL or op is LOOP or isinstance(op.element, Marker) or op.element is None:
+        return "moves" if op.flops is FREE and op not in (CALL, LOOP) and op.element is None else "computes"
+    probe = tuple([letter("", size) for size in node.shape])
+    try:
+        value = op.element(node, probe, lambda i, index: Number(0))
+    except CannotIndex:
+        return "computes"
+    if isinstance(value, Fold):
+        return "folds"
+    return "moves" if op.flops is FREE and not isinstance(value, Guard) else "computes"

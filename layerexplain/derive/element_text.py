@@ -1,0 +1,307 @@
+"""The element form as text: `y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])`.
+
+It is read by people; it is not the formula language. Conditions of sums are told in notes below the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from layerexplain.derive.element import Called, ElementForm, Line, Part
+from layerexplain.derive.index_letters import choose
+from layerexplain.derive.text import value_text
+from layerexplain.expr import CONSTANT, Definition, Expr
+from layerexplain.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
+from layerexplain.scalar import (
+    Affine,
+    Apply,
+    Between,
+    Condition,
+    Divisible,
+    Element,
+    Fold,
+    Guard,
+    Letter,
+    Lookup,
+    Named,
+    Number,
+    Position,
+    Quotient,
+    Scalar,
+    bounds,
+)
+
+SIGNS: Final = {"sum": "Σ", "prod": "Π"}
+_ASSOCIATIVE: Final = {"add": ("add", "subtract"), "multiply": ("multiply", "divide")}
+LAST: Final = "T"
+"""The last step of a sequence whose length is not known."""
+_GUARD: Final = 0
+"""Binds weaker than anything: `a where …, else b`."""
+
+
+class ElementText(NamedTuple):
+    """The lines, and notes that say what conditions the sums carry and what could not be written."""
+
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
+    """The form, with the forms of the layers that it calls before it (with `inner`)."""
+    names = inner_names(form)
+    lines: list[str] = []
+    notes: list[str] = []
+    if inner:
+        for called in form.inner.values():
+            made = _Printer(called, names)
+            leaves = ", ".join(str(p.label) for p in (*called.definition.params, *called.definition.weights))
+            lines.append(f"{names[called.definition]}({leaves}):")
+            lines += [f"    {line}" for line in made.lines()]
+            notes += made.notes
+    made = _Printer(form, names)
+    lines += made.lines()
+    return ElementText(tuple(lines), tuple(dict.fromkeys([*notes, *made.notes])))
+
+
+def inner_names(form: ElementForm) -> dict[Definition, str]:
+    """A name for each layer that is called, the outermost first."""
+    names: dict[Definition, str] = {}
+    for definition in reversed(form.inner):
+        name, i = definition.name, 2
+        while name in names.values():
+            name, i = f"{definition.name}_{i}", i + 1
+        names[definition] = name
+    return names
+
+
+def number_text(value: Any) -> str:
+    """A constant, without the `.0` of a whole float."""
+    if isinstance(value, bool | tuple | str):
+        return value_text(value)
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "-∞"
+    return str(int(value)) if value == int(value) and abs(value) < 1e9 else f"{value:.6g}"
+
+
+def index_text(index: Affine, names: Mapping[Letter, str], value: Any = None) -> str:
+    """An index: `2i+u-1`, `8-t`, `k//20%5`. `value(scalar)` prints a looked-up one."""
+    parts: list[str] = []
+    terms = sorted(index.terms, key=lambda term: term[1] < 0)
+    for atom, factor in terms:
+        if isinstance(atom, Letter) and names.get(atom) == "":
+            continue
+        text = _atom_text(atom, names, value)
+        compact = text.isalnum() or isinstance(atom, Lookup)
+        scaled = text if abs(factor) == 1 else f"{abs(factor)}{text}" if compact else f"{abs(factor)}({text})"
+        parts.append(("-" if factor < 0 else "+") + scaled)
+    if index.const or not parts:
+        constant = f"{index.const:+d}"
+        if parts and parts[0].startswith("-"):
+            parts.insert(0, constant)
+        else:
+            parts.append(constant)
+    return "".join(parts).removeprefix("+")
+
+
+def _atom_text(atom: Any, names: Mapping[Letter, str], value: Any) -> str:
+    if isinstance(atom, Letter):
+        return LAST if atom.role == "last step" else names[atom]
+    if isinstance(atom, Lookup):
+        text: str = value(atom.value)
+        return text
+    of = index_text(atom.of, names, value)
+    simple = len(atom.of.terms) == 1 and not atom.of.const and atom.of.terms[0][1] == 1
+    return f"{of if simple else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
+
+
+class _Printer:
+    """Prints the lines of one form."""
+
+    def __init__(self, form: ElementForm, names: Mapping[Definition, str]) -> None:
+        self.form = form
+        self.names = names
+        self.notes: list[str] = []
+        self._conditions: list[tuple[Fold, dict[Letter, str]]] = []
+
+    def lines(self) -> list[str]:
+        """All lines that could be written; `notes` are filled on the way."""
+        printed: list[str] = []
+        started: set[Expr] = set()
+        noted: list[tuple[str, list[str]]] = []
+        shown = [line for line in self.form.lines if line not in self.form.masks]
+        for line in shown:
+            for loop in line.loops:
+                if loop not in started:
+                    started.add(loop)
+                    printed += self._starts(loop)
+            if line.value is None:
+                self.notes.append(f"{line.name} is not written by index: {line.refusal}")
+                continue
+            names = choose(line.letters, {}, self.form.names)
+            self._conditions = []
+            if _reads_last(line.value):
+                self.notes.append(f"{LAST} is the last step")
+            head = self._indexed(line.name, line.index, names)
+            printed.append(f"{head} = {self.text(line.value, names)[0]}")
+            said = [note for fold, inside in self._conditions for note in self._fold_notes(fold, inside)]
+            if said:
+                noted.append((line.name, list(dict.fromkeys(said))))
+        for name, said in noted:
+            self.notes += [f"{name}: {note}" if len(noted) > 1 else note for note in said]
+        return printed
+
+    def _starts(self, loop: Expr) -> list[str]:
+        """What the states of a recurrence are before its first step."""
+        texts = []
+        for line in sorted(self.form.lines, key=lambda one: one.number):
+            if line.loops[-1:] == (loop,) and line.start is not None:
+                names = choose(line.letters, {}, self.form.names)
+                step = line.at + len(line.loops) - 1
+                index = tuple(Affine((), -1) if i == step else a for i, a in enumerate(line.index))
+                texts.append(f"{self._indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
+        return [", ".join(texts)] if texts else []
+
+    def _indexed(self, name: str, index: Sequence[Affine], names: Mapping[Letter, str]) -> str:
+        if not index:
+            return name
+        return f"{name}[{', '.join(index_text(i, names, self._value(names)) for i in index)}]"
+
+    def _value(self, names: Mapping[Letter, str]) -> Any:
+        return lambda scalar: self.text(scalar, dict(names))[0]
+
+    def text(self, e: Scalar, names: dict[Letter, str]) -> tuple[str, int]:
+        """A scalar and how strongly it binds."""
+        if isinstance(e, Number):
+            text = number_text(e.value)
+            return text, NEGATE if text.startswith("-") else ATOM
+        if isinstance(e, Position):
+            text = index_text(e.index, names, self._value(names))
+            return text, ATOM if text.isalnum() else SUM
+        if isinstance(e, Element):
+            return self._indexed(self._name_of(e.of, names), e.index, names), ATOM
+        if isinstance(e, Apply):
+            return self._apply(e, names)
+        if isinstance(e, Named):
+            definition = e.node.attrs["definition"]
+            return self._function(definition.name, e.args, definition.attrs, names), ATOM
+        if isinstance(e, Fold):
+            return self._fold(e, names)
+        where = " and ".join(self.condition(c, names) for c in e.conditions)
+        body, bind = self.text(e.body, names)
+        body = f"({body})" if bind == _GUARD else body
+        return f"{body} where {where}, else {self.text(e.otherwise, names)[0]}", _GUARD
+
+    def _name_of(self, of: Any, names: Mapping[Letter, str]) -> str:
+        if isinstance(of, Line):
+            return of.name
+        if isinstance(of, Called):
+            args = ", ".join(self._part(part, names) for part in of.args)
+            call = f"{self.names[of.form.definition]}({args})"
+            several = [*of.form.results, *["mask"] * len(of.form.masks)]
+            return call if len(several) == 1 else f"{call}.{several[of.result]}"
+        return number_text(of.attrs["value"]) if of.op is CONSTANT else str(of.label)
+
+    def _part(self, part: Part, names: Mapping[Letter, str]) -> str:
+        name = self._name_of(part.of, names)
+        return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
+
+    def _function(self, name: str, args: Sequence[Scalar], attrs: Mapping[str, Any], names: dict[Letter, str]) -> str:
+        parts = [self.text(a, names)[0] for a in args] + [f"{k}={value_text(v)}" for k, v in attrs.items()]
+        return f"{name}({', '.join(parts)})"
+
+    def _apply(self, e: Apply, names: dict[Letter, str]) -> tuple[str, int]:
+        notation = e.op.notation
+        if isinstance(notation, Infix | Fraction):
+            (left, a), (right, b) = self.text(e.args[0], names), self.text(e.args[1], names)
+            bind = notation.bind
+            sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
+            power = e.op.name == "power"
+            joins = isinstance(e.args[1], Apply) and e.args[1].op.name in _ASSOCIATIVE.get(e.op.name, ())
+            joins = joins or (isinstance(e.args[1], Fold) and e.op.name == "add")
+            divided = sign == "·" and isinstance(e.args[0], Apply) and e.args[0].op.name == "divide"
+            if a < bind or (power and a == bind) or divided:
+                left = f"({left})"
+            if b < bind or (b == bind and not joins):
+                right = f"({right})"
+            return f"{left}{sign}{right}" if sign in "·^" else f"{left} {sign} {right}", bind
+        if isinstance(notation, Prefix):
+            inner, bind = self.text(e.args[0], names)
+            return notation.symbol + (inner if bind > notation.bind else f"({inner})"), notation.bind
+        return self._function(e.op.name, e.args, e.attrs, names), ATOM
+
+    def _fold(self, e: Fold, names: dict[Letter, str]) -> tuple[str, int]:
+        letters = [one for one in e.letters if one.size != 1]
+        inside = {**choose(letters, names, self.form.names), **{one: "" for one in e.letters if one.size == 1}}
+        self._conditions.append((e, inside))
+        body, bind = self.text(e.body, inside)
+        if not letters:
+            return body, bind
+        over = ", ".join(inside[one] if one.size is None else f"{inside[one]}<{one.size}" for one in letters)
+        gap = " " if len(letters) == 1 else "  "
+        body = body if bind > SUM else f"({body})"
+        return f"{SIGNS.get(e.kind, e.kind)} {over}{gap}{body}", SUM
+
+    # Conditions --------------------------------------------------------------------------------------------------
+
+    def condition(self, c: Condition, names: dict[Letter, str]) -> str:
+        """A condition, without the half of it that always holds."""
+        if isinstance(c, Divisible):
+            return f"{c.by} divides {index_text(c.index, names, self._value(names))}"
+        if not isinstance(c, Between):
+            text, bind = self.text(c.value, names)
+            return text if bind >= COMPARE else f"({text})"
+        index = index_text(c.index, names, self._value(names))
+        if c.high is None:
+            return f"{index} ≥ {c.low} lies inside"
+        if c.high == c.low + 1:
+            return f"{index} = {c.low}"
+        least, most = bounds(c.index)
+        if least is not None and least >= c.low:
+            return f"{index} < {c.high}"
+        if most is not None and most < c.high:
+            return f"{index} ≥ {c.low}"
+        return f"{c.low} ≤ {index} < {c.high}"
+
+    def _fold_notes(self, fold: Fold, names: dict[Letter, str]) -> list[str]:
+        padding = [c for c in fold.conditions if isinstance(c, Between) and _window_role(c)]
+        others = [c for c in fold.conditions if c not in padding]
+        notes = []
+        if padding:
+            outside: dict[str, list[str]] = {}
+            for c in padding:
+                outside.setdefault(self._outside(c, names), []).append(_window_role(c))
+            where = " and ".join(f"{' and '.join(roles)} {text}" for text, roles in outside.items())
+            notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'take no part')}")
+        if others:
+            sign = SIGNS.get(fold.kind, fold.kind)
+            notes.append(f"{sign} only where {' and '.join(self.condition(c, names) for c in others)}")
+        return notes
+
+    def _outside(self, c: Between, names: dict[Letter, str]) -> str:
+        least, most = bounds(c.index)
+        if c.high is None:
+            return "outside the input"
+        if least is not None and least >= c.low:
+            return f"from {c.high} on"
+        if most is not None and most < c.high:
+            return f"before {c.low}"
+        return f"outside {self.condition(c, names)}"
+
+
+_COUNTED: Final = {"sum": "count as 0", "mean": "take no part: the average divides by the number inside"}
+
+
+def _window_role(c: Between) -> str:
+    """What the axis that a window slides along is called; "" if the index is not that of a window."""
+    roles = [atom.role for atom, _ in c.index.terms if isinstance(atom, Letter)]
+    if "window" not in roles:
+        return ""
+    return next((r for r in roles if r in ("steps", "rows", "columns", "planes")), "positions")
+
+
+def _reads_last(e: Scalar) -> bool:
+    """Whether a line is the last state of a loop whose number of steps is not known."""
+    return isinstance(e, Element) and any(
+        isinstance(atom, Letter) and atom.role == "last step" for index in e.index for atom, _ in index.terms
+    )

@@ -1,0 +1,204 @@
+"""The value of an element form, index by index: the same sums that are printed, done one product at a time.
+
+For small tensors; lines are remembered, so that a recurrence costs what its loop costs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.element import Called, ElementForm, Line, Part
+from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.expr import CONSTANT, Definition, Expr
+from layerexplain.scalar import (
+    Affine,
+    Apply,
+    Between,
+    CannotIndex,
+    Condition,
+    Divisible,
+    Element,
+    Fold,
+    Guard,
+    Holds,
+    Letter,
+    Lookup,
+    Named,
+    Number,
+    Position,
+    Quotient,
+    Scalar,
+)
+
+Index = tuple[int, ...]
+
+
+class ElementValues:
+    """Elements of a form's results, given arrays for its params and weights.
+
+    `values` are arrays for the params (its masks included), `weights` for the weights, in order.
+    """
+
+    def __init__(self, form: ElementForm, values: Sequence[Any], weights: Sequence[Any]) -> None:
+        definition = form.definition
+        self.form = form
+        leaves = (*definition.params, *definition.weights)
+        run = Run(1, "float64")
+        arrays = dict(zip(leaves, (*values, *weights), strict=True))
+        self._frame = _Frame(form, {leaf: _of_array(arrays[leaf]) for leaf in leaves}, run)
+
+    def element(self, result: int, index: Index) -> Any:
+        """The element of result number `result` (the masks stand behind the results) at an index.
+
+        Raises `CannotIndex` where a line that it needs could not be written.
+        """
+        return self._frame.line(self.form.outputs[result], index)
+
+
+def _of_array(array: Any) -> Any:
+    return lambda index: array[index]
+
+
+class _Frame:
+    """A form with the tensors that it is called with: each a function from an index to a value."""
+
+    def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Run) -> None:
+        self.form = form
+        self.leaves = leaves
+        self.run = run
+        self.known: dict[tuple[Line, Index], Any] = {}
+        self.frames: dict[Any, _Frame] = {}
+
+    def line(self, line: Line, index: Index) -> Any:
+        """An element of a line."""
+        key = (line, index)
+        if key in self.known:
+            return self.known[key]
+        if line.value is None:
+            raise CannotIndex(f"{line.name}: {line.refusal}")
+        inner = line.at + len(line.loops) - 1
+        if line.start is not None and index[inner] < 0:
+            env = dict(zip(line.letters, index, strict=True))
+            value = self.scalar(line.start, env)
+        else:
+            if line.start is not None:
+                # Step by step from the first, so that the recursion stays as deep as one step.
+                for t in range(index[inner]):
+                    self.line(line, (*index[:inner], t, *index[inner + 1 :]))
+            value = self.scalar(line.value, dict(zip(line.letters, index, strict=True)))
+        self.known[key] = value
+        return value
+
+    def scalar(self, e: Scalar, env: dict[Letter, int]) -> Any:
+        """The value of a scalar with letters at given numbers."""
+        if isinstance(e, Element):
+            return self._element(e, tuple([self.index(i, env) for i in e.index]), env)
+        if isinstance(e, Apply):
+            values = [self.scalar(a, env) for a in e.args]
+            value = e.op.evaluate(self.run, *values, **e.attrs)
+            return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
+        if isinstance(e, Fold):
+            return self._fold(e, env)
+        if isinstance(e, Named):
+            return self._named(e.node.attrs["definition"], [self.scalar(a, env) for a in e.args])
+        if isinstance(e, Guard):
+            return self.scalar(e.body if self._hold(e.conditions, env) else e.otherwise, env)
+        if isinstance(e, Position):
+            return self.index(e.index, env)
+        return e.value
+
+    def index(self, a: Affine, env: dict[Letter, int]) -> int:
+        """The number that an index is."""
+        total = a.const
+        for atom, factor in a.terms:
+            if isinstance(atom, Letter):
+                if atom not in env:
+                    raise CannotIndex("needs the number of steps to know the last one; fix it with --input")
+                total += factor * env[atom]
+            elif isinstance(atom, Quotient):
+                of = self.index(atom.of, env)
+                total += factor * (of % atom.by if atom.rest else of // atom.by)
+            elif isinstance(atom, Lookup):
+                total += factor * int(self.scalar(atom.value, env))
+        return total
+
+    def _element(self, e: Element, index: Index, env: dict[Letter, int]) -> Any:
+        of = e.of
+        if isinstance(of, Line):
+            return self.line(of, index)
+        if isinstance(of, Called):
+            return self._called(of, env).line(of.form.outputs[of.result], index)
+        return self._tensor(of, index)
+
+    def _tensor(self, of: Expr, index: Index) -> Any:
+        if of.op is CONSTANT:
+            value = of.attrs["value"]
+            for i in index:
+                value = value[i]
+            return value
+        return self.leaves[of](index)
+
+    def _called(self, called: Called, env: dict[Letter, int]) -> _Frame:
+        parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
+        key = (called.form, tuple((part.of, times) for part, times in parts))
+        frame = self.frames.get(key)
+        if frame is None:
+            definition = called.form.definition
+            leaves = {
+                leaf: self._part(part, times)
+                for leaf, (part, times) in zip((*definition.params, *definition.weights), parts, strict=True)
+            }
+            frame = self.frames[key] = _Frame(called.form, leaves, self.run)
+        return frame
+
+    def _part(self, part: Part, times: Index) -> Any:
+        def read(index: Index) -> Any:
+            full = (*index[: part.at], *times, *index[part.at :])
+            return self.line(part.of, full) if isinstance(part.of, Line) else self._tensor(part.of, full)
+
+        return read
+
+    def _hold(self, conditions: Sequence[Condition], env: dict[Letter, int]) -> bool:
+        for condition in conditions:
+            if isinstance(condition, Between):
+                holds = condition.low <= self.index(condition.index, env) < condition.high
+            elif isinstance(condition, Divisible):
+                holds = self.index(condition.index, env) % condition.by == 0
+            elif isinstance(condition, Holds):
+                holds = bool(self.scalar(condition.value, env))
+            if not holds:
+                return False
+        return True
+
+    def _fold(self, e: Fold, env: dict[Letter, int]) -> Any:
+        sizes = [one.size for one in e.letters]
+        if None in sizes:
+            raise CannotIndex("needs the size of an axis that is summed; fix it with --input")
+        inner = dict(env)
+        values = []
+        for place in itertools.product(*[range(size) for size in sizes if size is not None]):
+            inner.update(zip(e.letters, place, strict=True))
+            if self._hold(e.conditions, inner):
+                values.append(self.scalar(e.body, inner))
+        np = self.run.np
+        fold = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
+        if e.kind in ("any", "all"):
+            return any(values) if e.kind == "any" else all(values)
+        return fold[e.kind](np.asarray(values))
+
+    def _named(self, definition: Definition, values: list[Any]) -> Any:
+        arrays = [self.run.np.asarray(v) for v in values]
+        if definition.stable is not None:
+            return definition.stable(self.run.np, *arrays, **definition.attrs)
+        return evaluate(definition, arrays, [], self.run)[0]
+
+
+def _cast(value: Any, to: str) -> Any:
+    if to == "bool":
+        return bool(value)
+    return int(value) if to.startswith(("int", "uint")) else value * 1.0
+
+
+__all__ = ["ElementValues"]

@@ -1,0 +1,81 @@
+"""Activation functions as layers of their own: ReLU, LeakyReLU, PReLU, ELU, Softmax."""
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import Expr, named, weight
+from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
+from layerexplain.layers.registry import layer
+from layerexplain.ops import functions
+from layerexplain.ops.elementwise import where
+from layerexplain.ops.sizes import agree, default_roles, normalize_axes, normalize_axis, shape_text
+
+FAR_BELOW = -1e9
+"""What Keras puts in place of a masked score, so that its share of a softmax is 0."""
+
+
+@layer("ReLU", mask="pass")
+def relu(
+    x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
+) -> Expr:
+    """Keeps what is above {threshold}; what is below becomes {negative_slope} times its distance from there.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.ReLU.
+    """
+    return functions.relu(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
+
+
+@layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"})
+def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
+    """Keeps what is positive and makes the rest {negative_slope} times as large.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.LeakyReLU; Maas, Hannun and Ng, 2013.
+    """
+    return functions.leaky_relu(x, negative_slope=negative_slope)
+
+
+@layer("PReLU", mask="pass", ignores="alpha_initializer alpha_regularizer alpha_constraint")
+def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
+    """Keeps what is positive and multiplies the rest by learned slopes α, one for each element of an example.
+
+    Along the `shared_axes` all elements have one slope: [1, 2] for an image leaves one for each channel.
+    Input shape: any, with all sizes known but those of shared axes. Output shape: the same.
+    Reference: keras.layers.PReLU; He et al., 2015.
+    """
+    axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes or ()
+    shared = {normalize_axis(axis if axis > 0 else axis - 1, x.ndim, "shared_axes") for axis in axes}
+    roles = default_roles(x.ndim)
+    sizes = [(roles[i], 1 if i in shared else x.shape[i]) for i in range(1, x.ndim)]
+    return functions.relu(x) - weight("alpha", "α", sizes) * functions.relu(-x)
+
+
+@layer("ELU", mask="pass")
+def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
+    """Keeps what is positive; the rest follows a curve that levels off at -{alpha}.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.ELU; Clevert, Unterthiner and Hochreiter, 2016.
+    """
+    return functions.elu(x, alpha=alpha)
+
+
+@layer("Softmax", mask="pass")
+def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
+    """Turns the numbers along axis {axis} into shares that sum to 1; a masked place gets the share 0.
+
+    Input shape: any; a mask needs to broadcast to it. Output shape: the same.
+    Reference: keras.layers.Softmax.
+    """
+    normalize_axes(axis, x.ndim)
+    if isinstance(axis, tuple) and len(axis) == 1:
+        axis = axis[0]
+    if mask is None:
+        return functions.softmax(x, axis=axis)
+    pairs = zip(reversed(mask.shape), reversed(x.shape), strict=False)
+    if mask.ndim > x.ndim or not all(m == 1 or agree(m, s) for m, s in pairs):
+        raise ShapeError(
+            f"Softmax needs a mask that broadcasts to its input, got a mask of shape {shape_text(mask.shape)} "
+            f"for an input of shape {shape_text(x.shape)}"
+        )
+    shares = functions.softmax(named("z", where(mask, x, FAR_BELOW)), axis=axis)
+    return where(mask, shares, 0.0)

@@ -1,0 +1,142 @@
+"""Ops that lay whole runs of elements out anew: tiles, rolls, triangles of a matrix, constant tensors, shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape
+from layerexplain.notation import Function
+from layerexplain.ops.families import movement
+from layerexplain.ops.sizes import kept, normalize_axis, shape_text, size_text
+from layerexplain.scalar import (
+    Affine,
+    At,
+    CannotIndex,
+    Condition,
+    Guard,
+    Number,
+    Scalar,
+    add,
+    between,
+    remainder,
+    scale,
+)
+
+
+def _tile_shape(x: Expr, *, times: tuple[int, ...]) -> Shape:
+    if len(times) != x.ndim:
+        raise ShapeError(f"tile needs a number for each axis of {shape_text(x.shape)}, got {times}")
+    return tuple(s if t == 1 else s * t if isinstance(s, int) else None for s, t in zip(x.shape, times, strict=True))
+
+
+def _tile_axes(node: Expr) -> list[Axis]:
+    axes = kept(node)
+    for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
+        if times != 1:
+            after = node.shape[i]
+            text = f"{size_text(size)} * {times}"
+            axes[i] = Axis("", (0, i), after, f"{text} = {after}" if isinstance(size, int) else text)
+    return axes
+
+
+def _tile_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    place = list(index)
+    for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
+        if times != 1:
+            if not isinstance(size, int):
+                raise CannotIndex(f"needs the size of axis {i} to know where it starts anew; fix it with --input")
+            place[i] = remainder(index[i], size)
+    return at(0, place)
+
+
+tile = movement(
+    "tile",
+    shape=_tile_shape,
+    axes=_tile_axes,
+    evaluate=lambda run, x, times: run.np.tile(x, times),
+    element=_tile_element,
+    canonical=lambda attrs: {"times": tuple(attrs["times"])},
+)
+"""`tile(x, times=(1, 2, 1))`: the whole tensor several times behind itself: a b a b."""
+
+
+def _roll_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    axis = normalize_axis(node.attrs["axis"], node.ndim)
+    size = node.shape[axis]
+    if not isinstance(size, int):
+        raise CannotIndex(f"needs the size of axis {axis} to know what comes round; fix it with --input")
+    place = list(index)
+    place[axis] = remainder(add(index[axis], (-node.attrs["by"]) % size), size)
+    return at(0, place)
+
+
+roll = movement(
+    "roll",
+    shape=lambda x, *, by, axis: x.shape,
+    axes=kept,
+    evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
+    element=_roll_element,
+)
+"""`roll(x, by=1, axis=1)`: all elements move on by that many places; what falls off the end comes in at the start."""
+
+
+def _band_value(run: Any, x: Any, *, below: int | None = None, above: int | None = None) -> Any:
+    np = run.np
+    rows, columns = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
+    inside = np.ones((x.shape[-2], x.shape[-1]), bool)
+    if below is not None:
+        inside &= rows - columns <= below
+    if above is not None:
+        inside &= columns - rows <= above
+    return np.where(inside, x, 0)
+
+
+def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    below, above = node.attrs.get("below"), node.attrs.get("above")
+    row, column = index[-2], index[-1]
+    most = 2**31
+    conditions: tuple[Condition, ...] = ()
+    if below is not None:
+        conditions += between(add(column, scale(row, -1)), -below, most)
+    if above is not None:
+        conditions += between(add(row, scale(column, -1)), -above, most)
+    body = at(0, index)
+    return Guard(conditions, body, Number(0)) if conditions else body
+
+
+band = movement(
+    "band",
+    shape=lambda x, *, below=None, above=None: x.shape,
+    axes=kept,
+    evaluate=_band_value,
+    element=_band_element,
+    defaults={"below": None, "above": None},
+)
+"""`band(x, above=0)`: 0 in each matrix but near its diagonal: at most so many below it and above it are kept."""
+
+
+full_like = movement(
+    "full_like",
+    shape=lambda x, *, value, to="": x.shape,
+    axes=kept,
+    evaluate=lambda run, x, value, to="": run.np.full(x.shape, value),
+    element=lambda node, index, at: Number(node.attrs["value"]),
+    dtype=lambda x, *, value, to="": to or x.dtype,
+    defaults={"to": ""},
+)
+"""`full_like(x, value=0)`: a tensor of the shape of x, filled with one number."""
+
+
+shape_of = Op(
+    "shape_of",
+    shape=lambda x: (x.ndim,),
+    axes=lambda node: [Axis("", None, node.shape[0], "a number for each axis")],
+    dtype=lambda x: "int32",
+    evaluate=lambda run, x: run.np.asarray(x.shape),
+    cost=NO_MACS,
+    flops=FREE,
+    notation=Function(),
+    element=NOT_INDEXED("it is a size"),
+)
+"""`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""
