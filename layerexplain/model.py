@@ -4,8 +4,6 @@ A reader makes a `Model`; everything after it reads one. Tensors are named by wh
 the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -53,7 +51,7 @@ class Layer(NamedTuple):
     type: str
     kind: Kind
     config: Mapping[str, Any]
-    model: Model | None = None
+    model: "Model | None" = None
     package: str = ""
     build_shape: Any = None
     line: int | None = None
@@ -64,7 +62,7 @@ class Call(NamedTuple):
     None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file."""
 
     layer: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a call
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     line: int | None = None

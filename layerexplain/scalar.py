@@ -143,14 +143,14 @@ class Number(NamedTuple):
 class Position(NamedTuple):
     """An index used as a value."""
 
-    index: Affine
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
 
 
 class Element(NamedTuple):
     """One element of a named tensor (an input, a weight, or a line of the element form)."""
 
     of: Any
-    index: tuple[Affine, ...]
+    index: tuple[Affine, ...]  # type: ignore[assignment]  # hides tuple.index on purpose
 
 
 class Apply(NamedTuple):
@@ -171,7 +171,7 @@ class Named(NamedTuple):
 class Between(NamedTuple):
     """low ≤ index < high; None is a size that is not known until run time."""
 
-    index: Affine
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
     low: int
     high: int | None
 
@@ -179,7 +179,7 @@ class Between(NamedTuple):
 class Divisible(NamedTuple):
     """`by` divides the index."""
 
-    index: Affine
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
     by: int
 
 

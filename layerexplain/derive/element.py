@@ -107,6 +107,20 @@ class ElementForm:
         return [*self.results.values(), *self.masks]
 
     @property
+    def text(self) -> tuple[str, ...]:
+        """The lines as they are printed."""
+        from layerexplain.derive.element_text import element_text
+
+        return element_text(self).lines
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is said below the lines: the conditions of sums, and what could not be written."""
+        from layerexplain.derive.element_text import element_text
+
+        return element_text(self).notes
+
+    @property
     def refusals(self) -> list[tuple[str, str]]:
         """The lines that cannot be written, with the reason."""
         return [(line.name, line.refusal) for line in self.lines if line.refusal]

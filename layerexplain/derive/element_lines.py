@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.expand import expanded
-from layerexplain.derive.roles import roles_of
+from layerexplain.derive.roles import input_roles, roles_of
 from layerexplain.expr import CALL, FREE, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Op, walk
 from layerexplain.scalar import CannotIndex, Fold, Guard, Number, letter
 
@@ -69,8 +69,10 @@ def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tupl
     made = Plan(definition)
     made.collect()
     _Chooser(made).choose()
+    made.roles.update({p: input_roles(p, definition) for p in definition.params})
     for node in made.order:
-        made.roles[node] = roles_of(node, made.roles, made.loop_of, called_roles)
+        if node not in made.roles:
+            made.roles[node] = roles_of(node, made.roles, made.loop_of, called_roles)
     return made
 
 
@@ -85,7 +87,7 @@ class _Chooser:
     def choose(self) -> None:
         made = self.plan
         for node in made.order:
-            kind = _kind(node)
+            kind = kind_of(node)
             self.base[node] = self._base(node, kind)
             if kind == "moves":
                 continue
@@ -136,7 +138,7 @@ class _Chooser:
             named = self.plan.named
             deep = 1 + max((depth[a] for a in args), default=0)
             wide = max(sum(width[a] for a in args), 1)
-            if deep > DEEPEST or (wide > WIDEST and _kind(node) != "moves"):
+            if deep > DEEPEST or (wide > WIDEST and kind_of(node) != "moves"):
                 for arg in sorted(args, key=lambda a: -width[a])[:1] if deep <= DEEPEST else args:
                     if arg.args and width[arg] + depth[arg] > 2 and type(arg.shape) is tuple:
                         named.add(arg)
@@ -151,7 +153,7 @@ def _is_layer_call(node: Expr) -> bool:
     return node.op is CALL and not node.attrs["definition"].scalar
 
 
-def _kind(node: Expr) -> str:
+def kind_of(node: Expr) -> str:
     """What a node's element is: "moves" (one element of an argument), "folds" (sums over letters) or "computes"."""
     op: Op = node.op
     if op is ITEM or op in LEAVES:

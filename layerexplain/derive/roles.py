@@ -11,11 +11,14 @@ from layerexplain.ops.sizes import FLOATS, default_roles
 Roles = tuple[str, ...]
 
 
-def input_roles(node: Expr) -> Roles:
-    """The roles of a tensor that comes from outside; whole numbers and masks of rank 2 are sequences."""
+def input_roles(node: Expr, definition: Definition) -> Roles:
+    """The roles of a definition's tensor; whole numbers and masks of rank 2 are sequences."""
     if node.ndim == 2 and node.dtype not in FLOATS:
         return ("batch", "steps")
-    return default_roles(node.ndim)
+    roles = default_roles(node.ndim)
+    if node.ndim > 2 and definition.arguments.get("data_format") == "channels_first":
+        return (roles[0], roles[-1], *roles[1:-1])
+    return roles
 
 
 def roles_of(
@@ -54,7 +57,7 @@ def roles_of(
 def _leaf_roles(node: Expr, known: Mapping[Expr, Any], loop_of: Mapping[Expr, Expr]) -> Roles:
     loop = loop_of.get(node)
     if loop is None:
-        return input_roles(node)
+        return default_roles(node.ndim)
     body: Body = loop.attrs["body"]
     if node in body.steps:
         whole: Roles = known[loop.args[body.steps.index(node)]]

@@ -17,10 +17,10 @@ from layerexplain.ops.opaque import opaque
 WIDEST = 88
 """An inline part that is longer than this gets a name."""
 
-RESERVED = frozenset({"n", "t", "s", "r", "steps"})
+RESERVED = frozenset({"n", "t", "s", "steps"})
 """Names with a meaning of their own: the batch, the variables of loops, and `steps`."""
 
-LOOP_VARIABLES = "tsr"
+LOOP_VARIABLES = "ts"
 
 
 class Line(NamedTuple):

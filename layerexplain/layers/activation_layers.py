@@ -16,7 +16,7 @@ FAR_BELOW = -1e9
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
-    """Keeps what is above {threshold}; what is below becomes {negative_slope} times its distance from there.
+    """Keeps numbers above {threshold}; how far the others lie below it is multiplied by {negative_slope}.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ReLU.

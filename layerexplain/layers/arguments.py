@@ -213,6 +213,22 @@ def _text(value: Any) -> str:
     return value
 
 
+def _layer(value: Any) -> Any:
+    if not hasattr(value, "definition") and not (hasattr(value, "type") and hasattr(value, "config")):
+        raise _Refused
+    return value
+
+
+def _merge_mode(value: Any) -> str | None:
+    return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
+
+
+def _false(value: Any) -> bool:
+    if value not in (False, None):
+        raise _Refused
+    return False
+
+
 PositiveInt = Annotated[int, Check("a whole number of at least 1", "16", _int(1))]
 Int = Annotated[int, Check("a whole number", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, Check("a whole number of at least 0", "0", _int(0))]
@@ -235,9 +251,11 @@ PaddingAmounts = Annotated[
     Any, Check("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1",
                _padding_amounts)
 ]
+MergeMode = Annotated[str | None, Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
+BatchFirst = Annotated[bool, Check("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
 Text = Annotated[str, Check("a text", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
-Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _anything)]
+Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer)]
 
 
 def choice(*choices: str) -> Any:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from layerexplain.expr import Expr, weight
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, PositiveInt
+from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
-from layerexplain.ops.contract import dot
-from layerexplain.ops.elementwise import not_equal
+from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.lookup import take
+from layerexplain.ops.opaque import opaque
+from layerexplain.ops.reduce import any_
+from layerexplain.ops.sizes import shape_text, size_text
 
 
 @layer("Dense", mask="pass", ignores=KERNEL_AND_BIAS)
@@ -51,3 +55,142 @@ def activation(x: Expr, *, activation: Activation) -> Expr:
     Reference: keras.layers.Activation.
     """
     return activate(activation, x)
+
+
+@layer("EinsumDense", ignores=KERNEL_AND_BIAS + " gptq_unpacked_column_size")
+def einsum_dense(
+    x: Expr,
+    *,
+    equation: Text,
+    output_shape: ShapeArgument,
+    activation: Activation = "linear",
+    bias_axes: Text | None = None,
+) -> Expr:
+    """Multiplies the input with a learned kernel and sums over the letters that are missing on the right of {equation}.
+
+    `output_shape` holds the sizes of the result behind the batch, and behind the axes that `...` stands for: those
+    that the input does not have become sizes of the kernel. Where it says None and the input has the size, Keras
+    shows None and this shows the size.
+    Input shape: as on the left of the equation. Output shape: as on its right.
+    Reference: keras.layers.EinsumDense.
+    """
+    sizes, summed, result, behind = _letters(x, equation, output_shape)
+    kernel = equation.replace(" ", "").partition(",")[2].partition("->")[0]
+    axes = [(_letter_name(c, kernel, summed, sizes), sizes[c][0]) for c in kernel]
+    y = einsum(x, weight("kernel", "W", axes), eq=equation)
+    if bias_axes is not None:
+        missing = [c for c in bias_axes if c not in result]
+        if missing or not bias_axes:
+            raise ArgumentError(
+                f"EinsumDense needs bias_axes to be letters of the result '{result}', got bias_axes={bias_axes!r}"
+            )
+        spread = result[min(result.index(c) for c in bias_axes) :]
+        bias: list[tuple[str, Size]] = [
+            (_letter_name(c, kernel, summed, sizes), sizes[c][0]) if c in bias_axes else ("repeated", 1)
+            for c in spread
+        ]
+        y = y + weight("bias", "b", [*bias, *[("repeated", 1)] * behind])
+    return activate(activation, y)
+
+
+def _letters(
+    x: Expr, equation: str, output_shape: tuple[int | None, ...]
+) -> tuple[dict[str, tuple[Size, bool]], set[str], str, int]:
+    """Of an equation: each letter's size and whether the input has it, the letters that are summed, those of the
+    result, and how many axes an ellipsis at the end stands for. Raises `ArgumentError` for an equation of another
+    form than Keras takes and for sizes that contradict each other."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    taken, comma, kernel = left.partition(",")
+    front = taken.startswith("...") and right.startswith("...")
+    end = taken.endswith("...") and right.endswith("...") and not front
+    given, result = (t.removeprefix("...") if front else t.removesuffix("...") if end else t for t in (taken, right))
+    if not (arrow and comma and given.isalpha() and kernel.isalpha() and result.isalpha()):
+        raise ArgumentError(
+            f"EinsumDense needs an equation of the form 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...', "
+            f"got equation={equation!r}"
+        )
+    elided = x.ndim - len(given)
+    if elided < 0 or (elided and not front and not end):
+        raise ShapeError(
+            f"EinsumDense needs an input with {len(given)} axes for equation={equation!r}, "
+            f"got {shape_text(x.shape)} with {x.ndim}"
+        )
+    own = x.shape[elided:] if front else x.shape[: len(given)]
+    wanted: list[Size] = list(output_shape) if front and elided else [BATCH, *output_shape]
+    if len(wanted) != len(result):
+        raise ArgumentError(
+            f"EinsumDense needs output_shape to have {len(result) - (len(wanted) - len(output_shape))} sizes for "
+            f"equation={equation!r}, got output_shape={output_shape}"
+        )
+    sizes: dict[str, tuple[Size, bool]] = {c: (size, True) for c, size in zip(given, own, strict=True)}
+    for c, size in zip(result, wanted, strict=True):
+        has = sizes.get(c, (None, False))[0]
+        if size is not None and c in sizes and has != size:
+            raise ShapeError(
+                f"EinsumDense needs one size for '{c}', got {size_text(has)} in the input and {size_text(size)} in "
+                f"output_shape={output_shape}"
+            )
+        if c in kernel or c not in sizes:
+            # A size of the kernel: Keras takes it from output_shape alone.
+            sizes[c] = (size, c in sizes)
+    for c in kernel:
+        if c not in sizes:
+            raise ArgumentError(f"EinsumDense needs each letter of the kernel elsewhere in {equation!r}, got '{c}'")
+    return sizes, {c for c in given if c not in result}, result, elided if end else 0
+
+
+def _letter_name(letter: str, kernel: str, summed: set[str], sizes: dict[str, tuple[Size, bool]]) -> str:
+    """What an axis of the kernel is called; with its letter where several are called the same."""
+
+    def kind(c: str) -> str:
+        return "inputs" if c in summed else "places" if sizes[c][1] else "units"
+
+    alike = sum(kind(c) == kind(letter) for c in kernel)
+    return kind(letter) if alike == 1 else f"{kind(letter)} {letter}"
+
+
+@layer("Identity", mask="pass")
+def identity(x: Expr) -> Expr:
+    """Passes its input on unchanged.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.Identity.
+    """
+    return x
+
+
+def _counted_steps(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str, Any]) -> Expr:
+    return any_(not_equal(tensors[0], _plain_number(arguments["mask_value"])), axis=-1)
+
+
+def _plain_number(value: float) -> float:
+    return int(value) if value == int(value) else value
+
+
+@layer("Masking", mask=_counted_steps)
+def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
+    """Marks the steps whose features all equal {mask_value}: they become 0, and the layers behind leave them out.
+
+    Input shape: (batch, steps, features). Output shape: the same, with a mask (batch, steps).
+    Reference: keras.layers.Masking.
+    """
+    return where(any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True), x, 0)
+
+
+@layer("Lambda", ignores="function_type module output_shape_type output_shape_module")
+def lambda_(
+    *xs: Expr,
+    function: Anything,
+    output_shape: Anything | None = None,
+    mask: Anything | None = None,
+    arguments: Anything | None = None,
+) -> Expr:
+    """Calls a Python function that the model's author wrote; its code is never read, so what it computes is not known.
+
+    Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
+    Reference: keras.layers.Lambda.
+    """
+    shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1))
+    if isinstance(output_shape, list | tuple) and all(size is None or is_int(size) for size in output_shape):
+        shape = (BATCH, *output_shape)
+    return opaque(*xs, name="Lambda", shape=shape)

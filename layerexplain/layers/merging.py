@@ -1,17 +1,204 @@
 """Layers that join tensors: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
 from layerexplain.layers.registry import layer
-from layerexplain.ops.contract import einsum
-from layerexplain.ops.elementwise import logical_or, maximum, minimum, where
+from layerexplain.ops import elementwise
 from layerexplain.ops.arrange import full_like
+from layerexplain.ops.contract import einsum
+from layerexplain.ops.elementwise import logical_or, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import concatenate as joined
 from layerexplain.ops.movement import take_slice
-from layerexplain.ops.op_names import reduce_any
+from layerexplain.ops.reduce import any_
+from layerexplain.ops.sizes import normalize_axis, shape_text
+
+NEEDS_LIST = "joins the tensors of a list, got one bare tensor of shape {shape}; give it a list"
+
+
+def same_rank(xs: Sequence[Expr]) -> list[Expr]:
+    """The tensors with as many axes each, as Keras's merge layers make them: new ones of size 1 behind the batch."""
+    ndim = max(x.ndim for x in xs)
+    return [x if x.ndim == ndim else take_slice(x, key=(slice(None), *[None] * (ndim - x.ndim))) for x in xs]
+
+
+def either(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
+    """A step counts if it counts in one of the tensors; without a mask for each there is none."""
+    given = [m for m in masks if m is not None]
+    return reduce(logical_or, given) if given and len(given) == len(tensors) else None
+
+
+def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) -> list[Expr | None]:
+    """The masks with an axis for the features. Those of tensors that had to be given more axes are lost in Keras."""
+    ndim = max(x.ndim for x in xs)
+    result: list[Expr | None] = []
+    for x, mask in zip(xs, masks or [None] * len(xs), strict=True):
+        if mask is None or x.ndim < ndim:
+            result.append(None)
+        elif mask.ndim != x.ndim - 1:
+            raise ShapeError(
+                f"{type_} needs masks with one axis less than their tensors, got a mask of shape "
+                f"{shape_text(mask.shape)} for {shape_text(x.shape)}"
+            )
+        else:
+            result.append(take_slice(mask, key=(Ellipsis, None)))
+    return result
+
+
+@layer("Add", mask=either, alone=NEEDS_LIST)
+def add(*xs: Expr) -> Expr:
+    """Adds the tensors element by element; sizes of 1 are repeated.
+
+    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Add.
+    """
+    return reduce(elementwise.add, same_rank(xs))
+
+
+@layer("Subtract", mask=either, alone=NEEDS_LIST)
+def subtract(*xs: Expr) -> Expr:
+    """Subtracts the second tensor from the first, element by element; sizes of 1 are repeated.
+
+    Input shape: two that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Subtract.
+    """
+    if len(xs) != 2:
+        raise ShapeError(f"Subtract needs exactly 2 tensors, got {len(xs)}")
+    a, b = same_rank(xs)
+    return a - b
+
+
+@layer("Multiply", mask=either, alone=NEEDS_LIST)
+def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
+    """Multiplies the tensors element by element; sizes of 1 are repeated.
+
+    A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0.
+    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Multiply.
+    """
+    wide = over_features("Multiply", xs, masks)
+    factors = [x if m is None else where(m, x, 1) for x, m in zip(same_rank(xs), wide, strict=True)]
+    product = reduce(elementwise.multiply, factors)
+    known = [m for m in wide if m is not None]
+    return where(reduce(logical_or, known), product, 0) if len(known) == len(xs) else product
+
+
+@layer("Average", mask=either, alone=NEEDS_LIST)
+def average(*xs: Expr) -> Expr:
+    """Averages the tensors element by element; sizes of 1 are repeated.
+
+    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Average.
+    """
+    return reduce(elementwise.add, same_rank(xs)) / len(xs)
+
+
+def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) -> Expr:
+    """The largest or smallest of the tensors. A step that is masked in one tensor takes the other's value; one
+    tensor without a mask from there on counts as masked nowhere."""
+    wide = over_features(type_, xs, masks)
+    tensors = same_rank(xs)
+    result, seen = tensors[0], wide[0]
+    for x, mask in zip(tensors[1:], wide[1:], strict=True):
+        if mask is not None:
+            x = where(mask, x, result)
+        if seen is not None:
+            result = where(seen, result, x)
+        seen = None if mask is None or seen is None else logical_or(seen, mask)
+        result = op(result, x)
+    return result
+
+
+@layer("Maximum", mask=either, alone=NEEDS_LIST)
+def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
+    """Takes the largest of the tensors, element by element; sizes of 1 are repeated.
+
+    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Maximum.
+    """
+    return _extreme(elementwise.maximum, "Maximum", xs, masks)
+
+
+@layer("Minimum", mask=either, alone=NEEDS_LIST)
+def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
+    """Takes the smallest of the tensors, element by element; sizes of 1 are repeated.
+
+    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Reference: keras.layers.Minimum.
+    """
+    return _extreme(elementwise.minimum, "Minimum", xs, masks)
+
+
+def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
+    """The masks joined as the tensors are; a tensor without one is masked nowhere."""
+    if not any(m is not None for m in masks):
+        return None
+    axis = normalize_axis(arguments["axis"], tensors[0].ndim)
+    parts = []
+    for x, mask in zip(tensors, masks, strict=True):
+        if mask is None:
+            parts.append(full_like(take_slice(x, key=(Ellipsis, 0)), value=True, to="bool"))
+        elif mask.ndim == x.ndim:
+            parts.append(any_(mask, axis=-1))
+        elif mask.ndim == x.ndim - 1:
+            parts.append(mask)
+        else:
+            raise ShapeError(
+                f"Concatenate needs masks with one axis less than their tensors, got a mask of shape "
+                f"{shape_text(mask.shape)} for {shape_text(x.shape)}"
+            )
+    if axis == tensors[0].ndim - 1:
+        return reduce(logical_or, parts)
+    return joined(*parts, axis=axis)
+
+
+@layer(
+    "Concatenate",
+    mask=_joined_mask,
+    alone="joins two or more tensors, got one of shape {shape}: it cannot flatten it; "
+    "to lay its elements out in one row use Flatten, to arrange them otherwise Reshape",
+)
+def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
+    """Puts the tensors one behind the other along axis {axis}.
+
+    Input shape: two or more that are equal but for `axis`. Output shape: the same, with the sizes of `axis` added up.
+    Reference: keras.layers.Concatenate.
+    """
+    normalize_axis(axis, xs[0].ndim)
+    return joined(*xs, axis=axis) if len(xs) > 1 else xs[0]
+
+
+@layer("Dot", alone=NEEDS_LIST)
+def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
+    """Multiplies the two tensors along their axes {axes} and sums there, for each example by itself.
+
+    With `normalize` the vectors along these axes are first scaled to length 1: the result is their cosine.
+    Input shape: two with at least 2 axes. Output shape: (batch, other axes of the first, other axes of the second),
+    (batch, 1) where there are none.
+    Reference: keras.layers.Dot.
+    """
+    if len(xs) != 2:
+        raise ShapeError(f"Dot needs exactly 2 tensors, got {len(xs)}")
+    if isinstance(axes, tuple) and len(axes) != 2:
+        raise ArgumentError(f"Dot needs axes to be one axis or one for each of its 2 tensors, got axes={axes}")
+    pair = axes if isinstance(axes, tuple) else (axes, axes)
+    terms, rest, vectors = [], "", []
+    for x, axis, letters in zip(xs, pair, ("ijhp", "kloq"), strict=True):
+        at = normalize_axis(axis, x.ndim, "axes")
+        if at == 0:
+            raise ShapeError(
+                f"Dot needs axes other than the batch (0), got axes={axes} for {' and '.join(shape_text(t.shape) for t in xs)}"
+            )
+        own = letters[: x.ndim - 2]
+        if len(own) < x.ndim - 2:
+            raise ShapeError(f"Dot needs tensors with at most {len(letters) + 2} axes, got {shape_text(x.shape)}")
+        terms.append(f"n{own[: at - 1]}m{own[at - 1 :]}")
+        rest += own
+        vectors.append(l2_normalize(x, axis=at, epsilon=1e-7) if normalize else x)
+    result = einsum(*vectors, eq=f"{terms[0]},{terms[1]}->n{rest}")
+    return result if rest else take_slice(named("products", result), key=(slice(None), None))

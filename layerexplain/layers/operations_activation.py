@@ -3,13 +3,10 @@
 Input shape: any. Output shape: the same. Reference: keras.ops, tf.nn.
 """
 
-from layerexplain.expr import Expr, named
-from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import AxisArgument, Bool, Number
+from layerexplain.expr import Expr
+from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number
 from layerexplain.layers.registry import layer
-from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions
-from layerexplain.ops.reduce import amax, sum_
 
 
 @layer("ops.Sigmoid", also=("tf.math.sigmoid", "tf.nn.sigmoid"))
@@ -39,13 +36,13 @@ def relu6(x: Expr) -> Expr:
 @layer("ops.LeakyRelu")
 def leaky_relu(x: Expr, *, negative_slope: Number = 0.2) -> Expr:
     """Keeps what is positive and multiplies the rest by {negative_slope}."""
-    return functions.relu(x, negative_slope=negative_slope)
+    return functions.leaky_relu(x, negative_slope=negative_slope)
 
 
 @layer("tf.nn.leaky_relu")
 def tf_leaky_relu(x: Expr, *, alpha: Number = 0.2) -> Expr:
     """Keeps what is positive and multiplies the rest by {alpha}."""
-    return functions.relu(x, negative_slope=alpha)
+    return functions.leaky_relu(x, negative_slope=alpha)
 
 
 @layer("ops.Elu", also=("tf.nn.elu",))
@@ -57,13 +54,13 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 @layer("ops.Celu")
 def celu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     """Keeps what is positive; the rest levels off smoothly at -{alpha}."""
-    return e.maximum(x, 0) + e.minimum(alpha * (e.exp(e.minimum(x, 0) / alpha) - 1), 0)
+    return functions.celu(x, alpha=alpha)
 
 
 @layer("ops.Selu", also=("tf.nn.selu",))
 def selu(x: Expr) -> Expr:
     """Keeps what is positive, times 1.0507; the rest levels off at -1.7581."""
-    return activate("selu", x)
+    return functions.selu(x)
 
 
 @layer("ops.Silu", also=("tf.nn.silu",))
@@ -105,19 +102,19 @@ def hard_sigmoid(x: Expr) -> Expr:
 @layer("ops.HardSilu")
 def hard_silu(x: Expr) -> Expr:
     """Multiplies every element by its hard sigmoid."""
-    return x * functions.hard_sigmoid(x)
+    return functions.hard_silu(x)
 
 
 @layer("ops.HardTanh")
 def hard_tanh(x: Expr) -> Expr:
     """Cuts every element off at -1 and 1."""
-    return e.minimum(e.maximum(x, -1), 1)
+    return functions.hard_tanh(x)
 
 
 @layer("ops.LogSigmoid", also=("tf.math.log_sigmoid",))
 def log_sigmoid(x: Expr) -> Expr:
     """The logarithm of the sigmoid of every element."""
-    return -functions.softplus(-x)
+    return functions.log_sigmoid(x)
 
 
 @layer("ops.Softmax")
@@ -135,57 +132,57 @@ def tf_softmax(x: Expr, *, axis: AxisArgument = None) -> Expr:
 @layer("ops.LogSoftmax", also=("tf.nn.log_softmax",))
 def log_softmax(x: Expr, *, axis: AxisArgument = None) -> Expr:
     """Turns scores into the logarithms of shares that sum to 1."""
-    at = -1 if axis is None else axis
-    z = named("z", x - amax(x, axis=at, keepdims=True))
-    return z - e.log(sum_(e.exp(z), axis=at, keepdims=True))
+    return functions.log_softmax(x, axis=-1 if axis is None else axis)
 
 
 @layer("ops.Glu")
-def glu(x: Expr, *, axis: AxisArgument = -1) -> Expr:
+def glu(x: Expr, *, axis: Int = -1) -> Expr:
     """Halves axis {axis} and multiplies the first half by the sigmoid of the second."""
-    from layerexplain.ops.movement import split
-
-    value, gate = split(x, n=2, axis=axis)
-    return value * functions.sigmoid(gate)
+    return functions.glu(x, axis=axis)
 
 
 @layer("ops.HardShrink")
 def hard_shrink(x: Expr, *, threshold: Number = 0.5) -> Expr:
     """Makes 0 what lies within {threshold} of 0, keeps the rest."""
-    return e.where(e.greater(e.absolute(x), threshold), x, 0.0)
+    return functions.hard_shrink(x, threshold=threshold)
 
 
 @layer("ops.SoftShrink")
 def soft_shrink(x: Expr, *, threshold: Number = 0.5) -> Expr:
     """Moves every element {threshold} towards 0; what would cross it becomes 0."""
-    return e.sign(x) * e.maximum(e.absolute(x) - threshold, 0)
+    return functions.soft_shrink(x, threshold=threshold)
 
 
 @layer("ops.TanhShrink")
 def tanh_shrink(x: Expr) -> Expr:
     """Takes its hyperbolic tangent away from every element."""
-    return x - functions.tanh(x)
+    return functions.tanh_shrink(x)
 
 
 @layer("ops.Threshold")
 def threshold(x: Expr, *, threshold: Number, default_value: Number) -> Expr:
     """Keeps what is larger than {threshold}; the rest becomes {default_value}."""
-    return e.where(e.greater(x, threshold), x, default_value)
+    return functions.threshold(x, threshold=threshold, default_value=default_value)
 
 
 @layer("ops.Squareplus")
 def squareplus(x: Expr, *, b: Number = 4.0) -> Expr:
     """A smooth relu made of a square root."""
-    return (x + e.sqrt(x**2 + b)) / 2
+    return functions.squareplus(x, b=b)
 
 
 @layer("ops.SparsePlus")
 def sparse_plus(x: Expr) -> Expr:
     """0 up to -1, the element itself from 1 on, a parabola between."""
-    return e.where(e.less_equal(x, -1), 0.0, e.where(e.less(x, 1), (x + 1) ** 2 / 4, x))
+    return functions.sparse_plus(x)
 
 
 @layer("ops.SparseSigmoid")
 def sparse_sigmoid(x: Expr) -> Expr:
     """0 up to -1, 1 from 1 on, a straight line between."""
-    return e.where(e.less_equal(x, -1), 0.0, e.where(e.greater_equal(x, 1), 1.0, 0.5 * (x + 1)))
+    return functions.sparse_sigmoid(x)
+
+@layer("ops.Sparsemax")
+def sparsemax(x: Expr, *, axis: Int = -1) -> Expr:
+    """Turns scores into shares that sum to 1 along axis {axis}, small ones into exactly 0."""
+    return functions.sparsemax(x, axis=axis)

@@ -134,9 +134,10 @@ class Declaration:
     ) -> Definition:
         """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
 
-        `specs` are those of its tensors in call order, None for an optional one that is not given; `masks` those of
-        the masks that the tensors carry. `constants` are numbers given in place of a tensor.
+        `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
+        end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
         """
+        specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
         names = self._tensor_names(len(specs))
         tensors: list[Expr | None] = []
         for i, (name, spec) in enumerate(zip(names, specs, strict=True)):

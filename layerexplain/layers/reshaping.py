@@ -1,20 +1,248 @@
-"""Layers that rearrange: Flatten, Reshape, Permute, RepeatVector, padding, cropping and upsampling."""
+"""Layers that rearrange: Flatten, Reshape, Permute, RepeatVector, zero padding, cropping and upsampling."""
 
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import BATCH, Expr
-from layerexplain.layers.arguments import DataFormat
+from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
+from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layer
-from layerexplain.ops.movement import reshape, transpose
-from layerexplain.ops.sizes import product
+from layerexplain.ops.image import METHODS, resize_by
+from layerexplain.ops.movement import pad, repeat, reshape, take_slice, transpose
+from layerexplain.ops.sizes import product, shape_text, size_text
+from layerexplain.ops.window import SPATIAL, spatial_axes
 
 
 @layer("Flatten")
 def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
     """Lays the elements of each example out in one row; nothing is computed and nothing is learned.
 
-    Input shape: (batch, …). Output shape: (batch, product of all other sizes).
-    Reference: keras.layers.Flatten.
+    Input shape: (batch, …). Output shape: (batch, product of all other sizes). With data_format='channels_first' the
+    channels still run fastest. Reference: keras.layers.Flatten.
     """
     if data_format == "channels_first" and x.ndim > 2:
         x = transpose(x, axes=(0, *range(2, x.ndim), 1))
     size = product(x.shape[1:])
     return reshape(x, shape=(BATCH, -1 if size is None else size))
+
+
+@layer("Reshape")
+def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
+    """Puts the elements of each example into a new shape, in the same order, the last axis fastest.
+
+    Input shape: (batch, …). Output shape: (batch, *target_shape), in which -1 is what is left.
+    Reference: keras.layers.Reshape.
+    """
+    if any(s is not None and s < -1 for s in target_shape) or target_shape.count(-1) > 1:
+        raise ArgumentError(
+            f"target_shape needs sizes of at least 0 and at most one -1, got target_shape={list(target_shape)}"
+        )
+    open_ends = sum(1 for s in target_shape if s is None or s == -1)
+    if open_ends > 1:
+        raise ArgumentError(
+            f"target_shape needs at most one size that is left open, got target_shape={list(target_shape)}"
+        )
+    total = product(x.shape[1:])
+    fixed = product(s for s in target_shape if s not in (None, -1))
+    if total is not None and fixed is not None:
+        fits = total == fixed if not open_ends else fixed != 0 and total % fixed == 0
+        if not fits:
+            wanted = f"{fixed} elements" if not open_ends else f"a multiple of {fixed} elements"
+            raise ShapeError(
+                f"target_shape {shape_text(target_shape)} needs {wanted} per example, "
+                f"got {shape_text(x.shape)} with {total}"
+            )
+    if total is not None and fixed:
+        target_shape = tuple(total // fixed if s in (None, -1) else s for s in target_shape)
+    return reshape(x, shape=(BATCH, *[-1 if s is None else s for s in target_shape]))
+
+
+@layer("Permute")
+def permute(x: Expr, *, dims: Sizes) -> Expr:
+    """Puts the axes in the order {dims}, counted from 1 behind the batch; no element changes.
+
+    Input shape: (batch, …). Output shape: the same sizes in the new order.
+    Reference: keras.layers.Permute.
+    """
+    order = (dims,) if isinstance(dims, int) else dims
+    if sorted(order) != list(range(1, len(order) + 1)):
+        raise ArgumentError(f"dims needs each of the numbers from 1 to {len(order)} once, got dims={list(order)}")
+    if len(order) != x.ndim - 1:
+        raise ShapeError(
+            f"dims needs a number for each of the {x.ndim - 1} axes behind the batch of {shape_text(x.shape)}, "
+            f"got dims={list(order)}"
+        )
+    return transpose(x, axes=(0, *order))
+
+
+@layer("RepeatVector", ndim=2)
+def repeat_vector(x: Expr, *, n: PositiveInt) -> Expr:
+    """Makes a sequence of {n} steps, each of which is the same vector of {features} numbers.
+
+    Input shape: (batch, features). Output shape: (batch, n, features).
+    Reference: keras.layers.RepeatVector.
+    """
+    return repeat(take_slice(x, key=(slice(None), None)), times=n, axis=1)
+
+
+# Zero padding and cropping --------------------------------------------------------------------------------------
+
+
+def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) for each spatial axis. With one axis two numbers are before and after; with more, one number
+    for each axis is both."""
+    if isinstance(value, int):
+        return ((value, value),) * rank
+    wanted = (
+        "a whole number or two, before and after" if rank == 1 else f"a whole number, or {rank} of them or of pairs"
+    )
+    if rank == 1:
+        if len(value) != 2 or not all(isinstance(v, int) for v in value):
+            raise ArgumentError(f"{name} needs {wanted}, got {name}={value}")
+        return (tuple(value),)
+    if len(value) != rank:
+        raise ArgumentError(f"{name} needs {wanted}, got {name}={value}")
+    return tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
+
+
+def _zero_padding(x: Expr, padding: Any, data_format: str) -> Expr:
+    axes, _ = spatial_axes(x.ndim, data_format)
+    pads = [(0, 0)] * x.ndim
+    for axis, pair in zip(axes, _pairs("padding", padding, len(axes)), strict=True):
+        pads[axis] = pair
+    return pad(x, pads=tuple(pads))
+
+
+@layer("ZeroPadding1D", ndim=3)
+def zero_padding1d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
+    """Puts steps of zeros before and after the sequence; nothing is learned.
+
+    Input shape: (batch, steps, features), or (batch, features, steps) with data_format='channels_first'.
+    Output shape: the same with more steps. `padding` is a number or (before, after).
+    Reference: keras.layers.ZeroPadding1D.
+    """
+    return _zero_padding(x, padding, data_format)
+
+
+@layer("ZeroPadding2D", ndim=4)
+def zero_padding2d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
+    """Puts rows and columns of zeros around the image; nothing is learned.
+
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: the same with more rows and columns. `padding` is a number, one for
+    rows and one for columns, or a pair (before, after) for each. Reference: keras.layers.ZeroPadding2D.
+    """
+    return _zero_padding(x, padding, data_format)
+
+
+@layer("ZeroPadding3D", ndim=5)
+def zero_padding3d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
+    """Puts planes, rows and columns of zeros around the volume; nothing is learned.
+
+    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with larger sizes. `padding` is a number, or one or a pair (before, after) for each axis.
+    Reference: keras.layers.ZeroPadding3D.
+    """
+    return _zero_padding(x, padding, data_format)
+
+
+def _cropping(x: Expr, cropping: Any, data_format: str) -> Expr:
+    axes, _ = spatial_axes(x.ndim, data_format)
+    key = [slice(None)] * x.ndim
+    for axis, role, (before, after) in zip(
+        axes, SPATIAL[len(axes)], _pairs("cropping", cropping, len(axes)), strict=True
+    ):
+        size = x.shape[axis]
+        if isinstance(size, int) and before + after >= size:
+            raise ShapeError(
+                f"cropping needs to leave some of the {size_text(size)} {role}, got {before} before and {after} after"
+            )
+        key[axis] = slice(before or None, -after or None)
+    while key and key[-1] == slice(None):
+        key.pop()
+    return take_slice(x, key=tuple(key)) if key else x
+
+
+@layer("Cropping1D", ndim=3)
+def cropping1d(x: Expr, *, cropping: PaddingAmounts = 1) -> Expr:
+    """Cuts steps off the beginning and the end of the sequence.
+
+    Input shape: (batch, steps, features). Output shape: the same with fewer steps. `cropping` is a number or
+    (before, after). Reference: keras.layers.Cropping1D.
+    """
+    return _cropping(x, cropping, "channels_last")
+
+
+@layer("Cropping2D", ndim=4)
+def cropping2d(
+    x: Expr, *, cropping: PaddingAmounts = ((0, 0), (0, 0)), data_format: DataFormat = "channels_last"
+) -> Expr:
+    """Cuts rows and columns off the edges of the image.
+
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: the same with fewer rows and columns. `cropping` is a number, one for
+    rows and one for columns, or a pair (before, after) for each. Reference: keras.layers.Cropping2D.
+    """
+    return _cropping(x, cropping, data_format)
+
+
+@layer("Cropping3D", ndim=5)
+def cropping3d(
+    x: Expr, *, cropping: PaddingAmounts = ((1, 1), (1, 1), (1, 1)), data_format: DataFormat = "channels_last"
+) -> Expr:
+    """Cuts planes, rows and columns off the edges of the volume.
+
+    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with smaller sizes. `cropping` is a number, or one or a pair (before, after) for each axis.
+    Reference: keras.layers.Cropping3D.
+    """
+    return _cropping(x, cropping, data_format)
+
+
+# Upsampling -----------------------------------------------------------------------------------------------------
+
+
+def _repeated(x: Expr, size: Any, data_format: str) -> Expr:
+    axes, _ = spatial_axes(x.ndim, data_format)
+    for axis, times in zip(axes, per_axis("size", size, len(axes)), strict=True):
+        x = repeat(x, times=times, axis=axis)
+    return x
+
+
+@layer("UpSampling1D", ndim=3)
+def up_sampling1d(x: Expr, *, size: PositiveInt = 2) -> Expr:
+    """Repeats each of the {steps} steps {size} times in a row.
+
+    Input shape: (batch, steps, features). Output shape: (batch, steps * size, features).
+    Reference: keras.layers.UpSampling1D.
+    """
+    return _repeated(x, size, "channels_last")
+
+
+@layer("UpSampling2D", ndim=4)
+def up_sampling2d(
+    x: Expr,
+    *,
+    size: Sizes = 2,
+    data_format: DataFormat = "channels_last",
+    interpolation: choice(*METHODS) = "nearest",  # type: ignore[valid-type]
+) -> Expr:
+    """Enlarges the image {size} times; with 'nearest' each pixel is repeated, otherwise values in between are mixed.
+
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: the same with rows and columns times size.
+    Reference: keras.layers.UpSampling2D.
+    """
+    if interpolation == "nearest":
+        return _repeated(x, size, data_format)
+    return resize_by(x, times=per_axis("size", size, 2), method=interpolation, data_format=data_format)
+
+
+@layer("UpSampling3D", ndim=5)
+def up_sampling3d(x: Expr, *, size: Sizes = 2, data_format: DataFormat = "channels_last") -> Expr:
+    """Enlarges the volume {size} times by repeating its planes, rows and columns.
+
+    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with planes, rows and columns times size. Reference: keras.layers.UpSampling3D.
+    """
+    return _repeated(x, size, data_format)

@@ -5,7 +5,7 @@ from typing import Any
 
 from layerexplain.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, Fixed, PositiveInt, Share
+from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
 from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
@@ -15,8 +15,6 @@ RECURRENT = (
     KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll stateful seed "
     "implementation use_cudnn"
 )
-
-BatchFirst = Fixed(False, "false: in Keras 3 the batch comes before the steps; transpose the input instead")
 
 
 def gates(w: Expr, names: str, stem: str = "") -> dict[str, Expr]:

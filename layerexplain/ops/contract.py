@@ -22,6 +22,8 @@ def _dot_shape(x: Expr, W: Expr) -> Shape:  # noqa: N803 (the maths' letter)
 
 
 def _axis_name(W: Expr, axis: int, otherwise: str) -> str:  # noqa: N803
+    while W.op.name in ("item", "split"):
+        W = W.args[0]  # noqa: N806 (a part of a packed weight: the last factor of its axis)
     if W.op.name == "weight":
         names = W.attrs["axes"][axis]
         return str(names[-1][0])

@@ -97,6 +97,12 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     return groups
 
 
+def joined(node: Expr, axis: int) -> list[int]:
+    """The axes of a reshape's argument that one axis of its result is made of."""
+    left, right = next(g for g in _groups(node.args[0].shape, node.shape) if axis in g[1])
+    return left if len(right) == 1 else left[:1]
+
+
 def _reshape_axes(node: Expr) -> list[Axis]:
     (x,) = node.args
     result = []

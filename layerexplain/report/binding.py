@@ -35,9 +35,7 @@ def references(value: Any) -> Iterator[TensorRef]:
 
 
 def _is_tensor_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and any(
-        True for _ in references(value)
-    )
+    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and any(True for _ in references(value))
 
 
 def bind_call(declaration: Declaration, call: Call) -> Bound:
@@ -52,9 +50,9 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         spread = list(first.values()) if isinstance(first, Mapping) else list(first)
         positional = [*spread, *positional]
     for value in positional:
-        if len(tensors) < len(names) and not isinstance(value, str | slice):
-            tensors.append(value)
-        elif declaration.variadic is not None and isinstance(value, TensorRef):
+        if (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
+            declaration.variadic is not None and isinstance(value, TensorRef)
+        ):
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):
             tensors += references(value)
@@ -88,7 +86,9 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     required = len(names) - declaration.optional
     for i, name in enumerate(names[:required]):
         if tensors[i] is None:
-            raise ShapeError(f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names)}), got no {name}")
+            raise ShapeError(
+                f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names)}), got no {name}"
+            )
     if declaration.variadic is None and sum(isinstance(t, TensorRef) for t in positional) > len(names):
         raise ShapeError(
             f"{declaration.type} takes {_words(len(names), 'tensor')} ({', '.join(names)}), "

@@ -21,7 +21,8 @@ from layerexplain.report.data import (
     Totals,
     WeightReport,
 )
-from layerexplain.report.network import Network, TracedCall, identifier, trace_model
+from layerexplain.report.network import trace_model
+from layerexplain.report.traced import Network, TracedCall, identifier
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -101,7 +102,8 @@ def _batch_of(model: Model) -> int | None:
     sizes = {
         layer.config["batch_shape"][0]
         for layer in model.layers
-        if layer.type == "InputLayer" and isinstance(layer.config.get("batch_shape"), tuple)
+        if layer.type == "InputLayer"
+        and isinstance(layer.config.get("batch_shape"), tuple)
         and layer.config["batch_shape"]
     }
     return sizes.pop() if len(sizes) == 1 else None
@@ -266,9 +268,7 @@ class Builder:
             known = self._texts[definition] = (operation(definition, lines), lines)
         return known
 
-    def _weights(
-        self, layer: Layer, definition: Definition | None, frozen: bool
-    ) -> tuple[WeightReport, ...]:
+    def _weights(self, layer: Layer, definition: Definition | None, frozen: bool) -> tuple[WeightReport, ...]:
         if definition is None or not definition.weights:
             return ()
         variable = dtypes_of(layer)[0]

@@ -4,8 +4,6 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from layerexplain.model import Note, Shape
@@ -121,7 +119,7 @@ class LayerReport(NamedTuple):
     flops: int | None
     notes: tuple[str, ...]
     group: int
-    layers: tuple[LayerReport, ...] = ()
+    layers: "tuple[LayerReport, ...]" = ()
     explanation: Explanation | None = None
 
     @property

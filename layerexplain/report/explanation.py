@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-
 from layerexplain.derive.cost import Costs, Term
 from layerexplain.derive.element import element_form
 from layerexplain.derive.latex import latex
@@ -19,7 +18,8 @@ from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
 from layerexplain.report.hints import hints
-from layerexplain.report.network import Network, TracedCall, Tracer
+from layerexplain.report.network import Tracer
+from layerexplain.report.traced import Network, TracedCall
 from layerexplain.report.where import where
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
@@ -88,7 +88,7 @@ def _statements(definition: Definition) -> tuple[Statement, ...]:
     lines = statements(definition)
     several = len(lines) > 1
     own = [_statement(line, several) for line in lines]
-    return tuple([*[_statement(line, False) for line in inner_blocks(definition)], *own])
+    return (*[_statement(line, False) for line in inner_blocks(definition)], *own)
 
 
 def _statement(line: Line, shapes: bool) -> Statement:
@@ -177,8 +177,9 @@ def cost_lines(definition: Definition, costs: Costs) -> tuple[str, ...]:
             if len(parts) == 1:
                 lines.append(head + parts[0])
             else:
-                lines.append(head + " + ".join(f"({part})" if part[0].isdigit() and "(" not in part else part
-                                               for part in parts))
+                lines.append(
+                    head + " + ".join(f"({part})" if part[0].isdigit() and "(" not in part else part for part in parts)
+                )
         else:
             lines.append("MACs per example = " + " + ".join(parts))
     if cost.flops is None:
@@ -214,7 +215,7 @@ def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall])
     tracer = Tracer(training=True)
     specs = list(calls[0].inputs)
     missing = len(declaration.tensors) - len(specs)
-    arguments = {k: v for k, v in definition.arguments.items()}
+    arguments = dict(definition.arguments)
     try:
         trained = declaration.trace([*specs, *[None] * max(missing, 0)], arguments, (), training=tracer.training)
     except LayerExplainError:
@@ -238,5 +239,3 @@ def _mask(layer: Layer, calls: Sequence[TracedCall], network: Network) -> str:
             lines = statements(shown)
             how = f" ({lines[-1].text.partition(' = ')[2]})" if lines else ""
     return f"from '{source}'{how}: steps where it is false are left out"
-
-

@@ -8,7 +8,7 @@ from layerexplain.expr import Definition
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.report.data import LayerReport
-from layerexplain.report.network import Network, TracedCall
+from layerexplain.report.traced import Network, TracedCall
 
 Hint = Callable[[LayerReport, Layer, Definition, Sequence[TracedCall], Network], str | None]
 
@@ -102,9 +102,7 @@ def _sequences(
     arguments = definition.arguments
     shape = definition.results["y"].shape
     if arguments.get("return_sequences"):
-        consumers = [
-            c.call.layer for c in network.calls if any(ref.layer == layer.name for ref in c.sources)
-        ]
+        consumers = [c.call.layer for c in network.calls if any(ref.layer == layer.name for ref in c.sources)]
         kinds = {one.name: one.type for one in network.model.layers}
         flat = next((name for name in consumers if kinds[name] == "Flatten"), None)
         more = f" '{flat}' lays them out in one row." if flat else " Put Flatten behind it for a row of all of them."

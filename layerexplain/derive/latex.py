@@ -1,0 +1,328 @@
+"""The formula as LaTeX, a statement each; the caller puts them into `aligned` or whatever it likes.
+
+Contractions other than plain products of matrices, windows and reductions are written for one element, since only
+so their sums can be read (`\\sum_{u<3} …`); the rest is written for whole tensors from the ops' notation. Loops are
+recurrences with indices t and t-1. What LaTeX leaves out stands in a side note, `\\text{…}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive import latex_symbols as tex
+from layerexplain.derive.bodies import inner_definitions
+from layerexplain.derive.element import element_form
+from layerexplain.derive.element_lines import kind_of
+from layerexplain.derive.index_letters import choose
+from layerexplain.derive.latex_scalar import ScalarWriter, Text, bracketed, combine
+from layerexplain.derive.roles import Roles, input_roles, roles_of
+from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Shapes, walk
+from layerexplain.notation import ATOM, NEGATE, Index, Slice
+from layerexplain.ops.contract import dot
+from layerexplain.ops.families import aligned
+from layerexplain.ops.matmul import matmul
+from layerexplain.ops.movement import split, split_element, zeros
+from layerexplain.ops.opaque import opaque
+from layerexplain.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
+
+LONGEST = 240
+"""An inline part whose LaTeX is longer than this gets a name."""
+
+
+def latex(definition: Definition) -> tuple[str, ...]:
+    """The statements of a definition; before them those of the layers that it calls, each under its call."""
+    form = element_form(definition)
+    roles = {inner: found.roles for inner, found in form.inner.items()}
+    names: dict[Definition, str] = {}
+    for inner in inner_definitions(definition):
+        if inner.kind != "composite":
+            names[inner] = _free(inner.name, names.values())
+    lines: list[str] = []
+    for inner in reversed(names):
+        leaves = ", ".join(tex.symbol(str(p.label)) for p in (*inner.params, *inner.weights))
+        lines.append(rf"{tex.upright(names[inner])}({leaves})\colon")
+        lines += _Scope(inner, names, roles).lines
+    return (*lines, *_Scope(definition, names, roles).lines)
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    found, i = name, 2
+    while found in taken:
+        found, i = f"{name}_{i}", i + 1
+    return found
+
+
+class _Scope:
+    """Writes one body. `plain` are the names of what has one, `steps` the indices of the loops that it stands in."""
+
+    def __init__(
+        self, definition: Definition, names: Mapping[Definition, str], called: Mapping[Definition, Sequence[Roles]]
+    ) -> None:
+        self.called_names = names
+        self.called_roles = called
+        self.lines: list[str] = []
+        self.plain: dict[Expr, tuple[str, tuple[str, ...]]] = {}
+        self.texts: dict[Expr, Text] = {}
+        self.notes: dict[Expr, list[str]] = {}
+        self.roles: dict[Expr, Any] = {p: input_roles(p, definition) for p in definition.params}
+        self.loop_of: dict[Expr, Expr] = {}
+        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
+        self.autonamed = 0
+        for leaf in (*definition.params, *definition.weights):
+            self._bind(leaf, str(leaf.label), ())
+        results = {e: name for name, e in reversed(list(definition.results.items()))}
+        self._write(list(definition.results.values()), (), results, ())
+        for name, e in definition.results.items():
+            if self.texts[e][0] != tex.symbol(name):
+                self._say(tex.symbol(name), self.texts[e][0], self.notes.get(e, []))
+
+    def _bind(self, node: Expr, name: str, steps: tuple[str, ...]) -> None:
+        self.plain[node] = (name, steps)
+        self.texts[node] = (tex.symbol(name, steps), ATOM)
+        self.notes[node] = []
+
+    def _say(self, left: str, right: str, notes: Sequence[str]) -> None:
+        side = "".join(rf" \quad {note}" for note in dict.fromkeys(notes))
+        self.lines.append(f"{left} = {right}{side}")
+
+    # What gets a name --------------------------------------------------------------------------------------------
+
+    def _write(
+        self, roots: Sequence[Expr], stop: Iterable[Expr], wanted: Mapping[Expr, str], steps: tuple[str, ...]
+    ) -> None:
+        order = sorted(walk(roots, stop), key=lambda e: e.serial)
+        for node in order:
+            if node not in self.roles and node.op is not LOOP:
+                self.roles[node] = self._roles(node)
+        chosen = self._chosen(order, wanted)
+        for node in order:
+            op = node.op
+            if op is CONSTANT:
+                text = tex.number(node.attrs["value"])
+                self.texts[node] = (text, NEGATE if text.startswith("-") else ATOM)
+                self.notes[node] = []
+            elif op is LOOP:
+                self._loop(node, wanted, steps)
+            elif op is ITEM and node.args[0].op is LOOP:
+                continue
+            elif op is ITEM:
+                self._item(node, wanted, steps)
+            elif op not in LEAVES and type(node.shape) is not Shapes:
+                self._node(node, node in chosen or node in wanted, wanted, steps)
+            elif type(node.shape) is Shapes:
+                self._several(node, [e for e in order if e.op is ITEM and e.args[0] is node], wanted, steps)
+
+    def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
+        """The nodes that get a statement: labelled, used twice, or sums for one element inside what is written for
+        whole tensors."""
+        uses: dict[Expr, int] = {}
+        for node in order:
+            for arg in node.args:
+                uses[arg] = uses.get(arg, 0) + 1
+        chosen = {n for n in order if n.args and (n.label or uses.get(n, 0) > 1) and type(n.shape) is not Shapes}
+        sums: dict[Expr, bool] = {}
+        scalar: dict[Expr, bool] = {}
+        for node in order:
+            open_args = [a for a in node.args if a not in chosen and a not in wanted and a in sums]
+            scalar[node] = _by_element(node) and all(scalar[a] for a in open_args)
+            sums[node] = _sums(node) or (scalar[node] and any(sums[a] for a in open_args))
+            if not scalar[node]:
+                chosen.update(a for a in open_args if sums[a])
+        self.sums = {**getattr(self, "sums", {}), **sums}
+        return chosen
+
+    def _name(self, node: Expr, wanted: Mapping[Expr, str]) -> str:
+        if node in wanted:
+            return wanted[node]
+        if node.label is None:
+            self.autonamed += 1
+        name = _free(node.label or f"v_{self.autonamed}", self.taken)
+        self.taken.add(name)
+        return name
+
+    def _node(self, node: Expr, named: bool, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+        text, notes = self._inline(node)
+        if not named and len(text[0]) <= LONGEST:
+            self.texts[node], self.notes[node] = text, notes
+            return
+        name = self._name(node, wanted)
+        left = tex.symbol(name, steps)
+        if self.sums[node]:
+            try:
+                left, right, notes = self._element(node, name, steps)
+                self._say(left, right, notes)
+                self._bind(node, name, steps)
+                return
+            except CannotIndex as why:
+                notes = [*notes, rf"\text{{{tex.escaped(str(why))}}}"]
+        self._say(left, text[0], notes)
+        self._bind(node, name, steps)
+
+    def _item(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+        if node not in self.plain:
+            self._bind(node, self._name(node, wanted), steps)
+
+    def _several(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+        text, notes = self._inline(node)
+        for part in parts:
+            self._item(part, wanted, steps)
+        by_number = {part.attrs["i"]: self.texts[part][0] for part in parts}
+        left = ", ".join(by_number.get(i, r"\cdot") for i in range(len(node.shape)))
+        self._say(bracketed(left), text[0], notes)
+
+    # For whole tensors -------------------------------------------------------------------------------------------
+
+    def _inline(self, node: Expr) -> tuple[Text, list[str]]:
+        args = [self.texts[a] for a in node.args]
+        notes = [note for a in node.args for note in self.notes[a]]
+        notation = node.op.notation
+        if isinstance(notation, Index):
+            table = args[0][0] if args[0][1] == ATOM and "_" not in args[0][0] else bracketed(args[0][0])
+            return (f"{table}_{{{args[1][0]}}}", ATOM), notes
+        if isinstance(notation, Slice):
+            return (f"{bracketed(args[0][0])}_{{{tex.slice_text(node.attrs['key'])}}}", ATOM), notes
+        name, attrs = node.op.name, dict(node.attrs)
+        if node.op is CALL:
+            definition = node.attrs["definition"]
+            name, attrs = self.called_names.get(definition, definition.name), dict(definition.attrs)
+            text = rf"{tex.upright(name)}\left({', '.join(t for t, _ in args)}\right)"
+        elif node.op is zeros:
+            return ("0", ATOM), notes
+        else:
+            if node.op is opaque:
+                name, attrs = str(attrs["name"]), {}
+            tensors = all(a.shape for a in node.args)
+            return self._noted(combine(notation, args, name=name, tensors=tensors), notes, name, attrs)
+        return self._noted((text, ATOM), notes, name, attrs)
+
+    @staticmethod
+    def _noted(text: Text, notes: list[str], name: str, attrs: Mapping[str, Any]) -> tuple[Text, list[str]]:
+        if not attrs:
+            return text, notes
+        return text, [*notes, rf"\text{{{tex.escaped(tex.attribute_note(name, attrs))}}}"]
+
+    # For one element ---------------------------------------------------------------------------------------------
+
+    def _element(self, node: Expr, name: str, steps: tuple[str, ...]) -> tuple[str, str, list[str]]:
+        index = tuple(letter(r, s) for r, s in zip(self.roles[node], node.shape, strict=True))
+        symbols = {*self.taken, *steps}
+        names = choose([atom for i in index for atom, _ in i.terms], {}, symbols)  # type: ignore[misc]
+        writer = ScalarWriter(self._element_name, symbols)
+        right = writer.write(self._open(node, index), names)[0]
+        place = [tex.index(i, names, None) for i in index]
+        left = tex.symbol(name, [*place[:1], *steps, *place[1:]])
+        return left, right, writer.notes
+
+    def _element_name(self, node: Any, index: list[str]) -> str:
+        if node.op is CONSTANT:
+            return f"{bracketed(tex.number(node.attrs['value']))}_{{{','.join(index)}}}"
+        name, steps = self.plain[node]
+        return tex.symbol(name, [*index[:1], *steps, *index[1:]])
+
+    def _push(self, node: Expr, index: tuple[Affine, ...]) -> Scalar:
+        if node in self.plain:
+            return Element(node, index)
+        return self._open(node, index)
+
+    def _open(self, node: Expr, index: tuple[Affine, ...]) -> Scalar:
+        op = node.op
+        if op is CONSTANT:
+            return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
+        if op is CALL:
+            return Named(node, tuple([self._push(a, aligned(index, node, a)) for a in node.args]))
+        if op is ITEM and node.args[0].op is split:
+            source = node.args[0]
+            return split_element(source, node.attrs["i"], index, lambda i, at: self._push(source.args[i], tuple(at)))
+        if isinstance(op.element, Marker) or op.element is None:
+            raise CannotIndex(f"{op.name} is not written by index")
+        value: Scalar = op.element(node, index, lambda i, at: self._push(node.args[i], tuple(at)))
+        return value
+
+    def _roles(self, node: Expr) -> Any:
+        if node.op is CALL and node.attrs["definition"].kind == "composite":
+            arg: Roles = self.roles[node.args[0]]
+            shapes = list(node.shape) if type(node.shape) is Shapes else [node.shape]
+            each = [arg if len(arg) == len(s) else ("batch", *["features"] * (len(s) - 1)) for s in shapes]
+            return each if type(node.shape) is Shapes else each[0]
+        return roles_of(node, self.roles, self.loop_of, self.called_roles)
+
+    # Loops -------------------------------------------------------------------------------------------------------
+
+    def _loop(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+        body: Body = node.attrs["body"]
+        sequences = node.attrs["sequences"]
+        variable = "tsr"[len(steps)] if len(steps) < 3 else f"t{len(steps)}"
+        length = node.args[0].shape[1]
+        last = str(length - 1) if isinstance(length, int) else "T"
+        self.loop_of.update(dict.fromkeys((*body.steps, *body.states), node))
+        for leaf in (*body.steps, *body.states):
+            self.roles[leaf] = self._roles(leaf)
+        for step, sequence in zip(body.steps, node.args, strict=False):
+            if sequence in self.plain:
+                name, outer = self.plain[sequence]
+                self._bind(step, name, (*outer, variable))
+            else:
+                self._bind(step, self._name(sequence, wanted), (*steps, variable))
+                self._say(self.texts[step][0], rf"{bracketed(self.texts[sequence][0])}_{{{variable}}}", [])
+        states = []
+        for state, first in zip(body.states, node.args[sequences:], strict=False):
+            name = _free(str(state.label), self.taken)
+            self.taken.add(name)
+            states.append(name)
+            self._bind(state, name, (*steps, f"{variable}-1"))
+            self._say(tex.symbol(name, (*steps, "-1")), self.texts[first][0], self.notes[first])
+        self.lines.append(rf"\text{{for }} {variable} = 0, \ldots, {last}\colon")
+        inside = {new: name for name, new in reversed(list(zip(states, body.next, strict=True)))}
+        own = {new: name for new, name in inside.items() if new.args and new not in body.captured}
+        self._write(body.outputs, {*body.captured, *body.steps, *body.states}, own, (*steps, variable))
+        for name, new in zip(states, body.next, strict=True):
+            now = tex.symbol(name, (*steps, variable))
+            if self.texts[new][0] != now:
+                self._say(now, self.texts[new][0], self.notes[new])
+        self._results(node, states, wanted, steps, variable, last)
+
+    def _results(
+        self, node: Expr, states: list[str], wanted: Mapping[Expr, str], steps: tuple[str, ...], variable: str, last: str
+    ) -> None:
+        body: Body = node.attrs["body"]
+        several = len(body.outputs) > 1
+        each = [self.roles[e] for e in body.next]
+        each += [(self.roles[e][0], "steps", *self.roles[e][1:]) for e in body.collected.values()]
+        self.roles[node] = each if several else each[0]
+        for i, e in enumerate(body.outputs):
+            part = Expr(ITEM, (node,), {"i": i}, e.shape, e.dtype) if several else node
+            if i < len(states):
+                bound = (states[i], (*steps, last))
+            else:
+                name = self._collected(node, i, list(body.collected)[i - len(states)], wanted)
+                self._say(tex.symbol(name, (*steps, variable)), self.texts[e][0], self.notes[e])
+                bound = (name, steps)
+            for item in [part, *self._items(node, i)]:
+                self._bind(item, *bound)
+
+    def _collected(self, node: Expr, i: int, name: str, wanted: Mapping[Expr, str]) -> str:
+        found = next((wanted[e] for e in [node, *self._items(node, i)] if e in wanted), None)
+        if found is None:
+            found = _free(name, self.taken)
+        self.taken.add(found)
+        return found
+
+    def _items(self, node: Expr, i: int) -> list[Expr]:
+        return [e for e in self.roles if e.op is ITEM and e.args[0] is node and e.attrs["i"] == i]
+
+
+def _by_element(node: Expr) -> bool:
+    """Whether one element of the node can be written by elements of its arguments."""
+    if node.op in LEAVES:
+        return True
+    if node.op is ITEM:
+        return node.args[0].op is split
+    if node.op is CALL:
+        return bool(node.attrs["definition"].scalar)
+    return node.op is split or not (node.op is LOOP or node.op is INPUT or isinstance(node.op.element, Marker))
+
+
+def _sums(node: Expr) -> bool:
+    """A contraction, window or reduction whose sum does not show in the notation for whole tensors."""
+    return node.op not in (dot, matmul) and kind_of(node) == "folds"

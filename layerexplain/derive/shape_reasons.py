@@ -1,0 +1,200 @@
+"""How each axis of a layer's result comes about: walked from the result back to the inputs, rule by rule.
+
+Every op says of each axis of its result which axis of which argument it continues and by what arithmetic; here the
+whys along the way are put one behind the other, and what was there and is gone is told too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from layerexplain.derive.bodies import inner_definitions, nodes
+from layerexplain.derive.roles import input_roles
+from layerexplain.expr import (
+    BATCH,
+    CALL,
+    CONSTANT,
+    GONE,
+    INPUT,
+    ITEM,
+    LOOP,
+    WEIGHT,
+    Axis,
+    Body,
+    Definition,
+    Expr,
+    Shape,
+    Shapes,
+)
+from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
+from layerexplain.ops.movement import joined, reshape
+from layerexplain.ops.pooling import average_pool, max_pool
+from layerexplain.ops.sizes import FLOATS, shape_text, size_text
+from layerexplain.ops.window import reads
+
+WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
+PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})
+"""Roles that a rule knows better than the number of axes does: with channels_first the channels are axis 1."""
+
+
+class AxisReason(NamedTuple):
+    """An axis: what it is called, its size before and after as text ('28', 'None', 'new', 'gone'), and why."""
+
+    role: str
+    before: str
+    after: str
+    why: str
+
+
+class ShapeReasons(NamedTuple):
+    """The axes of the first result, the batch left out, then those that are gone; notes say what windows read."""
+
+    axes: tuple[AxisReason, ...]
+    notes: tuple[str, ...]
+
+
+def shape_reasons(definition: Definition) -> ShapeReasons:
+    """The reasons for the shape of a definition's first result."""
+    result = next(iter(definition.results.values()))
+    frame = _Frame({})
+    spine: dict[tuple[Expr, int], _Frame] = {}
+    axes, ends = [], set()
+    for axis, size in enumerate(result.shape):
+        way = _Way(frame, result, axis, spine)
+        ends.add((way.leaf, way.leaf_axis))
+        if size is BATCH and way.leaf is not None and way.leaf_axis == 0:
+            continue
+        axes.append(_reason(way, size_text(size), definition))
+    gone: dict[Any, AxisReason] = {}
+    for (node, _), inside in list(spine.items()):
+        for source, source_axis, why in _lost(node, definition):
+            way = _Way(inside, source, source_axis, {})
+            end = (way.leaf, way.leaf_axis)
+            if way.leaf is None or end in ends or end in gone:
+                continue
+            way.whys.append(why)
+            gone[end] = _reason(way, GONE, definition)
+    return ShapeReasons((*axes, *gone.values()), tuple(_notes(definition)))
+
+
+class _Frame:
+    """What the leaves of a body stand for: nodes in the body around it."""
+
+    def __init__(self, leaves: dict[Expr, tuple[_Frame, Expr]]) -> None:
+        self.leaves = leaves
+        self.loops: dict[Expr, Expr] = {}
+
+
+class _Way:
+    """The way of one axis back to where it comes from: `leaf` is an input, or None for a new axis."""
+
+    def __init__(self, frame: _Frame, node: Expr, axis: int, spine: dict[tuple[Expr, int], _Frame]) -> None:
+        self.leaf: Expr | None = None
+        self.leaf_axis = 0
+        self.before = ""
+        self.roles: list[str] = []
+        whys: list[str] = []
+        place: tuple[_Frame, Expr, int] | None = (frame, node, axis)
+        while place is not None:
+            frame, node, axis = place
+            spine.setdefault((node, id(frame)), frame)
+            place = self._structural(frame, node, axis)
+            if place is None and self.leaf is None and node.op not in (INPUT, WEIGHT, CONSTANT):
+                rule = self._rule(node, axis)
+                whys += [rule.why] if rule.why else []
+                self.roles += [rule.role] if rule.role else []
+                if node.op is reshape and rule.source is not None:
+                    parts = joined(node, axis)
+                    if len(parts) > 1:
+                        self.before = " × ".join(size_text(node.args[0].shape[i]) for i in parts)
+                if rule.source is not None:
+                    source, at = rule.source
+                    place = (frame, node.args[source], at)
+        self.whys = list(dict.fromkeys(reversed(whys)))
+
+    @staticmethod
+    def _rule(node: Expr, axis: int) -> Axis:
+        source = node.args[0] if node.op is ITEM else node
+        axes: list[Axis] = source.op.axes(source)
+        rule = axes[axis]
+        return rule
+
+    def _structural(self, frame: _Frame, node: Expr, axis: int) -> tuple[_Frame, Expr, int] | None:
+        """One step back through leaves, calls and loops; None where an op's rule says how it goes on."""
+        op = node.op
+        if op is INPUT:
+            if node in frame.leaves:
+                outer, arg = frame.leaves[node]
+                return outer, arg, axis
+            loop = frame.loops.get(node)
+            if loop is None:
+                self.leaf, self.leaf_axis = node, axis
+                return None
+            body: Body = loop.attrs["body"]
+            if node in body.steps:
+                return frame, loop.args[body.steps.index(node)], axis + (axis > 0)
+            return frame, loop.args[loop.attrs["sequences"] + body.states.index(node)], axis
+        source, i = (node.args[0], node.attrs["i"]) if op is ITEM else (node, 0)
+        if source.op is CALL:
+            definition: Definition = source.attrs["definition"]
+            results = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
+            leaves = zip((*definition.params, *definition.weights), source.args, strict=True)
+            return _Frame({leaf: (frame, arg) for leaf, arg in leaves}), results[i], axis
+        if source.op is LOOP:
+            body = source.attrs["body"]
+            frame.loops.update(dict.fromkeys((*body.steps, *body.states), source))
+            if i < len(body.states):
+                return frame, body.next[i], axis
+            if axis == 1:
+                return frame, source.args[0], 1
+            return frame, body.outputs[i], axis - (axis > 1)
+        return (frame, source, axis) if op is ITEM and type(source.shape) is not Shapes else None
+
+
+def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
+    if way.leaf is None:
+        role = next(iter(reversed(way.roles)), "")
+        return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys))
+    role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
+    size = size_text(way.leaf.shape[way.leaf_axis])
+    if way.before:
+        role = next((r for r in way.roles if r not in PLACES), role)
+    why = ", then ".join(way.whys)
+    if not why:
+        why = f"from {way.leaf.label}" if _differ(definition, way.leaf_axis) else "kept"
+    return AxisReason(role, way.before or size, after, why)
+
+
+def _differ(definition: Definition, axis: int) -> bool:
+    """Whether the tensors that a layer takes differ at an axis, so that one must say whose it is."""
+    sizes = {p.shape[axis] if axis < p.ndim else None for p in definition.params if p.dtype in FLOATS}
+    return len(sizes) > 1
+
+
+def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]:
+    """The axes of a node's arguments that its result no longer has, with the reason."""
+    source, i = (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
+    if source.op is LOOP:
+        body: Body = source.attrs["body"]
+        if i < len(body.states):
+            why = "only the last is returned"
+            if definition.arguments.get("return_sequences") is False:
+                shape: Shape = body.next[i].shape
+                whole = (shape[0], source.args[0].shape[1], *shape[1:])
+                why += f"; return_sequences=True gives {shape_text(whole)}"
+            yield source.args[0], 1, why
+    elif source.op not in (INPUT, WEIGHT, CONSTANT, CALL):
+        for axis in source.op.axes(source):
+            if axis.after == GONE and axis.source is not None:
+                yield source.args[axis.source[0]], axis.source[1], axis.why
+
+
+def _notes(definition: Definition) -> list[str]:
+    """What the first and last windows read."""
+    found: dict[str, None] = {}
+    for body in (definition, *inner_definitions(definition)):
+        for node in sorted(nodes(body), key=lambda e: e.serial):
+            if node.op in WINDOWED:
+                found.update(dict.fromkeys(reads(node)))
+    return list(found)

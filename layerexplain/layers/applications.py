@@ -1,0 +1,45 @@
+"""Layers that stand in the modules of keras.applications: parts of ConvNeXt and Inception-ResNet."""
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import Expr, weight
+from layerexplain.layers.arguments import Anything, Number, PositiveInt, Share
+from layerexplain.layers.registry import layer
+from layerexplain.ops.elementwise import floor
+from layerexplain.ops.random import uniform_like
+
+
+@layer("LayerScale")
+def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: PositiveInt) -> Expr:
+    """Multiplies each of the {projection_dim} channels by a learned number of its own.
+
+    Input shape: (batch, …, projection_dim). Output shape: the same.
+    Reference: keras.applications.convnext; Touvron et al., 2021.
+    """
+    return x * weight("gamma", "γ", [("channels", projection_dim)])
+
+
+@layer("StochasticDepth", training=True)
+def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
+    """Passes its input on; in training it drops whole examples with probability {drop_path_rate}.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.applications.convnext; Huang et al., 2016.
+    """
+    if not training or not drop_path_rate:
+        return x
+    from layerexplain.ops.movement import take_slice
+
+    one = take_slice(x, key=(slice(None), *[slice(0, 1)] * (x.ndim - 1)))
+    return x / (1 - drop_path_rate) * floor(1 - drop_path_rate + uniform_like(one))
+
+
+@layer("CustomScaleLayer")
+def custom_scale_layer(*xs: Expr, scale: Number) -> Expr:
+    """Adds to its first input {scale} times its second.
+
+    Input shape: two tensors of one shape. Output shape: the same.
+    Reference: keras.applications.inception_resnet_v2; Szegedy et al., 2016.
+    """
+    if len(xs) != 2:
+        raise ShapeError(f"CustomScaleLayer needs two inputs, got {len(xs)}; give it a list of two tensors")
+    return xs[0] + xs[1] * scale

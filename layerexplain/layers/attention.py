@@ -1,0 +1,325 @@
+"""Attention layers: each query position looks at all value positions and takes from those that match."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named, weight
+from layerexplain.layers.activation_layers import FAR_BELOW
+from layerexplain.layers.arguments import AxisArgument, Bool, PositiveInt, ShapeArgument, Share, choice
+from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
+from layerexplain.ops.functions import sigmoid, softmax, tanh
+from layerexplain.ops.movement import take_slice
+from layerexplain.ops.positions import positions
+from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import agree, normalize_axis, shape_text
+
+ScoreMode = choice("dot", "concat")
+
+
+def query_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
+    """The result has a step for each of the query's, and its mask."""
+    return masks[0] if masks else None
+
+
+def no_later(query: Expr, value: Expr, axis: int = 1) -> Expr:
+    """For each query step and value step whether the value is not later than the query."""
+    return greater_equal(*_pairs(query, value, axis))
+
+
+def _pairs(query: Expr, value: Expr, axis: int) -> tuple[Expr, Expr]:
+    """The numbers of the query's steps as a column, those of the value's as a row."""
+    return take_slice(positions(query, axis=axis), key=(slice(None), None)), positions(value, axis=axis)
+
+
+def _column(mask: Expr) -> Expr:
+    return take_slice(mask, key=(Ellipsis, None))
+
+
+def _row(mask: Expr) -> Expr:
+    return take_slice(mask, key=(Ellipsis, None, slice(None)))
+
+
+# One head, nothing learned but the scale ------------------------------------------------------------------------
+
+
+def _attend(
+    scores: Expr,
+    query: Expr,
+    value: Expr,
+    masks: Sequence[Expr | None],
+    *,
+    dropout: float,
+    causal: bool,
+    return_scores: bool,
+    training: bool,
+) -> Mapping[str, Expr]:
+    """From the scores to the result: masked places far down, shares by softmax, values added up by their shares."""
+    of_query, of_value = (*masks, None, None)[:2]
+    allowed = None if of_value is None else _row(of_value)
+    if causal:
+        causal_mask = no_later(query, value, query.ndim - 2)
+        allowed = causal_mask if allowed is None else logical_and(allowed, causal_mask)
+    scores = named("scores", scores, "how well each query fits each key")
+    if allowed is not None:
+        scores = where(logical_not(named("allowed", allowed)), scores - 1e9, scores)
+    shares = named("A", softmax(scores), "each row sums to 1")
+    taken = named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
+    lead = "bch"[: query.ndim - 3]
+    result = einsum(taken, value, eq=f"n{lead}qk,n{lead}kd->n{lead}qd")
+    if of_query is not None:
+        result = where(_column(of_query), result, 0)
+    return {"y": result, "scores": shares} if return_scores else {"y": result}
+
+
+def _checked(type_: str, query: Expr, value: Expr, key: Expr | None) -> Expr:
+    """The key, which is the value if none is given; raises `ShapeError` where the three do not fit."""
+    if key is None:
+        key = value
+    tensors = (query, value, key)
+    ndim = query.ndim
+    listed = ", ".join(shape_text(t.shape) for t in tensors)
+    if not 3 <= ndim <= 6 or any(t.ndim != ndim for t in tensors):
+        raise ShapeError(f"{type_} needs query, value and key with 3 axes (batch, steps, features), got {listed}")
+    if not agree(query.shape[-1], key.shape[-1]) or not agree(value.shape[-2], key.shape[-2]):
+        raise ShapeError(
+            f"{type_} needs query and key with equally many features, value and key with equally many steps, "
+            f"got query, value, key {listed}"
+        )
+    return key
+
+
+def _spread(query: Expr, key: Expr) -> Expr:
+    """Every query position with every key position, added up."""
+    columns = take_slice(query, key=(Ellipsis, slice(None), None, slice(None)))
+    return columns + take_slice(key, key=(Ellipsis, None, slice(None), slice(None)))
+
+
+@layer("Attention", mask=query_mask, training=True, ignores="seed causal")
+def attention(
+    query: Expr,
+    value: Expr,
+    key: Expr | None = None,
+    *,
+    use_scale: Bool = False,
+    score_mode: ScoreMode = "dot",
+    dropout: Share = 0.0,
+    return_attention_scores: Bool = False,
+    use_causal_mask: Bool = False,
+    masks: list[Expr | None],
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Each query position scores all key positions and takes the average of the values, weighted by these scores.
+
+    Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
+    features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
+    Reference: keras.layers.Attention; Luong, Pham and Manning, 2015.
+    """
+    key = _checked("Attention", query, value, key)
+    scale = weight("scale", "g", []) if use_scale else None
+    if score_mode == "concat":
+        z = _spread(query, key)
+        scores = weight("concat_score_weight", "w", []) * sum_(tanh(z if scale is None else scale * z), axis=-1)
+    else:
+        lead = "bch"[: query.ndim - 3]
+        scores = einsum(query, key, eq=f"n{lead}qd,n{lead}kd->n{lead}qk")
+        if scale is not None:
+            scores = scores * scale
+    return _attend(
+        scores,
+        query,
+        value,
+        masks,
+        dropout=dropout,
+        causal=use_causal_mask,
+        return_scores=return_attention_scores,
+        training=training,
+    )
+
+
+@layer("AdditiveAttention", mask=query_mask, training=True, ignores="seed causal score_mode")
+def additive_attention(
+    query: Expr,
+    value: Expr,
+    key: Expr | None = None,
+    *,
+    use_scale: Bool = True,
+    dropout: Share = 0.0,
+    return_attention_scores: Bool = False,
+    use_causal_mask: Bool = False,
+    masks: list[Expr | None],
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Each query position scores all key positions by the tanh of their sum and averages the values by these scores.
+
+    Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
+    features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
+    Reference: keras.layers.AdditiveAttention; Bahdanau, Cho and Bengio, 2015.
+    """
+    key = _checked("AdditiveAttention", query, value, key)
+    fits = tanh(_spread(query, key))
+    if use_scale:
+        fits = weight("scale", "g", [("features", query.shape[-1])]) * fits
+    return _attend(
+        sum_(fits, axis=-1),
+        query,
+        value,
+        masks,
+        dropout=dropout,
+        causal=use_causal_mask,
+        return_scores=return_attention_scores,
+        training=training,
+    )
+
+
+# Several heads --------------------------------------------------------------------------------------------------
+
+
+@layer(
+    "MultiHeadAttention",
+    mask=query_mask,
+    training=True,
+    ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape",
+)
+def multi_head_attention(
+    query: Expr,
+    value: Expr,
+    key: Expr | None = None,
+    attention_mask: Expr | None = None,
+    *,
+    num_heads: PositiveInt,
+    key_dim: PositiveInt,
+    value_dim: PositiveInt | None = None,
+    dropout: Share = 0.0,
+    use_bias: Bool = True,
+    output_shape: ShapeArgument | None = None,
+    attention_axes: AxisArgument | None = None,
+    sliding_window: PositiveInt | None = None,
+    use_gate: Bool = False,
+    return_attention_scores: Bool = False,
+    use_causal_mask: Bool = False,
+    masks: list[Expr | None],
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Each query position looks at all value positions, in {num_heads} heads of width {key_dim} each.
+
+    Input shape: query (batch, queries, features), value and key (batch, values, their features); Keras's order is
+    query, value, key. Output shape: the query's, with return_attention_scores also
+    (batch, num_heads, queries, values).
+    Reference: keras.layers.MultiHeadAttention; Vaswani et al., 2017.
+    """
+    key_given, key = key is not None, value if key is None else key
+    axes = _attention_axes(query, value, key, attention_axes)
+    out = tuple(output_shape) if output_shape else (query.shape[-1],)
+    width = value_dim or key_dim
+
+    def project(x: Expr, name: str, symbol: str, size: int, at: str | None = None) -> Expr:
+        heads = [("heads", num_heads), ("per head", size)]
+        place = {"at": at or f"{name}_dense", "path": name}
+        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], **place))
+        return z + weight("bias", f"b_{symbol}", heads, **place) if use_bias else z
+
+    q = named("Q", project(query, "query", "q", key_dim))
+    k = named("K", project(key, "key", "k", key_dim), "" if key_given else "key = value")
+    gate = named("gate", sigmoid(project(query, "gate", "g", width, "_gate_dense"))) if use_gate else None
+    v = named("V", project(value, "value", "v", width))
+    # Letters: n batch, b c h axes that both keep, q r s the query's positions, k l m the value's, a head, d per head,
+    # o the output's features.
+    asked, offered = _position_letters(query.ndim, axes, "qrs"), _position_letters(query.ndim, axes, "klm")
+    kept = "".join(c for c in asked if c in "bch")
+    looks, seen = ("".join(c for c in letters if c not in "bch") for letters in (asked, offered))
+    score_term = f"n{kept}a{looks}{seen}"
+    scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(key_dim))
+    scores = named("scores", scores, "how well each query fits each key")
+    allowed = _allowed(query, value, masks, attention_mask, causal=use_causal_mask, window=sliding_window)
+    # Without dropout and scores to return Keras takes another path, on which a query that may look nowhere looks
+    # everywhere alike; on this one it gets zeros.
+    fused = not dropout and not return_attention_scores and query.ndim == 3
+    over: Any = -1 if len(looks) == 1 else tuple(range(-len(seen), 0))
+    if allowed is None:
+        shares = named("A", softmax(scores, axis=over), "each row sums to 1")
+    else:
+        for _ in range(scores.ndim - allowed.ndim):
+            allowed = _with_axis(allowed, 2 * len(looks))
+        allowed = named("allowed", allowed, "who may look where")
+        shares = softmax(where(allowed, scores, FAR_BELOW), axis=over)
+        shares = named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
+    taken = named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
+    context = named("context", einsum(taken, v, eq=f"{score_term},n{offered}ad->n{asked}ad"))
+    if gate is not None:
+        context = named("gated", context * gate)
+    new = "oxyzwvutp"[: len(out)]
+    features = [("features" if len(out) == 1 else f"features {i + 1}", size) for i, size in enumerate(out)]
+    place = {"at": "output_dense", "path": "attention_output"}
+    W = weight("kernel", "W_o", [("heads", num_heads), ("per head", width), *features], **place)  # noqa: N806
+    y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")
+    if use_bias:
+        y = y + weight("bias", "b_o", features, **place)
+    return {"y": y, "A": shares} if return_attention_scores else {"y": y}
+
+
+def _attention_axes(query: Expr, value: Expr, key: Expr, axes: Any) -> tuple[int, ...]:
+    """The axes along which positions look at each other, rising; all but batch and features if none are given."""
+    listed = ", ".join(shape_text(t.shape) for t in (query, value, key))
+    if not 3 <= query.ndim <= 5 or value.ndim != query.ndim or key.ndim != query.ndim:
+        raise ShapeError(
+            f"MultiHeadAttention needs query, value and key with equally many axes, 3 to 5, got {listed}; "
+            f"(batch, steps, features) is usual"
+        )
+    if not all(agree(a, b) for a, b in zip(value.shape[:-1], key.shape[:-1], strict=True)):
+        raise ShapeError(
+            f"MultiHeadAttention needs value and key that are equal but for their last axis, got query, value, key "
+            f"{listed}"
+        )
+    if axes is None:
+        return tuple(range(1, query.ndim - 1))
+    given = (axes,) if isinstance(axes, int) else axes
+    chosen = tuple(normalize_axis(axis, query.ndim, "attention_axes") for axis in given)
+    if 0 in chosen or query.ndim - 1 in chosen or len(set(chosen)) != len(chosen) or list(chosen) != sorted(chosen):
+        raise ArgumentError(
+            f"MultiHeadAttention needs attention_axes to be axes between batch and features, each once and rising, "
+            f"got attention_axes={axes} for a query of shape {shape_text(query.shape)}"
+        )
+    return chosen
+
+
+def _position_letters(ndim: int, axes: tuple[int, ...], own: str) -> str:
+    """A letter for each axis between batch and features: own ones where positions look at each other."""
+    letters, others = iter(own), iter("bch")
+    return "".join(next(letters) if axis in axes else next(others) for axis in range(1, ndim - 1))
+
+
+def _allowed(
+    query: Expr,
+    value: Expr,
+    masks: Sequence[Expr | None],
+    attention_mask: Expr | None,
+    *,
+    causal: bool,
+    window: int | None,
+) -> Expr | None:
+    """Which query may look at which value: all masks joined; None where none restricts anything."""
+    of_query, of_value, of_key = (*masks, None, None, None)[:3]
+    parts: list[Expr] = []
+    if attention_mask is not None:
+        parts.append(attention_mask)
+    if of_query is not None:
+        parts.append(_column(of_query))
+    parts += [_row(m) for m in (of_value, of_key) if m is not None]
+    if causal:
+        parts.append(no_later(query, value))
+    if window is not None:
+        rows, columns = _pairs(query, value, 1)
+        parts.append(less(absolute(rows - columns), window))
+    return reduce(logical_and, parts) if parts else None
+
+
+def _with_axis(mask: Expr, behind: int) -> Expr:
+    """A mask with one axis more, in front of its last ones, for the heads and what else it does not tell apart."""
+    if mask.ndim < behind:
+        return take_slice(mask, key=(None, Ellipsis))
+    return take_slice(mask, key=(Ellipsis, None, *[slice(None)] * behind))

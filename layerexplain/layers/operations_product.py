@@ -1,0 +1,316 @@
+"""Operations between layers that multiply and sum: matrix products, einsum, convolutions, pooling, attention.
+
+Unlike layers they have no weights: the kernel is an argument of the call. Reference: keras.ops, keras.ops.nn.
+"""
+
+import math
+import string
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
+from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, Sizes
+from layerexplain.layers.operations_reduce import measurable
+from layerexplain.layers.operations_repeat import channel_axes_last
+from layerexplain.layers.operations_shape import moved
+from layerexplain.layers.registry import layer
+from layerexplain.ops import contract, functions, pooling, reduce
+from layerexplain.ops import convolution as windows
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import movement as m
+from layerexplain.ops.matmul import matmul
+from layerexplain.ops.sizes import normalize_axes, shape_text
+
+# Matrices -------------------------------------------------------------------------------------------------------
+
+
+def matrix_product(a: Expr, b: Expr) -> Expr:
+    """a times b as NumPy has it: the last two axes are matrices, a tensor with one axis is a vector."""
+    if a.ndim == 0 or b.ndim == 0:
+        raise ShapeError(f"matmul needs tensors with axes, got {shape_text(a.shape)} and {shape_text(b.shape)}")
+    if b.ndim <= 2:
+        return contract.dot(a, b)
+    if a.ndim == 1:
+        return m.take_slice(matmul(m.take_slice(a, key=(None,)), b), key=(..., 0, slice(None)))
+    return matmul(a, b)
+
+
+@layer("ops.Matmul")
+def matmul_(x1: Expr, x2: Expr) -> Expr:
+    """Multiplies matrices: rows of the first times columns of the second."""
+    return matrix_product(x1, x2)
+
+
+@layer("tf.linalg.matmul", also=("tf.matmul",), ignores="a_is_sparse b_is_sparse output_type grad_a grad_b")
+def tf_matmul(
+    a: Expr,
+    b: Expr,
+    *,
+    transpose_a: Bool = False,
+    transpose_b: Bool = False,
+    adjoint_a: Bool = False,
+    adjoint_b: Bool = False,
+) -> Expr:
+    """Multiplies matrices: rows of the first times columns of the second."""
+    if transpose_a or adjoint_a:
+        a = moved(a, -1, a.ndim - 2)
+    if transpose_b or adjoint_b:
+        b = moved(b, -1, b.ndim - 2)
+    return matrix_product(a, b)
+
+
+@layer("ops.Dot")
+def dot(x1: Expr, x2: Expr) -> Expr:
+    """Sums products over the last axis of the first tensor and the last but one of the second."""
+    if x1.ndim == 0 or x2.ndim == 0:
+        return x1 * x2
+    return contract.dot(x1, x2 if x2.ndim == 1 else moved(x2, x2.ndim - 2, 0))
+
+
+@layer("ops.Inner")
+def inner(x1: Expr, x2: Expr) -> Expr:
+    """Sums products over the last axes of both tensors."""
+    return contract.dot(x1, moved(x2, x2.ndim - 1, 0))
+
+
+@layer("ops.Outer")
+def outer(x1: Expr, x2: Expr) -> Expr:
+    """Multiplies each element of the first tensor with each of the second."""
+    flat = m.reshape(x1, shape=(-1,)) if x1.ndim != 1 else x1
+    other = m.reshape(x2, shape=(-1,)) if x2.ndim != 1 else x2
+    return m.take_slice(flat, key=(slice(None), None)) * other
+
+
+@layer("ops.Tensordot", also=("tf.tensordot",))
+def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
+    """Sums products over {axes} axes that both tensors share."""
+    if isinstance(axes, int):
+        left, right = list(range(a.ndim - axes, a.ndim)), list(range(axes))
+    elif isinstance(axes, list | tuple) and len(axes) == 2:
+        left, right = (list(p) if isinstance(p, list | tuple) else [p] for p in axes)
+    else:
+        raise ArgumentError(f"tensordot needs a number of axes, or two lists of them, got axes={axes!r}")
+    left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
+    if len(left) != len(right):
+        raise ArgumentError(f"tensordot needs as many axes of both tensors, got axes={axes!r}")
+    letters = iter(string.ascii_lowercase)
+    first = [next(letters) for _ in range(a.ndim)]
+    second = [first[left[right.index(i)]] if i in right else next(letters) for i in range(b.ndim)]
+    kept = [c for i, c in enumerate(first) if i not in left] + [c for i, c in enumerate(second) if i not in right]
+    return contract.einsum(a, b, eq=f"{''.join(first)},{''.join(second)}->{''.join(kept)}")
+
+
+@layer("ops.Einsum")
+def einsum(*operands: Expr, subscripts: Anything) -> Expr:
+    """Sums products as '{subscripts}' says: over the letters that the result does not have."""
+    equation = str(subscripts).replace(" ", "")
+    if "->" not in equation:
+        names = equation.replace(",", "").replace("...", "")
+        once = "".join(sorted(c for c in set(names) if names.count(c) == 1))
+        equation = f"{equation}->{'...' if '...' in equation else ''}{once}"
+    return contract.einsum(*operands, eq=equation)
+
+
+# Windows --------------------------------------------------------------------------------------------------------
+
+
+def _format(x: Expr, data_format: Any) -> str:
+    return "channels_last" if channel_axes_last(x, data_format) else "channels_first"
+
+
+def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: Any, dilation: Any) -> Expr:
+    """A convolution; the groups follow from the number of channels that the kernel reads."""
+    form = _format(x, data_format)
+    channels, read = x.shape[-1 if form == "channels_last" else 1], kernel.shape[-2]
+    if kernel.ndim != x.ndim or not isinstance(channels, int) or not isinstance(read, int) or channels % read:
+        raise ShapeError(
+            f"a convolution needs a kernel (window…, channels, filters) for its input, "
+            f"got input {shape_text(x.shape)} and kernel {shape_text(kernel.shape)}"
+        )
+    return windows.conv(
+        x,
+        kernel,
+        strides=strides,
+        padding=str(padding).lower(),
+        dilation_rate=1 if dilation is None else dilation,
+        groups=channels // read,
+        data_format=form,
+    )
+
+
+@layer("ops.Conv")
+def conv(
+    inputs: Expr,
+    kernel: Expr,
+    *,
+    strides: Sizes = 1,
+    padding: Anything = "valid",
+    data_format: Anything = None,
+    dilation_rate: Sizes = 1,
+) -> Expr:
+    """Slides the windows of a given kernel over the input; each sums over the channels."""
+    return convolved(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+@layer("ops.DepthwiseConv")
+def depthwise_conv(
+    inputs: Expr,
+    kernel: Expr,
+    *,
+    strides: Sizes = 1,
+    padding: Anything = "valid",
+    data_format: Anything = None,
+    dilation_rate: Sizes = 1,
+) -> Expr:
+    """Slides the windows of a given kernel over each channel by itself."""
+    return windows.depthwise_conv(
+        inputs,
+        kernel,
+        strides=strides,
+        padding=str(padding).lower(),
+        dilation_rate=dilation_rate,
+        data_format=_format(inputs, data_format),
+    )
+
+
+@layer("ops.SeparableConv")
+def separable_conv(
+    inputs: Expr,
+    depthwise_kernel: Expr,
+    pointwise_kernel: Expr,
+    *,
+    strides: Sizes = 1,
+    padding: Anything = "valid",
+    data_format: Anything = None,
+    dilation_rate: Sizes = 1,
+) -> Expr:
+    """Slides windows over each channel by itself, then mixes the channels at every position."""
+    form = _format(inputs, data_format)
+    z = windows.depthwise_conv(
+        inputs,
+        depthwise_kernel,
+        strides=strides,
+        padding=str(padding).lower(),
+        dilation_rate=dilation_rate,
+        data_format=form,
+    )
+    return windows.conv(z, pointwise_kernel, data_format=form)
+
+
+@layer("ops.MaxPool")
+def max_pool(
+    inputs: Expr, *, pool_size: Sizes, strides: Sizes | None = None, padding: Anything = "valid",
+    data_format: Anything = None,
+) -> Expr:
+    """Keeps the largest element of every window of {pool_size}, channel by channel."""
+    return pooling.max_pool(
+        inputs, size=pool_size, strides=strides, padding=str(padding).lower(), data_format=_format(inputs, data_format)
+    )
+
+
+@layer("ops.AveragePool")
+def average_pool(
+    inputs: Expr, *, pool_size: Sizes, strides: Sizes | None = None, padding: Anything = "valid",
+    data_format: Anything = None,
+) -> Expr:
+    """Averages every window of {pool_size}, channel by channel."""
+    return pooling.average_pool(
+        inputs, size=pool_size, strides=strides, padding=str(padding).lower(), data_format=_format(inputs, data_format)
+    )
+
+
+# Normalization --------------------------------------------------------------------------------------------------
+
+
+def _along(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
+    """A tensor over the given axes, laid so that it broadcasts."""
+    if w.ndim == 0 or axes == tuple(range(ndim - len(axes), ndim)):
+        return w
+    sizes = iter(w.shape)
+    return m.reshape(w, shape=tuple(next(sizes) if i in axes else 1 for i in range(ndim)))
+
+
+@layer("ops.BatchNorm")
+def batch_norm(
+    x: Expr,
+    mean: Expr,
+    variance: Expr,
+    offset: Expr | None = None,
+    scale: Expr | None = None,
+    *,
+    axis: Int,
+    epsilon: Number = 1e-3,
+) -> Expr:
+    """Shifts and scales by the given mean and variance of each place on axis {axis}."""
+    at = normalize_axes(axis, x.ndim)
+    y = (x - _along(mean, at, x.ndim)) / e.sqrt(_along(variance, at, x.ndim) + epsilon)
+    if scale is not None:
+        y = y * _along(scale, at, x.ndim)
+    return y if offset is None else y + _along(offset, at, x.ndim)
+
+
+@layer("ops.LayerNorm")
+def layer_norm(
+    x: Expr,
+    gamma: Expr | None = None,
+    beta: Expr | None = None,
+    *,
+    axis: AxisArgument = -1,
+    epsilon: Anything = None,
+    rms_scaling: Bool = False,
+) -> Expr:
+    """Shifts and scales so that the mean along axis {axis} is 0 and the variance 1."""
+    at = normalize_axes(axis, x.ndim)
+    x = measurable(x)
+    least = 1e-7 if epsilon is None else epsilon
+    mean = named("m", reduce.mean(x, axis=at, keepdims=True), "the mean")
+    v = named("v", reduce.mean((x - mean) ** 2, axis=at, keepdims=True), "the variance")
+    y = x / e.sqrt(v + least) if rms_scaling else (x - mean) / e.sqrt(v + least)
+    if gamma is not None:
+        y = y * _along(gamma, at, x.ndim)
+    return y if beta is None else y + _along(beta, at, x.ndim)
+
+
+@layer("ops.RMSNorm")
+def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, epsilon: Anything = None) -> Expr:
+    """Divides by the root of the mean square along axis {axis}."""
+    at = normalize_axes(axis, x.ndim)
+    y = x / e.sqrt(reduce.mean(x**2, axis=at, keepdims=True) + (1e-7 if epsilon is None else epsilon))
+    return y if scale is None else y * _along(scale, at, x.ndim)
+
+
+# Attention ------------------------------------------------------------------------------------------------------
+
+
+@layer("ops.DotProductAttention", ignores="flash_attention")
+def dot_product_attention(
+    query: Expr,
+    key: Expr,
+    value: Expr,
+    bias: Expr | None = None,
+    mask: Expr | None = None,
+    *,
+    scale: Anything = None,
+    is_causal: Bool = False,
+    attn_logits_soft_cap: Anything = None,
+) -> Expr:
+    """For each query: a weighted mean of the values, weighted by how well its key fits."""
+    if is_causal or attn_logits_soft_cap is not None:
+        raise ArgumentError("dot_product_attention is known without is_causal and attn_logits_soft_cap")
+    if query.shape[-2] != key.shape[-2]:
+        raise ShapeError(
+            f"dot_product_attention needs as many heads of queries as of keys, "
+            f"got {shape_text(query.shape)} and {shape_text(key.shape)}"
+        )
+    size = query.shape[-1]
+    if scale is None:
+        if not isinstance(size, int):
+            raise ShapeError(f"dot_product_attention needs the size of a head, got {shape_text(query.shape)}")
+        scale = 1 / math.sqrt(size)
+    scores = contract.einsum(query, key, eq="bthd,bshd->bhts") * scale
+    if bias is not None:
+        scores = scores + bias
+    if mask is not None:
+        scores = e.where(mask, scores, -1e9)
+    shares = named("A", functions.softmax(named("S", scores)), "the shares")
+    return contract.einsum(shares, value, eq="bhts,bshd->bthd")

@@ -1,0 +1,137 @@
+"""Layers that act in training only: dropout in its forms, noise, a penalty on what passes through."""
+
+import math
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
+from layerexplain.layers.arguments import DataFormat, Number, ShapeArgument, Share
+from layerexplain.layers.registry import layer
+from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
+from layerexplain.ops.random import bernoulli_like, dropout, normal_like
+from layerexplain.ops.sizes import shape_text
+
+NOTHING_LEFT = "{} needs a rate below 1 in training, got rate=1.0: nothing would be left to scale"
+
+
+def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None) -> tuple[int, ...]:
+    """The axes along which all elements share their fate: those where `noise_shape` is 1."""
+    if noise_shape is None:
+        return ()
+    if len(noise_shape) != x.ndim:
+        raise ShapeError(
+            f"{type_} needs noise_shape to have a size for each axis of its input, the batch included, "
+            f"got noise_shape={noise_shape} for {shape_text(x.shape)}"
+        )
+    return tuple(i for i, size in enumerate(noise_shape) if size == 1 and x.shape[i] != 1)
+
+
+@layer("Dropout", mask="pass", training=True, ignores="seed")
+def dropout_layer(
+    x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False
+) -> Expr:
+    """Passes its input on; in training each number becomes 0 with probability {rate} and the others grow to make up.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.Dropout; Srivastava et al., 2014.
+    """
+    if not training or rate == 0:
+        return x
+    return dropout(x, rate=rate, shared=shared_axes("Dropout", x, noise_shape))
+
+
+def _spatial(x: Expr, rate: float, data_format: str, training: bool) -> Expr:
+    if not training or rate == 0:
+        return x
+    channels = 1 if data_format == "channels_first" else x.ndim - 1
+    return dropout(x, rate=rate, shared=tuple(i for i in range(1, x.ndim) if i != channels))
+
+
+@layer("SpatialDropout1D", mask="pass", training=True, ignores="seed", ndim=3)
+def spatial_dropout1d(x: Expr, *, rate: Share, training: bool = False) -> Expr:
+    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
+
+    Input shape: (batch, steps, channels). Output shape: the same.
+    Reference: keras.layers.SpatialDropout1D; Tompson et al., 2015.
+    """
+    return _spatial(x, rate, "channels_last", training)
+
+
+@layer("SpatialDropout2D", mask="pass", training=True, ignores="seed", ndim=4)
+def spatial_dropout2d(
+    x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
+) -> Expr:
+    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
+
+    Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same.
+    Reference: keras.layers.SpatialDropout2D; Tompson et al., 2015.
+    """
+    return _spatial(x, rate, data_format, training)
+
+
+@layer("SpatialDropout3D", mask="pass", training=True, ignores="seed", ndim=5)
+def spatial_dropout3d(
+    x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
+) -> Expr:
+    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
+
+    Input shape: (batch, planes, rows, columns, channels), or channels first. Output shape: the same.
+    Reference: keras.layers.SpatialDropout3D; Tompson et al., 2015.
+    """
+    return _spatial(x, rate, data_format, training)
+
+
+@layer("AlphaDropout", mask="pass", training=True, ignores="seed")
+def alpha_dropout(
+    x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False
+) -> Expr:
+    """Passes its input on; in training each number becomes selu's lowest value with probability {rate}, then all are
+    scaled and shifted so that mean and variance stay.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.AlphaDropout; Klambauer et al., 2017.
+    """
+    if not training or rate == 0:
+        return x
+    if rate == 1:
+        raise ArgumentError(NOTHING_LEFT.format("AlphaDropout"))
+    depth = SELU_ALPHA * SELU_SCALE
+    factor = ((1 - rate) * (1 + rate * depth**2)) ** -0.5
+    keep = named(
+        "keep", bernoulli_like(x, probability=1 - rate, shared=shared_axes("AlphaDropout", x, noise_shape)), "1 or 0"
+    )
+    return factor * (x * keep - depth * (1 - keep)) + factor * depth * rate
+
+
+@layer("GaussianDropout", mask="pass", training=True, ignores="seed")
+def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
+    """Passes its input on; in training each number is multiplied by noise around 1 that is as strong as a dropout of
+    {rate}.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.GaussianDropout; Srivastava et al., 2014.
+    """
+    if not training or rate == 0:
+        return x
+    if rate == 1:
+        raise ArgumentError(NOTHING_LEFT.format("GaussianDropout"))
+    return x * normal_like(x, mean=1.0, stddev=math.sqrt(rate / (1 - rate)))
+
+
+@layer("GaussianNoise", mask="pass", training=True, ignores="seed")
+def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
+    """Passes its input on; in training it adds noise with mean 0 and standard deviation {stddev}.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.GaussianNoise.
+    """
+    return x + normal_like(x, stddev=stddev) if training and stddev else x
+
+
+@layer("ActivityRegularization", mask="pass")
+def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
+    """Passes its input on; in training the loss grows by {l1} times its sum of sizes and {l2} times its sum of squares.
+
+    Input shape: any. Output shape: the same.
+    Reference: keras.layers.ActivityRegularization.
+    """
+    return x

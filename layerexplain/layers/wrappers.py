@@ -1,0 +1,189 @@
+"""Wrappers: Bidirectional and TimeDistributed, layers that hold a layer and say how it is run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Definition, Expr, Shapes, call, item, loop, named
+from layerexplain.layers.arguments import Inner, MergeMode
+from layerexplain.layers.inner import InnerLayer
+from layerexplain.layers.registry import Spec, find, inner_weights, layer
+from layerexplain.ops.movement import concatenate, reverse
+from layerexplain.ops.sizes import shape_text
+
+SAME_IN_BOTH = ("return_sequences", "return_state", "stateful")
+
+
+def _recurrent(inner: InnerLayer, argument: str) -> Mapping[str, Any]:
+    """The arguments of an inner layer that reads a sequence; refuses a layer that does not."""
+    declaration = find(inner.type)
+    if declaration is None or "go_backwards" not in declaration.arguments:
+        raise ArgumentError(
+            f"Bidirectional needs {argument} to be a recurrent layer, got {argument}={inner.type}; "
+            f"for example {argument}={{LSTM: 16}}"
+        )
+    return inner.config
+
+
+def _flag(config: Mapping[str, Any], name: str) -> bool:
+    return bool(config.get(name, False))
+
+
+def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
+    """Whole sequences keep the mask, both of them where they are not merged."""
+    mask = masks[0] if masks and _flag(arguments["layer"].config, "return_sequences") else None
+    return mask if arguments["merge_mode"] is not None or mask is None else (mask, mask)
+
+
+def _without(prefix: str, name: str) -> str:
+    return prefix + name.removeprefix(prefix)
+
+
+@layer("Bidirectional", mask=_two_way_mask, training=True)
+def bidirectional(
+    x: Expr,
+    *initial_state: Expr,
+    layer: Inner,
+    merge_mode: MergeMode = "concat",
+    backward_layer: Inner | None = None,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps twice, with weights of its own from the first to the last and from the last to the first.
+
+    Input shape: (batch, steps, features). Output shape: that of the inner layer, with twice the units for 'concat';
+    two of them for merge_mode None; with return_state the states forwards, then backwards, follow.
+    Reference: keras.layers.Bidirectional; Schuster and Paliwal, 1997.
+    """
+    config = _recurrent(layer, "layer")
+    backwards = _flag(config, "go_backwards")
+    if backward_layer is None:
+        # Keras 3 refuses go_backwards in the inner layer; before, the second copy ran the other way, as here.
+        second: InnerLayer = layer
+    else:
+        second = backward_layer
+        other = _recurrent(second, "backward_layer")
+        if _flag(other, "go_backwards") == backwards:
+            raise ArgumentError(
+                f"Bidirectional needs layer and backward_layer with different go_backwards, got {backwards} in both"
+            )
+        for name in SAME_IN_BOTH:
+            if _flag(config, name) != _flag(other, name):
+                raise ArgumentError(
+                    f"Bidirectional needs the same {name} in layer and backward_layer, "
+                    f"got {_flag(config, name)} and {_flag(other, name)}"
+                )
+    sequences = _flag(config, "return_sequences")
+    one = _traced(layer, x, mask, initial_state, sequences, training, half=0)
+    two = one if _alike(layer, second) else _traced(second, x, mask, initial_state, sequences, training, half=1)
+    own_name = second.name if backward_layer is not None else _without("backward_", layer.name)
+    made: dict[str, list[Expr]] = {}
+    for way, definition, prefix in (("fwd", one, _without("forward_", layer.name)), ("bwd", two, own_name)):
+        inner = layer if way == "fwd" else second
+        turned = backwards == (way == "fwd")
+        at = "forward_layer" if way == "fwd" else "backward_layer"
+        weights = inner_weights(definition, at, prefix, f"_{way}", inner.trainable)
+        half = len(initial_state) // 2
+        states = initial_state[:half] if way == "fwd" else initial_state[half:]
+        made[way] = _parts(definition, x, mask, states, weights, turned)
+        if sequences and way == "bwd":
+            made[way][0] = reverse(made[way][0])
+        for name, part in zip(definition.results, made[way], strict=False):
+            named(f"{name}_{way}", part, "forwards" if way == "fwd" else "backwards")
+    y_fwd, y_bwd = made["fwd"][0], made["bwd"][0]
+    results = {"y": _merged(merge_mode, y_fwd, y_bwd)} if merge_mode else {"y_fwd": y_fwd, "y_bwd": y_bwd}
+    for way, definition in (("fwd", one), ("bwd", two)):
+        for name, part in list(zip(definition.results, made[way], strict=True))[1:]:
+            results[f"{name}_{way}"] = part
+    return results
+
+
+def _alike(layer: InnerLayer, second: InnerLayer) -> bool:
+    """Whether two layers compute the same, but for the direction."""
+    if layer is second:
+        return True
+    apart = ("go_backwards", "name", "trainable")
+    kept = [{k: v for k, v in inner.config.items() if k not in apart} for inner in (layer, second)]
+    return layer.type == second.type and kept[0] == kept[1]
+
+
+def _traced(
+    inner: InnerLayer,
+    x: Expr,
+    mask: Expr | None,
+    initial_state: Sequence[Expr],
+    sequences: bool,
+    training: bool,
+    half: int,
+) -> Definition:
+    """The inner layer reading forwards: what runs the other way is given the steps in the opposite order."""
+    if len(initial_state) % 2:
+        raise ShapeError(
+            f"Bidirectional needs the initial states of both directions, an even number, got {len(initial_state)}"
+        )
+    count = len(initial_state) // 2
+    states = initial_state[half * count : (half + 1) * count]
+    specs = [Spec(t.shape, t.dtype) for t in (x, *states)]
+    masks = [] if mask is None else [Spec(mask.shape, mask.dtype)]
+    overrides: dict[str, Any] = {"go_backwards": False}
+    declaration = find(inner.type)
+    if declaration is not None and "zero_output_for_mask" in declaration.arguments:
+        # Keras forces this, whatever the inner layer says.
+        overrides["zero_output_for_mask"] = sequences
+    return inner.definition(specs, masks, training=training, **overrides)
+
+
+def _parts(
+    definition: Definition,
+    x: Expr,
+    mask: Expr | None,
+    states: Sequence[Expr],
+    weights: Sequence[Expr],
+    turned: bool,
+) -> list[Expr]:
+    """The results of one direction."""
+    tensors = [reverse(x) if turned else x, *states]
+    if len(definition.params) > len(tensors) and mask is not None:
+        tensors.append(reverse(mask) if turned else mask)
+    run = call(definition, *tensors, *weights)
+    if type(run.shape) is not Shapes:
+        return [run]
+    return [item(run, i) for i in range(len(definition.results))]
+
+
+def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
+    if merge_mode == "concat":
+        return concatenate(forward, backward)
+    if merge_mode == "mul":
+        return forward * backward
+    both = forward + backward
+    return both / 2 if merge_mode == "ave" else both
+
+
+@layer("TimeDistributed", mask="pass", training=True)
+def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
+    """Applies one layer, with the same weights, to each of the {steps} steps on its own.
+
+    Input shape: (batch, steps, …), each step shaped as the inner layer takes it. Output shape: (batch, steps, …), with
+    what the inner layer makes of a step.
+    Reference: keras.layers.TimeDistributed.
+    """
+    if x.ndim < 3:
+        raise ShapeError(
+            f"TimeDistributed needs an input of (batch, steps, …) with at least 3 axes, got {shape_text(x.shape)}; "
+            f"apply the layer itself where there are no steps"
+        )
+    step_masks = [] if mask is None else [Spec((mask.shape[0], *mask.shape[2:]), mask.dtype)]
+    definition = layer.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype)], step_masks, training=training)
+    if len(definition.results) != 1:
+        raise ShapeError(
+            f"TimeDistributed needs a layer with one output, got {layer.type} with {len(definition.results)}"
+        )
+    weights = inner_weights(definition, "layer", layer.name, trainable=layer.trainable)
+    over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
+
+    def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
+        y = call(definition, *values, *weights)
+        return (), {"y": item(y, 0) if type(y.shape) is Shapes else y}
+
+    return loop(step, over, {})

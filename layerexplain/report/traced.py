@@ -1,0 +1,52 @@
+"""A model at given shapes, as data: every call with its definition, and the tensors on their way."""
+
+import re
+from typing import NamedTuple
+
+from layerexplain.expr import Definition, Expr
+from layerexplain.layers.registry import Spec
+from layerexplain.model import Call, Model, Note, TensorRef
+
+
+class TracedCall(NamedTuple):
+    """One call of a layer: what feeds it, the definition at these shapes, what comes out.
+
+    `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
+    that it reads or hands on. `network` is that of a nested model.
+    """
+
+    call: Call
+    sources: tuple[TensorRef, ...]
+    inputs: tuple[Spec | None, ...]
+    outputs: tuple[Spec | None, ...]
+    definition: Definition | None
+    mask: str | None
+    network: "Network | None" = None
+
+
+class Network(NamedTuple):
+    """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
+    made for nested ones only; None, too, where the shapes are not known."""
+
+    model: Model
+    calls: tuple[TracedCall, ...]
+    definition: Definition | None
+    notes: tuple[Note, ...]
+
+    def of_layer(self, name: str) -> list[TracedCall]:
+        """The calls of a layer, in the order of their numbers."""
+        return sorted((c for c in self.calls if c.call.layer == name), key=lambda c: c.call.index)
+
+
+class Tensor(NamedTuple):
+    """A tensor on its way through a model: its expression, its mask and the layer that made the mask."""
+
+    expr: Expr
+    mask: Expr | None = None
+    mask_source: str | None = None
+
+
+def identifier(name: str) -> str:
+    """A layer's name as a name of the formula language."""
+    cleaned = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "layer"
+    return f"layer_{cleaned}" if cleaned[0].isdigit() else cleaned

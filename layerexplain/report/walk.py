@@ -1,0 +1,333 @@
+"""One walk through a model, call by call: tensors, masks and shared weights are wired as the layers say."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.expr import Definition, Expr, Shapes, call, item, tensor
+from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.ops.opaque import opaque
+from layerexplain.ops.sizes import shape_text
+from layerexplain.report.binding import Bound, bind_call, references
+from layerexplain.report.order import in_order
+from layerexplain.report.recorded import built_shape, input_spec, recorded_spec
+from layerexplain.report.traced import Network, Tensor, TracedCall, identifier
+
+if TYPE_CHECKING:
+    from layerexplain.report.network import Tracer
+
+
+class Walk:
+    """One walk through a model, call by call."""
+
+    def __init__(
+        self,
+        tracer: "Tracer",
+        model: Model,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None],
+        path: tuple[str, ...],
+        linked: bool,
+    ) -> None:
+        self.tracer = tracer
+        self.linked = linked
+        self.model = model
+        self.path = path
+        self.specs = dict(zip(model.inputs, specs, strict=False))
+        self.given_masks = dict(zip(model.inputs, masks, strict=False))
+        self.layers = {layer.name: layer for layer in model.layers}
+        self.tensors: dict[TensorRef, Tensor | None] = {}
+        self.weights: dict[str, tuple[Expr, ...]] = {}
+        self.definitions: dict[str, Definition] = {}
+        self.params: dict[TensorRef, Expr] = {}
+        self.masks: list[Expr] = []
+        self.notes: list[Note] = list(model.notes)
+        self.failed: set[str] = set()
+
+    def network(self) -> Network:
+        calls = [self._call(c) for c in in_order(self.model)]
+        return Network(self.model, tuple(calls), self._definition(), tuple(self.notes))
+
+    def _definition(self) -> Definition | None:
+        outputs = [self.tensors.get(ref) for ref in self.model.outputs]
+        known = all(ref in self.params for ref in self.model.inputs)
+        if not self.linked or not known or any(t is None for t in outputs):
+            return None
+        names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
+        results = {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None}
+        masks = tuple(t.mask for t in outputs if t is not None)
+        trainable = self.model.trainable
+        weights = [w for layer in self.model.layers for w in self.weights.get(layer.name, ())]
+        if not trainable:
+            for w in weights:
+                w.attrs["trainable"] = False
+        params = [self.params[ref] for ref in self.model.inputs]
+        return Definition(
+            identifier(self.model.name or self.model.type),
+            (*params, *self.masks),
+            tuple(weights),
+            results,
+            kind="model",
+            masks=masks,
+        )
+
+    # One call ---------------------------------------------------------------------------------------------------
+
+    def _call(self, made: Call) -> TracedCall:
+        layer = self.layers[made.layer]
+        if layer.type == "InputLayer":
+            return self._input(made, layer)
+        try:
+            if layer.model is not None:
+                return self._nested(made, layer)
+            declaration = _declaration(layer)
+            if declaration is not None:
+                return self._declared(made, layer, declaration)
+        except LayerExplainError as error:
+            return self._failed(made, layer, tuple(references((made.args, made.kwargs))), error)
+        return self._opaque(made, layer, tuple(references((made.args, made.kwargs))))
+
+    def _input(self, made: Call, layer: Layer) -> TracedCall:
+        ref = TensorRef(layer.name, made.index, 0)
+        spec = self.specs.get(ref) or input_spec(layer)
+        if spec is None:
+            self.tensors[ref] = None
+            return TracedCall(made, (), (), (None,), None, None)
+        number = ""
+        if len(self.model.inputs) > 1 or ref not in self.model.inputs:
+            known = ref in self.model.inputs
+            number = str(self.model.inputs.index(ref) + 1) if known else f"_{identifier(layer.name)}"
+        leaf = tensor(f"x{number}", spec.shape, spec.dtype)
+        self.params[ref] = leaf
+        mask = None
+        given = self.given_masks.get(ref)
+        if given is not None:
+            mask = tensor("mask" if not number else f"mask{number}", given.shape, given.dtype)
+            self.masks.append(mask)
+        self.tensors[ref] = Tensor(leaf, mask, layer.name if mask is not None else None)
+        return TracedCall(made, (), (), (spec,), None, None)
+
+    def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
+        bound = bind_call(declaration, made)
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
+        refs = [ref for ref in bound.tensors if ref is not None]
+        if any(t is None for t, ref in zip(tensors, bound.tensors, strict=True) if ref is not None):
+            return self._unknown(made, layer, tuple(refs))
+        specs = [None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors]
+        if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
+            shape = shape_text(next(s.shape for s in specs if s is not None))
+            raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
+        masks = self._masks(bound, tensors)
+        reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
+        mask_specs = [None if m is None else Spec(m.shape, m.dtype) for m, _ in masks] if reads else []
+        definition = self.tracer.declared(declaration, layer, bound, specs, mask_specs)
+        passed = [m for m, _ in masks if m is not None] if reads else []
+        count = len(definition.params) - sum(t is not None for t in tensors)
+        node = self._apply(layer, definition, [*[t.expr for t in tensors if t is not None], *passed[:count]])
+        source = next((name for m, name in masks if m is not None), None)
+        outputs = self._outputs(made, layer, definition, node)
+        handed = masks[0] if masks and declaration.mask == "pass" else (None, None)
+        self._store(made, layer, definition, node, outputs, handed, source)
+        reached = source if any(m is not None for m, _ in masks) else None
+        return TracedCall(
+            made,
+            tuple(refs),
+            tuple(s for s in specs if s is not None),
+            tuple(Spec(o.shape, o.dtype) for o in outputs),
+            definition,
+            reached,
+        )
+
+    def _nested(self, made: Call, layer: Layer) -> TracedCall:
+        assert layer.model is not None  # noqa: S101 (narrowing for the type checker; _call has asked)
+        refs = list(references(made.args)) or list(references(made.kwargs))
+        explicit = [ref for ref in references(made.kwargs.get("mask")) if ref in self.tensors]
+        refs = [r for r in refs if r not in explicit] if made.kwargs else refs
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(refs)]
+        if any(t is None for t in tensors):
+            return self._unknown(made, layer, tuple(refs), self.tracer.network(layer.model, (), (), self._path(layer)))
+        known = [t for t in tensors if t is not None]
+        if len(known) != len(layer.model.inputs):
+            raise ShapeError(f"the model '{layer.name}' needs {len(layer.model.inputs)} inputs, got {len(known)}")
+        specs = [Spec(t.expr.shape, t.expr.dtype) for t in known]
+        masks = [None if t.mask is None else Spec(t.mask.shape, t.mask.dtype) for t in known]
+        network = self.tracer.network(layer.model, specs, masks, self._path(layer))
+        if network.definition is None:
+            return self._unknown(made, layer, tuple(refs), network)
+        definition = network.definition
+        passed = [t.mask for t in known if t.mask is not None]
+        count = len(definition.params) - len(known)
+        node = self._apply(layer, definition, [*[t.expr for t in known], *passed[:count]])
+        source = next((t.mask_source for t in known if t.mask is not None), None)
+        outputs = self._outputs(made, layer, definition, node)
+        self._store(made, layer, definition, node, outputs, (None, None), layer.name)
+        return TracedCall(
+            made, tuple(refs), tuple(specs), tuple(Spec(o.shape, o.dtype) for o in outputs), definition, source, network
+        )
+
+    def _path(self, layer: Layer) -> tuple[str, ...]:
+        return (*self.path, layer.name)
+
+    def _opaque(
+        self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], reason: str | None = None
+    ) -> TracedCall:
+        """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
+        tensors = [self._fed(layer, ref, i) for i, ref in enumerate(sources)]
+        known = [t for t in tensors if t is not None]
+        inputs = tuple(None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors)
+        recorded: list[Spec] = []
+        while (spec := recorded_spec(self.model, TensorRef(layer.name, made.index, len(recorded)))) is not None:
+            recorded.append(spec)
+        if layer.name not in self.failed:
+            self.failed.add(layer.name)
+            self._note_opaque(layer, reason)
+        params = tuple(
+            tensor(f"x{i + 1}" if len(known) > 1 else "x", s.shape, s.dtype)
+            for i, s in enumerate(inputs)
+            if s is not None
+        )
+        if not recorded or len(known) != len(tensors):
+            self._forget(made, layer, max(len(recorded), 1))
+            for i, spec in enumerate(recorded):
+                self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(tensor(layer.name, spec.shape, spec.dtype))
+            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None)
+        results = {
+            "y" if len(recorded) == 1 else f"y{i + 1}": opaque(*params, name=identifier(layer.type), shape=spec.shape)
+            for i, spec in enumerate(recorded)
+        }
+        for e, spec in zip(results.values(), recorded, strict=True):
+            e.dtype = spec.dtype
+        definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
+        node = self._apply(layer, definition, [t.expr for t in known])
+        outputs = self._outputs(made, layer, definition, node)
+        self._store(made, layer, definition, node, outputs, (None, None), None)
+        return TracedCall(made, sources, inputs, tuple(recorded), definition, None)
+
+    def _note_opaque(self, layer: Layer, reason: str | None) -> None:
+        code = "opaque" if reason is None else "not-derived"
+        where = "/".join(self._path(layer))
+        if reason is None:
+            kind = "an operation" if layer.kind == "operation" else "a layer"
+            owner = f" (from {layer.package})" if layer.package else ""
+            reason = (
+                "its code is in the file and is never read"
+                if layer.type == "Lambda"
+                else f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
+            )
+        self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
+
+    def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:
+        """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
+        if self.tracer.strict:
+            error.with_place(layer="/".join(self._path(layer)), line=made.line or layer.line)
+            self.tracer.errors.append(error)
+            self._forget(made, layer, 1)
+            return TracedCall(made, sources, (), (None,), None, None)
+        return self._opaque(made, layer, sources, error.fact)
+
+    def _unknown(
+        self, made: Call, layer: Layer, refs: tuple[TensorRef, ...], network: Network | None = None
+    ) -> TracedCall:
+        """The shapes that reach a layer are not known, so neither is anything about it."""
+        inputs = tuple(
+            None if (t := self.tensors.get(ref)) is None else Spec(t.expr.shape, t.expr.dtype) for ref in refs
+        )
+        outputs: list[Spec | None] = []
+        while (spec := recorded_spec(self.model, TensorRef(layer.name, made.index, len(outputs)))) is not None:
+            self.tensors[TensorRef(layer.name, made.index, len(outputs))] = Tensor(
+                tensor(layer.name, spec.shape, spec.dtype)
+            )
+            outputs.append(spec)
+        if not outputs:
+            self._forget(made, layer, 1)
+        return TracedCall(made, refs, inputs, tuple(outputs) or (None,), None, None, network)
+
+    def _forget(self, made: Call, layer: Layer, count: int) -> None:
+        for i in range(count):
+            self.tensors.setdefault(TensorRef(layer.name, made.index, i), None)
+
+    # Tensors, masks and weights ---------------------------------------------------------------------------------
+
+    def _fed(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
+        """The tensor at a reference; where its shape is unknown, what the layer recorded when it was built."""
+        if ref is None:
+            return None
+        known = self.tensors.get(ref)
+        if known is None:
+            shape = built_shape(layer, i)
+            if shape is not None:
+                known = self.tensors[ref] = Tensor(tensor(ref.layer, shape, "float"))
+        return known
+
+    def _masks(self, bound: Bound, tensors: list[Tensor | None]) -> list[tuple[Expr | None, str | None]]:
+        """The mask of each tensor and who made it; one that the call names goes before one that the tensor carries."""
+        masks: list[tuple[Expr | None, str | None]] = []
+        for i, t in enumerate(tensors):
+            ref = bound.masks.get(i)
+            explicit = self.tensors.get(ref) if ref is not None else None
+            if explicit is not None and ref is not None:
+                masks.append((explicit.expr, ref.layer))
+            else:
+                masks.append((None, None) if t is None else (t.mask, t.mask_source))
+        return masks
+
+    def _apply(self, layer: Layer, definition: Definition, args: list[Expr]) -> Expr | None:
+        """The call as a node; None where no expression of the whole model is wanted."""
+        first = self.definitions.setdefault(layer.name, definition)
+        if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
+            raise ShapeError(
+                f"every call needs inputs that fit the same weights: they have the shapes "
+                f"{', '.join(str(w.shape) for w in first.weights)} at the first call and "
+                f"{', '.join(str(w.shape) for w in definition.weights)} here"
+            )
+        if not self.linked:
+            return None
+        weights = self.weights.get(layer.name)
+        if weights is None:
+            trainable = bool(layer.config.get("trainable", True))
+            suffix = f"_{identifier(layer.name)}"
+            reach = f"get_layer({layer.name!r})"
+            weights = tuple(inner_weights(definition, reach, layer.name, suffix, trainable))
+            self.weights[layer.name] = weights
+        return call(definition, *args, *weights)
+
+    def _outputs(self, made: Call, layer: Layer, definition: Definition, node: Expr | None) -> list[Expr]:
+        if node is None:
+            return [tensor(layer.name, e.shape, e.dtype) for e in definition.results.values()]
+        count = len(definition.results)
+        outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
+        again = f"_{made.index + 1}" if made.index else ""
+        for i, e in enumerate(outputs):
+            e.label = identifier(layer.name) + again + (f"_{i}" if i else "")
+        return outputs
+
+    def _store(
+        self,
+        made: Call,
+        layer: Layer,
+        definition: Definition,
+        node: Expr | None,
+        outputs: list[Expr],
+        handed: tuple[Expr | None, str | None],
+        source: str | None,
+    ) -> None:
+        position = len(outputs)
+        for i, e in enumerate(outputs):
+            mask, mask_source = handed
+            own = definition.masks[i] if i < len(definition.masks) else None
+            if own is not None:
+                mask = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
+                position += 1
+                passes = own in definition.params
+                mask_source = (source or layer.name) if passes else layer.name
+            self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(e, mask, mask_source)
+
+
+def _declaration(layer: Layer) -> Declaration | None:
+    if layer.kind == "custom" or layer.type == "Lambda":
+        return None
+    if layer.kind == "operation":
+        function = layer.config.get("function")
+        return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
+    return find(layer.type)
