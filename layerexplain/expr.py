@@ -422,7 +422,7 @@ class Definition:
         """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
         if self._order is None:
             roots = [*self.results.values(), *[m for m in self.masks if m is not None]]
-            self._order = sorted(walk(roots), key=_by_serial)
+            self._order = walk(roots)
         return self._order
 
     def __repr__(self) -> str:
@@ -530,24 +530,18 @@ def is_constant(node: Expr) -> bool:
 
 
 def walk(roots: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
-    """All nodes that the roots need, each once, arguments first. `stop` are left out, with what only they need.
-    Bodies of calls and loops are not entered."""
-    done: set[Expr] = set(stop)
-    order: list[Expr] = []
+    """All nodes that the roots need, each once, in the order of creation, which puts arguments first. `stop` are left
+    out, with what only they need. Bodies of calls and loops are not entered."""
+    seen = set(stop)
+    found: list[Expr] = []
     for root in roots:
-        if root in done:
-            continue
-        stack: list[tuple[Expr, int]] = [(root, 0)]
-        done.add(root)
-        while stack:
-            node, i = stack.pop()
-            args = node.args
-            while i < len(args) and args[i] in done:
-                i += 1
-            if i == len(args):
-                order.append(node)
-            else:
-                stack.append((node, i + 1))
-                done.add(args[i])
-                stack.append((args[i], 0))
-    return order
+        if root not in seen:
+            seen.add(root)
+            found.append(root)
+    for node in found:  # grows as it is read
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                found.append(arg)
+    found.sort(key=_by_serial)
+    return found

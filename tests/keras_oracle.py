@@ -5,6 +5,7 @@ Nothing here shares code with what it tests, but the last step that evaluates ou
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from typing import Any, NamedTuple
 
@@ -78,19 +79,21 @@ def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
         "Attention",
         "AdditiveAttention",
     )
+    if merging or case.type in ("MultiHeadAttention", "GroupQueryAttention"):
+        # These take masks from the tensors alone, some of them whatever their arguments say.
+        from keras.src.backend import set_keras_mask
+
+        for one, mask in zip(tensors, masks, strict=False):
+            set_keras_mask(one, mask)
     if merging:
-        if any(m is not None for m in masks):
-            kwargs["mask"] = masks
         return layer(tensors, **kwargs)
     if case.type in ("MultiHeadAttention", "GroupQueryAttention"):
-        names = ("query_mask", "value_mask", "key_mask")
-        kwargs.update({n: m for n, m in zip(names, masks, strict=False) if m is not None})
         extra = tensors[3:]
         key = tensors[2] if len(tensors) > 2 else None
         if extra:
             kwargs["attention_mask"] = extra[0]
         return layer(tensors[0], tensors[1], key, **kwargs)
-    if masks and masks[0] is not None:
+    if masks and masks[0] is not None and "mask" in inspect.signature(layer.call).parameters:
         kwargs["mask"] = masks[0]
     if len(tensors) > 1:
         return layer(tensors[0], initial_state=tensors[1:], **kwargs)

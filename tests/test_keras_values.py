@@ -27,6 +27,7 @@ def check(case: Case) -> bool:
         theirs = run_keras(case)
     except Exception as refusal:  # Keras raises whatever its backend raises
         with pytest.raises(LayerExplainError):
+            trace_case(case)
             trace_case(case, fixed=True)
         assert refusal
         return False

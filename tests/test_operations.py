@@ -19,20 +19,29 @@ from typing import Any
 import pytest
 
 from layerexplain.derive import text
+from layerexplain.derive.element import element_form
+from layerexplain.derive.element_value import ElementValues
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.expr import Definition
-from layerexplain.layers.registry import find
-from layerexplain.model import Layer, TensorRef
+from layerexplain.derive.parse import redefine
+from layerexplain.derive.same import same_definition
+from layerexplain.derive.sentence import sentence
+from layerexplain.errors import LayerExplainError
+from layerexplain.expr import BATCH, GONE, STRUCTURAL, Definition, Shapes, walk
+from layerexplain.layers.inner import trace_layer
+from layerexplain.layers.registry import Spec
+from layerexplain.model import TensorRef
 from layerexplain.readers import read
 from layerexplain.report.network import Tracer
 from layerexplain.report.recorded import input_spec
 from layerexplain.report.traced import Network
+from layerexplain.scalar import CannotIndex
 from tests.operation_rows import KERAS_ROWS, TF_ROWS, Row
 
 pytestmark = pytest.mark.keras
 
 BATCH_SIZE = 3
 UNKNOWN_SIZE = 7
+ELEMENTS = 8
 
 
 def network_of(source: Path) -> Network:
@@ -48,25 +57,44 @@ def network_of(source: Path) -> Network:
             if spec is not None and recorded is not None:
                 assert fits(plain(spec.shape), recorded[0]), (made.call.layer, spec.shape, recorded)
         if made.definition is not None:
-            assert text.program(made.definition)
-            assert sentence(made.definition, layers[made.call.layer])
+            printed = text.program(made.definition)
+            again = redefine(made.definition, printed)
+            assert same_definition(again, made.definition), printed
+            assert text.program(again) == printed
+            assert_axes(made.definition)
+            words = sentence(made.definition)
+            assert "None" not in words and "{" not in words, words
     return network
 
 
-def sentence(definition: Definition, layer: Layer) -> str:
-    """The first line of the declaration; all that it has fields for is there."""
-    key = f"tf.{layer.config['function']}" if "function" in layer.config else f"ops.{layer.type}"
-    declaration = find(key)
-    assert declaration is not None
-    known = {**dict.fromkeys(declaration.arguments, ""), **layer.config}
-    return declaration.description.format(**known)
+def assert_axes(definition: Definition) -> None:
+    """The rule that says how each axis comes about gives the sizes that the shape rule gives."""
+    for node in walk(definition.results.values()):
+        if node.op.axes is STRUCTURAL or isinstance(node.shape, Shapes):
+            continue
+        kept = [axis for axis in node.op.axes(node) if axis.after is not GONE]
+        assert tuple(axis.after for axis in kept) == node.shape, node
 
 
 def fits(ours: Sequence[int | None], theirs: Sequence[int | None]) -> bool:
-    """Our shape says what Keras's says; the batch is counted as unknown."""
-    return len(ours) == len(theirs) and all(a == b or (i == 0 and a is None) for i, (a, b) in enumerate(
-        zip(ours, theirs, strict=True)
-    ))
+    """Our shape says all that Keras's says; of the first axis we may know less, it may be the batch."""
+    if len(ours) != len(theirs):
+        return False
+    return all(b in (None, a) or (i == 0 and a is None) for i, (a, b) in enumerate(zip(ours, theirs, strict=True)))
+
+
+def obeys_laws(definition: Definition, values: list[Any], weights: list[Any], results: list[Any], rng: Any) -> None:
+    """The element form has the array's values, at a few indices of each result."""
+    form = element_form(definition)
+    elements = ElementValues(form, values, weights)
+    for i, result in enumerate(results):
+        for _ in range(min(result.size, ELEMENTS)):
+            index = tuple(int(rng.integers(0, size)) for size in result.shape)
+            try:
+                value = float(elements.element(i, index))
+            except CannotIndex:
+                break
+            assert value == pytest.approx(float(result[index]), rel=1e-3, abs=1e-4), (i, index)
 
 
 def plain(shape: Any) -> tuple[int | None, ...]:
@@ -102,24 +130,33 @@ def check(row: Row, keras: Any, source: Path) -> None:
     model = keras.Model(symbolic, flat)
     source.write_text(model.to_json())
     values = drawn(row)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.uniform(0.2, 0.9, w.shape) for w in model.get_weights()])
+    weights = model.get_weights()
     theirs = model(values if len(values) > 1 else values[0])
     theirs = theirs if isinstance(theirs, list | tuple) else [theirs]
     network = network_of(source)
     assert network.definition is not None
-    ours = evaluate(network.definition, values, [])
+    ours = evaluate(network.definition, values, weights)
     results = list(network.definition.results.values())
+    for ours_weight, weight in zip(network.definition.weights, model.weights, strict=True):
+        # Keras 3 calls a weight that its layer gives no name "variable".
+        assert weight.name.rpartition("/")[2].partition(":")[0] in (ours_weight.attrs["name"], "variable"), row.id
     assert len(ours) == len(theirs)
     for e, symbol, value, expected in zip(results, flat, ours, map(np.asarray, theirs), strict=True):
         assert value.shape == expected.shape, (row.id, value.shape, expected.shape)
         assert fits(plain(e.shape), tuple(symbol.shape)), (row.id, e.shape, symbol.shape)
         assert value.dtype == expected.dtype or {value.dtype.kind, expected.dtype.kind} == {"f"}, (
-            row.id, value.dtype, expected.dtype
+            row.id,
+            value.dtype,
+            expected.dtype,
         )
         a, b = value.astype("float64"), expected.astype("float64")
         both = np.isfinite(a) & np.isfinite(b)
         assert np.array_equal(np.isfinite(a), np.isfinite(b)), row.id
         scale = max(float(np.max(np.abs(b[both]), initial=0)), 1e-3)
         assert float(np.max(np.abs(a[both] - b[both]), initial=0)) <= 1e-4 * scale, row.id
+    obeys_laws(network.definition, values, weights, ours, rng)
 
 
 @pytest.mark.parametrize("row", KERAS_ROWS, ids=lambda r: r.id)
@@ -127,6 +164,38 @@ def test_keras_operation(row: Row, tmp_path: Path) -> None:
     import keras
 
     check(row, keras, tmp_path / "model.json")
+
+
+WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
+    ("ops.Add", {}, ((5, 7), (4, 7)), "add needs shapes that broadcast"),
+    ("ops.Reshape", {"newshape": (-1, 4)}, ((7,),), "reshape needs"),
+    ("ops.Squeeze", {"axis": 1}, ((5, 7),), "squeeze needs axis 1 to have size 1"),
+    ("ops.ExpandDims", {"axis": 9}, ((5, 7),), "from -4 to 3"),
+    ("ops.GetItem", {"key": (slice(None), 9)}, ((5, 7),), "index 9 lies outside axis 1"),
+    ("ops.GetItem", {"key": "a"}, ((5, 7),), "a slice needs numbers"),
+    ("ops.Matmul", {}, ((5, 7), (5, 7)), "matmul needs matrices"),
+    ("ops.Concatenate", {"axis": 1}, ((5, 7), (5, 6)), "concatenate needs equal shapes but for axis 1"),
+    ("ops.Split", {"indices_or_sections": 2, "axis": 1}, ((5, 7),), "split needs"),
+    ("ops.Einsum", {"subscripts": "bij,bjk->bik"}, ((5, 7), (5, 7)), "needs one size for 'j'"),
+    ("ops.Conv", {}, ((6, 8, 4), (3,)), "a convolution needs a kernel"),
+    ("ops.Sum", {"axis": 3}, ((5, 7),), "axis needs to be from -3 to 2"),
+    ("ops.Clip", {"x_min": 0}, ((5,),), "needs 'x_max'"),
+    ("ops.Pad", {"pad_width": ((0, 0), (1, 1))}, ((5, 7),), "pad needs a pair"),
+    ("ops.Tile", {"repeats": ("a",)}, ((5, 7),), "tile needs a whole number"),
+    ("ops.Unstack", {"axis": 1}, ((None, 7),), "unstack needs the size of axis 1"),
+    ("tf.gather", {"batch_dims": 1}, ((5, 7), (5,)), "batch_dims=0"),
+    ("CustomScaleLayer", {"scale": 0.1}, ((5,),), "needs two inputs"),
+]
+
+
+@pytest.mark.parametrize(("type_", "config", "shapes", "message"), WRONG, ids=lambda v: v if isinstance(v, str) else "")
+def test_wrong_operations_are_refused(
+    type_: str, config: dict[str, Any], shapes: tuple[tuple[Any, ...], ...], message: str
+) -> None:
+    specs = [Spec((BATCH, *shape), "float") for shape in shapes]
+    with pytest.raises(LayerExplainError) as refusal:
+        trace_layer(type_, config, specs)
+    assert message in str(refusal.value)
 
 
 @pytest.fixture(scope="module")

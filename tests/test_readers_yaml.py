@@ -11,28 +11,11 @@ import pytest
 from layerexplain.errors import ErrorGroup, LayerExplainError
 from layerexplain.model import Layer, Model, TensorRef
 from layerexplain.readers import read
-from layerexplain.readers.layer_types import LayerTypes
+from layerexplain.readers.layer_types import LayerTypes, declared_types
 from layerexplain.readers.yaml_spec import read_yaml_spec
 from tests.wrong_specs import ANY_FAULT, WRONG
 
 X = TensorRef
-
-FIRST = {
-    "Dense": "units",
-    "LSTM": "units",
-    "LSTMCell": "units",
-    "Conv2D": "filters",
-    "MaxPooling2D": "pool_size",
-    "Activation": "activation",
-    "Concatenate": "axis",
-    "Embedding": "input_dim",
-    "Reshape": "target_shape",
-    "MultiHeadAttention": "num_heads",
-    "LeakyReLU": "negative_slope",
-}
-OTHERS = ["Flatten", "Add", "Bidirectional", "TimeDistributed", "RNN", "StackedRNNCells"]
-TYPES = LayerTypes(frozenset([*FIRST, *OTHERS]), FIRST.get)
-
 
 @pytest.fixture(params=["c", "python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -46,14 +29,9 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-@pytest.fixture(autouse=True)
-def _types(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.readers.yaml_spec.declared_types", lambda: TYPES)
-
-
-def spec(text: str | bytes) -> Model:
+def spec(text: str | bytes, types: LayerTypes | None = None) -> Model:
     data = text if isinstance(text, bytes) else text.encode()
-    return read_yaml_spec(data, "folder/spec.yaml", types=TYPES)
+    return read_yaml_spec(data, "folder/spec.yaml", types=types)
 
 
 def faults(text: str | bytes) -> list[str]:
@@ -106,14 +84,16 @@ FORMS = {
     "- Dense: 10\n    trainable: false": {"units": 10, "trainable": False},
     "- Dense: {units: 10, name: dense}": {"units": 10},
     "- {type: Dense, units: 10, input_shape: [4]}": {"units": 10},
-    "- Dense": {},
-    "- Dense:": {},
-    "- Dense: {}": {},
     "- Dense: {units: 10, activation: {LeakyReLU: 0.2}}": {
         "units": 10,
         "activation": Layer("leaky_re_lu", "LeakyReLU", "layer", {"negative_slope": 0.2}, line=3),
     },
 }
+
+
+@pytest.mark.parametrize("item", ["- Flatten", "- Flatten:", "- Flatten: {}", "- {type: Flatten}"])
+def test_forms_of_an_item_without_arguments(item: str) -> None:
+    assert layers(f"input: [4]\nlayers:\n  {item}\n")[1:] == [("flatten", "Flatten", {})]
 
 
 @pytest.mark.parametrize(("item", "config"), FORMS.items())
@@ -178,8 +158,8 @@ FROM = {
     "  - Dense: 3\n    from: b\n    name: x\n": [((X("b"),), {})],
     "  - Add:\n    from: [a, b]\n    name: x\n": [(([X("a"), X("b")],), {})],
     "  - {type: Add, from: [a, b], name: x}\n": [(([X("a"), X("b")],), {})],
-    "  - {type: MultiHeadAttention, num_heads: 2, from: [a, b, a], name: x}\n": [((X("a"), X("b"), X("a")), {})],
-    "  - {type: MultiHeadAttention, num_heads: 2, from: {query: a, value: b}, name: x}\n": [
+    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [a, b, a], name: x}\n": [((X("a"), X("b"), X("a")), {})],
+    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: {query: a, value: b}, name: x}\n": [
         ((), {"query": X("a"), "value": X("b")})
     ],
     "  - {type: LSTM, units: 2, from: [a, b, b], name: x}\n": [((X("a"),), {"initial_state": [X("b"), X("b")]})],
@@ -190,7 +170,7 @@ FROM = {
         ((X("a"),), {}),
         ((X("b"),), {}),
     ],
-    "  - {type: Dense, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [
+    "  - {type: Dense, units: 4, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [
         (([X("d"), X("d", 1)],), {})
     ],
     "  - {type: Dense, units: 4, from: a, name: d, repeat: 3}\n  - {type: Dense, units: 1, name: x}\n": [
@@ -276,13 +256,15 @@ def test_wrappers(item: str, expected: tuple[str, str, dict[str, Any], dict[str,
 
 def test_cells() -> None:
     text = "input: [4, 5]\nlayers:\n  - RNN: {cell: [{LSTMCell: 3}, {LSTMCell: 4}], return_sequences: true}\n"
-    layer = spec(text).layers[1]
+    names = declared_types().names | {"RNN", "LSTMCell", "StackedRNNCells"}
+    types = LayerTypes(names, lambda name: "units" if name == "LSTMCell" else None)
+    layer = spec(text, types).layers[1]
     cell = layer.config["cell"]
     assert (cell.type, [inner.config for inner in cell.config["cells"]]) == (
         "StackedRNNCells",
         [{"units": 3}, {"units": 4}],
     )
-    assert spec("input: [4, 5]\nlayers:\n  - RNN: {LSTMCell: 3}\n").layers[1].config["cell"].type == "LSTMCell"
+    assert spec("input: [4, 5]\nlayers:\n  - RNN: {LSTMCell: 3}\n", types).layers[1].config["cell"].type == "LSTMCell"
 
 
 SCALARS = {
@@ -319,15 +301,17 @@ SCALARS = {
 
 @pytest.mark.parametrize(("text", "expected"), SCALARS.items())
 def test_scalars(text: str, expected: Any, parser: str) -> None:
-    value = spec(f"input: [4]\nlayers:\n  - Dense:\n      units: {text}\n").layers[1].config["units"]
+    # An argument that takes anything.
+    text = f"input: [4]\nlayers:\n  - Dense:\n      units: 3\n      bias_initializer: {text}\n"
+    value = spec(text).layers[1].config["bias_initializer"]
     assert value == expected
     assert type(value) is type(expected)
 
 
 def test_tuples_in_braces(parser: str) -> None:
-    item = "Conv2D: {filters: 3, kernel_size: (3, 5), strides: (1, None, 2), padding: same}"
+    item = "Conv2D: {filters: 3, kernel_size: (3, 5), bias_initializer: (1, None, 2), padding: same}"
     config = spec(f"input: [4]\nlayers:\n  - {item}\n").layers[1].config
-    assert config == {"filters": 3, "kernel_size": (3, 5), "strides": (1, None, 2), "padding": "same"}
+    assert config == {"filters": 3, "kernel_size": (3, 5), "bias_initializer": (1, None, 2), "padding": "same"}
 
 
 def test_aliases_and_merges(parser: str) -> None:
@@ -346,7 +330,7 @@ def test_names_that_keras_also_knows() -> None:
         "MaxPooling2D",
         {"pool_size": 2},
     )
-    assert layers("input: [4, 4, 1]\nlayers:\n  - Convolution2D: 2\n")[1][1] == "Conv2D"
+    assert layers("input: [4, 4, 1]\nlayers:\n  - Convolution2D: {filters: 2, kernel_size: 2}\n")[1][1] == "Conv2D"
 
 
 def test_a_list_alone_and_json_and_a_keras_configuration(tmp_path: Path) -> None:
@@ -380,12 +364,38 @@ def test_faults(text: str | bytes, expected: list[str], parser: str) -> None:
 def test_all_faults_of_a_file_in_one_run(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(
-        "input: [0]\nlayers:\n  - Dnse: 3\n  - {type: Dense, from: nowhere}\n  - {type: Dense, repeat: -1}\n"
+        "input: [0]\nlayers:\n  - Dnse: 3\n  - {type: Dense, units: 4, from: nowhere}\n  - {type: Dense, units: 4, repeat: -1}\n"
     )
     with pytest.raises(ErrorGroup) as caught:
         read(path)
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[0] for line in lines] == [f"{path}:{number}" for number in (1, 3, 4, 5)]
+
+
+def test_wrong_arguments_are_told_with_the_other_faults() -> None:
+    text = (
+        "input: [8, 8, 1]\nlayers:\n  - Conv2D: {filters: -3, kernal_size: 3,\n      strides: 0}\n"
+        "  - Dnse: 3\n  - Dense: {activation: rleu}\n    name: out\n    repeat: 3\n"
+        "  - TimeDistributed: {LSTM: {units: 0}}\n"
+    )
+    found = [fault.split(";")[0] for fault in faults(text)]
+    assert found == [
+        "3: Conv2D needs filters to be a whole number of at least 1, got filters=-3",
+        "3: Conv2D has no argument 'kernal_size', did you mean 'kernel_size'?",
+        "4: Conv2D needs strides to be a whole number of at least 1, or one for each axis, got strides=0",
+        "5: unknown layer type 'Dnse'",
+        "6: Dense needs activation to be the name of an activation of Keras, got activation='rleu'"
+        " (did you mean 'relu'?)",
+        "6: Dense needs 'units': a whole number of at least 1",
+        "9: LSTM needs units to be a whole number of at least 1, got units=0",
+    ]
+
+
+def test_arguments_that_every_layer_has() -> None:
+    text = "input: [4]\nlayers:\n  - Dense: {units: 3, trainable: false, dtype: float16, name: d}\n  - Flatten:\n"
+    layer = spec(text + "    trainable: false\n    dtype: mixed_float16\n").layers
+    assert (layer[1].name, layer[1].config) == ("d", {"units": 3, "trainable": False, "dtype": "float16"})
+    assert layer[2].config == {"trainable": False, "dtype": "mixed_float16"}
 
 
 def test_bombs(parser: str) -> None:

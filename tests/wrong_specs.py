@@ -50,7 +50,7 @@ WRONG: dict[str | bytes, list[str]] = {
     "input: [3]\nlayers:\n  - 3\n": ["3: a layer is the number 3; a type is needed, like `- Flatten` or `- Dense: 10`"],
     "input: [3]\nlayers:\n  - [Dense]\n": ["3: a layer is a list; a type is needed, like `- Flatten` or `- Dense: 10`"],
     "input: [3]\nlayers:\n  - name: x\n": ["3: a layer has no type; write one, like `- Dense: 10`"],
-    "input: [3]\nlayers:\n  - Flatten: 3\n": ["3: Flatten takes no arguments, got the number 3; write `- Flatten`"],
+    "input: [3]\nlayers:\n  - Add: 3\n": ["3: Add takes no arguments, got the number 3; write `- Add`"],
     "input: [3]\nlayers:\n  - Dense: 3\n    Flatten:\n": [
         "3: one item names several layers (Dense, Flatten); each needs its own `- `"
     ],
@@ -64,34 +64,34 @@ WRONG: dict[str | bytes, list[str]] = {
     "input: [3]\nlayers:\n  - Dense: {units: 3, name: a}\n    name: b\n": [
         "3: two names: 'b' and 'a'; a layer has one"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, name: a}\n  - {type: Dense, name: a}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, name: a}\n  - {type: Dense, units: 4, name: a}\n": [
         "4: two layers are called 'a' (first in line 3); names must differ"
     ],
-    "inputs: {a: [3]}\nlayers:\n  - {type: Dense, name: a}\n": [
+    "inputs: {a: [3]}\nlayers:\n  - {type: Dense, units: 4, name: a}\n": [
         "1: an input and a layer are both called 'a'; names must differ",
         "3: two layers are called 'a' (first in line 1); names must differ",
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, name: left}\n  - {type: Dense, from: lft}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, name: left}\n  - {type: Dense, units: 4, from: lft}\n": [
         "4: `from: lft` names no layer; did you mean 'left'?"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, from: 3}\n": ["3: `from: 3` names no layer; known here: input"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: [[]]}\n": ["3: `from` holds a list; the name of a layer is needed"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: []}\n": ["3: `from` is an empty list; name at least one layer"],
-    "input: [3]\nlayers:\n  - {type: Dense, from: b}\n  - {type: Dense, name: b}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: 3}\n": ["3: `from: 3` names no layer; known here: input"],
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: [[]]}\n": ["3: `from` holds a list; the name of a layer is needed"],
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: []}\n": ["3: `from` is an empty list; name at least one layer"],
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: b}\n  - {type: Dense, units: 4, name: b}\n": [
         "3: `from: b` names a layer that comes later; a layer must stand before those that use it"
     ],
     "input: [3]\nlayers:\n  - {reuse: q}\n": ["3: `reuse: q` names no layer; known here: input"],
     "input: [3]\nlayers:\n  - {reuse: input}\n": ["3: 'input' is an input, which is not called; use `from: input`"],
-    "input: [3]\nlayers:\n  - {type: Dense, name: a}\n  - {reuse: a, repeat: 2}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, name: a}\n  - {reuse: a, repeat: 2}\n": [
         "4: `reuse` with `repeat`; write one item for each call"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 0}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, repeat: 0}\n": [
         "3: `repeat` is the number 0; a whole number from 1 is needed"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1e9}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, repeat: 1e9}\n": [
         "3: `repeat` is the number 1000000000.0; a whole number from 1 is needed"
     ],
-    "input: [3]\nlayers:\n  - {type: Dense, repeat: 1000000000}\n": [
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, repeat: 1000000000}\n": [
         "3: more than 100,000 layers; `repeat` less often"
     ],
     "inputs: {a: [3], b: [3]}\nlayers:\n  - Dense: 3\n": ["3: the model has 2 inputs (a, b); say which: `from:`"],

@@ -217,6 +217,8 @@ class _Printer:
             bind = notation.bind
             sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
             power = e.op.name == "power"
+            if e.op.name == "add" and right.startswith("-") and isinstance(e.args[1], Number):
+                sign, right, b = "-", right[1:], ATOM
             joins = isinstance(e.args[1], Apply) and e.args[1].op.name in _ASSOCIATIVE.get(e.op.name, ())
             joins = joins or (isinstance(e.args[1], Fold) and e.op.name == "add")
             divided = sign == "·" and isinstance(e.args[0], Apply) and e.args[0].op.name == "divide"

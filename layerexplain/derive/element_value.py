@@ -54,7 +54,9 @@ class ElementValues:
 
         Raises `CannotIndex` where a line that it needs could not be written.
         """
-        return self._frame.line(self.form.outputs[result], index)
+        # Textbook formulas divide 0 by 0, or overflow, where a condition then takes another value.
+        with self._frame.run.np.errstate(all="ignore"):
+            return self._frame.line(self.form.outputs[result], index)
 
 
 def _of_array(array: Any) -> Any:

@@ -26,6 +26,9 @@ from layerexplain.ops.movement import split, split_element, zeros
 from layerexplain.ops.opaque import opaque
 from layerexplain.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
 
+HELPERS = "zsaqgdrv"
+"""Names for parts that have none."""
+
 LONGEST = 240
 """An inline part whose LaTeX is longer than this gets a name."""
 
@@ -67,8 +70,10 @@ class _Scope:
         self.notes: dict[Expr, list[str]] = {}
         self.roles: dict[Expr, Any] = {p: input_roles(p, definition) for p in definition.params}
         self.loop_of: dict[Expr, Expr] = {}
-        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
-        self.autonamed = 0
+        self.items: dict[Expr, list[Expr]] = {}
+        self.sums: dict[Expr, bool] = {}
+        self.results = set(definition.results)
+        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | self.results
         for leaf in (*definition.params, *definition.weights):
             self._bind(leaf, str(leaf.label), ())
         results = {e: name for name, e in reversed(list(definition.results.items()))}
@@ -92,12 +97,14 @@ class _Scope:
         self, roots: Sequence[Expr], stop: Iterable[Expr], wanted: Mapping[Expr, str], steps: tuple[str, ...]
     ) -> None:
         order = sorted(walk(roots, stop), key=lambda e: e.serial)
-        for node in order:
-            if node not in self.roles and node.op is not LOOP:
-                self.roles[node] = self._roles(node)
         chosen = self._chosen(order, wanted)
         for node in order:
+            if node.op is ITEM:
+                self.items.setdefault(node.args[0], []).append(node)
+        for node in order:
             op = node.op
+            if op is not LOOP and node not in self.roles:
+                self.roles[node] = self._roles(node)
             if op is CONSTANT:
                 text = tex.number(node.attrs["value"])
                 self.texts[node] = (text, NEGATE if text.startswith("-") else ATOM)
@@ -111,7 +118,7 @@ class _Scope:
             elif op not in LEAVES and type(node.shape) is not Shapes:
                 self._node(node, node in chosen or node in wanted, wanted, steps)
             elif type(node.shape) is Shapes:
-                self._several(node, [e for e in order if e.op is ITEM and e.args[0] is node], wanted, steps)
+                self._several(node, self.items.get(node, []), wanted, steps)
 
     def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
         """The nodes that get a statement: labelled, used twice, or sums for one element inside what is written for
@@ -129,15 +136,14 @@ class _Scope:
             sums[node] = _sums(node) or (scalar[node] and any(sums[a] for a in open_args))
             if not scalar[node]:
                 chosen.update(a for a in open_args if sums[a])
-        self.sums = {**getattr(self, "sums", {}), **sums}
+        self.sums.update(sums)
         return chosen
 
     def _name(self, node: Expr, wanted: Mapping[Expr, str]) -> str:
         if node in wanted:
             return wanted[node]
-        if node.label is None:
-            self.autonamed += 1
-        name = _free(node.label or f"v_{self.autonamed}", self.taken)
+        helper = next((c for c in HELPERS if c not in self.taken), HELPERS[0])
+        name = _free(node.label or helper, self.taken)
         self.taken.add(name)
         return name
 
@@ -267,7 +273,8 @@ class _Scope:
                 self._say(self.texts[step][0], rf"{bracketed(self.texts[sequence][0])}_{{{variable}}}", [])
         states = []
         for state, first in zip(body.states, node.args[sequences:], strict=False):
-            name = _free(str(state.label), self.taken)
+            # A last state that is a result is `h = h_{8}`: the index keeps the two apart.
+            name = _free(str(state.label), self.taken - self.results)
             self.taken.add(name)
             states.append(name)
             self._bind(state, name, (*steps, f"{variable}-1"))
@@ -291,25 +298,17 @@ class _Scope:
         each += [(self.roles[e][0], "steps", *self.roles[e][1:]) for e in body.collected.values()]
         self.roles[node] = each if several else each[0]
         for i, e in enumerate(body.outputs):
-            part = Expr(ITEM, (node,), {"i": i}, e.shape, e.dtype) if several else node
+            parts = [p for p in self.items.get(node, []) if p.attrs["i"] == i] if several else [node]
             if i < len(states):
                 bound = (states[i], (*steps, last))
             else:
-                name = self._collected(node, i, list(body.collected)[i - len(states)], wanted)
+                name = next((wanted[p] for p in parts if p in wanted), list(body.collected)[i - len(states)])
+                name = name if any(p in wanted for p in parts) else _free(name, self.taken)
+                self.taken.add(name)
                 self._say(tex.symbol(name, (*steps, variable)), self.texts[e][0], self.notes[e])
                 bound = (name, steps)
-            for item in [part, *self._items(node, i)]:
-                self._bind(item, *bound)
-
-    def _collected(self, node: Expr, i: int, name: str, wanted: Mapping[Expr, str]) -> str:
-        found = next((wanted[e] for e in [node, *self._items(node, i)] if e in wanted), None)
-        if found is None:
-            found = _free(name, self.taken)
-        self.taken.add(found)
-        return found
-
-    def _items(self, node: Expr, i: int) -> list[Expr]:
-        return [e for e in self.roles if e.op is ITEM and e.args[0] is node and e.attrs["i"] == i]
+            for part in parts:
+                self._bind(part, *bound)
 
 
 def _by_element(node: Expr) -> bool:

@@ -79,7 +79,8 @@ def index(a: Affine, names: Mapping[Letter, str], value: Any) -> str:
             text = value(atom.value)
         else:
             of = index(atom.of, names, value)
-            text = rf"({of} \bmod {atom.by})" if atom.rest else rf"\lfloor ({of})/{atom.by} \rfloor"
+            divided = of if of.isalnum() else f"({of})"
+            text = rf"({of} \bmod {atom.by})" if atom.rest else rf"\lfloor {divided}/{atom.by} \rfloor"
         parts.append(("-" if factor < 0 else "+") + (text if abs(factor) == 1 else f"{abs(factor)}{text}"))
     if a.const or not parts:
         constant = f"{a.const:+d}"

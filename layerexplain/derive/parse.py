@@ -10,7 +10,7 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from layerexplain.derive.syntax import assigned_names, checked_tree, refuse
 from layerexplain.errors import FormulaError, LayerExplainError
@@ -34,7 +34,7 @@ from layerexplain.notation import Fraction, Infix, Slice
 from layerexplain.ops.composite import COMPOSITES
 from layerexplain.ops.opaque import opaque
 
-MOST_NODES = 500_000
+MOST_NODES = 200_000
 """More expressions than this are not built: calls of calls could make them from a short text."""
 
 Function = Callable[..., Expr]
@@ -137,15 +137,16 @@ class _Builder:
         if isinstance(node, ast.For):
             self.loop(node, scope)
             return
-        assert isinstance(node, ast.Assign)  # checked_tree lets nothing else through
-        (target,) = node.targets
+        assignment = cast(ast.Assign, node)  # checked_tree lets nothing else through
+        (target,) = assignment.targets
+        source = assignment.value
         if isinstance(target, ast.Tuple):
-            self._unpack(target, node.value, scope)
+            self._unpack(target, source, scope)
         elif isinstance(target, ast.Subscript):
-            self._collect(target, node.value, scope)
+            self._collect(target, source, scope)
         elif isinstance(target, ast.Name):
-            value = self.expr(node.value, scope)
-            fresh = not isinstance(node.value, ast.Name) and value.op not in LEAVES
+            value = self.expr(source, scope)
+            fresh = not isinstance(source, ast.Name) and value.op not in LEAVES
             self._bind(target, value, scope, label=fresh)
 
     def _bind(self, target: ast.Name, value: Expr, scope: _Scope, *, label: bool) -> None:
@@ -181,12 +182,12 @@ class _Builder:
 
     def loop(self, node: ast.For, scope: _Scope) -> None:
         """`for t in steps(x, …):` names bound before and assigned inside are states."""
-        assert isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call)  # as checked_tree has seen
-        variable = node.target.id
+        variable = cast(ast.Name, node.target).id
+        arguments = cast(ast.Call, node.iter).args
         if variable in scope.names or variable in scope.steps:
             raise refuse(node.target, f"'{variable}' is bound already; give the loop's variable a name of its own")
-        over = [self.expr(a, scope) for a in node.iter.args]
-        for sequence, argument in zip(over, node.iter.args, strict=True):
+        over = [self.expr(a, scope) for a in arguments]
+        for sequence, argument in zip(over, arguments, strict=True):
             if sequence.ndim < 2:
                 raise refuse(argument, f"steps() needs tensors with a batch and steps, got {ast.unparse(argument)}")
         inside, collected = assigned_names(node.body)
@@ -260,10 +261,9 @@ class _Builder:
 
     def _number(self, node: ast.expr) -> Expr:
         value = attribute(node)
-        try:
-            return constant(value)
-        except TypeError:
-            raise refuse(node, f"'{ast.unparse(node)}' is neither a tensor nor a number") from None
+        if _table(value) is None:
+            raise refuse(node, f"'{ast.unparse(node)}' is neither a tensor nor a number, nor rows of as many numbers each")
+        return constant(value)
 
     def _operator(self, node: ast.expr, symbol: str, left: ast.expr, right: ast.expr, scope: _Scope) -> Expr:
         op = self.operators[symbol]
@@ -288,8 +288,7 @@ class _Builder:
 
     def call(self, node: ast.Call, scope: _Scope, results: int = 1) -> Expr:
         """A call of a `def`, a given function, a composite or an op."""
-        assert isinstance(node.func, ast.Name)  # as checked_tree has seen
-        name = node.func.id
+        name = cast(ast.Name, node.func).id
         attrs = {str(k.arg): attribute(k.value) for k in node.keywords}
         args = [self.expr(a, scope) for a in node.args]
         if name in self.defined:
@@ -326,8 +325,8 @@ class _Builder:
         *statements, last = node.body
         for statement in statements:
             self.statement(statement, scope)
-        assert isinstance(last, ast.Return) and last.value is not None  # as checked_tree has seen
-        returned = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
+        value = cast(ast.expr, cast(ast.Return, last).value)
+        returned = value.elts if isinstance(value, ast.Tuple) else [value]
         results: dict[str, Expr] = {}
         for part in returned:
             name = stem = part.id if isinstance(part, ast.Name) else "y"
@@ -377,6 +376,15 @@ def attribute(node: ast.expr) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return -value
     raise refuse(node, f"a keyword takes a number, a text, None, True, False, n or a tuple, got '{ast.unparse(node)}'")
+
+
+def _table(value: Any) -> tuple[int, ...] | None:
+    """The shape of a number or of nested tuples of numbers; None for anything else."""
+    if not isinstance(value, tuple):
+        return () if isinstance(value, int | float) else None
+    shapes = {_table(v) for v in value}
+    inner = shapes.pop() if len(shapes) == 1 else None
+    return None if inner is None else (len(value), *inner)
 
 
 def callable_op(name: str) -> Op | None:

@@ -11,12 +11,18 @@ from layerexplain.ops.sizes import default_roles
 WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")
 """Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
 
+LISTS = frozenset(
+    ["axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples", "indices_or_sections", "num_or_size_splits"]
+)
+"""Arguments that list axes or numbers, not sizes: `(2, 1)` reads "2, 1"."""
+
 
 def sentence(definition: Definition) -> str:
     """The description with its fields filled.
 
-    Fields are arguments, names of weights' axes, and the axes of the input (`{steps}`). One whose size is not known
-    goes, with the space behind it: "Reads the {steps} steps" becomes "Reads the steps".
+    Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), and `{along}`: the argument
+    `axis` in words. One whose size is not known goes, with the space behind it: "Reads the {steps} steps" becomes
+    "Reads the steps".
     """
     values = fields(definition)
 
@@ -55,7 +61,19 @@ def fields(definition: Definition) -> dict[str, str]:
     spatial_count = first.ndim - 2 if first is not None else 1
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
+    values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
+
+
+def _along(axis: Any) -> str:
+    """Which axes an operation works along, counted with the batch."""
+    if axis is None:
+        return "over all axes, the batch included"
+    if axis == -1:
+        return "along the last axis"
+    if isinstance(axis, tuple) and len(axis) != 1:
+        return f"along axes {', '.join(map(str, axis[:-1]))} and {axis[-1]}" if axis else "along no axis"
+    return f"along axis {axis[0] if isinstance(axis, tuple) else axis}"
 
 
 def _size(size: Size) -> str:
@@ -72,7 +90,7 @@ def _argument(name: str, value: Any, spatial: int) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
-        return "×".join(map(str, value))
+        return (", " if name in LISTS else "×").join(map(str, value))
     if isinstance(value, str):
         return value
     inner = getattr(value, "type", None) or getattr(value, "name", None)

@@ -87,12 +87,14 @@ class _Frame:
 
 
 class _Way:
-    """The way of one axis back to where it comes from: `leaf` is an input, or None for a new axis."""
+    """The way of one axis back to where it comes from: `leaf` is an input, or None for an axis that begins at what
+    `end` names."""
 
     def __init__(self, frame: _Frame, node: Expr, axis: int, spine: dict[tuple[Expr, int], _Frame]) -> None:
         self.leaf: Expr | None = None
         self.leaf_axis = 0
         self.before = ""
+        self.end = ""
         self.roles: list[str] = []
         whys: list[str] = []
         place: tuple[_Frame, Expr, int] | None = (frame, node, axis)
@@ -111,6 +113,7 @@ class _Way:
                 if rule.source is not None:
                     source, at = rule.source
                     place = (frame, node.args[source], at)
+        self.end = node.label or ("a constant" if node.op is CONSTANT else node.op.name)
         self.whys = list(dict.fromkeys(reversed(whys)))
 
     @staticmethod
@@ -155,7 +158,7 @@ class _Way:
 def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
     if way.leaf is None:
         role = next(iter(reversed(way.roles)), "")
-        return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys))
+        return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"that of {way.end}")
     role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
     size = size_text(way.leaf.shape[way.leaf_axis])
     if way.before:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from layerexplain.errors import FormulaError
 
@@ -15,7 +17,7 @@ LONGEST = 1_000_000
 """Characters of a text."""
 DEEPEST = 100
 """Levels of brackets, operators and blocks within each other."""
-LARGEST = 500_000
+LARGEST = 200_000
 """Nodes of the syntax tree."""
 
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub)
@@ -144,7 +146,8 @@ def _name(node: ast.Name) -> None:
 
 def _constant(node: ast.Constant) -> None:
     if not isinstance(node.value, int | float | str | None | type(Ellipsis)):
-        raise refuse(node, f"a {type(node.value).__name__} is no part of the formula language; it has numbers and texts")
+        kind = type(node.value).__name__
+        raise refuse(node, f"{kind} is no part of the formula language; it has numbers and texts")
 
 
 def _unary(node: ast.UnaryOp) -> None:
@@ -189,19 +192,19 @@ def _assign(node: ast.Assign) -> None:
 
 
 def _for(node: ast.For) -> None:
-    iterates = node.iter
-    steps = isinstance(iterates, ast.Call) and isinstance(iterates.func, ast.Name) and iterates.func.id == "steps"
-    if not isinstance(node.target, ast.Name) or not steps or node.orelse:
-        raise refuse(node, "the one loop of the language is: for t in steps(x, …):")
-    assert isinstance(iterates, ast.Call)
-    if not iterates.args or iterates.keywords:
+    over = node.iter
+    if not isinstance(node.target, ast.Name) or node.orelse or not isinstance(over, ast.Call):
+        raise refuse(node, THE_LOOP)
+    if not isinstance(over.func, ast.Name) or over.func.id != "steps":
+        raise refuse(node, THE_LOOP)
+    if not over.args or over.keywords:
         raise refuse(node, "steps() needs one or more tensors and nothing else")
     _block(node.body, "a loop")
     # Checked here, so that everywhere else a call of steps is refused.
-    node.iter.func.id = STEPS  # type: ignore[attr-defined]
+    over.func.id = "steps of a loop"
 
 
-STEPS = "steps of a loop"
+THE_LOOP = "the one loop of the language is: for t in steps(x, …):"
 
 
 def _def(node: ast.FunctionDef) -> None:
@@ -233,7 +236,7 @@ def _nothing(node: ast.AST) -> None:
     """Checked with what holds it."""
 
 
-CHECKS = {
+CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
     ast.Name: _name,
     ast.Constant: _constant,
     ast.UnaryOp: _unary,

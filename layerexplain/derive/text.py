@@ -71,7 +71,7 @@ def inner_blocks(definition: Definition) -> list[Line]:
 
 def _blocks(names: Mapping[Definition, str]) -> list[Line]:
     lines: list[Line] = []
-    for inner, name in reversed(names.items()):
+    for inner, name in reversed(list(names.items())):
         scope = _Scope(inner, names, masks=True)
         lines.append(Line(0, f"def {name}({', '.join(leaf_names(inner).values())}):"))
         lines += [Line(line.indent + 1, line.text, line.nodes) for line in scope.lines]
@@ -87,21 +87,31 @@ def _definition_names(definition: Definition) -> dict[Definition, str]:
     inner_layers = [inner for inner in definitions if inner.kind != "composite"]
     if not inner_layers:
         return {}
-    functions = _function_names([definition, *definitions])
+    other = _other_names([definition, *definitions])
     names: dict[Definition, str] = {}
     taken: set[str] = set()
     for inner in inner_layers:
         name = identifier(inner.name)
-        names[inner] = _unique(f"{name}_layer" if name in functions or iskeyword(name) else name, taken)
+        names[inner] = _unique(f"{name}_layer" if name in other or iskeyword(name) else name, taken)
     return names
 
 
-def _function_names(definitions: Iterable[Definition]) -> set[str]:
-    """The ops and composites that the definitions use: a `def` must not bear such a name."""
+def _other_names(definitions: Iterable[Definition]) -> set[str]:
+    """The names of ops, composites and values in the definitions: a `def` bears none of these."""
     from layerexplain.derive.bodies import nodes
 
-    found = {d.name for d in definitions if d.kind == "composite"}
-    return found | {node.op.name for d in definitions if d.kind != "composite" for node in nodes(d)}
+    found: set[str] = set()
+    for definition in definitions:
+        if definition.kind == "composite":
+            found.add(definition.name)
+            continue
+        found.update(definition.results)
+        found.update(str(leaf.label) for leaf in (*definition.params, *definition.weights))
+        for node in nodes(definition):
+            found.add(node.op.name)
+            if node.label:
+                found.add(node.label)
+    return found
 
 
 def identifier(name: str) -> str:

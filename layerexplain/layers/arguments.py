@@ -28,15 +28,16 @@ class Check:
 
 
 class Argument:
-    """An argument of a declaration: its check and its default."""
+    """An argument of a declaration: its check, its default, and whether None is a value of it."""
 
-    __slots__ = ("check", "default")
+    __slots__ = ("check", "default", "optional")
 
     REQUIRED = object()
 
-    def __init__(self, check: Check, default: Any) -> None:
+    def __init__(self, check: Check, default: Any, optional: bool = False) -> None:
         self.check = check
         self.default = default
+        self.optional = optional or default is None
 
     @property
     def words(self) -> str:
@@ -50,7 +51,7 @@ class Argument:
 
     def normal(self, type_: str, name: str, value: Any) -> Any:
         """The value in its normal form; raises `ArgumentError` with what would be right."""
-        if value is None and self.default is None:
+        if value is None and self.optional:
             return None
         try:
             return self.check.normal(value)
@@ -67,7 +68,7 @@ def argument_of(annotation: Any, default: Any) -> Argument:
     for part in (annotation, *get_args(annotation)):
         check = next((m for m in getattr(part, "__metadata__", ()) if isinstance(m, Check)), None)
         if check is not None:
-            return Argument(check, default)
+            return Argument(check, default, type(None) in get_args(annotation))
     raise TypeError(f"argument annotation {annotation!r} holds no Check")
 
 
@@ -114,6 +115,13 @@ def _non_negative(value: Any) -> float:
     if number < 0:
         raise _Refused
     return number
+
+
+def _numbers(value: Any) -> Any:
+    """A number as a float, a list of them as a tuple."""
+    if isinstance(value, list | tuple) and value:
+        return tuple(_numbers(v) for v in value)
+    return _number(value)
 
 
 def _share(value: Any) -> float:
@@ -234,6 +242,7 @@ Int = Annotated[int, Check("a whole number", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, Check("a whole number of at least 0", "0", _int(0))]
 Number = Annotated[float, Check("a number", "0.5", _number)]
 NonNegative = Annotated[float, Check("a number of at least 0", "0.1", _non_negative)]
+Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
 Share = Annotated[float, Check("a number from 0 to 1", "0.5", _share)]
 Bool = Annotated[bool, Check("true or false", "true", _bool)]
 Sizes = Annotated[Any, Check("a whole number of at least 1, or one for each axis", "3", _ints(1))]

@@ -119,13 +119,13 @@ def log_sigmoid(x: Expr) -> Expr:
 
 @layer("ops.Softmax")
 def softmax(x: Expr, *, axis: AxisArgument = -1) -> Expr:
-    """Turns scores into shares that sum to 1 along axis {axis}."""
+    """Turns scores into shares that sum to 1 {along}."""
     return functions.softmax(x, axis=-1 if axis is None else axis)
 
 
 @layer("tf.nn.softmax", also=("tf.compat.v1.nn.softmax", "tf.compat.v1.math.softmax"))
 def tf_softmax(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Turns scores into shares that sum to 1, along the last axis if no other is given."""
+    """Turns scores into shares that sum to 1."""
     return functions.softmax(x, axis=-1 if axis is None else axis)
 
 
@@ -182,7 +182,8 @@ def sparse_sigmoid(x: Expr) -> Expr:
     """0 up to -1, 1 from 1 on, a straight line between."""
     return functions.sparse_sigmoid(x)
 
+
 @layer("ops.Sparsemax")
 def sparsemax(x: Expr, *, axis: Int = -1) -> Expr:
-    """Turns scores into shares that sum to 1 along axis {axis}, small ones into exactly 0."""
+    """Turns scores into shares that sum to 1 {along}, small ones into exactly 0."""
     return functions.sparsemax(x, axis=axis)

@@ -83,7 +83,7 @@ def outer(x1: Expr, x2: Expr) -> Expr:
 
 @layer("ops.Tensordot", also=("tf.tensordot",))
 def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
-    """Sums products over {axes} axes that both tensors share."""
+    """Sums products over axes that both tensors share."""
     if isinstance(axes, int):
         left, right = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     elif isinstance(axes, list | tuple) and len(axes) == 2:
@@ -101,14 +101,14 @@ def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
 
 
 @layer("ops.Einsum")
-def einsum(*operands: Expr, subscripts: Anything) -> Expr:
+def einsum(*xs: Expr, subscripts: Anything) -> Expr:
     """Sums products as '{subscripts}' says: over the letters that the result does not have."""
     equation = str(subscripts).replace(" ", "")
     if "->" not in equation:
         names = equation.replace(",", "").replace("...", "")
         once = "".join(sorted(c for c in set(names) if names.count(c) == 1))
         equation = f"{equation}->{'...' if '...' in equation else ''}{once}"
-    return contract.einsum(*operands, eq=equation)
+    return contract.einsum(*xs, eq=equation)
 
 
 # Windows --------------------------------------------------------------------------------------------------------
@@ -199,7 +199,11 @@ def separable_conv(
 
 @layer("ops.MaxPool")
 def max_pool(
-    inputs: Expr, *, pool_size: Sizes, strides: Sizes | None = None, padding: Anything = "valid",
+    inputs: Expr,
+    *,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: Anything = "valid",
     data_format: Anything = None,
 ) -> Expr:
     """Keeps the largest element of every window of {pool_size}, channel by channel."""
@@ -210,7 +214,11 @@ def max_pool(
 
 @layer("ops.AveragePool")
 def average_pool(
-    inputs: Expr, *, pool_size: Sizes, strides: Sizes | None = None, padding: Anything = "valid",
+    inputs: Expr,
+    *,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: Anything = "valid",
     data_format: Anything = None,
 ) -> Expr:
     """Averages every window of {pool_size}, channel by channel."""
@@ -259,7 +267,7 @@ def layer_norm(
     epsilon: Anything = None,
     rms_scaling: Bool = False,
 ) -> Expr:
-    """Shifts and scales so that the mean along axis {axis} is 0 and the variance 1."""
+    """Shifts and scales so that the mean {along} is 0 and the variance 1."""
     at = normalize_axes(axis, x.ndim)
     x = measurable(x)
     least = 1e-7 if epsilon is None else epsilon
@@ -273,7 +281,7 @@ def layer_norm(
 
 @layer("ops.RMSNorm")
 def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, epsilon: Anything = None) -> Expr:
-    """Divides by the root of the mean square along axis {axis}."""
+    """Divides by the root of the mean square {along}."""
     at = normalize_axes(axis, x.ndim)
     y = x / e.sqrt(reduce.mean(x**2, axis=at, keepdims=True) + (1e-7 if epsilon is None else epsilon))
     return y if scale is None else y * _along(scale, at, x.ndim)

@@ -27,83 +27,83 @@ def measurable(x: Expr) -> Expr:
 
 @layer("ops.Sum", also=("tf.math.reduce_sum",))
 def sum_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Adds up all elements along axis {axis}."""
+    """Adds up the elements {along}."""
     return reduce.sum_(countable(x), axis=axis, keepdims=keepdims)
 
 
 @layer("ops.Mean")
 def mean(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages all elements along axis {axis}."""
+    """Averages the elements {along}."""
     return reduce.mean(measurable(x), axis=axis, keepdims=keepdims)
 
 
 @layer("tf.math.reduce_mean")
 def tf_mean(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages all elements along axis {axis}; whole numbers stay whole."""
+    """Averages the elements {along}; whole numbers stay whole."""
     return reduce.mean(x, axis=axis, keepdims=keepdims)
 
 
 @layer("ops.Prod", also=("tf.math.reduce_prod",))
 def prod(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None) -> Expr:
-    """Multiplies all elements along axis {axis}."""
+    """Multiplies the elements {along}."""
     return reduce.prod(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis=axis, keepdims=keepdims)
 
 
 @layer("ops.Max", also=("ops.Amax", "tf.math.reduce_max"))
 def max_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None) -> Expr:
-    """Keeps the largest element along axis {axis}."""
+    """Keeps the largest element {along}."""
     y = reduce.amax(x, axis=axis, keepdims=keepdims)
     return y if initial is None else e.maximum(y, initial)
 
 
 @layer("ops.Min", also=("ops.Amin", "tf.math.reduce_min"))
 def min_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None) -> Expr:
-    """Keeps the smallest element along axis {axis}."""
+    """Keeps the smallest element {along}."""
     y = reduce.amin(x, axis=axis, keepdims=keepdims)
     return y if initial is None else e.minimum(y, initial)
 
 
 @layer("ops.Any", also=("tf.math.reduce_any",))
 def any_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Says whether any element along axis {axis} is true."""
+    """Says whether any element {along} is true."""
     return reduce.any_(x, axis=axis, keepdims=keepdims)
 
 
 @layer("ops.All", also=("tf.math.reduce_all",))
 def all_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Says whether all elements along axis {axis} are true."""
+    """Says whether all elements {along} are true."""
     return reduce.all_(x, axis=axis, keepdims=keepdims)
 
 
-def variance(x: Expr, axis: AxisArgument, keepdims: bool) -> Expr:
-    """The mean square of the distance from the mean."""
+def variance(x: Expr, axis: AxisArgument, keepdims: bool, centre: str = "m") -> Expr:
+    """The mean square of the distance from the mean, which is called `centre` in the formula."""
     x = measurable(x)
-    m = named("m", reduce.mean(x, axis=axis, keepdims=True), "the mean")
+    m = named(centre, reduce.mean(x, axis=axis, keepdims=True), "the mean")
     return reduce.mean((x - m) ** 2, axis=axis, keepdims=keepdims)
 
 
 @layer("ops.Var", also=("tf.math.reduce_variance",))
 def var(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages, along axis {axis}, the squares of the distances from the mean."""
+    """Averages the squares of the distances from the mean {along}."""
     return variance(x, axis, keepdims)
 
 
 @layer("ops.Std", also=("tf.math.reduce_std",))
 def std(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the standard deviation along axis {axis}: the square root of the variance."""
+    """Gives the standard deviation {along}: the square root of the variance."""
     return e.sqrt(variance(x, axis, keepdims))
 
 
 @layer("ops.Moments", ignores="synchronized")
 def moments(x: Expr, *, axes: AxisArgument, keepdims: Bool = False) -> dict[str, Expr]:
-    """Gives the mean and the variance along the axes {axes}."""
+    """Gives the mean and the variance {along}."""
     m = reduce.mean(x, axis=axes, keepdims=keepdims)
-    return {"m": m, "v": variance(x, axes, keepdims)}
+    return {"m": m, "v": variance(x, axes, keepdims, "centre")}
 
 
 @layer("ops.Average")
 def average(x: Expr, weights: Expr | None = None, *, axis: AxisArgument = None) -> Expr:
-    """Averages along axis {axis}, each element by its weight where weights are given."""
+    """Averages {along}, each element by its weight where weights are given."""
     if weights is None:
         return reduce.mean(measurable(x), axis=axis)
     if weights.ndim != x.ndim and isinstance(axis, int):
@@ -113,7 +113,7 @@ def average(x: Expr, weights: Expr | None = None, *, axis: AxisArgument = None) 
 
 @layer("ops.Logsumexp", also=("tf.math.reduce_logsumexp",))
 def logsumexp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Adds up the exponentials of all elements along axis {axis} and takes the logarithm."""
+    """Adds up the exponentials of all elements {along} and takes the logarithm."""
     m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the largest; taken out so that exp stays small")
     total = e.log(reduce.sum_(e.exp(x - m), axis=axis, keepdims=keepdims))
     return total + (m if keepdims else reduce.amax(x, axis=axis))
@@ -121,13 +121,13 @@ def logsumexp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> 
 
 @layer("ops.CountNonzero")
 def count_nonzero(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Counts the elements along axis {axis} that are not 0."""
+    """Counts the elements {along} that are not 0."""
     return reduce.sum_(e.cast(e.not_equal(x, 0), to="int32"), axis=axis)
 
 
 @layer("ops.Ptp")
 def ptp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the distance from the smallest to the largest element along axis {axis}."""
+    """Gives the distance from the smallest to the largest element {along}."""
     return reduce.amax(x, axis=axis, keepdims=keepdims) - reduce.amin(x, axis=axis, keepdims=keepdims)
 
 
@@ -149,7 +149,7 @@ def vector_norm(x: Expr, order_: float | str | None, axis: AxisArgument, keepdim
 
 @layer("ops.Norm")
 def norm(x: Expr, *, ord: Anything = None, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the length of the vectors along axis {axis}."""
+    """Gives the length of the vectors {along}."""
     if isinstance(axis, tuple) and len(axis) == 2 and ord not in (None, "fro"):
         raise ArgumentError(f"Norm over two axes is known for ord='fro', got ord={ord!r}")
     return vector_norm(measurable(x), None if ord == "fro" else ord, axis, keepdims)
@@ -157,20 +157,20 @@ def norm(x: Expr, *, ord: Anything = None, axis: AxisArgument = None, keepdims: 
 
 @layer("tf.norm", also=("tf.compat.v1.norm",))
 def tf_norm(x: Expr, *, ord: Anything = "euclidean", axis: AxisArgument = None, keepdims: Anything = False) -> Expr:
-    """Gives the length of the vectors along axis {axis}."""
+    """Gives the length of the vectors {along}."""
     return vector_norm(x, ord, axis, bool(keepdims))
 
 
 @layer("ops.Normalize")
 def normalize(x: Expr, *, axis: AxisArgument = -1, order: Anything = 2, epsilon: Anything = None) -> Expr:
-    """Divides by the length of the vectors along axis {axis}, so that each has length 1."""
+    """Divides by the length of the vectors {along}, so that each has length 1."""
     least = 1e-7 if epsilon is None else epsilon
     return x / e.maximum(vector_norm(x, order, axis, True), least)
 
 
 @layer("tf.math.l2_normalize")
 def l2_normalize(x: Expr, *, axis: AxisArgument = None, epsilon: Number = 1e-12) -> Expr:
-    """Divides by the length of the vectors along axis {axis}, so that each has length 1."""
+    """Divides by the length of the vectors {along}, so that each has length 1."""
     return x / e.sqrt(e.maximum(reduce.sum_(x**2, axis=axis, keepdims=True), epsilon))
 
 
@@ -189,30 +189,30 @@ def _kept(y: Expr, x: Expr, axis: Int | None, keepdims: bool) -> Expr:
         return y
     if axis is None:
         return take_slice(y, key=(None,) * x.ndim)
-    return take_slice(y, key=(*[slice(None)] * (axis % x.ndim), None, ...))
+    return take_slice(y, key=(*[slice(None)] * (axis % x.ndim), None))
 
 
 @layer("ops.Argmax")
 def argmax(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the largest element along axis {axis}."""
+    """Gives the number of the largest element {along}."""
     return _kept(order.argmax(_whole(x, axis)[0], axis=_whole(x, axis)[1]), x, axis, keepdims)
 
 
 @layer("ops.Argmin")
 def argmin(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the smallest element along axis {axis}."""
+    """Gives the number of the smallest element {along}."""
     return _kept(order.argmin(_whole(x, axis)[0], axis=_whole(x, axis)[1]), x, axis, keepdims)
 
 
 @layer("ops.Sort", also=("tf.sort",))
 def sort(x: Expr, *, axis: Int = -1) -> Expr:
-    """Sorts the elements along axis {axis}, the smallest first."""
+    """Sorts the elements {along}, the smallest first."""
     return order.sort(x, axis=axis)
 
 
 @layer("ops.Argsort", also=("tf.argsort",))
 def argsort(x: Expr, *, axis: Int = -1) -> Expr:
-    """Gives the numbers of the elements along axis {axis} in the order in which sorting puts them."""
+    """Gives the numbers of the elements {along} in the order in which sorting puts them."""
     return order.argsort(x, axis=axis)
 
 
@@ -225,14 +225,14 @@ def top_k(x: Expr, *, k: PositiveInt = 1) -> dict[str, Expr]:
 
 @layer("ops.Cumsum")
 def cumsum(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Adds to each element all those before it along axis {axis}."""
+    """Adds to each element all those before it {along}."""
     whole, at = _whole(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis)
     return order.cumsum(whole, axis=at)
 
 
 @layer("ops.Cumprod")
 def cumprod(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Multiplies each element by all those before it along axis {axis}."""
+    """Multiplies each element by all those before it {along}."""
     whole, at = _whole(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis)
     return order.cumprod(whole, axis=at)
 

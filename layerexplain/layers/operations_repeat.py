@@ -25,7 +25,7 @@ def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
 
 @layer("ops.Flip", also=("tf.reverse",))
 def flip(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Turns the order along axis {axis} round; without an axis along all."""
+    """Turns the order of the elements round {along}."""
     return reversed_along(x, normalize_axes(axis, x.ndim))
 
 
@@ -37,7 +37,7 @@ def flip_left_right(x: Expr) -> Expr:
 
 @layer("ops.Roll", also=("tf.roll",))
 def roll(x: Expr, *, shift: AxisArgument, axis: AxisArgument = None) -> Expr:
-    """Moves all elements {shift} places on along axis {axis}; what falls off the end comes in at the start."""
+    """Moves all elements {shift} places on {along}; what falls off the end comes in at the start."""
     if axis is None:
         raise ArgumentError("roll is known along an axis, got axis=None")
     axes = axis if isinstance(axis, tuple) else (axis,)
@@ -49,7 +49,7 @@ def roll(x: Expr, *, shift: AxisArgument, axis: AxisArgument = None) -> Expr:
 
 @layer("ops.Repeat", also=("tf.repeat",))
 def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
-    """Puts each element {repeats} times in a row along axis {axis}."""
+    """Puts each element {repeats} times in a row {along}."""
     if axis is None:
         x, axis = m.reshape(x, shape=(-1,)), 0
     if isinstance(repeats, list | tuple) and len(repeats) == 1:
@@ -75,13 +75,13 @@ def tiled(x: Expr, repeats: Any) -> Expr:
 
 @layer("ops.Tile")
 def tile(x: Expr, *, repeats: Anything) -> Expr:
-    """Puts the whole tensor several times behind itself: {repeats} times along its axes."""
+    """Lays copies of the whole tensor behind each other: {repeats} along its axes."""
     return tiled(x, repeats)
 
 
 @layer("tf.tile")
 def tf_tile(x: Expr, *, multiples: Anything) -> Expr:
-    """Puts the whole tensor several times behind itself: {multiples} times along its axes."""
+    """Lays copies of the whole tensor behind each other: {multiples} along its axes."""
     return tiled(x, multiples)
 
 
@@ -121,13 +121,13 @@ def padded(x: Expr, amounts: Any, mode: str, value: Any) -> Expr:
 
 @layer("ops.Pad")
 def pad(x: Expr, *, pad_width: Anything, mode: Anything = "constant", constant_values: Anything = None) -> Expr:
-    """Adds {pad_width} elements before and after along the axes."""
+    """Adds elements before and after along its axes: {pad_width}."""
     return padded(x, pad_width, mode, constant_values)
 
 
 @layer("tf.pad", also=("tf.compat.v1.pad",))
 def tf_pad(x: Expr, *, paddings: Anything, mode: Anything = "CONSTANT", constant_values: Anything = 0) -> Expr:
-    """Adds {paddings} elements before and after along the axes."""
+    """Adds elements before and after along its axes: {paddings}."""
     return padded(x, paddings, mode, constant_values)
 
 
@@ -199,22 +199,20 @@ def full_like(x: Expr, *, fill_value: Anything, dtype: Anything = None) -> Expr:
 
 @layer("ops.Tril")
 def tril(x: Expr, *, k: Int = 0) -> Expr:
-    """Keeps what lies on and below diagonal {k} of each matrix; the rest becomes 0."""
+    """Keeps what lies on and below diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0."""
     return arrange.band(x, above=k)
 
 
 @layer("ops.Triu")
 def triu(x: Expr, *, k: Int = 0) -> Expr:
-    """Keeps what lies on and above diagonal {k} of each matrix; the rest becomes 0."""
+    """Keeps what lies on and above diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0."""
     return arrange.band(x, below=-k)
 
 
 @layer("tf.linalg.band_part")
 def band_part(x: Expr, *, num_lower: Int, num_upper: Int) -> Expr:
     """Keeps {num_lower} diagonals below and {num_upper} above the middle one of each matrix (-1: all)."""
-    return arrange.band(
-        x, below=None if num_lower < 0 else num_lower, above=None if num_upper < 0 else num_upper
-    )
+    return arrange.band(x, below=None if num_lower < 0 else num_lower, above=None if num_upper < 0 else num_upper)
 
 
 @layer("tf.shape", also=("tf.compat.v1.shape",), ignores="out_type")

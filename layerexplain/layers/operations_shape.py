@@ -39,13 +39,13 @@ def reshaped(x: Expr, shape: Any) -> Expr:
 
 @layer("ops.Reshape")
 def reshape(x: Expr, *, newshape: Anything) -> Expr:
-    """Lays the same elements out in the shape {newshape}, the batch included; -1 is what is left."""
+    """Lays the same elements out in the shape {newshape}, the batch included; -1 stands for what is left."""
     return reshaped(x, newshape)
 
 
 @layer("tf.reshape")
 def tf_reshape(x: Expr, *, shape: Anything) -> Expr:
-    """Lays the same elements out in the shape {shape}, the batch included; -1 is what is left."""
+    """Lays the same elements out in the shape {shape}, the batch included; -1 stands for what is left."""
     return reshaped(x, shape)
 
 
@@ -64,22 +64,22 @@ def batch_flatten(x: Expr) -> Expr:
 
 @layer("ops.ExpandDims", also=("tf.expand_dims",))
 def expand_dims(x: Expr, *, axis: AxisArgument) -> Expr:
-    """Puts in a new axis of size 1 as axis {axis}."""
+    """Puts in a new axis of size 1 at place {axis}; no element changes."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     new = normalize_axes(axes, x.ndim + len(axes))
-    return m.take_slice(x, key=tuple(None if i in new else slice(None) for i in range(x.ndim + len(axes))))
+    return m.take_slice(x, key=tuple(None if i in new else slice(None) for i in range(max(new) + 1)))
 
 
 @layer("ops.Squeeze", also=("tf.squeeze", "tf.compat.v1.squeeze"))
 def squeeze(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Drops axis {axis}, which has size 1; without an axis all of size 1."""
+    """Drops axes of size 1; no element changes."""
     ones = tuple(i for i, s in enumerate(x.shape) if s == 1)
     gone = ones if axis is None or axis == () else normalize_axes(axis, x.ndim)
     for i in gone:
         size = x.shape[i]
         if isinstance(size, int) and size != 1:
             raise ShapeError(f"squeeze needs axis {i} to have size 1, got {shape_text(x.shape)}")
-    return m.take_slice(x, key=tuple(0 if i in gone else slice(None) for i in range(x.ndim))) if gone else x
+    return m.take_slice(x, key=tuple(0 if i in gone else slice(None) for i in range(max(gone) + 1))) if gone else x
 
 
 # Transpose ------------------------------------------------------------------------------------------------------
@@ -87,14 +87,14 @@ def squeeze(x: Expr, *, axis: AxisArgument = None) -> Expr:
 
 @layer("ops.Transpose")
 def transpose(x: Expr, *, axes: AxisArgument = None) -> Expr:
-    """Puts the axes into the order {axes}; without one into the reverse order."""
+    """Puts the axes into another order; no element changes."""
     order = tuple(reversed(range(x.ndim))) if axes is None else tuple(a % x.ndim for a in axes)
     return m.transpose(x, axes=order)
 
 
 @layer("tf.transpose", also=("tf.compat.v1.transpose",))
 def tf_transpose(x: Expr, *, perm: AxisArgument = None) -> Expr:
-    """Puts the axes into the order {perm}; without one into the reverse order."""
+    """Puts the axes into another order; no element changes."""
     return m.transpose(x, axes=tuple(reversed(range(x.ndim))) if perm is None else tuple(a % x.ndim for a in perm))
 
 
@@ -130,7 +130,7 @@ def moveaxis(x: Expr, *, source: AxisArgument, destination: AxisArgument) -> Exp
 
 @layer("ops.Concatenate", also=("tf.concat",))
 def concatenate(*xs: Expr, axis: Int = 0) -> Expr:
-    """Puts its inputs one behind the other along axis {axis}."""
+    """Puts its inputs one behind the other {along}."""
     return m.concatenate(*xs, axis=axis)
 
 
@@ -148,7 +148,7 @@ def vstack(*xs: Expr) -> Expr:
 
 @layer("ops.Append")
 def append(x1: Expr, x2: Expr, *, axis: Int | None = None) -> Expr:
-    """Puts the second tensor behind the first along axis {axis}."""
+    """Puts the second tensor behind the first {along}."""
     if axis is None:
         return m.concatenate(m.reshape(x1, shape=(-1,)), m.reshape(x2, shape=(-1,)), axis=0)
     return m.concatenate(x1, x2, axis=axis)
@@ -156,7 +156,7 @@ def append(x1: Expr, x2: Expr, *, axis: Int | None = None) -> Expr:
 
 @layer("ops.Stack", also=("tf.stack",))
 def stack(*xs: Expr, axis: Int = 0) -> Expr:
-    """Lays its inputs on top of each other, along a new axis {axis}."""
+    """Lays its inputs on top of each other, along a new axis at place {axis}."""
     return m.stack(*xs, axis=axis)
 
 
@@ -182,7 +182,7 @@ def equal_parts(x: Expr, count: int, axis: int) -> dict[str, Expr]:
 
 @layer("ops.Split")
 def split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts axis {axis} into parts: into {indices_or_sections}, if that is a number, else at those places."""
+    """Cuts its input into parts {along}."""
     if is_int(indices_or_sections):
         return equal_parts(x, indices_or_sections, axis)
     return parts(x, [*indices_or_sections, None], axis)
@@ -190,7 +190,7 @@ def split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dict[str,
 
 @layer("ops.ArraySplit")
 def array_split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts axis {axis} into {indices_or_sections} parts, the first ones longer by 1 where it does not divide."""
+    """Cuts its input into parts {along}, the first ones longer by 1 where the size does not divide."""
     size = x.shape[normalize_axis(axis, x.ndim)]
     if not is_int(indices_or_sections):
         return parts(x, [*indices_or_sections, None], axis)
@@ -203,7 +203,7 @@ def array_split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dic
 
 @layer("tf.split")
 def tf_split(x: Expr, *, num_or_size_splits: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts axis {axis} into parts: into {num_or_size_splits}, if that is a number, else into parts of those sizes."""
+    """Cuts its input into parts {along}."""
     if is_int(num_or_size_splits):
         return equal_parts(x, num_or_size_splits, axis)
     ends = [sum(num_or_size_splits[: i + 1]) for i in range(len(num_or_size_splits))]
@@ -212,7 +212,7 @@ def tf_split(x: Expr, *, num_or_size_splits: Anything, axis: Int = 0) -> dict[st
 
 @layer("ops.Unstack", also=("tf.unstack",))
 def unstack(x: Expr, *, num: Int | None = None, axis: Int = 0) -> dict[str, Expr]:
-    """Takes axis {axis} apart: a tensor for each of its places."""
+    """Takes its input apart {along}: a tensor for each place."""
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     count = num if num is not None else size
@@ -254,13 +254,13 @@ def _picked(x: Expr, indices: Expr, axis: int | None) -> Expr:
 
 @layer("ops.Take")
 def take(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
-    """Picks, along axis {axis}, the parts with the given numbers."""
+    """Picks the parts with the given numbers {along}."""
     return _picked(x, indices, axis)
 
 
 @layer("tf.gather", also=("tf.compat.v1.gather",), ignores="validate_indices")
 def tf_gather(x: Expr, indices: Expr, *, axis: Int | None = None, batch_dims: Int = 0) -> Expr:
-    """Picks, along axis {axis}, the parts with the given numbers."""
+    """Picks the parts with the given numbers {along}."""
     if batch_dims:
         raise ArgumentError(f"gather is known for batch_dims=0, got batch_dims={batch_dims}")
     return _picked(x, indices, 0 if axis is None else axis)
@@ -268,7 +268,7 @@ def tf_gather(x: Expr, indices: Expr, *, axis: Int | None = None, batch_dims: In
 
 @layer("ops.TakeAlongAxis")
 def take_along_axis(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
-    """Puts into each place the element along axis {axis} whose number stands there."""
+    """Puts into each place the element {along} whose number stands there."""
     if axis is None:
         return take_along(m.reshape(x, shape=(-1,)), m.reshape(indices, shape=(-1,)), axis=0)
     return take_along(x, indices, axis=axis)
@@ -276,7 +276,7 @@ def take_along_axis(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
 
 @layer("ops.Diff")
 def diff(a: Expr, *, n: Int = 1, axis: Int = -1) -> Expr:
-    """Subtracts from each element the one before it along axis {axis}, {n} times."""
+    """Subtracts from each element the one before it {along}."""
     lead = (slice(None),) * normalize_axis(axis, a.ndim)
     for _ in range(n):
         a = m.take_slice(a, key=(*lead, slice(1, None))) - m.take_slice(a, key=(*lead, slice(None, -1)))

@@ -113,15 +113,43 @@ class Declaration:
             if argument is not None:
                 bound[name] = argument.normal(self.type, name, value)
             elif strict and name not in COMMON and name not in self.ignores:
-                known = [*self.arguments, *self.ignores, *COMMON]
-                raise ArgumentError(
-                    f"{self.type} has no argument '{name}'{did_you_mean(name, known)}; "
-                    f"it takes {', '.join(self.arguments) or 'none of its own'}"
-                )
+                raise self._unknown(name)
         for name, argument in self.arguments.items():
             if name not in bound and argument.default is Argument.REQUIRED:
-                raise ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")
+                raise self._missing(name, argument)
         return bound
+
+    def faults(self, config: Mapping[str, Any]) -> list[tuple[str | None, ArgumentError]]:
+        """All that a strict `bind` refuses, each with the argument as it was given (None where one is missing)."""
+        found: list[tuple[str | None, ArgumentError]] = []
+        given = set()
+        for key, value in config.items():
+            name = self.renamed.get(key, key)
+            given.add(name)
+            argument = self.arguments.get(name)
+            if argument is not None:
+                try:
+                    argument.normal(self.type, name, value)
+                except ArgumentError as error:
+                    found.append((key, error))
+            elif name not in COMMON and name not in self.ignores:
+                found.append((key, self._unknown(name)))
+                # One that is misspelt is not missing too.
+                given |= {known for known in self.arguments if did_you_mean(name, [known])}
+        for name, argument in self.arguments.items():
+            if name not in given and argument.default is Argument.REQUIRED:
+                found.append((None, self._missing(name, argument)))
+        return found
+
+    def _unknown(self, name: str) -> ArgumentError:
+        known = [*self.arguments, *self.ignores, *COMMON]
+        return ArgumentError(
+            f"{self.type} has no argument '{name}'{did_you_mean(name, known)}; "
+            f"it takes {', '.join(self.arguments) or 'none of its own'}"
+        )
+
+    def _missing(self, name: str, argument: Argument) -> ArgumentError:
+        return ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")
 
     def trace(
         self,
@@ -139,6 +167,10 @@ class Declaration:
         """
         specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
         names = self._tensor_names(len(specs))
+        required = names[: len(self.tensors) - self.optional]
+        for i, name in enumerate(required):
+            if specs[i] is None and not (constants and i in constants):
+                raise ShapeError(f"{self.type} needs tensors for {', '.join(required)}, got no {name}")
         tensors: list[Expr | None] = []
         for i, (name, spec) in enumerate(zip(names, specs, strict=True)):
             if constants and i in constants:

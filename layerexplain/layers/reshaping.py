@@ -53,8 +53,9 @@ def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
                 f"got {shape_text(x.shape)} with {total}"
             )
     if total is not None and fixed:
-        target_shape = tuple(total // fixed if s in (None, -1) else s for s in target_shape)
-    return reshape(x, shape=(BATCH, *[-1 if s is None else s for s in target_shape]))
+        # Keras leaves a None of the target unknown, and infers a -1.
+        target_shape = tuple(total // fixed if s == -1 else s for s in target_shape)
+    return reshape(x, shape=(BATCH, *target_shape))
 
 
 @layer("Permute")
@@ -65,7 +66,7 @@ def permute(x: Expr, *, dims: Sizes) -> Expr:
     Reference: keras.layers.Permute.
     """
     order = (dims,) if isinstance(dims, int) else dims
-    if sorted(order) != list(range(1, len(order) + 1)):
+    if isinstance(dims, int) or sorted(order) != list(range(1, len(order) + 1)):
         raise ArgumentError(f"dims needs each of the numbers from 1 to {len(order)} once, got dims={list(order)}")
     if len(order) != x.ndim - 1:
         raise ShapeError(

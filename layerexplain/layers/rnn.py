@@ -1,9 +1,9 @@
 """Recurrent layers: SimpleRNN, GRU, LSTM, and the CuDNN forms of the last two in older files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from layerexplain.expr import Expr, named, weight
+from layerexplain.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
 from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
@@ -17,23 +17,30 @@ RECURRENT = (
 )
 
 
+def cell_weight(name: str, symbol: str, axes: WeightAxes, cell: str) -> Expr:
+    """A weight of the layer's cell, which `cell` names; "" where the layer itself owns it."""
+    return weight(name, symbol, axes, at="cell" if cell else "", path=cell)
+
+
 def gates(w: Expr, names: str, stem: str = "") -> dict[str, Expr]:
     """A packed weight's parts, one a gate: `W_i, W_f, W_g, W_o = split(W, n=4)`."""
     parts = split(w, n=len(names))
     return {gate: named(f"{stem or w.label}_{gate}", part) for gate, part in zip(names, parts, strict=True)}
 
 
-Gate = Callable[..., Expr]
+class Gates(NamedTuple):
+    """What the gates take from the input or from the state: a kernel and a bias each (none if `biases` is empty), and
+    what dropout keeps of it."""
 
+    kernels: Mapping[str, Expr]
+    biases: Mapping[str, Expr]
+    keep: Callable[[Expr, str], Expr]
 
-def gate_sums(W: Mapping[str, Expr], b: Mapping[str, Expr], keep: Callable[[Expr, str], Expr]) -> Gate:  # noqa: N803
-    """The weighted sum of a gate: `sums(v, "i")` is `dot(v, W_i) + b_i`."""
-
-    def sums(v: Expr, gate: str) -> Expr:
-        z = dot(keep(v, gate), W[gate])
-        return z + b[gate] if b else z
-
-    return sums
+    def sum(self, v: Expr, gate: str, after: Expr | None = None) -> Expr:
+        """The weighted sum for a gate, added to what stands before it: `… + dot(v, W_i) + b_i`."""
+        z = dot(self.keep(v, gate), self.kernels[gate])
+        z = z if after is None else after + z
+        return z + self.biases[gate] if self.biases else z
 
 
 @layer("SimpleRNN", mask=recurrent_mask, training=True, ignores=RECURRENT)
@@ -60,10 +67,9 @@ def simple_rnn(
     Reference: keras.layers.SimpleRNN; Elman, 1990.
     """
     need_sequence("SimpleRNN", x)
-    at = {"at": "cell", "path": "simple_rnn_cell"}
-    W = weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], **at)  # noqa: N806
-    U = weight("recurrent_kernel", "U", [("states", units), ("units", units)], **at)  # noqa: N806
-    b = weight("bias", "b", [("units", units)], **at) if use_bias else None
+    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], "simple_rnn_cell")
+    U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], "simple_rnn_cell")
+    b = cell_weight("bias", "b", [("units", units)], "simple_rnn_cell") if use_bias else None
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
@@ -88,39 +94,36 @@ def simple_rnn(
 def _gru_cell(
     x: Expr,
     units: int,
-    at: Mapping[str, str],
+    name: str,
     bias: str,
     activation: Any,
     recurrent_activation: Any,
     reset_after: bool,
     drop: Dropout,
 ) -> Callable[..., Sequence[Expr]]:
-    """The step of a GRU. `bias` is "", "one" for each gate, "two" (a row for the input and one for the state), or
-    "flat": the same two, one behind the other."""
+    """The step of a GRU whose cell is called `name`. `bias` is "", "one" for each gate, "two" (a row for the input and
+    one for the state), or "flat": the same two, one behind the other."""
     packed = [("gates", 3), ("units", units)]
-    W = weight("kernel", "W", [("inputs", x.shape[-1]), packed], **at)  # noqa: N806
-    U = weight("recurrent_kernel", "U", [("states", units), packed], **at)  # noqa: N806
+    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], name)
+    U = cell_weight("recurrent_kernel", "U", [("states", units), packed], name)
     b_x: dict[str, Expr] = {}
     b_h: dict[str, Expr] = {}
-    W_gates, U_gates = gates(W, "zrg"), gates(U, "zrg")  # noqa: N806
+    W_gates, U_gates = gates(W, "zrg"), gates(U, "zrg")
     if bias == "one":
-        b_x = gates(weight("bias", "b", [packed], **at), "zrg")
+        b_x = gates(cell_weight("bias", "b", [packed], name), "zrg")
     elif bias == "two":
-        b = weight("bias", "b", [("kernels", 2), packed], **at)
+        b = cell_weight("bias", "b", [("kernels", 2), packed], name)
         b_x, b_h = (gates(take_slice(b, key=(i,)), "zrg", f"b{s}") for i, s in enumerate("xh"))
     elif bias == "flat":
-        b = weight("bias", "b", [[("kernels", 2), *packed]], **at)
+        b = cell_weight("bias", "b", [[("kernels", 2), *packed]], name)
         b_x, b_h = (gates(half, "zrg", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
-    from_x = gate_sums(W_gates, b_x, drop.input)
-    from_h = gate_sums(U_gates, b_h, drop.state)
+    from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
-        z = named("z", activate(recurrent_activation, from_x(x_t, "z") + from_h(h, "z")), "keep how much")
-        r = named("r", activate(recurrent_activation, from_x(x_t, "r") + from_h(h, "r")), "look back how much")
-        if reset_after:
-            candidate = from_x(x_t, "g") + r * from_h(h, "g")
-        else:
-            candidate = from_x(x_t, "g") + dot(r * drop.state(h, "g"), U_gates["g"])
+        z = named("z", activate(recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "keep how much")
+        r = named("r", activate(recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "look back how much")
+        looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), U_gates["g"])
+        candidate = from_x.sum(x_t, "g") + looked
         g = named("g", activate(activation, candidate), "write what")
         return [named("h_new", z * h + (1 - z) * g)]
 
@@ -156,7 +159,7 @@ def gru(
     cell = _gru_cell(
         x,
         units,
-        {"at": "cell", "path": "gru_cell"},
+        "gru_cell",
         "" if not use_bias else "two" if reset_after else "one",
         activation,
         recurrent_activation,
@@ -181,30 +184,30 @@ def gru(
 def _lstm_cell(
     x: Expr,
     units: int,
-    at: Mapping[str, str],
+    name: str,
     bias: str,
     activation: Any,
     recurrent_activation: Any,
     drop: Dropout,
 ) -> Callable[..., Sequence[Expr]]:
-    """The step of an LSTM. `bias` is "", "one" for each gate, or "flat": one for the input, behind it one for h."""
+    """The step of an LSTM whose cell is called `name`. `bias` is "", "one" for each gate, or "flat": one for the input,
+    behind it one for the state."""
     packed = [("gates", 4), ("units", units)]
-    W = weight("kernel", "W", [("inputs", x.shape[-1]), packed], **at)  # noqa: N806
-    U = weight("recurrent_kernel", "U", [("states", units), packed], **at)  # noqa: N806
-    W_gates, U_gates = gates(W, "ifgo"), gates(U, "ifgo")  # noqa: N806
+    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], name)
+    U = cell_weight("recurrent_kernel", "U", [("states", units), packed], name)
+    W_gates, U_gates = gates(W, "ifgo"), gates(U, "ifgo")
     b_x: dict[str, Expr] = {}
     b_h: dict[str, Expr] = {}
     if bias == "one":
-        b_h = gates(weight("bias", "b", [packed], **at), "ifgo")
+        b_h = gates(cell_weight("bias", "b", [packed], name), "ifgo")
     elif bias == "flat":
-        b = weight("bias", "b", [[("kernels", 2), *packed]], **at)
+        b = cell_weight("bias", "b", [[("kernels", 2), *packed]], name)
         b_x, b_h = (gates(half, "ifgo", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
-    from_x = gate_sums(W_gates, b_x, drop.input)
-    from_h = gate_sums(U_gates, b_h, drop.state)
+    from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
-        def gate(name: str, function: Any, words: str) -> Expr:
-            return named(name, activate(function, from_x(x_t, name) + from_h(h, name)), words)
+        def gate(of: str, function: Any, words: str) -> Expr:
+            return named(of, activate(function, from_h.sum(h, of, from_x.sum(x_t, of))), words)
 
         i = gate("i", recurrent_activation, "write how much")
         f = gate("f", recurrent_activation, "keep how much")
@@ -244,7 +247,7 @@ def lstm(
     cell = _lstm_cell(
         x,
         units,
-        {"at": "cell", "path": "lstm_cell"},
+        "lstm_cell",
         "one" if use_bias else "",
         activation,
         recurrent_activation,
@@ -285,7 +288,7 @@ def cudnn_gru(
     drop = Dropout(x, units, "", 0.0, 0.0, training=False)
     return recur(
         "CuDNNGRU",
-        _gru_cell(x, units, {}, "flat", "tanh", "sigmoid", True, drop),
+        _gru_cell(x, units, "", "flat", "tanh", "sigmoid", True, drop),
         x,
         ("h",),
         (units,),
@@ -318,7 +321,7 @@ def cudnn_lstm(
     drop = Dropout(x, units, "", 0.0, 0.0, training=False)
     return recur(
         "CuDNNLSTM",
-        _lstm_cell(x, units, {}, "flat", "tanh", "sigmoid", drop),
+        _lstm_cell(x, units, "", "flat", "tanh", "sigmoid", drop),
         x,
         ("h", "c"),
         (units, units),

@@ -165,20 +165,20 @@ def clip_by_value(x: Expr, *, clip_value_min: Anything, clip_value_max: Anything
 
 
 @layer("tf.math.argmax", also=("tf.argmax",), ignores="output_type dimension")
-def argmax(x: Expr, *, axis: Int | None = None) -> Expr:
-    """Gives the number of the largest element along axis {axis}, the first axis if none is given."""
+def argmax(x: Expr, *, axis: Anything = 0) -> Expr:
+    """Gives the number of the largest element {along}."""
     return e.cast(order.argmax(x, axis=0 if axis is None else axis), to="int64")
 
 
 @layer("tf.math.argmin", also=("tf.argmin",), ignores="output_type dimension")
-def argmin(x: Expr, *, axis: Int | None = None) -> Expr:
-    """Gives the number of the smallest element along axis {axis}, the first axis if none is given."""
+def argmin(x: Expr, *, axis: Anything = 0) -> Expr:
+    """Gives the number of the smallest element {along}."""
     return e.cast(order.argmin(x, axis=0 if axis is None else axis), to="int64")
 
 
 @layer("tf.math.cumsum", also=("tf.cumsum",))
 def cumsum(x: Expr, *, axis: Int = 0, exclusive: Anything = False, reverse: Anything = False) -> Expr:
-    """Adds to each element all those before it along axis {axis}."""
+    """Adds to each element all those before it {along}."""
     if exclusive:
         raise ArgumentError(f"cumsum is known for exclusive=False, got exclusive={exclusive!r}")
     if reverse:

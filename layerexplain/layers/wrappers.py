@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Definition, Expr, Shapes, call, item, loop, named
+from layerexplain.expr import ITEM, Definition, Expr, Shapes, call, item, loop, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.inner import InnerLayer
 from layerexplain.layers.registry import Spec, find, inner_weights, layer
@@ -87,7 +87,8 @@ def bidirectional(
         states = initial_state[:half] if way == "fwd" else initial_state[half:]
         made[way] = _parts(definition, x, mask, states, weights, turned)
         if sequences and way == "bwd":
-            made[way][0] = reverse(made[way][0])
+            first = made[way][0]
+            made[way][0] = reverse(named("y_rev", first) if first.op is ITEM else first)
         for name, part in zip(definition.results, made[way], strict=False):
             named(f"{name}_{way}", part, "forwards" if way == "fwd" else "backwards")
     y_fwd, y_bwd = made["fwd"][0], made["bwd"][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.expr import FREE, GONE, NO_MACS, PER_INPUT, PER_OUTPUT, Axis, Expr, Op, Shape
+from layerexplain.expr import CONSTANT, FREE, GONE, NO_MACS, PER_INPUT, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
 from layerexplain.notation import Function, Notation
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 from layerexplain.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter, number
@@ -19,12 +19,14 @@ def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...
 
 
 def _elementwise_axes(node: Expr) -> list[Axis]:
-    """Each axis continues that of the first argument that has it in full."""
+    """Each axis continues that of the first argument that has it in full; weights and constants come last."""
     axes = []
     ndim = len(node.shape)
+    order = sorted(range(len(node.args)), key=lambda i: _is_given(node.args[i]))
     for k, size in enumerate(node.shape):
         source = None
-        for i, arg in enumerate(node.args):
+        for i in order:
+            arg = node.args[i]
             at = k - (ndim - len(arg.shape))
             if at >= 0 and (source is None or (arg.shape[at] != 1 and node.args[source[0]].shape[source[1]] == 1)):
                 source = (i, at)
@@ -32,6 +34,13 @@ def _elementwise_axes(node: Expr) -> list[Axis]:
         stretched = before == 1 and size != 1
         axes.append(Axis("", source, size, f"1 is repeated to {size_text(size)}" if stretched else ""))
     return axes
+
+
+def _is_given(arg: Expr) -> bool:
+    """A weight, a constant, or one that is only laid out anew."""
+    while len(arg.args) == 1 and arg.op.flops is FREE:
+        arg = arg.args[0]
+    return arg.op in (WEIGHT, CONSTANT)
 
 
 def _elementwise_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:

@@ -15,6 +15,7 @@ from layerexplain.readers.keras_values import (
     plain_config,
     shape_value,
 )
+from layerexplain.readers.old_names import modern_layer
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -51,10 +52,11 @@ def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = F
         return Layer(name, "InputLayer", "layer", input_config(config, name))
     if isinstance(config, list):
         raise SpecError("config is a list; an object with the layer's arguments is needed", layer=name or class_name)
+    if kind == "layer":
+        type_name, config = modern_layer(type_name, config, tells_module="module" in item)
+        config = without_input_keys(config, type_name)
     if type_name == "Lambda":
         config = _without_code(config, owner or name, context)
-    if kind == "layer":
-        config = without_input_keys(config, type_name)
     return Layer(name, type_name, kind, plain_config(config, owner or name, context), None, package, build_shape)
 
 

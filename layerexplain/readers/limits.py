@@ -28,3 +28,21 @@ MAX_SPEC_NODES = 500_000
 
 MAX_SPEC_LAYERS = 100_000
 """How many layers a spec makes with its `repeat`s."""
+
+MAX_INFLATED_BYTES = 1024 * 1024 * 1024
+"""A compressed file of weights, unpacked in memory, in bytes. Keras stores weights uncompressed: no limit holds then."""
+
+MAX_H5_OBJECTS = 1_000_000
+"""Groups and datasets of an HDF5 file."""
+
+MAX_H5_DEPTH = 200
+"""How deep groups nest in an HDF5 file."""
+
+MAX_ATTRIBUTE_BYTES = 128 * 1024
+"""A list of names in an attribute, in bytes; HDF5 keeps up to 64 KiB with an object, and Keras splits longer lists."""
+
+MAX_DATASET_BYTES = 4 * 1024 * 1024 * 1024
+"""A dataset up to this size may be stored with any compression; beyond it `MAX_DATASET_RATIO` holds."""
+
+MAX_DATASET_RATIO = 1000
+"""How many times larger than stored a large dataset may be, as in Keras's own loader."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from layerexplain.errors import ArgumentError
 from layerexplain.model import Layer, Model
 from layerexplain.readers.keras_layer import kind_of_value
 from layerexplain.readers.layer_types import ALIASES, LayerTypes
@@ -38,12 +39,13 @@ class Item(NamedTuple):
 
 class Maker(NamedTuple):
     """What turning items into layers needs: the declared types, where faults go, how a nested model is read,
-    and how a layer without a name is called."""
+    how a layer without a name is called, and whether arguments are still to be checked."""
 
     types: LayerTypes
     faults: Faults
     model: Callable[[str, Node, str], Model | None]
     name: Callable[[str], str]
+    check: bool = True
 
 
 def read_item(node: Node, maker: Maker) -> Item | None:
@@ -78,9 +80,11 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         return None
     # `trainable: false` beside the type is meant for the layer, as `name` is.
     beside = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
-    for key in rest.keys() - beside.keys() - {type_name}:
-        _unknown_wish(key, rest[key][0].line, type_name, maker)
     type_known = known_type(type_name, key_node.line, maker)
+    for key in [key for key in rest if key not in beside and key != type_name]:
+        _unknown_wish(key, rest[key][0].line, type_name, maker)
+        if _takes(type_known, key):
+            beside[key] = rest[key][1]  # told of once, and not as missing too
     arguments = _arguments(type_known, value, maker) | beside
     if "reuse" in wishes:
         maker.faults.add("an item has a type and `reuse`; a reused layer has its type already", node.line)
@@ -89,7 +93,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
 
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
-    if name in maker.types.names or name in MODEL_TYPES or name == "InputLayer":
+    if name not in ALIASES and (name in maker.types.names or name in MODEL_TYPES or name == "InputLayer"):
         return name
     declared = {*maker.types.names, *MODEL_TYPES, "InputLayer"}
     aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
@@ -116,7 +120,24 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         if key in INPUT_KEYS and not (item.type == "Embedding" and key == "input_dim"):
             continue
         config[key] = _argument(key, node, maker)
+    if maker.check:
+        _check_arguments(item, name, config, maker)
     return Layer(name, item.type, "layer", config, line=item.line)
+
+
+def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker) -> None:
+    """Tell of every argument that the declared layer refuses, at its own line."""
+    from layerexplain.layers.registry import find
+
+    declaration = find(item.type)
+    if declaration is None:
+        return
+    try:
+        declaration.bind(config, strict=True)
+    except ArgumentError:
+        for argument, error in declaration.faults(config):
+            line = item.arguments[argument].line if argument is not None else item.line
+            maker.faults.keep(error.with_place(layer=name), line)
 
 
 def _model_node(item: Item, body: Node | None) -> Node:
@@ -226,6 +247,13 @@ def plain(node: Node) -> Any:
     if node.kind == "mapping":
         return {str(key.value): plain(value) for key, value in node.value}
     return node.value
+
+
+def _takes(type_name: str, argument: str) -> bool:
+    from layerexplain.layers.registry import find
+
+    declaration = find(type_name)
+    return declaration is not None and argument in declaration.arguments
 
 
 def _is_type(key: str, maker: Maker) -> bool:

@@ -225,7 +225,8 @@ class _SpecReader:
                 self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
         graph.taken.add(name)
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
-        layer = make_layer(item, name, maker)
+        # What is wrong with a repeated layer is told once.
+        layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
         graph.add_call(name, args, kwargs, item.line)
         graph.known[name] = _Known(name, 0, item.line)

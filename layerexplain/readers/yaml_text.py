@@ -116,7 +116,9 @@ class _Builder:
         line = event.start_mark.line + 1
         if name == "ScalarEvent":
             self._refuse_tag(event, line)
-            value = _scalar(event.value, line, self._faults) if event.implicit[0] else event.value
+            # What is refused for its tag is read as if it had none, so that nothing more is told of it.
+            plain = event.implicit[0] or (event.tag is not None and event.style in (None, ""))
+            value = _scalar(event.value, line, self._faults) if plain else event.value
             self._add(Node("scalar", value, line), event.anchor)
         elif name in ("SequenceStartEvent", "MappingStartEvent"):
             self._refuse_tag(event, line)

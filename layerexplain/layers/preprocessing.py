@@ -1,0 +1,211 @@
+"""Preprocessing of numbers and images: Rescaling, Normalization, Resizing, CenterCrop."""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, constant, weight
+from layerexplain.layers.arguments import (
+    AxisArgument,
+    Bool,
+    DataFormat,
+    Number,
+    Numbers,
+    PositiveInt,
+    choice,
+)
+from layerexplain.layers.registry import Stored, layer
+from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
+from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
+from layerexplain.ops.movement import pad, reshape, take_slice
+from layerexplain.ops.sizes import FLOATS, normalize_axis, shape_text
+from layerexplain.ops.window import spatial_axes
+
+EPSILON = 1e-7
+"""`keras.config.epsilon()`: the least that Normalization divides by."""
+
+
+@layer("Rescaling", mask="pass")
+def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
+    """Multiplies every number by {scale} and adds {offset}.
+
+    Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
+    last axis. Reference: keras.layers.Rescaling.
+    """
+    y = x * constant(scale)
+    if offset != 0:
+        y = y + constant(offset)
+    if y.shape != x.shape:
+        raise ShapeError(
+            f"scale and offset need to be single numbers or lists that fit the last axis of {shape_text(x.shape)}, "
+            f"got a result of {shape_text(y.shape)}"
+        )
+    return y
+
+
+# Normalization --------------------------------------------------------------------------------------------------
+
+
+def _kept_axes(axis: Any, x: Expr) -> tuple[int, ...]:
+    """The axes along which each place has a mean and a variance of its own."""
+    given = () if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = tuple(sorted(normalize_axis(a, x.ndim) for a in given))
+    if len(set(axes)) < len(axes):
+        raise ArgumentError(f"axis needs each axis once, got axis={list(given)}")
+    for a in axes:
+        if not isinstance(x.shape[a], int):
+            raise ShapeError(
+                f"axis needs axes of a known size, got axis={axis}, which has axis {a} of {shape_text(x.shape)}"
+            )
+    return axes
+
+
+def _laid(statistic: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
+    """A mean or variance laid along its axes, so that it broadcasts: axes that it lacks are 1."""
+    axes = axes[len(axes) - statistic.ndim :]
+    if axes == tuple(range(ndim - statistic.ndim, ndim)):
+        return statistic
+    sizes = dict(zip(axes, statistic.shape, strict=True))
+    return reshape(statistic, shape=tuple(sizes.get(a, 1) for a in range(ndim)))
+
+
+def _shape_of(value: Any) -> tuple[int, ...]:
+    return (len(value), *_shape_of(value[0])) if isinstance(value, tuple) else ()
+
+
+def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Expr, Expr]:
+    """The statistics that stand in the configuration."""
+    if mean is None or variance is None:
+        raise ArgumentError(f"mean and variance need to be given both or neither, got {mean=} and {variance=}")
+    shape = _shape_of(mean)
+    if shape != _shape_of(variance):
+        raise ArgumentError(
+            f"mean and variance need the same shape, got {shape_text(shape)} and {shape_text(_shape_of(variance))}"
+        )
+    if len(shape) > len(axes):
+        raise ArgumentError(
+            f"mean needs at most as many axes as axis names, got mean of shape {shape_text(shape)} for axes {axes}"
+        )
+    for size, a in zip(reversed(shape), reversed(axes), strict=False):
+        if size not in (1, x.shape[a]):
+            raise ShapeError(f"mean needs {x.shape[a]} numbers along axis {a} of {shape_text(x.shape)}, got {size}")
+    return constant(mean), constant(variance)
+
+
+@layer("Normalization", mask="pass")
+def normalization(
+    x: Expr,
+    *,
+    axis: AxisArgument | None = -1,
+    mean: Numbers | None = None,
+    variance: Numbers | None = None,
+    invert: Bool = False,
+) -> Any:
+    """Shifts and scales to mean 0 and variance 1, by a mean and variance that were measured on data beforehand.
+
+    Input shape: any, with the sizes of `axis` known. Output shape: the same. Each place along `axis` has a mean and a
+    variance of its own; None has one for all. They are weights that adapt() sets, unless they are given; training
+    leaves them alone. Reference: keras.layers.Normalization.
+    """
+    axes = _kept_axes(axis, x)
+    stored: tuple[Expr, ...] = ()
+    if mean is None and variance is None:
+        named_axes = [("features" if len(axes) == 1 else f"axis {a}", x.shape[a]) for a in axes]
+        m = weight("mean", "μ", named_axes, trainable=False)
+        v = weight("variance", "v", named_axes, trainable=False, positive=True)
+        stored = (m, v, weight("count", "count", [], trainable=False, dtype="int32"))
+    else:
+        m, v = _given(mean, variance, axes, x)
+    m, v = _laid(m, axes, x.ndim), _laid(v, axes, x.ndim)
+    deviation = maximum(sqrt(v), EPSILON)
+    y = m + x * deviation if invert else (x - m) / deviation
+    return Stored(y, stored)
+
+
+# Images ---------------------------------------------------------------------------------------------------------
+
+
+def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
+    """The part of rows and columns given as (first, length); the image itself if that is all of it."""
+    axes, _ = spatial_axes(x.ndim, data_format)
+    key = [slice(None)] * x.ndim
+    for a, (first, length) in zip(axes, parts, strict=True):
+        if length != x.shape[a]:
+            key[a] = slice(first or None, None if first + length == x.shape[a] else first + length)
+    while key and key[-1] == slice(None):
+        key.pop()
+    return take_slice(x, key=tuple(key)) if key else x
+
+
+def _with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
+    """The image cropped or padded to the ratio of `size`, around its middle."""
+    axes, _ = spatial_axes(x.ndim, data_format)
+    rows, columns = (x.shape[a] for a in axes)
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        extra = {"value": value} if value else {}
+        return fit(x, size=size, how=how, data_format=data_format, **extra)
+    if how == "crop":
+        return _cut(x, crop_to_ratio(rows, columns, size), data_format)
+    amounts = pad_to_ratio(rows, columns, size)
+    if amounts == (0, 0):
+        return x
+    pads = [(0, 0)] * x.ndim
+    for a, amount in zip(axes, amounts, strict=True):
+        pads[a] = (amount, amount)
+    return pad(x, pads=tuple(pads), value=value or 0)
+
+
+@layer("Resizing", ndim=4, ignores="bounding_box_format factor")
+def resizing(
+    x: Expr,
+    *,
+    height: PositiveInt,
+    width: PositiveInt,
+    interpolation: choice(*METHODS) = "bilinear",  # type: ignore[valid-type]
+    crop_to_aspect_ratio: Bool = False,
+    pad_to_aspect_ratio: Bool = False,
+    fill_mode: choice("constant") = "constant",  # type: ignore[valid-type]
+    fill_value: Number = 0.0,
+    antialias: Bool = False,
+    data_format: DataFormat = "channels_last",
+) -> Expr:
+    """Resizes each image to {height} rows and {width} columns; each new pixel mixes those around its place.
+
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: (batch, height, width, channels), likewise. crop_to_aspect_ratio and
+    pad_to_aspect_ratio keep the picture from being stretched. Whole numbers stay whole.
+    Reference: keras.layers.Resizing.
+    """
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ArgumentError("crop_to_aspect_ratio or pad_to_aspect_ratio needs to be false, got true for both")
+    size = (height, width)
+    y = x
+    if crop_to_aspect_ratio or pad_to_aspect_ratio:
+        how = "crop" if crop_to_aspect_ratio else "pad"
+        y = _with_ratio(x, size, how, fill_value, data_format)
+    y = resize(y, size=size, method=interpolation, antialias=antialias, data_format=data_format)
+    if x.dtype not in FLOATS and y.dtype != x.dtype:
+        y = cast(round_(y), to=x.dtype)
+    return y
+
+
+@layer("CenterCrop", ndim=4, ignores="bounding_box_format factor")
+def center_crop(
+    x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last"
+) -> Expr:
+    """Takes the middle {height} rows and {width} columns of each image; a smaller image is cropped and resized to them.
+
+    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
+    data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.
+    Reference: keras.layers.CenterCrop.
+    """
+    if x.dtype not in FLOATS:
+        x = cast(x, to="float")
+    size = (height, width)
+    axes, _ = spatial_axes(x.ndim, data_format)
+    before = [x.shape[a] for a in axes]
+    if any(isinstance(n, int) and n < wanted for n, wanted in zip(before, size, strict=True)):
+        return resize(_with_ratio(x, size, "crop", 0, data_format), size=size, data_format=data_format)
+    if all(isinstance(n, int) for n in before):
+        parts = tuple(middle(n, wanted) for n, wanted in zip(before, size, strict=True))
+        return _cut(x, parts, data_format)
+    return fit(x, size=size, how="center", data_format=data_format)

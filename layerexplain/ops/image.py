@@ -1,0 +1,297 @@
+"""Ops on images: resizing, and taking or padding the middle of images whose size is not known beforehand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
+from layerexplain.notation import Function
+from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
+from layerexplain.ops.elementwise import add as plus
+from layerexplain.ops.sizes import product, promote, size_text
+from layerexplain.ops.window import channels_last, each, placed, spatial_axes
+from layerexplain.scalar import (
+    Affine,
+    Apply,
+    At,
+    CannotIndex,
+    Fold,
+    Number,
+    Position,
+    Scalar,
+    add,
+    floor_divide,
+    letter,
+    scale,
+)
+
+METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
+"""Ways to resize; the last two are Keras 2's, which Keras 3 dropped."""
+
+REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
+"""How many pixels away a pixel still counts."""
+
+
+# Resizing -------------------------------------------------------------------------------------------------------
+
+
+def resize_by(x: Expr, *, times: Any, method: str, data_format: str = "channels_last") -> Expr:
+    """Resize to a multiple of the image's own size."""
+    return resize(x, times=times, method=method, data_format=data_format)
+
+
+def _target(node_or_x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
+    """(size before, size after) of rows and columns."""
+    axes, _ = spatial_axes(len(node_or_x.shape), attrs.get("data_format", "channels_last"))
+    before = [node_or_x.shape[a] for a in axes]
+    if attrs.get("size") is not None:
+        return list(zip(before, each(attrs["size"], 2), strict=True))
+    times = each(attrs["times"], 2)
+    return [(n, n * t if isinstance(n, int) else n) for n, t in zip(before, times, strict=True)]
+
+
+def _resize_shape(x: Expr, **attrs: Any) -> Shape:
+    data_format = attrs.get("data_format", "channels_last")
+    _, channel_axis = spatial_axes(x.ndim, data_format)
+    return placed(x, data_format, [after for _, after in _target(x, attrs)], x.shape[channel_axis])
+
+
+def _resize_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
+    times = each(node.attrs.get("times"), 2)
+    for a, role, factor, (before, after) in zip(
+        axes, ("rows", "columns"), times, _target(x, node.attrs), strict=True
+    ):
+        if factor is not None:
+            why = f"{size_text(before)} * {factor} = {after}" if isinstance(after, int) else f"unknown * {factor}"
+        else:
+            why = f"{size_text(before) if isinstance(before, int) else 'unknown'} resized to {after}"
+        result[a] = Axis(role, (0, a), after, why)
+    return result
+
+
+def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
+    for key in ("size", "times"):
+        value = attrs.get(key)
+        if isinstance(value, list | tuple):
+            attrs[key] = value[0] if key == "times" and len(set(value)) == 1 else tuple(value)
+    return attrs
+
+
+def _kernel(np: Any, method: str, distance: Any) -> Any:
+    """The weight of a pixel at a distance, before they are made to sum to 1."""
+    d = np.abs(distance)
+    if method == "bilinear":
+        return np.maximum(1 - d, 0)
+    if method == "bicubic":  # Keys' cubic with a = -1/2
+        near, far = ((1.5 * d - 2.5) * d) * d + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2
+        return np.where(d >= 2, 0, np.where(d >= 1, far, near))
+    if method == "mitchellcubic":
+        near, far = ((7 * d / 6 - 2) * d) * d + 8 / 9, ((-7 * d / 18 + 2) * d - 10 / 3) * d + 16 / 9
+        return np.where(d >= 2, 0, np.where(d >= 1, far, near))
+    if method == "gaussian":  # with a standard deviation of a third of its reach
+        return np.where(d >= 1.5, 0, np.exp(-2 * d * d))
+    return np.where(d > REACH[method], 0, np.sinc(d) * np.sinc(d / REACH[method]))
+
+
+def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
+    """How much of each of n pixels goes into each of `out`: a matrix (out, n) whose rows sum to 1.
+
+    Pixels are squares: the centre of output i lies over (i + ½) · n/out of the input. Shrinking with `antialias`
+    widens the kernel by n/out.
+    """
+    centre = (np.arange(out, dtype="f4") + np.float32(0.5)) * np.float32(n / out)
+    if method == "nearest":
+        return np.eye(n)[np.clip(np.floor(centre).astype("i8"), 0, n - 1)]
+    if method == "area":
+        ends = np.arange(out + 1) * (n / out)
+        overlap = np.minimum(ends[1:, None], np.arange(1, n + 1)) - np.maximum(ends[:-1, None], np.arange(n))
+        return np.maximum(overlap, 0) * (out / n)
+    if method == "bilinear" and not antialias:
+        at = np.clip(centre.astype("f8") - 0.5, 0, n - 1)
+        return _kernel(np, method, at[:, None] - np.arange(n))
+    if method == "bicubic" and not antialias:
+        # TensorFlow looks this kernel up in a table of 1024 steps a pixel.
+        at = centre - np.float32(0.5)
+        base = np.floor(at)
+        at = base.astype("f8") + np.rint((at - base) * np.float32(1024)) / 1024
+        weights = _kernel(np, method, at[:, None] - np.arange(n))
+    else:
+        wide = max(n / out, 1) if antialias else 1
+        weights = _kernel(np, method, (centre.astype("f8")[:, None] - 0.5 - np.arange(n)) / wide)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@channels_last
+def _resize_value(
+    run: Any,
+    x: Any,
+    *,
+    size: Any = None,
+    times: Any = None,
+    method: str = "bilinear",
+    antialias: bool = False,
+    data_format: str = "",
+) -> Any:
+    np = run.np
+    if size is None:
+        size = [n * t for n, t in zip(x.shape[1:3], each(times, 2), strict=True)]
+    rows, columns = (
+        _weights(np, n, out, method, antialias) for n, out in zip(x.shape[1:3], each(size, 2), strict=True)
+    )
+    y = np.einsum("pi,nijc->npjc", rows, x, optimize=True)
+    return np.einsum("qj,npjc->npqc", columns, y, optimize=True).astype(x.dtype if x.dtype.kind == "f" else "f4")
+
+
+def _resize_dtype(x: Expr, **attrs: Any) -> str:
+    return x.dtype if attrs.get("method", "bilinear") == "nearest" else promote(x.dtype, "float")
+
+
+def _resize_flops(node: Expr) -> int | None:
+    """2 for each pixel that is weighed into an output; nothing for 'nearest', which copies. Not known where the
+    number of those pixels depends on the sizes ('area', and where antialiasing widens the kernel)."""
+    method = node.attrs.get("method", "bilinear")
+    if method == "nearest":
+        return 0
+    if method == "area" or node.attrs.get("antialias", False):
+        return None
+    return product((*node.shape, 2 * int(2 * REACH[method]) ** 2))
+
+
+def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    (x,) = node.args
+    method, antialias = node.attrs.get("method", "bilinear"), node.attrs.get("antialias", False)
+    if method not in ("nearest", "bilinear", "area") or (antialias and method == "bilinear"):
+        raise CannotIndex(f"the weights of '{method}'{' with antialias' if antialias else ''} are not written by index")
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    place = list(index)
+    body: Scalar | None = None
+    letters = []
+    for a, (n, out) in zip(axes, _target(x, node.attrs), strict=True):
+        if not isinstance(n, int) or not isinstance(out, int):
+            raise CannotIndex(f"needs the size of axis {a}; fix it with --input")
+        if method == "nearest":
+            # floor((i + 1/2) · n / out), in whole numbers
+            shared = math.gcd(n, 2 * out)
+            place[a] = floor_divide(add(scale(index[a], 2 * n // shared), n // shared), 2 * out // shared)
+            continue
+        p = letter("summed", n)
+        place[a] = p
+        letters.append(p.terms[0][0])
+        weight = (_overlap if method == "area" else _share)(index[a], p, n, out)
+        body = weight if body is None else Apply(multiply, (body, weight), {})
+    value = at(0, place)
+    if body is None:
+        return value
+    return Fold("sum", tuple(letters), Apply(multiply, (value, body), {}), ())  # type: ignore[arg-type]
+
+
+def _share(i: Affine, p: Affine, n: int, out: int) -> Scalar:
+    """max(0, 1 - |s - p|), with s = (i + 1/2) · n/out - 1/2 kept inside 0 … n-1."""
+    s: Scalar = Apply(multiply, (Position(i), Number(n / out)), {})
+    s = Apply(plus, (s, Number((n / out - 1) / 2)), {})
+    s = Apply(minimum, (Apply(maximum, (s, Number(0)), {}), Number(n - 1)), {})
+    distance = Apply(absolute, (Apply(subtract, (s, Position(p)), {}),), {})
+    return Apply(maximum, (Apply(subtract, (Number(1), distance), {}), Number(0)), {})
+
+
+def _overlap(i: Affine, p: Affine, n: int, out: int) -> Scalar:
+    """The part of output i that input p covers: max(0, min(p + 1, (i + 1) · n/out) - max(p, i · n/out)) · out/n."""
+    end: Scalar = Apply(multiply, (Position(add(i, 1)), Number(n / out)), {})
+    start: Scalar = Apply(multiply, (Position(i), Number(n / out)), {})
+    end, start = Apply(minimum, (Position(add(p, 1)), end), {}), Apply(maximum, (Position(p), start), {})
+    shared = Apply(maximum, (Apply(subtract, (end, start), {}), Number(0)), {})
+    return Apply(multiply, (shared, Number(out / n)), {})
+
+
+resize = Op(
+    "resize",
+    shape=_resize_shape,
+    axes=_resize_axes,
+    dtype=_resize_dtype,
+    evaluate=_resize_value,
+    cost=NO_MACS,
+    flops=_resize_flops,
+    notation=Function(),
+    element=_resize_element,
+    defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
+    canonical=_canonical,
+)
+"""`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around the place
+that it covers, with pixels as squares (half-pixel centres); `times=2` in place of `size` enlarges by a factor."""
+
+
+# The middle of an image -----------------------------------------------------------------------------------------
+
+
+def middle(n: int, wanted: int) -> tuple[int, int]:
+    """(first, length) of the middle `wanted` of n positions."""
+    return (n - wanted) // 2, wanted
+
+
+def crop_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(first, length) of rows and of columns: the largest middle part with the ratio of `size`."""
+    kept_rows = max(min(rows, columns * size[0] // size[1]), 1)
+    kept_columns = max(min(columns, rows * size[1] // size[0]), 1)
+    return middle(rows, kept_rows), middle(columns, kept_columns)
+
+
+def pad_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[int, int]:
+    """How many rows are put above and as many below, and columns left and right, to come to the ratio of `size`."""
+    more_rows = max(rows, columns * size[0] // size[1]) - rows
+    more_columns = max(columns, rows * size[1] // size[0]) - columns
+    return more_rows // 2, more_columns // 2
+
+
+@channels_last
+def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float = 0, data_format: str = "") -> Any:
+    rows, columns = x.shape[1:3]
+    if how == "pad":
+        above, left = pad_to_ratio(rows, columns, size)
+        return run.np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)), constant_values=value)
+    if how == "center":
+        if rows < size[0] or columns < size[1]:
+            raise ShapeError(f"the middle {size} of an image needs one of at least that size, got {(rows, columns)}")
+        parts = middle(rows, size[0]), middle(columns, size[1])
+    else:
+        parts = crop_to_ratio(rows, columns, size)
+    (top, height), (left, width) = parts
+    return x[:, top : top + height, left : left + width]
+
+
+def _fit_shape(x: Expr, *, size: Any, how: str, value: float = 0, data_format: str = "channels_last") -> Shape:
+    _, channel_axis = spatial_axes(x.ndim, data_format)
+    return placed(x, data_format, size if how == "center" else (None, None), x.shape[channel_axis])
+
+
+def _fit_axes(node: Expr) -> list[Axis]:
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
+    height, width = node.attrs["size"]
+    words = {"crop": "cropped to", "pad": "padded to"}
+    for a, role, after in zip(axes, ("rows", "columns"), (height, width), strict=True):
+        how = node.attrs["how"]
+        why = f"the middle {after}" if how == "center" else f"{words[how]} the ratio {height} : {width}, at run time"
+        result[a] = Axis(role, (0, a), node.shape[a], why)
+    return result
+
+
+fit = Op(
+    "fit",
+    shape=_fit_shape,
+    axes=_fit_axes,
+    dtype=lambda x, **attrs: x.dtype,
+    evaluate=_fit_value,
+    cost=NO_MACS,
+    flops=FREE,
+    notation=Function(),
+    element=NOT_INDEXED("needs the size of the image; fix it with --input"),
+    defaults={"value": 0, "data_format": "channels_last"},
+    canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
+)
+"""`fit(x, size=(24, 32), how='crop')`: for images whose size is not known beforehand, their middle `size` ('center'),
+or their middle cropped or padded to the ratio of `size` ('crop', 'pad')."""

@@ -1,0 +1,86 @@
+"""The masks that layers hand on, against real Keras: for every case whose tensors carry masks, or that makes one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from layerexplain.derive.evaluate import evaluate
+from layerexplain.layers.registry import find
+from tests.cases import CASES, Case
+from tests.keras_oracle import keras_layer, run_keras, trace_case
+
+MAKERS = ("Embedding", "Masking")
+NOT_HERE = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "RNN", "Softmax")
+"""Wrappers and recurrent layers have their own tests; Softmax reads a mask that is none of steps."""
+
+
+def _masked(case: Case) -> bool:
+    return case.type not in NOT_HERE and (any(case.masks) or case.type in MAKERS)
+
+
+def _keras_mask(case: Case, inputs: list[Any], masks: list[Any]) -> Any:
+    """The mask of the first result, as a model of Keras would hand it on."""
+    import keras
+    import numpy as np
+    from keras.src.backend import get_keras_mask, set_keras_mask
+
+    layer = keras_layer(case.type, case.config)
+    tensors = [keras.ops.convert_to_tensor(x) for x in inputs]
+    for x, mask in zip(tensors, masks, strict=True):
+        if mask is not None:
+            set_keras_mask(x, keras.ops.convert_to_tensor(mask))
+    if case.type == "MultiHeadAttention":
+        more = {"attention_mask": tensors[3]} if len(tensors) > 3 else {}
+        result = layer(*tensors[:3], **more, **case.call)
+    else:
+        result = layer(tensors if len(tensors) > 1 else tensors[0], **case.call)
+    mask = get_keras_mask(result[0] if isinstance(result, list | tuple) else result)
+    return None if mask is None else np.asarray(mask)
+
+
+def _our_mask(case: Case, inputs: list[Any], masks: list[Any], weights: list[Any]) -> Any:
+    declaration = find(case.type)
+    assert declaration is not None
+    if declaration.mask == "pass":
+        return masks[0]
+    if declaration.mask == "stop":
+        return None
+    definition = trace_case(case, fixed=True)
+    if not any(m is not None for m in definition.masks):
+        return None
+    given = [m for m in masks if m is not None][: len(definition.params) - len(inputs)]
+    return evaluate(definition, [*inputs, *given], weights)[len(definition.results)]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("case", [c for c in CASES if _masked(c)], ids=lambda c: f"{c.id}{c.masks}")
+def test_masks_equal_keras(case: Case) -> None:
+    import numpy as np
+
+    theirs = run_keras(case)
+    expected = _keras_mask(case, theirs.inputs, theirs.masks)
+    ours = _our_mask(case, theirs.inputs, theirs.masks, theirs.weight_values)
+    assert (ours is None) == (expected is None), (ours, expected)
+    if ours is not None:
+        np.testing.assert_array_equal(np.broadcast_to(ours, expected.shape), expected)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    "type_", sorted({c.type for c in CASES if len(c.shapes) == 1} - {"Lambda", *MAKERS, *NOT_HERE})
+)
+def test_a_layer_hands_on_the_mask_of_its_one_tensor_as_keras_does(type_: str) -> None:
+    """Whether a layer supports masking is part of its declaration."""
+    import keras
+
+    declaration = find(type_)
+    assert declaration is not None
+    case = next(c for c in CASES if c.type == type_ and len(c.shapes) == 1)
+    layer = keras_layer(type_, case.config)
+    if callable(declaration.mask) or not isinstance(layer, keras.layers.Layer):
+        return
+    mask = object()
+    passes = layer.supports_masking and layer.compute_mask(None, mask) is mask
+    assert passes == (declaration.mask == "pass"), type_

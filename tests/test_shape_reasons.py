@@ -1,0 +1,162 @@
+"""How axes come about: every op's rule gives the shape's own sizes, and the arithmetic that it prints is right."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from layerexplain.derive.bodies import inner_definitions, nodes
+from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
+from layerexplain.expr import CALL, GONE, ITEM, LEAVES, LOOP, Definition, Expr, Shapes
+from tests.cases import Case
+from tests.drawn_values import TYPES, definitions
+from tests.keras_oracle import trace_case
+
+ARITHMETIC = {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.USub}
+FUNCTIONS = {"ceil": math.ceil, "floor": math.floor, "max": max, "min": min}
+
+
+def calculate(text: str) -> float | None:
+    """The value of `ceil(28 / 2)`, `4 × 4 × 3`; None if the text is no arithmetic of numbers."""
+    try:
+        tree = ast.parse(text.replace("×", "*").strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    try:
+        return value_of(tree)
+    except KeyError:
+        return None
+
+
+def value_of(tree: Any) -> float:
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float):
+        return tree.value
+    if isinstance(tree, ast.BinOp) and type(tree.op) in ARITHMETIC:
+        a, b = value_of(tree.left), value_of(tree.right)
+        operations = {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b}
+        return operations[type(tree.op)] if type(tree.op) in operations else a / b
+    if isinstance(tree, ast.UnaryOp) and type(tree.op) in ARITHMETIC:
+        return -value_of(tree.operand)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return FUNCTIONS[tree.func.id](*[value_of(a) for a in tree.args])
+    raise KeyError(ast.dump(tree))
+
+
+def equations(why: str) -> list[tuple[float, int]]:
+    """The equations in a reason, both sides: `ceil(28 / 2) = 14; 'same' pads 1` has (14, 14)."""
+    found = []
+    for clause in re.split(r";|, (?=then|in |the )|\((?=window|output_padding)|: ", why):
+        left, equals, right = clause.rpartition(" = ")
+        number = re.match(r"\s*(\d+)", right)
+        value = calculate(left.removeprefix("then ")) if equals else None
+        if value is not None and number:
+            found.append((value, int(number[1])))
+    return found
+
+
+def op_nodes(definition: Definition) -> Iterator[Expr]:
+    for body in (definition, *inner_definitions(definition)):
+        for node in nodes(body):
+            if node.op not in LEAVES and node.op not in (ITEM, CALL, LOOP):
+                yield node
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("type_", TYPES)
+def test_rules_give_the_sizes_of_the_shape(type_: str, fixed: bool) -> None:
+    for case, definition in definitions(type_, fixed=fixed):
+        for node in op_nodes(definition):
+            shape = node.shape[0] if type(node.shape) is Shapes else node.shape
+            axes = node.op.axes(node)
+            kept, gone = axes[: len(shape)], axes[len(shape) :]
+            assert [a.after for a in kept] == list(shape), (case.id, node)
+            assert all(a.after == GONE for a in gone), (case.id, node)
+            for axis in axes:
+                if axis.source is not None:
+                    arg, at = axis.source
+                    assert 0 <= at < len(node.args[arg].shape), (case.id, node, axis)
+                for value, said in equations(axis.why):
+                    assert value == said, (case.id, axis.why)
+                if equations(axis.why):
+                    assert equations(axis.why)[-1][1] == axis.after, (case.id, axis.why)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_reasons_end_at_the_shape_of_the_result(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        result = next(iter(definition.results.values()))
+        sizes = [str(size) for size in result.shape if isinstance(size, int)]
+        told = [axis for axis in shape_reasons(definition).axes if axis.after != GONE]
+        assert [axis.after for axis in told][len(told) - len(sizes) :] == sizes, case.id
+        assert all(axis.role and axis.before and axis.why for axis in told), (case.id, told)
+
+
+def reasons(case: Case) -> ShapeReasons:
+    return shape_reasons(trace_case(case))
+
+
+def test_convolution() -> None:
+    case = Case("Conv2D", {"filters": 16, "kernel_size": 3, "strides": 2, "padding": "same"}, ((28, 28, 3),))
+    assert [tuple(axis) for axis in reasons(case).axes] == [
+        ("rows", "28", "14", "ceil(28 / 2) = 14; 'same' pads 1: 0 before, 1 after"),
+        ("columns", "28", "14", "ceil(28 / 2) = 14; 'same' pads 1: 0 before, 1 after"),
+        ("channels", "3", "16", "filters = 16"),
+    ]
+    assert reasons(case).notes == (
+        "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); columns alike",
+    )
+
+
+def test_last_step_of_a_recurrence() -> None:
+    assert [tuple(axis) for axis in reasons(Case("LSTM", {"units": 6}, ((9, 5),))).axes] == [
+        ("features", "5", "6", "units = 6"),
+        ("steps", "9", "gone", "only the last is returned; return_sequences=True gives (None, 9, 6)"),
+    ]
+
+
+def test_whole_sequence_of_a_recurrence() -> None:
+    case = Case("LSTM", {"units": 6, "return_sequences": True}, ((9, 5),))
+    assert [tuple(axis) for axis in reasons(case).axes] == [
+        ("steps", "9", "9", "kept"),
+        ("features", "5", "6", "units = 6"),
+    ]
+
+
+def test_flattening() -> None:
+    assert [tuple(axis) for axis in reasons(Case("Flatten", {}, ((4, 4, 3),))).axes] == [
+        ("features", "4 × 4 × 3", "48", "4 × 4 × 3 = 48, the last axis runs fastest"),
+    ]
+
+
+def test_dense_works_along_the_last_axis() -> None:
+    assert [tuple(axis) for axis in reasons(Case("Dense", {"units": 5}, ((3, 7),))).axes] == [
+        ("steps", "3", "3", "kept"),
+        ("features", "7", "5", "units = 5"),
+    ]
+
+
+def test_lookup_makes_a_new_axis() -> None:
+    case = Case("Embedding", {"input_dim": 10, "output_dim": 4}, ((9,),), ("int",))
+    assert [tuple(axis) for axis in reasons(case).axes] == [
+        ("steps", "9", "9", "kept"),
+        ("features", "new", "4", "each id becomes a row of 4 numbers"),
+    ]
+
+
+def test_transposed_convolution() -> None:
+    case = Case("Conv1DTranspose", {"filters": 5, "kernel_size": 3, "strides": 2}, ((28, 3),))
+    assert tuple(reasons(case).axes[0]) == ("steps", "28", "57", "28 * 2 + max(3 - 2, 0) = 57")
+
+
+def test_channels_first() -> None:
+    case = Case("Conv2D", {"filters": 5, "kernel_size": 3, "data_format": "channels_first"}, ((2, 7, 9),))
+    assert [(axis.role, axis.before, axis.after) for axis in reasons(case).axes] == [
+        ("channels", "2", "5"),
+        ("rows", "7", "5"),
+        ("columns", "9", "7"),
+    ]
