@@ -8,9 +8,12 @@ convolution reads `x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from layerexplain.expr import Expr, Op
+
+BEYOND: Final = 2**31
+"""A bound of a condition that is none: no axis is as long."""
 
 
 class CannotIndex(Exception):  # noqa: N818 (a refusal with its reason, not a fault)
@@ -68,7 +71,19 @@ def add(a: Affine, b: Affine | int) -> Affine:
     coefficients: dict[Atom, int] = dict(a.terms)
     for atom, factor in b.terms:
         coefficients[atom] = coefficients.get(atom, 0) + factor
-    return Affine(tuple((t, c) for t, c in coefficients.items() if c), a.const + b.const)
+    return _rejoined(Affine(tuple((t, c) for t, c in coefficients.items() if c), a.const + b.const))
+
+
+def _rejoined(a: Affine) -> Affine:
+    """`3(k//3) + k%3` is k again: what a reshape takes apart the next one puts together."""
+    coefficients = dict(a.terms)
+    for atom, factor in a.terms:
+        if isinstance(atom, Quotient) and atom.rest:
+            whole = Quotient(atom.of, atom.by, False)
+            if coefficients.get(whole) == factor * atom.by:
+                rest = Affine(tuple((t, c) for t, c in a.terms if t not in (atom, whole)), a.const)
+                return add(rest, scale(atom.of, factor))
+    return a
 
 
 def scale(a: Affine, by: int) -> Affine:

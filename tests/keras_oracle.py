@@ -165,8 +165,7 @@ def run_keras(case: Case) -> KerasResult:
     layer = keras_layer(case.type, case.config)
     dtypes = case.dtypes or ("float32",) * len(case.shapes)
     symbolic = [
-        keras.Input(shape, dtype="int32" if d == "int" else d)
-        for shape, d in zip(case.shapes, dtypes, strict=True)
+        keras.Input(shape, dtype="int32" if d == "int" else d) for shape, d in zip(case.shapes, dtypes, strict=True)
     ]
     outputs = _flat(_call(layer, symbolic, case, [None] * len(symbolic)))
     shapes = [tuple(o.shape) for o in outputs]
@@ -207,9 +206,7 @@ def trace_case(case: Case, *, fixed: bool = False) -> Definition:
         )
         for shape, d in zip(case.shapes, dtypes, strict=True)
     ]
-    masks = [
-        Spec(s.shape[:2], "bool") if i < len(case.masks) and case.masks[i] else None for i, s in enumerate(specs)
-    ]
+    masks = [Spec(s.shape[:2], "bool") if i < len(case.masks) and case.masks[i] else None for i, s in enumerate(specs)]
     return trace_layer(case.type, case.config, specs, masks, call=case.call)
 
 

@@ -280,6 +280,16 @@ KERAS_ROWS = [
     Row("likes open", lambda x: ops.zeros_like(x), OPEN),
     Row("triangles", lambda x: [ops.tril(x), ops.triu(x, 1), ops.tril(x, -2)]),
     Row("depth", lambda x: [ops.depth_to_space(x, 2), ops.space_to_depth(x, 2)], IMAGE),
+    Row(
+        "images",
+        lambda x: [
+            ops.image.resize(x, (5, 11)),
+            ops.image.resize(x, (12, 4), "nearest"),
+            ops.image.pad_images(x, 1, 2, 3, target_width=13),
+            ops.image.crop_images(x, 1, 2, target_height=4, target_width=5),
+        ],
+        IMAGE,
+    ),
     # Products
     Row("matmul", lambda x, y: [ops.matmul(x, y), x @ y], ((5, 7), (7, 3))),
     Row("matmul stack", lambda x, y: ops.matmul(x, y), ((4, 5, 7), (1, 7, 3))),
@@ -320,6 +330,7 @@ KERAS_ROWS = [
 BATCH = 3
 
 TF_ROWS = [
+    Row("tf resize", lambda x: [tf.image.resize(x, (5, 11)), K.resize_images(x, 2, 2, "channels_last")], IMAGE),
     Row("tf applications", _scaled("tf_keras"), TWO),
     Row("tf x + 1", lambda x: x + 1),
     Row("tf 1 - x", lambda x: 1 - x),

@@ -162,8 +162,7 @@ def twins(keras: Any) -> Any:
 
 def fixed_batch(keras: Any) -> Any:
     layers = keras.layers
-    key = "batch_shape"
-    x = keras.Input(**{key: (8, 5, 3)}, name="x")
+    x = keras.Input(batch_shape=(8, 5, 3), name="x")
     return keras.Model(x, layers.Dense(2)(layers.LSTM(4)(x)), name="fixed_batch")
 
 
@@ -199,7 +198,7 @@ def operations(keras: Any) -> Any:
         import tensorflow as tf
 
         y = tf.nn.relu(2 - x)[:, 1:3] + tf.reduce_mean(x, axis=1, keepdims=True)
-        y = tf.concat([tf.reshape(y * 3.0, (-1, 12)), tf.sqrt(tf.exp(y[..., 0]))], axis=-1)
+        y = tf.concat([tf.reshape(y * 3.0, (-1, 12)), tf.sqrt(tf.exp(y[:, :, 0]))], axis=-1)
     return keras.Model(x, keras.layers.Dense(3)(y), name="operations")
 
 

@@ -121,7 +121,7 @@ def test_shapes_find_their_inputs() -> None:
         ('{"LSTM": {"units": 16, "return_sequences": true}}', {"LSTM": {"units": 16, "return_sequences": True}}),
         ("{}", {}),
         ("[{LSTM: 3}, {GRU: {units: 4}}]", [{"LSTM": 3}, {"GRU": {"units": 4}}]),
-        ("bqd,bkd->bqk", ("bqd", "bkd->bqk")),
+        ("bqd,bkd->bqk", "bqd,bkd->bqk"),
         ("'bqd,bkd->bqk'", "bqd,bkd->bqk"),
         ("nan", "nan"),
         ("1" * 30, "1" * 30),

@@ -56,6 +56,8 @@ def test_value_by_index_equals_the_array(type_: str) -> None:
             raise AssertionError((case.id, "has an element form and no value")) from why
         elements = ElementValues(element_form(definition), inputs, weights)
         for result, array in enumerate(arrays):
+            # Where a half is rounded the last bit decides.
+            ties = 1 if case.type == "Resizing" and array.dtype.kind in "iu" else 0
             scale = float(np.max(np.abs(array.astype("float64")), initial=0))
             indices = list(itertools.product(*[range(size) for size in array.shape]))
             if len(indices) > AT_MOST:
@@ -63,7 +65,7 @@ def test_value_by_index_equals_the_array(type_: str) -> None:
                 indices = [indices[i] for i in chosen]
             for index in indices:
                 value, expected = float(elements.element(result, index)), float(array[index])
-                assert value == pytest.approx(expected, abs=1e-5 * scale), (case.id, result, index)
+                assert value == pytest.approx(expected, abs=max(1e-5 * scale, ties)), (case.id, result, index)
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -92,9 +94,7 @@ def test_convolution_as_in_the_manual() -> None:
         ((28, 28, 3),),
     )  # fmt: skip
     lines, notes = text_of(case)
-    assert lines == (
-        "y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",
-    )
+    assert lines == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
     assert notes == ("rows and columns from 28 on are padding and count as 0",)
 
 

@@ -42,8 +42,9 @@ def _inputs() -> Any:
 
     rng = np.random.default_rng(7)
     z = rng.normal(0, 3, (5, 4, 6)).astype("float32")
-    z[0] = np.array([-90, -6, -3, -1, -0.5, 0, 0.5, 0.7, 1, 2, 3, 6, 90, 1e-4, -1e-4, -30, 30, 1, 2, 2, 2, 5, -5, 0])\
-        .reshape(4, 6)
+    z[0] = np.array(
+        [-90, -6, -3, -1, -0.5, 0, 0.5, 0.7, 1, 2, 3, 6, 90, 1e-4, -1e-4, -30, 30, 1, 2, 2, 2, 5, -5, 0]
+    ).reshape(4, 6)
     return z
 
 
@@ -72,7 +73,7 @@ def test_a_stable_evaluator_agrees_with_its_body(name: str) -> None:
     import numpy as np
 
     z = np.random.default_rng(3).normal(0, 2, (3, 4, 6))
-    attrs = next((a for n, a in reversed(ATTRIBUTES) if n == name), {})
+    attrs: dict[str, Any] = next((a for n, a in reversed(ATTRIBUTES) if n == name), {})
     composite = COMPOSITES[name]
     body = composite.trace([((BATCH, 4, 6), "float")], attrs)
     assert body.stable is not None

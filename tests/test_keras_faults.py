@@ -13,20 +13,24 @@ from tests.keras_oracle import keras_layer, trace_case
 pytestmark = pytest.mark.keras
 
 
+def _inputs(case: Case) -> list[Any]:
+    import numpy as np
+
+    rng = np.random.default_rng(3)
+    sizes = [[7 if s is None else s for s in shape] for shape in case.shapes]
+    return [rng.normal(0, 1, (2, *shape)).astype("float32") for shape in sizes]
+
+
 def _run(case: Case) -> tuple[list[tuple[int | None, ...]], list[Any], list[Any]]:
     """The shapes that Keras states, the values that it computes, ours."""
     import keras
     import numpy as np
 
-    rng = np.random.default_rng(3)
     layer = keras_layer(case.type, case.config)
-    arrays = [rng.normal(0, 1, (2, *[5 if s is None else s for s in shape])).astype("float32") for shape in case.shapes]
+    arrays = _inputs(case)
 
     def call(tensors: list[Any]) -> list[Any]:
-        if case.type == "Add":
-            result = layer(tensors, **case.call)
-        else:
-            result = layer(*tensors, **case.call)
+        result = layer(tensors, **case.call) if case.type == "Add" else layer(*tensors, **case.call)
         return list(result) if isinstance(result, list | tuple) else [result]
 
     stated = [tuple(t.shape) for t in call([keras.Input(shape) for shape in case.shapes])]
@@ -91,8 +95,19 @@ def test_einsum_dense_keeps_a_size_that_the_input_has() -> None:
 
 def test_a_size_that_one_of_two_tensors_has() -> None:
     """An unknown size beside a known one must be that or 1, so the result has the known one; Keras states None."""
-    case = Case("Add", {}, ((None, 3), (5, 3)))
+    case = Case("Add", {}, ((None, 3), (7, 3)))
     stated, computed, _ = _run(case)
     assert stated == [(None, None, 3)]
-    assert computed[0].shape == (2, 5, 3)
-    assert _shapes(case) == [(None, 5, 3)]
+    assert computed[0].shape == (2, 7, 3)
+    assert _shapes(case) == [(None, 7, 3)]
+
+
+def test_one_number_for_each_example_is_added_to_that_example() -> None:
+    """keras.ops.add on TensorFlow takes the numbers of a batch of 2 for a bias along an axis of 2."""
+    import numpy as np
+
+    case = Case("Add", {}, ((2, 5), (1, 1)))
+    _, computed, ours = _run(case)
+    x, number = _inputs(case)
+    np.testing.assert_allclose(ours[0], x + number, atol=1e-6)
+    np.testing.assert_allclose(computed[0], x + number.reshape(1, 2, 1), atol=1e-6)

@@ -52,9 +52,7 @@ SNAPSHOTS = [
     (Case("Dense", {"units": 5, "activation": "softmax"}, ((7,),)), (r"y = \mathrm{softmax}\left(x\,W + b\right)",)),
     (
         Case("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "relu"}, ((7, 9, 2),)),
-        (
-            r"y_{n,i,j,k} = \mathrm{relu}\left(\sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}\right)",
-        ),
+        (r"y_{n,i,j,k} = \mathrm{relu}\left(\sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}\right)",),
     ),
     (
         Case("Conv1D", {"filters": 5, "kernel_size": 3, "padding": "causal"}, ((7, 2),)),

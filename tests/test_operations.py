@@ -168,7 +168,7 @@ def test_keras_operation(row: Row, tmp_path: Path) -> None:
 
 WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.Add", {}, ((5, 7), (4, 7)), "add needs shapes that broadcast"),
-    ("ops.Reshape", {"newshape": (-1, 4)}, ((7,),), "reshape needs"),
+    ("ops.Reshape", {"newshape": (None, 4)}, ((7,),), "reshape needs"),
     ("ops.Squeeze", {"axis": 1}, ((5, 7),), "squeeze needs axis 1 to have size 1"),
     ("ops.ExpandDims", {"axis": 9}, ((5, 7),), "from -4 to 3"),
     ("ops.GetItem", {"key": (slice(None), 9)}, ((5, 7),), "index 9 lies outside axis 1"),

@@ -76,21 +76,23 @@ def check_totals(report: Report, model: Any) -> None:
 def test_shapes_and_counts_of_every_call(make: Callable[[Any], Any], keras: Any, tmp_path: Path) -> None:
     model = make(keras)
     expected = truth(model)
+    passed_over = make is real_models.translator and keras.__name__ == "keras"
+    notes = {"mask-passed-over"} if passed_over else set()
     for format_, source in sources(model, tmp_path).items():
         report = build(read(source))
-        assert [n.message for n in report.notes] == [], format_
+        assert {note.code for note in report.notes} == notes, format_
         compare(report.layers, expected, exact=True)
         check_totals(report, model)
         assert [o.shape for o in report.outputs] == [tuple(t.shape) for t in flat(model.outputs)], format_
         assert [i.shape for i in report.inputs] == [tuple(t.shape) for t in flat(model.inputs)], format_
 
 
-def model_inputs(model: Any) -> list[Any]:
-    """Arrays for the model's inputs: ids below 11 with zeros at the end, bools with holes, floats around 0."""
+def model_inputs(model: Any) -> dict[str, Any]:
+    """Arrays for the model's inputs, by name: ids below 11 with zeros at the end, bools with holes, floats around 0."""
     import numpy as np
 
     rng = np.random.default_rng(3)
-    arrays = []
+    arrays = {}
     for tensor in flat(model.inputs):
         shape = [2 if tensor.shape[0] is None else tensor.shape[0], *[9 if s is None else s for s in tensor.shape[1:]]]
         dtype = getattr(tensor.dtype, "name", tensor.dtype)
@@ -98,13 +100,13 @@ def model_inputs(model: Any) -> list[Any]:
             ids = rng.integers(1, 11, shape)
             ids[0, -2:] = 0
             ids[-1, 1] = 0
-            arrays.append(ids.astype("int32"))
+            arrays[tensor.name] = ids.astype("int32")
         elif dtype == "bool":
             keep = rng.random(shape) < 0.6
             keep[..., 0] = True
-            arrays.append(keep)
+            arrays[tensor.name] = keep
         else:
-            arrays.append(rng.normal(0, 1, shape).astype("float32"))
+            arrays[tensor.name] = rng.normal(0, 1, shape).astype("float32")
     return arrays
 
 
@@ -131,20 +133,20 @@ def test_the_whole_model_computes_what_keras_computes(make: Callable[[Any], Any]
     model = make(keras)
     variables = draw_weights(model)
     arrays = model_inputs(model)
-    given = arrays[0] if len(arrays) == 1 else arrays
-    if isinstance(model.input, dict):
-        given = dict(zip(model.input, arrays, strict=True))
-    expected = [np.asarray(t) for t in flat(model(given))]
+    given: Any = arrays if make is real_models.named_ends else list(arrays.values())
+    expected = [np.asarray(t) for t in flat(model(given if len(arrays) > 1 else given[0]))]
 
-    definition = Tracer(linked=True).network(read(model)).definition
+    ours = read(model)
+    definition = Tracer(linked=True).network(ours).definition
     assert definition is not None
     names = [w.attrs["name"] for w in definition.weights]
     assert names == [v.name.rpartition("/")[2].removesuffix(":0") for v in variables]
-    got = evaluate(definition, arrays, [np.asarray(v) for v in variables])[: len(definition.results)]
-    assert len(got) == len(expected)
-    for ours, theirs in zip(got, expected, strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE * max(1.0, float(np.abs(theirs).max())))
+    values = [arrays[ref.layer] for ref in ours.inputs]
+    results = evaluate(definition, values, [np.asarray(v) for v in variables])[: len(definition.results)]
+    assert len(results) == len(expected)
+    for result, theirs in zip(results, expected, strict=True):
+        assert result.shape == theirs.shape
+        np.testing.assert_allclose(result, theirs, rtol=0, atol=TOLERANCE * max(1.0, float(np.abs(theirs).max())))
 
 
 @pytest.mark.parametrize("make", [real_models.any_size, real_models.translator], ids=lambda f: f.__name__)
@@ -178,8 +180,11 @@ def test_the_walk_goes_on_behind_what_cannot_be_seen_into(
         assert rows[hidden].operation == f"{type(model.layers[-2]).__name__}(x)"
         assert any(note.layer == hidden for note in report.notes), format_
         assert rows[hidden].macs is None
-        if rows[hidden].output_shapes[0] is not None:
-            assert rows[hidden].output_shapes == (expected[hidden].calls[0][0],)
+        if format_ == "h5" and keras.__name__ == "tf_keras":
+            # Such a file records no shape at all: what comes behind is not known and not guessed.
+            assert (rows[hidden].output_shapes, rows[after].output_shapes) == ((None,), (None,))
+            assert rows[after].params is None and report.totals.params is None
+            continue
         assert rows[after].output_shapes == (expected[after].calls[0][0],), format_
         assert facts(rows[after])[0] == expected[after].params, format_
 
@@ -187,7 +192,9 @@ def test_the_walk_goes_on_behind_what_cannot_be_seen_into(
 def test_masks_are_named_by_who_made_them(keras: Any) -> None:
     rows = {row.layer: row for row in build(read(real_models.masks_on_their_way(keras))).layers}
     made = {name: rows[name].calls[0].mask for name in ("drop", "each", "add", "join", "mean", "gru")}
-    assert made["drop"] == made["each"] == "embed_left"
+    assert made["drop"] == "embed_left"
+    # Keras 3 writes the masks that a call reads as operations of their own between the layers.
+    assert made["each"] == ("not_equal" if keras.__name__ == "keras" else "embed_left")
     assert None not in made.values()
     rows = {row.layer: row for row in build(read(real_models.mask_by_keyword(keras))).layers}
     assert rows["lstm"].calls[0].mask == "keep"

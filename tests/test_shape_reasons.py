@@ -12,7 +12,8 @@ import pytest
 
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
-from layerexplain.expr import CALL, GONE, ITEM, LEAVES, LOOP, Definition, Expr, Shapes
+from layerexplain.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, Definition, Expr, Shapes, call, tensor
+from layerexplain.ops.elementwise import exp
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
@@ -151,6 +152,20 @@ def test_lookup_makes_a_new_axis() -> None:
 def test_transposed_convolution() -> None:
     case = Case("Conv1DTranspose", {"filters": 5, "kernel_size": 3, "strides": 2}, ((28, 3),))
     assert tuple(reasons(case).axes[0]) == ("steps", "28", "57", "28 * 2 + max(3 - 2, 0) = 57")
+
+
+def test_nested_calls_end_somewhere() -> None:
+    x = tensor("x", (BATCH, 3))
+    inner = Definition("net", (x,), (), {"y": exp(x)})
+    for _ in range(21):
+        x = tensor("x", (BATCH, 3))
+        y = x
+        for _ in range(4):
+            y = call(inner, y)
+        inner = Definition("net", (x,), (), {"y": y}, kind="model")
+    assert [tuple(axis) for axis in shape_reasons(inner).axes] == [
+        ("features", "?", "3", "through more than 100,000 steps")
+    ]
 
 
 def test_channels_first() -> None:

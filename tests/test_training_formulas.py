@@ -50,7 +50,7 @@ def test_batch_normalization(config: dict[str, Any], masked: bool) -> None:
     layer.build(x.shape)
     for variable in layer.weights:
         variable.assign(rng.uniform(0.3, 1.7, variable.shape).astype("float32"))
-    weights = [np.array(w) for w in layer.weights]
+    weights = [keras.ops.convert_to_numpy(w).copy() for w in layer.weights]
     expected = np.asarray(layer(x, training=True, mask=None if mask is None else keras.ops.convert_to_tensor(mask)))
     definition = _trained("BatchNormalization", config, (5, 3), masked)
     ours = evaluate(definition, [x] if mask is None else [x, mask], weights)[0]

@@ -34,10 +34,10 @@ def parse_arguments(texts: Iterable[str]) -> dict[str, Any]:
 def parse_value(text: str, name: str) -> Any:
     """A number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, `[a, b]`, `{name: value}`.
 
-    Raises ArgumentError if brackets or quotes do not match.
+    `ab,bc->ac` is an einsum equation, one text. Raises ArgumentError if brackets or quotes do not match.
     """
     stripped = text.strip()
-    if not stripped or (stripped[0] not in "([{'\"" and "," not in stripped):
+    if not stripped or (stripped[0] not in "([{'\"" and ("," not in stripped or "->" in stripped)):
         return _scalar(stripped)
     return _Reader(stripped, name).whole()
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "summary": "layerexplain.cli.summary",
     "explain": "layerexplain.cli.explain",
     "layer": "layerexplain.cli.layer",
+    "weights": "layerexplain.cli.weights",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""

@@ -90,9 +90,10 @@ class ElementForm:
     first. `roles` are those of the axes of each result.
     """
 
-    __slots__ = ("definition", "inner", "lines", "masks", "names", "results", "roles")
+    __slots__ = ("_text", "definition", "inner", "lines", "masks", "names", "results", "roles")
 
     def __init__(self, definition: Definition, inner: dict[Definition, ElementForm]) -> None:
+        self._text: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self.definition = definition
         self.inner = inner
         self.lines: list[Line] = []
@@ -109,16 +110,19 @@ class ElementForm:
     @property
     def text(self) -> tuple[str, ...]:
         """The lines as they are printed."""
-        from layerexplain.derive.element_text import element_text
-
-        return element_text(self).lines
+        return self._printed()[0]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is said below the lines: the conditions of sums, and what could not be written."""
-        from layerexplain.derive.element_text import element_text
+        return self._printed()[1]
 
-        return element_text(self).notes
+    def _printed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if self._text is None:
+            from layerexplain.derive.element_text import element_text
+
+            self._text = element_text(self)
+        return self._text
 
     @property
     def refusals(self) -> list[tuple[str, str]]:
@@ -267,8 +271,21 @@ class _Writer:
             raise CannotIndex(f"{source.op.name} is not written by index")
         if isinstance(op.element, Marker):
             raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
-        value: Scalar = op.element(node, index, lambda j, at: self._push(node.args[j], tuple(at), times))
+
+        def at(j: int, place: Sequence[Affine]) -> Scalar:
+            self._call_by_role(node.args[j], place)
+            return self._push(node.args[j], tuple(place), times)
+
+        value: Scalar = op.element(node, index, at)
         return value
+
+    def _call_by_role(self, arg: Expr, index: Sequence[Affine]) -> None:
+        """A letter that a contraction sums over has the role of the axis, where that has a letter of its own."""
+        for place, role in zip(index, self.plan.roles[arg], strict=True):
+            if len(place.terms) == 1 and role in ("steps", "heads", "per head"):
+                atom = place.terms[0][0]
+                if isinstance(atom, Letter) and atom.role == "inputs":
+                    atom.role = role
 
     def _leaf(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
         loop = self.plan.loop_of.get(node)
@@ -292,9 +309,7 @@ class _Writer:
         return Element(line, line.place(index, {**times, loop: last}))
 
     def _called(self, node: Expr, result: int, times: Times) -> Called:
-        return Called(
-            self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args])
-        )
+        return Called(self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args]))
 
     def _part(self, node: Expr, times: Times) -> Part:
         line = self.lines.get(node)

@@ -14,6 +14,7 @@ from layerexplain.derive.text import value_text
 from layerexplain.expr import CONSTANT, Definition, Expr
 from layerexplain.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
 from layerexplain.scalar import (
+    BEYOND,
     Affine,
     Apply,
     Between,
@@ -21,13 +22,11 @@ from layerexplain.scalar import (
     Divisible,
     Element,
     Fold,
-    Guard,
     Letter,
     Lookup,
     Named,
     Number,
     Position,
-    Quotient,
     Scalar,
     bounds,
 )
@@ -81,7 +80,10 @@ def number_text(value: Any) -> str:
         return value_text(value)
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "-∞"
-    return str(int(value)) if value == int(value) and abs(value) < 1e9 else f"{value:.6g}"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    digits, e, exponent = f"{value:.6g}".partition("e")
+    return f"{digits}e{int(exponent)}" if e else digits
 
 
 def index_text(index: Affine, names: Mapping[Letter, str], value: Any = None) -> str:
@@ -138,7 +140,7 @@ class _Printer:
             if line.value is None:
                 self.notes.append(f"{line.name} is not written by index: {line.refusal}")
                 continue
-            names = choose(line.letters, {}, self.form.names)
+            names = self._letters(line)
             self._conditions = []
             if _reads_last(line.value):
                 self.notes.append(f"{LAST} is the last step")
@@ -156,11 +158,16 @@ class _Printer:
         texts = []
         for line in sorted(self.form.lines, key=lambda one: one.number):
             if line.loops[-1:] == (loop,) and line.start is not None:
-                names = choose(line.letters, {}, self.form.names)
+                names = self._letters(line)
                 step = line.at + len(line.loops) - 1
                 index = tuple(Affine((), -1) if i == step else a for i, a in enumerate(line.index))
                 texts.append(f"{self._indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
         return [", ".join(texts)] if texts else []
+
+    def _letters(self, line: Line) -> dict[Letter, str]:
+        """Names for the letters of a line; an axis of size 1 is written 0."""
+        names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
+        return {**names, **{one: "" for one in line.letters if one.size == 1}}
 
     def _indexed(self, name: str, index: Sequence[Affine], names: Mapping[Letter, str]) -> str:
         if not index:
@@ -259,6 +266,8 @@ class _Printer:
         if c.high == c.low + 1:
             return f"{index} = {c.low}"
         least, most = bounds(c.index)
+        if c.high >= BEYOND:
+            return f"{index} ≥ {c.low}"
         if least is not None and least >= c.low:
             return f"{index} < {c.high}"
         if most is not None and most < c.high:

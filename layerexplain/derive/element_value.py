@@ -5,13 +5,16 @@ For small tensors; lines are remembered, so that a recurrence costs what its loo
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
 from typing import Any
 
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.expr import CONSTANT, Definition, Expr
+from layerexplain.ops.elementwise import divide, exp
 from layerexplain.scalar import (
     Affine,
     Apply,
@@ -26,13 +29,17 @@ from layerexplain.scalar import (
     Letter,
     Lookup,
     Named,
-    Number,
     Position,
     Quotient,
     Scalar,
 )
 
 Index = tuple[int, ...]
+
+LARGEST_EXPONENT = 600
+"""Beyond, exp leaves the range of floats and is a Decimal until it is divided: a softmax of large scores is exact."""
+
+WIDE = Context(prec=20, Emin=-(10**17), Emax=10**17)
 
 
 class ElementValues:
@@ -98,9 +105,7 @@ class _Frame:
         if isinstance(e, Element):
             return self._element(e, tuple([self.index(i, env) for i in e.index]), env)
         if isinstance(e, Apply):
-            values = [self.scalar(a, env) for a in e.args]
-            value = e.op.evaluate(self.run, *values, **e.attrs)
-            return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
+            return self._apply(e, [self.scalar(a, env) for a in e.args])
         if isinstance(e, Fold):
             return self._fold(e, env)
         if isinstance(e, Named):
@@ -110,6 +115,16 @@ class _Frame:
         if isinstance(e, Position):
             return self.index(e.index, env)
         return e.value
+
+    def _apply(self, e: Apply, values: list[Any]) -> Any:
+        if e.op is exp and abs(values[0]) > LARGEST_EXPONENT:
+            return WIDE.exp(Decimal(float(values[0])))
+        if any(isinstance(v, Decimal) for v in values):
+            if e.op is divide:
+                return float(WIDE.divide(_exact(values[0]), _exact(values[1])))
+            values = [float(v) for v in values]
+        value = e.op.evaluate(self.run, *values, **e.attrs)
+        return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
 
     def index(self, a: Affine, env: dict[Letter, int]) -> int:
         """The number that an index is."""
@@ -165,7 +180,10 @@ class _Frame:
     def _hold(self, conditions: Sequence[Condition], env: dict[Letter, int]) -> bool:
         for condition in conditions:
             if isinstance(condition, Between):
-                holds = condition.low <= self.index(condition.index, env) < condition.high
+                high = condition.high
+                if high is None:
+                    raise CannotIndex("needs the size of an axis to know the padding; fix it with --input")
+                holds = condition.low <= self.index(condition.index, env) < high
             elif isinstance(condition, Divisible):
                 holds = self.index(condition.index, env) % condition.by == 0
             elif isinstance(condition, Holds):
@@ -184,6 +202,8 @@ class _Frame:
             inner.update(zip(e.letters, place, strict=True))
             if self._hold(e.conditions, inner):
                 values.append(self.scalar(e.body, inner))
+        if any(isinstance(v, Decimal) for v in values):
+            return functools.reduce(WIDE.add if e.kind == "sum" else WIDE.max, [_exact(v) for v in values])
         np = self.run.np
         fold = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
         if e.kind in ("any", "all"):
@@ -195,6 +215,10 @@ class _Frame:
         if definition.stable is not None:
             return definition.stable(self.run.np, *arrays, **definition.attrs)
         return evaluate(definition, arrays, [], self.run)[0]
+
+
+def _exact(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(float(value))
 
 
 def _cast(value: Any, to: str) -> Any:

@@ -36,7 +36,7 @@ OTHERS: Final = "kepqrmuvwzijlsdagfoch"
 def choose(letters: Sequence[Letter], taken: dict[Letter, str], symbols: Collection[str]) -> dict[Letter, str]:
     """`taken` and a name for each of `letters`, unlike those taken and unlike the symbols."""
     names = dict(taken)
-    used = set(names.values())
+    used = {name for name in names.values() if name}
     for one in letters:
         own = LETTERS.get(one.role, "k")
         free = (c for c in (*own, *OTHERS) if c not in used and c not in symbols)

@@ -35,12 +35,12 @@ LONGEST = 240
 
 def latex(definition: Definition) -> tuple[str, ...]:
     """The statements of a definition; before them those of the layers that it calls, each under its call."""
-    form = element_form(definition)
-    roles = {inner: found.roles for inner, found in form.inner.items()}
     names: dict[Definition, str] = {}
     for inner in inner_definitions(definition):
         if inner.kind != "composite":
             names[inner] = _free(inner.name, names.values())
+    forms = element_form(definition).inner if names else {}
+    roles = {inner: form.roles for inner, form in forms.items()}
     lines: list[str] = []
     for inner in reversed(names):
         leaves = ", ".join(tex.symbol(str(p.label)) for p in (*inner.params, *inner.weights))
@@ -213,7 +213,9 @@ class _Scope:
     def _element(self, node: Expr, name: str, steps: tuple[str, ...]) -> tuple[str, str, list[str]]:
         index = tuple(letter(r, s) for r, s in zip(self.roles[node], node.shape, strict=True))
         symbols = {*self.taken, *steps}
-        names = choose([atom for i in index for atom, _ in i.terms], {}, symbols)  # type: ignore[misc]
+        letters: list[Any] = [atom for i in index for atom, _ in i.terms]
+        names = choose([one for one in letters if one.size != 1], {}, symbols)
+        names.update({one: "" for one in letters if one.size == 1})
         writer = ScalarWriter(self._element_name, symbols)
         right = writer.write(self._open(node, index), names)[0]
         place = [tex.index(i, names, None) for i in index]
@@ -290,7 +292,13 @@ class _Scope:
         self._results(node, states, wanted, steps, variable, last)
 
     def _results(
-        self, node: Expr, states: list[str], wanted: Mapping[Expr, str], steps: tuple[str, ...], variable: str, last: str
+        self,
+        node: Expr,
+        states: list[str],
+        wanted: Mapping[Expr, str],
+        steps: tuple[str, ...],
+        variable: str,
+        last: str,
     ) -> None:
         body: Body = node.attrs["body"]
         several = len(body.outputs) > 1

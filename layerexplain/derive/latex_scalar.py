@@ -9,6 +9,7 @@ from layerexplain.derive import latex_symbols as tex
 from layerexplain.derive.index_letters import choose
 from layerexplain.notation import ATOM, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
 from layerexplain.scalar import (
+    BEYOND,
     Affine,
     Apply,
     Between,
@@ -49,6 +50,8 @@ def combine(notation: Any, args: Sequence[Text], *, name: str, tensors: bool = F
         bind = notation.bind
         if bind == POWER:
             return f"{{{left if a == ATOM else bracketed(left)}}}^{{{right}}}", POWER
+        if notation.symbol == "+" and b == NEGATE and right.startswith("-"):
+            return f"{bracketed(left) if a < bind else left} - {right[1:]}", bind
         sign = r" \odot " if tensors and notation.symbol == "*" else notation.latex
         left = bracketed(left) if a < bind else left
         right = bracketed(right) if b < bind or (b == bind and notation.symbol not in "+*") else right
@@ -89,7 +92,7 @@ class ScalarWriter:
             definition = e.node.attrs["definition"]
             self._omitted(definition.name, definition.attrs)
             args = ", ".join(self.write(a, names)[0] for a in e.args)
-            return rf"{tex.upright(definition.name)}({args})" if len(e.args) > 1 else _applied(definition.name, args), ATOM
+            return tex.upright(definition.name) + (bracketed(args) if "\\" in args else f"({args})"), ATOM
         if isinstance(e, Fold):
             return self._fold(e, names)
         where = r" \text{ and } ".join(self.condition(c, names) for c in e.conditions)
@@ -131,12 +134,10 @@ class ScalarWriter:
             return rf"{text} \geq {c.low} \text{{ lies inside}}"
         if c.high == c.low + 1:
             return f"{text} = {c.low}"
+        if c.high >= BEYOND:
+            return rf"{text} \geq {c.low}"
         if least is not None and least >= c.low:
             return f"{text} < {c.high}"
         if most is not None and most < c.high:
             return rf"{text} \geq {c.low}"
         return rf"{c.low} \leq {text} < {c.high}"
-
-
-def _applied(name: str, arg: str) -> str:
-    return tex.upright(name) + (rf"\left({arg}\right)" if "\\" in arg else f"({arg})")

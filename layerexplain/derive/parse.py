@@ -12,10 +12,10 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from layerexplain.derive.literals import attribute, is_key, key_part, table_shape
 from layerexplain.derive.syntax import assigned_names, checked_tree, refuse
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.expr import (
-    BATCH,
     LEAVES,
     OPS,
     STRUCTURAL,
@@ -69,7 +69,7 @@ def parse(
 
 def redefine(definition: Definition, source: str) -> Definition:
     """The definition with its formula read from a text; name, parameters and weights stay, and the results' names."""
-    from layerexplain.derive.text import leaf_names
+    from layerexplain.derive.names import leaf_names
 
     functions = {name: _like(node) for name, node in _opaque_nodes(definition).items()}
     bound = parse(source, {name: leaf for leaf, name in leaf_names(definition).items()}, functions)
@@ -261,8 +261,9 @@ class _Builder:
 
     def _number(self, node: ast.expr) -> Expr:
         value = attribute(node)
-        if _table(value) is None:
-            raise refuse(node, f"'{ast.unparse(node)}' is neither a tensor nor a number, nor rows of as many numbers each")
+        if table_shape(value) is None:
+            text = ast.unparse(node)
+            raise refuse(node, f"'{text}' is neither a tensor nor a number, nor rows of as many numbers each")
         return constant(value)
 
     def _operator(self, node: ast.expr, symbol: str, left: ast.expr, right: ast.expr, scope: _Scope) -> Expr:
@@ -280,8 +281,8 @@ class _Builder:
                 raise refuse(node, f"'{name}' has no steps '{key.id}'; list it in that loop: steps(…, {name})")
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
-        if isinstance(key, ast.Tuple) or _is_key(key):
-            made = tuple(_key_part(part) for part in parts)
+        if isinstance(key, ast.Tuple) or is_key(key):
+            made = tuple(key_part(part) for part in parts)
             return self._guarded(node, "[]", lambda: OPS["slice"](base, key=made))
         ids = self.expr(key, scope)
         return self._guarded(node, "[]", lambda: OPS["take"](base, ids))
@@ -363,61 +364,12 @@ SYMBOLS: Mapping[type[ast.AST], str] = {
 """The operators of the language."""
 
 
-def attribute(node: ast.expr) -> Any:
-    """The value of a keyword: a number, a text, None, a truth value, `n`, or a tuple of these."""
-    if isinstance(node, ast.Constant) and node.value is not Ellipsis:
-        return node.value
-    if isinstance(node, ast.Tuple):
-        return tuple(attribute(e) for e in node.elts)
-    if isinstance(node, ast.Name) and node.id == "n":
-        return BATCH
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        value = node.operand.value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return -value
-    raise refuse(node, f"a keyword takes a number, a text, None, True, False, n or a tuple, got '{ast.unparse(node)}'")
-
-
-def _table(value: Any) -> tuple[int, ...] | None:
-    """The shape of a number or of nested tuples of numbers; None for anything else."""
-    if not isinstance(value, tuple):
-        return () if isinstance(value, int | float) else None
-    shapes = {_table(v) for v in value}
-    inner = shapes.pop() if len(shapes) == 1 else None
-    return None if inner is None else (len(value), *inner)
-
-
 def callable_op(name: str) -> Op | None:
     """The op that is written as a function of this name; leaves, loops and slices have a notation of their own."""
     op = OPS.get(name)
     if op is None or op.evaluate is STRUCTURAL or op is opaque or isinstance(op.notation, Slice):
         return None
     return op
-
-
-def _is_key(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        node = node.operand
-    return isinstance(node, ast.Slice | ast.Constant)
-
-
-def _key_part(node: ast.expr) -> Any:
-    """A part of a slice's key: `...`, None, a whole number, or `2:5`."""
-    if isinstance(node, ast.Slice):
-        start, stop, step = (None if e is None else _whole(e) for e in (node.lower, node.upper, node.step))
-        if step == 0:
-            raise refuse(node, "a slice needs a step other than 0")
-        return slice(start, stop, step)
-    if isinstance(node, ast.Constant) and (node.value is None or node.value is Ellipsis):
-        return node.value
-    return _whole(node)
-
-
-def _whole(node: ast.expr) -> int:
-    value = attribute(node)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise refuse(node, f"a slice takes whole numbers, `...` and None, got '{ast.unparse(node)}'")
-    return value
 
 
 def _load_vocabulary() -> None:

@@ -6,31 +6,39 @@ import re
 from typing import Any
 
 from layerexplain.expr import Batch, Definition, Expr, Size
-from layerexplain.ops.sizes import default_roles
+from layerexplain.ops.sizes import default_roles, product
 
 WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")
 """Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
 
-LISTS = frozenset(
-    ["axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples", "indices_or_sections", "num_or_size_splits"]
-)
+LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples")
 """Arguments that list axes or numbers, not sizes: `(2, 1)` reads "2, 1"."""
 
 
 def sentence(definition: Definition) -> str:
     """The description with its fields filled.
 
-    Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), and `{along}`: the argument
-    `axis` in words. One whose size is not known goes, with the space behind it: "Reads the {steps} steps" becomes
-    "Reads the steps".
+    Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), `{along}`: the argument `axis` in
+    words, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
+    space behind it: "Reads the {steps} steps" becomes "Reads the steps".
     """
     values = fields(definition)
 
     def fill(match: re.Match[str]) -> str:
-        value = values[match[1]]
+        value = values.get(match[1], "")
         return "" if value == "" else value + match[2]
 
-    return re.sub(r"\{(\w+)\}( ?)", fill, definition.description)
+    return _singular(re.sub(r"\{(\w+)\}( ?)", fill, definition.description))
+
+
+COUNTED = "outputs|inputs|steps|channels|heads|groups|filters|rows|columns|numbers|positions|windows|values|shares"
+
+
+def _singular(text: str) -> str:
+    """The sentence with "each of the 1 outputs" as "the one output", "in 1 heads" as "in 1 head"."""
+    text = re.sub(rf"(?i)\b(?:each of|all) (?:the )?1 ({COUNTED})\b", lambda m: f"the one {m[1][:-1]}", text)
+    text = re.sub(rf"(?<![\d.,×]) 1 ({COUNTED})\b", lambda m: f" 1 {m[1][:-1]}", text)
+    return text[:1].upper() + text[1:]
 
 
 def field_names(description: str) -> list[str]:
@@ -51,7 +59,12 @@ def fields(definition: Definition) -> dict[str, str]:
             spatial = default_roles(first.ndim)[1:-1]
             values.update(zip(("channels", *spatial), map(_size, first.shape[1:]), strict=True))
             values["features"] = values["channels"]
+        # Behind images and volumes too, what a wrapper runs over are the steps.
+        values.setdefault("steps", _size(first.shape[1]) if first.ndim > 1 else "")
     values["count"] = str(len(definition.params))
+    for param in definition.params:
+        positions = product(param.shape[1:-1])
+        values[f"{param.label}_size"] = "" if positions is None else f"{positions:,}"
     for weight in definition.weights:
         for packed in weight.attrs["axes"]:
             for name, size in packed:

@@ -30,12 +30,16 @@ from layerexplain.expr import (
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import joined, reshape
 from layerexplain.ops.pooling import average_pool, max_pool
-from layerexplain.ops.sizes import FLOATS, shape_text, size_text
+from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.ops.window import reads
 
 WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
 PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})
 """Roles that a rule knows better than the number of axes does: with channels_first the channels are axis 1."""
+
+
+FARTHEST = 100_000
+"""Steps back that are followed."""
 
 
 class AxisReason(NamedTuple):
@@ -56,6 +60,21 @@ class ShapeReasons(NamedTuple):
 
 def shape_reasons(definition: Definition) -> ShapeReasons:
     """The reasons for the shape of a definition's first result."""
+    try:
+        return _followed(definition)
+    except _TooFar:
+        result = next(iter(definition.results.values()))
+        roles = default_roles(result.ndim)
+        axes = zip(roles[1:], result.shape[1:], strict=True)
+        why = f"through more than {FARTHEST:,} steps"
+        return ShapeReasons(tuple(AxisReason(role, "?", size_text(size), why) for role, size in axes), ())
+
+
+class _TooFar(Exception):  # noqa: N818 (a refusal, not a fault)
+    """Models nested in models, each called several times, make a way that no one would read."""
+
+
+def _followed(definition: Definition) -> ShapeReasons:
     result = next(iter(definition.results.values()))
     frame = _Frame({})
     spine: dict[tuple[Expr, int], _Frame] = {}
@@ -95,16 +114,22 @@ class _Way:
         self.leaf_axis = 0
         self.before = ""
         self.end = ""
+        self.laid_out_only = True
         self.roles: list[str] = []
         whys: list[str] = []
         place: tuple[_Frame, Expr, int] | None = (frame, node, axis)
+        steps = 0
         while place is not None:
+            steps += 1
+            if steps > FARTHEST:
+                raise _TooFar
             frame, node, axis = place
             spine.setdefault((node, id(frame)), frame)
             place = self._structural(frame, node, axis)
             if place is None and self.leaf is None and node.op not in (INPUT, WEIGHT, CONSTANT):
                 rule = self._rule(node, axis)
                 whys += [rule.why] if rule.why else []
+                self.laid_out_only &= not rule.why or node.op is reshape
                 self.roles += [rule.role] if rule.role else []
                 if node.op is reshape and rule.source is not None:
                     parts = joined(node, axis)
@@ -161,18 +186,21 @@ def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
         return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"that of {way.end}")
     role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
     size = size_text(way.leaf.shape[way.leaf_axis])
+    if size == after and way.laid_out_only:
+        # Reshaped there and back.
+        return AxisReason(input_roles(way.leaf, definition)[way.leaf_axis], size, after, "kept")
     if way.before:
         role = next((r for r in way.roles if r not in PLACES), role)
     why = ", then ".join(way.whys)
-    if not why:
-        why = f"from {way.leaf.label}" if _differ(definition, way.leaf_axis) else "kept"
+    source = f"from {way.leaf.label}" if _differ(definition, way.leaf, way.leaf_axis) else ""
+    why = "; ".join(filter(None, [why, source])) or "kept"
     return AxisReason(role, way.before or size, after, why)
 
 
-def _differ(definition: Definition, axis: int) -> bool:
+def _differ(definition: Definition, leaf: Expr, axis: int) -> bool:
     """Whether the tensors that a layer takes differ at an axis, so that one must say whose it is."""
-    sizes = {p.shape[axis] if axis < p.ndim else None for p in definition.params if p.dtype in FLOATS}
-    return len(sizes) > 1
+    alike = [p for p in definition.params if p.ndim == leaf.ndim and p.dtype in FLOATS]
+    return len({p.shape[axis] for p in alike}) > 1
 
 
 def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]:

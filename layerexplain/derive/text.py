@@ -7,18 +7,15 @@ statement of its own. Statements stand in the order in which the declaration mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from keyword import iskeyword
 from typing import Any, NamedTuple
 
+from layerexplain.derive.names import definition_names, identifier, leaf_names, unique
 from layerexplain.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Shapes, walk
 from layerexplain.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
 from layerexplain.ops.opaque import opaque
 
 WIDEST = 88
 """An inline part that is longer than this gets a name."""
-
-RESERVED = frozenset({"n", "t", "s", "steps"})
-"""Names with a meaning of their own: the batch, the variables of loops, and `steps`."""
 
 LOOP_VARIABLES = "ts"
 
@@ -33,7 +30,7 @@ class Line(NamedTuple):
 
 def statements(definition: Definition) -> list[Line]:
     """The statements of a definition's body."""
-    return _Scope(definition, _definition_names(definition)).lines
+    return _Scope(definition, definition_names(definition)).lines
 
 
 def operation(definition: Definition, lines: Sequence[str] | None = None) -> str:
@@ -51,22 +48,16 @@ def call_text(definition: Definition) -> str:
     return f"{identifier(definition.name)}({', '.join(leaf_names(definition).values())})"
 
 
-def leaf_names(definition: Definition) -> dict[Expr, str]:
-    """The names of a definition's parameters and weights in its text."""
-    taken: set[str] = set()
-    return {leaf: _unique(str(leaf.label), taken) for leaf in (*definition.params, *definition.weights)}
-
-
 def program(definition: Definition) -> str:
     """The whole text: a `def` for each inner definition, then the statements."""
-    names = _definition_names(definition)
+    names = definition_names(definition)
     lines = [*_blocks(names), *_Scope(definition, names).lines]
     return "\n".join("    " * line.indent + line.text for line in lines)
 
 
 def inner_blocks(definition: Definition) -> list[Line]:
     """The `def` blocks of the definitions that this one calls, as lines."""
-    return _blocks(_definition_names(definition))
+    return _blocks(definition_names(definition))
 
 
 def _blocks(names: Mapping[Definition, str]) -> list[Line]:
@@ -77,59 +68,6 @@ def _blocks(names: Mapping[Definition, str]) -> list[Line]:
         lines += [Line(line.indent + 1, line.text, line.nodes) for line in scope.lines]
         lines.append(Line(1, f"return {', '.join(scope.results.values())}"))
     return lines
-
-
-def _definition_names(definition: Definition) -> dict[Definition, str]:
-    """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
-    from layerexplain.derive.bodies import inner_definitions
-
-    definitions = inner_definitions(definition)
-    inner_layers = [inner for inner in definitions if inner.kind != "composite"]
-    if not inner_layers:
-        return {}
-    other = _other_names([definition, *definitions])
-    names: dict[Definition, str] = {}
-    taken: set[str] = set()
-    for inner in inner_layers:
-        name = identifier(inner.name)
-        names[inner] = _unique(f"{name}_layer" if name in other or iskeyword(name) else name, taken)
-    return names
-
-
-def _other_names(definitions: Iterable[Definition]) -> set[str]:
-    """The names of ops, composites and values in the definitions: a `def` bears none of these."""
-    from layerexplain.derive.bodies import nodes
-
-    found: set[str] = set()
-    for definition in definitions:
-        if definition.kind == "composite":
-            found.add(definition.name)
-            continue
-        found.update(definition.results)
-        found.update(str(leaf.label) for leaf in (*definition.params, *definition.weights))
-        for node in nodes(definition):
-            found.add(node.op.name)
-            if node.label:
-                found.add(node.label)
-    return found
-
-
-def identifier(name: str) -> str:
-    """A name from a file as a name of the language."""
-    if name.isidentifier() and "__" not in name:
-        return name
-    import re
-
-    plain = re.sub(r"_+", "_", re.sub(r"\W", "_", name)).strip("_")
-    return plain if plain.isidentifier() else f"f_{plain}".rstrip("_")
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    candidate, i = name, 2
-    while candidate in taken or candidate in RESERVED:
-        candidate, i = f"{name}_{i}", i + 1
-    taken.add(candidate)
-    return candidate
 
 
 def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str:
@@ -189,7 +127,7 @@ class _Scope:
                     self.outputs[_mask_name(mask, self.outputs, self.taken)] = mask
         # The names of results are theirs: whatever else would bear one gets another.
         self.results = {
-            name: name if self.texts.get(e, ("", 0))[0] == name else _unique(name, self.taken)
+            name: name if self.texts.get(e, ("", 0))[0] == name else unique(name, self.taken)
             for name, e in self.outputs.items()
         }
         wanted = {e: self.results[name] for name, e in reversed(list(self.outputs.items()))}
@@ -207,7 +145,7 @@ class _Scope:
         if name is None:
             self.autonamed += 1
             name = f"v{self.autonamed}"
-        return _unique(name, self.taken)
+        return unique(name, self.taken)
 
     def _write(
         self,
@@ -274,7 +212,7 @@ class _Scope:
                 if node.op is CALL:
                     results = list(node.attrs["definition"].results)
                     default = results[i] if i < len(results) else "mask"
-                names[i] = self._name(part, wanted) if part in wanted or part.label or not default else _unique(
+                names[i] = self._name(part, wanted) if part in wanted or part.label or not default else unique(
                     default, self.taken
                 )
             self.texts[part] = (names[i], ATOM)
@@ -347,7 +285,7 @@ class _Scope:
             label = str(state.label)
             outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
             own = self.outputs.get(label) in outside and self.results[label] == label
-            names.append(label if own else _unique(label, self.taken))
+            names.append(label if own else unique(label, self.taken))
         return names
 
     def _collected_names(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str]) -> list[str]:
@@ -356,7 +294,7 @@ class _Scope:
         names = []
         for i, name in enumerate(body.collected, start=len(body.states)):
             outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
-            names.append(next((wanted[p] for p in outside if p in wanted), "") or _unique(name, self.taken))
+            names.append(next((wanted[p] for p in outside if p in wanted), "") or unique(name, self.taken))
         return names
 
     def _body(self, body: Body, states: list[str], collected: list[str], variable: str, indent: int) -> None:
@@ -379,7 +317,7 @@ class _Scope:
             if text == name and new is not state:
                 continue
             if new is not state and state in body.next[i + 1 :]:
-                old[name] = _unique(f"{name}_old", self.taken)
+                old[name] = unique(f"{name}_old", self.taken)
                 self.lines.append(Line(indent, f"{old[name]} = {name}", (state,)))
             self.lines.append(Line(indent, f"{name} = {old.get(text, text)}", (new,)))
 

@@ -16,7 +16,7 @@ FAR_BELOW = -1e9
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
-    """Keeps numbers above {threshold}; how far the others lie below it is multiplied by {negative_slope}.
+    """Keeps what is positive, the rest is 0; slope {negative_slope}, threshold {threshold}, max_value {max_value}.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ReLU.
@@ -36,14 +36,15 @@ def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
 
 @layer("PReLU", mask="pass", ignores="alpha_initializer alpha_regularizer alpha_constraint")
 def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
-    """Keeps what is positive and multiplies the rest by learned slopes α, one for each element of an example.
+    """Keeps what is positive and multiplies the rest by learned slopes α.
 
     Along the `shared_axes` all elements have one slope: [1, 2] for an image leaves one for each channel.
     Input shape: any, with all sizes known but those of shared axes. Output shape: the same.
     Reference: keras.layers.PReLU; He et al., 2015.
     """
     axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes or ()
-    shared = {normalize_axis(axis if axis > 0 else axis - 1, x.ndim, "shared_axes") for axis in axes}
+    # Keras counts from the first axis behind the batch: 1 is that one, 0 the last, -1 the one before it.
+    shared = {normalize_axis(axis - 1, x.ndim - 1, "shared_axes - 1") + 1 for axis in axes}
     roles = default_roles(x.ndim)
     sizes = [(roles[i], 1 if i in shared else x.shape[i]) for i in range(1, x.ndim)]
     return functions.relu(x) - weight("alpha", "α", sizes) * functions.relu(-x)
@@ -61,7 +62,7 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 
 @layer("Softmax", mask="pass")
 def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
-    """Turns the numbers along axis {axis} into shares that sum to 1; a masked place gets the share 0.
+    """Turns the numbers {along} into shares that sum to 1; a masked place gets the share 0.
 
     Input shape: any; a mask needs to broadcast to it. Output shape: the same.
     Reference: keras.layers.Softmax.

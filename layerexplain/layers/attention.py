@@ -18,8 +18,6 @@ from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text
 
-ScoreMode = choice("dot", "concat")
-
 
 def query_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
     """The result has a step for each of the query's, and its mask."""
@@ -106,7 +104,7 @@ def attention(
     key: Expr | None = None,
     *,
     use_scale: Bool = False,
-    score_mode: ScoreMode = "dot",
+    score_mode: choice("dot", "concat") = "dot",  # type: ignore[valid-type]
     dropout: Share = 0.0,
     return_attention_scores: Bool = False,
     use_causal_mask: Bool = False,
@@ -205,7 +203,7 @@ def multi_head_attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each query position looks at all value positions, in {num_heads} heads of width {key_dim} each.
+    """Each of {query_size} query positions looks at all {value_size} value positions, in {num_heads} heads of width {key_dim}.
 
     Input shape: query (batch, queries, features), value and key (batch, values, their features); Keras's order is
     query, value, key. Output shape: the query's, with return_attention_scores also
@@ -219,9 +217,9 @@ def multi_head_attention(
 
     def project(x: Expr, name: str, symbol: str, size: int, at: str | None = None) -> Expr:
         heads = [("heads", num_heads), ("per head", size)]
-        place = {"at": at or f"{name}_dense", "path": name}
-        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], **place))
-        return z + weight("bias", f"b_{symbol}", heads, **place) if use_bias else z
+        at = at or f"{name}_dense"
+        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], at=at, path=name))
+        return z + weight("bias", f"b_{symbol}", heads, at=at, path=name) if use_bias else z
 
     q = named("Q", project(query, "query", "q", key_dim))
     k = named("K", project(key, "key", "k", key_dim), "" if key_given else "key = value")
@@ -254,11 +252,11 @@ def multi_head_attention(
         context = named("gated", context * gate)
     new = "oxyzwvutp"[: len(out)]
     features = [("features" if len(out) == 1 else f"features {i + 1}", size) for i, size in enumerate(out)]
-    place = {"at": "output_dense", "path": "attention_output"}
-    W = weight("kernel", "W_o", [("heads", num_heads), ("per head", width), *features], **place)  # noqa: N806
+    at, path = "output_dense", "attention_output"
+    W = weight("kernel", "W_o", [("heads", num_heads), ("per head", width), *features], at=at, path=path)
     y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")
     if use_bias:
-        y = y + weight("bias", "b_o", features, **place)
+        y = y + weight("bias", "b_o", features, at=at, path=path)
     return {"y": y, "A": shares} if return_attention_scores else {"y": y}
 
 

@@ -68,7 +68,7 @@ def conv1d_transpose(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Spreads each step over {kernel_size} steps of a longer sequence, {strides} apart, and sums where they overlap.
+    """Spreads each step over {kernel_size} of a longer sequence, in {filters} channels, and sums where they overlap.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
     Output shape: (batch, new steps, filters), likewise; steps * strides with padding='same'.
@@ -93,7 +93,7 @@ def conv2d_transpose(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Spreads each pixel over a {kernel_size} window in a larger image and sums where windows overlap.
+    """Spreads each pixel over a {kernel_size} window of a larger image, in {filters} channels, and sums what overlaps.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise; sizes * strides with
@@ -118,7 +118,7 @@ def conv3d_transpose(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Spreads each voxel over a {kernel_size} window in a larger volume and sums where windows overlap.
+    """Spreads each voxel over a {kernel_size} window of a larger volume, in {filters} channels, and sums what overlaps.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new planes, new rows, new columns, filters), likewise; sizes * strides with padding='same'.

@@ -49,7 +49,7 @@ def embedding(ids: Expr, *, input_dim: PositiveInt, output_dim: PositiveInt, mas
 
 @layer("Activation", mask="pass")
 def activation(x: Expr, *, activation: Activation) -> Expr:
-    """Applies {activation} to every element.
+    """Applies the function {activation}; nothing is learned.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.Activation.
@@ -86,8 +86,7 @@ def einsum_dense(
             )
         spread = result[min(result.index(c) for c in bias_axes) :]
         bias: list[tuple[str, Size]] = [
-            (_letter_name(c, kernel, summed, sizes), sizes[c][0]) if c in bias_axes else ("repeated", 1)
-            for c in spread
+            (_letter_name(c, kernel, summed, sizes), sizes[c][0]) if c in bias_axes else ("repeated", 1) for c in spread
         ]
         y = y + weight("bias", "b", [*bias, *[("repeated", 1)] * behind])
     return activate(activation, y)

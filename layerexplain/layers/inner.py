@@ -51,7 +51,7 @@ class DeclaredLayer:
 
 def wrapped(value: Any) -> Any:
     """Make inner layers of whatever in a configuration is a layer (has `type` and `config`)."""
-    if hasattr(value, "definition"):
+    if value is None or isinstance(value, bool | int | float | str) or hasattr(value, "definition"):
         return value
     if hasattr(value, "type") and hasattr(value, "config"):
         return DeclaredLayer(value.type, value.config, getattr(value, "name", ""))

@@ -164,7 +164,7 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
     "to lay its elements out in one row use Flatten, to arrange them otherwise Reshape",
 )
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
-    """Puts the tensors one behind the other along axis {axis}.
+    """Puts the tensors one behind the other {along}.
 
     Input shape: two or more that are equal but for `axis`. Output shape: the same, with the sizes of `axis` added up.
     Reference: keras.layers.Concatenate.
@@ -191,9 +191,8 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
     for x, axis, letters in zip(xs, pair, ("ijhp", "kloq"), strict=True):
         at = normalize_axis(axis, x.ndim, "axes")
         if at == 0:
-            raise ShapeError(
-                f"Dot needs axes other than the batch (0), got axes={axes} for {' and '.join(shape_text(t.shape) for t in xs)}"
-            )
+            shapes = " and ".join(shape_text(t.shape) for t in xs)
+            raise ShapeError(f"Dot needs axes other than the batch (0), got axes={axes} for {shapes}")
         own = letters[: x.ndim - 2]
         if len(own) < x.ndim - 2:
             raise ShapeError(f"Dot needs tensors with at most {len(letters) + 2} axes, got {shape_text(x.shape)}")

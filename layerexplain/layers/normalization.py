@@ -14,9 +14,7 @@ from layerexplain.ops.movement import reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
 from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
 
-GAMMA_BETA = (
-    "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
-)
+GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
 
 def along(w: Expr, axis: int, ndim: int) -> Expr:
@@ -54,7 +52,7 @@ def batch_normalization(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Stored:
-    """Shifts and scales each of the {features} channels by its running mean and variance, then by learned γ and β.
+    """Shifts and scales each of the {features} channels by its running mean μ and variance v, then by what is learned.
 
     In training mean and variance are those of the batch, masked steps left out.
     Input shape: any, with the size of `axis` known. Output shape: the same.
@@ -80,8 +78,14 @@ def batch_normalization(
         centre, spread = _batch_moments(x, at, mask)
         y = (x - centre) / sqrt(spread + epsilon)
         if renorm:
-            y = _renormalized(y, centre, spread, [along(w, at, x.ndim) for w in stored[-2:] if w is not None],
-                              epsilon, renorm_clipping or {})
+            y = _renormalized(
+                y,
+                centre,
+                spread,
+                [along(w, at, x.ndim) for w in stored[-2:] if w is not None],
+                epsilon,
+                renorm_clipping or {},
+            )
     else:
         y = (x - along(μ, at, x.ndim)) / sqrt(along(v, at, x.ndim) + epsilon)
     return Stored(scaled(y, *laid), tuple(w for w in stored if w is not None))
@@ -133,7 +137,7 @@ def layer_normalization(
     scale: Bool = True,
     rms_scaling: Bool = False,
 ) -> Expr:
-    """Shifts and scales the numbers along axis {axis} to mean 0 and variance 1, then by learned γ and β.
+    """Shifts and scales the numbers {along} to mean 0 and variance 1, then by what is learned.
 
     Each example, and each place in it, is normalized by itself.
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
@@ -175,7 +179,7 @@ def group_normalization(
     center: Bool = True,
     scale: Bool = True,
 ) -> Expr:
-    """Splits the channels into {groups} groups, brings each to mean 0 and variance 1, then applies learned γ and β.
+    """Splits the channels into {groups} groups, brings each to mean 0 and variance 1, then applies what is learned.
 
     With groups=-1 each channel is a group of its own (instance normalization).
     Input shape: any, with the size of `axis` known. Output shape: the same.
@@ -204,7 +208,7 @@ def group_normalization(
 
 @layer("RMSNormalization")
 def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-6) -> Expr:
-    """Divides the numbers along axis {axis} by the root of their mean square, then multiplies by a learned γ.
+    """Divides the numbers {along} by the root of their mean square, then multiplies by a learned γ.
 
     Input shape: any, with the sizes of `axis` known; these need to be the last axes. Output shape: the same.
     Reference: keras.layers.RMSNormalization; Zhang and Sennrich, 2019.
@@ -212,18 +216,17 @@ def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-
     given, _ = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
     gamma = weight("scale", "γ", axes)
-    rms = named("rms", sqrt(mean(x**2, axis=given[0] if len(given) == 1 else given, keepdims=True) + epsilon))
-    y = x / rms * gamma
-    if y.shape != x.shape:
+    if not all(g in (1, size) for g, size in zip(reversed(gamma.shape), reversed(x.shape), strict=False)):
         raise ShapeError(
             f"RMSNormalization needs its axes to be the last ones, got axis={axis} for {shape_text(x.shape)}"
         )
-    return y
+    rms = named("rms", sqrt(mean(x**2, axis=given[0] if len(given) == 1 else given, keepdims=True) + epsilon))
+    return x / rms * gamma
 
 
 @layer("UnitNormalization", mask="pass")
 def unit_normalization(x: Expr, *, axis: AxisArgument = -1) -> Expr:
-    """Scales the numbers along axis {axis} so that their squares sum to 1.
+    """Scales the numbers {along} so that their squares sum to 1.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.UnitNormalization.

@@ -114,5 +114,5 @@ def unchanged(x: Expr) -> Expr:
 
 @layer("tf.ensure_shape")
 def ensure_shape(x: Expr, *, shape: Anything = None) -> Expr:
-    """Hands its input on unchanged, once it is known to have the shape {shape}."""
+    """Hands its input on unchanged, once its shape is known to be the expected one."""
     return x

@@ -10,8 +10,8 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import Expr, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, Sizes
+from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import measurable
-from layerexplain.layers.operations_repeat import channel_axes_last
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
 from layerexplain.ops import contract, functions, pooling, reduce

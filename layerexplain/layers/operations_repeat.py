@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Expr, Size, constant
-from layerexplain.layers.arguments import Anything, AxisArgument, Int, PositiveInt, is_int
+from layerexplain.expr import Expr, Size, constant
+from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
@@ -27,12 +27,6 @@ def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
 def flip(x: Expr, *, axis: AxisArgument = None) -> Expr:
     """Turns the order of the elements round {along}."""
     return reversed_along(x, normalize_axes(axis, x.ndim))
-
-
-@layer("tf.image.flip_left_right")
-def flip_left_right(x: Expr) -> Expr:
-    """Turns the order of the columns round."""
-    return m.reverse(x, axis=x.ndim - 2)
 
 
 @layer("ops.Roll", also=("tf.roll",))
@@ -129,45 +123,6 @@ def pad(x: Expr, *, pad_width: Anything, mode: Anything = "constant", constant_v
 def tf_pad(x: Expr, *, paddings: Anything, mode: Anything = "CONSTANT", constant_values: Anything = 0) -> Expr:
     """Adds elements before and after along its axes: {paddings}."""
     return padded(x, paddings, mode, constant_values)
-
-
-def channel_axes_last(x: Expr, data_format: Any) -> bool:
-    """Whether a data format of Keras's or TensorFlow's puts the channels last."""
-    if data_format not in (None, "channels_last", "channels_first", "NHWC", "NCHW"):
-        raise ArgumentError(f"data_format needs to be 'channels_last' or 'channels_first', got {data_format!r}")
-    return data_format in (None, "channels_last", "NHWC")
-
-
-@layer("ops.DepthToSpace", also=("tf.nn.depth_to_space",))
-def depth_to_space(x: Expr, *, block_size: PositiveInt, data_format: Anything = "channels_last") -> Expr:
-    """Lays channels out as pixels: each becomes a block of {block_size} by {block_size}."""
-    last = channel_axes_last(x, data_format)
-    z = x if last else m.transpose(x, axes=(0, 2, 3, 1))
-    rows, columns, channels = z.shape[1:]
-    b = block_size
-    if not isinstance(rows, int) or not isinstance(columns, int) or not isinstance(channels, int):
-        raise ShapeError(f"depth_to_space needs fixed sizes, got {shape_text(x.shape)}")
-    if channels % (b * b):
-        raise ShapeError(f"depth_to_space needs channels that {b * b} divides, got {shape_text(x.shape)}")
-    z = m.reshape(z, shape=(BATCH, rows, columns, b, b, channels // (b * b)))
-    z = m.reshape(m.transpose(z, axes=(0, 1, 3, 2, 4, 5)), shape=(BATCH, rows * b, columns * b, channels // (b * b)))
-    return z if last else m.transpose(z, axes=(0, 3, 1, 2))
-
-
-@layer("ops.SpaceToDepth", also=("tf.nn.space_to_depth",))
-def space_to_depth(x: Expr, *, block_size: PositiveInt, data_format: Anything = "channels_last") -> Expr:
-    """Lays pixels out as channels: each block of {block_size} by {block_size} becomes one pixel."""
-    last = channel_axes_last(x, data_format)
-    z = x if last else m.transpose(x, axes=(0, 2, 3, 1))
-    rows, columns, channels = z.shape[1:]
-    b = block_size
-    if not isinstance(rows, int) or not isinstance(columns, int) or not isinstance(channels, int):
-        raise ShapeError(f"space_to_depth needs fixed sizes, got {shape_text(x.shape)}")
-    if rows % b or columns % b:
-        raise ShapeError(f"space_to_depth needs rows and columns that {b} divides, got {shape_text(x.shape)}")
-    z = m.reshape(z, shape=(BATCH, rows // b, b, columns // b, b, channels))
-    z = m.reshape(m.transpose(z, axes=(0, 1, 3, 2, 4, 5)), shape=(BATCH, rows // b, columns // b, channels * b * b))
-    return z if last else m.transpose(z, axes=(0, 3, 1, 2))
 
 
 # Constants and triangles ----------------------------------------------------------------------------------------

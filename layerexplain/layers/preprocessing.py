@@ -24,6 +24,17 @@ EPSILON = 1e-7
 """`keras.config.epsilon()`: the least that Normalization divides by."""
 
 
+def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
+    """The numbers, if they broadcast along the last axes of x without making it larger."""
+    last = x.shape[x.ndim - numbers.ndim :]
+    if numbers.ndim > x.ndim or any(a != 1 and isinstance(b, int) and a != b for a, b in zip(numbers.shape, last, strict=False)):
+        raise ShapeError(
+            f"{name} needs one number, or one for each of the last axis of {shape_text(x.shape)}, "
+            f"got numbers of shape {shape_text(numbers.shape)}"
+        )
+    return numbers
+
+
 @layer("Rescaling", mask="pass")
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
     """Multiplies every number by {scale} and adds {offset}.
@@ -31,14 +42,9 @@ def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
     Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
     last axis. Reference: keras.layers.Rescaling.
     """
-    y = x * constant(scale)
+    y = x * _fitting("scale", constant(scale), x)
     if offset != 0:
-        y = y + constant(offset)
-    if y.shape != x.shape:
-        raise ShapeError(
-            f"scale and offset need to be single numbers or lists that fit the last axis of {shape_text(x.shape)}, "
-            f"got a result of {shape_text(y.shape)}"
-        )
+        y = y + _fitting("offset", constant(offset), x)
     return y
 
 

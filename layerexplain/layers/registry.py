@@ -166,7 +166,7 @@ class Declaration:
         end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
         """
         specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
-        names = self._tensor_names(len(specs))
+        names = self.names(len(specs))
         required = names[: len(self.tensors) - self.optional]
         for i, name in enumerate(required):
             if specs[i] is None and not (constants and i in constants):
@@ -181,7 +181,7 @@ class Declaration:
             wanted = ", ".join(default_roles(self.ndim))
             raise ShapeError(
                 f"{self.type} needs an input with {self.ndim} axes ({wanted}), "
-                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}"
+                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}{_other_rank(tensors[0].shape, self.ndim)}"
             )
         used = self._masks(names, masks)
         keywords = dict(arguments)
@@ -215,12 +215,13 @@ class Declaration:
         definition.weights = tuple(weights)
         return definition
 
-    def _tensor_names(self, count: int) -> list[str]:
-        if self.variadic is None:
-            return list(self.tensors)
+    def names(self, count: int) -> list[str]:
+        """What the formula calls the first `count` tensors of a call: `x1`, `x2` for the tensors of an Add."""
         extra = count - len(self.tensors)
+        if self.variadic is None:
+            return [*self.tensors[:count], *[f"tensor{len(self.tensors) + i + 1}" for i in range(extra)]]
         stem = self.variadic[:-1] if self.variadic.endswith("s") else self.variadic
-        return [*self.tensors, *[f"{stem}{i + 1}" if extra > 1 else stem for i in range(extra)]]
+        return [*self.tensors[:count], *[f"{stem}{i + 1}" if extra > 1 else stem for i in range(extra)]]
 
     def _masks(self, names: list[str], masks: Sequence[Spec | None]) -> list[Expr | None]:
         if not (self.reads_mask or self.reads_masks or callable(self.mask)):
@@ -247,6 +248,16 @@ class Declaration:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (count - 1)
 
+
+
+def _other_rank(shape: Shape, wanted: int) -> str:
+    """What to do about a wrong number of axes."""
+    sizes = shape[1:]
+    if len(shape) == wanted - 1 and all(isinstance(s, int) for s in sizes):
+        return f"; where the channels are missing, Reshape to ({', '.join(map(str, sizes))}, 1) adds them"
+    if len(shape) == 2:
+        return "; Reshape gives it more"
+    return "" if len(shape) < wanted else "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
 
 
 COMMON = frozenset(
@@ -347,8 +358,15 @@ def signature(declaration: Declaration) -> str:
 
 
 def _without_fields(declaration: Declaration) -> str:
-    """The description with `{units}` shown as the argument's name."""
-    return declaration.description.replace("{", "").replace("}", "")
+    """The description with `{units}` shown as the argument's name, and without the sizes of axes, which an input has."""
+    import re
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1] == "along":
+            return f"along one axis{match[2]}"
+        return match[1] + match[2] if match[1] in declaration.arguments else ""
+
+    return re.sub(r"\b(\w+) \1\b", r"\1", re.sub(r"\{(\w+)\}( ?)", fill, declaration.description))
 
 
 def snake_case(type_: str) -> str:

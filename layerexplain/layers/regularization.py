@@ -26,9 +26,7 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
 
 
 @layer("Dropout", mask="pass", training=True, ignores="seed")
-def dropout_layer(
-    x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False
-) -> Expr:
+def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """Passes its input on; in training each number becomes 0 with probability {rate} and the others grow to make up.
 
     Input shape: any. Output shape: the same.
@@ -81,12 +79,10 @@ def spatial_dropout3d(
 
 
 @layer("AlphaDropout", mask="pass", training=True, ignores="seed")
-def alpha_dropout(
-    x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False
-) -> Expr:
-    """Passes its input on; in training each number becomes selu's lowest value with probability {rate}, then all are
-    scaled and shifted so that mean and variance stay.
+def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
+    """Passes its input on; in training selu's lowest value takes the place of numbers with probability {rate}.
 
+    Then all are scaled and shifted so that mean and variance stay.
     Input shape: any. Output shape: the same.
     Reference: keras.layers.AlphaDropout; Klambauer et al., 2017.
     """
@@ -95,7 +91,7 @@ def alpha_dropout(
     if rate == 1:
         raise ArgumentError(NOTHING_LEFT.format("AlphaDropout"))
     depth = SELU_ALPHA * SELU_SCALE
-    factor = ((1 - rate) * (1 + rate * depth**2)) ** -0.5
+    factor = 1 / math.sqrt((1 - rate) * (1 + rate * depth**2))
     keep = named(
         "keep", bernoulli_like(x, probability=1 - rate, shared=shared_axes("AlphaDropout", x, noise_shape)), "1 or 0"
     )
@@ -104,8 +100,7 @@ def alpha_dropout(
 
 @layer("GaussianDropout", mask="pass", training=True, ignores="seed")
 def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
-    """Passes its input on; in training each number is multiplied by noise around 1 that is as strong as a dropout of
-    {rate}.
+    """Passes its input on; in training each number is multiplied by noise around 1, as strong as a dropout of {rate}.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.GaussianDropout; Srivastava et al., 2014.

@@ -10,8 +10,8 @@ from layerexplain.errors import ArgumentError
 from layerexplain.expr import Expr
 from layerexplain.layers.arguments import Anything, Int
 from layerexplain.layers.operations import limited
+from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_product import convolved
-from layerexplain.layers.operations_repeat import channel_axes_last
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m

@@ -163,7 +163,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
 
 @layer("TimeDistributed", mask="pass", training=True)
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
-    """Applies one layer, with the same weights, to each of the {steps} steps on its own.
+    """Applies one {layer}, with the same weights, to each of the {steps} steps on its own.
 
     Input shape: (batch, steps, …), each step shaped as the inner layer takes it. Output shape: (batch, steps, …), with
     what the inner layer makes of a step.

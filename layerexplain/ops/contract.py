@@ -130,8 +130,8 @@ def _einsum_shape(*args: Expr, eq: str) -> Shape:
 
 def _einsum_axes(node: Expr) -> list[Axis]:
     terms, result, sizes = _letters(node.args, node.attrs["eq"])
-    axes = []
-    last_new = None
+    axes: list[Axis] = []
+    last_new: int | None = None
     for name in result:
         source = next(((i, term.index(name)) for i, term in enumerate(terms) if name in term), None)
         role, why = "", ""

@@ -19,10 +19,10 @@ def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...
 
 
 def _elementwise_axes(node: Expr) -> list[Axis]:
-    """Each axis continues that of the first argument that has it in full; weights and constants come last."""
+    """Each axis continues that of the first argument that has it in full; masks, weights and constants come last."""
     axes = []
     ndim = len(node.shape)
-    order = sorted(range(len(node.args)), key=lambda i: _is_given(node.args[i]))
+    order = sorted(range(len(node.args)), key=lambda i: node.args[i].dtype == "bool" or _is_given(node.args[i]))
     for k, size in enumerate(node.shape):
         source = None
         for i in order:

@@ -9,7 +9,17 @@ from layerexplain.errors import ShapeError
 from layerexplain.expr import BATCH, GONE, Axis, Batch, Expr, Shape, Shapes, Size
 from layerexplain.notation import Slice
 from layerexplain.ops.families import movement
-from layerexplain.ops.sizes import agree, kept, known, merge, normalize_axis, product, shape_text, size_text
+from layerexplain.ops.sizes import (
+    agree,
+    default_roles,
+    kept,
+    known,
+    merge,
+    normalize_axis,
+    product,
+    shape_text,
+    size_text,
+)
 from layerexplain.scalar import (
     Affine,
     At,
@@ -78,8 +88,7 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
             same = [before[k] for k in left] == [after[k] for k in right]
             if same and None in [before[k] for k in left]:
                 # Two unknown sizes are one only if what follows them holds as much.
-                ahead = product(before[i:])
-                same = ahead is not None and ahead == product(after[j:])
+                same = _ahead(before[i:]) == _ahead(after[j:])
             if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
                 break
             if i >= len(before) and j >= len(after):
@@ -93,8 +102,16 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
             else:
                 left.append(i)
                 i += 1
-        groups.append((left, right))
+        if not right and groups and len(groups[-1][0]) > 1:
+            groups[-1][0].extend(left)  # axes of size 1 behind those that are laid out in one
+        else:
+            groups.append((left, right))
     return groups
+
+
+def _ahead(sizes: Shape) -> tuple[int, int | None]:
+    """How many sizes are unknown, and the product of the others."""
+    return sizes.count(None), product(s for s in sizes if s is not None)
 
 
 def joined(node: Expr, axis: int) -> list[int]:
@@ -119,7 +136,8 @@ def _reshape_axes(node: Expr) -> list[Axis]:
                 result.append(Axis("features", source, size, why))
             else:
                 new = " × ".join(size_text(node.shape[k]) for k in right)
-                result.append(Axis("", source, size, f"{old} becomes {new}" if left else "new axis"))
+                role = default_roles(node.ndim)[j] if left else ""
+                result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
     return result
 
 
@@ -376,15 +394,23 @@ def _slice_axes(node: Expr) -> list[Axis]:
             gone.append(Axis("", (0, axis), GONE, f"only number {k} of {size_text(size)} is taken"))
         else:
             after = node.shape[len(result)]
-            why = "" if k == slice(None) else f"of {size_text(size)} those from {_slice_text(k)}"
+            why = "" if k == slice(None) else _slice_text(k, size)
             result.append(Axis("", (0, axis), after, why))
         axis += 1
     return result + gone
 
 
-def _slice_text(k: slice) -> str:
+def _slice_text(k: slice, size: Size) -> str:
+    """Which positions a slice takes: with a known size by number, the last one included."""
+    if isinstance(size, int):
+        taken = range(*k.indices(size))
+        if not taken:
+            return f"none of {size}"
+        which = f"number {taken[0]}" if len(taken) == 1 else f"those from {taken[0]} to {taken[-1]}"
+        step = "" if len(taken) == 1 or taken.step == 1 else f", every {taken.step}"
+        return f"of {size} {which}{step}"
     text = f"{k.start or 0} on" if k.stop is None else f"{k.start or 0} up to {k.stop}"
-    return text if k.step in (None, 1) else f"{text}, every {k.step}"
+    return f"those from {text}" if k.step in (None, 1) else f"those from {text}, every {k.step}"
 
 
 def _slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -510,7 +536,8 @@ def _repeat_axes(node: Expr) -> list[Axis]:
     size = node.args[0].shape[axis]
     after = size * times if isinstance(size, int) else size
     text = f"{size_text(size)} * {times}"
-    axes[axis] = Axis("", (0, axis), after, f"{text} = {after}" if isinstance(size, int) else text)
+    why = f"repeated {times} times" if size == 1 else f"{text} = {after}" if isinstance(size, int) else text
+    axes[axis] = Axis("", (0, axis), after, why)
     return axes
 
 

@@ -49,7 +49,7 @@ def merge(a: Size, b: Size) -> Size:
 def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
     """The common shape, by NumPy's rule."""
     first = shapes[0]
-    if all(s == first or not s for s in shapes):
+    if all(not s or s == first[-len(s) :] for s in shapes):
         return first
     ndim = max(len(s) for s in shapes)
     result: list[Size] = []

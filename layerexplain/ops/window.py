@@ -160,7 +160,7 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     for key in ("strides", "dilation_rate", "size", "output_padding"):
         value = attrs.get(key)
         if isinstance(value, list | tuple):
-            attrs[key] = value[0] if len(set(value)) == 1 else tuple(value)
+            attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
     return attrs
 
 
@@ -225,7 +225,9 @@ def reads(node: Expr) -> list[str]:
     transposed = node.op.name == "conv_transpose"
     groups: dict[Any, list[Window]] = {}
     for w, more in zip(slides, extra, strict=True):
-        groups.setdefault((w._replace(role=""), more), []).append(w)
+        # A window of 1 at every place reads alike whatever the size.
+        same_place = w.reach == w.stride == 1 and not transposed
+        groups.setdefault((w._replace(role="", n=None if same_place else w.n), more), []).append(w)
     lines = []
     for (_, more), alike in groups.items():
         text = _scatters(alike[0], more) if transposed else _gathers(alike[0])
@@ -280,7 +282,7 @@ def _one(w: Window) -> str:
 def _named(w: Window, positions: list[int]) -> str:
     if len(positions) == 1:
         return f"{_one(w)} {positions[0]}"
-    if w.dilation == 1:
+    if w.dilation == 1 and len(positions) > 2:
         return f"{w.role} {positions[0]} to {positions[-1]}"
     if len(positions) <= 5:
         return f"{w.role} {_listed(positions)}"

@@ -74,9 +74,7 @@ def _read_path(path: str | bytes) -> Model:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            from layerexplain.readers.keras_archive import read_keras_directory
-
-            return read_keras_directory(text)
+            return _read_directory(text)
         with open(path, "rb") as file:
             if stat.S_ISREG(mode):
                 return _read_stream(file, text)
@@ -88,6 +86,17 @@ def _read_path(path: str | bytes) -> Model:
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"cannot be read: {words}") from None
+
+
+def _read_directory(path: str) -> Model:
+    names = set(os.listdir(path))
+    if "config.json" not in names and {"saved_model.pb", "keras_metadata.pb"} & names:
+        from layerexplain.readers.saved_model import read_saved_model_directory
+
+        return read_saved_model_directory(path)
+    from layerexplain.readers.keras_archive import read_keras_directory
+
+    return read_keras_directory(path)
 
 
 def _read_standard_input() -> Model:
@@ -129,6 +138,13 @@ def _read_stream(file: IO[bytes], name: str) -> Model:
         return read_legacy_h5(file if isinstance(file, io.BytesIO) else name)
     if not head:
         raise SourceError("is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed")
+    if head[:1] in (b"\n", b"\x08"):
+        from layerexplain.readers import saved_model
+
+        if saved_model.is_saved_model(head):
+            return saved_model.read_saved_model_file(file, None if name[:1] == "<" else os.path.dirname(name) or ".")
+        if saved_model.is_keras_metadata(head):
+            return saved_model.read_keras_metadata(file)
     from layerexplain.readers.not_a_model import describe_foreign
 
     foreign = describe_foreign(head)

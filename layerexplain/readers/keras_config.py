@@ -17,11 +17,12 @@ from layerexplain.readers.keras_layer import (
     GRAPH_CLASSES,
     class_and_config,
     first_input_shape,
+    is_graph,
     is_model,
     kind_of_value,
     read_layer,
 )
-from layerexplain.readers.keras_values import Context, shape_value
+from layerexplain.readers.keras_values import Context, plain_value, shape_value
 from layerexplain.readers.layer_types import default_name, free_name, known_types
 
 
@@ -52,17 +53,29 @@ def _as_object(document: Any) -> Mapping[str, Any]:
         raise SpecError(f"is {kind_of_value(document)}; an object with class_name and config is needed")
     if "class_name" in document:
         return document
+    if _is_keras_0(document):
+        from layerexplain.readers.old_containers import keras_0_item
+
+        return keras_0_item(document)
     if isinstance(document.get("layers"), (list, tuple)):
         if "input_layers" in document:
             return {"class_name": "Functional", "config": document}
-        if document.get("name") in ("Sequential", "Graph") and "class_name" not in _first(document["layers"]):
-            raise SpecError("is a configuration of Keras 0.3 or older; load it there and save it anew")
         return {"class_name": "Sequential", "config": document}
     raise SpecError(f"has {_keys(document)}; a model's configuration has class_name and config")
 
 
-def _first(layers: Any) -> Mapping[str, Any]:
-    return layers[0] if layers and isinstance(layers[0], dict) else {"class_name": ""}
+def _is_keras_0(document: Mapping[str, Any]) -> bool:
+    """Whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
+    if document.get("name") == "Graph":
+        return "node_config" in document
+    layers = document.get("layers")
+    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
+    return (
+        document.get("name") == "Sequential"
+        and isinstance(first, dict)
+        and "class_name" not in first
+        and isinstance(first.get("name"), str)
+    )
 
 
 def _keys(document: Mapping[str, Any]) -> str:
@@ -81,6 +94,10 @@ def _nested_model(item: Mapping[str, Any], context: Context, name: str) -> Model
 def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: Context, *, top: bool) -> Model:
     if class_name == "Sequential" or (top and _is_sequence(config)):
         return _sequential(item, config, context, top=top)
+    if is_graph(class_name, config):
+        from layerexplain.readers.old_containers import read_graph
+
+        return read_graph(config, context)
     if is_model(class_name, config):
         return _functional(config, context)
     if class_name in GRAPH_CLASSES and "layers" in config:
@@ -88,14 +105,72 @@ def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: 
     bare = class_name.rpartition(">")[2]
     if class_name not in GRAPH_CLASSES and (_is_keras_layer(item) or bare in known_types()):
         raise SpecError(f"is a single layer ({bare}); a model is needed")
-    name = config.get("name") if isinstance(config, dict) else None
+    return _graphless(item, bare, config, context)
+
+
+def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: Any = None) -> Model:
+    """The model of a subclassed model, with the layers that a file tells of beside its configuration.
+
+    Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
+    """
+    context = Context([], read_layer, _nested_model)
+    class_name, config = class_and_config(item)
+    model = _graphless(item, class_name.rpartition(">")[2], config, context)
+    told = [_graphless_layer(entry, context) for entry in below]
+    version = keras_version if isinstance(keras_version, str) else None
+    return model._replace(layers=_distinct([*model.layers, *told]), keras_version=version, notes=tuple(context.notes))
+
+
+def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
+    """A layer below a subclassed model. A class that is none of Keras's is shown with the layers below it."""
+    layer = read_layer(item, context)
+    below = item.get("below")
+    if not below or layer.model is not None or (layer.kind == "layer" and layer.type in known_types()):
+        return layer
+    inside = context.inside(layer.name)
+    layers = _distinct([_graphless_layer(entry, inside) for entry in below])
+    model = Model(layer.name, layer.type, layers, (), (), (), layer.config.get("trainable") is not False)
+    return layer._replace(kind="custom", model=model)
+
+
+def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: Context) -> Model:
+    """A subclassed model: no graph, and of its layers those that its configuration holds."""
     context.note(
         "no-graph",
         None,
-        f"{bare} is a subclassed model: its layers are made by its code, and the file keeps no graph of them",
+        f"{class_name} is a subclassed model: its layers are called by its code, and the file keeps no graph of them",
     )
-    model_name = name if isinstance(name, str) and name else default_name(bare)
-    return Model(model_name, bare, (), (), (), (), _trainable(config))
+    name = config.get("name") if isinstance(config, dict) else None
+    model_name = name if isinstance(name, str) and name else default_name(class_name)
+    layers = _distinct(_layers_in(config, context)) if isinstance(config, dict) else ()
+    return Model(model_name, class_name, layers, (), (), (), _trainable(config))
+
+
+def _layers_in(config: Mapping[str, Any], context: Context) -> list[Layer]:
+    """The layers among the values of a configuration, and in lists and mappings of them."""
+    found: list[Layer] = []
+    for key, value in config.items():
+        stack = [plain_value(value, str(key), "", context)] if isinstance(value, (dict, list, tuple)) else []
+        while stack:
+            current = stack.pop()
+            if isinstance(current, Layer):
+                found.append(current if current.name else current._replace(name=str(key)))
+            elif isinstance(current, dict):
+                stack.extend(reversed(current.values()))
+            elif isinstance(current, (list, tuple)):
+                stack.extend(reversed(current))
+    return found
+
+
+def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
+    """The layers, each under a name of its own."""
+    taken: set[str] = set()
+    named = []
+    for layer in layers:
+        name = free_name(layer.name or default_name(layer.type), taken)
+        taken.add(name)
+        named.append(layer._replace(name=name))
+    return tuple(named)
 
 
 def _is_sequence(config: Any) -> bool:
@@ -149,6 +224,13 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
 def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:
     mapping: Mapping[str, Any] = config if isinstance(config, dict) else {}
     items = _layer_items(mapping.get("layers", []) if isinstance(config, dict) else config)
+    name = mapping.get("name")
+    name = name if isinstance(name, str) and name else "sequential"
+    branches = _merged_branches(items)
+    if branches is not None:
+        from layerexplain.readers.old_containers import read_merged_sequence
+
+        return read_merged_sequence(name, branches, items, context, _trainable(config))
     layers = _named([read_layer(entry, context) for entry in items])
     if not layers or layers[0].type != "InputLayer":
         shape, dtype = _sequence_input(item, mapping, items, layers)
@@ -165,9 +247,8 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
         if layer.type == "InputLayer":
             raise SpecError("an InputLayer stands behind other layers; it must come first", layer=layer.name)
         calls.append(Call(layer.name, 0, (TensorRef(before.name),), {}))
-    name = mapping.get("name")
     return Model(
-        name if isinstance(name, str) and name else "sequential",
+        name,
         "Sequential",
         tuple(layers),
         tuple(calls),
@@ -175,6 +256,15 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
         (TensorRef(layers[-1].name),),
         _trainable(config),
     )
+
+
+def _merged_branches(items: list[Any]) -> list[Any] | None:
+    """The branches that a Sequential of Keras 0.3 or 1 begins with, or None where it is an ordinary one."""
+    if not items or not isinstance(items[0], dict) or items[0].get("class_name") != "Merge":
+        return None
+    config = items[0].get("config")
+    branches = config.get("layers") if isinstance(config, dict) else None
+    return branches if isinstance(branches, list) and branches else None
 
 
 def _input(shape: Shape | None, dtype: str) -> dict[str, Any]:

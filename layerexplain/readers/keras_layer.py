@@ -80,17 +80,23 @@ def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:
 
 def is_model(class_name: str, config: Any) -> bool:
     """Whether an object holds a model: a Sequential, or whatever lists layers and how they are wired."""
-    if class_name == "Sequential":
+    if class_name == "Sequential" or is_graph(class_name, config):
         return True
     if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
         return False
     return class_name in GRAPH_CLASSES or ("input_layers" in config and "output_layers" in config)
 
 
+def is_graph(class_name: str, config: Any) -> bool:
+    """Whether an object is a Graph container of Keras 0.3 or 1."""
+    return class_name == "Graph" and isinstance(config, dict) and "node_config" in config
+
+
 def input_config(config: Any, name: str) -> dict[str, Any]:
     """An InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
     if not isinstance(config, dict):
         raise SpecError(f"config is {kind_of_value(config)}; an object with batch_shape is needed", layer=name)
+    shape: Shape | None
     for key in _INPUT_KEYS:
         if config.get(key) is not None:
             shape = sizes(config[key], key, name)
@@ -98,8 +104,8 @@ def input_config(config: Any, name: str) -> dict[str, Any]:
                 shape = (None, *shape)
             break
     else:
-        return {"batch_shape": None, "dtype": _plain_dtype(config.get("dtype"))}
-    return {"batch_shape": shape, "dtype": _plain_dtype(config.get("dtype"))}
+        shape = None
+    return {"batch_shape": shape, "dtype": _plain_dtype(config.get("dtype", config.get("input_dtype")))}
 
 
 def sizes(value: Any, key: str, layer: str) -> Shape:

@@ -30,7 +30,7 @@ MAX_SPEC_LAYERS = 100_000
 """How many layers a spec makes with its `repeat`s."""
 
 MAX_INFLATED_BYTES = 1024 * 1024 * 1024
-"""A compressed file of weights, unpacked in memory, in bytes. Keras stores weights uncompressed: no limit holds then."""
+"""A compressed file of weights, unpacked in memory, in bytes. Keras stores them uncompressed; no limit holds then."""
 
 MAX_H5_OBJECTS = 1_000_000
 """Groups and datasets of an HDF5 file."""

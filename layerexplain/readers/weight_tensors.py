@@ -33,14 +33,14 @@ class StoredTensor(NamedTuple):
     file: str = ""
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """The number of values."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
         """The size of the values, unpacked."""
-        return self.count * self.itemsize
+        return self.size * self.itemsize
 
 
 def role_of(groups: Sequence[str], variable: str) -> Role:

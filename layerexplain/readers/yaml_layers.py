@@ -79,7 +79,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         maker.faults.add(f"one item names several layers ({shown}); each needs its own `- `", key_node.line)
         return None
     # `trainable: false` beside the type is meant for the layer, as `name` is.
-    beside = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
+    beside: dict[str, Node] = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
     type_known = known_type(type_name, key_node.line, maker)
     for key in [key for key in rest if key not in beside and key != type_name]:
         _unknown_wish(key, rest[key][0].line, type_name, maker)

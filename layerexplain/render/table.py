@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from layerexplain.render import frame
 from layerexplain.render.columns import TABLE_COLUMNS, Column, Row, columns, rows_of
 from layerexplain.render.escape import clean
+from layerexplain.render.grid import GAP, Field, drawn
 from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap
 from layerexplain.report.data import Report
 
-_GAP = "  "
 _ROOMY = 130
 """From this width on a long operation is wrapped in a column of its own; below it stands beneath the shapes."""
 _SPACE = {"operation": 60, "formula": 80, "notes": 60, "weights": 60, "from": 40, "shapes": 60}
 """How wide a column of a terminal's table likes to be at most."""
-
-
-class _Field(NamedTuple):
-    """A column laid out: its heading lines, the cell of each row as lines of (text, style), and its alignment."""
-
-    heading: list[str]
-    cells: list[list[tuple[str, str]]]
-    right: bool
 
 
 def table(report: Report, look: Look, names: tuple[str, ...] | None = None, nested: bool = False) -> str:
@@ -58,7 +48,7 @@ def _plain(rows: list[Row], chosen: list[Column], look: Look) -> list[str]:
                 paint(cell, "bold" if number == 0 else _style(column), look) if _style(column) or not number else cell
                 for cell, column in zip(padded, chosen, strict=True)
             ]
-        lines.append(_GAP.join(padded).rstrip())
+        lines.append(GAP.join(padded).rstrip())
     return lines
 
 
@@ -73,9 +63,9 @@ def _fitted(rows: list[Row], chosen: list[Column], look: Look, width: int, may_f
         max(map(width_of, [clean(column.heading, look.ascii), *cells]))
         for column, cells in zip(chosen, grid, strict=True)
     ]
-    gaps = len(_GAP) * (len(chosen) - 1)
+    gaps = len(GAP) * (len(chosen) - 1)
     if may_fold and sum(natural) + gaps > width and width < _ROOMY:
-        return _rich(_folded(rows, look, width), look, width)
+        return drawn(_folded(rows, look, width), look, width)
     if sum(natural) + gaps > width:
         liked = [min(size, _SPACE.get(column.name, 40)) for size, column in zip(natural, chosen, strict=True)]
         counts = sum(size for size, column in zip(liked, chosen, strict=True) if column.is_count)
@@ -85,17 +75,17 @@ def _fitted(rows: list[Row], chosen: list[Column], look: Look, width: int, may_f
     else:
         widths = natural
     fields = [
-        _Field(
+        Field(
             wrap(clean(column.heading, look.ascii), size),
             [[(line, _style(column)) for line in wrap(cell, size)] for cell in cells],
             column.is_count,
         )
         for column, cells, size in zip(chosen, grid, widths, strict=True)
     ]
-    return _rich(fields, look, width)
+    return drawn(fields, look, width)
 
 
-def _folded(rows: list[Row], look: Look, width: int) -> list[_Field]:
+def _folded(rows: list[Row], look: Look, width: int) -> list[Field]:
     """Three columns for a narrow terminal: name over type, shapes over operation, parameters."""
     layer, kind, operation, shapes, params = columns(TABLE_COLUMNS)
     names = [_cell(row, layer, look) for row in rows]
@@ -106,12 +96,12 @@ def _folded(rows: list[Row], look: Look, width: int) -> list[_Field]:
     middle = [_cell(row, shapes, look) for row in rows]
     below = ["  " + _cell(row, operation, look) for row in rows]
     right = max(map(width_of, [*middle, *below]))
-    room = width - 2 * len(_GAP) - count_width
+    room = width - 2 * len(GAP) - count_width
     if left + right > room:
         left = min(left, max(room // 3, 8))
         right = max(min(right, room - left), 8)
     return [
-        _Field(
+        Field(
             [layer.heading],
             [
                 [(line, "bold") for line in wrap(name, left)] + [(line, "dim") for line in wrap(text, left)]
@@ -119,7 +109,7 @@ def _folded(rows: list[Row], look: Look, width: int) -> list[_Field]:
             ],
             False,
         ),
-        _Field(
+        Field(
             [clean(shapes.heading, look.ascii)],
             [
                 [(line, "") for line in wrap(shape, right)] + [(line, "cyan") for line in wrap(text, right)]
@@ -127,42 +117,5 @@ def _folded(rows: list[Row], look: Look, width: int) -> list[_Field]:
             ],
             False,
         ),
-        _Field([params.heading], [[(count, "")] for count in counts], True),
+        Field([params.heading], [[(count, "")] for count in counts], True),
     ]
-
-
-def _rich(fields: list[_Field], look: Look, width: int) -> list[str]:
-    """The fields, already wrapped to their widths, as a rich table with a rule under the headings."""
-    from io import StringIO
-
-    from rich.box import SIMPLE_HEAD, Box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    box = Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True) if look.ascii else SIMPLE_HEAD
-    drawn = Table(box=box, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    sizes = [max(width_of(line) for lines in [field.heading, *_texts(field)] for line in lines) for field in fields]
-    for field, size in zip(fields, sizes, strict=True):
-        drawn.add_column(
-            Text("\n".join(field.heading)), justify="right" if field.right else "left", no_wrap=True, width=size
-        )
-    for cells in zip(*(field.cells for field in fields), strict=True):
-        # Text objects, never strings: names are not read as markup.
-        drawn.add_row(*(Text("\n").join(Text(line, style) for line, style in cell) for cell in cells))
-    out = StringIO()
-    console = Console(
-        file=out,
-        # Room enough in any case: rich would cut what we have wrapped already.
-        width=max(width, sum(sizes) + len(_GAP) * len(sizes)),
-        force_terminal=look.color,
-        color_system="standard" if look.color else None,
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(drawn, crop=False, overflow="ignore", no_wrap=True)
-    return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
-
-
-def _texts(field: _Field) -> list[list[str]]:
-    return [[line for line, _ in cell] for cell in field.cells]

@@ -87,7 +87,8 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     for i, name in enumerate(names[:required]):
         if tensors[i] is None:
             raise ShapeError(
-                f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names)}), got no {name}"
+                f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names[:required])}), got no {name}"
+                + ("; give the same tensor twice to let it attend to itself" if names[0] == "query" else "")
             )
     if declaration.variadic is None and sum(isinstance(t, TensorRef) for t in positional) > len(names):
         raise ShapeError(

@@ -23,6 +23,7 @@ from layerexplain.report.data import (
 )
 from layerexplain.report.network import trace_model
 from layerexplain.report.traced import Network, TracedCall, identifier
+from layerexplain.report.variables import stored_variables
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -59,7 +60,7 @@ def build(
         inputs=_inputs(network, _batch_of(model)),
         outputs=_outputs(network, _batch_of(model)),
         layers=rows,
-        totals=totals(rows),
+        totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
     )
 
@@ -78,16 +79,15 @@ def build_layer(
     if declaration is None or "." in type_:
         raise ArgumentError(f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
     name = str(arguments.get("name") or snake_case(type_))
-    takes = [*declaration.tensors, *([declaration.variadic] if declaration.variadic else [])]
     refs, layers, calls = [], [], []
-    for i, shape in enumerate(input_shapes):
-        label = declaration.tensors[i] if i < len(declaration.tensors) else f"{takes[-1]}_{i + 1}"
+    for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
         dtype = dtypes[i] if i < len(dtypes) else "int32" if label == "ids" else "float32"
         layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
         calls.append(Call(label, 0, (), {}))
         refs.append(TensorRef(label))
     layers.append(Layer(name, type_, "layer", dict(arguments)))
-    spread = tuple(refs) if declaration.variadic is None else (list(refs),)
+    bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
+    spread = tuple(refs) if bare else (list(refs),)
     calls.append(Call(name, 0, spread, {}))
     model = Model(
         name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
@@ -149,6 +149,14 @@ def dtypes_of(layer: Layer) -> tuple[str, str]:
     if not isinstance(policy, str):
         return "float32", "float32"
     return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
+
+
+UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
+
+
+def is_complete(model: Model) -> bool:
+    """Whether a model lists all that it has: one that is made by code may have more than the file tells of."""
+    return model.type in ("Functional", "Sequential", "SavedModel")
 
 
 def totals(rows: Sequence[LayerReport]) -> Totals:
@@ -269,7 +277,9 @@ class Builder:
         return known
 
     def _weights(self, layer: Layer, definition: Definition | None, frozen: bool) -> tuple[WeightReport, ...]:
-        if definition is None or not definition.weights:
+        if definition is None:
+            return stored_variables(layer, frozen) or ()
+        if not definition.weights:
             return ()
         variable = dtypes_of(layer)[0]
         found = []
@@ -295,7 +305,8 @@ class Builder:
         macs: int | None = 0
         flops: int | None = 0
         for made in calls:
-            one = self.costs.of(made.definition) if made.definition is not None else Cost(None, None)
+            known = made.definition is not None and not made.built
+            one = self.costs.of(made.definition) if known else Cost(None, None)
             macs = None if macs is None or one.macs is None else macs + one.macs
             flops = None if flops is None or one.flops is None else flops + one.flops
         return Cost(macs, flops) if calls else Cost(None, None)
@@ -321,12 +332,14 @@ def _counts(
     weights: Sequence[WeightReport],
     layers: Sequence[LayerReport],
 ) -> tuple[int | None, int | None]:
+    if layer.model is not None and not is_complete(layer.model):
+        return None, None
     if layers:
         inner = totals(layers)
         return inner.params, inner.trainable
     if layer.type in ("InputLayer", "Lambda") or layer.kind == "operation":
         return 0, 0
-    if definition is None or definition.kind == "opaque":
+    if (definition is None and not weights) or (definition is not None and definition.kind == "opaque"):
         return None, None
     return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
 

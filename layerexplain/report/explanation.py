@@ -12,13 +12,12 @@ from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.derive.text import Line, inner_blocks, statements
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Batch, Definition, Expr, Shapes
-from layerexplain.layers.registry import find
+from layerexplain.expr import Batch, Definition, Expr, Shapes, walk
+from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
 from layerexplain.report.hints import hints
-from layerexplain.report.network import Tracer
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.report.where import where
 
@@ -50,7 +49,7 @@ def explain_row(
     reasons = shape_reasons(definition)
     return Explanation(
         sentence=sentence(definition),
-        hints=hints(row, layer, definition, calls, network),
+        hints=hints(row, layer, definition, network),
         statements=_statements(definition),
         where=where(definition),
         element=form.text,
@@ -61,7 +60,7 @@ def explain_row(
         weights_note=_weights_note(row, calls),
         cost=cost_lines(definition, costs),
         training=_training(layer, definition, calls),
-        mask=_mask(layer, calls, network),
+        mask=_mask(definition, calls, network),
         latex=latex(definition),
     )
 
@@ -212,12 +211,9 @@ def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall])
         return ("the same",)
     if not layer.config.get("trainable", True) and layer.type == "BatchNormalization":
         return ("the same: the layer is frozen, and a frozen BatchNormalization works as at inference",)
-    tracer = Tracer(training=True)
-    specs = list(calls[0].inputs)
-    missing = len(declaration.tensors) - len(specs)
-    arguments = dict(definition.arguments)
+    specs, masks = _given(declaration, definition)
     try:
-        trained = declaration.trace([*specs, *[None] * max(missing, 0)], arguments, (), training=tracer.training)
+        trained = declaration.trace(specs, dict(definition.arguments), masks, training=True)
     except LayerExplainError:
         return ()
     now = [line.text for line in statements(definition)]
@@ -225,17 +221,36 @@ def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall])
     return tuple(then) if then else ("the same",)
 
 
-def _mask(layer: Layer, calls: Sequence[TracedCall], network: Network) -> str:
-    """Which mask reaches the layer and where it was made."""
+def _given(declaration: Declaration, definition: Definition) -> tuple[list[Spec | None], list[Spec | None]]:
+    """What a definition was traced with: the tensors in the order of the layer's call, and the masks beside them."""
+    specs = {str(p.label): Spec(p.shape, p.dtype) for p in definition.params}
+    names = list(declaration.tensors)
+    own_mask = {"mask", *[f"{name}_mask" for name in specs]} - set(names)
+    names += [label for label in specs if label not in names and label not in own_mask]
+    masks = [specs.get(f"{name}_mask") if f"{name}_mask" in own_mask else None for name in names]
+    if "mask" in specs and "mask" in own_mask:
+        masks[0] = specs["mask"]
+    return [specs.get(name) for name in names], masks
+
+
+def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network) -> str:
+    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one."""
     source = calls[0].mask
+    own = _mask_formula(definition)
     if source is None:
-        return "none reaches this layer"
+        return f"none reaches this layer; it makes one: {own}" if own else "none reaches this layer"
     maker = next((c.definition for c in network.calls if c.call.layer == source and c.definition is not None), None)
-    how = ""
-    if maker is not None and maker.kind == "layer":
-        mask = next((m for m in maker.masks if m is not None), None)
-        if mask is not None:
-            shown = Definition(maker.name, maker.params, maker.weights, {"mask": mask})
-            lines = statements(shown)
-            how = f" ({lines[-1].text.partition(' = ')[2]})" if lines else ""
-    return f"from '{source}'{how}: steps where it is false are left out"
+    how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
+    came = f"from '{source}'" + (f" ({how})" if how else "")
+    tensors = len(calls[0].inputs)
+    read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
+    return f"{came}: " + ("what it marks as false is left out" if read else "handed on, nothing here depends on it")
+
+
+def _mask_formula(definition: Definition) -> str:
+    """How the mask of a definition's result comes about, "" where there is none or it is handed on."""
+    mask = next((m for m in definition.masks if m is not None), None)
+    if mask is None or mask in definition.params:
+        return ""
+    lines = statements(Definition(definition.name, definition.params, definition.weights, {"mask": mask}))
+    return lines[-1].text.partition(" = ")[2] if lines else ""

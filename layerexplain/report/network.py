@@ -58,6 +58,7 @@ class Tracer:
         self.strict = strict
         self.linked = linked
         self.training = training
+        self.keras2 = False
         self.errors: list[LayerExplainError] = []
         self._definitions: dict[Any, Definition] = {}
         self._networks: dict[Any, Network] = {}
@@ -76,6 +77,8 @@ class Tracer:
         own shapes hold otherwise. Raises `SpecError` for wires that make no graph."""
         # A model that nothing wraps needs no expression of its own: its calls are enough.
         linked = bool(path) or self.linked
+        if not path and model.keras_version is not None:
+            self.keras2 = model.keras_version.partition(".")[0] in ("0", "1", "2")
         key = (id(model), tuple(specs), tuple(masks))
         known = self._networks.get(key)
         if known is None:

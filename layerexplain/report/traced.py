@@ -12,7 +12,8 @@ class TracedCall(NamedTuple):
     """One call of a layer: what feeds it, the definition at these shapes, what comes out.
 
     `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
-    that it reads or hands on. `network` is that of a nested model.
+    that it reads or hands on. `network` is that of a nested model. `built` says that the file tells of no call: the
+    layer is traced at the shapes with which it was built, and how often it is called is not known.
     """
 
     call: Call
@@ -22,6 +23,7 @@ class TracedCall(NamedTuple):
     definition: Definition | None
     mask: str | None
     network: "Network | None" = None
+    built: bool = False
 
 
 class Network(NamedTuple):

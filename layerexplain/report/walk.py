@@ -17,6 +17,9 @@ from layerexplain.report.traced import Network, Tensor, TracedCall, identifier
 if TYPE_CHECKING:
     from layerexplain.report.network import Tracer
 
+# No layer was ever built with more tensors than this.
+_MOST_BUILT = 1000
+
 
 class Walk:
     """One walk through a model, call by call."""
@@ -47,6 +50,9 @@ class Walk:
 
     def network(self) -> Network:
         calls = [self._call(c) for c in in_order(self.model)]
+        if len(calls) < len(self.model.layers):
+            called = {c.call.layer for c in calls}
+            calls += [self._built(layer) for layer in self.model.layers if layer.name not in called]
         return Network(self.model, tuple(calls), self._definition(), tuple(self.notes))
 
     def _definition(self) -> Definition | None:
@@ -88,6 +94,29 @@ class Walk:
             return self._failed(made, layer, tuple(references((made.args, made.kwargs))), error)
         return self._opaque(made, layer, tuple(references((made.args, made.kwargs))))
 
+    def _built(self, layer: Layer) -> TracedCall:
+        """A layer that the file tells no call of, at the shapes that it recorded when the layer was built."""
+        made = Call(layer.name, 0, (), {})
+        network, definition = None, None
+        specs: list[Spec | None] = []
+        try:
+            declaration = _declaration(layer)
+            if layer.model is not None:
+                network = self.tracer.network(layer.model, (), (), self._path(layer))
+            elif declaration is not None and layer.type != "InputLayer":
+                while len(specs) < _MOST_BUILT and (shape := built_shape(layer, len(specs))) is not None:
+                    specs.append(Spec(shape, "float"))
+                if specs:
+                    definition = self.tracer.declared(declaration, layer, Bound([], {}, {}, {}), specs, [])
+            elif layer.kind == "layer":
+                self._note_opaque(layer, None)
+        except LayerExplainError as error:
+            self._note_opaque(layer, error.fact)
+        outputs: tuple[Spec | None, ...] = (None,)
+        if definition is not None:
+            outputs = tuple([Spec(e.shape, e.dtype) for e in definition.results.values()])
+        return TracedCall(made, (), tuple(specs), outputs, definition, None, network, built=True)
+
     def _input(self, made: Call, layer: Layer) -> TracedCall:
         ref = TensorRef(layer.name, made.index, 0)
         spec = self.specs.get(ref) or input_spec(layer)
@@ -119,6 +148,9 @@ class Walk:
             shape = shape_text(next(s.shape for s in specs if s is not None))
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
         masks = self._masks(bound, tensors)
+        passed_over = self._passed_over(layer, declaration, bound, masks)
+        if passed_over is not None:
+            masks = []
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         mask_specs = [None if m is None else Spec(m.shape, m.dtype) for m, _ in masks] if reads else []
         definition = self.tracer.declared(declaration, layer, bound, specs, mask_specs)
@@ -128,6 +160,8 @@ class Walk:
         source = next((name for m, name in masks if m is not None), None)
         outputs = self._outputs(made, layer, definition, node)
         handed = masks[0] if masks and declaration.mask == "pass" else (None, None)
+        if passed_over is not None and outputs[0].ndim == definition.params[0].ndim:
+            handed = passed_over
         self._store(made, layer, definition, node, outputs, handed, source)
         reached = source if any(m is not None for m, _ in masks) else None
         return TracedCall(
@@ -271,6 +305,29 @@ class Walk:
             else:
                 masks.append((None, None) if t is None else (t.mask, t.mask_source))
         return masks
+
+    def _passed_over(
+        self,
+        layer: Layer,
+        declaration: Declaration,
+        bound: Bound,
+        masks: list[tuple[Expr | None, str | None]],
+    ) -> tuple[Expr, str | None] | None:
+        """The mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state the
+        call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives it."""
+        if declaration.variadic != "initial_state" or self.tracer.keras2 or 0 in bound.masks:
+            return None
+        mask, source = masks[0]
+        if mask is None or len([ref for ref in bound.tensors if ref is not None]) < 2:
+            return None
+        where = "/".join(self._path(layer))
+        message = (
+            f"the mask of '{source}' is passed over: Keras 3 gives a recurrent layer that is called with an "
+            f"initial_state no mask but one that the call names; pass mask= to leave the masked steps out"
+        )
+        if not any(note.layer == where and note.code == "mask-passed-over" for note in self.notes):
+            self.notes.append(Note("mask-passed-over", where, message))
+        return mask, source
 
     def _apply(self, layer: Layer, definition: Definition, args: list[Expr]) -> Expr | None:
         """The call as a node; None where no expression of the whole model is wanted."""

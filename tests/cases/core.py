@@ -12,7 +12,7 @@ CASES = [
     Case("Dense", {"units": 5}, ((7,),)),
     Case("Dense", {"units": 5, "activation": "relu", "use_bias": False}, ((3, 7),)),
     Case("Dense", {"units": 5, "activation": Wrapped("LeakyReLU", {"negative_slope": 0.1})}, ((3, 7),)),
-    Case("Dense", {"units": 5, "activation": Wrapped("PReLU", {})}, ((7,),)),
+    Case("Dense", {"units": 5, "activation": Wrapped("PReLU", {"name": "p_re_lu"})}, ((7,),)),
     Case("Dense", {"units": 5}, ((None,),)),
     Case("Dense", {"units": 5, "activation": "reluu"}, ((7,),)),
     Case("Embedding", {"input_dim": 11, "output_dim": 3, "mask_zero": True}, ((5,),), ("int",)),

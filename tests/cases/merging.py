@@ -60,6 +60,9 @@ def _elementwise(type_: str) -> Draw:
             shapes.append(tuple(shape))
         if rng.random() < 0.08:
             shapes[-1] = (*shapes[-1][:-1], 11)
+        if any(set(shape) == {1} for shape in shapes):
+            # Values of a batch of 2 would be added along an axis of 2 (tests/test_keras_faults.py).
+            shapes = [tuple(11 if s == 2 else s for s in shape) for shape in shapes]
         rng.shuffle(shapes)
         masked: tuple[bool, ...] = ()
         if kind == "equal" and len(base) == 2 and rng.random() < 0.7:

@@ -86,8 +86,8 @@ def _time_distributed(rng: random.Random) -> Case:
     if rank == 2:
         type_ = rng.choice(list(STATES))
         recurrent = recurrent_config(rng, type_) | {"return_state": False}
-        choices += [("Conv1D", windows), (type_, recurrent), ("Bidirectional", {"layer": Wrapped(type_, recurrent)})]
-        choices[-1][1]["layer"].config["go_backwards"] = False
+        forwards = Wrapped(type_, recurrent | {"go_backwards": False, "name": "deep"})
+        choices += [("Conv1D", windows), (type_, recurrent), ("Bidirectional", {"layer": forwards})]
     if rank == 3:
         choices += [("Conv2D", windows), ("MaxPooling2D", {"pool_size": rng.choice([2, 3])})]
     if rng.random() < 0.05:

@@ -1,0 +1,113 @@
+"""`layerexplain weights`: every weight tensor, where it is in the file and how to reach it in Keras."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import click
+
+from layerexplain.cli import sources as reading
+from layerexplain.cli.options import Output, columns_must_fit, output_options
+from layerexplain.cli.output import emit
+from layerexplain.errors import LayerExplainError
+from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.render.weight_columns import COLUMNS
+from layerexplain.render.weights import WantedWeights, weights_text
+from layerexplain.report.weight_data import WeightTable
+
+_STANDARD_INPUT = "<stdin>"
+
+
+def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
+    for name in names:
+        if name not in COLUMNS:
+            hint = or_else(did_you_mean(name, COLUMNS), f"the columns are {', '.join(COLUMNS)}")
+            raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
+    return names
+
+
+@click.command("weights", short_help="Every weight tensor: path, shape, dtype, count, and how to reach it in Keras.")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@output_options
+@click.option(
+    "--columns", metavar="A,B,...", callback=_columns,
+    help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
+)
+@click.option("--stats", is_flag=True, help="Read the values: min, mean, max, standard deviation, zeros, NaNs.")
+@click.option(
+    "--state", "--optimizer", "state", is_flag=True,
+    help="List also what is stored and is no weight: optimizer, random generators, metrics. It is never counted.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    output: Output,
+    columns: tuple[str, ...] | None,
+    stats: bool,
+    state: bool,
+) -> None:
+    """Every weight tensor: path in the file, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
+
+    SOURCE is a Keras file (.keras, .h5), a file of weights alone (.weights.h5, legacy weights, the index of sharded
+    weights), or - for standard input. Of a config or spec, which stores none, the weights that its layers have.
+    Values are read for --stats only, one tensor at a time.
+
+    \b
+    Examples:
+      layerexplain weights model.keras
+      layerexplain weights model.weights.h5 --stats
+      layerexplain weights model.keras --format csv --columns path,layer,name,count,reach
+      layerexplain weights model.h5 --format json | jq .totals.params
+    """  # fmt: skip
+    columns_must_fit(columns, output)
+    tables, fine = reading.of_each(sources, lambda source: _table_of(source, stats))
+    if tables:
+        wanted = WantedWeights(output.format, columns, state, several=len(sources) > 1)
+        emit(output, lambda look: weights_text(tables, wanted, look))
+    if not fine:
+        ctx.exit(1)
+
+
+def _table_of(source: str, stats: bool) -> WeightTable:
+    """The table of a source; standard input is kept in a file of its own while it is read."""
+    from layerexplain.report.weight_table import weight_table
+
+    with ExitStack() as stack:
+        if source != "-":
+            return weight_table(source, stats=stats, progress=_progress(source))
+        import shutil
+        from tempfile import NamedTemporaryFile
+
+        copy = stack.enter_context(NamedTemporaryFile(prefix="layerexplain-"))
+        shutil.copyfileobj(sys.stdin.buffer, copy, 1024 * 1024)
+        copy.flush()
+        try:
+            return weight_table(copy.name, stats=stats, progress=_progress(_STANDARD_INPUT))._replace(
+                source=_STANDARD_INPUT
+            )
+        except LayerExplainError as error:
+            error.source = _STANDARD_INPUT
+            raise
+
+
+def _progress(source: str) -> Callable[[int, int], None] | None:
+    """Tells on a terminal how far reading is; no one else wants to know."""
+    if not sys.stderr.isatty():
+        return None
+    from layerexplain.cli.failures import clean
+
+    name = clean(source)[-40:]
+
+    def tell(done: int, count: int) -> None:
+        text = f"{name}: {done:,} of {count:,} tensors read" if done < count else ""
+        # The line is written over by the next, and wiped in the end.
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+    return tell

@@ -1,0 +1,1 @@
+"""The questions that are asked of an expression, one file each."""

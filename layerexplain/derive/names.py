@@ -1,0 +1,77 @@
+"""The names that a text gives: to definitions, to leaves, and to whatever would bear a name that is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from keyword import iskeyword
+
+from layerexplain.expr import CALL, LOOP, Definition, Expr
+
+RESERVED = frozenset({"n", "t", "s", "steps"})
+"""Names with a meaning of their own: the batch, the variables of loops, and `steps`."""
+
+
+def leaf_names(definition: Definition) -> dict[Expr, str]:
+    """The names of a definition's parameters and weights in its text."""
+    taken: set[str] = set()
+    return {leaf: unique(str(leaf.label), taken) for leaf in (*definition.params, *definition.weights)}
+
+
+def definition_names(definition: Definition) -> dict[Definition, str]:
+    """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
+    if not any(map(_may_call_a_layer, definition.order)):
+        return {}
+    from layerexplain.derive.bodies import inner_definitions
+
+    definitions = inner_definitions(definition)
+    inner_layers = [inner for inner in definitions if inner.kind != "composite"]
+    if not inner_layers:
+        return {}
+    other = _other_names([definition, *definitions])
+    names: dict[Definition, str] = {}
+    taken: set[str] = set()
+    for inner in inner_layers:
+        name = identifier(inner.name)
+        names[inner] = unique(f"{name}_layer" if name in other or iskeyword(name) else name, taken)
+    return names
+
+
+def _may_call_a_layer(node: Expr) -> bool:
+    """Composites call composites only, which most layers are made of; this keeps their text cheap."""
+    return node.op is LOOP or (node.op is CALL and node.attrs["definition"].kind != "composite")
+
+
+def _other_names(definitions: Iterable[Definition]) -> set[str]:
+    """The names of ops, composites and values in the definitions: a `def` bears none of these."""
+    from layerexplain.derive.bodies import nodes
+
+    found: set[str] = set()
+    for definition in definitions:
+        if definition.kind == "composite":
+            found.add(definition.name)
+            continue
+        found.update(definition.results)
+        found.update(str(leaf.label) for leaf in (*definition.params, *definition.weights))
+        for node in nodes(definition):
+            found.add(node.op.name)
+            if node.label:
+                found.add(node.label)
+    return found
+
+
+def identifier(name: str) -> str:
+    """A name from a file as a name of the language."""
+    if name.isidentifier() and "__" not in name:
+        return name
+    import re
+
+    plain = re.sub(r"_+", "_", re.sub(r"\W", "_", name)).strip("_")
+    return plain if plain.isidentifier() else f"f_{plain}".rstrip("_")
+
+
+def unique(name: str, taken: set[str]) -> str:
+    candidate, i = name, 2
+    while candidate in taken or candidate in RESERVED:
+        candidate, i = f"{name}_{i}", i + 1
+    taken.add(candidate)
+    return candidate

@@ -1,0 +1,41 @@
+"""Layers that Keras 1 had and Keras 2 dropped, for the files of their time."""
+
+from layerexplain.expr import Expr, named, weight
+from layerexplain.layers.activations import activate
+from layerexplain.layers.arguments import Activation, Bool, PositiveInt
+from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.functions import sigmoid
+from layerexplain.ops.reduce import amax
+
+
+@layer("MaxoutDense", ndim=2, ignores=KERNEL_AND_BIAS)
+def maxout_dense(x: Expr, *, units: PositiveInt, nb_feature: PositiveInt = 4, use_bias: Bool = True) -> Expr:
+    """Each of the {units} outputs is the largest of {pieces} weighted sums of all {inputs} inputs.
+
+    Input shape: (batch, inputs). Output shape: (batch, units).
+    Reference: keras.layers.MaxoutDense of Keras 1; Goodfellow et al., 2013.
+    """
+    inputs = x.shape[-1]
+    W = weight("W", "W", [("pieces", nb_feature), ("inputs", inputs), ("units", units)])
+    z = einsum(x, W, eq="ni,kio->nko")
+    if use_bias:
+        z = z + weight("b", "b", [("pieces", nb_feature), ("units", units)])
+    return amax(z, axis=1)
+
+
+@layer("Highway", ndim=2, ignores=KERNEL_AND_BIAS)
+def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True) -> Expr:
+    """A gate t, learned from all {inputs} inputs, tells how much of each is changed and how much passes as it is.
+
+    Input shape: (batch, inputs). Output shape: the same.
+    Reference: keras.layers.Highway of Keras 1; Srivastava et al., 2015.
+    """
+    square = [("inputs", x.shape[-1]), ("units", x.shape[-1])]
+    W, C = weight("W", "W", square), weight("W_carry", "C", square)
+    z, gate = dot(x, W), dot(x, C)
+    if use_bias:
+        z = z + weight("b", "b", square[1:])
+        gate = gate + weight("b_carry", "c", square[1:])
+    T = named("T", sigmoid(gate), "change how much")
+    return T * activate(activation, z) + (1 - T) * x

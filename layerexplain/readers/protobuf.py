@@ -1,0 +1,108 @@
+"""Protocol buffers' wire format, as far as reading needs it: numbered fields, no schema, no generated code.
+
+Every length is checked against what is there before it is believed; groups, which nobody writes today, are refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import IO
+
+from layerexplain.errors import SourceError
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_MAX_FIELDS = 5_000_000
+
+Value = int | memoryview
+"""A field's value: a number (unsigned), or the bytes of a text, a message or packed numbers."""
+
+
+def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
+    """(number, value) of each field of a message, in its order. Raises SourceError where the bytes are no message."""
+    view = memoryview(data)
+    at, end, count = 0, len(view), 0
+    while at < end:
+        count += 1
+        if count > _MAX_FIELDS:
+            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields, which no model needs")
+        tag, at = _varint(view, at)
+        number, wire = tag >> 3, tag & 7
+        if wire == VARINT:
+            value, at = _varint(view, at)
+            yield number, value
+            continue
+        if wire == BYTES:
+            size, at = _varint(view, at)
+        elif wire in (FIXED64, FIXED32):
+            size = 8 if wire == FIXED64 else 4
+        else:
+            raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+        if size > end - at or number == 0:
+            raise SourceError("a field states more bytes than there are; is the file damaged?")
+        yield number, view[at : at + size]
+        at += size
+
+
+def messages(data: bytes | memoryview, number: int) -> Iterator[memoryview]:
+    """The values of all fields of one number that hold bytes."""
+    for found, value in fields(data):
+        if found == number and isinstance(value, memoryview):
+            yield value
+
+
+def text(value: Value | None) -> str:
+    """A field's value as text; "" where it is a number or missing. What is no UTF-8 is replaced."""
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, memoryview) else ""
+
+
+def signed(value: Value | None) -> int:
+    """A field's value as a signed number of 64 bits; 0 where it is bytes or missing."""
+    if not isinstance(value, int):
+        return 0
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of each field of one number that holds bytes, in the message at those places of a file.
+
+    Only the heads of fields are read: what lies between is passed over, however large.
+    """
+    count = 0
+    while start < end:
+        count += 1
+        if count > _MAX_FIELDS:
+            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields, which no model needs")
+        file.seek(start, os.SEEK_SET)
+        head = memoryview(file.read(min(20, end - start)))
+        tag, at = _varint(head, 0)
+        wire = tag & 7
+        if wire == VARINT:
+            _, at = _varint(head, at)
+            start += at
+            continue
+        if wire == BYTES:
+            size, at = _varint(head, at)
+        elif wire in (FIXED64, FIXED32):
+            size = 8 if wire == FIXED64 else 4
+        else:
+            raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+        if size > end - start - at:
+            raise SourceError("a field states more bytes than there are; is the file damaged?")
+        if tag >> 3 == number and wire == BYTES:
+            yield start + at, start + at + size
+        start += at + size
+
+
+def _varint(view: memoryview, at: int) -> tuple[int, int]:
+    """A number of up to 64 bits, seven to a byte, and the place behind it."""
+    result = shift = 0
+    while True:
+        if at >= len(view) or shift > 63:
+            raise SourceError("a number of a message has no end; is the file damaged?")
+        byte = view[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & (1 << 64) - 1, at
+        shift += 7

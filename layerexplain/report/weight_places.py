@@ -1,0 +1,64 @@
+"""Where a model has weights: each layer that computes, however deep, with what its formula says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from layerexplain.expr import Definition, Expr
+from layerexplain.model import Layer
+from layerexplain.readers.weight_groups import GroupFinder, Groups, layer_groups
+from layerexplain.report.traced import Network, TracedCall
+
+_NO_WEIGHTS = frozenset({"InputLayer", "Lambda"})
+
+
+class Place(NamedTuple):
+    """A layer: the names that lead to it, its definition (None where its formula is not known), whether it or a model
+    around it is frozen, and its group in a file of class layout."""
+
+    path: tuple[str, ...]
+    layer: Layer
+    definition: Definition | None
+    frozen: bool
+    group: Groups | None
+
+    @property
+    def weights(self) -> tuple[Expr, ...]:
+        """The weights that its formula has, in Keras's order."""
+        return () if self.definition is None else self.definition.weights
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its formula, and so its weights, are known."""
+        if self.layer.kind == "operation" or self.layer.type in _NO_WEIGHTS:
+            return True
+        return self.definition is not None and self.definition.kind != "opaque"
+
+
+def places(network: Network, finder: GroupFinder | None = None) -> Iterator[Place]:
+    """All layers in the model's order, those of a nested model in its place."""
+    yield from _places(network, finder, (), (), False)
+
+
+def _places(
+    network: Network, finder: GroupFinder | None, path: tuple[str, ...], group: Groups | None, frozen: bool
+) -> Iterator[Place]:
+    model = network.model
+    frozen = frozen or not model.trainable
+    classes = layer_groups(model) if finder is not None and group is not None else {}
+    first: dict[str, list[TracedCall]] = {}
+    for call in network.calls:
+        first.setdefault(call.call.layer, []).append(call)
+    for layer in model.layers:
+        calls = sorted(first.get(layer.name, ()), key=lambda call: call.call.index)
+        own = None
+        if finder is not None and group is not None and layer.kind != "operation":
+            own = finder.of_layer(layer, group, classes.get(layer.name))
+        inner = next((call.network for call in calls if call.network is not None), None)
+        still = frozen or not layer.config.get("trainable", True)
+        if inner is not None:
+            yield from _places(inner, finder, (*path, layer.name), own, still)
+        else:
+            definition = calls[0].definition if calls else None
+            yield Place((*path, layer.name), layer, definition, still, own)

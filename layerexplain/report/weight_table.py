@@ -1,0 +1,236 @@
+"""A source's weights as a table: what its formulas need, what its file stores, and what each is in Keras."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.model import Layer, Model, Note
+from layerexplain.readers import read
+from layerexplain.readers.weight_files import open_weights
+from layerexplain.readers.weight_layouts import layer_of
+from layerexplain.readers.weight_tensors import StoredTensor
+from layerexplain.readers.weight_values import WeightFile
+from layerexplain.report.build import BYTES, dtypes_of
+from layerexplain.report.network import trace_model
+from layerexplain.report.reach import get_layers, reach
+from layerexplain.report.traced import Network
+from layerexplain.report.weight_data import StateRow, Statistics, WeightRow, WeightTable, WeightTotals
+from layerexplain.report.weight_match import Matched, Slot, match, parameters, stored_name, weight_name
+from layerexplain.report.weight_places import places
+
+Progress = Callable[[int, int], None]
+"""Told how many tensors have been read, and how many there are."""
+
+
+def weight_table(
+    source: str | os.PathLike[str] | bytes, *, stats: bool = False, progress: Progress | None = None
+) -> WeightTable:
+    """The weights of a source: of a file that stores them, or, without values, of one that tells an architecture.
+
+    With `stats` the values of each stored tensor are read once. Raises `LayerExplainError`, with the source's name.
+    """
+    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    with open_weights(source) as stored:
+        model = read(source) if stored is None or stored.has_model else None
+        table = _table(model, stored)._replace(source=name, stats=stats)
+        if stats and stored is not None:
+            table = _with_statistics(table, stored, progress)
+    return table
+
+
+def _table(model: Model | None, stored: WeightFile | None) -> WeightTable:
+    notes: list[Note] = list(model.notes) if model is not None else []
+    network = None
+    if model is not None and model.layers:
+        try:
+            network = trace_model(model)
+        except LayerExplainError as error:
+            if stored is None or model.strict:
+                raise error.with_place(source=model.source) from None
+            notes.append(Note("not-derived", error.layer, f"{error.fact}; the weights are listed as they are stored"))
+    version = model.keras_version if model is not None else None
+    if version is None and stored is not None:
+        version = stored.keras_version
+    rows: list[WeightRow] = []
+    beside: frozenset[str] = frozenset()
+    certain = True
+    if network is not None:
+        # Values that are kept in a way that is not read are as good as none.
+        matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
+        rows += [_row(slot, version) for slot in matched.slots]
+        notes += [*(stored.notes if stored is not None else ()), *matched.notes]
+        beside = matched.beside
+        certain = _is_certain(network, matched, notes)
+        rest: Sequence[StoredTensor] = [tensor for tensor in matched.rest if tensor.path not in beside]
+        if rest:
+            paths = ", ".join(tensor.path for tensor in rest[:3]) + (", …" if len(rest) > 3 else "")
+            words = f"no layer of the model has {len(rest)} of the stored arrays: {paths}"
+            notes.append(Note("weight-unclaimed", None, words))
+    else:
+        notes += stored.notes if stored is not None else ()
+        rest = parameters(stored) if stored is not None else []
+    if stored is not None:
+        rows += [_stored_row(tensor, stored, model is not None and network is None, version) for tensor in rest]
+    return WeightTable(
+        source="",
+        format=_format(model, stored),
+        model_name=model.name if model is not None else None,
+        model_type=model.type if model is not None else None,
+        keras_version=version,
+        weights=tuple(rows),
+        state=_state(stored, beside),
+        totals=_totals(rows, certain),
+        notes=tuple(notes),
+    )
+
+
+def _format(model: Model | None, stored: WeightFile | None) -> str:
+    return model.format if model is not None else stored.format if stored is not None else ""
+
+
+def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
+    """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
+    if matched.stored is not None:
+        return True
+    unknown = ["/".join(place.path) for place in places(network) if not place.is_known]
+    notes.append(Note("no-values", None, "the source stores no weights: what is listed follows from its layers"))
+    for where in unknown:
+        notes.append(Note("unknown-weights", where, "its weights are not known without a file that stores them"))
+    return not unknown
+
+
+# Rows -------------------------------------------------------------------------------------------------------------
+
+
+def _row(slot: Slot, version: str | None) -> WeightRow:
+    weight, tensor, place = slot.weight, slot.tensor, slot.place
+    if tensor is not None:
+        shape, dtype, size, held = tensor.shape, tensor.dtype, tensor.size, tensor.bytes
+    else:
+        assert weight is not None  # noqa: S101 (a slot has one of them)
+        shape = tuple([s for s in weight.shape if isinstance(s, int)])
+        dtype = dtypes_of(place.layer)[0] if weight.dtype == "float" else weight.dtype
+        size = math.prod(shape)
+        held = size * BYTES.get(dtype, 4)
+    trainable: bool | None = False if place.frozen else None
+    expression = None
+    if weight is not None:
+        trainable = bool(weight.attrs["trainable"]) and not place.frozen
+        expression = reach(place.path, slot.at, str(weight.attrs["name"]), _owner(slot), version)
+    elif tensor is not None and slot.at != "?":
+        expression = _numbered(get_layers(place.path), slot.at, tensor, version)
+    return WeightRow(
+        tensor.path if tensor is not None else None,
+        "/".join(place.path),
+        weight_name(slot),
+        shape,
+        dtype,
+        size,
+        held,
+        trainable,
+        expression,
+    )
+
+
+def _owner(slot: Slot) -> str:
+    """The class of what holds a weight, as far as the layer's configuration says."""
+    held = slot.place.layer.config.get("layer") if slot.at == "layer" else None
+    return held.type if isinstance(held, Layer) else slot.place.layer.type
+
+
+def _numbered(owner: str, at: str, tensor: StoredTensor, version: str | None) -> str | None:
+    """The variable of an object by its number; Keras 2 numbers them otherwise where an object holds others."""
+    if not tensor.parts[-1].isdecimal() or (version is not None and not version.startswith("3")):
+        return None
+    return f"{owner}{f'.{at}' if at else ''}.weights[{tensor.parts[-1]}]"
+
+
+def _stored_row(tensor: StoredTensor, stored: WeightFile, has_object: bool, version: str | None) -> WeightRow:
+    """An array that no formula claims: `has_object` says that the source is a model whose graph is not known."""
+    group, expression = None, None
+    if stored.layout == "classes":
+        groups = tensor.parts[:-1]
+        inside = layer_of(groups, stored.names)[1]
+        group = groups[: len(groups) - len(inside)]
+        if has_object:
+            expression = _of_object(groups, group, tensor, stored, version)
+    return WeightRow(
+        tensor.path,
+        tensor.layer or None,
+        stored_name(tensor, group, tensor.layer.rpartition("/")[2]),
+        tensor.shape,
+        tensor.dtype,
+        tensor.size,
+        tensor.bytes,
+        None,
+        expression,
+    )
+
+
+def _of_object(
+    groups: tuple[str, ...], layer: tuple[str, ...], tensor: StoredTensor, stored: WeightFile, version: str | None
+) -> str | None:
+    """How to reach an array of a subclassed model: through its attributes, or by the name of a layer in its list."""
+    start, at = "model", groups
+    if groups[:1] == ("layers",):
+        name = stored.names.get(layer)
+        if name is None or len(layer) != 2:
+            return None
+        start, at = get_layers([name]), groups[2:]
+    done = groups[: len(groups) - len(at)]
+    for depth in range(len(done) + 1, len(groups) + 1):
+        if groups[:depth] not in stored.objects or not groups[depth - 1].isidentifier():
+            return None
+    return _numbered(start, ".".join(at), tensor, version)
+
+
+def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[StateRow, ...]:
+    rows = []
+    for tensor in stored.tensors if stored is not None else ():
+        role = "beside" if tensor.path in beside else tensor.role
+        if role != "parameter":
+            rows.append(StateRow(tensor.path, role, tensor.shape, tensor.dtype, tensor.size, tensor.bytes))
+    return tuple(rows)
+
+
+def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
+    if not certain:
+        return WeightTotals(None, None, None, None)
+    params = sum(row.size for row in rows)
+    known = all(row.trainable is not None for row in rows)
+    trainable = sum(row.size for row in rows if row.trainable) if known else None
+    return WeightTotals(
+        params,
+        trainable,
+        None if trainable is None else params - trainable,
+        sum(row.bytes for row in rows),
+    )
+
+
+# Values -----------------------------------------------------------------------------------------------------------
+
+
+def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress | None) -> WeightTable:
+    from layerexplain.report.weight_stats import statistics
+
+    wanted = {row.path for row in table.weights} | {row.path for row in table.state}
+    tensors = [tensor for tensor in stored.tensors if tensor.path in wanted]
+    found: dict[str, Statistics] = {}
+    notes: list[Note] = []
+    for number, tensor in enumerate(tensors):
+        if progress is not None:
+            progress(number, len(tensors))
+        try:
+            found[tensor.path] = statistics(stored.blocks(tensor))
+        except SourceError as error:
+            notes.append(Note("unreadable-values", None, error.fact))
+    if progress is not None:
+        progress(len(tensors), len(tensors))
+    return table._replace(
+        weights=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.weights]),
+        state=tuple([row._replace(statistics=found.get(row.path)) for row in table.state]),
+        notes=(*table.notes, *notes),
+    )

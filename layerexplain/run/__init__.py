@@ -1,0 +1,1 @@
+"""Running formulas: a whole model on arrays, and the formulas held against real Keras."""

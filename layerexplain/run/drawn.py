@@ -1,0 +1,167 @@
+"""Numbers to try a model on: weights that hide nothing (none zero, variances positive), and inputs that fit it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.expr import Batch, Shape
+from layerexplain.model import Layer, TensorRef
+from layerexplain.report.network import Network
+
+_CARRY_IDS = frozenset(
+    "Reshape Flatten Permute RepeatVector Identity Dropout SpatialDropout1D Activation Cropping1D ZeroPadding1D "
+    "Concatenate Masking TimeDistributed".split()
+)
+"""Layers through which ids come as they are."""
+
+_IDS_OF = {"Embedding": "input_dim", "ReversibleEmbedding": "input_dim", "CategoryEncoding": "num_tokens"}
+
+
+class Wish(NamedTuple):
+    """What the layers that an input reaches ask of its values: ids below `ids` (None: any number), some of them 0 or
+    some steps equal to `masked` where a mask is made of that, a word of `words` where it is text."""
+
+    ids: int | None = None
+    masked: float | None = None
+    words: tuple[str, ...] = ()
+
+
+# Weights ------------------------------------------------------------------------------------------------------------
+
+
+def draw_weights(keras_model: Any, rng: Any) -> None:
+    """Give every weight of a Keras model a drawn value, of a size that keeps what flows through it near 1."""
+    for variable in keras_model.weights:
+        if "float" in str(variable.dtype):
+            variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
+    for layer in keras_model._flatten_layers():
+        if type(layer).__name__ == "Normalization" and layer.built:
+            layer.finalize_state()  # it computes with copies of its weights
+
+
+def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
+    """Values for a weight: magnitudes near 1 for scales and tables, near 1/√inputs for kernels; either sign."""
+    name = path.rpartition("/")[2]
+    value = rng.uniform(0.5, 1.5, shape)
+    if "variance" in name:
+        return value
+    value = value * rng.choice([-1.0, 1.0], shape)
+    if "bias" in name or name in ("beta", "mean", "moving_mean"):
+        return value * 0.3
+    if len(shape) >= 2 and "embeddings" not in name:
+        fan_in = math.prod(shape[:-2]) if "depthwise" in path else math.prod(shape[:-1])
+        return value / math.sqrt(max(fan_in, 1))
+    return value
+
+
+# Inputs -------------------------------------------------------------------------------------------------------------
+
+
+def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) -> list[Any]:
+    """An array for each input of a traced model. `positive` draws numbers from 0.1 to 0.9, for formulas that take
+    roots and logarithms."""
+    calls = {(c.call.layer, c.call.index): c for c in network.calls}
+    arrays = []
+    for ref in network.model.inputs:
+        spec = calls[ref.layer, ref.call].outputs[ref.output]
+        if spec is None:
+            raise ValueError(f"the shape of input '{ref.layer}' is not known")
+        shape = sizes(spec.shape, batch)
+        layer = next(one for one in network.model.layers if one.name == ref.layer)
+        dtype = layer.config.get("dtype") or "float32"
+        arrays.append(_drawn(str(dtype), shape, wish_of(network, ref), rng, positive))
+    return arrays
+
+
+def sizes(shape: Shape, batch: int) -> tuple[int, ...]:
+    """A shape without unknown sizes as numbers. Raises ValueError where one is unknown."""
+    known = []
+    for size in shape:
+        if size is None:
+            raise ValueError(f"a size of {shape} is not known")
+        known.append(batch if isinstance(size, Batch) else size)
+    return tuple(known)
+
+
+def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: bool) -> Any:
+    import numpy as np
+
+    if dtype == "string":
+        return rng.choice(np.asarray([*wish.words, "layer", "by layer", ""], dtype=object), shape)
+    if dtype == "bool":
+        value = rng.random(shape) < 0.6
+        value[..., :1] = True
+        return value
+    if "float" not in dtype or wish.ids is not None:
+        most = wish.ids or {"uint8": 256}.get(dtype, 10)
+        ids = rng.integers(min(1, most - 1), most, shape)
+        if wish.masked == 0:
+            ids = np.where(_holes(shape, rng), 0, ids)
+        return ids.astype("float32" if "float" in dtype else dtype)
+    value = rng.uniform(0.1, 0.9, shape) if positive else rng.normal(0, 1, shape)
+    if wish.masked is not None and len(shape) > 2:
+        value[_holes(shape[:2], rng)] = wish.masked
+    return value.astype("float32" if dtype == "bfloat16" else dtype)
+
+
+def _holes(shape: tuple[int, ...], rng: Any) -> Any:
+    """Which steps are masked: some inside, the last one of the first example, never the first one."""
+    holes = rng.random(shape) < 0.35
+    if len(shape) > 1 and shape[-1] > 1:
+        holes[0, ..., -1] = True
+        holes[..., 0] = False
+    return holes
+
+
+def wish_of(network: Network, ref: TensorRef) -> Wish:
+    """What the layers that a tensor reaches ask of its values."""
+    ids: list[int] = []
+    masked: list[float] = []
+    words: list[str] = []
+    waiting = [(network, ref)]
+    seen: set[tuple[int, TensorRef]] = set()
+    while waiting:
+        where, current = waiting.pop()
+        if (id(where), current) in seen:
+            continue
+        seen.add((id(where), current))
+        layers = {layer.name: layer for layer in where.model.layers}
+        for made in where.calls:
+            if current not in made.sources:
+                continue
+            layer = layers[made.call.layer]
+            if made.network is not None:
+                inner = made.network.model
+                waiting += [
+                    (made.network, inner.inputs[i])
+                    for i, source in enumerate(made.sources)
+                    if source == current and i < len(inner.inputs)
+                ]
+                continue
+            _ask(layer, ids, masked, words)
+            integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in made.outputs]
+            if layer.type in _CARRY_IDS or any(integral):
+                outputs = range(len(made.outputs))
+                waiting += [(where, TensorRef(layer.name, made.call.index, i)) for i in outputs]
+    return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words))
+
+
+def _ask(layer: Layer, ids: list[int], masked: list[float], words: list[str]) -> None:
+    config = layer.config
+    inner = config.get("layer")
+    if isinstance(inner, Layer):
+        _ask(inner, ids, masked, words)
+    if layer.type in _IDS_OF and isinstance(config.get(_IDS_OF[layer.type]), int):
+        ids.append(config[_IDS_OF[layer.type]])
+        if config.get("mask_zero"):
+            masked.append(0)
+    if layer.type == "Masking":
+        masked.append(config.get("mask_value") or 0.0)
+    vocabulary = config.get("vocabulary")
+    if isinstance(vocabulary, list | tuple):
+        words += [word for word in vocabulary if isinstance(word, str)]
+        ids += [max(word for word in vocabulary if isinstance(word, int)) + 3] if all(
+            isinstance(word, int) for word in vocabulary
+        ) and vocabulary else []

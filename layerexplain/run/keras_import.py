@@ -1,0 +1,73 @@
+"""Real Keras, imported when something is to be run by it, and kept from talking meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+
+HOW_TO_GET_IT = "pip install 'layerexplain[tensorflow]'"
+
+
+def load_keras() -> Any:
+    """The module `keras`, of Keras 3. Raises LayerExplainError, with how to get it, where there is none."""
+    if "keras" in sys.modules:
+        keras = sys.modules["keras"]
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with silence():
+            keras = _imported()
+            # The backend looks for its devices, and tells of it, at the first tensor.
+            keras.ops.zeros((1,))
+    if not str(getattr(keras, "__version__", "")).startswith("3."):
+        version = getattr(keras, "__version__", "of an unknown version")
+        raise LayerExplainError(f"real Keras is needed, of version 3; here is {version}: {HOW_TO_GET_IT}")
+    return keras
+
+
+def _imported() -> Any:
+    try:
+        import keras
+    except ImportError as error:
+        what = f" ({error.name} is missing)" if error.name not in (None, "keras") else ""
+        raise LayerExplainError(f"real Keras is needed and not installed{what}; {HOW_TO_GET_IT}") from None
+    return keras
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Standard error goes nowhere: what TensorFlow's own libraries write there before they can be told not to.
+
+    Errors still come, as exceptions. With LAYEREXPLAIN_DEBUG set everything is shown.
+    """
+    if os.environ.get("LAYEREXPLAIN_DEBUG", "") not in ("", "0"):
+        yield
+        return
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def first_line(error: BaseException) -> str:
+    """An error of Keras in one line: the first that says what is wrong."""
+    import re
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("Exception encountered when calling", "{{"))]
+    text = said[0] if said else type(error).__name__
+    return text if len(text) <= 300 else text[:299] + "…"

@@ -1,0 +1,209 @@
+"""A `Model` → a real Keras model: the classes of Keras, called as the Model's calls say.
+
+Only classes of Keras itself are made, by their names in `keras.layers` and among the operations of `keras.ops`;
+nothing else is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, Function, Layer, Model, TensorRef
+from layerexplain.report.order import in_order
+from layerexplain.run.keras_import import first_line, load_keras
+
+RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Classes of Keras that run what is not Keras: code in the file, or a program in another."""
+
+_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
+"""Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
+
+_OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
+_OF_APPLICATIONS = {"LayerScale": "convnext", "StochasticDepth": "convnext", "CustomScaleLayer": "inception_resnet_v2"}
+"""Layers that stand in a module of keras.applications, by that module."""
+
+
+def refusal(model: Model) -> str | None:
+    """Why a model is not built: what of it would run code that is not Keras's own. None where nothing would."""
+    for layer in _layers(model):
+        if layer.type in RUNS_CODE and layer.kind != "operation":
+            return f"layer '{layer.name}' is a {layer.type}, and what it would run is not Keras's own; nothing was loaded"
+        if layer.kind == "custom":
+            owner = f" of {layer.package}" if layer.package else ""
+            return f"layer '{layer.name}' is a {layer.type}{owner}, which is not Keras's own; nothing was loaded"
+        foreign = _foreign_function(layer.config)
+        if foreign is not None:
+            return f"layer '{layer.name}' uses {foreign}, which is not Keras's own; nothing was loaded"
+    return None
+
+
+def _layers(model: Model) -> list[Layer]:
+    """All layers of a model, those of nested models and those inside wrappers too."""
+    found: list[Layer] = []
+    waiting: list[Any] = [*reversed(model.layers)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Layer):
+            found.append(value)
+            waiting += reversed(value.model.layers) if value.model is not None else ()
+            waiting += [v for v in value.config.values() if isinstance(v, Layer | list | tuple)]
+        elif isinstance(value, list | tuple):
+            waiting += [v for v in value if isinstance(v, Layer | list | tuple)]
+    return found
+
+
+def _foreign_function(value: Any) -> str | None:
+    """The name of a function, in a configuration, that is not one of Keras's."""
+    if isinstance(value, Function):
+        return value.name
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if isinstance(value, Layer):
+        return None
+    return next((name for name in map(_foreign_function, inner) if name is not None), None)
+
+
+def to_keras(model: Model) -> Any:
+    """The model as a Keras Functional model, with the weights that Keras draws.
+
+    Raises LayerExplainError, with Keras's own words, for what Keras refuses.
+    """
+    refused = refusal(model)
+    if refused is not None:
+        raise LayerExplainError(refused)
+    if not model.calls or not model.outputs:
+        raise LayerExplainError(f"a {model.type} model without a graph of its layers cannot be built")
+    return _Builder(model).build()
+
+
+class _Builder:
+    """Builds one model, nested ones by builders of their own."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.layers = {layer.name: layer for layer in model.layers}
+        self.made: dict[str, Any] = {}
+        self.tensors: dict[TensorRef, Any] = {}
+
+    def build(self) -> Any:
+        keras = load_keras()
+        for call in in_order(self.model):
+            layer = self.layers[call.layer]
+            try:
+                self._call(call, layer)
+            except LayerExplainError:
+                raise
+            except Exception as error:  # Keras raises whatever its backend raises
+                raise SpecError(f"Keras refuses it: {first_line(error)}", layer=layer.name, line=layer.line) from None
+        inputs = [self.tensors[ref] for ref in self.model.inputs]
+        outputs = [self.tensors[ref] for ref in self.model.outputs]
+        built = keras.Model(inputs, outputs, name=_keras_name(self.model.name))
+        if not self.model.trainable:
+            built.trainable = False
+        return built
+
+    def _call(self, call: Call, layer: Layer) -> None:
+        if layer.type == "InputLayer":
+            shape = layer.config.get("batch_shape")
+            if shape is None:
+                raise LayerExplainError(f"the shape of the input '{layer.name}' is not known; give it with --input")
+            dtype = layer.config.get("dtype") or "float32"
+            self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
+            return
+        made = self.made.get(layer.name)
+        if made is None:
+            made = self.made[layer.name] = keras_object(layer)
+        args = self._filled(call.args)
+        kwargs = self._filled(dict(call.kwargs))
+        if kwargs and not args and layer.kind != "operation":
+            args, kwargs = _first_in_front(made, kwargs)
+        outputs = _flat(made(*args, **kwargs))
+        for i, output in enumerate(outputs):
+            self.tensors[TensorRef(layer.name, call.index, i)] = output
+
+    def _filled(self, value: Any) -> Any:
+        if isinstance(value, TensorRef):
+            return self.tensors[value]
+        if isinstance(value, dict):
+            return {key: self._filled(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._filled(inner) for inner in value]
+        return tuple(self._filled(inner) for inner in value) if isinstance(value, tuple) else value
+
+
+def keras_object(layer: Layer) -> Any:
+    """The layer or operation, made by Keras from its configuration. Raises whatever Keras raises."""
+    if layer.model is not None:
+        inner = _Builder(layer.model._replace(name=layer.name)).build()
+        if not layer.config.get("trainable", True):
+            inner.trainable = False
+        return inner
+    config = {key: _plain(key, value) for key, value in layer.config.items() if not key.endswith(_OF_TRAINING)}
+    if layer.kind == "operation":
+        return _operation_class(layer.type)(**config)
+    declaration = find(layer.type)
+    if declaration is not None:
+        # Older names of arguments, and arguments that no longer exist and say nothing here.
+        config = {declaration.renamed.get(key, key): value for key, value in config.items()}
+    return _layer_class(layer.type)(**config, name=_keras_name(layer.name))
+
+
+def _plain(key: str, value: Any) -> Any:
+    if isinstance(value, Layer):
+        return keras_object(value)
+    if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
+        return [_plain(key, v) for v in value]
+    if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
+        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
+    return value
+
+
+def _layer_class(type_: str) -> Any:
+    import importlib
+
+    keras = load_keras()
+    home: Any = keras.layers
+    if type_ in _OF_APPLICATIONS:
+        home = importlib.import_module(f"keras.src.applications.{_OF_APPLICATIONS[type_]}")
+    found = getattr(home, type_, None)
+    if found is None:
+        declaration = find(type_)
+        found = getattr(keras.layers, declaration.type, None) if declaration is not None else None
+    if not (isinstance(found, type) and issubclass(found, keras.layers.Layer)) or type_ in RUNS_CODE:
+        raise LayerExplainError(f"Keras {keras.__version__} has no layer {type_}")
+    return found
+
+
+def _operation_class(type_: str) -> Any:
+    """The class of an operation between layers; the modules are Keras's own, whatever a file says."""
+    import importlib
+
+    keras = load_keras()
+    for module in _OPERATION_MODULES:
+        found = getattr(importlib.import_module(f"keras.src.ops.{module}"), type_, None)
+        if isinstance(found, type) and issubclass(found, keras.Operation):
+            return found
+    raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
+
+
+def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Keras wants the first argument of a layer's call by position, all others may have their names."""
+    import inspect
+
+    names = [name for name in inspect.signature(made.call).parameters if name != "self"]
+    if names and names[0] in kwargs:
+        return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}
+    return (), kwargs
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [x for key in value for x in _flat(value[key])]
+    return [x for v in value for x in _flat(v)] if isinstance(value, list | tuple) else [value]
+
+
+def _keras_name(name: str) -> str:
+    """Keras takes any text but one with a '/' for a name."""
+    return name.replace("/", "_")

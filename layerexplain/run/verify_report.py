@@ -1,0 +1,165 @@
+"""What `verify` found, as frozen plain data. `to_dict()` is the JSON contract (docs/verify.schema.json)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from layerexplain.model import Note, Shape
+
+SCHEMA_VERSION = 1
+
+Status = Literal["agrees", "differs", "not compared"]
+
+
+class LayerCheck(NamedTuple):
+    """One call of a layer. `call` counts the calls of the layer from 0.
+
+    Shapes are those of the outputs, batch included, by the formula and by Keras; None where one of them gives none.
+    `difference` is the largest one between the values, relative to the largest value of Keras's output (0.0001 is one
+    part in ten thousand), None where values were not compared; infinite where they cannot be near (other shapes, NaN
+    on one side). `reason` says in words what differs, or why something was not compared.
+    """
+
+    path: str
+    type: str
+    call: int
+    status: Status
+    output_shapes: tuple[Shape, ...] | None
+    keras_output_shapes: tuple[Shape, ...] | None
+    weight_shapes: tuple[Shape, ...] | None
+    keras_weight_shapes: tuple[Shape, ...] | None
+    difference: float | None
+    tolerance: float
+    reason: str
+
+    @property
+    def shapes_agree(self) -> bool | None:
+        """Whether the output shapes agree; None where they were not compared."""
+        if self.output_shapes is None or self.keras_output_shapes is None:
+            return None
+        return self.output_shapes == self.keras_output_shapes
+
+    @property
+    def weights_agree(self) -> bool | None:
+        """Whether the weights agree, in number, order and shapes; None where they were not compared."""
+        if self.weight_shapes is None or self.keras_weight_shapes is None:
+            return None
+        return self.weight_shapes == self.keras_weight_shapes
+
+    @property
+    def params(self) -> int | None:
+        """How many numbers the weights of Keras's layer hold."""
+        return None if self.keras_weight_shapes is None else sum(map(_count, self.keras_weight_shapes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """This row of the JSON contract."""
+        return {
+            "layer": self.path.rpartition("/")[2],
+            "type": self.type,
+            "path": self.path,
+            "call": self.call,
+            "status": self.status,
+            "output_shapes": _compared(self.output_shapes, self.keras_output_shapes, self.shapes_agree),
+            "weight_shapes": _compared(self.weight_shapes, self.keras_weight_shapes, self.weights_agree),
+            "params": self.params,
+            "difference": _finite(self.difference),
+            "tolerance": self.tolerance,
+            "reason": self.reason or None,
+        }
+
+
+class WholeCheck(NamedTuple):
+    """The model end to end: its formula from its inputs to its outputs."""
+
+    status: Status
+    difference: float | None
+    tolerance: float
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """This part of the JSON contract."""
+        return {
+            "status": self.status,
+            "difference": _finite(self.difference),
+            "tolerance": self.tolerance,
+            "reason": self.reason or None,
+        }
+
+
+class DrawnInput(NamedTuple):
+    """An input as it was drawn; the shape has the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class VerifyReport(NamedTuple):
+    """All that was compared. `keras` and `backend` are the versions that ran; `weights` says whose weights they were:
+    "of the model" or "drawn"."""
+
+    source: str
+    format: str
+    model_name: str
+    model_type: str
+    keras: str
+    backend: str
+    weights: Literal["of the model", "drawn"]
+    seed: int
+    inputs: tuple[DrawnInput, ...]
+    layers: tuple[LayerCheck, ...]
+    whole: WholeCheck
+    notes: tuple[Note, ...] = ()
+
+    def of(self, status: Status) -> tuple[LayerCheck, ...]:
+        """The calls of this status."""
+        return tuple(one for one in self.layers if one.status == status)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether something was compared, and all that was agrees."""
+        compared = [one for one in (*self.layers, self.whole) if one.status != "not compared"]
+        return bool(compared) and all(one.status == "agrees" for one in compared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as the JSON contract has it."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "source": self.source,
+            "format": self.format,
+            "model": {"name": self.model_name, "type": self.model_type},
+            "keras": self.keras,
+            "backend": self.backend,
+            "weights": self.weights,
+            "seed": self.seed,
+            "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in self.inputs],
+            "layers": [one.to_dict() for one in self.layers],
+            "whole": self.whole.to_dict(),
+            "totals": {
+                "calls": len(self.layers),
+                "agree": len(self.of("agrees")),
+                "differ": len(self.of("differs")),
+                "not_compared": len(self.of("not compared")),
+            },
+            "agrees": self.agrees,
+            "notes": [{"code": n.code, "layer": n.layer, "message": n.message} for n in self.notes],
+        }
+
+
+def _count(shape: Shape) -> int:
+    count = 1
+    for size in shape:
+        count *= size or 0
+    return count
+
+
+def _compared(ours: tuple[Shape, ...] | None, keras: tuple[Shape, ...] | None, agree: bool | None) -> dict[str, Any]:
+    def plain(shapes: tuple[Shape, ...] | None) -> list[list[int | None]] | None:
+        return None if shapes is None else [list(shape) for shape in shapes]
+
+    return {"formula": plain(ours), "keras": plain(keras), "agree": agree}
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity; what is infinitely far has its reason in words."""
+    return value if value is not None and value not in (float("inf"), float("-inf")) and value == value else None

@@ -1,0 +1,349 @@
+"""What `explain` says: the six questions that the project began with are answered, and every row is told in full."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from layerexplain.derive.sentence import field_names, fields
+from layerexplain.errors import LayerExplainError
+from layerexplain.expr import Definition
+from layerexplain.layers.registry import snake_case
+from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.readers import read
+from layerexplain.report import build, build_layer
+from layerexplain.report.data import Explanation, LayerReport, Report
+from tests.cases import CASES, Case, Wrapped
+from tests.keras_oracle import trace_case
+
+SAMPLES = Path(__file__).parents[1] / "sample_models"
+
+
+def report_of(file: str) -> Report:
+    return build(read(str(SAMPLES / file)), detail=True)
+
+
+def spec(text: str, tmp_path: Path) -> Report:
+    file = tmp_path / "model.yaml"
+    file.write_text(text)
+    return build(read(str(file)), detail=True)
+
+
+def told(report: Report, name: str) -> Explanation:
+    (row,) = [row for row in report.layers if row.layer == name]
+    assert row.explanation is not None
+    return row.explanation
+
+
+def factors(explanation: Explanation) -> list[str]:
+    return [f"{w.symbol} {w.shape}: {w.factors} = {w.params:,}" for w in explanation.weights]
+
+
+def axes(explanation: Explanation) -> list[str]:
+    return [f"{a.role} {a.before} → {a.after}: {a.why}" for a in explanation.axes]
+
+
+# The six questions ------------------------------------------------------------------------------------------------
+
+
+def test_what_do_the_layers_of_an_mlp_do() -> None:
+    report = report_of("mnist_mlp.yaml")
+    assert told(report, "flatten").hints == ("28 × 28 × 1 = 784 numbers per example.",)
+    dense = told(report, "dense")
+    assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs along the last axis."
+    assert factors(dense) == ["W (784, 512): inputs 784 × units 512 = 401,408", "b (512,): units 512 = 512"]
+    assert dense.where == ("relu(z) = max(z, 0)",)
+    assert dense.element == ("y[n, k] = relu(Σ m<784 x[n, m]·W[m, k] + b[k])",)
+    dropout = told(report, "dropout")
+    assert "in training each number becomes 0 with probability 0.2" in dropout.sentence
+    assert dropout.training == ("y = dropout(x, rate=0.2)",)
+    assert "1 / (1 - 0.2) = 1.25" in dropout.hints[0]
+    softmax = told(report, "activation")
+    assert softmax.sentence == "Applies the function softmax; nothing is learned."
+    assert "turns the 10 numbers along the last axis into shares from 0 to 1 that sum to 1" in softmax.hints[0]
+    assert report.totals.params == 401_408 + 512 + 5_120 + 10
+
+
+def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
+    second = told(report_of("stacked_strided_convolutions.yaml"), "second")
+    channels, start = second.hints
+    assert channels == (
+        "Each of the 32 output channels has a kernel slice of its own for every one of the 16 input channels and sums "
+        "over all of them, then adds one bias."
+    )
+    assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side (PyTorch's padding=1)")
+    assert second.element == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<16  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
+    assert second.element_notes == ("rows and columns from 14 on are padding and count as 0",)
+    assert axes(second)[0] == "rows 14 → 7: ceil(14 / 2) = 7; 'same' pads 1: 0 before, 1 after"
+    assert "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 6 rows 12 to 14 (14 is padding)" in (
+        second.shape_notes[0]
+    )
+    assert factors(second)[0] == "W (3, 3, 16, 32): rows 3 × columns 3 × channels 16 × filters 32 = 4,608"
+    assert second.cost[0] == "225,792 MACs per example = 7 × 7 positions × 32 filters × 144 products"
+
+
+def test_a_wide_dense_without_bias_is_one_matrix() -> None:
+    report = report_of("wide_dense_without_bias.yaml")
+    dense = told(report, "dense")
+    assert dense.hints == (
+        "use_bias=False: there is no b, so the 2,560,000 parameters are exactly 100 × 25,600.",
+    )
+    assert factors(dense) == ["W (100, 25600): inputs 100 × units 25600 = 2,560,000"]
+    assert axes(told(report, "reshape")) == [
+        "rows 25600 → 10: 25600 becomes 10 × 10 × 256",
+        "columns 25600 → 10: 25600 becomes 10 × 10 × 256",
+        "channels 25600 → 256: 25600 becomes 10 × 10 × 256",
+    ]
+
+
+def test_dense_behind_an_embedding_is_one_matrix_for_all_positions() -> None:
+    report = report_of("embedding_then_dense.yaml")
+    dense = told(report, "dense")
+    assert dense.hints[0] == (
+        "The input has 3 axes and is not flattened: one and the same matrix W is applied along the last axis, at each "
+        "of the 6 steps; their number adds no parameters. Put Flatten before it to mix them."
+    )
+    assert dense.element == ("y[n, t, k] = Σ m<4 x[n, t, m]·W[m, k]",)
+    assert factors(dense) == ["W (4, 10): inputs 4 × units 10 = 40"]
+    assert dense.cost[0] == "240 MACs per example = 6 steps × 10 units × 4 products"
+    embedding = told(report, "embedding")
+    assert "Ids are whole numbers from 0 to 9." in embedding.hints
+    assert embedding.cost == ("free: it moves data and computes nothing",)
+
+
+def test_stacked_lstms_hand_on_every_step_and_flatten_lays_them_out() -> None:
+    report = report_of("stacked_lstm_flatten.yaml")
+    first, second = told(report, "lstm"), told(report, "lstm_1")
+    assert first.hints == (
+        "return_sequences=True: the output of every step comes out, (None, 20, 32). 'lstm_1' reads them one by one.",
+        "5,248 parameters = 4 gates × 32 units × (8 inputs + 32 states + 1 bias), the same ones at every step.",
+    )
+    assert second.hints[0].endswith("(None, 20, 16). 'flatten' lays them out in one row.")
+    assert "20 × 16 = 320 numbers per example." in told(report, "flatten").hints
+    assert factors(told(report, "dense"))[0] == "W (320, 1): inputs 320 × units 1 = 320"
+    assert told(report, "dense").sentence.startswith("The one output is a weighted sum of all 320 inputs")
+
+
+def test_the_embedding_of_an_autoencoder_can_be_reached() -> None:
+    embedding = told(report_of("autoencoder_with_embedding.yaml"), "embedding")
+    assert embedding.hints[0] == (
+        "The table itself is one weight of shape (1000, 32), a row for each id: "
+        "model.get_layer('embedding').embeddings; a loss may use that variable. The layer's output is another tensor, "
+        "of shape (None, 12, 32): the rows that were looked up."
+    )
+    assert [w.reach for w in embedding.weights] == ["model.get_layer('embedding').embeddings"]
+    assert factors(embedding) == ["E (1000, 32): ids 1000 × features 32 = 32,000"]
+
+
+# What people run into ---------------------------------------------------------------------------------------------
+
+WRONG_WIRING = {
+    "input: [5, 3]\nlayers:\n  - Concatenate\n": (
+        "4: layer 'concatenate': Concatenate joins two or more tensors, got one of shape (None, 5, 3): it cannot "
+        "flatten it; to lay its elements out in one row use Flatten, to arrange them otherwise Reshape"
+    ),
+    "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n": (
+        "5: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32) with 2 axes; if the layer "
+        "before is recurrent, give it return_sequences=True so that it hands on every step"
+    ),
+    "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n": (
+        "4: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 28, 28) "
+        "with 3; where the channels are missing, Reshape to (28, 28, 1) adds them"
+    ),
+    "input: [4, 16]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 8}\n": (
+        "4: layer 'multi_head_attention': MultiHeadAttention needs 2 tensors (query, value), got no value; give the "
+        "same tensor twice to let it attend to itself"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_WIRING.items())
+def test_wrong_wiring_says_what_would_be_right(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(LayerExplainError) as caught:
+        spec("name: m\n" + text, tmp_path)
+    assert str(caught.value).removeprefix(f"{tmp_path}/model.yaml:").removeprefix("line ") == message
+
+
+@pytest.mark.parametrize(
+    ("type_", "arguments", "shapes", "said"),
+    [
+        ("BatchNormalization", {}, [(28, 28, 16)], "4 numbers per channel, 4 × 16 = 64 parameters: γ scales and is"),
+        ("BatchNormalization", {"scale": False}, [(7,)], "3 numbers per channel, 3 × 7 = 21 parameters: β shifts"),
+        ("MaxPooling2D", {}, [(9, 8, 3)], "No window reaches row 8: what stands there is dropped"),
+        ("MaxPooling1D", {"pool_size": 5, "strides": 5}, [(13, 2)], "No window reaches steps 10 to 12"),
+        ("MaxPooling2D", {}, [(9, 8, 3)], "strides is not given, so windows are as far apart as they are large"),
+        ("GlobalAveragePooling2D", {}, [(7, 7, 512)], "512 numbers per example are left, in place of the 25,088"),
+        ("GRU", {"units": 6}, [(9, 5)], "234 parameters = 3 gates × 6 units × (5 inputs + 6 states + 2 biases)"),
+        ("GRU", {"units": 6}, [(9, 5)], "so b has 2 rows; with reset_after=False there is one"),
+        ("SimpleRNN", {"units": 4, "use_bias": False}, [(9, 5)], "36 parameters = 4 units × (5 inputs + 4 states),"),
+        ("LSTM", {"units": 6}, [(9, 5)], "Only the last step's output comes out, (None, 6)"),
+        ("Embedding", {"input_dim": 20, "output_dim": 3, "mask_zero": True}, [(5,)], "leaves 19 for what is meant"),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 8}, [(4, 16), (9, 16)], "2 × 8 = 16 numbers at each"),
+        ("Conv2DTranspose", {"filters": 5, "kernel_size": 3}, [(7, 7, 4)], "(filters 5, channels 4), the other way"),
+        ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, [(7, 7, 4)], "4 input channels are split into 2"),
+        ("Conv2D", {"filters": 6, "kernel_size": 1}, [(7, 7, 4)], "it is a Dense on the channels of each pixel"),
+        ("Conv1D", {"filters": 6, "kernel_size": 3, "dilation_rate": 2}, [(9, 4)], "reads every 2nd of 5 steps"),
+        ("Conv1D", {"filters": 6, "kernel_size": 3, "padding": "causal"}, [(9, 4)], "no output step sees a later"),
+        ("Reshape", {"target_shape": (3, 8)}, [(4, 6)], "to swap axes, Permute is the layer"),
+        ("LayerNormalization", {}, [(4, 6)], "normalized by its own numbers"),
+    ],
+)
+def test_hints(type_: str, arguments: dict[str, object], shapes: list[tuple[int, ...]], said: str) -> None:
+    (row,) = build_layer(type_, arguments, shapes).layers
+    assert row.explanation is not None
+    assert said in " ".join(row.explanation.hints)
+
+
+def test_hints_of_wrappers(tmp_path: Path) -> None:
+    report = spec(
+        "input: [9, 5]\nlayers:\n  - Bidirectional: {LSTM: {units: 6, return_sequences: true}}\n"
+        "  - TimeDistributed: {Dense: 4}\n",
+        tmp_path,
+    )
+    both, each = told(report, "bidirectional"), told(report, "time_distributed")
+    assert "2 × 288 = 576 parameters. 'concat' puts their outputs side by side: 6 + 6 = 12 features." in both.hints[0]
+    assert each.sentence == "Applies one Dense, with the same weights, to each of the 9 steps on its own."
+    assert each.hints[0].startswith("One copy of the Dense: 52 parameters, however many steps there are.")
+
+
+def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None:
+    report = spec(
+        "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 11, output_dim: 4, mask_zero: true}\n"
+        "  - Dropout: 0.2\n  - GRU: {units: 5, dropout: 0.3}\n  - Dense: 1\n",
+        tmp_path,
+    )
+    assert told(report, "embedding").mask == "none reaches this layer; it makes one: ids != 0"
+    assert told(report, "dropout").mask == "from 'embedding' (ids != 0): handed on, nothing here depends on it"
+    assert told(report, "gru").mask == "from 'embedding' (ids != 0): what it marks as false is left out"
+    assert told(report, "dense").mask == "none reaches this layer"
+    training = told(report, "gru").training
+    assert any("dropout(" in line for line in training)
+    # Only the lines that differ: those of the mask do not.
+    assert not any("m[t]" in line for line in training), training
+
+
+def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None:
+    report = spec(
+        "inputs: {ids: {shape: [9], dtype: int32}, state: [5]}\nlayers:\n"
+        "  - Embedding: {input_dim: 11, output_dim: 4, mask_zero: true}\n    from: ids\n"
+        "  - GRU: 5\n    from: [embedding, state]\n",
+        tmp_path,
+    )
+    (note,) = [n for n in report.notes if n.code == "mask-passed-over"]
+    assert note.layer == "gru"
+    assert "the mask of 'embedding' is passed over" in note.message
+    assert told(report, "gru").mask == "none reaches this layer"
+
+
+def test_layers_with_the_same_definition_share_their_group(tmp_path: Path) -> None:
+    report = spec(
+        "input: [8]\nlayers:\n  - Dense: 8\n  - Dense: 8\n  - Dense: {units: 8, activation: relu}\n"
+        "  - Dense: 4\n  - Dense: 8\n  - Dense: 8\n",
+        tmp_path,
+    )
+    groups = [row.group for row in report.layers]
+    assert groups[1] == groups[2] == groups[6]
+    assert len(set(groups)) == 5
+
+
+# Every row ---------------------------------------------------------------------------------------------------------
+
+
+def as_layer(name: str, value: object) -> object:
+    """A wrapped layer of a case as a reader gives it."""
+    if isinstance(value, Wrapped):
+        config = {k: as_layer(k, v) for k, v in value.config.items()}
+        return Layer(str(config.get("name", snake_case(value.type))), value.type, "layer", config)
+    return [as_layer(name, v) for v in value] if isinstance(value, list) else value
+
+
+def row_of(case: Case) -> LayerReport:
+    """The case as a layer of a model, with masks made by Masking layers in front."""
+    dtypes = case.dtypes or ("float32",) * len(case.shapes)
+    layers, calls, inputs, refs = [], [], [], []
+    for i, (shape, dtype) in enumerate(zip(case.shapes, dtypes, strict=True)):
+        kind = "int32" if dtype == "int" else dtype
+        layers.append(Layer(f"in{i}", "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": kind}))
+        calls.append(Call(f"in{i}", 0, (), {}))
+        inputs.append(TensorRef(f"in{i}"))
+        refs.append(inputs[-1])
+        if i < len(case.masks) and case.masks[i] and len(shape) > 1:
+            layers.append(Layer(f"masking{i}", "Masking", "layer", {}))
+            calls.append(Call(f"masking{i}", 0, (refs[-1],), {}))
+            refs[-1] = TensorRef(f"masking{i}")
+    config = {name: as_layer(name, value) for name, value in case.config.items()}
+    layers.append(Layer("it", case.type, "layer", config))
+    listed = case.type in LISTED
+    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), dict(case.call)))
+    model = Model("m", "Functional", tuple(layers), tuple(calls), tuple(inputs), (TensorRef("it"),))
+    return build(model, detail=True, only=lambda path: path == "it").layers[-1]
+
+
+LISTED = {
+    "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
+    "AdditiveAttention",
+}  # fmt: skip
+"""These take their tensors as one list."""
+
+
+def lines(explanation: Explanation) -> list[str]:
+    """Every line of text in an explanation."""
+    return [
+        explanation.sentence,
+        *explanation.hints,
+        *[part for s in explanation.statements for part in (s.text, s.note)],
+        *explanation.where,
+        *explanation.element,
+        *explanation.element_notes,
+        *[f"{a.role}|{a.before}|{a.after}|{a.why}" for a in explanation.axes],
+        *explanation.shape_notes,
+        *[f"{w.symbol}|{w.name}|{w.factors}|{w.reach}" for w in explanation.weights],
+        explanation.weights_note,
+        *explanation.cost,
+        *explanation.training,
+        explanation.mask,
+        *explanation.latex,
+    ]
+
+
+WORDS = re.compile(r"\{\w*\}|<\w+ |object at|Expr|Definition|BATCH|\bTrue, True\b")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_every_row_is_told_in_full(case: Case) -> None:
+    row = row_of(case)
+    explanation = row.explanation
+    assert explanation is not None
+    assert not row.notes, row.notes
+    assert explanation.sentence.endswith(".")
+    assert explanation.statements and explanation.element and explanation.axes
+    assert explanation.cost and explanation.training and explanation.mask and explanation.latex
+    assert len(explanation.weights) == len(row.weights)
+    assert explanation.weights_note
+    for weight in explanation.weights:
+        assert weight.factors
+        numbers = [int(n.replace(",", "")) for n in re.findall(r"(?<![\w.])\d[\d,]*", weight.factors)]
+        product = 1
+        for number in numbers:
+            product *= number
+        assert product == weight.params, weight
+    for axis in explanation.axes:
+        assert axis.role and axis.before and axis.after and axis.why
+    prose = [explanation.sentence, *explanation.hints, *explanation.shape_notes, *explanation.cost]
+    for line in prose:
+        assert "  " not in line, line
+        assert not re.search(r"\bNone\b", re.sub(r"\([^()]*\)", "", line)), line
+        assert not re.search(r" [,.;:]|\( | \)", line), line
+    for line in lines(explanation):
+        assert line == line.rstrip(), line
+        assert not re.search(r"<\w+ [^0-9n]|object at 0x|\bExpr\b|\bDefinition\b|\bWrapped\b", line), line
+    for line in [*prose, *explanation.where, explanation.weights_note, explanation.mask]:
+        assert "{" not in line and "}" not in line, line
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_every_field_of_a_sentence_resolves(case: Case) -> None:
+    definition: Definition = trace_case(case)
+    assert set(field_names(definition.description)) <= set(fields(definition))

@@ -1,0 +1,154 @@
+"""Recurrent layers and wrappers beyond the table of cases: refusals, training, the CuDNN forms, real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.derive.evaluate import evaluate
+from layerexplain.derive.same import same_definition
+from layerexplain.derive.text import program
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
+from layerexplain.expr import BATCH, Definition
+from layerexplain.layers.inner import trace_layer
+from layerexplain.layers.registry import Spec
+from tests.cases import Wrapped
+
+SEQUENCE = (7, 3)
+
+
+def trace(type_: str, config: dict[str, Any], *shapes: tuple[int | None, ...], **options: Any) -> Definition:
+    specs = [Spec((BATCH, *shape), "float") for shape in shapes or (SEQUENCE,)]
+    return trace_layer(type_, config, specs, **options)
+
+
+LSTM = Wrapped("LSTM", {"units": 5})
+SAME = {"units": 5, "return_sequences": True}
+
+
+@pytest.mark.parametrize(
+    ("type_", "config", "shapes", "words"),
+    [
+        ("LSTM", {"units": 5}, [(5,)], "give it return_sequences=True so that it hands on every step"),
+        ("GRU", {"units": 5}, [(7, 3, 2)], "GRU needs an input of (batch, steps, features), got (None, 7, 3, 2)"),
+        ("LSTM", {"units": 5}, [SEQUENCE, (5,)], "LSTM needs 2 initial states (h, c), got 1"),
+        ("GRU", {"units": 5}, [SEQUENCE, (5,), (5,)], "GRU needs 1 initial state (h), got 2"),
+        ("LSTM", {"units": 5}, [SEQUENCE, (5,), (4,)], "LSTM needs its initial c as (batch, 5), got (None, 4)"),
+        ("SimpleRNN", {"units": 5, "time_major": True}, [SEQUENCE], "SimpleRNN needs time_major to be false"),
+        ("LSTM", {"units": 5, "recurrent_activation": "sigmod"}, [SEQUENCE], "did you mean 'sigmoid'?"),
+        ("Bidirectional", {"layer": Wrapped("Dense", {"units": 5})}, [SEQUENCE], "a recurrent layer, got layer=Dense"),
+        ("Bidirectional", {"layer": 5}, [SEQUENCE], "Bidirectional needs layer to be a layer, got layer=5"),
+        ("Bidirectional", {"layer": LSTM, "merge_mode": "max"}, [SEQUENCE], "'concat', 'sum', 'mul', 'ave' or None"),
+        ("Bidirectional", {"layer": LSTM}, [SEQUENCE, (5,)], "an even number, got 1"),
+        ("Bidirectional", {"layer": LSTM}, [SEQUENCE, (5,), (5,)], "LSTM needs 2 initial states (h, c), got 1"),
+        ("Bidirectional", {"layer": LSTM, "backward_layer": LSTM}, [SEQUENCE], "different go_backwards, got False"),
+        (
+            "Bidirectional",
+            {"layer": LSTM, "backward_layer": Wrapped("LSTM", {**SAME, "go_backwards": True})},
+            [SEQUENCE],
+            "the same return_sequences in layer and backward_layer, got False and True",
+        ),
+        ("Bidirectional", {"layer": LSTM}, [(5,)], "LSTM needs an input of (batch, steps, features)"),
+        ("TimeDistributed", {"layer": Wrapped("Dense", {"units": 5})}, [(5,)], "at least 3 axes, got (None, 5)"),
+        ("TimeDistributed", {"layer": Wrapped("Conv2D", {"filters": 5, "kernel_size": 3})}, [SEQUENCE], "Conv2D needs"),
+        (
+            "TimeDistributed",
+            {"layer": Wrapped("LSTM", {"units": 5, "return_state": True})},
+            [(4, *SEQUENCE)],
+            "a layer with one output, got LSTM with 3",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], words: str
+) -> None:
+    with pytest.raises((ArgumentError, ShapeError)) as refusal:
+        trace(type_, config, *shapes)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("type_", ["SimpleRNN", "GRU", "LSTM"])
+@pytest.mark.parametrize(
+    "rates", [{"dropout": 0.3}, {"recurrent_dropout": 0.3}, {"dropout": 0.3, "recurrent_dropout": 0.2}]
+)
+def test_dropout_shows_in_training_only(type_: str, rates: dict[str, float]) -> None:
+    config = {"units": 5, **rates}
+    assert same_definition(trace(type_, config), trace(type_, {"units": 5}))
+    text = program(trace(type_, config, training=True))
+    for rate in rates.values():
+        assert f"dropout(zeros(shape=(n, {3 if rate == rates.get('dropout') else 5})) + 1, rate={rate})" in text
+    gates = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}[type_] if "recurrent_dropout" in rates else 1
+    assert text.count("dropout(") == gates * len(rates)
+    wrapped = program(trace("Bidirectional", {"layer": Wrapped(type_, config)}, training=True))
+    assert wrapped.count("dropout(") == text.count("dropout(")
+
+
+def test_both_directions_of_a_bidirectional_layer_share_one_definition() -> None:
+    second = Wrapped("LSTM", {"units": 5, "go_backwards": True})
+    text = program(trace("Bidirectional", {"layer": LSTM, "backward_layer": second}))
+    assert text.count("def ") == 1
+    assert "y_bwd = lstm(reverse(x), W_bwd, U_bwd, b_bwd)" in text
+
+
+def test_a_bidirectional_layer_of_older_files_may_turn_the_inner_layer() -> None:
+    """Keras 3 refuses this without backward_layer; in the files of tf.keras the second one then runs forwards."""
+    text = program(trace("Bidirectional", {"layer": Wrapped("LSTM", {"units": 5, "go_backwards": True})}))
+    assert "y_fwd = lstm(reverse(x), W_fwd, U_fwd, b_fwd)" in text
+    assert "y_bwd = lstm(x, W_bwd, U_bwd, b_bwd)" in text
+
+
+@pytest.mark.parametrize(("old", "new", "gates"), [("CuDNNLSTM", "LSTM", 4), ("CuDNNGRU", "GRU", 3)])
+def test_the_cudnn_layers_of_older_files_are_todays_with_a_flat_bias(old: str, new: str, gates: int) -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(5)
+    config = {**SAME, "return_state": True, "go_backwards": True}
+    ours, todays = trace(old, config), trace(new, config)
+    assert [w.shape for w in ours.weights] == [(3, gates * 5), (5, gates * 5), (2 * gates * 5,)]
+    assert [w.attrs["path"] for w in ours.weights] == [""] * 3
+    kernel, recurrent, bias = (rng.normal(size=w.shape).astype("float32") for w in ours.weights)
+    halves = bias.reshape(2, -1)
+    x = rng.normal(size=(2, *SEQUENCE)).astype("float32")
+    values = evaluate(ours, [x], [kernel, recurrent, bias])
+    expected = evaluate(todays, [x], [kernel, recurrent, halves if gates == 3 else halves.sum(axis=0)])
+    for value, other in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, other, atol=1e-5)
+
+
+@pytest.mark.keras
+def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
+    """States as call arguments, masks, wrappers around models: shapes and parameters as Keras has them."""
+    import keras
+
+    import layerexplain
+
+    ids = keras.Input((9,), dtype="int32", name="ids")
+    target = keras.Input((5, 4), name="target")
+    embedded = keras.layers.Embedding(11, 3, mask_zero=True, name="embedding")(ids)
+    _, *states = keras.layers.Bidirectional(keras.layers.LSTM(6, return_state=True), name="encoder")(embedded)
+    h = keras.layers.Concatenate(name="h")([states[0], states[2]])
+    c = keras.layers.Concatenate(name="c")([states[1], states[3]])
+    decoder = keras.layers.LSTM(12, return_sequences=True, name="decoder")
+    decoded = decoder(target, initial_state=[h, c])
+    head = keras.Sequential([keras.Input((12,)), keras.layers.Dense(7), keras.layers.Dense(2)], name="head")
+    y = keras.layers.TimeDistributed(head, name="each")(decoded)
+    model = keras.Model([ids, target], y, name="translator")
+    file = tmp_path / "translator.keras"
+    model.save(file)
+    report = layerexplain.explain(layerexplain.read(str(file)))
+    rows = {row.layer: row for row in report.layers}
+    for layer in model.layers:
+        assert rows[layer.name].params == layer.count_params(), layer.name
+    assert list(rows["encoder"].output_shapes) == [(None, 12), *[(None, 6)] * 4]
+    assert list(rows["decoder"].output_shapes) == [(None, 5, 12)]
+    assert list(rows["each"].output_shapes) == [(None, 5, 2)]
+    # Keras writes the mask as an operation of its own, and hands it to the call by name.
+    assert rows["encoder"].calls[0].mask == "not_equal"
+    assert "initial_state1" in rows["decoder"].operation
+
+
+def test_a_layer_that_is_none_of_ours_is_told() -> None:
+    with pytest.raises(LayerExplainError, match="there is no layer type 'Lstm'"):
+        trace("TimeDistributed", {"layer": Wrapped("Lstm", {"units": 5})}, (4, *SEQUENCE))
