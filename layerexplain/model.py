@@ -36,13 +36,24 @@ class Function(NamedTuple):
     name: str
 
 
+class StoredVariable(NamedTuple):
+    """A variable that a file states without a layer that it is known to be a weight of. `trainable` is None where the
+    file does not tell."""
+
+    name: str
+    shape: Shape
+    dtype: str
+    trainable: bool | None
+
+
 class Layer(NamedTuple):
     """A layer and its arguments, in Keras's names.
 
     `type` is the class name; `kind` says where the class comes from, since names collide (`Reshape` the layer,
     `Reshape` the operation). In `config` a wrapped layer is a `Layer`, a list of cells a list of them, one of
     Keras's functions its name (`"relu"`), any other function a `Function`; shapes are tuples. A nested model
-    has its `model`, and no config but `trainable` and `dtype`. `package` is the module of a custom class.
+    has its `model`, and no config but `trainable` and `dtype`. `package` is the module of a custom class. What a file
+    of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
     `line` is the line of the spec that it stands in.
     """

@@ -91,8 +91,4 @@ WRONG: list[tuple[Any, str]] = [
         {"class_name": "Dense", "config": {"units": 3}, "module": "keras.layers"},
         "is a single layer (Dense); a model is needed",
     ),
-    (
-        {"name": "Sequential", "layers": [{"name": "Dense", "output_dim": 3}]},
-        "is a configuration of Keras 0.3 or older; load it there and save it anew",
-    ),
 ]

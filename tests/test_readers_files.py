@@ -136,8 +136,8 @@ NO_MODEL: list[tuple[bytes, str]] = [
     ),
     (pickle.dumps([1, 2]), "is a Python pickle, which runs code when loaded and is never opened"),
     (b"\x1c\x00\x00\x00TFL3\x00\x00", "is a TensorFlow Lite model"),
-    (b"\x08\x07\x12\x07pytorch\x1a\x03\x00", "looks like an ONNX model"),
-    (b"\n\x1e\n\x05input\x12\x0bPlaceholder\x00", "looks like a TensorFlow graph (.pb)"),
+    (b"\x08\x07\x12\x07pytorch\x1a\x03\x00", "is an ONNX model"),
+    (b"\n\x1e\n\x05input\x12\x0bPlaceholder\x00", "is a frozen TensorFlow graph (.pb)"),
     (b'\x40\x00\x00\x00\x00\x00\x00\x00{"w":{"dtype":"F32"}}', "is a safetensors file"),
     (b"\x93NUMPY\x01\x00", "is a NumPy array (.npy)"),
     (b"\x1f\x8b\x08\x00", "is gzip-compressed; unpack it first"),
@@ -149,7 +149,6 @@ NO_MODEL: list[tuple[bytes, str]] = [
     (archive(("m/config.json", TEXT)), "has its config.json in the folder 'm'"),
     (archive(("a", b""), ("b", b""), ("c", b""), ("d", b"")), "(it holds 'a', 'b', 'c' and 1 more)"),
     (b'{"modelTopology": {}}', "is a TensorFlow.js model.json"),
-    (b'{"metadata": {}, "weight_map": {}}', "is the index of sharded weights"),
     (METADATA.encode(), "is the metadata.json of an unzipped .keras"),
     (b'{"architectures": ["Bert"], "model_type": "bert"}', "is a configuration of another library (Hugging Face)"),
     (b"[1, 2]", "is a list, but not one of layers"),
@@ -167,13 +166,12 @@ def test_what_is_no_model_says_what_it_is(data: bytes, message: str, file: Any) 
 def test_hdf5_that_is_no_model() -> None:
     h5py = pytest.importorskip("h5py")
     assert "is an HDF5 file, but no Keras model" in failure(h5_bytes())
-    assert "is a legacy weights file" in failure(h5_bytes(layer_names=[b"a"]))
     assert "the attribute model_config is an array" in failure(h5_bytes(model_config=[1, 2]))
     assert "the attribute model_config is not valid JSON" in failure(h5_bytes(model_config="{"))
     stream = io.BytesIO()
     with h5py.File(stream, "w") as root:
-        root.create_group("layers")
-    assert "is a .weights.h5 file" in failure(stream.getvalue())
+        root["data"] = [1.0, 2.0]
+    assert "is an HDF5 file, but no Keras model" in failure(stream.getvalue())
 
 
 def test_damaged_hdf5(file: Any) -> None:
@@ -273,7 +271,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(b"")
     assert "give a file in it, such as 'a.h5'" in failure(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
-    assert "is a SavedModel folder" in failure(tmp_path)
+    assert "saved_model.pb holds neither objects nor signatures" in failure(tmp_path)
     assert "cannot be read" in failure("a\x00b")
     assert failure(3) == "<int>: a int is no source; give a path, bytes, a configuration or a Keras model"
 

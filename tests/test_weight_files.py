@@ -239,6 +239,9 @@ def test_an_archive_of_npz_is_not_unpickled(tmp_path: Path) -> None:
         (("random_flip",), "StateVar", "seed"),
         (("dropout",), "seed_generator_state", "seed"),
         (("b", "generator"), "0", "parameter"),
+        (("layers", "spectral_normalization_1"), "0", "beside"),
+        (("layers", "spectral_normalization_1"), "1", "parameter"),
+        (("layers", "spectral_normalization", "layer"), "0", "parameter"),
         ((), "0", "parameter"),
     ],
 )

@@ -13,8 +13,12 @@ RESERVED = frozenset({"n", "t", "s", "steps"})
 
 def leaf_names(definition: Definition) -> dict[Expr, str]:
     """The names of a definition's parameters and weights in its text."""
+    leaves = (*definition.params, *definition.weights)
+    labels = [str(leaf.label) for leaf in leaves]
+    if len(set(labels)) == len(labels) and RESERVED.isdisjoint(labels):
+        return dict(zip(leaves, labels, strict=True))
     taken: set[str] = set()
-    return {leaf: unique(str(leaf.label), taken) for leaf in (*definition.params, *definition.weights)}
+    return {leaf: unique(label, taken) for leaf, label in zip(leaves, labels, strict=True)}
 
 
 def definition_names(definition: Definition) -> dict[Definition, str]:

@@ -16,7 +16,7 @@ FAR_BELOW = -1e9
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
-    """Keeps what is positive, the rest is 0; slope {negative_slope}, threshold {threshold}, max_value {max_value}.
+    """Keeps what is positive; the rest becomes 0, unless negative_slope, threshold or max_value say otherwise.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ReLU.

@@ -30,7 +30,7 @@ class Check:
 class Argument:
     """An argument of a declaration: its check, its default, and whether None is a value of it."""
 
-    __slots__ = ("check", "default", "optional")
+    __slots__ = ("_known", "check", "default", "optional")
 
     REQUIRED = object()
 
@@ -38,6 +38,7 @@ class Argument:
         self.check = check
         self.default = default
         self.optional = optional or default is None
+        self._known: dict[Any, Any] = {}
 
     @property
     def words(self) -> str:
@@ -53,8 +54,15 @@ class Argument:
         """The value in its normal form; raises `ArgumentError` with what would be right."""
         if value is None and self.optional:
             return None
+        # Words and pairs come up again and again in a file ('same', (3, 3)): each is checked once.
+        often = type(value) is str or (type(value) is tuple and len(value) <= 3 and all(type(v) is int for v in value))
+        if often and value in self._known:
+            return self._known[value]
         try:
-            return self.check.normal(value)
+            normal = self.check.normal(value)
+            if often and len(self._known) < 1000:
+                self._known[value] = normal
+            return normal
         except _Refused as refused:
             more = f" ({refused})" if str(refused) else ""
             raise ArgumentError(
@@ -227,6 +235,16 @@ def _layer(value: Any) -> Any:
     return value
 
 
+def _layers(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise _Refused
+    return tuple(_layer(v) for v in value)
+
+
+def _cell(value: Any) -> Any:
+    return _layers(value) if isinstance(value, list | tuple) else _layer(value)
+
+
 def _merge_mode(value: Any) -> str | None:
     return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
 
@@ -265,6 +283,8 @@ BatchFirst = Annotated[bool, Check("false (Keras 3 has the batch first; transpos
 Text = Annotated[str, Check("a text", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer)]
+Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers)]
+Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell)]
 
 
 def choice(*choices: str) -> Any:

@@ -251,7 +251,7 @@ def multi_head_attention(
     if gate is not None:
         context = named("gated", context * gate)
     new = "oxyzwvutp"[: len(out)]
-    features = [("features" if len(out) == 1 else f"features {i + 1}", size) for i, size in enumerate(out)]
+    features = [("features", size) for size in out]
     at, path = "output_dense", "attention_output"
     W = weight("kernel", "W_o", [("heads", num_heads), ("per head", width), *features], at=at, path=path)
     y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")

@@ -12,7 +12,7 @@ from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
-from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import default_roles, normalize_axes, normalize_axis, shape_text
 
 GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
@@ -146,7 +146,7 @@ def layer_normalization(
     given, shape = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
     if len(axes) > 1:
-        axes = [(f"axis {normalize_axis(a, x.ndim)}", x.shape[a]) for a in given]
+        axes = [(default_roles(x.ndim)[normalize_axis(a, x.ndim)], x.shape[a]) for a in given]
     gamma = _laid(weight("gamma", "γ", axes), shape) if scale or rms_scaling else None
     beta = _laid(weight("beta", "β", axes), shape) if center and not rms_scaling else None
     over = given[0] if len(given) == 1 else given

@@ -17,7 +17,7 @@ from layerexplain.layers.registry import Stored, layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import pad, reshape, take_slice
-from layerexplain.ops.sizes import FLOATS, normalize_axis, shape_text
+from layerexplain.ops.sizes import FLOATS, default_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
 
 EPSILON = 1e-7
@@ -26,8 +26,8 @@ EPSILON = 1e-7
 
 def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
     """The numbers, if they broadcast along the last axes of x without making it larger."""
-    last = x.shape[x.ndim - numbers.ndim :]
-    if numbers.ndim > x.ndim or any(a != 1 and isinstance(b, int) and a != b for a, b in zip(numbers.shape, last, strict=False)):
+    pairs = zip(numbers.shape[::-1], x.shape[::-1], strict=False)
+    if numbers.ndim > x.ndim or any(a not in (1, b) and isinstance(b, int) for a, b in pairs):
         raise ShapeError(
             f"{name} needs one number, or one for each of the last axis of {shape_text(x.shape)}, "
             f"got numbers of shape {shape_text(numbers.shape)}"
@@ -115,7 +115,7 @@ def normalization(
     axes = _kept_axes(axis, x)
     stored: tuple[Expr, ...] = ()
     if mean is None and variance is None:
-        named_axes = [("features" if len(axes) == 1 else f"axis {a}", x.shape[a]) for a in axes]
+        named_axes = [("features" if len(axes) == 1 else default_roles(x.ndim)[a], x.shape[a]) for a in axes]
         m = weight("mean", "μ", named_axes, trainable=False)
         v = weight("variance", "v", named_axes, trainable=False, positive=True)
         stored = (m, v, weight("count", "count", [], trainable=False, dtype="int32"))

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, Expr, item, loop, named
+from layerexplain.expr import BATCH, Expr, Shape, item, loop, named
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, take_slice, zeros
 from layerexplain.ops.random import dropout
 from layerexplain.ops.sizes import agree, shape_text
 
 Cell = Callable[..., Sequence[Expr]]
+
+StateSize = int | tuple[int, ...]
+"""The size of a state, or its sizes where it has several axes (those of an image), without the batch."""
 
 
 def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
@@ -32,15 +35,21 @@ def need_sequence(type_: str, x: Expr) -> None:
         )
 
 
-def _need_states(type_: str, initial: Sequence[Expr], names: Sequence[str], sizes: Sequence[int]) -> None:
+def _state_shape(size: StateSize) -> Shape:
+    return (BATCH, size) if isinstance(size, int) else (BATCH, *size)
+
+
+def _need_states(type_: str, initial: Sequence[Expr], names: Sequence[str], sizes: Sequence[StateSize]) -> None:
     if len(initial) != len(names):
         raise ShapeError(
             f"{type_} needs {len(names)} initial state{'s' if len(names) > 1 else ''} ({', '.join(names)}), "
             f"got {len(initial)}"
         )
     for name, size, state in zip(names, sizes, initial, strict=True):
-        if state.ndim != 2 or not agree(state.shape[1], size):
-            raise ShapeError(f"{type_} needs its initial {name} as (batch, {size}), got {shape_text(state.shape)}")
+        wanted = _state_shape(size)
+        if state.ndim != len(wanted) or not all(map(agree, state.shape[1:], wanted[1:])):
+            listed = ", ".join(map(str, wanted[1:]))
+            raise ShapeError(f"{type_} needs its initial {name} as (batch, {listed}), got {shape_text(state.shape)}")
 
 
 def recur(
@@ -48,7 +57,7 @@ def recur(
     cell: Cell,
     x: Expr,
     names: Sequence[str],
-    sizes: Sequence[int],
+    sizes: Sequence[StateSize],
     initial: Sequence[Expr],
     *,
     mask: Expr | None,
@@ -56,8 +65,9 @@ def recur(
     return_state: bool,
     go_backwards: bool,
     zero_output_for_mask: bool,
+    shown: int = 0,
 ) -> Mapping[str, Expr]:
-    """Run `cell(x_t, *states) -> new states` over the steps of x; the first state is also the output.
+    """Run `cell(x_t, *states) -> new states` over the steps of x; state number `shown` is also the output.
 
     A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
     with `return_state` the last states under their names.
@@ -66,37 +76,37 @@ def recur(
         _need_states(type_, initial, names, sizes)
         states = dict(zip(names, initial, strict=True))
     else:
-        states = {n: zeros(shape=(BATCH, size)) for n, size in zip(names, sizes, strict=True)}
+        states = {n: zeros(shape=_state_shape(size)) for n, size in zip(names, sizes, strict=True)}
     if go_backwards:
         x = named("xr", reverse(x))
     over = [x]
     if mask is not None:
-        m = named("m", take_slice(mask, key=(Ellipsis, None)))
+        m = named("m", take_slice(mask, key=(Ellipsis, *[None] * (len(_state_shape(sizes[0])) - 1))))
         over.append(named("mr", reverse(m)) if go_backwards else m)
     # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
     # where the output is 0 and the state the one that was given.
     differs = mask is not None and (zero_output_for_mask or bool(initial))
     apart = differs and not (zero_output_for_mask and return_sequences)
     if apart:
-        states["out"] = zeros(shape=(BATCH, sizes[0]))
+        states["out"] = zeros(shape=_state_shape(sizes[shown]))
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
         before = values[len(over) :]
         new = list(cell(values[0], *before[: len(names)]))
-        output = new[0]
+        output = new[shown]
         if mask is not None:
             m_t = values[1]
             if differs:
-                output = where(m_t, new[0], 0.0 if zero_output_for_mask else before[-1])
+                output = where(m_t, new[shown], 0.0 if zero_output_for_mask else before[-1])
             kept = [named(f"{n}_kept", where(m_t, a, b)) for n, a, b in zip(names, new, before, strict=False)]
-            output = output if differs else kept[0]
+            output = output if differs else kept[shown]
             new = [*kept, output] if apart else kept
         return new, {"y": output} if return_sequences else {}
 
     run = loop(step, over, states)
     count = len(states) + return_sequences
     parts = [run] if count == 1 else [item(run, i) for i in range(count)]
-    results = {"y": parts[-1] if return_sequences or apart else parts[0]}
+    results = {"y": parts[-1] if return_sequences or apart else parts[shown]}
     if return_state:
         results.update(zip(names, parts, strict=False))
     return results

@@ -36,12 +36,14 @@ class Declaration:
     """A layer type: its formula as a function, its tensors and arguments, and how it treats masks.
 
     `tensors` are the positional parameters in the order of the Keras call, the last `optional` of which may be
-    left out; `variadic` is the name of a `*xs` parameter. `arguments` are the keyword-only ones.
+    left out; `variadic` is the name of a `*xs` parameter, `called` the names of its tensors where each has its own.
+    `arguments` are the keyword-only ones.
     """
 
     __slots__ = (
         "alone",
         "arguments",
+        "called",
         "default_values",
         "description",
         "doc",
@@ -70,6 +72,7 @@ class Declaration:
         ndim: int | None,
         renamed: Mapping[str, str],
         alone: str,
+        called: tuple[str, ...] = (),
     ) -> None:
         code = function.__code__
         keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
@@ -90,6 +93,7 @@ class Declaration:
         self.ignores = frozenset(ignores)
         self.renamed = renamed
         self.alone = alone
+        self.called = called
         self.arguments: dict[str, Argument] = {
             name: argument_of(annotations[name], defaults.get(name, Argument.REQUIRED))
             for name in keyword_only
@@ -107,6 +111,13 @@ class Declaration:
         files of other Keras versions hold arguments that change nothing here.
         """
         bound: dict[str, Any] = {}
+        if not strict and not self.renamed:
+            for name, argument in self.arguments.items():
+                if name in config:
+                    bound[name] = argument.normal(self.type, name, config[name])
+                elif argument.default is Argument.REQUIRED:
+                    raise self._missing(name, argument)
+            return bound
         for given, value in config.items():
             name = self.renamed.get(given, given)
             argument = self.arguments.get(name)
@@ -165,18 +176,18 @@ class Declaration:
         `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
         end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
         """
-        specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
+        if len(specs) < len(self.tensors):
+            specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
         names = self.names(len(specs))
-        required = names[: len(self.tensors) - self.optional]
-        for i, name in enumerate(required):
-            if specs[i] is None and not (constants and i in constants):
-                raise ShapeError(f"{self.type} needs tensors for {', '.join(required)}, got no {name}")
-        tensors: list[Expr | None] = []
-        for i, (name, spec) in enumerate(zip(names, specs, strict=True)):
-            if constants and i in constants:
-                tensors.append(constants[i])
-            else:
-                tensors.append(None if spec is None else tensor(name, spec.shape, spec.dtype))
+        given = constants or {}
+        tensors: list[Expr | None] = [
+            given[i] if i in given else None if spec is None else tensor(names[i], spec.shape, spec.dtype)
+            for i, spec in enumerate(specs)
+        ]
+        required = len(self.tensors) - self.optional
+        if None in tensors[:required]:
+            missing = names[tensors.index(None)]
+            raise ShapeError(f"{self.type} needs tensors for {', '.join(names[:required])}, got no {missing}")
         if self.ndim is not None and tensors[0] is not None and tensors[0].ndim != self.ndim:
             wanted = ", ".join(default_roles(self.ndim))
             raise ShapeError(
@@ -196,10 +207,11 @@ class Declaration:
         if type(result) is Stored:
             result, stored = result
         results = result if isinstance(result, Mapping) else {"y": result}
-        out_masks = self._out_masks(tensors, used, arguments, len(results), list(results.values()))
-        params = [
-            t for i, t in enumerate(tensors) if t is not None and not (constants and i in constants)
-        ] + [m for m in used if m is not None]
+        out_masks: tuple[Expr | None, ...] = ()
+        if callable(self.mask):
+            out_masks = self._out_masks(tensors, used, arguments, len(results), list(results.values()))
+        params = [t for i, t in enumerate(tensors) if t is not None and i not in given]
+        params += [m for m in used if m is not None]
         definition = Definition(
             self.name,
             tuple(params),
@@ -220,6 +232,8 @@ class Declaration:
         extra = count - len(self.tensors)
         if self.variadic is None:
             return [*self.tensors[:count], *[f"tensor{len(self.tensors) + i + 1}" for i in range(extra)]]
+        if 0 < extra <= len(self.called):
+            return [*self.tensors[:count], *self.called[:extra]]
         stem = self.variadic[:-1] if self.variadic.endswith("s") else self.variadic
         return [*self.tensors[:count], *[f"{stem}{i + 1}" if extra > 1 else stem for i in range(extra)]]
 
@@ -257,7 +271,7 @@ def _other_rank(shape: Shape, wanted: int) -> str:
         return f"; where the channels are missing, Reshape to ({', '.join(map(str, sizes))}, 1) adds them"
     if len(shape) == 2:
         return "; Reshape gives it more"
-    return "" if len(shape) < wanted else "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
+    return "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
 
 
 COMMON = frozenset(
@@ -286,6 +300,7 @@ def layer(
     ndim: int | None = None,
     renamed: Mapping[str, str] = MappingProxyType({}),
     alone: str = "",
+    called: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a layer type by its formula.
 
@@ -293,7 +308,7 @@ def layer(
     results. `training`: the declaration reads `training` and differs in it. `ignores` are the arguments, separated
     by spaces, that change nothing here. `also` are further names of the same layer. `ndim` is the number of axes that
     the first tensor must have. `renamed` maps an argument's older name to today's. `alone` is what is wrong with one
-    bare tensor in place of a list, with `{shape}` for its shape.
+    bare tensor in place of a list, with `{shape}` for its shape. `called` names the tensors of a `*xs` parameter.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -301,7 +316,7 @@ def layer(
             if name in LAYERS:
                 raise ValueError(f"layer {name!r} is declared twice")
             LAYERS[name] = Declaration(
-                type_, function, mask, training, tuple(ignores.split()), ndim, renamed, alone
+                type_, function, mask, training, tuple(ignores.split()), ndim, renamed, alone, tuple(called)
             )
         return function
 
@@ -358,7 +373,7 @@ def signature(declaration: Declaration) -> str:
 
 
 def _without_fields(declaration: Declaration) -> str:
-    """The description with `{units}` shown as the argument's name, and without the sizes of axes, which an input has."""
+    """The description with `{units}` shown as the argument's name, and without sizes, which only an input has."""
     import re
 
     def fill(match: re.Match[str]) -> str:

@@ -91,7 +91,7 @@ def simple_rnn(
     )
 
 
-def _gru_cell(
+def gru_step(
     x: Expr,
     units: int,
     name: str,
@@ -156,7 +156,7 @@ def gru(
     Reference: keras.layers.GRU; Cho et al., 2014, where z and 1 - z change places.
     """
     need_sequence("GRU", x)
-    cell = _gru_cell(
+    cell = gru_step(
         x,
         units,
         "gru_cell",
@@ -181,7 +181,7 @@ def gru(
     )
 
 
-def _lstm_cell(
+def lstm_step(
     x: Expr,
     units: int,
     name: str,
@@ -244,7 +244,7 @@ def lstm(
     Reference: keras.layers.LSTM; Hochreiter and Schmidhuber, 1997.
     """
     need_sequence("LSTM", x)
-    cell = _lstm_cell(
+    cell = lstm_step(
         x,
         units,
         "lstm_cell",
@@ -288,7 +288,7 @@ def cudnn_gru(
     drop = Dropout(x, units, "", 0.0, 0.0, training=False)
     return recur(
         "CuDNNGRU",
-        _gru_cell(x, units, "", "flat", "tanh", "sigmoid", True, drop),
+        gru_step(x, units, "", "flat", "tanh", "sigmoid", True, drop),
         x,
         ("h",),
         (units,),
@@ -321,7 +321,7 @@ def cudnn_lstm(
     drop = Dropout(x, units, "", 0.0, 0.0, training=False)
     return recur(
         "CuDNNLSTM",
-        _lstm_cell(x, units, "", "flat", "tanh", "sigmoid", drop),
+        lstm_step(x, units, "", "flat", "tanh", "sigmoid", drop),
         x,
         ("h", "c"),
         (units, units),

@@ -115,13 +115,16 @@ def each(value: Any, rank: int) -> tuple[Any, ...]:
 
 def make_windows(x: Expr, sizes: Any, attrs: dict[str, Any]) -> list[Window]:
     """The windows of given sizes over the spatial axes of x, an axis each."""
-    axes, _ = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
-    rank = len(axes)
+    rank = len(x.shape) - 2
+    first = 2 if attrs.get("data_format") == "channels_first" else 1
     strides = each(attrs.get("strides", 1), rank)
     dilation = each(attrs.get("dilation_rate", 1), rank)
     padding = attrs.get("padding", "valid")
-    roles = SPATIAL[rank]
-    return [Window(roles[i], x.shape[a], sizes[i], strides[i], dilation[i], padding) for i, a in enumerate(axes)]
+    lengths = x.shape[first : first + rank]
+    return [
+        Window(role, n, k, s, d, padding)
+        for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True)
+    ]
 
 
 def windows(node: Expr) -> list[Window]:

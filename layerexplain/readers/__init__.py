@@ -46,7 +46,7 @@ def source_name(source: Any) -> str:
         return "<stdin>" if text == "-" else text
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping | list):
         return "<config>"
     return f"<{type(source).__name__}>"
 
@@ -58,7 +58,7 @@ def _read(source: Any, name: str) -> Model:
         return _read_path(os.fspath(source))
     if isinstance(source, bytes | bytearray | memoryview):
         return _read_stream(io.BytesIO(bytes(source)), name)
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping | list):
         from layerexplain.readers.config_json import model_of_document
 
         return model_of_document(source)
@@ -170,6 +170,10 @@ def _read_text(data: bytes, name: str) -> Model:
             if _looks_like_json(data):
                 raise
         else:
+            if isinstance(document, dict) and "weight_map" in document and name[:1] != "<":
+                from layerexplain.readers.weights_only import read_weights_only
+
+                return read_weights_only(name, "is an index of sharded weights, but not one of Keras")
             if not is_spec(document):
                 return model_of_document(document)
     from layerexplain.readers.yaml_spec import read_yaml_spec

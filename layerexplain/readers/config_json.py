@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.model import Model
 from layerexplain.readers.json_text import parse_json
-from layerexplain.readers.keras_config import read_config
+from layerexplain.readers.keras_config import is_keras_0, read_config
 
 
 def read_config_json(data: bytes) -> Model:
@@ -19,6 +19,10 @@ def read_config_json(data: bytes) -> Model:
 
 def model_of_document(document: Any) -> Model:
     """The model of a parsed configuration."""
+    if isinstance(document, Mapping) and ("modelTopology" in document or "weightsManifest" in document):
+        from layerexplain.readers.tfjs import read_tfjs
+
+        return read_tfjs(document)
     reason = _foreign(document)
     if reason is not None:
         raise SourceError(reason)
@@ -28,6 +32,8 @@ def model_of_document(document: Any) -> Model:
 def is_spec(document: Any) -> bool:
     """Whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
     if not isinstance(document, Mapping) or "class_name" in document or "input_layers" in document:
+        return False
+    if is_keras_0(document):
         return False
     if {"input", "inputs", "outputs"} & document.keys():
         return True
@@ -41,12 +47,12 @@ def _foreign(document: Any) -> str | None:
     """What a JSON text is when it is surely no Keras configuration."""
     if not isinstance(document, Mapping):
         return None
-    if "modelTopology" in document or "weightsManifest" in document:
-        return "is a TensorFlow.js model.json; save the Keras model as .keras"
     if "weight_map" in document:
         return "is the index of sharded weights, without an architecture; give the model's .keras or config JSON"
     if "keras_version" in document and "date_saved" in document:
         return "is the metadata.json of an unzipped .keras; give its folder or its config.json"
+    if "cells" in document and "nbformat" in document:
+        return "is a Jupyter notebook, whose code is never run; save its model as .keras and give that"
     if "architectures" in document or "model_type" in document:
         return "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
     return None

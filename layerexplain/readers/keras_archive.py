@@ -7,17 +7,21 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Model
+from layerexplain.readers.config_json import model_of_document
 from layerexplain.readers.json_text import parse_json
-from layerexplain.readers.keras_config import read_config
 from layerexplain.readers.limits import MAX_CONFIG_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
-from layerexplain.readers.not_a_model import describe_archive
 
 _CONFIG = "config.json"
 _METADATA = "metadata.json"
+# Keras 2.10 and 2.11 called it so.
+_OLD_CONFIG = "config.keras"
+# Beside a config.json these tell a Keras model from whatever else has one.
+_BESIDE = frozenset({_METADATA, "model.weights.h5", "model.weights.json", "model.weights.npz"})
 
 # All that zipfile and zlib raise for bytes that are not what they claim to be.
 _DAMAGE = (
@@ -40,22 +44,56 @@ def read_keras_archive(file: str | IO[bytes]) -> Model:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
                 raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
-            found = {name: [m for m in members if m.filename == name] for name in (_CONFIG, _METADATA)}
-            for name, same in found.items():
-                if len(same) > 1:
-                    raise SourceError(f"holds {name} {len(same)} times; a .keras file has one")
-            if not found[_CONFIG]:
-                raise SourceError(describe_archive([member.filename for member in members]))
-            config = _read_member(archive, found[_CONFIG][0])
-            metadata = _read_member(archive, found[_METADATA][0]) if found[_METADATA] else None
+            by_name: dict[str, list[zipfile.ZipInfo]] = {}
+            for member in members:
+                by_name.setdefault(member.filename, []).append(member)
+            folder = _folder(by_name)
+            config = _only(archive, by_name, [f"{folder}{_CONFIG}", f"{folder}{_OLD_CONFIG}"])
+            if config is None:
+                from layerexplain.readers.not_a_model import describe_archive
+
+                raise SourceError(describe_archive(list(by_name)))
+            metadata = _only(archive, by_name, [f"{folder}{_METADATA}"])
     except _DAMAGE as error:
         raise SourceError(f"is a damaged zip archive ({_first_line(error)}); was it copied whole?") from None
     return _model(config, metadata)
 
 
+def _folder(members: Mapping[str, Any]) -> str:
+    """The folder that an archive holds its files in: "" as Keras writes it, `model/` where a folder was zipped."""
+    if _CONFIG in members:
+        return ""
+    folders = [name[: -len(_CONFIG)] for name in members if name.endswith(f"/{_CONFIG}")]
+    plain = [folder for folder in folders if any(f"{folder}{name}" in members for name in _BESIDE)]
+    return plain[0] if len(plain) == 1 else ""
+
+
+def _only(
+    archive: zipfile.ZipFile, members: Mapping[str, list[zipfile.ZipInfo]], names: list[str]
+) -> bytes | None:
+    """The bytes of the first of these members that there is; None where there is none."""
+    name = next((name for name in names if name in members), None)
+    if name is None:
+        return None
+    same = members[name]
+    if len(same) > 1:
+        raise SourceError(f"holds {name} {len(same)} times; a .keras file has one")
+    start, end = same[0].header_offset, same[0].header_offset + same[0].compress_size
+    for others in members.values():
+        for other in others:
+            if other is not same[0] and start <= other.header_offset < end:
+                raise SourceError(
+                    f"its members {name} and {other.filename} overlap, as those of zip bombs do; "
+                    "a .keras file has them one behind the other"
+                )
+    return _read_member(archive, same[0])
+
+
 def read_keras_directory(path: str) -> Model:
     """The model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
     config = _read_file(os.path.join(path, _CONFIG))
+    if config is None:
+        config = _read_file(os.path.join(path, _OLD_CONFIG))
     if config is None:
         raise SourceError(_describe_directory(path))
     return _model(config, _read_file(os.path.join(path, _METADATA)))
@@ -66,7 +104,9 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
     if metadata is not None:
         document = parse_json(metadata, _METADATA)
         version = document.get("keras_version") if isinstance(document, dict) else None
-    return read_config(parse_json(config, _CONFIG), keras_version=version)._replace(format="keras-archive")
+    model = model_of_document(parse_json(config, _CONFIG))
+    version = version if isinstance(version, str) else model.keras_version
+    return model._replace(format="keras-archive", keras_version=version)
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -102,10 +142,8 @@ def _read_file(path: str) -> bytes | None:
 
 def _describe_directory(path: str) -> str:
     names = set(os.listdir(path))
-    if "saved_model.pb" in names or "keras_metadata.pb" in names:
-        return "is a SavedModel folder, which is not read; save the Keras model as .keras"
-    if "config.keras" in names:
-        return "is an unzipped .keras file of Keras 2.10 or 2.11, which is not read; load it there and save it anew"
+    if "model.json" in names:
+        return "is a folder with a model.json, as TensorFlow.js writes it; give that file"
     inside = sorted(name for name in names if name.endswith((".keras", ".h5", ".json", ".yaml", ".yml")))
     if inside:
         return f"is a folder, not a model; give a file in it, such as {inside[0]!r}"

@@ -53,7 +53,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
         raise SpecError(f"is {kind_of_value(document)}; an object with class_name and config is needed")
     if "class_name" in document:
         return document
-    if _is_keras_0(document):
+    if is_keras_0(document):
         from layerexplain.readers.old_containers import keras_0_item
 
         return keras_0_item(document)
@@ -64,7 +64,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
     raise SpecError(f"has {_keys(document)}; a model's configuration has class_name and config")
 
 
-def _is_keras_0(document: Mapping[str, Any]) -> bool:
+def is_keras_0(document: Mapping[str, Any]) -> bool:
     """Whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
     if document.get("name") == "Graph":
         return "node_config" in document
@@ -296,6 +296,8 @@ def _sequence_input(
     if layers:
         first = layers[0]
         _, first_config = class_and_config(items[0])
+        if isinstance(first_config, dict) and isinstance(first_config.get("input_dtype"), str):
+            dtype = first_config["input_dtype"]
         shape = first_input_shape(first.type, first_config)
         if shape is None and first.model is not None and len(first.model.inputs) == 1:
             inner = next(layer for layer in first.model.layers if layer.name == first.model.inputs[0].layer)

@@ -1,4 +1,4 @@
-"""Legacy `.h5` files (Keras 2, tf.keras, Keras 3): the root's attributes alone, never a weight."""
+"""Legacy `.h5` files (Keras 0.3 to 3): the root's attributes alone, never a weight; files of weights alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _MAX_CHUNKS = 10_000
 
 
 def read_legacy_h5(file: str | IO[bytes]) -> Model:
-    """The model of a legacy .h5 file. Raises SourceError where it keeps no architecture, is damaged or no such file."""
+    """The model of a legacy .h5 file; of one that holds weights alone, the layers that they tell.
+
+    Raises SourceError where it is damaged or no file of Keras.
+    """
     try:
         import h5py
     except ImportError:
@@ -24,11 +27,16 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
         with h5py.File(file, "r") as root:
             config = _attribute(root, "model_config")
             version = _attribute(root, "keras_version") if config is not None else None
-            if config is None:
-                raise SourceError(_describe(root))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         words = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise SourceError(f"is a damaged HDF5 file ({words}); was it copied whole?") from None
+    if config is None:
+        from layerexplain.readers.weights_only import read_weights_only
+
+        return read_weights_only(
+            file if isinstance(file, str) else _all_bytes(file),
+            "is an HDF5 file, but no Keras model (it has no attribute model_config) and no Keras weights",
+        )
     keras_version = version.decode("utf-8", "replace") if version is not None else None
     document = parse_json(config, "the attribute model_config")
     return read_config(document, keras_version=keras_version)._replace(format="h5")
@@ -71,10 +79,6 @@ def _check_size(size: int, name: str) -> None:
         )
 
 
-def _describe(root: Any) -> str:
-    """What an HDF5 file without a model_config is."""
-    if any(name in root.attrs for name in ("layer_names", "layer_names0", "nb_layers")):
-        return "is a legacy weights file: weights without an architecture; give the model's .h5, .keras or config JSON"
-    if any(name in root for name in ("layers", "_layer_checkpoint_dependencies", "vars")):
-        return "is a .weights.h5 file: weights without an architecture; give the model's .keras or config JSON"
-    return "is an HDF5 file, but no Keras model (it has no attribute model_config)"
+def _all_bytes(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NamedTuple
 
 from layerexplain.errors import SourceError
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config, read_graphless
 from layerexplain.readers.keras_layer import is_model
@@ -26,6 +26,7 @@ from layerexplain.readers.saved_model_proto import (
     read_saved_model_proto,
 )
 from layerexplain.readers.weight_tensors import role_of
+from layerexplain.readers.weights_only import variable_rows
 
 SAVED_MODEL = "saved_model.pb"
 METADATA = "keras_metadata.pb"
@@ -70,6 +71,8 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
     nodes = keras_nodes_of_objects(saved)
     if nodes and nodes[0].path == "root" and nodes[0].metadata:
         return _keras_model(nodes)
+    if not saved.objects and not saved.signatures:
+        raise SourceError(f"{SAVED_MODEL} holds neither objects nor signatures; was the SavedModel copied whole?")
     return _export(saved, os.path.basename(os.path.abspath(directory)) if directory is not None else "")
 
 
@@ -190,23 +193,15 @@ def _variables(saved: SavedModel) -> list[Variable]:
 
 def _owners(variables: list[Variable], taken: set[str]) -> list[Layer]:
     """A row for each object that the variables' names tell: `dense/kernel` and `dense/bias` are those of `dense`."""
-    owners: dict[str, dict[str, Any]] = {}
+    owners: dict[str, dict[str, StoredVariable]] = {}
     for variable in variables:
         owner, _, name = variable.name.partition(":")[0].rpartition("/")
-        if role_of(owner.split("/"), name) != "parameter":
+        if role_of(owner.split("/"), name) != "parameter" or variable.shape is None:
             continue
         own = owners.setdefault(owner or "variables", {})
-        own[free_name(name or "variable", own)] = {
-            "dtype": variable.dtype,
-            "shape": variable.shape,
-            "trainable": variable.trainable,
-        }
-    layers = []
-    for owner, own in owners.items():
-        name = free_name(owner, taken)
-        taken.add(name)
-        layers.append(Layer(name, "Variables", "custom", {"variables": own}))
-    return layers
+        name = free_name(name or "variable", own)
+        own[name] = StoredVariable(name, variable.shape, variable.dtype, variable.trainable)
+    return variable_rows({owner: tuple(own.values()) for owner, own in owners.items()}, taken)
 
 
 def _signature_text(signature: Signature) -> str:

@@ -7,14 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Role = Literal["parameter", "optimizer", "seed", "metric"]
-"""Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's."""
-
-STATE_WORDS = {"optimizer": "optimizer", "seed": "random generator", "metric": "metric"}
+Role = Literal["parameter", "optimizer", "seed", "metric", "beside"]
+"""Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's; "beside" is what a layer
+stores beside its own weights."""
 
 _OPTIMIZER = re.compile(r"(?:^|_)optimizers?(?:_weights)?(?:_\d+)?$")
 _METRIC = re.compile(r"(?:^|_)(?:compile_)?metrics?(?:_\d+)?$|(?:^|_)tracker(?:_\d+)?$")
 _SEED = re.compile(r"^_*(?:seed_generators?|random_generator)(?:_\d+)?$")
+_SPECTRAL = re.compile(r"^spectral_normalization(?:_\d+)?$")
 _SEED_VARIABLE = re.compile(r"^(?:seed_generator_state|statevar)(?:_\d+)?$", re.IGNORECASE)
 
 
@@ -49,6 +49,9 @@ def role_of(groups: Sequence[str], variable: str) -> Role:
         return "optimizer"
     if any(_SEED.search(group) for group in groups) or _SEED_VARIABLE.match(variable):
         return "seed"
+    # The wrapper keeps a reference to the kernel that it normalises, and Keras stores that once more.
+    if groups and _SPECTRAL.match(groups[-1]) and variable == "0":
+        return "beside"
     # A layer may be called what it likes: only what stands beside the layers is a metric or another optimizer.
     own = [group for group in groups[:2] if group not in ("layers", "vars")] if groups[:1] != ("layers",) else []
     if any(_METRIC.search(group) for group in own):

@@ -20,7 +20,7 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: set[s
     if pair is None:
         return []
     key, node = pair
-    named = node.kind == "mapping" and not any(_is_input_key(str(k.value)) for k, _ in node.value)
+    named = node.kind == "mapping" and not _is_one_input(str(key.value), [str(k.value) for k, _ in node.value])
     if named:
         if not node.value:
             faults.add(f"`{key.value}` is empty; give a shape, like [28, 28, 1]", node.line)
@@ -93,9 +93,11 @@ def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
     return read_input_layer(name, given, item.line, faults)
 
 
-def _is_input_key(key: str) -> bool:
-    """Whether a key says something of one input, if misspelt, rather than being an input's name."""
-    return key in _OLD_KEYS or key in _INPUT_KEYS or bool(did_you_mean(key, _INPUT_KEYS[:4]))
+def _is_one_input(where: str, keys: list[str]) -> bool:
+    """Whether keys say something of one input, misspelt or not, rather than being the names of inputs."""
+    if any(key in _OLD_KEYS or key in _INPUT_KEYS for key in keys):
+        return True
+    return where == "input" and bool(keys) and all(did_you_mean(key, _INPUT_KEYS[:4]) for key in keys)
 
 
 def _input(name: str, node: Node, faults: Faults) -> Layer:

@@ -38,11 +38,10 @@ def _plain(rows: list[Row], chosen: list[Column], look: Look) -> list[str]:
     grid = [[clean(column.heading, look.ascii) for column in chosen]]
     grid += [[_cell(row, column, look) for column in chosen] for row in rows]
     widths = [max(map(width_of, cells)) for cells in zip(*grid, strict=True)]
+    right = [column.is_count for column in chosen]
     lines = []
     for number, cells in enumerate(grid):
-        padded = [
-            pad(cell, width, right=column.is_count) for cell, width, column in zip(cells, widths, chosen, strict=True)
-        ]
+        padded = list(map(pad, cells, widths, right))
         if look.color:
             padded = [
                 paint(cell, "bold" if number == 0 else _style(column), look) if _style(column) or not number else cell

@@ -16,6 +16,8 @@ from layerexplain.report.weight_data import WeightTable
 _STYLES = {"layer": "bold", "dtype": "dim", "role": "dim", "reach": "cyan"}
 _LIKED = 44
 """How wide a column of a terminal's table likes to be at most."""
+_DROPPED = ("reach", "infinities", "std", "dtype", "trainable", "zeros", "mean", "nans", "bytes")
+"""What a terminal without room for all columns does without, in this order."""
 _NAMES_SHOWN = 6
 _ROLES = {
     "optimizer": "Optimizer state", "seed": "Random generators", "metric": "Metrics",
@@ -60,9 +62,22 @@ def _table(table: WeightTable, wanted: WantedWeights, look: Look) -> str:
     rows = list(rows_of(table, wanted.state))
     chosen = _chosen(table, wanted)
     grid = [[clean(column.shown(row), look.ascii) for row in rows] for column in chosen]
+    if look.width is not None and wanted.columns is None:
+        chosen, grid = _narrowed(grid, chosen, look.width)
     body = _plain(grid, chosen, look) if look.width is None else _fitted(grid, chosen, look, look.width)
     parts = [_heading(table, look), body, _totals(table, look), _notes(table, look)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _narrowed(grid: list[list[str]], chosen: list[Column], width: int) -> tuple[list[Column], list[list[str]]]:
+    """The usual columns without those that a narrow terminal has no room for; --columns asks for any."""
+    pairs = list(zip(chosen, grid, strict=True))
+    for dropped in _DROPPED:
+        wide = sum(max(map(width_of, [column.heading, *cells])) + len(GAP) for column, cells in pairs) - len(GAP)
+        if wide <= width:
+            break
+        pairs = [pair for pair in pairs if pair[0].name != dropped]
+    return [column for column, _ in pairs], [cells for _, cells in pairs]
 
 
 def _plain(grid: list[list[str]], chosen: list[Column], look: Look) -> list[str]:

@@ -40,6 +40,8 @@ def _is_tensor_list(value: Any) -> bool:
 
 def bind_call(declaration: Declaration, call: Call) -> Bound:
     """Bind a call's arguments. Raises `ShapeError` for more or fewer tensors than the layer takes."""
+    if len(call.args) == len(declaration.tensors) == 1 and not call.kwargs and isinstance(call.args[0], TensorRef):
+        return Bound([call.args[0]], {}, {}, {})
     tensors: list[Any] = []
     config: dict[str, Any] = {}
     names = list(declaration.tensors)

@@ -23,7 +23,7 @@ from layerexplain.report.data import (
 )
 from layerexplain.report.network import trace_model
 from layerexplain.report.traced import Network, TracedCall, identifier
-from layerexplain.report.variables import stored_variables
+from layerexplain.report.variables import variable_counts, variable_reports
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -156,7 +156,7 @@ UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
 def is_complete(model: Model) -> bool:
     """Whether a model lists all that it has: one that is made by code may have more than the file tells of."""
-    return model.type in ("Functional", "Sequential", "SavedModel")
+    return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 
 def totals(rows: Sequence[LayerReport]) -> Totals:
@@ -278,7 +278,7 @@ class Builder:
 
     def _weights(self, layer: Layer, definition: Definition | None, frozen: bool) -> tuple[WeightReport, ...]:
         if definition is None:
-            return stored_variables(layer, frozen) or ()
+            return variable_reports(layer, frozen)
         if not definition.weights:
             return ()
         variable = dtypes_of(layer)[0]
@@ -305,8 +305,9 @@ class Builder:
         macs: int | None = 0
         flops: int | None = 0
         for made in calls:
-            known = made.definition is not None and not made.built
-            one = self.costs.of(made.definition) if known else Cost(None, None)
+            # How often a layer is called that the file tells no call of is not known.
+            definition = None if made.built else made.definition
+            one = Cost(None, None) if definition is None else self.costs.of(definition)
             macs = None if macs is None or one.macs is None else macs + one.macs
             flops = None if flops is None or one.flops is None else flops + one.flops
         return Cost(macs, flops) if calls else Cost(None, None)
@@ -339,8 +340,8 @@ def _counts(
         return inner.params, inner.trainable
     if layer.type in ("InputLayer", "Lambda") or layer.kind == "operation":
         return 0, 0
-    if (definition is None and not weights) or (definition is not None and definition.kind == "opaque"):
-        return None, None
+    if definition is None or definition.kind == "opaque":
+        return variable_counts(layer)
     return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
 
 

@@ -84,6 +84,18 @@ def _softmax(at: Place) -> str | None:
     )
 
 
+def _relu_arguments(at: Place) -> str | None:
+    slope, threshold, most = (at.argument(name) for name in ("negative_slope", "threshold", "max_value"))
+    said = []
+    if threshold:
+        said.append(f"threshold={threshold:g}: only what is larger is kept.")
+    if slope:
+        said.append(f"negative_slope={slope:g}: the rest becomes {slope:g} times its distance from {threshold:g}.")
+    if most is not None:
+        said.append(f"max_value={most:g}: nothing larger comes out.")
+    return " ".join(said) or None
+
+
 # Convolutions and pooling -----------------------------------------------------------------------------------------
 
 
@@ -118,7 +130,8 @@ def _conv_start(at: Place) -> str | None:
     if before != other:
         compare = f", not at {w.stride}i-{other} as with {other} on each side (PyTorch's padding={other})"
     odd = ", the odd one at the end" if before != after else ""
-    return f"Window i starts at {w.role[:-1]} {start}{compare}: 'same' pads {before} before and {after} after here{odd}."
+    pads = f"'same' pads {before} before and {after} after here{odd}"
+    return f"Window i starts at {w.role[:-1]} {start}{compare}: {pads}."
 
 
 def _conv_gaps(at: Place) -> str | None:
@@ -138,7 +151,7 @@ def _conv_pointwise(at: Place) -> str | None:
     slides = _windows(at)
     if not slides or any(w.k != 1 for w in slides):
         return None
-    return f"A window of 1 sees no neighbours: it is a Dense on the channels of each {_one(slides)}, with shared weights."
+    return f"A window of 1 sees no neighbours: it is a Dense on the channels of each {_one(slides)}, the same for all."
 
 
 def _unread_edge(at: Place) -> str | None:
@@ -368,6 +381,7 @@ _RECURRENT: tuple[Hint, ...] = (_sequences, _recurrent_count)
 _HINTS: dict[str, tuple[Hint, ...]] = {
     "Dense": (_dense_on_sequences, _dense_without_bias, _softmax),
     "Activation": (_softmax,),
+    "ReLU": (_relu_arguments,),
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _CONVOLUTION),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), _SLIDING),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), (_transposed_kernel,)),

@@ -96,14 +96,23 @@ class Tracer:
         """The definition of a call of a declared layer."""
         config = {**layer.config, **bound.config} if bound.config else layer.config
         strict = self.strict and layer.kind == "layer"
-        arguments = {k: self.inner(v) for k, v in declaration.bind(config, strict=strict).items()}
+        arguments = declaration.bind(config, strict=strict)
+        frozen = []
+        for name, value in arguments.items():
+            if type(value) in _PLAIN or (type(value) is tuple and all(type(v) is int for v in value)):
+                frozen.append(value)
+            else:
+                value = arguments[name] = self.inner(value)
+                frozen.append(freeze(value))
         constants = {i: constant(v) for i, v in bound.constants.items()}
+        # The names stand beside the values, since a file may leave arguments out.
         key = (
             declaration.type,
-            freeze(arguments),
+            tuple(arguments),
+            tuple(frozen),
             tuple(specs),
             tuple(masks),
-            freeze(bound.constants),
+            freeze(bound.constants) if bound.constants else None,
         )
         known = self._definitions.get(key)
         if known is None:
@@ -113,8 +122,7 @@ class Tracer:
 
     def inner(self, value: Any) -> Any:
         """Layers in a configuration, ready to be applied."""
-        kind = type(value)
-        if kind is str or kind is int or kind is bool or value is None:
+        if type(value) in _PLAIN:
             return value
         if isinstance(value, Layer):
             if value.model is not None or value.kind == "custom" or find(value.type) is None:
@@ -124,6 +132,10 @@ class Tracer:
         if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
             return tuple(self.inner(v) for v in value)
         return value
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""Kinds of values that are keys as they are: an argument's checks leave no number where a truth value is due."""
 
 
 def freeze(value: Any) -> Any:

@@ -14,8 +14,9 @@ _ATTRIBUTES = {
 _ATTRIBUTES_KERAS_2 = {
     ("DepthwiseConv1D", "kernel"): "depthwise_kernel",
     ("DepthwiseConv2D", "kernel"): "depthwise_kernel",
+    **{("MultiHeadAttention", f"{part}_dense"): f"_{part}_dense" for part in ("query", "key", "value", "output")},
 }
-"""The same in Keras 2 and tf.keras."""
+"""The same, and attributes that hold layers, in Keras 2 and tf.keras."""
 
 
 def get_layers(path: Sequence[str]) -> str:
@@ -25,7 +26,8 @@ def get_layers(path: Sequence[str]) -> str:
 
 def reach(path: Sequence[str], at: str, name: str, type_: str, keras_version: str | None = None) -> str:
     """The expression that gives the variable `name` of a layer of class `type_`; `at` is the attribute path inside."""
-    key = (type_, name)
-    old = keras_version is not None and keras_version.startswith(("1.", "2.", "0."))
-    attribute = (_ATTRIBUTES_KERAS_2.get(key) if old else None) or _ATTRIBUTES.get(key, name)
+    if keras_version is not None and keras_version.startswith(("0.", "1.", "2.")):
+        at = _ATTRIBUTES_KERAS_2.get((type_, at), at)
+        name = _ATTRIBUTES_KERAS_2.get((type_, name), name)
+    attribute = _ATTRIBUTES.get((type_, name), name)
     return ".".join(part for part in (get_layers(path), at, attribute) if part)

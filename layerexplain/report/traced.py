@@ -47,6 +47,11 @@ class Tensor(NamedTuple):
     mask: Expr | None = None
     mask_source: str | None = None
 
+    @property
+    def spec(self) -> Spec:
+        """Its shape and dtype."""
+        return Spec(self.expr.shape, self.expr.dtype)
+
 
 def identifier(name: str) -> str:
     """A layer's name as a name of the formula language."""

@@ -1,28 +1,38 @@
-"""The weights of a row that stands for the variables of an export: what the file says of them, no formula."""
+"""The weights of a row that stands for stored variables: what the file says of them, no formula."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-from layerexplain.model import Layer
+from layerexplain.model import Layer, StoredVariable
 from layerexplain.report.data import WeightReport
 
-VARIABLES = "Variables"
-"""The type of such a row."""
+
+def stored_variables(layer: Layer) -> tuple[StoredVariable, ...]:
+    """The variables of a row that a file of weights, or an export without layers, makes; none for any other."""
+    listed = layer.config.get("variables")
+    if layer.kind != "custom" or not isinstance(listed, tuple):
+        return ()
+    return tuple([variable for variable in listed if isinstance(variable, StoredVariable)])
 
 
-def stored_variables(layer: Layer, frozen: bool) -> tuple[WeightReport, ...] | None:
-    """The weights that the file lists for a row of variables; None for any other layer, and where a shape is open."""
-    listed = layer.config.get("variables") if layer.type == VARIABLES and layer.kind == "custom" else None
-    if not isinstance(listed, Mapping):
-        return None
-    found = []
-    for name, facts in listed.items():
-        shape = facts["shape"]
-        if shape is None or any(size is None for size in shape):
-            return None
-        found.append(
-            WeightReport(name, name, shape, facts["dtype"], facts["trainable"] and not frozen, math.prod(shape))
-        )
-    return tuple(found)
+def variable_reports(layer: Layer, frozen: bool) -> tuple[WeightReport, ...]:
+    """The weights of such a row. A size that the file leaves open counts as unknown: that variable is left out."""
+    return tuple(
+        [
+            WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, math.prod(sizes))
+            for v in stored_variables(layer)
+            if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
+        ]
+    )
+
+
+def variable_counts(layer: Layer) -> tuple[int | None, int | None]:
+    """Parameters and how many of them are trainable; None where the file does not tell."""
+    variables = stored_variables(layer)
+    if not variables or any(size is None for v in variables for size in v.shape):
+        return None, None
+    counts = [math.prod([size for size in v.shape if size is not None]) for v in variables]
+    if any(v.trainable is None for v in variables):
+        return sum(counts), None
+    return sum(counts), sum(count for count, v in zip(counts, variables, strict=True) if v.trainable)

@@ -139,11 +139,15 @@ class Walk:
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, made)
+        if len(bound.tensors) == 1 and not bound.masks and bound.tensors[0] is not None:
+            fed = self._fed(layer, bound.tensors[0], 0)
+            if fed is not None and fed.mask is None and not declaration.alone:
+                return self._plain(made, layer, declaration, bound, bound.tensors[0], fed)
         tensors = [self._fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = [ref for ref in bound.tensors if ref is not None]
         if any(t is None for t, ref in zip(tensors, bound.tensors, strict=True) if ref is not None):
             return self._unknown(made, layer, tuple(refs))
-        specs = [None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors]
+        specs = [None if t is None else t.spec for t in tensors]
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             shape = shape_text(next(s.shape for s in specs if s is not None))
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
@@ -172,6 +176,18 @@ class Walk:
             definition,
             reached,
         )
+
+    def _plain(
+        self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
+    ) -> TracedCall:
+        """The usual call, of one tensor without a mask, without the detours that the others need."""
+        spec = fed.spec
+        definition = self.tracer.declared(declaration, layer, bound, [spec], [])
+        node = self._apply(layer, definition, [fed.expr])
+        outputs = self._outputs(made, layer, definition, node)
+        self._store(made, layer, definition, node, outputs, (None, None), None)
+        made_specs = tuple([Spec(e.shape, e.dtype) for e in outputs])
+        return TracedCall(made, (ref,), (spec,), made_specs, definition, None)
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         assert layer.model is not None  # noqa: S101 (narrowing for the type checker; _call has asked)

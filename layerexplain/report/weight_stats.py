@@ -27,8 +27,9 @@ def statistics(blocks: Iterable[Any]) -> Statistics:
             continue
         zeros += int(values.size - np.count_nonzero(values))
         low, high = min(low, float(values.min())), max(high, float(values.max()))
-        own_mean = float(values.mean())
-        own_spread = float(((values - own_mean) ** 2).sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as not known
+            own_mean = float(values.mean())
+            own_spread = float(((values - own_mean) ** 2).sum())
         total = count + values.size
         apart = own_mean - mean
         mean += apart * values.size / total

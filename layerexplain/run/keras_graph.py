@@ -30,11 +30,11 @@ class KerasGraph:
 
     def __init__(self, model: Any) -> None:
         graph = getattr(model, "_functional", None) or model
-        if not hasattr(graph, "_nodes"):
+        if not hasattr(graph, "_nodes_by_depth"):
             raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
         self.graph = graph
         self.nodes: dict[tuple[str, int], Any] = {}
-        own = {id(node) for node in graph._nodes}
+        own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
         for operation in graph.operations:
             nodes = [node for node in operation._inbound_nodes if id(node) in own]
             self.nodes.update({(operation.name, i): node for i, node in enumerate(nodes)})

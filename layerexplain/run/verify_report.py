@@ -20,6 +20,7 @@ class LayerCheck(NamedTuple):
     on one side). `reason` says in words what differs, or why something was not compared.
     """
 
+    layer: str
     path: str
     type: str
     call: int
@@ -54,7 +55,7 @@ class LayerCheck(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """This row of the JSON contract."""
         return {
-            "layer": self.path.rpartition("/")[2],
+            "layer": self.layer,
             "type": self.type,
             "path": self.path,
             "call": self.call,

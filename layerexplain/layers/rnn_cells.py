@@ -1,0 +1,226 @@
+"""Cells, the layers that compute one step of a recurrent layer, and RNN, which runs any of them over all steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, item, named, weight
+from layerexplain.layers.activations import activate
+from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
+from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply, wrapped
+from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
+from layerexplain.layers.registry import layer
+from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
+from layerexplain.ops.contract import dot
+from layerexplain.ops.sizes import agree, shape_text
+
+NAMES = {"SimpleRNNCell": ("h",), "GRUCell": ("h",), "LSTMCell": ("h", "c")}
+"""The states of each cell, all as wide as its units; the first is its output, too."""
+
+
+class States(NamedTuple):
+    """The states that a cell keeps from step to step, with their sizes; number `shown` is its output as well."""
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    shown: int = 0
+
+
+def states_of(cell: InnerLayer, number: str = "") -> States:
+    """The states of a cell, of stacked cells one after the other; `number` is put behind their names.
+
+    Raises `ArgumentError` for what is no cell that layerexplain knows.
+    """
+    if cell.type == "StackedRNNCells":
+        return _states_of_all(_inner(cell.config.get("cells")), number)
+    names = NAMES.get(cell.type)
+    units = cell.config.get("units")
+    if names is None or not isinstance(units, int):
+        raise ArgumentError(
+            f"a recurrent layer needs cells of Keras ({', '.join(NAMES)}, StackedRNNCells), got {cell.type}; "
+            f"the states of another one are not known"
+        )
+    return States(tuple(f"{name}{number}" for name in names), (units,) * len(names))
+
+
+def _states_of_all(cells: Sequence[InnerLayer], number: str = "") -> States:
+    parts = [states_of(cell, f"{number}_{i + 1}") for i, cell in enumerate(cells)]
+    names = [name for part in parts for name in part.names]
+    sizes = [size for part in parts for size in part.sizes]
+    before = sum(len(part.names) for part in parts[:-1])
+    return States(tuple(names), tuple(sizes), before + parts[-1].shown)
+
+
+def _inner(cells: Any) -> tuple[InnerLayer, ...]:
+    """The cells of a configuration, ready to be applied."""
+    if not isinstance(cells, list | tuple) or not cells:
+        raise ArgumentError(f"StackedRNNCells needs cells to be a list of cells, got cells={cells!r}")
+    return tuple(wrapped(cell) for cell in cells)
+
+
+def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> None:
+    """A cell sees one step, and its states as the step before left them."""
+    if x.ndim != 2:
+        raise ShapeError(
+            f"{type_} needs one step as (batch, features), got {shape_text(x.shape)} with {x.ndim} axes; "
+            f"RNN runs a cell over all steps of a sequence"
+        )
+    listed = ", ".join(f"{n} (batch, {s})" for n, s in zip(wanted.names, wanted.sizes, strict=True))
+    fits = len(states) == len(wanted.sizes) and all(
+        state.ndim == 2 and agree(state.shape[1], size) for state, size in zip(states, wanted.sizes, strict=True)
+    )
+    if not fits:
+        given = ", ".join(shape_text(s.shape) for s in states) or "none"
+        raise ShapeError(f"{type_} needs its states {listed} after the step, got {given}")
+
+
+def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
+    """What a cell gives: its output, then all states."""
+    return {"y": new[0], **dict(zip(names, new, strict=True))}
+
+
+@layer("SimpleRNNCell", training=True, ignores=RECURRENT, called=("h",))
+def simple_rnn_cell(
+    x: Expr,
+    *states: Expr,
+    units: PositiveInt,
+    activation: Activation = "tanh",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """One step of SimpleRNN: {units} new values h come from the step's {inputs} inputs and from the last h.
+
+    Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
+    the new h, which are the same. Reference: keras.layers.SimpleRNNCell; Elman, 1990.
+    """
+    _need_step("SimpleRNNCell", x, states, States(("h",), (units,)))
+    W = weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)])
+    U = weight("recurrent_kernel", "U", [("states", units), ("units", units)])
+    b = weight("bias", "b", [("units", units)]) if use_bias else None
+    drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
+    z = dot(drop.input(x), W)
+    if b is not None:
+        z = z + b
+    h_new = named("h_new", activate(activation, z + dot(drop.state(states[0]), U)))
+    return _results(("h",), [h_new])
+
+
+@layer("GRUCell", training=True, ignores=RECURRENT, called=("h",))
+def gru_cell(
+    x: Expr,
+    *states: Expr,
+    units: PositiveInt,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    reset_after: Bool = True,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """One step of GRU: of its {units} values h gate z keeps old ones, and r lets g see them.
+
+    Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
+    the new h, which are the same. Reference: keras.layers.GRUCell; Cho et al., 2014, where z and 1 - z change places.
+    """
+    _need_step("GRUCell", x, states, States(("h",), (units,)))
+    bias = "" if not use_bias else "two" if reset_after else "one"
+    drop = Dropout(x, units, "zrg", dropout, recurrent_dropout, training)
+    step = gru_step(x, units, "", bias, activation, recurrent_activation, reset_after, drop)
+    return _results(("h",), step(x, *states))
+
+
+@layer("LSTMCell", training=True, ignores=RECURRENT + " unit_forget_bias", called=("h", "c"))
+def lstm_cell(
+    x: Expr,
+    *states: Expr,
+    units: PositiveInt,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """One step of LSTM: c is the memory of {units} values; gates decide what to keep (f), write (i) and show (o).
+
+    Input shape: (batch, features), and the last h and c, (batch, units) each. Output shape: (batch, units) three
+    times: the output, which is the new h, the new h and the new c.
+    Reference: keras.layers.LSTMCell; Hochreiter and Schmidhuber, 1997.
+    """
+    _need_step("LSTMCell", x, states, States(("h", "c"), (units, units)))
+    drop = Dropout(x, units, "ifgo", dropout, recurrent_dropout, training)
+    step = lstm_step(x, units, "", "one" if use_bias else "", activation, recurrent_activation, drop)
+    return _results(("h", "c"), step(x, *states))
+
+
+@layer("StackedRNNCells", training=True)
+def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = False) -> Mapping[str, Expr]:
+    """One step of several cells, one on top of the other: each reads the output of the one below.
+
+    Input shape: (batch, features), and the states of all cells in order. Output shape: the output of the last cell,
+    then the new states of all cells. Reference: keras.layers.StackedRNNCells.
+    """
+    stack = _inner(cells)
+    _need_step("StackedRNNCells", x, states, _states_of_all(stack))
+    left = list(states)
+    results: dict[str, Expr] = {}
+    for i, cell in enumerate(stack):
+        own = states_of(cell, f"_{i + 1}")
+        count = len(own.names)
+        run = apply(cell, [x, *left[:count]], at=f"cells[{i}]", suffix=f"_{i + 1}", training=training)
+        left = left[count:]
+        x = named(f"y_{i + 1}", item(run, 0))
+        results.update({name: item(run, k + 1) for k, name in enumerate(own.names)})
+    return {"y": x, **results}
+
+
+@layer(
+    "RNN",
+    mask=recurrent_mask,
+    training=True,
+    ignores="unroll stateful constants",
+)
+def rnn(
+    x: Expr,
+    *initial_state: Expr,
+    cell: Cell,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Runs {cell} over the {steps} steps in order; what it remembers of a step it is given again at the next.
+
+    In training a cell's dropout leaves out the same parts at every step.
+    Input shape: (batch, steps, features). Output shape: (batch, width of the cell's output), or
+    (batch, steps, width) with return_sequences; with return_state the last states of the cell follow.
+    Reference: keras.layers.RNN.
+    """
+    need_sequence("RNN", x)
+    one: InnerLayer = DeclaredLayer("StackedRNNCells", {"cells": cell}) if isinstance(cell, tuple) else cell
+    states = states_of(one)
+
+    def step(x_t: Expr, *before: Expr) -> Sequence[Expr]:
+        run = apply(one, [x_t, *before], at="cell", training=training)
+        return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.names)]
+
+    return recur(
+        "RNN",
+        step,
+        x,
+        states.names,
+        states.sizes,
+        initial_state,
+        mask=mask,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+        shown=states.shown,
+    )

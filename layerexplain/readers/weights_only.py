@@ -1,0 +1,87 @@
+"""Files of weights without an architecture → `Model`: a row for each layer that the file tells, and no calls.
+
+`.weights.h5` files, the legacy weights of older Keras, and the index of sharded weights.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from layerexplain.errors import SourceError
+from layerexplain.model import Layer, Model, Note, StoredVariable
+from layerexplain.readers.layer_types import default_name, free_name, known_types
+from layerexplain.readers.weight_files import open_weights
+from layerexplain.readers.weight_tensors import StoredTensor
+from layerexplain.readers.weight_values import WeightFile
+
+_NUMBER = re.compile(r"_\d+\Z")
+
+
+def read_weights_only(source: str | bytes, otherwise: str) -> Model:
+    """The layers that a file of weights tells. Raises SourceError with `otherwise` where the file holds none."""
+    with open_weights(source) as stored:
+        if stored is None:
+            raise SourceError(otherwise)
+        tensors = [tensor for tensor in stored.tensors if tensor.role == "parameter"]
+        if not tensors and not stored.groups:
+            raise SourceError("is a file of weights without a weight in it")
+        name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]
+        return Model(
+            name or "weights",
+            "Weights",
+            tuple(variable_rows(_by_layer(tensors, stored), set())),
+            (),
+            (),
+            (),
+            format=stored.format,
+            keras_version=stored.keras_version,
+            notes=(Note("weights-only", None, _words(stored)), *stored.notes),
+        )
+
+
+def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[str]) -> list[Layer]:
+    """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
+    name the owner bears, where it is one."""
+    types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
+    rows = []
+    for owner, variables in owners.items():
+        name = free_name(owner, taken)
+        taken.add(name)
+        type_ = types.get(_NUMBER.sub("", owner.rpartition("/")[2]), "Variables")
+        rows.append(Layer(name, type_, "custom", {"variables": variables}))
+    return rows
+
+
+def _by_layer(tensors: list[StoredTensor], stored: WeightFile) -> dict[str, tuple[StoredVariable, ...]]:
+    owners: dict[str, list[StoredVariable]] = {}
+    for tensor in tensors:
+        own = owners.setdefault(tensor.layer or "weights", [])
+        shape = tuple(tensor.shape)
+        own.append(StoredVariable(_below_layer(tensor, stored), shape, tensor.dtype, None))
+    return {owner: tuple(own) for owner, own in owners.items()}
+
+
+def _below_layer(tensor: StoredTensor, stored: WeightFile) -> str:
+    """A variable's name below its layer: `cell/0`, `kernel`."""
+    parts = tensor.parts
+    if stored.layout == "names":
+        own = [part for part in parts[1:] if part != tensor.layer.rpartition("/")[2]]
+        return "/".join(own) or parts[-1]
+    from layerexplain.readers.weight_layouts import layer_of
+
+    _, inside = layer_of(parts[:-1], stored.names)
+    return "/".join((*inside, parts[-1]))
+
+
+def _words(stored: WeightFile) -> str:
+    if stored.format == "h5-weights":
+        return (
+            "the file holds weights alone and no architecture: layers are shown as it lists them; "
+            "give the model's .keras, .h5 or config JSON to see what they compute"
+        )
+    return (
+        "the file holds weights alone and no architecture: layers are shown as their groups are called, in the order "
+        "of names; give the model's .keras or config JSON to see what they compute"
+    )

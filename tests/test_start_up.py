@@ -1,0 +1,71 @@
+"""What is imported, and what is not: start-up stays quick, and reading a file needs no framework."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "sample_models"
+HEAVY = ("numpy", "h5py", "tensorflow", "keras", "tf_keras", "rich", "click", "yaml")
+
+
+def loaded(code: str) -> set[str]:
+    """Which of the heavy packages a new process has loaded after the code."""
+    report = f"\nimport sys\nprint('loaded:', *[name for name in {HEAVY!r} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code + report],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        cwd=SAMPLES,
+    )
+    return set(result.stdout.splitlines()[-1].split()[1:])
+
+
+def summary(file: str, command: str = "summary") -> str:
+    return f"from layerexplain.cli.main import main\nimport sys\nsys.argv = ['layerexplain', {command!r}, {file!r}]\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    assert loaded("import layerexplain") == set()
+    assert loaded("import layerexplain\nlayerexplain.LayerExplainError") == set()
+
+
+def test_the_library_explains_a_layer_without_numpy_or_a_command_line() -> None:
+    code = "import layerexplain\nlayerexplain.explain_layer('Conv2D', filters=4, kernel_size=3, input_shape=(None, 9, 9, 2))"
+    assert loaded(code) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "allowed"),
+    [
+        ("digits.keras", {"click"}),
+        ("resnet50.json", {"click"}),
+        ("transformer.json", {"click"}),
+        ("mnist_mlp.yaml", {"click", "yaml"}),
+        ("digits.h5", {"click", "numpy", "h5py"}),
+    ],
+)
+@pytest.mark.parametrize("command", ["summary", "explain"])
+def test_a_file_is_read_without_what_it_does_not_need(file: str, allowed: set[str], command: str) -> None:
+    # Into a pipe nothing is coloured or fitted, so rich stays away too.
+    assert loaded(summary(file, command)) <= allowed
+
+
+def test_no_layer_module_is_loaded_that_the_model_does_not_use() -> None:
+    code = "import sys\nimport layerexplain\nlayerexplain.explain('mnist_mlp.yaml', detail=False)\n"
+    code += "assert 'layerexplain.layers.rnn' not in sys.modules\nassert 'layerexplain.layers.attention' not in sys.modules"
+    assert loaded(code) <= {"yaml"}
+
+
+def test_a_layer_is_listed_and_explained_without_numpy() -> None:
+    start = "from layerexplain.cli.main import main\nimport sys\nsys.argv = ['layerexplain', 'layer'{rest}]\n"
+    end = "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    for rest in ("", ", 'Dense', 'units=512', '--input', '784'"):
+        assert loaded(start.format(rest=rest) + end) <= {"click"}

@@ -1,0 +1,427 @@
+"""`layerexplain weights`: rows, totals and statistics in every format, by their schema; its manners in a shell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
+
+from layerexplain.cli.main import program
+from layerexplain.errors import SourceError
+from layerexplain.render.layout import Look
+from layerexplain.render.weight_columns import COLUMNS
+from layerexplain.render.weights import WantedWeights, weights_text
+from layerexplain.report.reach import get_layers, reach
+from layerexplain.report.weight_data import Statistics, WeightRow
+from layerexplain.report.weight_order import only_embedding
+from layerexplain.report.weight_stats import statistics
+from layerexplain.report.weight_table import weight_table
+from tests.h5_files import archive, array, classes, h5_bytes, legacy
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "sample_models"
+SCHEMA = json.loads((ROOT / "docs" / "weights.schema.json").read_text("utf-8"))
+
+
+def run(*arguments: str | Path, input: bytes | None = None) -> Result:
+    return CliRunner().invoke(
+        program, ["weights", *map(str, arguments)], prog_name="layerexplain", input=input, catch_exceptions=False
+    )
+
+
+def faults(value: Any, definition: str | None = None) -> list[str]:
+    schema = SCHEMA if definition is None else {**SCHEMA, "oneOf": [{"$ref": f"#/$defs/{definition}"}]}
+    return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
+
+
+def dense_model(*units: int, inputs: int = 3, names: tuple[str, ...] = ()) -> bytes:
+    """config.json of a Sequential of Dense layers."""
+    layers = [{"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, inputs], "name": "x"}}]
+    for number, count in enumerate(units):
+        name = names[number] if names else f"d{number}"
+        config = {"name": name, "units": count, "trainable": True, "dtype": "float32"}
+        layers.append({"module": "keras.layers", "class_name": "Dense", "config": config})  # type: ignore[dict-item]
+    config = {"name": "m", "trainable": True, "layers": layers}
+    return json.dumps({"module": "keras", "class_name": "Sequential", "config": config}).encode()
+
+
+# Rows and totals --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_the_trained_sample(ending: str) -> None:
+    table = weight_table(SAMPLES / f"digits.{ending}")
+    assert (table.model_name, table.model_type) == ("digits", "Sequential")
+    assert table.totals == (3742, 3718, 24, 14968)
+    assert table.notes == ()
+    first, *_, last = table.weights
+    path = "/layers/conv2d/vars/0" if ending == "keras" else "/model_weights/strokes/digits/strokes/kernel"
+    assert first == WeightRow(
+        path, "strokes", "kernel", (3, 3, 1, 12), "float32", 108, 432, True, 'model.get_layer("strokes").kernel'
+    )
+    assert (last.name, last.reach) == ("bias", 'model.get_layer("digit").bias')
+    assert [row.trainable for row in table.weights] == [True, True, True, False, False, True, True, True, True]
+    assert {row.role for row in table.state} == {"optimizer"}
+    assert len(table.state) == 16
+
+
+@pytest.mark.parametrize(("name", "params"), [("resnet50.json", 25_636_712), ("mnist_mlp.yaml", 407_050)])
+def test_a_source_that_stores_no_weights(name: str, params: int) -> None:
+    table = weight_table(SAMPLES / name, stats=True)
+    assert table.totals.params == params
+    assert all(row.path is None and row.reach is not None and row.statistics is None for row in table.weights)
+    assert [note.code for note in table.notes] == ["no-values"]
+
+
+def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> None:
+    config = json.loads(dense_model(2, 4))
+    config["config"]["layers"][1] |= {"module": "mine", "class_name": "QDense", "registered_name": "mine>QDense"}
+    config["config"]["layers"][2]["build_config"] = {"input_shape": [None, 2]}
+    weights = {
+        "layers/q_dense": [array(3, 2)],
+        "layers/q_dense/scaler": [array(5)],
+        "layers/q_dense/parts/dense": [array(1)],
+        "layers/dense": [array(2, 4), array(4)],
+    }
+    members = {"config.json": json.dumps(config).encode(), "model.weights.h5": h5_bytes(classes(weights))}
+    table = weight_table(archive(tmp_path / "m.keras", members))
+    assert [(row.layer, row.name, row.size, row.trainable, row.reach) for row in table.weights] == [
+        ("d0", "0", 6, None, 'model.get_layer("d0").weights[0]'),
+        ("d0", "parts/dense/0", 1, None, None),
+        ("d0", "scaler/0", 5, None, 'model.get_layer("d0").scaler.weights[0]'),
+        ("d1", "kernel", 8, True, 'model.get_layer("d1").kernel'),
+        ("d1", "bias", 4, True, 'model.get_layer("d1").bias'),
+    ]
+    assert table.totals == (24, None, None, 96)
+    (tmp_path / "m.json").write_bytes(members["config.json"])
+    alone = weight_table(tmp_path / "m.json")
+    assert alone.totals == (None, None, None, None)
+    assert [(note.code, note.layer) for note in alone.notes] == [("no-values", None), ("unknown-weights", "d0")]
+
+
+def test_names_in_the_file_go_before_the_order_of_classes(tmp_path: Path) -> None:
+    weights = classes(
+        {"layers/dense": [array(2, 4), array(4)], "layers/dense_1": [array(3, 2), array(2)]},
+        {"layers/dense": "second", "layers/dense_1": "first"},
+    )
+    members = {"config.json": dense_model(2, 4, names=("first", "second")), "model.weights.h5": h5_bytes(weights)}
+    table = weight_table(archive(tmp_path / "m.keras", members))
+    assert [(row.layer, row.path) for row in table.weights][::2] == [
+        ("first", "/layers/dense_1/vars/0"), ("second", "/layers/dense/vars/0"),
+    ]  # fmt: skip
+    assert table.notes == ()
+
+
+def test_what_the_file_lacks_and_what_it_has_beside(tmp_path: Path) -> None:
+    weights = {"layers/dense": [array(3, 2), array(2)], "layers/mystery": [array(7)], "d_optimizer": [array(9)]}
+    members = {"config.json": dense_model(2, 4), "model.weights.h5": h5_bytes(classes(weights))}
+    table = weight_table(archive(tmp_path / "m.keras", members))
+    assert [(note.code, note.layer, note.message) for note in table.notes] == [
+        ("weight-missing", "d1", "the file does not store kernel, bias"),
+        ("weight-unclaimed", None, "no layer of the model has 1 of the stored arrays: /layers/mystery/vars/0"),
+    ]
+    assert [(row.layer, row.path) for row in table.weights][2:] == [
+        ("d1", None), ("d1", None), ("mystery", "/layers/mystery/vars/0"),
+    ]  # fmt: skip
+    assert table.totals.params == 8 + 12 + 7
+    assert [(row.path, row.role) for row in table.state] == [("/d_optimizer/vars/0", "optimizer")]
+
+
+def test_arrays_that_do_not_fit_are_shown_as_stored(tmp_path: Path) -> None:
+    weights = {"layers/dense": [array(3, 2), array(2), array(5), array(6)]}
+    members = {"config.json": dense_model(2), "model.weights.h5": h5_bytes(classes(weights))}
+    table = weight_table(archive(tmp_path / "m.keras", members))
+    assert [(note.code, note.message) for note in table.notes] == [
+        ("weight-count", "the file stores 4 arrays ((3, 2), (2,), (5,), (6,)), which do not fit the 2 weights of its "
+         "formula ((3, 2), (2,))"),
+    ]  # fmt: skip
+    assert table.totals.params == 19
+
+
+def test_a_legacy_file_of_keras_1(tmp_path: Path) -> None:
+    config = json.dumps(
+        {
+            "class_name": "Sequential",
+            "config": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "dense_1", "output_dim": 2, "batch_input_shape": [None, 3], "input_dim": 3},
+                }
+            ],
+        }
+    )
+
+    def fill(root: h5py.File) -> None:
+        legacy({"dense_1": {"dense_1_W": array(3, 2), "dense_1_b": array(2)}}, "model_weights", None)(root)
+        root.attrs["model_config"] = config
+
+    path = tmp_path / "m.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = weight_table(path)
+    assert [(row.name, row.path) for row in table.weights] == [
+        ("kernel", "/model_weights/dense_1/dense_1_W"),
+        ("bias", "/model_weights/dense_1/dense_1_b"),
+    ]
+    assert table.notes == ()
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(classes({"layers/lstm/cell": [array(2)], "vars": []}, {"layers/lstm/cell": "inner"})))
+    table = weight_table(path)
+    assert table.weights == (
+        WeightRow("/layers/lstm/cell/vars/0", "lstm", "cell/0", (2,), "float32", 2, 8, None, None),
+    )
+    assert (table.model_name, table.format) == (None, "weights-h5")
+
+
+def test_expressions() -> None:
+    assert reach(["a", 'b"c'], "layer", "kernel", "Dense") == 'model.get_layer("a").get_layer("b\\"c").layer.kernel'
+    assert reach(["n"], "", "mean", "Normalization") == 'model.get_layer("n").adapt_mean'
+    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "2.9.0").endswith("._query_dense.kernel")
+    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "3.1.0").endswith(".query_dense.kernel")
+    name = "x\n\x1b'\"\\é"
+    assert eval(get_layers([name]).removeprefix("model.get_layer")) == name
+
+
+def test_an_order_is_found_only_where_there_is_one() -> None:
+    a, b = (2,), (3,)
+    assert only_embedding([a], [b, a]) == [1]
+    assert only_embedding([a, b], [a, b, (4,)]) == [0, 1]
+    assert only_embedding([a], [a, b, a]) is None
+    assert only_embedding([b, a], [a, b]) is None
+    assert only_embedding([], [a]) == []
+
+
+# Statistics -------------------------------------------------------------------------------------------------------
+
+
+def test_statistics_equal_numpys() -> None:
+    values = np.random.default_rng(3).standard_normal((7, 11, 13)).astype(np.float32) * 5 + 1000
+    values[0, :3] = 0
+    found = statistics([values[:2], values[2:3], values[3:3], values[3:]])
+    wide = values.astype(np.float64)
+    expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
+    assert [found.min, found.max, found.mean, found.std] == pytest.approx(expected, rel=1e-12)
+    assert found[4:] == (39, 0, 0)
+
+
+def test_statistics_of_what_is_not_finite() -> None:
+    values = np.array([np.nan, np.inf, -np.inf, 2.0, 4.0, 0.0], dtype=np.float16)
+    assert statistics([values]) == Statistics(0.0, 4.0, 2.0, pytest.approx(np.std([2, 4, 0])), 1, 1, 2)
+    assert statistics([values[:3]]) == Statistics(None, None, None, None, 0, 1, 2)
+    assert statistics([]) == Statistics(None, None, None, None, 0, 0, 0)
+    assert statistics([np.array([True, False]), np.array([], dtype=bool)])[:5] == (0.0, 1.0, 0.5, 0.5, 1)
+    huge = statistics([np.array([1e308, -1e308, 1e308])])
+    assert huge.std is None
+    assert huge.max == 1e308
+
+
+def test_values_that_cannot_be_read_are_a_note(tmp_path: Path) -> None:
+    def fill(root: h5py.File) -> None:
+        root.create_dataset("layers/a/vars/0", shape=(10**6, 10**6), dtype="f4", chunks=(100, 100))
+        root["layers/b/vars/0"] = array(2)
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = weight_table(path, stats=True)
+    assert [row.statistics is None for row in table.weights] == [True, False]
+    assert [note.code for note in table.notes] == ["unreadable-values"]
+    assert not faults(table.to_dict())
+
+
+# Formats ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("options", [[], ["--stats"], ["--optimizer"], ["--stats", "--optimizer"]])
+@pytest.mark.parametrize("name", ["digits.keras", "digits.h5", "resnet50.json", "mnist_mlp.yaml"])
+def test_json_keeps_the_contract(name: str, options: list[str]) -> None:
+    result = run(SAMPLES / name, "--format", "json", *options)
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert not faults(document)
+    assert document["totals"]["params"] == sum(row["count"] for row in document["weights"])
+    assert document["totals"]["bytes"] == sum(row["bytes"] for row in document["weights"])
+    for line in run(SAMPLES / name, "--format", "jsonl", *options).stdout.splitlines():
+        assert not faults(json.loads(line), "line")
+
+
+def test_several_sources_are_an_array() -> None:
+    result = run(SAMPLES / "digits.keras", SAMPLES / "none.keras", "--format", "json")
+    assert result.exit_code == 1
+    assert result.stderr == f"layerexplain: error: {SAMPLES / 'none.keras'}: no such file\n"
+    documents = json.loads(result.stdout)
+    assert isinstance(documents, list)
+    assert not faults(documents)
+
+
+def test_json_lines_hold_the_state_where_it_was_asked_for() -> None:
+    roles = [json.loads(line)["role"] for line in run(SAMPLES / "digits.h5", "--format", "jsonl").stdout.splitlines()]
+    assert roles == ["weight"] * 9
+    more = run(SAMPLES / "digits.h5", "--format", "jsonl", "--optimizer").stdout.splitlines()
+    assert [json.loads(line)["role"] for line in more] == ["weight"] * 9 + ["optimizer"] * 16
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_csv(format: str, delimiter: str) -> None:
+    text = run(SAMPLES / "digits.keras", "--format", format, "--stats").stdout
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    assert sum(int(row["count"]) for row in rows) == 3742
+    assert rows[3]["trainable"] == "false"
+    assert rows[0]["reach"] == 'model.get_layer("strokes").kernel'
+    assert float(rows[0]["min"]) <= float(rows[0]["mean"]) <= float(rows[0]["max"])
+    both = run(SAMPLES / "digits.keras", SAMPLES / "digits.h5", "--format", format, "--optimizer").stdout
+    assert both.splitlines()[0].split(delimiter)[:3] == ["source", "role", "path"]
+
+
+def test_the_table_in_a_pipe() -> None:
+    lines = run(SAMPLES / "digits.keras").stdout.splitlines()
+    assert lines[0] == f"digits · Sequential · 9 weights · {SAMPLES / 'digits.keras'} (keras-archive, Keras 3.15.1)"
+    assert lines[2].split() == ["Layer", "Name", "Shape", "Dtype", "Count", "Trainable", "In", "Keras"]
+    assert lines[8].split("  ")[0] == "shapes"
+    assert lines[-3:] == [
+        "Parameters        3,742  trainable 3,718 · non-trainable 24",
+        "Weights         15.0 kB  14,968 bytes · float32",
+        "Optimizer state 29.8 kB  16 arrays, not counted",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize("options", [[], ["--stats", "--optimizer"]])
+def test_the_table_fits_a_terminal(width: int, options: list[str]) -> None:
+    lines = run(SAMPLES / "digits.keras", "--width", str(width), *options).stdout.splitlines()
+    body = lines[lines.index("") + 1 :]
+    if not options:
+        assert max(map(len, body)) <= width
+        assert any("get_layer" in line for line in body) == (width >= 200)
+    assert any("moving" in line for line in lines)
+
+
+def test_markdown() -> None:
+    text = run(SAMPLES / "digits.keras", "--format", "markdown").stdout
+    assert '| `strokes` | `kernel` | `(3, 3, 1, 12)` | `float32` | 108 | `yes` | `model.get_layer("strokes").kernel` |' in text
+    assert "| Parameters | 3,742 | trainable 3,718 · non-trainable 24 |" in text
+
+
+def test_columns() -> None:
+    text = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", "path,count").stdout
+    assert text.splitlines()[:2] == ["path,count", "/layers/conv2d/vars/0,108"]
+    result = run(SAMPLES / "digits.keras", "--columns", "cuont")
+    assert result.exit_code == 2
+    assert "no column 'cuont'; did you mean 'count'?" in result.stderr
+    assert run(SAMPLES / "digits.keras", "--columns", "path", "--format", "json").exit_code == 2
+    every = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", ",".join(COLUMNS), "--stats").stdout
+    assert every.splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_standard_input() -> None:
+    for name in ("digits.keras", "digits.h5", "mnist_mlp.yaml"):
+        result = run("-", "--format", "json", "--stats", input=(SAMPLES / name).read_bytes())
+        document = json.loads(result.stdout)
+        assert document.pop("source") == "<stdin>"
+        direct = json.loads(run(SAMPLES / name, "--format", "json", "--stats").stdout)
+        direct.pop("source")
+        if name == "mnist_mlp.yaml":  # a spec without a name is called after its file
+            document["model"].pop("name"), direct["model"].pop("name")
+        assert document == direct
+    result = run("-", input=b"")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("layerexplain: error: <stdin>: is empty")
+
+
+def test_what_is_no_model_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    path.write_bytes(h5_bytes(lambda root: root.create_dataset("x", data=array(3))))
+    result = run(path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but no Keras model")
+    assert result.stdout == ""
+    with pytest.raises(SourceError, match="no such file"):
+        weight_table(tmp_path / "none.h5")
+
+
+def test_names_steer_nothing(tmp_path: Path) -> None:
+    name = "=1+1|\x1b[31m\u202e<b>`"
+    weights = classes({"layers/dense": [array(3, 2), array(2)]}, {"layers/dense": name})
+    members = {"config.json": dense_model(2, names=(name,)), "model.weights.h5": h5_bytes(weights)}
+    table = weight_table(archive(tmp_path / "m.keras", members))
+    assert table.weights[0].layer == name
+    for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
+        for width in (None, 60):
+            text = weights_text([table], WantedWeights(format), Look(width))
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+            if format == "markdown":
+                assert "<b>" not in re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
+    cells = list(csv.reader(io.StringIO(weights_text([table], WantedWeights("csv"), Look()))))
+    assert cells[1][1].startswith("'=")
+
+
+# In a shell -------------------------------------------------------------------------------------------------------
+
+
+def shell(*arguments: str | Path, code: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "layerexplain", *map(str, arguments)] if not code else [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=ROOT)
+
+
+def test_progress_is_for_a_terminal_only() -> None:
+    assert shell("weights", SAMPLES / "digits.keras", "--stats").stderr == ""
+
+
+def test_progress_on_a_terminal() -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "layerexplain", "weights", str(SAMPLES / "digits.h5"), "--stats", "--format", "json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=its,
+    ) as process:
+        os.close(its)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        told = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert json.loads(printed)["weights"]
+    assert "digits.h5: 12 of 25 tensors read" in told
+    assert told.endswith("\r\x1b[K")
+
+
+def test_what_is_imported() -> None:
+    """`summary` of a .keras loads nothing of this; `weights` of a spec no NumPy."""
+    heavy = "{'h5py', 'numpy', 'tensorflow', 'keras'} & set(sys.modules)"
+    ours = "[m for m in sys.modules if 'weight_' in m]"
+    code = (
+        "import sys\nfrom layerexplain.cli.main import program\n"
+        "program(['summary', 'sample_models/digits.keras'], standalone_mode=False)\n"
+        f"print({heavy}, {ours}, file=sys.stderr)\n"
+        "program(['weights', 'sample_models/mnist_mlp.yaml'], standalone_mode=False)\n"
+        f"print({heavy}, file=sys.stderr)\n"
+    )
+    result = shell(code=code)
+    assert result.stderr.splitlines() == ["set() []", "set()"]
+
+
+def test_head_is_quiet() -> None:
+    command = f"{sys.executable} -m layerexplain weights sample_models/resnet50.json --format jsonl | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
