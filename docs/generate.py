@@ -153,7 +153,8 @@ def readme() -> str:
         lines = result.stdout.splitlines()
         if cut < len(command):
             lines = lines[: int(command[-1])]
-        return match[1] + "\n".join(line.rstrip() for line in lines) + "\n" + match[4]
+        shown = [f"$ {match[2]}", *[line.rstrip() for line in lines]]
+        return match[1] + "\n".join(shown) + "\n" + match[4]
 
     return BLOCK.sub(printed, (ROOT / "README.md").read_text("utf-8"))
 

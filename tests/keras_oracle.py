@@ -93,6 +93,8 @@ def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
         if extra:
             kwargs["attention_mask"] = extra[0]
         return layer(tensors[0], tensors[1], key, **kwargs)
+    if hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN):  # a cell
+        return layer(tensors[0], keras.tree.pack_sequence_as(layer.state_size, tensors[1:]), **kwargs)
     if masks and masks[0] is not None and "mask" in inspect.signature(layer.call).parameters:
         kwargs["mask"] = masks[0]
     if len(tensors) > 1:

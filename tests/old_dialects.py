@@ -301,6 +301,7 @@ KERAS_0_SEQUENCE = {
              activation="relu", border_mode="same", subsample=[1, 1], dim_ordering="th", **WEIGHTED_0),
         zero("MaxPooling2D", "maxpooling2d", pool_size=[2, 2], border_mode="valid", strides=[2, 2], dim_ordering="th"),
         zero("Dropout", "dropout", p=0.25),
+        zero("BatchNormalization", "batchnormalization", init="uniform", epsilon=1e-6, mode=0, momentum=0.9),
         zero("Flatten", "flatten"),
         zero("Dense", "dense", output_dim=16, **{**DENSE_0, "W_regularizer": {"name": "WeightRegularizer", "l2": 0.1}}),
         zero("Dense", "dense", output_dim=10, **DENSE_0),
@@ -479,16 +480,18 @@ DIALECTS: dict[str, Dialect] = {
     "Keras 1, nested": Dialect(KERAS_1_NESTED, 25, {"block": (None, 5), "sum": (None, 5)}),
     "Keras 0.3, Sequential": Dialect(
         KERAS_0_SEQUENCE,
-        80 + (8 * 14 * 14 * 16 + 16) + 170,
+        80 + 4 * (8 * 14 * 14) + (8 * 14 * 14 * 16 + 16) + 170,
         {
             "convolution2d": (None, 8, 28, 28),
             "maxpooling2d": (None, 8, 14, 14),
             "dropout": (None, 8, 14, 14),
+            "batchnormalization": (None, 8, 14, 14),
             "flatten": (None, 1568),
             "dense": (None, 16),
             "dense_1": (None, 10),
             "activation": (None, 10),
         },
+        non_trainable=2 * 8 * 14 * 14,
     ),
     "Keras 0.3, Sequential of branches": Dialect(
         KERAS_0_BRANCHES,

@@ -21,13 +21,13 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "unknown type in a wrapper": (
         "input: [5, 3]\nlayers:\n  - Bidirectional: {LSTN: 3}\n",
-        ["3: layer 'bidirectional': Bidirectional has no argument 'LSTN'; did you mean the layer 'LSTM'?"],
+        ["3: unknown layer type 'LSTN'; did you mean 'LSTM'?"],
     ),
     "misspelt argument": (
         "input: [3]\nlayers:\n  - Flatten\n  - Dense: {unit: 3}\n",
         [
-            "4: layer 'dense': Dense has no argument 'unit'; did you mean 'units'?; "
-            "it takes units, activation, use_bias"
+            "4: layer 'dense': Dense has no argument 'unit', did you mean 'units'? "
+            "It takes units, activation, use_bias"
         ],
     ),
     "unknown argument": (
@@ -36,19 +36,25 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "missing argument": (
         "input: [3]\nlayers:\n  - Dense\n",
-        ["3: layer 'dense': Dense needs 'units': a whole number from 1; give units=10"],
+        ["3: layer 'dense': Dense needs 'units': a whole number of at least 1; give units=16"],
     ),
     "negative units": (
         "input: [3]\nlayers:\n  - Dense: -3\n",
-        ["3: layer 'dense': Dense needs units to be a whole number from 1, got units=-3; for example units=10"],
+        ["3: layer 'dense': Dense needs units to be a whole number of at least 1, got units=-3; for example units=16"],
     ),
     "units of another kind": (
         "input: [3]\nlayers:\n  - Dense: many\n",
-        ["3: layer 'dense': Dense needs units to be a whole number from 1, got units='many'; for example units=10"],
+        [
+            "3: layer 'dense': Dense needs units to be a whole number of at least 1, got units='many'; "
+            "for example units=16"
+        ],
     ),
     "misspelt activation": (
         "input: [3]\nlayers:\n  - Dense: {units: 3, activation: rellu}\n",
-        ["3: layer 'dense': there is no activation 'rellu'; did you mean 'relu'?"],
+        [
+            "3: layer 'dense': Dense needs activation to be the name of an activation of Keras, got "
+            "activation='rellu' (did you mean 'relu'?); for example activation='relu'"
+        ],
     ),
     "a window larger than its input": (
         "input: [4, 9, 3]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n",
@@ -65,8 +71,15 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         ],
     ),
     "sizes that do not fit": (
+        "inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n",
+        [
+            "3: layer 'add': add needs shapes that broadcast: equal sizes or 1, aligned at the last axis; "
+            "got (None, 3) and (None, 4)"
+        ],
+    ),
+    "a type without a colon, and keys below it": (
         "inputs: {a: [3], b: [4]}\nlayers:\n  - Add\n    from: [a, b]\n",
-        ANY := ["3: layer 'add': "],
+        ["4: stands below `- Add`, which has no colon; write `- Add:` where keys like `from:` follow"],
     ),
     "unknown from": (
         "input: [3]\nlayers:\n  - Dense: 3\n    name: left\n  - Dense: 3\n    from: lft\n",
@@ -74,7 +87,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "duplicate name": (
         "input: [3]\nlayers:\n  - Dense: 3\n    name: a\n  - Dense: 3\n    name: a\n",
-        ["6: two layers are called 'a' (first in line 4); names must differ"],
+        ["6: two layers are called 'a' (first in line 3); names must differ"],
     ),
     "duplicate key": (
         "input: [3]\nlayers:\n  - Dense: {units: 3, units: 4}\n",
@@ -88,7 +101,10 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         b"input: [3]\nlayers:\n  - Dense: \xff\n",
         ["3: the file is not UTF-8 (byte 0xff); save it as UTF-8"],
     ),
-    "empty": ("", ["1: is empty; a spec needs `input:` and `layers:`"]),
+    "nothing but comments": (
+        "# a spec\n",
+        ["1: holds nothing but comments; a spec needs `input:` and `layers:`"],
+    ),
     "one tensor joined": (
         "input: [5, 3]\nlayers:\n  - Concatenate\n",
         [
@@ -106,11 +122,16 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "several at once, each with its line": (
         "inputs: {a: [28, 28], b: [7]}\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n    from: a\n"
         "  - Dense: 0\n    from: b\n  - Dense: {units: 3, activaton: relu}\n    from: b\n",
-        ["3: layer 'conv2d': ", "5: layer 'dense': ", "7: layer 'dense_1': "],
+        ["5: layer 'dense': ", "7: layer 'dense_1': "],
+    ),
+    "several shapes at once": (
+        "inputs: {a: [28, 28], b: [7]}\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n    from: a\n"
+        "  - LSTM: 3\n    from: b\n",
+        ["3: layer 'conv2d': ", "5: layer 'lstm': "],
     ),
     "inside a nested model": (
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
-        ["5: layer 'block/dense_1': Dense needs units to be a whole number from 1, got units=-1; for example units=10"],
+        ["5: layer 'dense_1': Dense needs units to be a whole number of at least 1, got units=-1; for example units=16"],
     ),
 }
 """Name → the spec and its faults: whole messages, or their beginnings where they end in `: `."""
@@ -128,6 +149,15 @@ def test_each_fault_is_told_with_its_line(name: str, command: str, tmp_path: Pat
     assert len(lines) == len(faults), result.stderr
     for line, fault in zip(lines, faults, strict=True):
         assert line.startswith(fault) if fault.endswith(": ") else line == fault
+
+
+def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(b"")
+    result = CliRunner().invoke(program, ["summary", str(file)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    fact = "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"
+    assert result.stderr == f"layerexplain: error: {file}: {fact}\n"
 
 
 def test_a_process_of_its_own_prints_no_traceback(tmp_path: Path) -> None:
@@ -151,6 +181,6 @@ def test_standard_input_is_named_as_such() -> None:
     result = CliRunner().invoke(program, ["summary", "-"], input="input: [3]\nlayers:\n  - Dense: 0\n")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be a whole number from 1, got units=0; "
-        "for example units=10\n"
+        "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be a whole number of at least 1, "
+        "got units=0; for example units=16\n"
     )

@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "layerexplain.cli.explain",
     "layer": "layerexplain.cli.layer",
     "weights": "layerexplain.cli.weights",
+    "verify": "layerexplain.cli.verify",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""

@@ -17,6 +17,7 @@ MODULES: dict[str, str] = {
     "AvgPool2D": "pooling",
     "AvgPool3D": "pooling",
     "BatchNormalization": "normalization",
+    "BatchNormalization0": "keras_1",
     "Bidirectional": "wrappers",
     "CenterCrop": "preprocessing",
     "Concatenate": "merging",

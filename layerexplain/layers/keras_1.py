@@ -1,8 +1,8 @@
-"""Layers that Keras 1 had and Keras 2 dropped, for the files of their time."""
+"""Layers that Keras 0.3 and 1 had and later versions dropped, for the files of their time."""
 
 from layerexplain.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, PositiveInt
+from layerexplain.layers.arguments import Activation, Bool, Number, PositiveInt
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.functions import sigmoid
@@ -39,3 +39,17 @@ def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True
         gate = gate + weight("b_carry", "c", square[1:])
     T = named("T", sigmoid(gate), "change how much")
     return T * activate(activation, z) + (1 - T) * x
+
+
+@layer("BatchNormalization0", ignores="mode momentum")
+def batch_normalization_0(x: Expr, *, epsilon: Number = 1e-6) -> Expr:
+    """Scales each element of an example by its own mean and deviation of the batches seen in training, then γ and β.
+
+    Input shape: (batch, …), all sizes known. Output shape: the same.
+    Reference: keras.layers.BatchNormalization of Keras 0.3, which had no axis.
+    """
+    axes = [(f"axis {i}", size) for i, size in enumerate(x.shape[1:], 1)]
+    g, b = weight("gamma", "γ", axes), weight("beta", "β", axes)
+    mean = weight("running_mean", "μ", axes, trainable=False)
+    deviation = weight("running_std", "σ", axes, trainable=False)
+    return (x - mean) / (deviation + epsilon) * g + b

@@ -154,10 +154,9 @@ class Declaration:
 
     def _unknown(self, name: str) -> ArgumentError:
         known = [*self.arguments, *self.ignores, *COMMON]
-        return ArgumentError(
-            f"{self.type} has no argument '{name}'{did_you_mean(name, known)}; "
-            f"it takes {', '.join(self.arguments) or 'none of its own'}"
-        )
+        hint = did_you_mean(name, known)
+        takes = f"takes {', '.join(self.arguments) or 'none of its own'}"
+        return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 
     def _missing(self, name: str, argument: Argument) -> ArgumentError:
         return ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")

@@ -76,7 +76,7 @@ def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> N
 
 def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
     """What a cell gives: its output, then all states."""
-    return {"y": new[0], **dict(zip(names, new, strict=True))}
+    return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
 @layer("SimpleRNNCell", training=True, ignores=RECURRENT, called=("h",))
@@ -100,11 +100,8 @@ def simple_rnn_cell(
     U = weight("recurrent_kernel", "U", [("states", units), ("units", units)])
     b = weight("bias", "b", [("units", units)]) if use_bias else None
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
-    z = dot(drop.input(x), W)
-    if b is not None:
-        z = z + b
-    h_new = named("h_new", activate(activation, z + dot(drop.state(states[0]), U)))
-    return _results(("h",), [h_new])
+    z = dot(drop.input(x), W) + dot(drop.state(states[0]), U)
+    return _results(("h",), [activate(activation, z if b is None else z + b)])
 
 
 @layer("GRUCell", training=True, ignores=RECURRENT, called=("h",))
@@ -173,7 +170,7 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
         run = apply(cell, [x, *left[:count]], at=f"cells[{i}]", suffix=f"_{i + 1}", training=training)
         left = left[count:]
         x = named(f"y_{i + 1}", item(run, 0))
-        results.update({name: item(run, k + 1) for k, name in enumerate(own.names)})
+        results.update({f"{name}_new": item(run, k + 1) for k, name in enumerate(own.names)})
     return {"y": x, **results}
 
 

@@ -250,6 +250,11 @@ def _syntax(text: str, error: Any) -> SpecError:
     problem = error.problem or str(error)
     if "\t" in indent or ("\\t" in problem and "\t" in content):
         return SpecError("a tab stands in the indentation; indent with spaces", line=line)
+    before = lines[line - 2].strip() if 1 < line <= len(lines) else ""
+    if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
+        return SpecError(
+            f"stands below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow", line=line
+        )
     context = f" {error.context}" if error.context else ""
     return SpecError(
         f"is not YAML:{context} {problem}".rstrip() + "; check the indentation, colons and brackets", line=line

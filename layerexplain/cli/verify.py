@@ -1,0 +1,111 @@
+"""`layerexplain verify`: every formula, run on real weights, against real Keras."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.output import emit
+
+if TYPE_CHECKING:
+    from layerexplain.run.verify_report import VerifyReport
+
+
+def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 < value < 1:
+        raise click.BadParameter(f"{value} is no share of a value; a number between 0 and 1 is needed", ctx, parameter)
+    return value
+
+
+@click.command("verify", short_help="Run every formula and compare it with real Keras, layer by layer.")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@output_options
+@input_option
+@click.option(
+    "--tolerance", type=float, default=1e-4, show_default=True, callback=_positive,
+    help="How far a value may be off, as a share of the largest value of the layer's output.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    help="What the inputs, and weights that are drawn, are drawn from.",
+)
+@click.option(
+    "--drawn-weights", "drawn", is_flag=True,
+    help="Draw weights in place of the file's own: none zero, variances positive, so that nothing hides.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    output: Output,
+    inputs: tuple[InputShape, ...],
+    tolerance: float,
+    seed: int,
+    drawn: bool,
+) -> None:
+    """Run every formula of SOURCE in NumPy and hold shapes, parameters and values against real Keras.
+
+    Keras loads the file in safe mode; one with code or classes that are not Keras's own is refused. A spec or a
+    config, which has no weights, gets drawn ones. Each layer's formula is given Keras's own input to that layer; then
+    the model is compared end to end. Exit 0 only if something was compared and all that was agrees. Needs TensorFlow:
+    pip install 'layerexplain[tensorflow]'.
+
+    \b
+    Examples:
+      layerexplain verify model.keras
+      layerexplain verify spec.yaml --seed 7
+      layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
+    """  # fmt: skip
+    from layerexplain.render.verification import verification_text
+
+    reports, fine = reading.of_each(sources, lambda one: _verified(one, inputs, tolerance, seed, drawn))
+    if reports:
+        emit(output, lambda look: verification_text(reports, output.format, len(sources) > 1, look))
+    if not fine or not all(report.agrees for report in reports):
+        ctx.exit(1)
+
+
+def _verified(
+    source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool
+) -> VerifyReport:
+    """The report of a source; standard input is kept in memory, since it is read more than once."""
+    from layerexplain.readers import read
+    from layerexplain.run.verify import verify
+
+    content: Any = sys.stdin.buffer.read() if source == "-" else source
+    shapes = inputs_of(read(content), inputs) if inputs else {}
+    name = "<stdin>" if source == "-" else source
+    tell = _progress(name)
+    try:
+        report = verify(content, inputs=shapes, tolerance=tolerance, seed=seed, drawn=drawn, progress=tell)
+    finally:
+        if tell is not None:
+            _wipe()
+    return report._replace(source=name)
+
+
+def _progress(source: str) -> Callable[[int, int, str], None] | None:
+    """Tells on a terminal how far the comparison is; no one else wants to know."""
+    if not sys.stderr.isatty():
+        return None
+    from layerexplain.cli.failures import clean
+
+    name = clean(source)[-30:]
+
+    def tell(done: int, count: int, path: str) -> None:
+        # The line is written over by the next.
+        sys.stderr.write(f"\r\x1b[K{name}: {done:,} of {count:,} calls compared, {clean(path)[:40]}")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _wipe() -> None:
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
