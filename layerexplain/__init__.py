@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerexplain.api import explain, explain_layer, read
+    from layerexplain.api import explain, explain_layer, read, trace, verify
     from layerexplain.errors import LayerExplainError
     from layerexplain.model import Model
     from layerexplain.report.data import Report
 
 __version__ = "0.1.0"
 
-__all__ = ["LayerExplainError", "Model", "Report", "__version__", "explain", "explain_layer", "read"]
+__all__ = ["LayerExplainError", "Model", "Report", "__version__", "explain", "explain_layer", "read", "trace", "verify"]
 
 _HOMES = {
     "LayerExplainError": "layerexplain.errors",
@@ -29,6 +29,8 @@ _HOMES = {
     "explain": "layerexplain.api",
     "explain_layer": "layerexplain.api",
     "read": "layerexplain.api",
+    "trace": "layerexplain.api",
+    "verify": "layerexplain.api",
 }
 
 

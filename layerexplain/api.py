@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.model import Model
 from layerexplain.report.data import Report
+
+if TYPE_CHECKING:
+    from layerexplain.run.trace import Trace
+    from layerexplain.run.verify_report import VerifyReport
 
 
 def read(source: Any) -> Model:
@@ -52,3 +56,50 @@ def explain_layer(
     return build_layer(
         type_, {name: layers_in(value) for name, value in arguments.items()}, [tuple(s)[1:] for s in shapes]
     )
+
+
+def verify(
+    source: Any,
+    *,
+    inputs: Mapping[str, Sequence[int | None]] | None = None,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    drawn: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> VerifyReport:
+    """Run every formula of a model in NumPy and hold shapes, weights and values against real Keras, which must be
+    installed.
+
+    `source` is whatever `read` takes, or a Model. Its own weights are used, or drawn ones where it has none or `drawn`
+    is set. `tolerance` is a share of the largest value of a layer's output; `progress(done, count, path)` is called
+    before each call of a layer. The report's `agrees` says whether all that was compared agrees.
+    Raises `LayerExplainError`, also for a source that would run code which is not Keras's own.
+    """
+    from layerexplain.run.verify import verify as run
+
+    return run(source, inputs=inputs, tolerance=tolerance, seed=seed, drawn=drawn, progress=progress)
+
+
+def trace(
+    model: Model | Any,
+    inputs: Any,
+    *,
+    seed: int = 0,
+    partial: bool = False,
+    keep: Callable[[str], bool] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Trace:
+    """Run a whole model in NumPy, by the formulas that are printed, and give what every layer makes.
+
+    `model` is whatever `read` takes, or a Model; `inputs` an array, batch first, or a mapping of the names of inputs
+    to arrays. The result maps `(path, call, output)` to arrays, a bare path to the first output of a layer's first
+    call; its `outputs` are the model's. Weights come from the file, a layer at a time; a spec or a configuration has
+    none, so that they are drawn from `seed`, and a note says so. `keep(path)` says which layers' values to keep: all,
+    if it is not given. `progress(done, count, path)` is called after each call of a layer.
+
+    Raises `LayerExplainError`, also for a layer that has no formula or whose formula cannot be computed; with
+    `partial` all that does not need it is computed nonetheless.
+    """
+    from layerexplain.run.trace import trace as run
+
+    return run(model, inputs, seed=seed, partial=partial, keep=keep, progress=progress)

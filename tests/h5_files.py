@@ -11,6 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from layerexplain.readers.weight_files import open_weights
+
 Fill = Callable[[h5py.File], None]
 
 
@@ -27,7 +29,7 @@ def h5_bytes(fill: Fill, **options: Any) -> bytes:
     return out.getvalue()
 
 
-def classes(tensors: Mapping[str, Any], names: Mapping[str, str] = {}) -> Fill:  # noqa: B006 (never changed)
+def classes(tensors: Mapping[str, Any], names: Mapping[str, str] = {}) -> Fill:
     """A `.weights.h5`: group of an object → its variables; `names` are those of its layer, as Keras 3.6 keeps them."""
 
     def fill(root: h5py.File) -> None:
@@ -64,3 +66,21 @@ def archive(path: Path, members: Mapping[str, bytes], compression: int = zipfile
         for name, data in members.items():
             out.writestr(name, data)
     return path
+
+
+DENSE = {"layers/dense": [array(3, 2), array(2, start=50)], "layers/dense_1": [array(2, 5, start=90)]}
+CONFIG = b'{"class_name": "Sequential", "config": {"name": "m", "layers": []}}'
+
+
+def listed(source: Path | bytes) -> list[tuple[str, tuple[int, ...], str, str, str]]:
+    """(path, shape, dtype, role, layer) of each tensor."""
+    with open_weights(source) as stored:
+        assert stored is not None
+        return [(t.path, t.shape, t.dtype, t.role, t.layer) for t in stored.tensors]
+
+
+def noted(source: Path | bytes) -> list[tuple[str, str]]:
+    """(code, message) of each note."""
+    with open_weights(source) as stored:
+        assert stored is not None
+        return [(note.code, note.message) for note in stored.notes]

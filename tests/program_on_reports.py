@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from layerexplain.cli import sources
 from layerexplain.cli.input_shapes import InputShape
@@ -23,6 +24,7 @@ def report_of(
     *,
     detail: bool = False,
     only: Callable[[str], bool] | None = None,
+    **asked: Any,
 ) -> Report:
     """In place of reading a file."""
     if source == "-":

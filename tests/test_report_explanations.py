@@ -260,23 +260,32 @@ def as_layer(name: str, value: object) -> object:
 
 
 def row_of(case: Case) -> LayerReport:
-    """The case as a layer of a model, with masks made by Masking layers in front."""
+    """The case as a layer of a model. Masks are made by Masking layers in front; one of steps that have more than
+    one axis comes from outside."""
     dtypes = case.dtypes or ("float32",) * len(case.shapes)
     layers, calls, inputs, refs = [], [], [], []
+    keywords: dict[str, object] = dict(case.call)
     for i, (shape, dtype) in enumerate(zip(case.shapes, dtypes, strict=True)):
         kind = "int32" if dtype == "int" else dtype
         layers.append(Layer(f"in{i}", "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": kind}))
         calls.append(Call(f"in{i}", 0, (), {}))
         inputs.append(TensorRef(f"in{i}"))
         refs.append(inputs[-1])
-        if i < len(case.masks) and case.masks[i] and len(shape) > 1:
+        if not (i < len(case.masks) and case.masks[i] and len(shape) > 1):
+            continue
+        if len(shape) > 2:
+            layers.append(Layer("keep", "InputLayer", "layer", {"batch_shape": (None, shape[0]), "dtype": "bool"}))
+            calls.append(Call("keep", 0, (), {}))
+            inputs.append(TensorRef("keep"))
+            keywords["mask"] = TensorRef("keep")
+        else:
             layers.append(Layer(f"masking{i}", "Masking", "layer", {}))
             calls.append(Call(f"masking{i}", 0, (refs[-1],), {}))
             refs[-1] = TensorRef(f"masking{i}")
     config = {name: as_layer(name, value) for name, value in case.config.items()}
     layers.append(Layer("it", case.type, "layer", config))
     listed = case.type in LISTED
-    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), dict(case.call)))
+    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
     # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
     model = Model(
         "m", "Functional", tuple(layers), tuple(calls), tuple(inputs), (TensorRef("it"),), keras_version="2.15.0"

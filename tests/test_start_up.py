@@ -28,8 +28,19 @@ def loaded(code: str) -> set[str]:
     return set(result.stdout.splitlines()[-1].split()[1:])
 
 
-def summary(file: str, command: str = "summary") -> str:
-    return f"from layerexplain.cli.main import main\nimport sys\nsys.argv = ['layerexplain', {command!r}, {file!r}]\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+def program(*arguments: str) -> str:
+    """Code that runs the program in its process."""
+    return "\n".join(
+        [
+            "import sys",
+            "from layerexplain.cli.main import main",
+            f"sys.argv = {['layerexplain', *arguments]!r}",
+            "try:",
+            "    main()",
+            "except SystemExit as end:",
+            "    assert not end.code, end.code",
+        ]
+    )
 
 
 def test_importing_the_package_loads_nothing() -> None:
@@ -38,8 +49,8 @@ def test_importing_the_package_loads_nothing() -> None:
 
 
 def test_the_library_explains_a_layer_without_numpy_or_a_command_line() -> None:
-    code = "import layerexplain\nlayerexplain.explain_layer('Conv2D', filters=4, kernel_size=3, input_shape=(None, 9, 9, 2))"
-    assert loaded(code) == set()
+    call = "layerexplain.explain_layer('Conv2D', filters=4, kernel_size=3, input_shape=(None, 9, 9, 2))"
+    assert loaded(f"import layerexplain\n{call}") == set()
 
 
 @pytest.mark.parametrize(
@@ -55,17 +66,16 @@ def test_the_library_explains_a_layer_without_numpy_or_a_command_line() -> None:
 @pytest.mark.parametrize("command", ["summary", "explain"])
 def test_a_file_is_read_without_what_it_does_not_need(file: str, allowed: set[str], command: str) -> None:
     # Into a pipe nothing is coloured or fitted, so rich stays away too.
-    assert loaded(summary(file, command)) <= allowed
+    assert loaded(program(command, file)) <= allowed
 
 
 def test_no_layer_module_is_loaded_that_the_model_does_not_use() -> None:
     code = "import sys\nimport layerexplain\nlayerexplain.explain('mnist_mlp.yaml', detail=False)\n"
-    code += "assert 'layerexplain.layers.rnn' not in sys.modules\nassert 'layerexplain.layers.attention' not in sys.modules"
+    for module in ("rnn", "attention", "pooling", "wrappers"):
+        code += f"assert 'layerexplain.layers.{module}' not in sys.modules\n"
     assert loaded(code) <= {"yaml"}
 
 
 def test_a_layer_is_listed_and_explained_without_numpy() -> None:
-    start = "from layerexplain.cli.main import main\nimport sys\nsys.argv = ['layerexplain', 'layer'{rest}]\n"
-    end = "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
-    for rest in ("", ", 'Dense', 'units=512', '--input', '784'"):
-        assert loaded(start.format(rest=rest) + end) <= {"click"}
+    assert loaded(program("layer")) <= {"click"}
+    assert loaded(program("layer", "Dense", "units=512", "--input", "784")) <= {"click"}

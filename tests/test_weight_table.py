@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
 from layerexplain.render.layout import Look
@@ -48,7 +49,8 @@ def faults(value: Any, definition: str | None = None) -> list[str]:
 
 def dense_model(*units: int, inputs: int = 3, names: tuple[str, ...] = ()) -> bytes:
     """config.json of a Sequential of Dense layers."""
-    layers = [{"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, inputs], "name": "x"}}]
+    first = {"batch_shape": [None, inputs], "name": "x"}
+    layers = [{"module": "keras.layers", "class_name": "InputLayer", "config": first}]
     for number, count in enumerate(units):
         name = names[number] if names else f"d{number}"
         config = {"name": name, "units": count, "trainable": True, "dtype": "float32"}
@@ -105,6 +107,14 @@ def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> N
         ("d1", "bias", 4, True, 'model.get_layer("d1").bias'),
     ]
     assert table.totals == (24, None, None, 96)
+    # `summary` counts it likewise, and says so.
+    report = explain(tmp_path / "m.keras", detail=False)
+    assert [(row.layer, row.params, row.trainable) for row in report.layers] == [
+        ("x", 0, 0), ("d0", 12, None), ("d1", 12, 12),
+    ]  # fmt: skip
+    assert [weight.name for weight in report.layers[1].weights] == ["0", "parts/dense/0", "scaler/0"]
+    assert report.totals[:4] == table.totals
+    assert ("stored-weights", "d0") in [(note.code, note.layer) for note in report.notes]
     (tmp_path / "m.json").write_bytes(members["config.json"])
     alone = weight_table(tmp_path / "m.json")
     assert alone.totals == (None, None, None, None)
@@ -315,7 +325,8 @@ def test_the_table_fits_a_terminal(width: int, options: list[str]) -> None:
 
 def test_markdown() -> None:
     text = run(SAMPLES / "digits.keras", "--format", "markdown").stdout
-    assert '| `strokes` | `kernel` | `(3, 3, 1, 12)` | `float32` | 108 | `yes` | `model.get_layer("strokes").kernel` |' in text
+    cells = ["`strokes`", "`kernel`", "`(3, 3, 1, 12)`", "`float32`", "108", "`yes`"]
+    assert " | ".join(["", *cells, '`model.get_layer("strokes").kernel` |']).strip() in text
     assert "| Parameters | 3,742 | trainable 3,718 · non-trainable 24 |" in text
 
 

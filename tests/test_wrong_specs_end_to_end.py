@@ -131,7 +131,10 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "inside a nested model": (
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
-        ["5: layer 'dense_1': Dense needs units to be a whole number of at least 1, got units=-1; for example units=16"],
+        [
+            "5: layer 'dense_1': Dense needs units to be a whole number of at least 1, got units=-1; "
+            "for example units=16"
+        ],
     ),
 }
 """Name → the spec and its faults: whole messages, or their beginnings where they end in `: `."""

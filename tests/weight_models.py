@@ -1,4 +1,4 @@
-"""Models of real Keras whose files hold every kind of place that a weight can be in; `K` is keras or tf_keras."""
+"""Models of real Keras whose files hold every kind of place that a weight can be in; `keras` is Keras 3 or tf_keras."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 
-def convolutions(K: Any) -> Any:
+def convolutions(keras: Any) -> Any:
     """Layers of one class in another order than their names; sub-layers none."""
-    layers = K.layers
+    layers = keras.layers
     x = inputs = layers.Input((13, 11, 3))
     x = layers.Conv2D(4, 3, name="zz")(x)
     x = layers.BatchNormalization()(x)
@@ -24,15 +24,15 @@ def convolutions(K: Any) -> Any:
     x = layers.Normalization()(x)
     x = layers.Dropout(0.3)(x)
     x = layers.Flatten()(x)
-    model = K.Model(inputs, layers.Dense(5, trainable=False)(x))
+    model = keras.Model(inputs, layers.Dense(5, trainable=False)(x))
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((2, 13, 11, 3)), np.ones((2, 5)))
     return model
 
 
-def sequences(K: Any) -> Any:
+def sequences(keras: Any) -> Any:
     """Cells, cells in a list, directions."""
-    layers = K.layers
+    layers = keras.layers
     x = inputs = layers.Input((7,), dtype="int32")
     x = layers.Embedding(11, 5)(x)
     x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(x)
@@ -41,63 +41,67 @@ def sequences(K: Any) -> Any:
     x = layers.RNN(layers.LSTMCell(5), return_sequences=True)(x)
     x = layers.RNN([layers.GRUCell(3), layers.GRUCell(4), layers.SimpleRNNCell(4)], return_sequences=True)(x)
     x = layers.Bidirectional(layers.GRU(2), backward_layer=layers.LSTM(2, go_backwards=True))(x)
-    return K.Model(inputs, layers.Dense(2)(x))
+    return keras.Model(inputs, layers.Dense(2)(x))
 
 
-def attention(K: Any) -> Any:
+def attention(keras: Any) -> Any:
     """Sub-layers whose attributes and names differ."""
-    layers = K.layers
+    layers = keras.layers
     x = inputs = layers.Input((7, 8))
     x = layers.MultiHeadAttention(2, 4)(x, x)
     x = layers.AdditiveAttention()([x, x])
     x = layers.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d")(x)
     if hasattr(layers, "GroupQueryAttention"):
         x = layers.GroupQueryAttention(4, 4, 2)(x, x)
-    return K.Model(inputs, x)
+    return keras.Model(inputs, x)
 
 
-def odd(K: Any, name: str) -> str:
+def odd(keras: Any, name: str) -> str:
     """A name that has to be quoted; TensorFlow's name scopes refuse those."""
-    return name if K.__name__ == "keras" else "".join(c if c.isalnum() else "_" for c in name).strip("_")
+    return name if keras.__name__ == "keras" else "".join(c if c.isalnum() else "_" for c in name).strip("_")
 
 
-def nested(K: Any) -> Any:
+def nested(keras: Any) -> Any:
     """A shared encoder with batch normalization, a Sequential, one in another, a shared layer, a frozen backbone."""
-    layers = K.layers
+    layers = keras.layers
     start = layers.Input((8,))
     h = layers.Dense(8)(start)
     h = layers.BatchNormalization(name="first")(h)
     h = layers.Dense(4, name="inner")(h)
-    encoder = K.Model(start, layers.BatchNormalization(name="second")(h), name="enc")
-    sequence = K.Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(4)], name="seq")
-    deep = K.Sequential([layers.Dense(3), K.Sequential([layers.Dense(2, name="deepest")], name=odd(K, "in seq"))], name="deep")
+    encoder = keras.Model(start, layers.BatchNormalization(name="second")(h), name="enc")
+    sequence = keras.Sequential(
+        [layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(4)], name="seq"
+    )
+    deep = keras.Sequential(
+        [layers.Dense(3), keras.Sequential([layers.Dense(2, name="deepest")], name=odd(keras, "in seq"))], name="deep"
+    )
     shared = layers.Dense(4, name="shared")
-    backbone = K.Sequential([layers.Input((2,)), layers.Dense(3), layers.BatchNormalization()], name="backbone")
+    backbone = keras.Sequential([layers.Input((2,)), layers.Dense(3), layers.BatchNormalization()], name="backbone")
     backbone.trainable = False
     left, right = layers.Input((8,), name="left"), layers.Input((8,), name="right")
     x, y = shared(encoder(left)), shared(encoder(right))
     z = layers.Concatenate()([sequence(x), sequence(y)])
-    return K.Model([left, right], backbone(deep(z)))
+    return keras.Model([left, right], backbone(deep(z)))
 
 
-def wrapped(K: Any) -> Any:
+def wrapped(keras: Any) -> Any:
     """Models and layers in wrappers."""
-    layers = K.layers
+    layers = keras.layers
     x = inputs = layers.Input((3, 9, 7, 2))
     x = layers.TimeDistributed(layers.Conv2D(4, 3))(x)
     start = layers.Input((7, 5, 4))
     h = layers.Conv2D(3, 2, name="c")(start)
-    inner = K.Model(start, layers.BatchNormalization(name="n")(h), name=odd(K, "it's \"quoted\"."))
-    x = layers.TimeDistributed(inner, name=odd(K, "over time"))(x)
+    inner = keras.Model(start, layers.BatchNormalization(name="n")(h), name=odd(keras, 'it\'s "quoted".'))
+    x = layers.TimeDistributed(inner, name=odd(keras, "over time"))(x)
     x = layers.ConvLSTM2D(3, 3)(x)
-    if K.__name__ == "keras":  # that of tf.keras cannot be called
+    if keras.__name__ == "keras":  # that of tf.keras cannot be called
         x = layers.SpectralNormalization(layers.Conv2D(3, 2))(x)
-    return K.Model(inputs, layers.Flatten()(x))
+    return keras.Model(inputs, layers.Flatten()(x))
 
 
-def customs(K: Any) -> Any:
+def customs(keras: Any) -> Any:
     """Two layers of a class that the file does not explain."""
-    layers = K.layers
+    layers = keras.layers
 
     class Block(layers.Layer):  # type: ignore[name-defined, misc]
         def __init__(self, units: int = 3, **config: Any) -> None:
@@ -129,13 +133,13 @@ def customs(K: Any) -> Any:
     x = inputs = layers.Input((4,))
     x = Block(5)(x)
     x = Block(6, trainable=False)(x)
-    return K.Model(inputs, layers.Dense(2)(x))
+    return keras.Model(inputs, layers.Dense(2)(x))
 
 
-def plain(K: Any) -> Any:
+def plain(keras: Any) -> Any:
     """A Sequential, in two dtypes."""
-    layers = K.layers
-    return K.Sequential(
+    layers = keras.layers
+    return keras.Sequential(
         [
             layers.Input((5,)),
             layers.Dense(4, dtype="mixed_bfloat16"),

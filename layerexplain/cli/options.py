@@ -12,6 +12,7 @@ from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.render.columns import COLUMNS
 from layerexplain.render.documents import FORMATS
+from layerexplain.report.optimizers import SLOTS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -84,6 +85,18 @@ def input_option(command: _Function) -> _Function:
     )(command)  # fmt: skip
 
 
+def memory_options(command: _Function) -> _Function:
+    """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
+    command = click.option(
+        "--optimizer", metavar="NAME", type=click.Choice(list(SLOTS)),
+        help=f"Also the memory that training takes with an optimizer: {', '.join(SLOTS)}.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--batch", metavar="N", type=click.IntRange(1, 10**9),
+        help="Also the memory that the model takes, for N examples at a time.",
+    )(command)  # fmt: skip
+
+
 def _inputs(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
     return tuple(map(parse_input, value))
 
@@ -103,3 +116,10 @@ def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
     """Refuses --columns with a format that always has everything."""
     if columns is not None and output.format in ("json", "jsonl"):
         raise click.UsageError(f"--columns has no meaning in {output.format}, which always has every field")
+
+
+def memory_must_fit(batch: int | None, optimizer: str | None, output: Output) -> None:
+    """Refuses --batch and --optimizer with a format that has rows alone."""
+    if (batch is not None or optimizer is not None) and output.format in ("jsonl", "csv", "tsv"):
+        option = "--batch" if batch is not None else "--optimizer"
+        raise click.UsageError(f"{option} has no meaning in {output.format}, which has a row a layer and no totals")

@@ -19,17 +19,29 @@ def report_of(
     *,
     detail: bool = False,
     only: Callable[[str], bool] | None = None,
+    receptive_field: bool = False,
+    batch: int | None = None,
+    optimizer: str | None = None,
 ) -> Report:
     """The Report of a source (`-` is standard input), with its inputs' shapes as typed.
 
-    `detail` asks for explanations, of the layers whose path satisfies `only`. Raises LayerExplainError.
+    `detail` asks for explanations, of the layers whose path satisfies `only`; `receptive_field` for those alone,
+    `batch` or `optimizer` for the memory. Raises LayerExplainError.
     """
     from layerexplain.readers import read
     from layerexplain.report import build
 
     model = read(source)
     try:
-        return build(model, inputs=inputs_of(model, inputs), detail=detail, only=only)
+        return build(
+            model,
+            inputs=inputs_of(model, inputs),
+            detail=detail,
+            only=only,
+            receptive_field=receptive_field,
+            batch=batch,
+            optimizer=optimizer,
+        )
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source) from None
 

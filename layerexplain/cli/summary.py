@@ -11,10 +11,13 @@ from layerexplain.cli.options import (
     columns_must_fit,
     columns_option,
     input_option,
+    memory_must_fit,
+    memory_options,
     nested_option,
     output_options,
 )
 from layerexplain.cli.output import emit
+from layerexplain.render.columns import RECEPTIVE_COLUMNS
 from layerexplain.render.documents import Wanted, summary_text
 
 
@@ -24,6 +27,7 @@ from layerexplain.render.documents import Wanted, summary_text
 @columns_option
 @nested_option
 @input_option
+@memory_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,6 +36,8 @@ def command(
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
+    batch: int | None,
+    optimizer: str | None,
 ) -> None:
     """A row a layer: name and type, operation, input and output shape, parameters; totals below.
 
@@ -43,9 +49,16 @@ def command(
       layerexplain summary model.keras --nested --columns layer,output_shapes,params,macs
       layerexplain summary spec.yaml --input 224,224,3 --format csv --output layers.csv
       layerexplain summary model.json --format json | jq .totals
+      layerexplain summary model.keras --batch 32 --optimizer adam
+      layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
     """
     columns_must_fit(columns, output)
-    reports, fine = reading.of_each(sources, lambda source: reading.report_of(source, inputs))
+    memory_must_fit(batch, optimizer, output)
+    reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
+    reports, fine = reading.of_each(
+        sources,
+        lambda source: reading.report_of(source, inputs, receptive_field=reach, batch=batch, optimizer=optimizer),
+    )
     if reports:
         wanted = Wanted(output.format, columns, nested, several=len(sources) > 1)
         emit(output, lambda look: summary_text(reports, wanted, look))

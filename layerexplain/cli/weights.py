@@ -35,12 +35,17 @@ def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @output_options
 @click.option(
-    "--columns", metavar="A,B,...", callback=_columns,
+    "--columns",
+    metavar="A,B,...",
+    callback=_columns,
     help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
 )
 @click.option("--stats", is_flag=True, help="Read the values: min, mean, max, standard deviation, zeros, NaNs.")
 @click.option(
-    "--state", "--optimizer", "state", is_flag=True,
+    "--state",
+    "--optimizer",
+    "state",
+    is_flag=True,
     help="List also what is stored and is no weight: optimizer, random generators, metrics. It is never counted.",
 )
 @click.pass_context

@@ -242,7 +242,8 @@ def _layers(value: Any) -> tuple[Any, ...]:
 
 
 def _cell(value: Any) -> Any:
-    return _layers(value) if isinstance(value, list | tuple) else _layer(value)
+    # A reader's Layer is a tuple too.
+    return _layers(value) if isinstance(value, list | tuple) and not hasattr(value, "type") else _layer(value)
 
 
 def _merge_mode(value: Any) -> str | None:

@@ -233,7 +233,7 @@ def multi_head_attention(
     score_term = f"n{kept}a{looks}{seen}"
     scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(key_dim))
     scores = named("scores", scores, "how well each query fits each key")
-    allowed = _allowed(query, value, masks, attention_mask, causal=use_causal_mask, window=sliding_window)
+    allowed = allowed_pairs(query, value, masks, attention_mask, causal=use_causal_mask, window=sliding_window)
     # Without dropout and scores to return Keras takes another path, on which a query that may look nowhere looks
     # everywhere alike; on this one it gets zeros.
     fused = not dropout and not return_attention_scores and query.ndim == 3
@@ -242,7 +242,7 @@ def multi_head_attention(
         shares = named("A", softmax(scores, axis=over), "each row sums to 1")
     else:
         for _ in range(scores.ndim - allowed.ndim):
-            allowed = _with_axis(allowed, 2 * len(looks))
+            allowed = with_axis(allowed, 2 * len(looks))
         allowed = named("allowed", allowed, "who may look where")
         shares = softmax(where(allowed, scores, FAR_BELOW), axis=over)
         shares = named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
@@ -291,7 +291,7 @@ def _position_letters(ndim: int, axes: tuple[int, ...], own: str) -> str:
     return "".join(next(letters) if axis in axes else next(others) for axis in range(1, ndim - 1))
 
 
-def _allowed(
+def allowed_pairs(
     query: Expr,
     value: Expr,
     masks: Sequence[Expr | None],
@@ -316,7 +316,7 @@ def _allowed(
     return reduce(logical_and, parts) if parts else None
 
 
-def _with_axis(mask: Expr, behind: int) -> Expr:
+def with_axis(mask: Expr, behind: int) -> Expr:
     """A mask with one axis more, in front of its last ones, for the heads and what else it does not tell apart."""
     if mask.ndim < behind:
         return take_slice(mask, key=(None, Ellipsis))

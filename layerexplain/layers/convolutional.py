@@ -5,7 +5,16 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import Expr, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, CausalPadding, DataFormat, Padding, PositiveInt, Sizes
+from layerexplain.layers.arguments import (
+    Activation,
+    Bool,
+    CausalPadding,
+    DataFormat,
+    Padding,
+    PositiveInt,
+    Sizes,
+    short,
+)
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
@@ -18,13 +27,14 @@ def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
         return (value,) * rank
     if len(value) != rank:
         wanted = "one whole number" if rank == 1 else f"one whole number or {rank}"
-        raise ArgumentError(f"{name} needs {wanted}, got {name}={value}")
+        raise ArgumentError(f"{name} needs {wanted}, got {name}={short(value)}")
     return tuple(value)
 
 
 def one_of_stride_and_dilation(strides: Any, dilation_rate: Any, rank: int) -> None:
     """Keras has no convolution that both skips positions and has gaps in its window."""
-    if max(per_axis("strides", strides, rank)) > 1 < max(per_axis("dilation_rate", dilation_rate, rank)):
+    steps, gaps = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
+    if max(steps) > 1 and max(gaps) > 1:
         raise ArgumentError(
             f"strides or dilation_rate needs to be 1, got strides={strides} and dilation_rate={dilation_rate}; "
             f"Keras does not run both at once"

@@ -78,12 +78,12 @@ class Window(NamedTuple):
             return f"{text}; 'causal' pads {before} before, none after"
         return f"{text}; 'same' pads {before + after}: {before} before, {after} after"
 
-    def covers(self, i: int) -> list[int] | None:
+    def covers(self, i: int) -> range | None:
         """The positions that window i reads; those outside 0 … n-1 are padding. None where padding is unknown."""
         if self.pads is None:
             return None
         first = i * self.stride - self.pads[0]
-        return list(range(first, first + self.reach, self.dilation))
+        return range(first, first + self.reach, self.dilation)
 
     def transposed_size(self, output_padding: int | None) -> int | None:
         """How many positions a transposed convolution makes of n (Keras's rule); None if n is unknown."""
@@ -240,6 +240,10 @@ def reads(node: Expr) -> list[str]:
     return lines
 
 
+_MOST_LISTED = 8
+"""Positions up to so many are listed one by one."""
+
+
 def _gathers(w: Window) -> str:
     if w.reach == w.stride == 1:
         return f"each output {_one(w)} reads the input {_one(w)} at its own place"
@@ -247,9 +251,8 @@ def _gathers(w: Window) -> str:
         return ""
     parts = []
     for i in _ends(w.number):
-        # `i` counts from 0, so that a list of positions is always there.
-        positions = w.covers(i) or []
-        outside = [p for p in positions if p < 0 or (isinstance(w.n, int) and p >= w.n)]
+        positions = w.covers(i) or range(0)
+        outside = _outside(positions, w.n if isinstance(w.n, int) else None)
         verb = f"output {_one(w)} {i} reads" if i == 0 else f"{_one(w)} {i}"
         parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'padding')}")
     return ", ".join(parts)
@@ -263,8 +266,8 @@ def _scatters(w: Window, output_padding: int | None) -> str:
     parts = []
     for i in _ends(w.n if isinstance(w.n, int) else None):
         first = i * w.stride - start
-        positions = list(range(first, first + w.reach, w.dilation))
-        outside = [p for p in positions if p < 0 or (size is not None and p >= size)]
+        positions = range(first, first + w.reach, w.dilation)
+        outside = _outside(positions, size)
         verb = f"input {_one(w)} {i} adds to output" if i == 0 else f"{_one(w)} {i} to"
         parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'cut off')}")
     return ", ".join(parts)
@@ -282,7 +285,7 @@ def _one(w: Window) -> str:
     return w.role[:-1]
 
 
-def _named(w: Window, positions: list[int]) -> str:
+def _named(w: Window, positions: range) -> str:
     if len(positions) == 1:
         return f"{_one(w)} {positions[0]}"
     if w.dilation == 1 and len(positions) > 2:
@@ -292,14 +295,28 @@ def _named(w: Window, positions: list[int]) -> str:
     return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
 
 
-def _aside(outside: list[int], what: str) -> str:
-    if not outside:
+def _outside(positions: range, size: int | None) -> tuple[range, range]:
+    """The positions before 0 and those from `size` on."""
+    step = positions.step
+    before = min(len(positions), max(-(positions.start // step), 0))
+    inside = len(positions) if size is None else min(len(positions), max(-((positions.start - size) // step), 0))
+    return positions[:before], positions[max(inside, before) :]
+
+
+def _aside(outside: tuple[range, range], what: str) -> str:
+    parts = [part for part in outside if part]
+    count = sum(map(len, parts))
+    if not count:
         return ""
-    if len(outside) > 3 and outside[-1] - outside[0] == len(outside) - 1:
-        return f" ({outside[0]} to {outside[-1]} are {what})"
-    return f" ({_listed(outside)} {'is' if len(outside) == 1 else 'are'} {what})"
+    first, last = parts[0][0], parts[-1][-1]
+    if count > 3 and last - first == count - 1:
+        return f" ({first} to {last} are {what})"
+    if count > _MOST_LISTED:
+        spans = [f"{part[0]} to {part[-1]}" if len(part) > 1 else str(part[0]) for part in parts]
+        return f" ({' and '.join(spans)} are {what})"
+    return f" ({_listed([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
 
 
-def _listed(numbers: list[int]) -> str:
+def _listed(numbers: Sequence[int]) -> str:
     *most, last = map(str, numbers)
     return f"{', '.join(most)} and {last}" if most else last

@@ -45,7 +45,8 @@ def list_tree(root: Any) -> Tree:
     datasets: list[Dataset] = []
     groups: set[tuple[str, ...]] = set()
     names: dict[tuple[str, ...], str] = {}
-    seen = {_identity(h5py.h5o.get_info(root.id))}
+    # A group is known by its address in the file; asking for all of `h5o.get_info` would take most of the time.
+    seen = {h5py.h5o.get_info(root.id).addr}
     # A group is opened when its turn comes: a file may have more of them than can be open at once.
     waiting: list[tuple[tuple[str, ...], Any, bytes]] = [((), root.id, b".")]
     visited = 0
@@ -62,46 +63,42 @@ def list_tree(root: Any) -> Tree:
             if visited > MAX_H5_OBJECTS:
                 raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has as many")
             path = (*parts, raw.decode("utf-8", "backslashreplace"))
-            refused = _refused_link(group, raw, path)
+            link, refused = _link(group, raw, path)
             if refused is not None:
                 notes.append(refused)
                 continue
-            info = h5py.h5o.get_info(group, raw)
-            if info.type == h5py.h5o.TYPE_DATASET:
-                found = _dataset(h5py.h5d.open(group, raw), path)
+            member = h5py.h5o.open(group, raw)
+            if isinstance(member, h5py.h5d.DatasetID):
+                found = _dataset(member, path)
                 if isinstance(found, Note):
                     notes.append(found)
                 else:
                     datasets.append(found)
-            elif info.type == h5py.h5o.TYPE_GROUP:
-                if _identity(info) in seen:
+            elif isinstance(member, h5py.h5g.GroupID):
+                if link.u in seen:
                     notes.append(_note("hard-link", path, "is a group that was met before, under another name"))
                     continue
                 if len(path) > MAX_H5_DEPTH:
                     raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
-                seen.add(_identity(info))
+                seen.add(link.u)
                 inner.append((path, group, raw))
         waiting += reversed(inner)
     return Tree(tuple(datasets), frozenset(groups), names, tuple(notes))
 
 
-def _identity(info: Any) -> tuple[int, int]:
-    return info.fileno, info.addr
-
-
-def _refused_link(group: Any, raw: bytes, path: tuple[str, ...]) -> Note | None:
-    """Why a link is not followed, or None for one that names an object of the same file."""
+def _link(group: Any, raw: bytes, path: tuple[str, ...]) -> tuple[Any, Note | None]:
+    """A link of a group, and why it is not followed, or None for one that names an object of the same file."""
     import h5py
 
     # No writer makes such a name; opening it would walk along it, through whatever link it names.
     if b"/" in raw or raw in (b"", b".", b".."):
-        return _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
-    kind = group.links.get_info(raw).type
-    if kind == h5py.h5l.TYPE_HARD:
-        return None
-    if kind == h5py.h5l.TYPE_SOFT:
-        return _note("soft-link", path, "is a soft link, which is not followed")
-    return _note("external-link", path, "is a link to another file, which is not followed")
+        return None, _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
+    link = group.links.get_info(raw)
+    if link.type == h5py.h5l.TYPE_HARD:
+        return link, None
+    if link.type == h5py.h5l.TYPE_SOFT:
+        return link, _note("soft-link", path, "is a soft link, which is not followed")
+    return link, _note("external-link", path, "is a link to another file, which is not followed")
 
 
 def _dataset(dataset: Any, path: tuple[str, ...]) -> Dataset | Note:

@@ -12,7 +12,7 @@ from layerexplain.errors import SourceError
 from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config, read_graphless
-from layerexplain.readers.keras_layer import is_model
+from layerexplain.readers.keras_layer import is_model, kind_of_value
 from layerexplain.readers.layer_types import free_name
 from layerexplain.readers.limits import MAX_CONFIG_BYTES
 from layerexplain.readers.saved_model_proto import (
@@ -109,7 +109,9 @@ def _tree(nodes: list[KerasNode]) -> _Tree:
         if node.identifier in _NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER) or node.path in trees:
             continue
         document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}") if node.metadata else {}
-        tree = trees[node.path] = _Tree(node.path, document if isinstance(document, dict) else {}, [])
+        if not isinstance(document, dict):
+            raise SourceError(f"the metadata of {node.path[:80]!r} is {kind_of_value(document)}; an object is needed")
+        tree = trees[node.path] = _Tree(node.path, document, [])
         above = node.path.rpartition(".")[0]
         while above and above not in trees:
             above = above.rpartition(".")[0]

@@ -30,7 +30,7 @@ def read_tfjs(document: Mapping[str, Any]) -> Model:
         config = parse_json(config, "model_config")
     if not isinstance(config, Mapping) or "class_name" not in config:
         raise SourceError("is a TensorFlow.js model.json, but its topology is no Keras configuration")
-    return read_config(config, keras_version=_version(topology.get("keras_version")))._replace(format="tfjs-layers")
+    return read_config(config)._replace(format="tfjs-layers", keras_version=_version(topology.get("keras_version")))
 
 
 def _version(value: Any) -> str | None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from layerexplain.render.quantities import UNKNOWN, count_text, shapes_text
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.render.quantities import (
+    UNKNOWN,
+    count_text,
+    field_start_text,
+    field_stride_text,
+    field_text,
+    shapes_text,
+)
+from layerexplain.report.data import LayerReport, ReceptiveField, Report
 
 
 class Row(NamedTuple):
@@ -51,6 +58,15 @@ def _count(name: str, heading: str, get: Callable[[LayerReport], int | None]) ->
         return "" if count is None else str(count)
 
     return Column(name, heading, lambda row: count_text(get(row.layer)), data, is_count=True)
+
+
+def _field(name: str, heading: str, text: Callable[[tuple[ReceptiveField, ...], str], str]) -> Column:
+    return Column(
+        name,
+        heading,
+        lambda row: text(row.layer.receptive_field or (), UNKNOWN),
+        lambda row: text(row.layer.receptive_field or (), ""),
+    )
 
 
 def _input_to_output(row: Row, unknown: str) -> str:
@@ -104,10 +120,16 @@ COLUMNS: dict[str, Column] = {
         _count("non_trainable", "Non-trainable", lambda layer: layer.non_trainable),
         _count("macs", "MACs", lambda layer: layer.macs),
         _count("flops", "FLOPs", lambda layer: layer.flops),
+        _field("receptive_field", "Receptive field", field_text),
+        _field("receptive_stride", "Field stride", field_stride_text),
+        _field("receptive_start", "Field start", field_start_text),
         _words("notes", "Notes", lambda row: "; ".join(row.layer.notes)),
     )
 }
 """Every column that `--columns` takes."""
+
+RECEPTIVE_COLUMNS = frozenset(name for name in COLUMNS if name.startswith("receptive"))
+"""Those for which a report must have been asked for receptive fields."""
 
 DATA_COLUMNS = (
     "layer", "type", "depth", "operation", "from", "input_shapes", "output_shapes",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from layerexplain.render import frame
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, pad, paint, width_of, wrap
-from layerexplain.render.quantities import count_text, names_text, shape_text, shapes_text
+from layerexplain.render.quantities import count_text, field_text, names_text, shape_text, shapes_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Report, Statement, WeightReason
 
 _MARGIN = "  "
@@ -84,6 +84,7 @@ class _Page:
         self._block("shape", self._axes(told.axes) + self._wrapped(told.shape_notes))
         self._block("weights", self._weights(told.weights, told.weights_note))
         self._block("cost", self._wrapped(told.cost))
+        self._block("reach", self._reach_of_all(told))
         self._block("training", self._wrapped(told.training))
         self._block("mask", self._wrapped([told.mask] if told.mask else []))
         self._block("in Keras", self._reach(told.weights))
@@ -206,6 +207,21 @@ class _Page:
             lines += wrap(head.rstrip(), self.room, hang=4)
             lines += wrap(" " * (symbol_width + 1) + f"{factor} = {count}{held}", self.room)
         return lines + self._dimmed([note] if note else [])
+
+    def _reach_of_all(self, told: Explanation) -> list[str]:
+        """What one output element sees of the model's inputs. Layers that are alike stand at different depths."""
+        lines = self._wrapped(told.receptive_field)
+        others = [
+            (other, field_text(other.receptive_field or ()))
+            for other in self.alike
+            if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
+        ]
+        if others:
+            names = [f"{frame.title_of(other)} {seen}".rstrip() for other, seen in others]
+            lines = self._wrapped([f"at {frame.title_of(self.layer)}:"]) + lines if len(lines) > 1 else lines
+            limit = None if self.look.width is None else _ALIKE_SHOWN
+            lines += self._dimmed([f"elsewhere: {names_text(names, limit)}"])
+        return lines
 
     def _reach(self, weights: Sequence[WeightReason]) -> list[str]:
         symbol_width = max((width_of(self._say(weight.symbol)) for weight in weights if weight.reach), default=0)

@@ -60,6 +60,7 @@ def markdown_table(
     headings = [out.prose(column.heading) for column in chosen]
     out.table(headings, rows, [column.is_count for column in chosen])
     _totals(out, report)
+    _memory(out, report)
     _notes(out, report)
     return out.text()
 
@@ -97,6 +98,15 @@ def _totals(out: _Writer, report: Report) -> None:
         ("FLOPs per example", count_text(sums.flops)),
     ]
     out.table(["Total", ""], facts, [False, True])
+
+
+def _memory(out: _Writer, report: Report) -> None:
+    if report.memory is None:
+        return
+    from layerexplain.render.memory import memory_facts, memory_heading
+
+    facts = [[fact.label, bytes_text(fact.count), out.prose(fact.words)] for fact in memory_facts(report.memory)]
+    out.table([out.prose(memory_heading(report.memory)), "", ""], facts, [False, True, False])
 
 
 def _notes(out: _Writer, report: Report) -> None:
@@ -165,7 +175,12 @@ def _told(out: _Writer, told: Explanation) -> None:
         headings = ["Symbol", "Weight", "Shape", "Axes", "Params", "Trainable", "In Keras"]
         out.table(headings, weights, [False, False, False, False, True, False, False])
     _list(out, (told.weights_note,))
-    for label, texts in (("Cost", told.cost), ("Training", told.training), ("Mask", (told.mask,))):
+    for label, texts in (
+        ("Cost", told.cost),
+        ("Reach", told.receptive_field),
+        ("Training", told.training),
+        ("Mask", (told.mask,)),
+    ):
         _list(out, texts, f"{label}: ")
 
 

@@ -24,8 +24,17 @@ def table(report: Report, look: Look, names: tuple[str, ...] | None = None, nest
     rows = list(rows_of(report, nested))
     chosen = columns(names or TABLE_COLUMNS)
     body = _plain(rows, chosen, look) if look.width is None else _fitted(rows, chosen, look, look.width, names is None)
-    parts = [frame.heading(report, look), body, frame.totals(report, look), frame.notes(report, look)]
+    below = [frame.totals(report, look), _memory(report, look), frame.notes(report, look)]
+    parts = [frame.heading(report, look), body, *below]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _memory(report: Report, look: Look) -> list[str]:
+    if report.memory is None:
+        return []
+    from layerexplain.render.memory import memory_lines
+
+    return memory_lines(report.memory, look)
 
 
 def _cell(row: Row, column: Column, look: Look) -> str:

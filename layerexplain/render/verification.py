@@ -49,7 +49,7 @@ def _flag(value: bool | None) -> str:
 
 
 def _far(check: LayerCheck) -> str:
-    return "" if check.difference is None else f"{check.difference:.1e}"
+    return "" if check.difference is None else "0" if check.difference == 0 else f"{check.difference:.1e}"
 
 
 _COLUMNS = (

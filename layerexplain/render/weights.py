@@ -103,9 +103,7 @@ def _fitted(grid: list[list[str]], chosen: list[Column], look: Look, width: int)
         numbers = sum(size for size, column in zip(widths, chosen, strict=True) if column.is_number)
         words = [min(size, _LIKED) for size, column in zip(widths, chosen, strict=True) if not column.is_number]
         fitted = iter(fit(words, room - numbers))
-        widths = [
-            size if column.is_number else next(fitted) for size, column in zip(widths, chosen, strict=True)
-        ]
+        widths = [size if column.is_number else next(fitted) for size, column in zip(widths, chosen, strict=True)]
     fields = [
         Field(
             wrap(heading, size),

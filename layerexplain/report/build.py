@@ -11,7 +11,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.expr import Batch, Definition, Size
 from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import find, snake_case, type_names
-from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
+from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.report.data import (
     CallReport,
     InputReport,
@@ -22,14 +22,18 @@ from layerexplain.report.data import (
     WeightReport,
 )
 from layerexplain.report.network import trace_model
+from layerexplain.report.opaque_weights import OpaqueWeights
 from layerexplain.report.traced import Network, TracedCall, identifier
-from layerexplain.report.variables import variable_counts, variable_reports
+from layerexplain.report.variables import stored_variables, variable_counts, variable_reports
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
     "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
 }  # fmt: skip
 """Bytes of one element, by dtype."""
+
+NO_WEIGHTS = ("InputLayer", "Lambda")
+"""Layers that never have weights, whatever they do."""
 
 VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
 COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -41,16 +45,30 @@ def build(
     inputs: Mapping[str, Sequence[int | None]] | None = None,
     detail: bool = False,
     only: Callable[[str], bool] | None = None,
+    receptive_field: bool = False,
+    batch: int | None = None,
+    optimizer: str | None = None,
 ) -> Report:
     """The report of a model.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
-    `only` (all if not given) has its explanation. Raises `LayerExplainError`.
+    `only` (all if not given) has its explanation; with that or `receptive_field` each row has its receptive field.
+    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError`.
     """
     network = trace_model(model, inputs)
-    builder = Builder(detail, only)
+    builder = Builder(detail, only, OpaqueWeights(network))
     rows = builder.rows(network, (), _batch_of(model))
-    notes = tuple(builder.notes)
+    if detail or receptive_field:
+        from layerexplain.report.receptive_field import with_receptive_fields
+
+        rows = with_receptive_fields(rows, network)
+    memory = None
+    if batch is not None or optimizer is not None:
+        from layerexplain.report.memory import memory as memory_of
+
+        complete = is_complete(model)
+        memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
+    notes = (*builder.notes, *builder.opaque.notes)
     return Report(
         source=model.source,
         format=model.format,
@@ -62,6 +80,7 @@ def build(
         layers=rows,
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
+        memory=memory,
     )
 
 
@@ -181,9 +200,10 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
 class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
-    def __init__(self, detail: bool, only: Callable[[str], bool] | None) -> None:
+    def __init__(self, detail: bool, only: Callable[[str], bool] | None, opaque: OpaqueWeights) -> None:
         self.detail = detail
         self.only = only
+        self.opaque = opaque
         self.costs = Costs()
         self.notes: list[Note] = []
         self._texts: dict[Definition, tuple[str, tuple[str, ...]]] = {}
@@ -228,8 +248,9 @@ class Builder:
         where = "/".join((*path, layer.name))
         inner = next((c.network for c in calls if c.network is not None), None)
         layers = self.rows(inner, (*path, layer.name), batch, frozen) if inner is not None else ()
-        weights = _nested_weights(layers) if layers else self._weights(layer, definition, frozen)
-        params, trainable = _counts(layer, definition, weights, layers)
+        variables = None if layers else self._variables(layer, definition, where)
+        weights = _nested_weights(layers) if layers else self._weights(layer, definition, variables, frozen)
+        params, trainable = _counts(layer, definition, weights, layers, variables)
         cost = self._cost(layer, calls)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
@@ -276,10 +297,26 @@ class Builder:
             known = self._texts[definition] = (operation(definition, lines), lines)
         return known
 
-    def _weights(self, layer: Layer, definition: Definition | None, frozen: bool) -> tuple[WeightReport, ...]:
-        if definition is None:
-            return variable_reports(layer, frozen)
-        if not definition.weights:
+    def _variables(
+        self, layer: Layer, definition: Definition | None, where: str
+    ) -> tuple[StoredVariable, ...] | None:
+        """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
+        if definition is not None and definition.kind != "opaque":
+            return None
+        if layer.type in NO_WEIGHTS or layer.kind == "operation":
+            return None
+        return stored_variables(layer) or self.opaque.of_layer(where)
+
+    def _weights(
+        self,
+        layer: Layer,
+        definition: Definition | None,
+        variables: tuple[StoredVariable, ...] | None,
+        frozen: bool,
+    ) -> tuple[WeightReport, ...]:
+        if variables:
+            return variable_reports(variables, frozen)
+        if definition is None or not definition.weights:
             return ()
         variable = dtypes_of(layer)[0]
         found = []
@@ -332,16 +369,17 @@ def _counts(
     definition: Definition | None,
     weights: Sequence[WeightReport],
     layers: Sequence[LayerReport],
+    variables: tuple[StoredVariable, ...] | None,
 ) -> tuple[int | None, int | None]:
     if layer.model is not None and not is_complete(layer.model):
         return None, None
     if layers:
         inner = totals(layers)
         return inner.params, inner.trainable
-    if layer.type in ("InputLayer", "Lambda") or layer.kind == "operation":
+    if layer.type in NO_WEIGHTS or layer.kind == "operation":
         return 0, 0
     if definition is None or definition.kind == "opaque":
-        return variable_counts(layer)
+        return variable_counts(variables)
     return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
 
 

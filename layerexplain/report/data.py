@@ -4,6 +4,7 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from layerexplain.model import Note, Shape
@@ -98,11 +99,41 @@ class Explanation(NamedTuple):
     training: tuple[str, ...]
     mask: str
     latex: tuple[str, ...]
+    receptive_field: tuple[str, ...] = ()
+
+
+class FieldAxis(NamedTuple):
+    """What one output element sees along an axis of a model's input: the positions `first` … `last`, as text in the
+    output's index letters ("4i-5", "4i+5"; in the padding where they lie outside).
+
+    `size` is the number of these positions and `least` the smallest where it varies; `whole` says that they hold all
+    `of` the axis. `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None where
+    there is no one number.
+    """
+
+    role: str
+    of: int | None
+    size: int | None
+    least: int | None
+    whole: bool
+    stride: float | None
+    start: int | None
+    first: str
+    last: str
+
+
+class ReceptiveField(NamedTuple):
+    """What one element of a layer's first output sees of an input of the model. With a reason in `unknown` there are
+    no axes."""
+
+    input: str
+    axes: tuple[FieldAxis, ...]
+    unknown: str
 
 
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
-    `layers` are those of a nested model; `explanation` is there when it was asked for."""
+    `layers` are those of a nested model; `explanation` and `receptive_field` are there when they were asked for."""
 
     layer: str
     type: str
@@ -121,6 +152,7 @@ class LayerReport(NamedTuple):
     group: int
     layers: "tuple[LayerReport, ...]" = ()
     explanation: Explanation | None = None
+    receptive_field: tuple[ReceptiveField, ...] | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -168,9 +200,34 @@ class LayerReport(NamedTuple):
         }
         if self.explanation is not None:
             row["explanation"] = _plain(self.explanation)
+        if self.receptive_field is not None:
+            row["receptive_field"] = _plain(self.receptive_field)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
+
+
+class Memory(NamedTuple):
+    """What a model needs to run and to be trained, in bytes; None is unknown.
+
+    `activations` and `peak` are per example: the outputs of all layers, and the most of them that live at once at
+    inference, reached at the layer `peak_at`. `inference` is for the whole batch; `gradients`, `slots` (values that the
+    optimizer keeps for each trainable parameter, `slots_each` of them) and `training` are there with an optimizer.
+    """
+
+    batch: int
+    optimizer: str | None
+    weights: int | None
+    weights_by_dtype: Mapping[str, int]
+    activations: int | None
+    activations_by_dtype: Mapping[str, int]
+    peak: int | None
+    peak_at: str | None
+    inference: int | None
+    gradients: int | None
+    slots_each: int | None
+    slots: int | None
+    training: int | None
 
 
 class Totals(NamedTuple):
@@ -185,7 +242,7 @@ class Totals(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A model, explained."""
+    """A model, explained; `memory` is there when it was asked for."""
 
     source: str
     format: str
@@ -197,6 +254,7 @@ class Report(NamedTuple):
     layers: tuple[LayerReport, ...]
     totals: Totals
     notes: tuple[Note, ...]
+    memory: Memory | None = None
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""
@@ -212,6 +270,7 @@ class Report(NamedTuple):
             ],
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
             "totals": self.totals._asdict(),
+            **({} if self.memory is None else {"memory": self.memory._asdict()}),
             "notes": [note._asdict() for note in self.notes],
         }
 

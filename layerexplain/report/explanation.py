@@ -45,7 +45,8 @@ def explain_row(
         return NOTHING._replace(sentence=f"{said}; nothing is claimed about it.", statements=_formula(row))
     if definition.kind == "model":
         return _nested(row, definition, costs)
-    form = element_form(definition)
+    shown = _without_masks(definition)
+    form = element_form(shown)
     reasons = shape_reasons(definition)
     return Explanation(
         sentence=sentence(definition),
@@ -61,7 +62,23 @@ def explain_row(
         cost=cost_lines(definition, costs),
         training=_training(layer, definition, calls),
         mask=_mask(definition, calls, network),
-        latex=latex(definition),
+        latex=latex(shown),
+    )
+
+
+def _without_masks(definition: Definition) -> Definition:
+    """The definition with the masks of its results left out, which `mask` tells of."""
+    if all(mask is None for mask in definition.masks):
+        return definition
+    return Definition(
+        definition.name,
+        definition.params,
+        definition.weights,
+        definition.results,
+        kind=definition.kind,
+        attrs=definition.attrs,
+        description=definition.description,
+        arguments=definition.arguments,
     )
 
 

@@ -13,7 +13,8 @@ class TracedCall(NamedTuple):
 
     `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
     that it reads or hands on. `network` is that of a nested model. `built` says that the file tells of no call: the
-    layer is traced at the shapes with which it was built, and how often it is called is not known.
+    layer is traced at the shapes with which it was built, and how often it is called is not known. `node` is the call
+    in the model's own expression, an input its leaf; None where a model is walked without making one.
     """
 
     call: Call
@@ -24,6 +25,7 @@ class TracedCall(NamedTuple):
     mask: str | None
     network: "Network | None" = None
     built: bool = False
+    node: Expr | None = None
 
 
 class Network(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from layerexplain.model import Layer, StoredVariable
 from layerexplain.report.data import WeightReport
@@ -16,21 +17,20 @@ def stored_variables(layer: Layer) -> tuple[StoredVariable, ...]:
     return tuple([variable for variable in listed if isinstance(variable, StoredVariable)])
 
 
-def variable_reports(layer: Layer, frozen: bool) -> tuple[WeightReport, ...]:
-    """The weights of such a row. A size that the file leaves open counts as unknown: that variable is left out."""
+def variable_reports(variables: Sequence[StoredVariable], frozen: bool) -> tuple[WeightReport, ...]:
+    """They as weights. A size that the file leaves open counts as unknown: that variable is left out."""
     return tuple(
         [
             WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, math.prod(sizes))
-            for v in stored_variables(layer)
+            for v in variables
             if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
         ]
     )
 
 
-def variable_counts(layer: Layer) -> tuple[int | None, int | None]:
-    """Parameters and how many of them are trainable; None where the file does not tell."""
-    variables = stored_variables(layer)
-    if not variables or any(size is None for v in variables for size in v.shape):
+def variable_counts(variables: Sequence[StoredVariable] | None) -> tuple[int | None, int | None]:
+    """Parameters and how many of them are trainable; None where nothing (`variables` is None) or not all is told."""
+    if variables is None or any(size is None for v in variables for size in v.shape):
         return None, None
     counts = [math.prod([size for size in v.shape if size is not None]) for v in variables]
     if any(v.trainable is None for v in variables):

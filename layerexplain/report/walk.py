@@ -135,7 +135,7 @@ class Walk:
             mask = tensor("mask" if not number else f"mask{number}", given.shape, given.dtype)
             self.masks.append(mask)
         self.tensors[ref] = Tensor(leaf, mask, layer.name if mask is not None else None)
-        return TracedCall(made, (), (), (spec,), None, None)
+        return TracedCall(made, (), (), (spec,), None, None, node=leaf)
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, made)
@@ -175,6 +175,7 @@ class Walk:
             tuple(Spec(o.shape, o.dtype) for o in outputs),
             definition,
             reached,
+            node=node,
         )
 
     def _plain(
@@ -187,7 +188,7 @@ class Walk:
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), None)
         made_specs = tuple([Spec(e.shape, e.dtype) for e in outputs])
-        return TracedCall(made, (ref,), (spec,), made_specs, definition, None)
+        return TracedCall(made, (ref,), (spec,), made_specs, definition, None, node=node)
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         assert layer.model is not None  # noqa: S101 (narrowing for the type checker; _call has asked)
@@ -212,9 +213,8 @@ class Walk:
         source = next((t.mask_source for t in known if t.mask is not None), None)
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), layer.name)
-        return TracedCall(
-            made, tuple(refs), tuple(specs), tuple(Spec(o.shape, o.dtype) for o in outputs), definition, source, network
-        )
+        made_specs = tuple(Spec(o.shape, o.dtype) for o in outputs)
+        return TracedCall(made, tuple(refs), tuple(specs), made_specs, definition, source, network, node=node)
 
     def _path(self, layer: Layer) -> tuple[str, ...]:
         return (*self.path, layer.name)
@@ -252,7 +252,7 @@ class Walk:
         node = self._apply(layer, definition, [t.expr for t in known])
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), None)
-        return TracedCall(made, sources, inputs, tuple(recorded), definition, None)
+        return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node)
 
     def _note_opaque(self, layer: Layer, reason: str | None) -> None:
         code = "opaque" if reason is None else "not-derived"

@@ -37,13 +37,15 @@ class Slot(NamedTuple):
 
 class Matched(NamedTuple):
     """All weights of a model in Keras's order. `rest` are stored arrays that belong to no layer of the model, or that
-    a layer stores beside its weights (`beside` has their paths)."""
+    a layer stores beside its weights (`beside` has their paths). `opaque` are the layers without a formula of which
+    the file tells, also those that have no weights."""
 
     stored: WeightFile | None
     slots: tuple[Slot, ...]
     rest: tuple[StoredTensor, ...]
     beside: frozenset[str]
     notes: tuple[Note, ...]
+    opaque: tuple[Place, ...] = ()
 
     def of_layer(self, path: str) -> tuple[Slot, ...]:
         """The weights of a layer by the names that lead to it (`encoder/dense`), of a nested model all of its own, in
@@ -122,6 +124,7 @@ class _Matcher:
         self.notes: list[Note] = []
         self.taken: set[str] = set()
         self.beside: set[str] = set()
+        self.opaque: list[Place] = []
         self.parameters = parameters(stored)
         self.direct: dict[Groups, list[StoredTensor]] = {}
         self.layers: dict[str, list[StoredTensor]] = {}
@@ -133,7 +136,8 @@ class _Matcher:
 
     def matched(self) -> Matched:
         rest = tuple([tensor for tensor in self.parameters if tensor.path not in self.taken])
-        return Matched(self.stored, tuple(self.slots), rest, frozenset(self.beside), tuple(self.notes))
+        beside = frozenset(self.beside)
+        return Matched(self.stored, tuple(self.slots), rest, beside, tuple(self.notes), tuple(self.opaque))
 
     def _below(self, group: Groups) -> list[StoredTensor]:
         from bisect import bisect_left
@@ -153,6 +157,8 @@ class _Matcher:
         """The weights of a layer, from its group."""
         below = self._below(place.group) if place.group is not None else []
         if not place.is_known:
+            if place.group is not None:
+                self.opaque.append(place)
             self._as_stored(place, below)
             return
         by_attribute: dict[str, list[tuple[int, Wanted]]] = {}
@@ -226,6 +232,8 @@ class _Matcher:
             own = [tensor for tensor in left.values() if alone or place.path[-1] in tensor.parts[1:]]
             for tensor in own:
                 del left[tensor.path]
+            if alone or own:
+                self.opaque.append(place)
             self._as_stored(place, own)
         self.beside |= set(left)
 

@@ -113,7 +113,9 @@ class Comparison:
         row.keras_shapes = tuple(tuple(v.shape) for v in values)
         row.keras_weights = shapes_of(list(getattr(real, "weights", ())))
         if definition is None or definition.kind == "opaque":
-            return row.not_compared(_why_opaque(network, row.path))
+            code, words = _why_opaque(network, row.path)
+            # What Keras runs and our declaration refuses is a disagreement.
+            return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
         row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
         variables = variables_of_layer(real, definition)
         row.keras_weights = shapes_of(variables)
@@ -133,6 +135,8 @@ class Comparison:
             ours = evaluated(definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32")
         except CannotEvaluate as refusal:
             return row.not_compared(f"its formula has no value: {refusal}")
+        except Exception as error:  # one op that fails must not hide what the other layers give
+            return row.differs(f"its formula fails: {type(error).__name__}: {first_line(error)}")
         return self._values(row, definition, ours, values, [mask_of(one) for one in theirs])
 
     def _values(
@@ -276,10 +280,13 @@ def calls_in(network: Network) -> int:
     )
 
 
-def _why_opaque(network: Network, path: tuple[str, ...]) -> str:
-    where = "/".join(path)
-    said = [note.message for note in network.notes if note.layer == where]
-    return said[0].partition("; its shapes are those")[0] if said else "its formula is not known"
+def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
+    """The code and the words of the note that says why a layer has no formula."""
+    said = [note for note in network.notes if note.layer is not None and note.layer == "/".join(path)]
+    note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
+    if note is None:
+        return "", "its formula is not known"
+    return note.code, note.message.partition("; its shapes are those")[0]
 
 
 def _concrete(shape: Sequence[Any], batch: int) -> Shape:

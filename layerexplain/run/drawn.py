@@ -36,9 +36,14 @@ def draw_weights(keras_model: Any, rng: Any) -> None:
     for variable in keras_model.weights:
         if "float" in str(variable.dtype):
             variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
+    after_assigning(keras_model)
+
+
+def after_assigning(keras_model: Any) -> None:
+    """Let layers that compute with copies of their weights make these anew."""
     for layer in keras_model._flatten_layers():
         if type(layer).__name__ == "Normalization" and layer.built:
-            layer.finalize_state()  # it computes with copies of its weights
+            layer.finalize_state()
 
 
 def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:

@@ -15,9 +15,8 @@ HOW_TO_GET_IT = "pip install 'layerexplain[tensorflow]'"
 
 def load_keras() -> Any:
     """The module `keras`, of Keras 3. Raises LayerExplainError, with how to get it, where there is none."""
-    if "keras" in sys.modules:
-        keras = sys.modules["keras"]
-    else:
+    keras = sys.modules.get("keras")
+    if keras is None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with silence():
             keras = _imported()

@@ -25,7 +25,7 @@ from layerexplain.run.comparison import (
     is_random,
 )
 from layerexplain.run.difference import allowed, difference, rounded
-from layerexplain.run.drawn import draw_inputs, draw_weights
+from layerexplain.run.drawn import after_assigning, draw_inputs, draw_weights
 from layerexplain.run.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
 from layerexplain.run.keras_import import first_line, load_keras
 from layerexplain.run.layer_weights import variables_of_network
@@ -93,9 +93,17 @@ def _verify(
             weights = "drawn"
         import numpy as np
 
-        if weights == "drawn":
+        if weights != "drawn":
+            return _compared(model, real, weights, inputs, tolerance, seed, progress)
+        kept = [(v, as_array(v)) for v in real.weights] if real is source else []
+        try:
             draw_weights(real, np.random.default_rng(seed))
-        return _compared(model, real, weights, inputs, tolerance, seed, progress)
+            return _compared(model, real, weights, inputs, tolerance, seed, progress)
+        finally:
+            for variable, value in kept:  # a live model is its owner's
+                variable.assign(value)
+            if kept:
+                after_assigning(real)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
 
@@ -272,7 +280,8 @@ def _fixed_batch(model: Model) -> int | None:
 def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> WholeCheck:
     """The formula of the whole model against what Keras's own call of it made."""
     definition = trial.network.definition
-    dtypes = [str(getattr(one, "compute_dtype", "float32")) for one in graph.graph.operations]
+    layers = [one for one in graph.graph.operations if one.name not in graph.input_names]
+    dtypes = [str(getattr(one, "compute_dtype", "float32")) for one in layers]
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
     if definition is None:
         return WholeCheck("not compared", None, most, "a layer of it has no formula")
@@ -287,6 +296,8 @@ def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> Wh
         ours = evaluated(definition, arrays, values, batch, "float64" if exact else "float32")
     except CannotEvaluate as refusal:
         return WholeCheck("not compared", None, most, f"its formula has no value: {refusal}")
+    except Exception as error:  # told as a difference, beside what the layers gave
+        return WholeCheck("differs", None, most, f"its formula fails: {type(error).__name__}: {first_line(error)}")
     worst = 0.0
     for i, ref in enumerate(trial.network.model.outputs):
         at = graph.output_of(ref.layer, ref.call, ref.output)

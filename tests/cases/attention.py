@@ -11,6 +11,7 @@ from tests.cases.shapes import SIZES
 SCORES = {"return_attention_scores": True}
 CAUSAL = {"use_causal_mask": True}
 BOOL = ("float32", "float32", "float32", "bool")
+GROUPS = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
 SMALL = {"num_heads": 2, "key_dim": 3}
 
 CASES = [
@@ -32,6 +33,11 @@ CASES = [
     Case("MultiHeadAttention", SMALL, ((4, 7), (5, 3), (5, 2)), masks=(False, True, True)),
     Case("MultiHeadAttention", SMALL, ((4, 7), (5, 3), (6, 2))),
     Case("MultiHeadAttention", SMALL, ((4, 7), (3, 5, 3))),
+    Case("GroupQueryAttention", GROUPS, ((4, 7), (5, 7))),
+    Case("GroupQueryAttention", {**GROUPS, "use_bias": False}, ((4, 7), (5, 7), (5, 3)), masks=(True, True, True)),
+    Case("GroupQueryAttention", {**GROUPS, "use_gate": True}, ((5, 7), (5, 7)), call=SCORES | CAUSAL, masks=(True,)),
+    Case("GroupQueryAttention", {**GROUPS, "num_key_value_heads": 3}, ((4, 7), (5, 7))),
+    Case("GroupQueryAttention", GROUPS, ((4, 7), (5, 3))),
     Case("Attention", {}, ((4, 7), (5, 7))),
     Case("Attention", {"use_scale": True}, ((4, 7), (5, 3), (5, 7)), masks=(True, True, False), call=SCORES | CAUSAL),
     Case("Attention", {"score_mode": "concat"}, ((4, 7), (5, 7)), masks=(False, True)),
@@ -95,6 +101,35 @@ def _multi_head(rng: random.Random) -> Case:
     return Case("MultiHeadAttention", config, tuple(shapes), dtypes, masks, call)
 
 
+def _grouped(rng: random.Random) -> Case:
+    shared = rng.choice([1, 2, 3])
+    config: dict[str, Any] = {
+        "head_dim": rng.choice(SIZES),
+        "num_query_heads": shared * rng.choice([1, 2, 3]) + (rng.random() < 0.05),
+        "num_key_value_heads": shared,
+    }
+    if rng.random() < 0.3:
+        config["use_bias"] = False
+    if rng.random() < 0.2:
+        config["dropout"] = 0.3
+    if rng.random() < 0.3:
+        config["use_gate"] = True
+    if rng.random() < 0.25:
+        config["sliding_window"] = rng.choice([1, 2, 3])
+    asked, offered, width = rng.choice(SIZES), rng.choice(SIZES), rng.choice(SIZES)
+    shapes: list[tuple[int | None, ...]] = [(asked, width), (offered, width)]
+    dtypes: tuple[str, ...] = ()
+    if rng.random() < 0.5:
+        shapes.append((offered, rng.choice(SIZES)))
+        if rng.random() < 0.5:
+            shapes.append((asked, offered))
+            dtypes = BOOL
+    if rng.random() < 0.06:
+        shapes[1] = (offered, width + 1)
+    masks = tuple(rng.random() < 0.5 for _ in shapes[:3]) if rng.random() < 0.6 else ()
+    return Case("GroupQueryAttention", config, tuple(shapes), dtypes, masks, _call(rng))
+
+
 def _single(type_: str) -> Draw:
     def draw(rng: random.Random) -> Case:
         config: dict[str, Any] = {}
@@ -119,5 +154,6 @@ def _single(type_: str) -> Draw:
 DRAWS: dict[str, Draw] = {
     "AdditiveAttention": _single("AdditiveAttention"),
     "Attention": _single("Attention"),
+    "GroupQueryAttention": _grouped,
     "MultiHeadAttention": _multi_head,
 }

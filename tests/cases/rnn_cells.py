@@ -79,7 +79,9 @@ def _rnn(rng: random.Random) -> Case:
         config["zero_output_for_mask"] = True
     x: tuple[int | None, ...] = (rng.choice([1, 4, 7, None]), rng.choice([1, 3, 5]))
     initial = _sizes(cells[:1]) if not stacked and rng.random() < 0.3 else []
-    return Case("RNN", config, (x, *initial), masks=(rng.random() < 0.5,))
+    # Keras cannot run a stack of one cell with a mask: it loses the nesting of its states on the way.
+    masked = rng.random() < 0.5 and not (stacked and len(cells) == 1)
+    return Case("RNN", config, (x, *initial), masks=(masked,))
 
 
 DRAWS: dict[str, Draw] = {

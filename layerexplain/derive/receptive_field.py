@@ -1,0 +1,403 @@
+"""Which elements of its inputs one element of a formula sees: the span along each axis, by the element form's rules.
+
+An op's element rule says which elements of its arguments one element of its result reads; here those indices are put
+one into the other, letters that are summed over run over their range, and what several paths read is joined to its
+hull (a dilated window has holes, its hull has none). Values do not matter: what a mask or a weight of 0 hides is seen.
+
+Windows keep their full size at the border, where part of what they see is padding. A step of a recurrence sees all
+steps before it. Nothing here knows of a layer or of a convolution: only what moves or weighs elements in a way that
+its element rule does not spell out has a rule here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import gcd
+from typing import Any, NamedTuple, TypeAlias
+
+from layerexplain.derive.spans import Span, at, difference, hull, letters_in, looks_up, through, whole
+from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Size, walk
+from layerexplain.ops.image import REACH
+from layerexplain.ops.movement import split, split_element
+from layerexplain.ops.sizes import normalize_axis
+from layerexplain.ops.window import each, spatial_axes
+from layerexplain.scalar import (
+    BEYOND,
+    Affine,
+    Apply,
+    Between,
+    CannotIndex,
+    Condition,
+    Element,
+    Fold,
+    Guard,
+    Holds,
+    Letter,
+    Lookup,
+    Named,
+    Quotient,
+    Scalar,
+    add,
+    floor_divide,
+    number,
+    scale,
+)
+
+Seen: TypeAlias = tuple[Span, ...] | str
+"""A span for each axis of a source, or why it is not known."""
+
+Read: TypeAlias = tuple[int, tuple[Span, ...]]
+"""The number of an argument, and what is read of it."""
+
+
+class View(NamedTuple):
+    """What an element of a tensor sees: `letters` are its index, `seen` has each source that it depends on."""
+
+    letters: tuple[Letter, ...]
+    seen: dict[Expr, Seen]
+
+    def read(self, place: Sequence[Span], into: dict[Expr, Seen]) -> None:
+        """Add to `into` what the elements at a place see."""
+        env = dict(zip(self.letters, place, strict=True))
+        for source, seen in self.seen.items():
+            _join(into, source, seen if isinstance(seen, str) else tuple([through(span, env) for span in seen]))
+
+
+def source_view(leaf: Expr) -> View:
+    """A source itself: each element sees itself."""
+    letters = _letters(leaf.shape)
+    return View(letters, {leaf: tuple([at(_index(one)) for one in letters])})
+
+
+def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
+    return tuple([Letter("", size if isinstance(size, int) else None) for size in shape])
+
+
+def _index(letter: Letter) -> Affine:
+    return Affine(((letter, 1),), 0)
+
+
+def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
+    before = into.get(source)
+    if before is None or isinstance(before, str):
+        into[source] = seen if before is None else before
+    elif isinstance(seen, str):
+        into[source] = seen
+    else:
+        into[source] = tuple(
+            [hull(a, b, size) for a, b, size in zip(before, seen, source.shape, strict=True)]
+        )
+
+
+class ReceptiveFields:
+    """The views of definitions, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Definition, list[View]] = {}
+
+    def of(self, definition: Definition) -> list[View]:
+        """For each result, then each mask that there is: what an element of it sees of the params."""
+        known = self._known.get(definition)
+        if known is None:
+            views: dict[Expr, list[View]] = {}
+            self._body(definition.order, views)
+            roots = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
+            known = self._known[definition] = [views[root][0] for root in roots]
+        return known
+
+    def called(self, definition: Definition, args: Sequence[View]) -> list[View]:
+        """The results of a definition that is called with tensors; masks and weights may be left out behind them."""
+        known = dict(zip(definition.params, args, strict=False))
+        found = []
+        for view in self.of(definition):
+            seen: dict[Expr, Seen] = {}
+            for param, spans in view.seen.items():
+                if param in known:
+                    _through_argument(known[param], spans, seen)
+            found.append(View(view.letters, seen))
+        return found
+
+    def _body(self, order: Sequence[Expr], views: dict[Expr, list[View]]) -> None:
+        for node in order:
+            if node not in views:
+                views[node] = self._node(node, views)
+
+    def _node(self, node: Expr, views: Mapping[Expr, list[View]]) -> list[View]:
+        op = node.op
+        if op is INPUT:
+            return [source_view(node)]
+        if op is WEIGHT or op is CONSTANT:
+            return [View(_letters(node.shape), {})]
+        if op is ITEM:
+            return [views[node.args[0]][node.attrs["i"]]]
+        args = [views[a][0] for a in node.args]
+        if op is CALL:
+            return self.called(node.attrs["definition"], args)
+        if op is LOOP:
+            return self._loop(node, args)
+        shapes = [node.shape] if type(node.shape) is tuple else list(node.shape)
+        return [_result(node, i, _letters(shape), args) for i, shape in enumerate(shapes)]
+
+    # Recurrences ------------------------------------------------------------------------------------------------
+
+    def _loop(self, node: Expr, args: Sequence[View]) -> list[View]:
+        body: Body = node.attrs["body"]
+        leaves = (*body.steps, *body.states, *body.captured)
+        views = {leaf: [source_view(leaf)] for leaf in leaves}
+        self._body(walk(body.outputs, leaves), views)
+        for output in body.outputs:
+            if output not in views:  # a number
+                views[output] = [View(_letters(output.shape), {})]
+        after = _over_time(body, [views[e][0] for e in body.next])
+        length = node.args[0].shape[1]
+        given = dict(zip(leaves, args, strict=True))
+        results = [View(view.letters, _outside(body, view.seen, given, whole(length))) for view in after]
+        for e in body.collected.values():
+            view = views[e][0]
+            step = Letter("steps", length if isinstance(length, int) else None)
+            now = {leaf: seen for leaf, seen in view.seen.items() if leaf not in body.states}
+            before: dict[Expr, Seen] = {}
+            for state, earlier in zip(body.states, after, strict=True):
+                if state in view.seen:
+                    _join(before, state, view.seen[state])
+                    _through_argument(earlier, view.seen[state], before)
+            seen = _outside(body, now, given, at(_index(step)))
+            past = Span(number(0), add(_index(step), -1))
+            for source, spans in _outside(body, before, given, past).items():
+                _join(seen, source, spans)
+            results.append(View((view.letters[0], step, *view.letters[1:]), seen))
+        return results
+
+
+def _through_argument(arg: View, seen: Seen, into: dict[Expr, Seen]) -> None:
+    if isinstance(seen, str):
+        for source in arg.seen:
+            _join(into, source, seen)
+    else:
+        arg.read(seen, into)
+
+
+def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
+    """What the states see of the leaves of a loop's body after any number of steps, the steps left out."""
+    total = [View(view.letters, dict(view.seen)) for view in direct]
+    for last in (False, False, True):
+        grown = []
+        for view in direct:
+            seen = dict(view.seen)
+            for state, earlier in zip(body.states, total, strict=True):
+                if state in view.seen:
+                    _through_argument(earlier, view.seen[state], seen)
+            grown.append(View(view.letters, seen))
+        if all(a.seen == b.seen for a, b in zip(grown, total, strict=True)):
+            break
+        if last:
+            # What still grows (a convolution of the state, step by step) reaches the ends of its axis.
+            grown = [View(b.letters, _widened(a.seen, b.seen)) for a, b in zip(total, grown, strict=True)]
+        total = grown
+    return total
+
+
+def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
+    found: dict[Expr, Seen] = {}
+    for source, seen in after.items():
+        old = before.get(source)
+        if isinstance(seen, str) or isinstance(old, str):
+            found[source] = seen
+        elif old is None:
+            found[source] = tuple([whole(size) for size in source.shape])
+        else:
+            found[source] = tuple(
+                [b if a == b else whole(size) for a, b, size in zip(old, seen, source.shape, strict=True)]
+            )
+    return found
+
+
+def _outside(
+    body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: Span
+) -> dict[Expr, Seen]:
+    """What is seen of the leaves of a loop's body, in terms of the tensors that the loop is given; of the sequences
+    the steps `times`."""
+    found: dict[Expr, Seen] = {}
+    for leaf, spans in seen.items():
+        if leaf in body.steps and not isinstance(spans, str):
+            spans = (spans[0], times, *spans[1:])
+        _through_argument(given[leaf], spans, found)
+    return found
+
+
+# One op ---------------------------------------------------------------------------------------------------------
+
+
+def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
+    """Result number `i` of an op."""
+    seen: dict[Expr, Seen] = {}
+    try:
+        for arg, place in _reads(node, i, tuple([_index(one) for one in letters])):
+            args[arg].read(place, seen)
+    except CannotIndex as why:
+        seen = {source: str(why) for arg in args for source in arg.seen}
+    return View(letters, seen)
+
+
+def _reads(node: Expr, i: int, index: tuple[Affine, ...]) -> Iterator[Read]:
+    rule = RULES.get(node.op.name)
+    reads = None if rule is None else rule(node, index)
+    if reads is not None:
+        yield from reads
+        return
+    if node.op is split:
+        yield from _found(node, split_element(node, i, index, _marked), {})
+        return
+    if isinstance(node.op.element, Marker) or node.op.element is None:
+        reason = node.op.element.reason if node.op.element is not None else "it is not written by index"
+        raise CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
+    yield from _found(node, node.op.element(node, index, _marked), {})
+
+
+def _marked(arg: int, place: Sequence[Affine]) -> Scalar:
+    """What stands for an argument's element in the op's rule: the number of the argument."""
+    return Element(arg, tuple(place))
+
+
+def _found(node: Expr, scalar: Scalar, ranges: Mapping[Letter, Span]) -> Iterator[Read]:
+    """What a scalar reads; `ranges` are those of the letters that are summed over."""
+    if isinstance(scalar, Element):
+        sizes = node.args[scalar.of].shape
+        yield scalar.of, tuple([_place(i, size, ranges) for i, size in zip(scalar.index, sizes, strict=True)])
+        for index in scalar.index:
+            for looked_up in _values_in(index):
+                yield from _found(node, looked_up, ranges)
+    elif isinstance(scalar, Apply | Named):
+        for arg in scalar.args:
+            yield from _found(node, arg, ranges)
+    elif isinstance(scalar, Fold):
+        inner = dict(ranges)
+        for one in scalar.letters:
+            inner[one] = _range(one, scalar.conditions, scalar.letters)
+        yield from _conditions(node, scalar.conditions, inner)
+        yield from _found(node, scalar.body, inner)
+    elif isinstance(scalar, Guard):
+        yield from _conditions(node, scalar.conditions, ranges)
+        yield from _found(node, scalar.body, ranges)
+        yield from _found(node, scalar.otherwise, ranges)
+
+
+def _conditions(node: Expr, conditions: Sequence[Condition], ranges: Mapping[Letter, Span]) -> Iterator[Read]:
+    for condition in conditions:
+        if isinstance(condition, Holds):
+            yield from _found(node, condition.value, ranges)
+
+
+def _place(index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
+    if looks_up(index):
+        return whole(size)
+    span = through(at(index), ranges)
+    return span if span.high is not None else Span(span.low, whole(size).high)
+
+
+def _values_in(index: Affine) -> Iterator[Scalar]:
+    for atom, _ in index.terms:
+        if isinstance(atom, Lookup):
+            yield atom.value
+        elif isinstance(atom, Quotient):
+            yield from _values_in(atom.of)
+
+
+def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter]) -> Span:
+    """The positions that a letter runs over: its own range, narrowed by the conditions of the sum.
+
+    The letters of a window keep theirs, since what a window reads outside is padding and counts as seen.
+    """
+    own = whole(one.size)
+    if one.role == "window":
+        return own
+    low, high = own
+    for condition in conditions:
+        if not isinstance(condition, Between):
+            continue
+        factor = dict(condition.index.terms).get(one)
+        rest = add(condition.index, scale(_index(one), -(factor or 0)))
+        if not factor or not set(folded).isdisjoint(letters_in(rest)):
+            continue
+        least = add(scale(rest, -1), condition.low)
+        most = None if condition.high in (None, BEYOND) else add(scale(rest, -1), (condition.high or 0) - 1)
+        first, last = (least, most) if factor > 0 else (most, least)
+        by = abs(factor)
+        if factor < 0:
+            first, last = (None if e is None else scale(e, -1) for e in (first, last))
+        if first is not None:
+            low = _later(low, floor_divide(add(first, by - 1), by))
+        if last is not None:
+            last = floor_divide(last, by)
+            high = last if high is None else _earlier(high, last)
+    return Span(low, high)
+
+
+def _later(own: Affine, condition: Affine) -> Affine:
+    """The narrower lower end; where it depends on the position, that of the condition."""
+    _, most = difference(condition, own)
+    return own if most is not None and most <= 0 else condition
+
+
+def _earlier(own: Affine, condition: Affine) -> Affine:
+    least, _ = difference(condition, own)
+    return own if least is not None and least >= 0 else condition
+
+
+# Ops whose element rule does not tell ---------------------------------------------------------------------------
+
+
+def _reversed(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+    """Counted from an end that is not known, any position may be meant."""
+    axis = node.attrs.get("axis", 1) % node.ndim
+    if isinstance(node.shape[axis], int):
+        return None
+    return [(0, tuple([whole(None) if i == axis else at(one) for i, one in enumerate(index)]))]
+
+
+def _ordered(node: Expr, index: tuple[Affine, ...]) -> list[Read]:
+    """What stands where depends on all values along the axis."""
+    x = node.args[0]
+    axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
+    kept = iter(index if len(index) < x.ndim else [one for i, one in enumerate(index) if i != axis])
+    return [(0, tuple([whole(size) if i == axis else at(next(kept)) for i, size in enumerate(x.shape)]))]
+
+
+def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+    """The pixels around the place that an output pixel covers: those within the reach of the method."""
+    (x,) = node.args
+    method = node.attrs.get("method", "bilinear")
+    if method == "nearest":
+        return None
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    times = each(node.attrs.get("times"), len(axes))
+    place = [at(one) for one in index]
+    for axis, factor in zip(axes, times, strict=True):
+        n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
+        if not isinstance(n, int) or not isinstance(out, int):
+            raise CannotIndex(f"needs the size of axis {axis}; fix it with --input")
+        if method == "area":
+            low = _rounded(index[axis], n, 0, out)
+            high = add(_rounded(index[axis], n, n + out - 1, out), -1)
+        else:
+            wide = max(n, out) if node.attrs.get("antialias", False) else out
+            reach = int(2 * REACH[method] * wide)
+            # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
+            low = add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
+            high = add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
+        place[axis] = Span(low, high)
+    return [(0, tuple(place))]
+
+
+def _rounded(index: Affine, factor: int, more: int, by: int) -> Affine:
+    """(factor · index + more) // by, in the smallest numbers."""
+    shared = gcd(factor, by)
+    return floor_divide(add(scale(index, factor // shared), more // shared), by // shared)
+
+
+RULES: dict[str, Callable[[Expr, tuple[Affine, ...]], Any]] = {
+    "reverse": _reversed,
+    "resize": _resized,
+    **dict.fromkeys(("sort", "argsort", "argmax", "argmin", "top_k"), _ordered),
+}
+"""What these ops read, or None where the element rule tells."""

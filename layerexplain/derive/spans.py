@@ -1,0 +1,207 @@
+"""Spans: which positions along an axis are read, from `low` to `high`, both written in index letters of the reader.
+
+What an index expression reaches when its own letters run over spans, the hull of two spans, and how far a hull is
+wide. All of it in whole numbers: `4i-5 … 4i+5` after three convolutions, `2(i//4) … 2(i//4)+1` behind an upsampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import prod
+from typing import NamedTuple
+
+from layerexplain.expr import Size
+from layerexplain.scalar import (
+    Affine,
+    Atom,
+    Letter,
+    Lookup,
+    Quotient,
+    add,
+    bounds,
+    floor_divide,
+    number,
+    remainder,
+    scale,
+)
+
+LONGEST_PERIOD = 4096
+"""A pattern of rounding that repeats after more positions than this is not followed."""
+
+
+class Span(NamedTuple):
+    """Positions `low` … `high`; `high` None is the end of an axis whose size is not known."""
+
+    low: Affine
+    high: Affine | None
+
+
+def whole(size: Size) -> Span:
+    """All positions of an axis."""
+    return Span(number(0), number(size - 1) if isinstance(size, int) else None)
+
+
+def at(index: Affine) -> Span:
+    """One position."""
+    return Span(index, index)
+
+
+def letters_in(index: Affine) -> Iterator[Letter]:
+    """The letters of an index, those inside quotients included."""
+    for atom, _ in index.terms:
+        if isinstance(atom, Letter):
+            yield atom
+        elif isinstance(atom, Quotient):
+            yield from letters_in(atom.of)
+
+
+def looks_up(index: Affine) -> bool:
+    """Whether an index is a value of a tensor, so that any position may be meant."""
+    return any(
+        isinstance(atom, Lookup) or (isinstance(atom, Quotient) and looks_up(atom.of)) for atom, _ in index.terms
+    )
+
+
+def through(span: Span, env: Mapping[Letter, Span]) -> Span:
+    """The span when its letters run over those of `env`."""
+    low = _end(span.low, env, top=False)
+    high = None if span.high is None else _end(span.high, env, top=True)
+    # Before position 0 there is nothing, so that 0 is always a right lower end.
+    return Span(number(0) if low is None else low, high)
+
+
+def _end(index: Affine, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
+    result = number(index.const)
+    for atom, factor in index.terms:
+        end = _atom_end(atom, env, top=top == (factor > 0))
+        if end is None:
+            return None
+        result = add(result, scale(end, factor))
+    return result
+
+
+def _atom_end(atom: Atom, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
+    if isinstance(atom, Letter):
+        span = env.get(atom)
+        if span is None:
+            return Affine(((atom, 1),), 0)
+        return span.high if top else span.low
+    if isinstance(atom, Lookup):
+        return None
+    if not atom.rest:
+        end = _end(atom.of, env, top=top)
+        return None if end is None else floor_divide(end, atom.by)
+    low, high = _end(atom.of, env, top=False), _end(atom.of, env, top=True)
+    # A remainder rises and falls; only inside one period its ends are those of what is divided.
+    if low is not None and high is not None and floor_divide(low, atom.by) == floor_divide(high, atom.by):
+        return remainder(high if top else low, atom.by)
+    return number(atom.by - 1 if top else 0)
+
+
+# Comparing ------------------------------------------------------------------------------------------------------
+
+
+def slope(index: Affine) -> Fraction:
+    """By how much an index rises for one position of its letter, on average; remainders come to nothing."""
+    total = Fraction(0)
+    for atom, factor in index.terms:
+        if isinstance(atom, Letter):
+            total += factor
+        elif isinstance(atom, Quotient) and not atom.rest:
+            total += factor * slope(atom.of) / atom.by
+    return total
+
+
+def value(index: Affine, position: int) -> int:
+    """The number that an index of one letter is at a position."""
+    total = index.const
+    for atom, factor in index.terms:
+        if isinstance(atom, Quotient):
+            of = value(atom.of, position)
+            total += factor * (of % atom.by if atom.rest else of // atom.by)
+        else:
+            total += factor * position
+    return total
+
+
+def _period(index: Affine) -> int:
+    return prod(atom.by * _period(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient))
+
+
+def extremes(index: Affine) -> tuple[int | None, int | None]:
+    """The smallest and the largest value, None where there is none or it is not known."""
+    letters = set(letters_in(index))
+    if not letters:
+        return index.const, index.const
+    period = _period(index)
+    if len(letters) > 1 or period > LONGEST_PERIOD or looks_up(index):
+        return bounds(index)
+    size = letters.pop().size
+    rise = slope(index)
+    first = [value(index, i) for i in range(period if size is None else min(period, size))]
+    if size is None:
+        return (min(first) if rise >= 0 else None), (max(first) if rise <= 0 else None)
+    last = [value(index, i) for i in range(max(size - period, 0), size)]
+    return min(first + last, default=None), max(first + last, default=None)
+
+
+def difference(a: Affine, b: Affine) -> tuple[int | None, int | None]:
+    """The extremes of a - b."""
+    return extremes(add(a, scale(b, -1)))
+
+
+def lower(a: Affine, b: Affine) -> Affine:
+    """A lower end that holds for both."""
+    if a == b:
+        return a
+    least, most = difference(a, b)
+    if most is not None and most <= 0:
+        return a
+    if least is not None and least >= 0:
+        return b
+    # They cross: a little lower than both if they run alike, else the beginning of the axis.
+    alike = least is not None and slope(a) == slope(b)
+    return add(b, least) if alike and least is not None else number(0)
+
+
+def upper(a: Affine | None, b: Affine | None, size: Size) -> Affine | None:
+    """An upper end that holds for both, on an axis of a size."""
+    if a is None or b is None:
+        return None
+    if a == b:
+        return a
+    least, most = difference(a, b)
+    if least is not None and least >= 0:
+        return a
+    if most is not None and most <= 0:
+        return b
+    if most is not None and slope(a) == slope(b):
+        return add(b, most)
+    return whole(size).high
+
+
+def hull(a: Span, b: Span, size: Size) -> Span:
+    """The smallest span that holds both, on an axis of a size."""
+    if a == b:
+        return a
+    return Span(lower(a.low, b.low), upper(a.high, b.high, size))
+
+
+def is_whole(span: Span, size: Size) -> bool:
+    """Whether a span holds every position of an axis, wherever it is read from."""
+    _, first = extremes(span.low)
+    if first is None or first > 0:
+        return False
+    if span.high is None:
+        return True
+    last, _ = extremes(span.high)
+    return isinstance(size, int) and last is not None and last >= size - 1
+
+
+def width(span: Span) -> tuple[int | None, int | None]:
+    """The smallest and the largest number of positions."""
+    if span.high is None:
+        return None, None
+    least, most = difference(span.high, span.low)
+    return None if least is None else least + 1, None if most is None else most + 1

@@ -1,0 +1,288 @@
+"""Convolutional recurrent layers: ConvLSTM1D, ConvLSTM2D and ConvLSTM3D, an LSTM whose gates are convolutions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import BATCH, Expr, named, weight
+from layerexplain.layers.activations import activate
+from layerexplain.layers.arguments import Activation, BatchFirst, Bool, DataFormat, Padding, PositiveInt, Share, Sizes
+from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
+from layerexplain.layers.recurrence import recur, recurrent_mask
+from layerexplain.layers.registry import layer
+from layerexplain.layers.rnn import RECURRENT, gates
+from layerexplain.ops.convolution import conv
+from layerexplain.ops.movement import reshape, zeros
+from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.window import SPATIAL, Window, spatial_axes
+
+ROLES = {**SPATIAL, 1: ("positions",)}
+"""What the axes behind the steps are called."""
+
+CELL = "conv_lstm_cell"
+GATES = {"i": "write how much", "f": "keep how much", "g": "write what", "o": "show how much"}
+
+
+def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
+    """The spatial sizes and the channels of a step, which the states' sizes depend on."""
+    axes, channel_axis = spatial_axes(x.ndim - 1, data_format)
+    step = (x.shape[0], *x.shape[2:])
+    sizes = [step[a] for a in axes]
+    channels = step[channel_axis]
+    known = tuple(s for s in sizes if isinstance(s, int))
+    if len(known) < len(sizes) or not isinstance(channels, int):
+        raise ShapeError(
+            f"ConvLSTM needs to know all sizes but the number of steps, on which its states' sizes depend, "
+            f"got {shape_text(x.shape)}; give these axes of the input fixed sizes"
+        )
+    return known, channels
+
+
+def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict[str, Expr]:
+    """For each gate what dropout keeps in training, the same at every step; none where nothing is dropped."""
+    if not training or not 0 < rate < 1:
+        return {}
+    return {g: named(f"{label}_{g}", drop(zeros(shape=(BATCH, *shape)) + 1, rate=rate)) for g in GATES}
+
+
+def _conv_lstm(
+    x: Expr,
+    initial_state: Sequence[Expr],
+    *,
+    rank: int,
+    filters: int,
+    kernel_size: Any,
+    strides: Any,
+    padding: str,
+    data_format: str,
+    dilation_rate: Any,
+    activation: Any,
+    recurrent_activation: Any,
+    use_bias: bool,
+    dropout: float,
+    recurrent_dropout: float,
+    return_sequences: bool,
+    return_state: bool,
+    go_backwards: bool,
+    zero_output_for_mask: bool,
+    mask: Expr | None,
+    training: bool,
+) -> Mapping[str, Expr]:
+    if x.ndim != rank + 3:
+        behind = ", ".join([*ROLES[rank], "channels"])
+        raise ShapeError(
+            f"ConvLSTM{rank}D needs an input of (batch, steps, {behind}), got {shape_text(x.shape)} with {x.ndim} axes"
+        )
+    window = per_axis("kernel_size", kernel_size, rank)
+    one_of_stride_and_dilation(strides, dilation_rate, rank)
+    stride, dilation = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
+    sizes, channels = _inside(x, data_format)
+    slides = [Window("", *of_axis, padding) for of_axis in zip(sizes, window, stride, dilation, strict=True)]
+    places = tuple(w.number or 0 for w in slides)
+    if min(places) < 1:
+        raise ShapeError(f"kernel_size needs to fit into {shape_text(sizes)}, got kernel_size={kernel_size}")
+    first = data_format == "channels_first"
+    state = (filters, *places) if first else (*places, filters)
+    packed = [("gates", 4), ("filters", filters)]
+    spatial = list(zip(ROLES[rank], window, strict=True))
+    W = gates(weight("kernel", "W", [*spatial, ("channels", channels), packed], at="cell", path=CELL), "ifgo")
+    U = gates(weight("recurrent_kernel", "U", [*spatial, ("filters", filters), packed], at="cell", path=CELL), "ifgo")
+    b = gates(weight("bias", "b", [packed], at="cell", path=CELL), "ifgo") if use_bias else {}
+    if first:
+        laid = {g: reshape(part, shape=(1, filters, *(1,) * rank)) for g, part in b.items()}
+        b = {g: named(f"b_{g}_laid", part) for g, part in laid.items()}
+    keep_x = _kept((channels, *sizes) if first else (*sizes, channels), "Dx", dropout, training)
+    keep_h = _kept(state, "Dh", recurrent_dropout, training)
+
+    def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
+        def gate(of: str) -> Expr:
+            seen = x_t * keep_x[of] if keep_x else x_t
+            looked = h * keep_h[of] if keep_h else h
+            z = conv(
+                seen, W[of], strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=data_format
+            )
+            if b:
+                z = z + b[of]
+            z = z + conv(looked, U[of], padding="same", data_format=data_format)
+            return named(of, activate(activation if of == "g" else recurrent_activation, z), GATES[of])
+
+        i, f, g, o = (gate(of) for of in GATES)
+        c_new = named("c_new", f * c + i * g)
+        return named("h_new", o * activate(activation, c_new)), c_new
+
+    return recur(
+        f"ConvLSTM{rank}D",
+        cell,
+        x,
+        ("h", "c"),
+        (state, state),
+        initial_state,
+        mask=mask,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+    )
+
+
+@layer("ConvLSTM1D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+def conv_lstm1d(
+    x: Expr,
+    *initial_state: Expr,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} steps in order, each a row of positions; the gates of an LSTM are windows of {kernel_size}.
+
+    Input shape: (batch, steps, positions, channels), or channels behind the steps with
+    data_format='channels_first'. Output shape: (batch, new positions, filters), likewise, with the
+    steps behind the batch with return_sequences; with return_state the last h and c follow.
+    Reference: keras.layers.ConvLSTM1D; Shi et al., Convolutional LSTM network, 2015.
+    """
+    return _conv_lstm(
+        x,
+        initial_state,
+        rank=1,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=dilation_rate,
+        activation=activation,
+        recurrent_activation=recurrent_activation,
+        use_bias=use_bias,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+        mask=mask,
+        training=training,
+    )
+
+
+@layer("ConvLSTM2D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+def conv_lstm2d(
+    x: Expr,
+    *initial_state: Expr,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} images in order with an LSTM whose gates are {filters} learned {kernel_size} windows.
+
+    Input shape: (batch, steps, rows, columns, channels), or channels behind the steps with
+    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise, with the
+    steps behind the batch with return_sequences; with return_state the last h and c follow.
+    Reference: keras.layers.ConvLSTM2D; Shi et al., Convolutional LSTM network, 2015.
+    """
+    return _conv_lstm(
+        x,
+        initial_state,
+        rank=2,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=dilation_rate,
+        activation=activation,
+        recurrent_activation=recurrent_activation,
+        use_bias=use_bias,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+        mask=mask,
+        training=training,
+    )
+
+
+@layer("ConvLSTM3D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+def conv_lstm3d(
+    x: Expr,
+    *initial_state: Expr,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    return_sequences: Bool = False,
+    return_state: Bool = False,
+    go_backwards: Bool = False,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Reads the {steps} volumes in order with an LSTM whose gates are {filters} learned {kernel_size} windows.
+
+    Input shape: (batch, steps, planes, rows, columns, channels), or channels behind the steps with
+    data_format='channels_first'. Output shape: (batch, new planes, new rows, new columns, filters), likewise, with the
+    steps behind the batch with return_sequences; with return_state the last h and c follow.
+    Reference: keras.layers.ConvLSTM3D; Shi et al., Convolutional LSTM network, 2015.
+    """
+    return _conv_lstm(
+        x,
+        initial_state,
+        rank=3,
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=dilation_rate,
+        activation=activation,
+        recurrent_activation=recurrent_activation,
+        use_bias=use_bias,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        return_sequences=return_sequences,
+        return_state=return_state,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+        mask=mask,
+        training=training,
+    )

@@ -1,0 +1,112 @@
+"""Adaptive pooling: as many windows as are wanted, spread evenly; their sizes differ by at most one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.expr import NO_MACS, Axis, Expr, Op, Shape, Size
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import size_text
+from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, placed, spatial_axes
+from layerexplain.scalar import BEYOND, Affine, At, CannotIndex, Condition, Fold, Letter, Scalar, add, between, letter
+from layerexplain.scalar import floor_divide, scale
+
+
+def spread(n: int, count: int) -> list[range]:
+    """The positions that each of `count` windows over n positions covers."""
+    return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+
+
+def _shape(x: Expr, *, size: Any, data_format: str = "channels_last") -> Shape:
+    _, channel_axis = spatial_axes(x.ndim, data_format)
+    return placed(x, data_format, each(size, x.ndim - 2), x.shape[channel_axis])
+
+
+def _why(n: Size, count: int, role: str) -> str:
+    start, end = f"floor(i * n / {count})", f"ceil((i + 1) * n / {count})"
+    if not isinstance(n, int):
+        return f"{count} windows, number i from {start} up to {end}"
+    lengths = sorted({len(window) for window in spread(n, count)})
+    covers = " or ".join(map(str, lengths))
+    return f"{count} windows of {covers} over {size_text(n)} {role}, number i from {start} up to {end}"
+
+
+def _axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
+    for axis, role, count in zip(axes, SPATIAL[node.ndim - 2], each(node.attrs["size"], node.ndim - 2), strict=True):
+        result[axis] = Axis(role, (0, axis), count, _why(x.shape[axis], count, role))
+    return result
+
+
+def _flops(node: Expr) -> int | None:
+    """1 per element that a window covers."""
+    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    total = node.shape[channel_axis]
+    for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
+        n = node.args[0].shape[axis]
+        if not isinstance(n, int) or not isinstance(total, int):
+            return None
+        total *= sum(map(len, spread(n, count)))
+    return total if isinstance(total, int) else None
+
+
+def _value(fold: str) -> Callable[..., Any]:
+    @channels_last
+    def evaluate(run: Any, x: Any, *, size: Any, data_format: str = "") -> Any:
+        np = run.np
+        for axis, count in enumerate(each(size, x.ndim - 2), start=1):
+            parts = [
+                getattr(np, fold)(np.take(x, window, axis=axis), axis=axis) for window in spread(x.shape[axis], count)
+            ]
+            x = np.stack(parts, axis=axis)
+        return x
+
+    return evaluate
+
+
+def _element(fold: str) -> Callable[..., Scalar]:
+    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+        axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+        place, letters = list(index), []
+        conditions: list[Condition] = []
+        for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
+            n = node.args[0].shape[axis]
+            if not isinstance(n, int):
+                raise CannotIndex(f"needs the size of axis {axis} to place the windows; fix it with --input")
+            u = letter("window", max(map(len, spread(n, count))))
+            place[axis] = add(floor_divide(scale(index[axis], n), count), u)
+            first: Letter = u.terms[0][0]  # type: ignore[assignment]
+            letters.append(first)
+            if n % count:
+                # Inside the window: p < ceil((i + 1) · n / count), that is (i + 1) · n - p · count > 0.
+                left = add(add(scale(index[axis], n), n), scale(place[axis], -count))
+                conditions += between(left, 1, BEYOND)
+        return Fold(fold, tuple(letters), at(0, place), tuple(conditions))
+
+    return element
+
+
+def _pool(name: str, fold: str) -> Op:
+    return Op(
+        name,
+        shape=_shape,
+        axes=_axes,
+        dtype=lambda x, **attrs: x.dtype,
+        evaluate=_value(fold),
+        cost=NO_MACS,
+        flops=_flops,
+        notation=Function(),
+        element=_element(fold),
+        defaults={"data_format": "channels_last"},
+        canonical=canonical,
+    )
+
+
+adaptive_max_pool = _pool("adaptive_max_pool", "max")
+"""`adaptive_max_pool(x, size=3)`: the largest of each of 3 windows that cover all positions evenly."""
+
+adaptive_average_pool = _pool("adaptive_average_pool", "mean")
+"""`adaptive_average_pool(x, size=3)`: the mean of each of them."""

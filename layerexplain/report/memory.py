@@ -1,0 +1,212 @@
+"""How many bytes a model needs: weights, activations, the most that lives at once, and training.
+
+- Activations are the outputs of the layers, each call's, the model's inputs among them, in the layers' compute dtype.
+  Those of nested models are counted inside; what a layer needs while it computes is not.
+- A layer that only lays its input out anew (Flatten, Reshape) or hands it on (Dropout at inference) makes a view: it
+  keeps its source alive and takes no bytes of its own.
+- At inference a tensor lives from the call that makes it to the last call that reads it, in the order of computation;
+  outputs of the model, and what a nested model was given, live to its end. Nothing is computed in place.
+- Training keeps every activation of each example for the way back, a gradient for each trainable parameter, and the
+  values that the optimizer keeps beside it, both in the dtype of the variable.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from layerexplain.derive.views import is_view
+from layerexplain.errors import ArgumentError
+from layerexplain.layers.arguments import did_you_mean
+from layerexplain.layers.registry import Spec
+from layerexplain.model import Layer, TensorRef
+from layerexplain.ops.sizes import product
+from layerexplain.report.build import BYTES, dtypes_of
+from layerexplain.report.data import LayerReport, Memory
+from layerexplain.report.optimizers import SLOTS
+from layerexplain.report.traced import Network, TracedCall
+
+def memory(
+    network: Network, rows: Sequence[LayerReport], *, batch: int = 1, optimizer: str | None = None, complete: bool = True
+) -> Memory:
+    """The memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
+    `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
+    if batch < 1:
+        raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
+    if optimizer is not None and optimizer not in SLOTS:
+        hint = did_you_mean(optimizer, list(SLOTS))
+        raise ArgumentError(f"optimizer needs to be one of {', '.join(SLOTS)}, got optimizer={optimizer!r}{hint}")
+    weights = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights)
+    known = complete and weights is not None and all(row.params is not None for row in rows)
+    total = sum(weights.values()) if known and weights is not None else None
+    trained = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights if w.trainable)
+    gradients = sum(trained.values()) if known and trained is not None else None
+    use = _Networks().use(network, outermost=True)
+    activations = use.activations if complete else None
+    peak = use.peak if complete else None
+    trains = optimizer is not None and optimizer != "none"
+    each = SLOTS[optimizer] if trains and optimizer is not None else None
+    slots = gradients * each if each is not None and gradients is not None else None
+    return Memory(
+        batch=batch,
+        optimizer=optimizer if trains else None,
+        weights=total,
+        weights_by_dtype=dict(sorted((weights or {}).items())) if known else {},
+        activations=activations,
+        activations_by_dtype=dict(sorted(use.by_dtype.items())) if complete else {},
+        peak=peak,
+        peak_at=use.peak_at if peak is not None else None,
+        inference=_sum(total, _times(peak, batch)),
+        gradients=gradients if trains else None,
+        slots_each=each,
+        slots=slots,
+        training=_sum(total, gradients, slots, _times(activations, batch)) if trains else None,
+    )
+
+
+def _sum(*parts: int | None) -> int | None:
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def _times(count: int | None, by: int) -> int | None:
+    return None if count is None else count * by
+
+
+def _by_dtype(weights: Iterable[tuple[str, int]]) -> dict[str, int] | None:
+    """Bytes by dtype; None where the size of a dtype is not known."""
+    found: dict[str, int] = {}
+    for dtype, count in weights:
+        if dtype not in BYTES:
+            return None
+        found[dtype] = found.get(dtype, 0) + count * BYTES[dtype]
+    return found
+
+
+# Activations ----------------------------------------------------------------------------------------------------
+
+
+class Use(NamedTuple):
+    """What the calls of a model need per example: bytes of all activations, by dtype too, the most that live at once
+    and where that is; `outputs` are the dtypes of the outputs."""
+
+    activations: int | None
+    by_dtype: dict[str, int]
+    peak: int | None
+    peak_at: str
+    outputs: tuple[str, ...]
+
+
+class _Tensor(NamedTuple):
+    """A tensor: what holds its bytes (itself, or the one that it is a view of), and its dtype."""
+
+    holder: TensorRef
+    dtype: str
+
+
+class _Networks:
+    """What models need, each looked at once, however often it is called."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Use] = {}
+
+    def use(self, network: Network, outermost: bool = False) -> Use:
+        """The use of a model; what a nested one is given is the caller's."""
+        known = self._known.get(id(network))
+        if known is None:
+            known = self._known[id(network)] = _Account(self, network, outermost).use()
+        return known
+
+
+class _Account:
+    """One walk through the calls of a model."""
+
+    def __init__(self, networks: _Networks, network: Network, outermost: bool) -> None:
+        self.networks = networks
+        self.network = network
+        self.outermost = outermost
+        self.layers = {layer.name: layer for layer in network.model.layers}
+        self.tensors: dict[TensorRef, _Tensor] = {}
+        self.size: dict[TensorRef, int | None] = {}
+        self.by_dtype: Counter[str] = Counter()
+        self.all = 0
+        self.unknown = False
+
+    def use(self) -> Use:
+        made = [self._made(call) for call in self.network.calls]
+        last: dict[TensorRef, int] = {}
+        for number, call in enumerate(self.network.calls):
+            for ref in call.sources:
+                if ref in self.tensors:
+                    last[self.tensors[ref].holder] = number
+        kept = {self.tensors[ref].holder for ref in self.network.model.outputs if ref in self.tensors}
+        live = peak = 0
+        peak_at = ""
+        for number, (call, (refs, inside)) in enumerate(zip(self.network.calls, made, strict=True)):
+            name = call.call.layer
+            new = [ref for ref in refs if self.tensors[ref].holder == ref]
+            within = live + (inside.peak or 0) if inside is not None else 0
+            live += sum(self.size[ref] or 0 for ref in new)
+            if max(live, within) > peak:
+                peak = max(live, within)
+                peak_at = f"{name}/{inside.peak_at}" if inside is not None and within >= live else name
+            holders = {self.tensors[ref].holder for ref in call.sources if ref in self.tensors}
+            for ref in holders | set(new):
+                if last.get(ref, -1) <= number and ref not in kept and ref in self.size:
+                    live -= self.size.pop(ref) or 0
+        outputs = tuple(self.tensors[ref].dtype for ref in self.network.model.outputs if ref in self.tensors)
+        known = not self.unknown
+        by_dtype = dict(self.by_dtype) if known else {}
+        return Use(self.all if known else None, by_dtype, peak if known else None, peak_at, outputs)
+
+    def _made(self, call: TracedCall) -> tuple[list[TensorRef], Use | None]:
+        """Enter the outputs of a call; what a nested model needs inside."""
+        layer = self.layers[call.call.layer]
+        refs = [TensorRef(layer.name, call.call.index, i) for i in range(len(call.outputs))]
+        if call.built:
+            self.unknown = True
+            return [], None
+        if call.network is not None:
+            inside = self.networks.use(call.network)
+            self._count(inside)
+            for ref, spec, dtype in zip(refs, call.outputs, inside.outputs, strict=False):
+                self._enter(ref, spec, dtype, counted=True)
+            return [ref for ref in refs if ref in self.tensors], inside
+        source = self.tensors.get(call.sources[0]) if call.sources else None
+        given = layer.type == "InputLayer" and not self.outermost
+        for i, (ref, spec) in enumerate(zip(refs, call.outputs, strict=True)):
+            if source is not None and call.definition is not None and is_view(call.definition, i):
+                self.tensors[ref] = _Tensor(source.holder, source.dtype)
+            else:
+                self._enter(ref, spec, self._dtype(layer, spec, source), counted=given)
+                if given:
+                    self.size[ref] = 0
+        return refs, None
+
+    def _dtype(self, layer: Layer, spec: Spec | None, source: _Tensor | None) -> str:
+        if spec is None or spec.dtype != "float":
+            return "float32" if spec is None else spec.dtype
+        # An operation has no dtype of its own: it computes in that of what it is given.
+        if layer.kind == "operation" and source is not None and source.dtype in ("float16", "bfloat16", "float64"):
+            return source.dtype
+        return dtypes_of(layer)[1]
+
+    def _enter(self, ref: TensorRef, spec: Spec | None, dtype: str, counted: bool) -> None:
+        count = None if spec is None else product(spec.shape)
+        size = count * BYTES[dtype] if count is not None and dtype in BYTES else None
+        self.tensors[ref] = _Tensor(ref, dtype)
+        self.size[ref] = size
+        if counted:
+            return
+        if size is None:
+            self.unknown = True
+        else:
+            self.all += size
+            self.by_dtype[dtype] += size
+
+    def _count(self, inside: Use) -> None:
+        if inside.activations is None:
+            self.unknown = True
+        else:
+            self.all += inside.activations
+            self.by_dtype.update(inside.by_dtype)

@@ -1,0 +1,332 @@
+"""Runs a whole model's formulas in NumPy, call by call in the order of computation; values go when no one needs them.
+
+Each call of a layer is computed in the float of its dtype policy: its inputs and weights are cast to it before, its
+results after. Masks, initial states and shared layers are wired as the traced model says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
+from layerexplain.errors import LayerExplainError
+from layerexplain.expr import ITEM, Definition, Expr
+from layerexplain.model import Layer, TensorRef
+from layerexplain.report.build import dtypes_of, operation_type
+from layerexplain.report.traced import Network, TracedCall
+from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
+from layerexplain.run.weight_source import WeightSource
+
+
+class Activation(NamedTuple):
+    """One call of a layer, run. `path` are the names that lead to the layer; `outputs` are its results, `dtypes` what
+    they are in Keras (bfloat16 comes as float32), both without masks.
+
+    `definition` is the formula that was run, with the arrays that it was given: `values` for its params, masks
+    included, and `weights`; None for an input and for a nested model, whose own calls came before. `refusal` says why
+    there are no outputs; else it is "".
+    """
+
+    path: tuple[str, ...]
+    layer: Layer
+    call: int
+    outputs: tuple[Any, ...]
+    dtypes: tuple[str, ...]
+    definition: Definition | None = None
+    values: tuple[Any, ...] = ()
+    weights: tuple[Any, ...] = ()
+    refusal: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path of the layer, as reports write it."""
+        return "/".join(self.path)
+
+    @property
+    def type(self) -> str:
+        """What a row of the layer is called."""
+        return operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type
+
+
+class Made(NamedTuple):
+    """What a call made: its results, then the masks that it hands on, with the dtypes that they have in Keras."""
+
+    values: tuple[Any, ...]
+    dtypes: tuple[str, ...]
+
+
+class Activations:
+    """A run of a model. `run` gives the activations one after the other; then `outputs` has the model's outputs, None
+    for one that could not be computed."""
+
+    def __init__(self, network: Network, weights: WeightSource, seed: int) -> None:
+        self.network = network
+        self.weights = weights
+        self.seed = seed
+        self.outputs: list[Any] = []
+        self._uses: Counter[tuple[str, ...]] = Counter()
+        self._kept: dict[tuple[str, ...], list[Any]] = {}
+        _count(network, (), self._uses)
+
+    def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
+        """Run the model on an array for each of its inputs, in its order, cast to the dtypes that they have."""
+        batch = next((int(a.shape[0]) for a in inputs if a.ndim), 1)
+        runs = {d: Run(batch, d, self.seed) for d in ("float32", "float64")}
+        leaves = {(made.call.layer, made.call.index): made.node for made in self.network.calls if not made.sources}
+        walk = _Walk(self, runs, self.network, (), keep=set(self.network.model.outputs))
+        for ref, value in zip(self.network.model.inputs, inputs, strict=True):
+            leaf = leaves[ref.layer, ref.call]
+            if leaf is not None:
+                walk.give(leaf, Made((value,), (_dtype_name(value),)))
+        yield from walk.run()
+        self.outputs = [walk.value_of(ref) for ref in self.network.model.outputs]
+
+    def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        """The weights of a layer, read once however often it is called, and forgotten after its last call."""
+        self._uses[path] -= 1
+        values = self._kept.pop(path, None)
+        if values is None:
+            values = self.weights.of(path, definition) if definition.weights else []
+        if self._uses[path] > 0:
+            self._kept[path] = values
+        return values
+
+
+class _Walk:
+    """One network on its way: `made` holds what later calls need."""
+
+    def __init__(
+        self,
+        whole: Activations,
+        runs: dict[str, Run],
+        network: Network,
+        path: tuple[str, ...],
+        keep: set[TensorRef],
+    ) -> None:
+        self.whole = whole
+        self.runs = runs
+        self.network = network
+        self.path = path
+        self.keep = keep
+        self.kept: dict[TensorRef, Any] = {}
+        self.made: dict[Expr, Made] = {}
+        self.refused: dict[str, str] = {}
+        self.layers = {layer.name: layer for layer in network.model.layers}
+        self.left: Counter[Expr] = Counter()
+        for call in network.calls:
+            if call.node is not None and not call.built:
+                self.left.update(set(map(_base, _tensors(call))))
+        if network.definition is not None and path:
+            results = [*network.definition.results.values(), *network.definition.masks]
+            self.left.update({_base(e) for e in results if e is not None})
+
+    def give(self, leaf: Expr, made: Made) -> None:
+        """Give the value of an input, or of its mask."""
+        self.made[leaf] = made
+
+    def run(self) -> Iterator[Activation]:
+        """Run all calls of the network, those of nested models in their place."""
+        for call in self.network.calls:
+            if call.built:
+                continue
+            layer = self.layers[call.call.layer]
+            if not call.sources and call.definition is None and layer.type == "InputLayer":
+                yield self._input(call, layer)
+            elif call.network is not None and call.node is not None:
+                yield from self._nested(call, call.network, layer)
+            else:
+                yield self._call(call, layer)
+            if call.node is not None:
+                self._forget(_tensors(call))
+
+    def value_of(self, ref: TensorRef) -> Any:
+        """A tensor that was to be kept."""
+        return self.kept.get(ref)
+
+    # Calls ------------------------------------------------------------------------------------------------------
+
+    def _input(self, call: TracedCall, layer: Layer) -> Activation:
+        made = self.made.get(call.node) if call.node is not None else None
+        path = (*self.path, layer.name)
+        if made is None:
+            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, "it is given no values"))
+        self._keep(call, made)
+        return Activation(path, layer, call.call.index, made.values[:1], made.dtypes[:1])
+
+    def _nested(self, call: TracedCall, network: Network, layer: Layer) -> Iterator[Activation]:
+        path = (*self.path, layer.name)
+        assert call.node is not None and call.definition is not None  # noqa: S101 (a call with a node has both)
+        given = self._given(call)
+        if isinstance(given, str):
+            yield Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, given))
+            return
+        walk = _Walk(self.whole, self.runs, network, path, set())
+        for param, value in zip(call.definition.params, given, strict=True):
+            walk.give(param, value)
+        yield from walk.run()
+        values: list[Any] = []
+        dtypes: list[str] = []
+        for e in (*call.definition.results.values(), *[m for m in call.definition.masks if m is not None]):
+            found = walk.tensor(e)
+            if found is None:
+                reason = next(iter(walk.refused.values()), "a layer of it has no value")
+                yield Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, reason))
+                return
+            values.append(found.values[0])
+            dtypes.append(found.dtypes[0])
+        yield self._done(call, layer, Made(tuple(values), tuple(dtypes)))
+
+    def _call(self, call: TracedCall, layer: Layer) -> Activation:
+        path = (*self.path, layer.name)
+        definition = call.definition
+        if definition is None or definition.kind == "opaque" or call.node is None:
+            reason = self._why_unknown(call, layer)
+            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, reason))
+        given = self._given(call)
+        if isinstance(given, str):
+            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, given))
+        compute = _compute_dtype(layer, given)
+        values = tuple([rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)])
+        weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
+        try:
+            results = self._evaluated(definition, values, weights, compute)
+        except CannotEvaluate as refusal:
+            reason = self._refuse(layer, f"its formula has no value: {refusal}")
+            return Activation(path, layer, call.call.index, (), (), refusal=reason)
+        except IndexError as error:
+            raise LayerExplainError(f"an id lies outside the table ({error})", layer="/".join(path)) from None
+        leaves = (*definition.results.values(), *[m for m in definition.masks if m is not None])
+        dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in leaves])
+        made = Made(tuple(map(_as_keras_has_it, results, dtypes)), dtypes)
+        return self._done(call, layer, made, definition, values, weights)
+
+    def _evaluated(
+        self, definition: Definition, values: Sequence[Any], weights: Sequence[Any], compute: str
+    ) -> list[Any]:
+        run = self.runs[computed_in(compute)]
+        with run.np.errstate(all="ignore"):  # as Keras, which gives infinity and NaN without a word
+            return evaluate(definition, values, weights, run)
+
+    def _done(
+        self,
+        call: TracedCall,
+        layer: Layer,
+        made: Made,
+        definition: Definition | None = None,
+        values: tuple[Any, ...] = (),
+        weights: tuple[Any, ...] = (),
+    ) -> Activation:
+        if call.node is not None:
+            self.made[call.node] = made
+            self._drop_unused(call.node)
+        self._keep(call, made)
+        assert call.definition is not None  # noqa: S101 (only a call with a definition has made something)
+        count = len(call.definition.results)
+        path = (*self.path, layer.name)
+        return Activation(
+            path, layer, call.call.index, made.values[:count], made.dtypes[:count], definition, values, weights
+        )
+
+    # Values on their way ----------------------------------------------------------------------------------------
+
+    def tensor(self, e: Expr) -> Made | None:
+        """One tensor by its expression; None if it was not computed."""
+        at = 0
+        while e.op is ITEM:
+            at, e = e.attrs["i"], e.args[0]
+        made = self.made.get(e)
+        return None if made is None else Made(made.values[at : at + 1], made.dtypes[at : at + 1])
+
+    def _given(self, call: TracedCall) -> list[Made] | str:
+        """What the params of a call's definition are, or why one of them has no value."""
+        found = []
+        for e in _tensors(call):
+            made = self.tensor(e)
+            if made is None:
+                return self._why_missing(call)
+            found.append(made)
+        return found
+
+    def _why_missing(self, call: TracedCall) -> str:
+        first = next((ref.layer for ref in call.sources if ref.layer in self.refused), None)
+        return f"'{first}' before it has no values" if first is not None else "a layer before it has no values"
+
+    def _why_unknown(self, call: TracedCall, layer: Layer) -> str:
+        if call.definition is None and any(ref.layer in self.refused for ref in call.sources):
+            return self._why_missing(call)
+        where = "/".join((*self.path, layer.name))
+        said = next((n.message for n in self.network.notes if n.layer == where), "its formula is not known")
+        return said.partition("; its shapes are those")[0]
+
+    def _refuse(self, layer: Layer, reason: str) -> str:
+        self.refused.setdefault(layer.name, reason)
+        return reason
+
+    def _keep(self, call: TracedCall, made: Made) -> None:
+        for i, value in enumerate(made.values):
+            ref = TensorRef(call.call.layer, call.call.index, i)
+            if ref in self.keep:
+                self.kept[ref] = value
+
+    def _forget(self, used: Sequence[Expr]) -> None:
+        for base in set(map(_base, used)):
+            self.left[base] -= 1
+            self._drop_unused(base)
+
+    def _drop_unused(self, base: Expr) -> None:
+        if self.left[base] <= 0:
+            self.made.pop(base, None)
+
+
+def _tensors(call: TracedCall) -> tuple[Expr, ...]:
+    """What a call takes, in the order of its definition's params, weights left out."""
+    if call.node is None or call.definition is None:
+        return ()
+    return call.node.args[: len(call.definition.params)]
+
+
+def _base(e: Expr) -> Expr:
+    """The call or leaf that a tensor is a result of."""
+    while e.op is ITEM:
+        e = e.args[0]
+    return e
+
+
+def _count(network: Network, path: tuple[str, ...], uses: Counter[tuple[str, ...]]) -> None:
+    """How often each layer is run, those of nested models as often as the models are called."""
+    for call in network.calls:
+        here = (*path, call.call.layer)
+        if call.built:
+            continue
+        if call.network is not None:
+            _count(call.network, here, uses)
+        else:
+            uses[here] += 1
+
+
+def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
+    """The float that a call computes in: that of the layer's policy, for an operation that of its tensors."""
+    if layer.kind == "operation":
+        return common_float([g.dtypes[0] for g in given])
+    policy = dtypes_of(layer)[1]
+    return policy if is_float(policy) else "float32"
+
+
+def _as_keras_has_it(value: Any, dtype: str) -> Any:
+    import numpy as np
+
+    array = np.asarray(value)
+    return rounded_to(array, dtype) if is_float(dtype) else array
+
+
+def _dtype_name(value: Any) -> str:
+    return "string" if value.dtype.kind in "OUS" else str(value.dtype)
+
+
+def calls_in(network: Network) -> int:
+    """How many calls `run` gives."""
+    return sum(
+        1 + (calls_in(call.network) if call.network is not None else 0) for call in network.calls if not call.built
+    )

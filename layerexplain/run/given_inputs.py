@@ -1,0 +1,133 @@
+"""The arrays that a model is run on: those that are given, held against its inputs, or made where none are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError
+from layerexplain.expr import BATCH
+from layerexplain.layers.registry import Spec
+from layerexplain.model import Layer, Model
+from layerexplain.ops.sizes import shape_text
+from layerexplain.report.network import Tracer
+from layerexplain.report.recorded import input_spec
+from layerexplain.report.traced import Network
+from layerexplain.run.precision import is_float, rounded_to
+
+
+class ModelInput:
+    """An input of a model: `shape` has the batch first, None for a size that it leaves open (None altogether where it
+    is not known); `dtype` is Keras's."""
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, layer: Layer) -> None:
+        shape = layer.config.get("batch_shape")
+        dtype = layer.config.get("dtype")
+        self.name = layer.name
+        self.shape: tuple[int | None, ...] | None = shape if isinstance(shape, tuple) else None
+        self.dtype = dtype if isinstance(dtype, str) else "float32"
+
+    @property
+    def shape_words(self) -> str:
+        """The shape in words."""
+        return "any shape" if self.shape is None else f"the shape {shape_text(self.shape)}"
+
+
+def inputs_of(model: Model) -> list[ModelInput]:
+    """The inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
+    if not model.calls or not model.outputs:
+        raise LayerExplainError(f"a {model.type} model has no graph of its layers, so there is nothing to run")
+    layers = {layer.name: layer for layer in model.layers}
+    return [ModelInput(layers[ref.layer]) for ref in model.inputs]
+
+
+def checked_inputs(model: Model, given: Any) -> list[Any]:
+    """Arrays for a model's inputs, in its order, in the dtypes that they have there.
+
+    `given` is one array, or a mapping of the names of inputs to arrays. Raises ArgumentError where one is missing, or
+    has another shape or kind than its input.
+    """
+    wanted = inputs_of(model)
+    listed = ", ".join(f"'{one.name}'" for one in wanted)
+    if not isinstance(given, Mapping):
+        if len(wanted) != 1:
+            raise ArgumentError(f"the model has {len(wanted)} inputs; give an array for each of {listed} by its name")
+        given = {wanted[0].name: given}
+    names = {one.name for one in wanted}
+    for name in given:
+        if name not in names:
+            from layerexplain.readers.suggest import did_you_mean, or_else
+
+            hint = or_else(did_you_mean(str(name), names), f"its inputs are {listed}")
+            raise ArgumentError(f"the model has no input '{name}'; {hint}")
+    missing = [one.name for one in wanted if one.name not in given]
+    if missing:
+        raise ArgumentError(f"the input '{missing[0]}' is given no array; the model's inputs are {listed}")
+    arrays = [checked_array(one, given[one.name]) for one in wanted]
+    batches = {int(a.shape[0]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
+    if len(batches) > 1:
+        (first, name), (other, second) = list(batches.items())[:2]
+        raise ArgumentError(f"all inputs need equally many examples, got {first} for '{name}' and {other} for '{second}'")
+    return arrays
+
+
+def checked_array(wanted: ModelInput, value: Any) -> Any:
+    """An array for one input, cast to its dtype. Raises ArgumentError where shape or kind do not fit."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"the input '{wanted.name}' needs an array of {wanted.shape_words}: {error}") from None
+    array = _of_kind(wanted, array)
+    shape = wanted.shape
+    if shape is not None and (
+        array.ndim != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=False))
+    ):
+        hint = ""
+        if array.ndim == len(shape) - 1:
+            hint = "; the first axis counts examples: one example needs a 1 there"
+        raise ArgumentError(f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}")
+    if array.size == 0:
+        raise ArgumentError(f"the input '{wanted.name}' needs at least one value, got {shape_text(array.shape)}")
+    return array
+
+
+def _of_kind(wanted: ModelInput, array: Any) -> Any:
+    import numpy as np
+
+    kind, dtype = array.dtype.kind, wanted.dtype
+    text = kind in "US" or (kind == "O" and all(isinstance(v, str | bytes) for v in array.reshape(-1)))
+    if text != (dtype == "string") or kind not in "biufcUSO" or (kind == "O" and not text) or kind == "c":
+        holds = "text" if text else f"{array.dtype}"
+        raise ArgumentError(f"the input '{wanted.name}' needs {_words(dtype)}, got an array of {holds}")
+    if text:
+        return array.astype(object)
+    if is_float(dtype):
+        return rounded_to(array.astype("float64" if dtype == "float64" else "float32"), dtype)
+    if kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
+        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), got {array.dtype} with others")
+    return array.astype(dtype)
+
+
+def _words(dtype: str) -> str:
+    if dtype == "string":
+        return "text"
+    return f"numbers ({dtype})"
+
+
+def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
+    """The model traced at the shapes of arrays, with its calls as nodes. Raises LayerExplainError."""
+    layers = {layer.name: layer for layer in model.layers}
+    specs: list[Spec | None] = []
+    for ref, array in zip(model.inputs, arrays, strict=True):
+        known = input_spec(layers[ref.layer])
+        dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
+        specs.append(Spec((BATCH, *array.shape[1:]), dtype))
+    tracer = Tracer(strict=model.strict, linked=True)
+    network = tracer.network(model, specs)
+    if tracer.errors:
+        raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    return network

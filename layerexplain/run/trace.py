@@ -1,0 +1,155 @@
+"""`layerexplain.trace`: what every layer of a model makes of given inputs, computed by its formulas."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.model import Model, Note
+from layerexplain.run.activations import Activation, Activations, calls_in
+from layerexplain.run.given_inputs import checked_inputs, traced_at
+from layerexplain.run.weight_source import Origin, weight_source
+
+Progress = Callable[[int, int, str], None]
+"""Called after each call of a layer: how many are done, how many there are, the path of the one that was done."""
+
+Key = tuple[str, int, int]
+"""(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
+
+
+class Trace(Mapping[Key, Any]):
+    """The arrays that a model's layers made, by `(path, call, output)`, in the order of computation.
+
+    A bare path gives the first output of the first call: `trace["encoder/dense"]`. `outputs` are the model's outputs,
+    in its order; with `partial=True` those that could not be computed are None, and `refused` says of which layers
+    there is nothing and why. `weights` says whose weights were used: "of the file", "of the model" or "drawn".
+    Values of bfloat16 are float32 arrays.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[Key, Any],
+        names: Mapping[str, tuple[str, ...]],
+        outputs: list[Any],
+        weights: Origin,
+        notes: tuple[Note, ...],
+        refused: Mapping[str, str],
+    ) -> None:
+        self._arrays = dict(arrays)
+        self._names = dict(names)
+        self.outputs = outputs
+        self.weights: Origin = weights
+        self.notes = notes
+        self.refused = dict(refused)
+
+    def __getitem__(self, key: Key | str) -> Any:
+        full = (key, 0, 0) if isinstance(key, str) else key
+        try:
+            return self._arrays[full]
+        except KeyError:
+            raise KeyError(self._missing(full)) from None
+
+    def _missing(self, key: Any) -> str:
+        paths = list(dict.fromkeys(path for path, _, _ in self._arrays))
+        path = key[0] if isinstance(key, tuple) and key else key
+        if path in self.refused:
+            return f"{path!r} has no values: {self.refused[path]}"
+        if path in paths:
+            return f"{path!r} has no output {key[1:]} (call, output)"
+        from layerexplain.readers.suggest import did_you_mean, or_else
+
+        return f"no layer {path!r}; " + or_else(did_you_mean(str(path), paths), "the keys are paths of layers")
+
+    def __contains__(self, key: object) -> bool:
+        return ((key, 0, 0) if isinstance(key, str) else key) in self._arrays
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"<Trace of {len({path for path, _, _ in self._arrays})} layers, weights {self.weights}>"
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Write all arrays to an .npz file; how its keys are made is told in `layerexplain.run.npz`."""
+        from layerexplain.run.npz import NpzWriter
+
+        with NpzWriter(file) as writer:
+            for (path, call, output), array in self._arrays.items():
+                writer.add(self._names[path], call, output, array)
+
+
+class Running(NamedTuple):
+    """A model ready to run on arrays. `activations.run(arrays)` runs it."""
+
+    model: Model
+    arrays: list[Any]
+    activations: Activations
+    weights: Origin
+    notes: tuple[Note, ...]
+    total: int
+
+
+@contextmanager
+def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None) -> Iterator[Running]:
+    """A source with inputs, its weights open inside the `with`. `model` is what was read of the source, if it was.
+
+    Raises LayerExplainError, with the source's name, here and while it runs.
+    """
+    from layerexplain.readers import read, source_name
+
+    if isinstance(source, str) and source == "-":
+        import sys
+
+        source = sys.stdin.buffer.read()
+    if model is None:
+        model = source if isinstance(source, Model) else read(source)
+    try:
+        arrays = checked_inputs(model, inputs)
+        network = traced_at(model, arrays)
+        with weight_source(source, network, seed) as weights:
+            notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
+            yield Running(
+                model, arrays, Activations(network, weights, seed), weights.origin, notes, calls_in(network)
+            )
+    except LayerExplainError as error:
+        raise error.with_place(source=model.source or source_name(source)) from None
+
+
+def must_have_run(step: Activation) -> None:
+    """Raise LayerExplainError for a call that has no values."""
+    if step.refusal:
+        raise LayerExplainError(f"has no values: {step.refusal}", layer=step.name)
+
+
+def trace(
+    source: Any,
+    inputs: Any,
+    *,
+    seed: int = 0,
+    partial: bool = False,
+    keep: Callable[[str], bool] | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Run a whole model's formulas in NumPy; see `layerexplain.trace`."""
+    arrays: dict[Key, Any] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, str] = {}
+    with ready(source, inputs, seed=seed) as running:
+        for number, step in enumerate(running.activations.run(running.arrays), start=1):
+            if progress is not None:
+                progress(number, running.total, step.name)
+            if step.refusal:
+                if not partial:
+                    must_have_run(step)
+                refused.setdefault(step.name, step.refusal)
+            if keep is None or keep(step.name):
+                names.setdefault(step.name, step.path)
+                for i, value in enumerate(step.outputs):
+                    arrays[step.name, step.call, i] = value
+        return Trace(arrays, names, running.activations.outputs, running.weights, running.notes, refused)

@@ -1,0 +1,148 @@
+"""Where the weights of a run come from: the file, read layer by layer; a live model; or numbers drawn from a seed."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.expr import Definition, Expr
+from layerexplain.model import Model, Note
+from layerexplain.report.traced import Network
+from layerexplain.report.weight_match import Matched, Slot, match
+from layerexplain.run.drawn import drawn_weight
+
+Origin = Literal["of the file", "of the model", "drawn"]
+
+DRAWN = "its weights are drawn from seed {seed}, since the source {why}; the values say how it computes, not what it knows"
+
+
+class WeightSource(Protocol):
+    """Gives the weights of a layer, as arrays, when they are needed."""
+
+    origin: Origin
+    notes: tuple[Note, ...]
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        """Arrays for the definition's weights, in its order. `path` are the names that lead to the layer. Raises
+        LayerExplainError where there are none."""
+        ...
+
+
+@contextmanager
+def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSource]:
+    """The weights of a source of which `network` was made, open inside the `with`.
+
+    `source` is whatever `read` takes, or a Model, whose file is looked for where it was read. Weights are drawn where
+    the source stores none.
+    """
+    from layerexplain.readers.live_model import is_live_model
+    from layerexplain.readers.weight_files import open_weights
+
+    content = _content(source)
+    if content is None and is_live_model(source):
+        yield _Live(source, network)
+        return
+    if content is None:
+        yield _Drawn(seed, "stores none")
+        return
+    with open_weights(content) as stored:
+        if stored is None or not stored.tensors:
+            why = stored.notes[0].message if stored is not None and stored.notes else "stores none"
+            yield _Drawn(seed, why)
+        else:
+            yield _Stored(match(network, stored))
+
+
+def _content(source: Any) -> str | bytes | None:
+    """What may store weights: a path, or the bytes of a file."""
+    if isinstance(source, Model):
+        return source.source if os.path.exists(source.source) else None
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
+
+
+class _Stored:
+    """Those of a file: each array is read when its layer is run."""
+
+    origin: Origin = "of the file"
+
+    def __init__(self, matched: Matched) -> None:
+        self.matched = matched
+        self.notes = (*(matched.stored.notes if matched.stored is not None else ()), *matched.notes)
+        self._slots: dict[tuple[str, ...], list[Slot]] = {}
+        for slot in matched.slots:
+            self._slots.setdefault(slot.place.path, []).append(slot)
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        slots = self._slots.get(path, [])
+        values = self.matched._replace(slots=tuple(slots)).values("/".join(path))
+        if len(values) != len(definition.weights):
+            raise LayerExplainError(
+                f"the file holds {len(values)} weights for it, its formula needs {len(definition.weights)}",
+                layer="/".join(path),
+            )
+        return values
+
+
+class _Live:
+    """Those of a live Keras model."""
+
+    origin: Origin = "of the model"
+    notes: tuple[Note, ...] = ()
+
+    def __init__(self, model: Any, network: Network) -> None:
+        from layerexplain.run.keras_graph import KerasGraph
+
+        self.graphs: dict[tuple[str, ...], Any] = {(): KerasGraph(model)}
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        from layerexplain.run.keras_graph import as_array
+        from layerexplain.run.layer_weights import variables_of_layer
+
+        real = self._graph(path[:-1]).layer(path[-1])
+        found = [as_array(v) for v in variables_of_layer(real, definition)] if real is not None else []
+        wanted = [tuple(w.shape) for w in definition.weights]
+        if [v.shape for v in found] != wanted:
+            raise LayerExplainError(
+                f"the model has weights of the shapes {[v.shape for v in found]} for it, its formula needs {wanted}",
+                layer="/".join(path),
+            )
+        return found
+
+    def _graph(self, path: tuple[str, ...]) -> Any:
+        from layerexplain.run.keras_graph import KerasGraph
+
+        known = self.graphs.get(path)
+        if known is None:
+            known = self.graphs[path] = KerasGraph(self._graph(path[:-1]).layer(path[-1]))
+        return known
+
+
+class _Drawn:
+    """Drawn ones: each depends on the seed, the path of its layer and its own name alone."""
+
+    origin: Origin = "drawn"
+
+    def __init__(self, seed: int, why: str) -> None:
+        self.seed = seed
+        self.notes = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        return [self._one(path, number, weight) for number, weight in enumerate(definition.weights)]
+
+    def _one(self, path: Sequence[str], number: int, weight: Expr) -> Any:
+        import numpy as np
+
+        attrs = weight.attrs
+        name = f"{'/'.join(path)}/{attrs['path']}/{attrs['name']}"
+        rng = np.random.default_rng([self.seed, zlib.crc32(f"{number} {name}".encode())])
+        shape = tuple(weight.shape)
+        if weight.dtype.startswith(("int", "uint")):
+            return rng.integers(1, 100, shape).astype(weight.dtype)
+        values = drawn_weight(name, shape, rng)
+        return (abs(values) if attrs["positive"] else values).astype(np.float32)

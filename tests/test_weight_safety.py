@@ -1,0 +1,247 @@
+"""Hostile files of weights: what would lead out of the file or fill the memory is refused, or passed over with a note."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from layerexplain.errors import SourceError
+from layerexplain.readers import limits
+from layerexplain.readers.weight_files import open_weights
+from tests.h5_files import CONFIG, DENSE, archive, array, classes, h5_bytes, listed, noted
+
+# Inside the HDF5 file ----------------------------------------------------------------------------------------------------
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.h5"
+    secret.write_bytes(h5_bytes(classes({"layers/secret": [array(3)]})))
+
+    def fill(root: h5py.File) -> None:
+        classes({"layers/dense": [array(3)]})(root)
+        root["layers/away"] = h5py.ExternalLink(str(secret), "/layers/secret")
+        root["layers/again"] = h5py.SoftLink("/layers/dense")
+        root["layers/dense/vars/1"] = h5py.ExternalLink(str(secret), "/layers/secret/vars/0")
+        root["layers/nowhere"] = h5py.SoftLink("/none")
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(fill))
+    assert [p for p, *_ in listed(path)] == ["/layers/dense/vars/0"]
+    assert sorted(noted(path)) == [
+        ("external-link", "/layers/away is a link to another file, which is not followed"),
+        ("external-link", "/layers/dense/vars/1 is a link to another file, which is not followed"),
+        ("soft-link", "/layers/again is a soft link, which is not followed"),
+        ("soft-link", "/layers/nowhere is a soft link, which is not followed"),
+    ]
+
+
+def test_a_legacy_list_leads_along_no_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.h5"
+    secret.write_bytes(h5_bytes(lambda root: root.create_dataset("g/w:0", data=array(3))))
+
+    def fill(root: h5py.File) -> None:
+        root.attrs["layer_names"] = [b"a", b"link", b"../a", b"a/../link", b""]
+        own = root.create_group("a")
+        own.attrs["weight_names"] = [b"w:0", b"../link/w:0", b"/a/w:0", b"link/w:0"]
+        own["w:0"] = array(2)
+        root["link"] = h5py.ExternalLink(str(secret), "/g")
+        own["link"] = h5py.ExternalLink(str(secret), "/g")
+
+    path = tmp_path / "m.h5"
+    path.write_bytes(h5_bytes(fill))
+    assert [p for p, *_ in listed(path)] == ["/a/w:0"]
+    assert {code for code, _ in noted(path)} == {"external-link"}
+
+
+def test_values_kept_elsewhere_are_not_read(tmp_path: Path) -> None:
+    raw = tmp_path / "secret.bin"
+    raw.write_bytes(b"x" * 64)
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as root:
+        root.create_dataset("layers/a/vars/0", shape=(16,), dtype="float32", external=[(str(raw), 0, 64)])
+        layout = h5py.VirtualLayout(shape=(4,), dtype="float32")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", shape=(4,))
+        root.create_virtual_dataset("layers/b/vars/0", layout)
+    assert listed(path) == []
+    assert sorted(noted(path)) == [
+        ("external-link", "/layers/a/vars/0 keeps its values in another file, which is not read"),
+        ("virtual-dataset", "/layers/b/vars/0 is a virtual dataset, made of parts elsewhere, which are not read"),
+    ]
+
+
+def test_a_cycle_of_hard_links_is_met_once() -> None:
+    def fill(root: h5py.File) -> None:
+        classes({"layers/dense": [array(3)]})(root)
+        root["layers/dense/up"] = root["layers"]
+        root["layers/dense/root"] = root["/"]
+
+    assert [p for p, *_ in listed(h5_bytes(fill))] == ["/layers/dense/vars/0"]
+    assert [code for code, _ in noted(h5_bytes(fill))] == ["hard-link", "hard-link"]
+
+
+def test_a_lattice_of_hard_links_is_walked_once() -> None:
+    def fill(root: h5py.File) -> None:
+        below = root.create_group("layers")
+        for _ in range(60):
+            group = below.create_group("a")
+            below["b"] = group
+            below = group
+        below["vars/0"] = array(3)
+
+    assert len(listed(h5_bytes(fill))) == 1
+    assert len(noted(h5_bytes(fill))) == 60
+
+
+def test_groups_nested_too_deeply_are_refused() -> None:
+    def fill(root: h5py.File) -> None:
+        group = root.create_group("layers")
+        for _ in range(limits.MAX_H5_DEPTH + 1):
+            group = group.create_group("x")
+
+    with pytest.raises(SourceError, match=r"<bytes>: is an HDF5 file nested more than 200 groups deep"):
+        listed(h5_bytes(fill))
+
+
+def test_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.readers.h5_tree.MAX_H5_OBJECTS", 5)
+    with pytest.raises(SourceError, match="more than 5 objects"):
+        listed(h5_bytes(classes({f"layers/dense_{n}": [array(2)] for n in range(5)})))
+
+
+def test_a_shape_bomb_is_listed_and_never_read() -> None:
+    def fill(root: h5py.File) -> None:
+        root.create_dataset("layers/a/vars/0", shape=(50_000_000, 50_000_000), dtype="f4", chunks=(1000, 1000))
+
+    data = h5_bytes(fill)
+    assert len(data) < 20_000
+    assert listed(data)[0][1] == (50_000_000, 50_000_000)
+    for read in (lambda stored, t: stored.read(t), lambda stored, t: next(stored.blocks(t))):
+        with open_weights(data) as stored:
+            assert stored is not None
+            with pytest.raises(SourceError, match=r"states 10,000,000,000,000,000 bytes and stores 0"):
+                read(stored, stored.tensors[0])
+
+
+def test_an_attribute_bomb_is_refused() -> None:
+    def fill(root: h5py.File) -> None:
+        root.attrs["layer_names"] = np.zeros(200_000, dtype="S8")
+        root.create_group("a")
+
+    with pytest.raises(SourceError, match=r"the attribute layer_names has 1,600,000 bytes"):
+        listed(h5_bytes(fill, libver="latest"))
+
+
+def test_attributes_of_other_kinds_are_no_names() -> None:
+    def fill(root: h5py.File) -> None:
+        classes({"layers/dense": [array(3)]})(root)
+        root["layers/dense/vars"].attrs["name"] = np.arange(3)
+        root["layers/dense/vars/0"].attrs["dtype"] = 7
+
+    assert listed(h5_bytes(fill))[0][-1] == "dense"
+
+
+def test_what_is_no_array_of_numbers_is_passed_over() -> None:
+    def fill(root: h5py.File) -> None:
+        root["layers/a/vars/0"] = np.array([b"text"], dtype="S4")
+        root["layers/a/vars/1"] = np.zeros(2, dtype=[("x", "f4"), ("y", "i4")])
+        root["layers/a/vars/2"] = h5py.Empty("f4")
+        root["layers/a/vars/3"] = np.zeros(2, dtype="V5")
+        root["layers/a/vars/4"] = np.dtype("f4")
+
+    assert listed(h5_bytes(fill)) == []
+    assert [code for code, _ in noted(h5_bytes(fill))] == ["not-an-array"] * 4
+
+
+def test_damaged_bytes_are_a_source_error() -> None:
+    data = bytearray(h5_bytes(classes(DENSE)))
+    for start in range(0, len(data) - 40, 97):
+        damaged = bytes(data[:start] + b"\xff" * 40 + data[start + 40 :])
+        try:
+            with open_weights(damaged) as stored:
+                for tensor in stored.tensors if stored is not None else ():
+                    stored.read(tensor)
+        except SourceError as error:
+            assert str(error).startswith("<bytes>: ")
+    with pytest.raises(SourceError, match="cannot be read"):
+        listed(bytes(data[: len(data) // 3]))
+
+
+# Archives and indexes -------------------------------------------------------------------------------------
+
+
+def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as out, pytest.warns(UserWarning, match="Duplicate name"):
+        out.writestr("model.weights.h5", h5_bytes(classes(DENSE)))
+        out.writestr("model.weights.h5", h5_bytes(classes({})))
+    with pytest.raises(SourceError, match=r"holds model.weights.h5 twice"):
+        listed(path)
+
+
+def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.readers.stored_member.MAX_INFLATED_BYTES", 1000)
+    path = archive(tmp_path / "m.keras", {"model.weights.h5": bytes(100_000)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(SourceError, match=r"unpacks to 100,000 bytes; at most 1,000"):
+        listed(path)
+    data = bytearray(path.read_bytes())
+    stated = (100_000).to_bytes(4, "little")
+    for at in [i for i in range(len(data)) if data[i : i + 4] == stated]:
+        data[at : at + 4] = (900).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"m\.keras: "):
+        listed(path)
+
+
+def test_a_member_that_leaves_the_archive_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", {"model.weights.h5": h5_bytes(classes(DENSE))})
+    data = bytearray(path.read_bytes())
+    central = data.rindex(b"PK\x01\x02")
+    for at in (central + 20, central + 24):  # the stated sizes
+        data[at : at + 4] = (10_000_000).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="does not fit into the archive"):
+        listed(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.weights.h5", "/etc/x.weights.h5", "a/b.weights.h5", "a\\b.weights.h5", ".weights.h5", "x.h5", 7, "\0"],
+)
+def test_an_index_names_only_what_is_beside_it(tmp_path: Path, name: object) -> None:
+    (tmp_path / "secret.weights.h5").write_bytes(h5_bytes(classes(DENSE)))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    index = folder / "m.weights.json"
+    index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": name}}))
+    with pytest.raises(SourceError, match=r"m\.weights\.json names the file .*; only files beside it"):
+        listed(index)
+
+
+def test_a_shard_is_no_symbolic_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.weights.h5"
+    secret.write_bytes(h5_bytes(classes(DENSE)))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.symlink(secret, folder / "m_00000.weights.h5")
+    index = folder / "m.weights.json"
+    index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": ["m_00000.weights.h5"]}}))
+    with pytest.raises(SourceError, match="no such file is beside it"):
+        listed(index)
+
+
+def test_a_file_left_by_an_error_does_not_crash_the_interpreter(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", {"config.json": CONFIG, "model.weights.h5": h5_bytes(classes(DENSE))})
+    code = (
+        "from layerexplain.readers.weight_files import open_weights\n"
+        f"c = open_weights({str(path)!r}); s = c.__enter__(); s.read(s.tensors[0]); c.__exit__(None, None, None)\n"
+        f"with open_weights({str(path)!r}) as s:\n    s.read(s.tensors[0])\n    raise SystemExit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode == 3
