@@ -16,11 +16,12 @@ from jsonschema import Draft202012Validator
 
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from layerexplain.readers import read
 from layerexplain.render.layout import Look
 from layerexplain.render.verification import verification_text
 from layerexplain.run import keras_files, keras_import
 from layerexplain.run.keras_files import must_be_keras
-from layerexplain.run.verify import verify
+from layerexplain.run.verify import _compared, verify
 from layerexplain.run.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from tests import real_models, verified_models
 
@@ -96,7 +97,6 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import keras
     import numpy as np
 
-    from layerexplain.readers import read
     from layerexplain.report.network import Tracer
     from layerexplain.run.drawn import draw_inputs, wish_of
 
@@ -190,33 +190,41 @@ def test_an_opaque_layer_is_not_compared_and_the_others_are() -> None:
 
 @needs_keras
 def test_it_says_where_it_differs() -> None:
-    """Weights that are not as declared, told by name; here a layer whose Keras weights were tampered with."""
+    """A layer that does not compute what its class says."""
     import keras
 
-    model = real_models.sequence(keras)
-
-    class Other(type(model.layers[-1])):  # type: ignore[misc]
+    class Doubled(keras.layers.Dense):  # type: ignore[misc]
         def call(self, inputs: Any, training: Any = None) -> Any:
             return super().call(inputs) * 2
 
-    model.layers[-1].__class__ = Other
-    Other.__name__ = "Dense"
-    Other.get_config = lambda self: keras.layers.Dense.get_config(self)
-    report = verify_as(model, real_models.sequence(keras))
-    assert [check.status for check in report.layers[:-1]] == ["agrees"] * 6
-    assert report.layers[-1].status == "differs"
+    model = real_models.sequence(keras)
+    said = read(model)
+    model.layers[-1].__class__ = Doubled
+    report = _compared(said, model, "of the model", {}, 1e-4, 0, None)
+    assert [check.status for check in report.layers] == ["agrees"] * 6 + ["differs"]
     assert report.layers[-1].difference == pytest.approx(0.5)
+    assert report.layers[-1].shapes_agree
+    assert report.layers[-1].weights_agree
     assert report.whole.status == "differs"
     assert not report.agrees
 
 
-def verify_as(real: Any, said: Any) -> VerifyReport:
-    """What verify finds where Keras runs `real` and the model that was read is that of `said`."""
-    from layerexplain.readers import read
-    from layerexplain.run.verify import _compared
+@needs_keras
+def test_it_says_which_weights_and_which_calls_differ() -> None:
+    import keras
 
-    real.set_weights(said.get_weights())
-    return _compared(read(said), real, "of the model", {}, 1e-4, 0, None)
+    x = keras.Input((5,), name="x")
+    wide = keras.Model(x, keras.layers.Dense(3, name="a")(x), name="m")
+    narrow = keras.Model(x, keras.layers.Dense(2, name="a")(x), name="m")
+    more = keras.Model(x, keras.layers.ReLU(name="b")(wide.layers[-1](x)), name="m")
+    (check,) = _compared(read(wide), narrow, "of the model", {}, 1e-4, 0, None).layers
+    assert (check.status, check.shapes_agree, check.weights_agree) == ("differs", False, False)
+    assert check.reason == "its weights are (5, 3), (3,) by the formula, (5, 2), (2,) in Keras"
+    rows = _compared(read(wide), more, "of the model", {}, 1e-4, 0, None).layers
+    assert [(row.path, row.status) for row in rows] == [("a", "agrees"), ("b", "differs")]
+    assert rows[1].reason == "Keras's model calls it, the model as it was read does not"
+    rows = _compared(read(more), wide, "of the model", {}, 1e-4, 0, None).layers
+    assert rows[1].reason == "Keras's model has no such call"
 
 
 # Safety ---------------------------------------------------------------------------------------------------------
@@ -306,7 +314,7 @@ def test_code_in_an_old_file_is_refused(tmp_path: Path) -> None:
         "class_name": "Sequential",
         "config": [
             {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}},
-            {"class_name": "Lambda", "config": {"name": "l", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}},
+            {"class_name": "Lambda", "config": {"name": "l", "function": ["4wEAAAA=", None], "function_type": "lambda"}},
         ],
     }
     with h5py.File(tmp_path / "old.h5", "w") as file:
@@ -421,7 +429,8 @@ def made_up() -> VerifyReport:
     """A report with all that can be in one."""
     shape = ((2, 3),)
     good = LayerCheck("a", "block/a", "Dense", 0, "agrees", shape, shape, ((4, 3),), ((4, 3),), 1e-7, 1e-4, "")
-    far = good._replace(layer="b", path="b", call=1, status="differs", difference=float("inf"), reason="NaN on one side")
+    wrong = {"status": "differs", "difference": float("inf"), "reason": "NaN on one side"}
+    far = good._replace(layer="b", path="b", call=1, **wrong)
     weights = far._replace(weight_shapes=(), difference=None, reason=NASTY)
     blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", None, shape, None, (), None, 1e-4, "not Keras's own")
     whole = WholeCheck("not compared", None, 1e-3, "its formula has no value")

@@ -66,7 +66,11 @@ def _cast(run: Run, value: Any, dtype: str) -> Any:
 
 def _run(run: Run, roots: Sequence[Expr], env: dict[Expr, Any]) -> None:
     """Compute the roots and all that they need; `env` holds what is known."""
-    for node in walk(roots, env):
+    _run_nodes(run, walk(roots, env), env)
+
+
+def _run_nodes(run: Run, nodes: Sequence[Expr], env: dict[Expr, Any]) -> None:
+    for node in nodes:
         env[node] = _value(run, node, env)
 
 
@@ -108,11 +112,12 @@ def _loop(run: Run, node: Expr, args: Sequence[Any], env: Mapping[Expr, Any]) ->
     states = list(args[count : count + len(body.states)])
     outside = {e: env[e] for e in body.captured}
     collected: list[list[Any]] = [[] for _ in body.collected]
+    nodes = walk(body.outputs, {*outside, *body.steps, *body.states})
     for t in range(sequences[0].shape[1]):
         inner = dict(outside)
         inner.update(zip(body.steps, (s[:, t] for s in sequences), strict=True))
         inner.update(zip(body.states, states, strict=True))
-        _run(run, body.outputs, inner)
+        _run_nodes(run, nodes, inner)
         states = [inner[e] for e in body.next]
         for values, e in zip(collected, body.collected.values(), strict=True):
             values.append(inner[e])

@@ -58,7 +58,8 @@ class View(NamedTuple):
 
     def read(self, place: Sequence[Span], into: dict[Expr, Seen]) -> None:
         """Add to `into` what the elements at a place see."""
-        env = dict(zip(self.letters, place, strict=True))
+        # Where all is unknown there may be no letters.
+        env = dict(zip(self.letters, place, strict=False))
         for source, seen in self.seen.items():
             _join(into, source, seen if isinstance(seen, str) else tuple([through(span, env) for span in seen]))
 

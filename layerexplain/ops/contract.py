@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from layerexplain.errors import ShapeError
 from layerexplain.expr import GONE, TWICE_MACS, Axis, Expr, Factor, Op, Shape, Size
 from layerexplain.notation import Function
+from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.sizes import agree, default_roles, merge, product, promote, shape_text, size_text
 from layerexplain.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter
@@ -175,12 +178,21 @@ def _einsum_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     return Fold("sum", tuple(letters), body, ()) if letters else body
 
 
+def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
+    if len(values) == 2:
+        (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
+        made = product_of_two(run.np, *values, of_a, of_b, result)
+        if made is not None:
+            return made
+    return run.np.einsum(eq, *values, optimize=True)
+
+
 einsum = Op(
     "einsum",
     shape=_einsum_shape,
     axes=_einsum_axes,
     dtype=lambda *args, eq: promote(*[a.dtype for a in args]),
-    evaluate=lambda run, *values, eq: run.np.einsum(eq, *values, optimize=True),
+    evaluate=_einsum_value,
     cost=_einsum_cost,
     flops=TWICE_MACS,
     notation=Function(),

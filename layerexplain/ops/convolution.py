@@ -18,10 +18,10 @@ from layerexplain.ops.window import (
     placed,
     spatial_axes,
     tap,
-    view,
     window_axes,
     windows,
 )
+from layerexplain.ops.window_products import convolved, depthwise, transposed
 from layerexplain.scalar import (
     Affine,
     Apply,
@@ -72,19 +72,7 @@ def _conv_axes(node: Expr) -> list[Axis]:
 
 @channels_last
 def _conv_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    np = run.np
-    rank = x.ndim - 2
-    groups = attrs.get("groups", 1)
-    slides = _array_windows(x, W, attrs)
-    taps = [rank + 1, *range(rank + 2, 2 * rank + 2)]
-    kernel_axes = [rank, *range(rank)]
-    parts = []
-    for group in range(groups):
-        inputs, outputs = W.shape[-2], W.shape[-1] // groups
-        seen = view(run, x[..., group * inputs : (group + 1) * inputs], slides, 0)
-        kernel = W[..., group * outputs : (group + 1) * outputs]
-        parts.append(np.tensordot(seen, kernel, axes=(taps, kernel_axes)))
-    return parts[0] if groups == 1 else np.concatenate(parts, axis=-1)
+    return convolved(run.np, x, W, _array_windows(x, W, attrs), attrs.get("groups", 1))
 
 
 def _conv_cost(node: Expr) -> list[Factor]:
@@ -154,10 +142,7 @@ def _depthwise_axes(node: Expr) -> list[Axis]:
 
 @channels_last
 def _depthwise_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    letters = "abc"[: x.ndim - 2]
-    seen = view(run, x, _array_windows(x, W, attrs), 0)
-    y = run.np.einsum(f"...c{letters},{letters}cm->...cm", seen, W, optimize=True)
-    return y.reshape(*y.shape[:-2], -1)
+    return depthwise(run.np, x, W, _array_windows(x, W, attrs))
 
 
 def _depthwise_cost(node: Expr) -> list[Factor]:
@@ -242,25 +227,10 @@ def _transpose_axes(node: Expr) -> list[Axis]:
 
 @channels_last
 def _transpose_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    np = run.np
-    rank = x.ndim - 2
     slides = _array_windows(x, W, attrs)
-    extras = each(attrs.get("output_padding"), rank)
+    extras = each(attrs.get("output_padding"), len(slides))
     sizes = [w.transposed_size(more) or 0 for w, more in zip(slides, extras, strict=True)]
-    starts = [w.transposed_start(size) for w, size in zip(slides, sizes, strict=True)]
-    full = [
-        max((n - 1) * w.stride + w.reach, start + size)
-        for n, w, start, size in zip(x.shape[1:-1], slides, starts, sizes, strict=True)
-    ]
-    products = np.tensordot(x, W, axes=([x.ndim - 1], [W.ndim - 1]))  # (batch, in…, window…, filters)
-    y = np.zeros((x.shape[0], *full, W.shape[-2]), products.dtype)
-    for taps in np.ndindex(*W.shape[:rank]):
-        places = tuple(
-            slice(t * w.dilation, t * w.dilation + (n - 1) * w.stride + 1, w.stride)
-            for t, n, w in zip(taps, x.shape[1:-1], slides, strict=True)
-        )
-        y[(slice(None), *places)] += products[(slice(None),) * (rank + 1) + taps]
-    return y[(slice(None), *[slice(start, start + size) for start, size in zip(starts, sizes, strict=True)])]
+    return transposed(run.np, x, W, slides, sizes)
 
 
 def _transpose_cost(node: Expr) -> list[Factor]:

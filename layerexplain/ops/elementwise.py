@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -48,10 +49,38 @@ log10 = elementwise("log10", lambda np, a: np.log10(a), Function(r"\log_{{10}} {
 trunc = elementwise("trunc", lambda np, a: np.trunc(a))
 
 
+_ERF_STEPS = 1024
+_ERF_END = 6
+"""From here on the error function differs from 1 by less than a double tells."""
+
+
+@functools.cache
+def _erf_table() -> tuple[Any, Any]:
+    """The error function, and its slope times the step, at every 1/1024 from 0 to 6."""
+    import numpy as np
+
+    at = np.arange(_ERF_END * _ERF_STEPS + 2) / _ERF_STEPS
+    slope = 2 / math.sqrt(math.pi) * np.exp(-at * at) / _ERF_STEPS
+    return np.array([math.erf(z) for z in at.tolist()]), slope
+
+
 def _erf(np: Any, x: Any) -> Any:
-    """The Gauss error function, which NumPy lacks: Python's own on every element."""
-    values = np.asarray(x)
-    return np.vectorize(math.erf, otypes=["f8"])(values).astype(values.dtype if values.dtype.kind == "f" else "f4")
+    """The Gauss error function, which NumPy lacks: a cubic between two places of a table, where value and slope are
+    exact. The difference is below 1e-14."""
+    given = np.asarray(x)
+    values = given.astype("f8").reshape(-1)
+    if values.size < 64:  # not worth the table
+        y = np.array([math.erf(z) for z in values.tolist()])
+    else:
+        heights, slopes = _erf_table()
+        place = np.minimum(np.abs(values), _ERF_END) * _ERF_STEPS
+        at = np.where(np.isnan(place), 0, place).astype("i4")
+        t = place - at
+        low, high, first, last = heights[at], heights[at + 1], slopes[at], slopes[at + 1]
+        rise = high - low
+        y = low + t * (first + t * (3 * rise - 2 * first - last + t * (first + last - 2 * rise)))
+        y = np.copysign(y, values)
+    return y.reshape(given.shape).astype(given.dtype if given.dtype.kind == "f" else "f4")
 
 
 erf = elementwise("erf", _erf, Function(r"\operatorname{{erf}}({0})"), dtype="float")

@@ -18,10 +18,10 @@ from layerexplain.ops.window import (
     placed,
     spatial_axes,
     tap,
-    view,
     window_axes,
     windows,
 )
+from layerexplain.ops.window_products import pooled
 from layerexplain.scalar import Affine, At, Condition, Fold, Scalar
 
 
@@ -57,18 +57,18 @@ def _array_windows(x: Any, size: Any, strides: Any, padding: str) -> list[Window
 @channels_last
 def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
-    rank = x.ndim - 2
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    return np.max(view(run, x, _array_windows(x, size, strides, padding), least), axis=tuple(range(-rank, 0)))
+    return pooled(np, x, _array_windows(x, size, strides, padding), least, np.maximum)
 
 
 @channels_last
 def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
-    window = tuple(range(-(x.ndim - 2), 0))
     slides = _array_windows(x, size, strides, padding)
-    inside = view(run, np.ones_like(x[:1, ..., :1]), slides, 0)
-    return np.sum(view(run, x, slides, 0), axis=window) / np.sum(inside, axis=window)
+    total = pooled(np, x, slides, 0, np.add)
+    if not any(map(any, (w.pads or (0, 0) for w in slides))):
+        return total / product(w.k for w in slides)
+    return total / pooled(np, np.ones_like(x[:1, ..., :1]), slides, 0, np.add)
 
 
 def _flops(node: Expr) -> int | None:

@@ -188,20 +188,6 @@ def tap(index: Affine, w: Window) -> tuple[Affine, Letter, tuple[Condition, ...]
     return position, u.terms[0][0], inside  # type: ignore[return-value]
 
 
-def view(run: Any, x: Any, slides: list[Window], fill: float) -> Any:
-    """All windows of an array, channels last: (batch, out…, channels, window…). `fill` is what is padded."""
-    np = run.np
-    slides = [w._replace(n=size) for w, size in zip(slides, x.shape[1:-1], strict=True)]
-    pads = [w.pads or (0, 0) for w in slides]
-    if any(a or b for a, b in pads):
-        x = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=fill)
-    rank = len(slides)
-    every = np.lib.stride_tricks.sliding_window_view(x, [w.reach for w in slides], axis=tuple(range(1, rank + 1)))
-    steps = [slice(None, None, w.stride) for w in slides]
-    taps = [slice(None, None, w.dilation) for w in slides]
-    return every[(slice(None), *steps, slice(None), *taps)]
-
-
 def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let an evaluation written for channels_last take and give channels_first."""
 

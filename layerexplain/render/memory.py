@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, pad, paint, wrap
 from layerexplain.render.quantities import bytes_text, plural
-from layerexplain.report.data import Memory
+from layerexplain.report.data import DtypeBytes, Memory
 
 
 class Fact(NamedTuple):
@@ -63,11 +63,11 @@ def memory_lines(memory: Memory, look: Look) -> list[str]:
     return lines
 
 
-def _dtypes(by_dtype: Mapping[str, int]) -> str:
+def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:
     """`float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
-    if len(by_dtype) < 2:
-        return "".join(by_dtype)
-    return ", ".join(f"{dtype} {bytes_text(count)}" for dtype, count in by_dtype.items())
+    if len(by_dtype) == 1:
+        return by_dtype[0].dtype
+    return ", ".join(f"{one.dtype} {bytes_text(one.bytes)}" for one in by_dtype)
 
 
 def _joined(*parts: str) -> str:

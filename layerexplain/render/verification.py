@@ -110,10 +110,8 @@ def verification_text(reports: Sequence[VerifyReport], format: str, several: boo
 
 def _table(report: VerifyReport, look: Look) -> str:
     grid = [[clean(column.shown(check), look.ascii) for check in report.layers] for column in _COLUMNS]
-    if look.width is None:
-        body = _plain(grid, report.layers, look)
-    else:
-        body = _fitted(grid, report.layers, look, look.width)
+    width = look.width
+    body = _plain(grid, report.layers, look) if width is None else _fitted(grid, report.layers, look, width)
     heading, *rest = [clean(part, look.ascii) for part in _title(report)]
     title = wrap(look.dot.join([heading, *rest]), look.width)
     title[0] = paint(heading, "bold", look) + paint(title[0][len(heading) :], "dim", look)
@@ -140,7 +138,7 @@ def _closing(report: VerifyReport) -> list[str]:
             f"(tolerance {worst.tolerance:.1e})."
         )
     whole = report.whole
-    result = "DIFFERS" if whole.status == "differs" else whole.status
+    result: str = "DIFFERS" if whole.status == "differs" else whole.status
     if whole.difference is not None:
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e})"
     if whole.reason:

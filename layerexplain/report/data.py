@@ -4,7 +4,6 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from layerexplain.model import Note, Shape
@@ -207,6 +206,13 @@ class LayerReport(NamedTuple):
         return row
 
 
+class DtypeBytes(NamedTuple):
+    """Bytes of the tensors of one dtype."""
+
+    dtype: str
+    bytes: int
+
+
 class Memory(NamedTuple):
     """What a model needs to run and to be trained, in bytes; None is unknown.
 
@@ -218,9 +224,9 @@ class Memory(NamedTuple):
     batch: int
     optimizer: str | None
     weights: int | None
-    weights_by_dtype: Mapping[str, int]
+    weights_by_dtype: tuple[DtypeBytes, ...]
     activations: int | None
-    activations_by_dtype: Mapping[str, int]
+    activations_by_dtype: tuple[DtypeBytes, ...]
     peak: int | None
     peak_at: str | None
     inference: int | None
@@ -270,7 +276,7 @@ class Report(NamedTuple):
             ],
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
             "totals": self.totals._asdict(),
-            **({} if self.memory is None else {"memory": self.memory._asdict()}),
+            **({} if self.memory is None else {"memory": _plain(self.memory)}),
             "notes": [note._asdict() for note in self.notes],
         }
 

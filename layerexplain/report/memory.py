@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from layerexplain.derive.views import is_view
@@ -23,7 +23,7 @@ from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.report.build import BYTES, dtypes_of
-from layerexplain.report.data import LayerReport, Memory
+from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import SLOTS
 from layerexplain.report.traced import Network, TracedCall
 
@@ -52,9 +52,9 @@ def memory(
         batch=batch,
         optimizer=optimizer if trains else None,
         weights=total,
-        weights_by_dtype=dict(sorted((weights or {}).items())) if known else {},
+        weights_by_dtype=_listed(weights or {}) if known else (),
         activations=activations,
-        activations_by_dtype=dict(sorted(use.by_dtype.items())) if complete else {},
+        activations_by_dtype=_listed(use.by_dtype) if complete else (),
         peak=peak,
         peak_at=use.peak_at if peak is not None else None,
         inference=_sum(total, _times(peak, batch)),
@@ -63,6 +63,10 @@ def memory(
         slots=slots,
         training=_sum(total, gradients, slots, _times(activations, batch)) if trains else None,
     )
+
+
+def _listed(by_dtype: Mapping[str, int]) -> tuple[DtypeBytes, ...]:
+    return tuple([DtypeBytes(dtype, count) for dtype, count in sorted(by_dtype.items())])
 
 
 def _sum(*parts: int | None) -> int | None:

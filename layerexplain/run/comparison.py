@@ -121,7 +121,8 @@ class Comparison:
         row.keras_weights = shapes_of(variables)
         row.weights = tuple(tuple(w.shape) for w in definition.weights)
         if row.weights != row.keras_weights:
-            return row.differs(f"its weights are {_list(row.weights)} by the formula, {_list(row.keras_weights)} in Keras")
+            ours, keras = _list(row.weights), _list(row.keras_weights)
+            return row.differs(f"its weights are {ours} by the formula, {keras} in Keras")
         if is_random(definition):
             return row.not_compared("it draws random numbers, at inference too")
         absent = next((name for value, name in given if value is None), None)
@@ -132,12 +133,12 @@ class Comparison:
         row.tolerance = allowed(self.tolerance, compute, *[_dtype_name(v) for v in theirs])
         weights = [rounded(as_array(v), compute) for v in variables]
         try:
-            ours = evaluated(definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32")
+            results = evaluated(definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32")
         except CannotEvaluate as refusal:
             return row.not_compared(f"its formula has no value: {refusal}")
         except Exception as error:  # one op that fails must not hide what the other layers give
             return row.differs(f"its formula fails: {type(error).__name__}: {first_line(error)}")
-        return self._values(row, definition, ours, values, [mask_of(one) for one in theirs])
+        return self._values(row, definition, results, values, [mask_of(one) for one in theirs])
 
     def _values(
         self, row: _Row, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]
@@ -147,7 +148,8 @@ class Comparison:
             return row.differs(f"it has {count} results by its formula, {len(values)} in Keras")
         if values and all(v.dtype.kind == "f" and v.size and not _finite(v) for v in values):
             return row.not_compared("Keras's values are NaN or infinite everywhere")
-        pairs = [(f"output {i + 1}" if count > 1 else "", a, b) for i, (a, b) in enumerate(zip(ours, values, strict=False))]
+        names = [f"output {i + 1}" for i in range(count)] if count > 1 else [""]
+        pairs = list(zip(names, ours[:count], values, strict=True))
         left = iter(ours[count:])
         for i, own in enumerate(definition.masks):
             if own is None:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from layerexplain.expr import Batch, Shape
 from layerexplain.model import Layer, TensorRef
-from layerexplain.report.network import Network
+from layerexplain.report.traced import Network
 
 _CARRY_IDS = frozenset(
-    "Reshape Flatten Permute RepeatVector Identity Dropout SpatialDropout1D Activation Cropping1D ZeroPadding1D "
-    "Concatenate Masking TimeDistributed".split()
+    {"Reshape", "Flatten", "Permute", "RepeatVector", "Identity", "Dropout", "SpatialDropout1D", "Activation"}
+    | {"Cropping1D", "ZeroPadding1D", "Concatenate", "Masking", "TimeDistributed"}
 )
 """Layers through which ids come as they are."""
 
@@ -167,6 +167,5 @@ def _ask(layer: Layer, ids: list[int], masked: list[float], words: list[str]) ->
     vocabulary = config.get("vocabulary")
     if isinstance(vocabulary, list | tuple):
         words += [word for word in vocabulary if isinstance(word, str)]
-        ids += [max(word for word in vocabulary if isinstance(word, int)) + 3] if all(
-            isinstance(word, int) for word in vocabulary
-        ) and vocabulary else []
+        numbers = [word for word in vocabulary if isinstance(word, int)]
+        ids += [max(numbers) + 3] if numbers else []

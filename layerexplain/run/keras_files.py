@@ -23,8 +23,8 @@ from layerexplain.run.to_keras import RUNS_CODE, refusal
 
 _ROOTS = frozenset({"keras", "tf_keras"})
 _PARTS = frozenset(
-    "layers models ops activations initializers regularizers constraints dtype_policies quantizers applications "
-    "engine legacy mixed_precision random".split()
+    {"layers", "models", "ops", "activations", "initializers", "regularizers", "constraints", "dtype_policies"}
+    | {"quantizers", "applications", "engine", "legacy", "mixed_precision", "random"}
 )
 """The modules of Keras that hold parts of models. Others (`saving`, `utils`, `config`, …) hold what acts."""
 

@@ -66,7 +66,9 @@ def first_line(error: BaseException) -> str:
     """An error of Keras in one line: the first that says what is wrong."""
     import re
 
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    # Where Keras could not make an object, the cause stands behind all of its configuration.
+    told = str(error).rpartition("Exception encountered: ")[2]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in told.splitlines()]
     said = [line for line in lines if line and not line.startswith(("Exception encountered when calling", "{{"))]
     text = said[0] if said else type(error).__name__
     return text if len(text) <= 300 else text[:299] + "…"

@@ -18,6 +18,8 @@ from layerexplain.run.keras_import import first_line, load_keras
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 """Classes of Keras that run what is not Keras: code in the file, or a program in another."""
 
+_NOT_OWN = "is not Keras's own; nothing was loaded"
+
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 """Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
 
@@ -30,13 +32,13 @@ def refusal(model: Model) -> str | None:
     """Why a model is not built: what of it would run code that is not Keras's own. None where nothing would."""
     for layer in _layers(model):
         if layer.type in RUNS_CODE and layer.kind != "operation":
-            return f"layer '{layer.name}' is a {layer.type}, and what it would run is not Keras's own; nothing was loaded"
+            return f"layer '{layer.name}' is a {layer.type}, and what it would run {_NOT_OWN}"
         if layer.kind == "custom":
             owner = f" of {layer.package}" if layer.package else ""
-            return f"layer '{layer.name}' is a {layer.type}{owner}, which is not Keras's own; nothing was loaded"
+            return f"layer '{layer.name}' is a {layer.type}{owner}, which {_NOT_OWN}"
         foreign = _foreign_function(layer.config)
         if foreign is not None:
-            return f"layer '{layer.name}' uses {foreign}, which is not Keras's own; nothing was loaded"
+            return f"layer '{layer.name}' uses {foreign}, which {_NOT_OWN}"
     return None
 
 

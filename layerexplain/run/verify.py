@@ -191,7 +191,11 @@ def _tried(
 
     refused: Exception | None = None
     for number, sizes in enumerate(_UNKNOWN_SIZES):
-        network, unknown = _traced(model, inputs, sizes)
+        try:
+            network, unknown = _traced(model, inputs, sizes)
+        except LayerExplainError as error:  # a window does not fit, say; a larger size may do
+            refused = error
+            continue
         best: _Trial | None = None
         for positive in (False, True):
             arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
@@ -207,7 +211,9 @@ def _tried(
             return best
         if not unknown:
             break
-    words = first_line(refused) if refused is not None else ""
+    if isinstance(refused, LayerExplainError):
+        raise refused
+    words = first_line(refused) if refused is not None else "no reason is given"
     raise LayerExplainError(f"Keras does not run the model: {words}") from None
 
 
@@ -244,8 +250,10 @@ def _compared(
     # What runs is this Keras, whatever version wrote the file: they differ in which masks reach a layer.
     model = model._replace(keras_version=keras.__version__)
     if getattr(real, "_functional", real) is None:
+        # A Sequential that was never called has no graph before it knows its input.
         network, _ = _traced(model, inputs, _UNKNOWN_SIZES[0])
-        real.build((None, *[s for s in network.calls[0].outputs[0].shape[1:]]))  # type: ignore[union-attr]
+        given = network.calls[0].outputs[0]
+        real.build(None if given is None else (None, *given.shape[1:]))
     batch = _fixed_batch(model) or BATCH
     trial = _tried(model, real, inputs, batch, seed)
     graph = KerasGraph(real)

@@ -119,8 +119,8 @@ class VerifyReport(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether something was compared, and all that was agrees."""
-        compared = [one for one in (*self.layers, self.whole) if one.status != "not compared"]
-        return bool(compared) and all(one.status == "agrees" for one in compared)
+        statuses = {*[one.status for one in self.layers], self.whole.status} - {"not compared"}
+        return statuses == {"agrees"}
 
     def to_dict(self) -> dict[str, Any]:
         """The report as the JSON contract has it."""

@@ -1,0 +1,65 @@
+"""What quantized layers compute with: numbers rounded to few bits, two 4-bit numbers in a byte, scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.expr import Expr, named
+from layerexplain.ops.composite import composite
+from layerexplain.ops.elementwise import absolute, cast, maximum, minimum, round_
+from layerexplain.ops.families import elementwise
+from layerexplain.ops.movement import reshape, stack, take_slice
+from layerexplain.ops.reduce import amax
+from layerexplain.ops.sizes import normalize_axis
+
+PRECISION = {"float8_e4m3fn": (3, -6), "bfloat16": (7, -126)}
+"""Bits behind the leading one, and the least exponent at which there is a leading one."""
+
+FLOAT8_MAX = 448.0
+"""The largest number of float8_e4m3fn."""
+
+
+def _rounded(np: Any, x: Any, *, to: str) -> Any:
+    bits, least = PRECISION[to]
+    values = np.asarray(x, dtype="float64")
+    _, exponent = np.frexp(values)
+    step = np.ldexp(1.0, np.maximum(exponent - 1, least) - bits)
+    # Exact up to here; np.round takes the even one of two that are equally near, as the formats do.
+    return np.round(values / step) * step
+
+
+rounded = elementwise("rounded", _rounded)
+"""`rounded(x, to='float8_e4m3fn')`: the nearest number that the format has; it stays a float."""
+
+
+@composite("unpack_int4")
+def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
+    """Takes two 4-bit numbers from -8 to 7 out of each byte: the low half, then the high one; n of them in all."""
+    at = normalize_axis(axis, p.ndim)
+    low = named("low", (p % 16 + 8) % 16 - 8, "the low half of each byte")
+    high = named("high", p // 16, "the high half")
+    both = stack(low, high, axis=at + 1)
+    size = p.shape[at]
+    twice = 2 * size if isinstance(size, int) else None
+    flat = reshape(both, shape=(*p.shape[:at], twice, *p.shape[at + 1 :]))
+    return flat if twice == n else take_slice(flat, key=(*[slice(None)] * at, slice(n)))
+
+
+@composite("quantize")
+def quantize(
+    x: Expr, *, axis: Any = -1, low: float = -127, high: float = 127, epsilon: float = 1e-7
+) -> Mapping[str, Expr]:
+    """Scales so that the largest number along the axis is as large as allowed, and rounds to whole numbers."""
+    scale = named("scale", high / (amax(absolute(x), axis=axis, keepdims=True) + epsilon))
+    return {"q": maximum(minimum(round_(x * scale), high), low), "scale": scale}
+
+
+def dequantize(whole: Expr, scale: Expr, zero: Expr) -> Expr:
+    """What whole numbers stand for: 0 lies at `zero`, and a step is as large as `scale`."""
+    return (whole - cast(zero, to="float")) * scale
+
+
+def fake_float8(x: Expr, scale: Expr) -> Expr:
+    """What is left of numbers that have been through float8: divided by a scale, cut off, rounded, scaled back."""
+    return rounded(maximum(minimum(x / scale, FLOAT8_MAX), -FLOAT8_MAX), to="float8_e4m3fn") * scale

@@ -1,0 +1,144 @@
+"""The values of convolutions and poolings, quickly: windows laid out as rows of a matrix, then one product by BLAS.
+
+Arrays are channels last and stay in the dtype that they come in. What a window reads is copied in blocks of a few
+megabytes, so that memory does not follow the size of the windows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from layerexplain.ops.window import Window
+
+_BLOCK = 2_000_000
+"""So many elements of windows are laid out at once."""
+
+
+def padded(np: Any, x: Any, slides: Sequence[Window], fill: float) -> Any:
+    """The array with the elements of padding that windows read."""
+    pads = [w.pads or (0, 0) for w in slides]
+    if not any(a or b for a, b in pads):
+        return x
+    sizes = [n + a + b for n, (a, b) in zip(x.shape[1:-1], pads, strict=True)]
+    made = np.full((x.shape[0], *sizes, x.shape[-1]), fill, x.dtype)
+    made[(slice(None), *[slice(a, a + n) for n, (a, _) in zip(x.shape[1:-1], pads, strict=True)])] = x
+    return made
+
+
+def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: int) -> Any:
+    """Every window times a kernel of (window…, channels in a group, filters), summed."""
+    dtype = np.result_type(x, kernel)
+    x, kernel = x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
+    rank = len(slides)
+    inputs, filters = kernel.shape[rank:]
+    x = padded(np, x, slides, 0)
+    counts = [w.number or 0 for w in slides]
+    y = np.empty((x.shape[0], *counts, filters), dtype)
+    if all(w.k == 1 for w in slides):
+        seen = x[(slice(None), *[slice(0, (n - 1) * w.stride + 1, w.stride) for n, w in zip(counts, slides, strict=True)])]
+        seen = seen[(slice(None),) * (rank + 1) + (None,) * rank]
+    else:
+        seen = _windows(np, x, slides)
+    lengths = math.prod(kernel.shape[:rank])
+    # (groups, window · channels, filters in a group)
+    matrices = kernel.reshape(lengths, inputs, groups, filters // groups).transpose(2, 0, 1, 3)
+    matrices = matrices.reshape(groups, lengths * inputs, filters // groups)
+    for part in _blocks(y.shape[:-1], lengths * inputs * groups):
+        rows = seen[part]
+        count = math.prod(rows.shape[: rank + 1])
+        if groups == 1:
+            np.matmul(rows.reshape(count, -1), matrices[0], out=y[part].reshape(count, filters))
+            continue
+        apart = rows.reshape(count, lengths, groups, inputs).transpose(2, 0, 1, 3).reshape(groups, count, -1)
+        made = np.matmul(apart, matrices)
+        y[part] = made.transpose(1, 0, 2).reshape(*rows.shape[: rank + 1], filters)
+    return y
+
+
+def _windows(np: Any, x: Any, slides: Sequence[Window]) -> Any:
+    """All windows of a padded array as a view: (batch, out…, window…, channels)."""
+    rank = len(slides)
+    every = np.lib.stride_tricks.sliding_window_view(x, [w.reach for w in slides], axis=tuple(range(1, rank + 1)))
+    steps = [slice(None, None, w.stride) for w in slides]
+    taps = [slice(None, None, w.dilation) for w in slides]
+    return np.moveaxis(every[(slice(None), *steps, slice(None), *taps)], rank + 1, -1)
+
+
+def _blocks(shape: Sequence[int], width: int) -> Iterator[tuple[slice, ...]]:
+    """Parts of (batch, out…) of which each lies in one piece, `width` elements of windows for each place."""
+    batch, rows = shape[0], shape[1]
+    example = math.prod(shape[1:]) * width
+    if example <= _BLOCK or rows <= 1:
+        step = max(_BLOCK // max(example, 1), 1)
+        for start in range(0, batch, step):
+            yield (slice(start, start + step),)
+        return
+    step = max(_BLOCK // max(example // rows, 1), 1)
+    for n in range(batch):
+        for start in range(0, rows, step):
+            yield slice(n, n + 1), slice(start, start + step)
+
+
+def depthwise(np: Any, x: Any, kernel: Any, slides: Sequence[Window]) -> Any:
+    """Each channel with kernels of its own, of (window…, channels, copies): (batch, out…, channels · copies)."""
+    dtype = np.result_type(x, kernel)
+    x, kernel = padded(np, x.astype(dtype, copy=False), slides, 0), kernel.astype(dtype, copy=False)
+    channels, copies = kernel.shape[-2:]
+    counts = [w.number or 0 for w in slides]
+    y = np.zeros((x.shape[0], *counts, channels, copies), dtype)
+    taps = [(place, kernel[place]) for place in np.ndindex(*kernel.shape[:-2])]
+    # A block fits the processor's cache while all taps pass over it.
+    for part in _blocks(y.shape[:-2], channels * copies * 16):
+        made = y[part]
+        product = np.empty_like(made)
+        for place, factors in taps:
+            seen = _of_tap(x, slides, place, part, made.shape)
+            np.multiply(seen[..., None], factors, out=product)
+            made += product
+    return y.reshape(*y.shape[:-2], channels * copies)
+
+
+def _of_tap(x: Any, slides: Sequence[Window], place: Sequence[int], part: Sequence[slice], shape: Sequence[int]) -> Any:
+    """What all windows of a block read at one place of the window: a view of (batch, out…, channels)."""
+    cut: list[slice] = [part[0]]
+    for axis, (w, t) in enumerate(zip(slides, place, strict=True)):
+        first = (part[1].start if axis == 0 and len(part) > 1 else 0) * w.stride + t * w.dilation
+        cut.append(slice(first, first + (shape[1 + axis] - 1) * w.stride + 1, w.stride))
+    return x[tuple(cut)]
+
+
+def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) -> Any:
+    """`fold(a, b, out=…)` over what each window covers; `fill` is what padding counts as."""
+    x = padded(np, x, slides, fill)
+    shape = (x.shape[0], *[w.number or 0 for w in slides], x.shape[-1])
+    whole = (slice(None),)
+    made: Any = None
+    for place in np.ndindex(*[w.k for w in slides]):
+        seen = _of_tap(x, slides, place, whole, shape)
+        made = seen.copy() if made is None else fold(made, seen, out=made)
+    return made
+
+
+def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
+    """Each input position adds a kernel of (window…, filters, channels) to the result, which has the given sizes."""
+    dtype = np.result_type(x, kernel)
+    rank = len(slides)
+    filters, channels = kernel.shape[rank:]
+    starts = [w.transposed_start(size) for w, size in zip(slides, sizes, strict=True)]
+    ins = x.shape[1:-1]
+    full = [
+        max((n - 1) * w.stride + w.reach, start + size)
+        for n, w, start, size in zip(ins, slides, starts, sizes, strict=True)
+    ]
+    y = np.zeros((x.shape[0], *full, filters), dtype)
+    rows = np.ascontiguousarray(x, dtype).reshape(-1, channels)
+    for taps in np.ndindex(*kernel.shape[:rank]):
+        places = tuple(
+            slice(t * w.dilation, t * w.dilation + (n - 1) * w.stride + 1, w.stride)
+            for t, n, w in zip(taps, ins, slides, strict=True)
+        )
+        products = rows @ kernel[taps].T.astype(dtype, copy=False)
+        y[(slice(None), *places)] += products.reshape(*x.shape[:-1], filters)
+    return y[(slice(None), *[slice(start, start + size) for start, size in zip(starts, sizes, strict=True)])]

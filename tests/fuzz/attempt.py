@@ -1,0 +1,93 @@
+"""One mutation, tried: read, built, explained and printed, within a time limit."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.readers import read
+from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.layout import Look
+from layerexplain.report.build import build
+from tests.fuzz.mutations import mutation
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+SECONDS = 10.0
+"""No mutation of these small files may take longer."""
+
+
+class Failure(NamedTuple):
+    """What a mutation did that it may not: how it is made again, what happened, and where."""
+
+    kind: str
+    number: int
+    what: str
+    where: str
+
+
+class _TooLong(BaseException):
+    """Not an Exception, so that nothing catches it on the way."""
+
+
+def attempt(kind: str, number: int) -> Failure | None:
+    """Try a mutation; None where it was explained or refused as it should be."""
+    source = mutation(kind, number)
+    start = time.monotonic()
+    try:
+        with _limit(SECONDS):
+            explain(source, detail=number % 2 == 0)
+    except LayerExplainError as error:
+        if not str(error):
+            return Failure(kind, number, "an error without words", "")
+    except _TooLong:
+        return Failure(kind, number, f"took longer than {SECONDS} s", "")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{frame.filename.rpartition('layerexplain/')[2]}:{frame.lineno}" for frame in frames[:-4:-1])
+        return Failure(kind, number, f"{type(error).__name__}: {str(error)[:200]}", where)
+    if time.monotonic() - start > SECONDS:
+        return Failure(kind, number, f"took longer than {SECONDS} s", "")
+    return None
+
+
+def explain(source: Any, *, detail: bool) -> None:
+    """All that `summary` or `explain` does with a source, down to the printed text, which holds no control character."""
+    report = build(read(source), detail=detail)
+    for format_ in FORMATS if detail else ("table", "csv"):
+        wanted = Wanted(format_, nested=True)
+        texts = [summary_text([report], wanted, Look())]
+        if detail:
+            texts.append(explanation_text([Chosen(report, report.layers)], wanted, Look()))
+        for text in texts:
+            text.encode()
+            assert not _CONTROLS.search(text), f"{format_} holds {_CONTROLS.search(text)}"
+
+
+@contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """Raise _TooLong after so many seconds; only the main thread can be stopped so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
