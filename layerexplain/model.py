@@ -5,7 +5,9 @@ the number of its call (0, 1, … in the order in which the file lists them) and
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from layerexplain.records import NamedTuple
 
 Shape = tuple[int | None, ...]
 

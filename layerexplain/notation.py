@@ -5,7 +5,9 @@ A printer asks the record for its kind and does the rest, so that no op writes i
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from layerexplain.records import NamedTuple
 
 # Binding strengths, weakest first, as in Python, so that Python's parser reads what we print.
 COMPARE: Final = 40

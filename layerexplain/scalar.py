@@ -8,9 +8,10 @@ convolution reads `x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from layerexplain.expr import Expr, Op
+from layerexplain.records import NamedTuple
 
 BEYOND: Final = 2**31
 """A bound of a condition that is none: no axis is as long."""

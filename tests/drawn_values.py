@@ -48,6 +48,11 @@ def values_for(case: Case, definition: Definition) -> tuple[list[Any], list[Any]
             inputs.append(rng.normal(0, 1, shape))
     weights = []
     for weight in definition.weights:
+        if weight.dtype.startswith("int") or weight.attrs["name"] == "g_idx":
+            # Whole numbers of quantized layers; g_idx is which block each place is in: the first one always exists.
+            most = 0 if weight.attrs["name"] == "g_idx" else 8 if weight.attrs["name"].endswith("_zero") else 127
+            weights.append(rng.integers(-most, most + 1, weight.shape))
+            continue
         value = rng.uniform(0.2, 0.9, weight.shape)
         weights.append(value if weight.attrs["positive"] else value * rng.choice([-1, 1], weight.shape))
     return inputs, weights

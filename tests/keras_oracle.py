@@ -171,9 +171,18 @@ def run_keras(case: Case) -> KerasResult:
     ]
     outputs = _flat(_call(layer, symbolic, case, [None] * len(symbolic)))
     shapes = [tuple(o.shape) for o in outputs]
+    if case.config.get("lora_alpha") is not None:
+        # A fault of Keras: a layer that is made with lora_rank and lora_alpha has lora_alpha = lora_rank.
+        layer.lora_alpha = case.config["lora_alpha"]
     for variable in layer.weights:
+        if variable.name == "g_idx":  # which block each place is in: no number that is learned
+            continue
+        if variable.dtype == "int8":
+            most = 8 if variable.name.endswith("_zero") else 128
+            variable.assign(rng.integers(-most, most, variable.shape).astype("int8"))
+            continue
         value = rng.uniform(0.2, 0.9, variable.shape)
-        if "variance" not in variable.name:
+        if "variance" not in variable.name and not variable.name.endswith("_scale"):
             value *= rng.choice([-1, 1], variable.shape)
         variable.assign(value.astype("float32"))
     inputs = []

@@ -186,12 +186,14 @@ def test_the_walk_goes_on_behind_what_cannot_be_seen_into(
         assert any(note.layer == hidden for note in report.notes), format_
         assert rows[hidden].macs is None
         if format_ == "h5" and keras.__name__ == "tf_keras":
-            # Such a file records no shape at all: what comes behind is not known and not guessed.
+            # Such a file records no shape of a tensor: those behind are not known and not guessed. It has weights.
             assert (rows[hidden].output_shapes, rows[after].output_shapes) == ((None,), (None,))
-            assert rows[after].params is None and report.totals.params is None
-            continue
-        assert rows[after].output_shapes == (expected[after].calls[0][0],), format_
-        assert facts(rows[after])[0] == expected[after].params, format_
+        else:
+            assert rows[after].output_shapes == (expected[after].calls[0][0],), format_
+        assert rows[after].params == expected[after].params, format_
+        if format_ in ("keras", "h5"):
+            assert rows[hidden].params == expected[hidden].params, format_
+            assert report.totals.params == model.count_params(), format_
 
 
 def test_masks_are_named_by_who_made_them(keras: Any) -> None:

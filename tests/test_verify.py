@@ -20,6 +20,7 @@ from layerexplain.readers import read
 from layerexplain.render.layout import Look
 from layerexplain.render.verification import verification_text
 from layerexplain.run import keras_files, keras_import
+from layerexplain.run.drawn import draw_inputs, draw_weights
 from layerexplain.run.keras_files import must_be_keras
 from layerexplain.run.verify import _compared, verify
 from layerexplain.run.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
@@ -92,13 +93,56 @@ def test_it_agrees_on_mobilenet() -> None:
     assert len(report.layers) == 155
 
 
+SAVED = [
+    verified_models.vision_transformer,
+    verified_models.siamese,
+    verified_models.frozen_backbone_at_each_step,
+    verified_models.masked_numbers,
+    real_models.translator,
+    real_models.nested_twice,
+]
+
+
+@needs_keras
+@pytest.mark.parametrize("build", SAVED, ids=lambda b: b.__name__)
+def test_it_agrees_on_saved_files_with_their_weights(build: Any, tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    model = build(keras)
+    draw_weights(model, np.random.default_rng(3))
+    model.save(tmp_path / "m.keras")
+    report = verify(tmp_path / "m.keras")
+    check_agrees(report)
+    assert report.weights == "of the model"
+    # The same file without its ending, as bytes, unzipped, and the Model that was read of it.
+    content = (tmp_path / "m.keras").read_bytes()
+    (tmp_path / "plain").write_bytes(content)
+    zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path / "folder")
+    for source in (tmp_path / "plain", content, tmp_path / "folder", read(str(tmp_path / "m.keras"))):
+        again = verify(source)
+        assert again.layers == report.layers
+        assert again.whole == report.whole
+
+
+@needs_keras
+@pytest.mark.parametrize("build", SAVED, ids=lambda b: b.__name__)
+def test_a_model_is_built_anew_from_what_was_read(build: Any) -> None:
+    """Operations with their names, nested models, masks by keyword: by calls alone, with no file behind it."""
+    import keras
+
+    report = verify(read(json.loads(build(keras).to_json())))
+    check_agrees(report)
+    assert report.weights == "drawn"
+
+
 @needs_keras
 def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import keras
     import numpy as np
 
     from layerexplain.report.network import Tracer
-    from layerexplain.run.drawn import draw_inputs, wish_of
+    from layerexplain.run.drawn import wish_of
 
     model = read(verified_models.sequence_to_sequence(keras))
     network = Tracer(linked=True).network(model)
@@ -118,8 +162,6 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
 def test_drawn_weights_hide_nothing_and_a_live_model_keeps_its_own() -> None:
     import keras
     import numpy as np
-
-    from layerexplain.run.drawn import draw_weights
 
     model = real_models.sequence(keras)
     before = model.get_weights()
@@ -227,6 +269,17 @@ def test_it_says_which_weights_and_which_calls_differ() -> None:
     assert rows[1].reason == "Keras's model has no such call"
 
 
+@needs_keras
+def test_a_fault_of_keras_is_told_as_what_it_is() -> None:
+    """As many columns as filters, channels first: TensorFlow's backend adds the bias along the columns."""
+    spec = b"input: [3, 7, 5]\nlayers:\n  - Conv2D: {filters: 5, kernel_size: 1, data_format: channels_first}\n"
+    report = verify(spec)
+    assert report.layers[0].status == "not compared"
+    assert "bias along the last axis" in report.layers[0].reason
+    assert report.whole.status == "not compared"
+    assert not report.agrees
+
+
 # Safety ---------------------------------------------------------------------------------------------------------
 
 
@@ -314,7 +367,7 @@ def test_code_in_an_old_file_is_refused(tmp_path: Path) -> None:
         "class_name": "Sequential",
         "config": [
             {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}},
-            {"class_name": "Lambda", "config": {"name": "l", "function": ["4wEAAAA=", None], "function_type": "lambda"}},
+            {"class_name": "Lambda", "config": {"function": ["4wEAAAA="], "function_type": "lambda", "name": "l"}},
         ],
     }
     with h5py.File(tmp_path / "old.h5", "w") as file:

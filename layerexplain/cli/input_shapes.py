@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
+from layerexplain.records import NamedTuple
 
 _SIZE = r"(?:[0-9]{1,18}|none|\?)"
 _BETWEEN = r"(?: *[,x×] *| +)"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.records import NamedTuple
 from layerexplain.render.columns import COLUMNS
 from layerexplain.render.documents import FORMATS
 from layerexplain.report.optimizers import SLOTS

@@ -28,15 +28,24 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
 @output_options
 @input_option
 @click.option(
-    "--tolerance", type=float, default=1e-4, show_default=True, callback=_positive,
+    "--tolerance",
+    type=float,
+    default=1e-4,
+    show_default=True,
+    callback=_positive,
     help="How far a value may be off, as a share of the largest value of the layer's output.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
     help="What the inputs, and weights that are drawn, are drawn from.",
 )
 @click.option(
-    "--drawn-weights", "drawn", is_flag=True,
+    "--drawn-weights",
+    "drawn",
+    is_flag=True,
     help="Draw weights in place of the file's own: none zero, variances positive, so that nothing hides.",
 )
 @click.pass_context
@@ -71,9 +80,7 @@ def command(
         ctx.exit(1)
 
 
-def _verified(
-    source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool
-) -> VerifyReport:
+def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:
     """The report of a source; standard input is kept in memory, since it is read more than once."""
     from layerexplain.readers import read
     from layerexplain.run.verify import verify

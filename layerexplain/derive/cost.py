@@ -7,7 +7,6 @@ reaches. What is not known is None, never 0. Sources: DESIGN of this project; ke
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
 from layerexplain.expr import (
     CALL,
@@ -26,6 +25,7 @@ from layerexplain.expr import (
     walk,
 )
 from layerexplain.ops.sizes import product
+from layerexplain.records import NamedTuple
 
 
 class Cost(NamedTuple):

@@ -9,13 +9,14 @@ Printed by element_text.py, evaluated by element_value.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.element_lines import Plan, plan
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
+from layerexplain.records import NamedTuple
 from layerexplain.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
 
 Times = Mapping[Expr, Affine]

@@ -6,13 +6,14 @@ It is read by people; it is not the formula language. Conditions of sums are tol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.text import value_text
 from layerexplain.expr import CONSTANT, Definition, Expr
 from layerexplain.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
+from layerexplain.records import NamedTuple
 from layerexplain.scalar import (
     BEYOND,
     Affine,

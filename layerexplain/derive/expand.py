@@ -6,9 +6,9 @@ Scalar functions (relu, sigmoid) stay calls, and so do layers and models, which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, walk
+from layerexplain.records import NamedTuple
 
 
 class Expanded(NamedTuple):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import gcd
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from layerexplain.derive.spans import Span, at, difference, hull, letters_in, looks_up, through, whole
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Size, walk
@@ -21,6 +21,7 @@ from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import split, split_element
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.window import each, spatial_axes
+from layerexplain.records import NamedTuple
 from layerexplain.scalar import (
     BEYOND,
     Affine,

@@ -7,7 +7,7 @@ whys along the way are put one behind the other, and what was there and is gone 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.roles import input_roles
@@ -32,6 +32,7 @@ from layerexplain.ops.movement import joined, reshape
 from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.ops.window import reads
+from layerexplain.records import NamedTuple
 
 WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
 PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})

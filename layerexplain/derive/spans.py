@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import prod
-from typing import NamedTuple
 
 from layerexplain.expr import Size
+from layerexplain.records import NamedTuple
 from layerexplain.scalar import (
     Affine,
     Atom,

@@ -7,12 +7,13 @@ statement of its own. Statements stand in the order in which the declaration mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.derive.names import definition_names, identifier, leaf_names, unique
 from layerexplain.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Shapes, walk
 from layerexplain.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
 from layerexplain.ops.opaque import opaque
+from layerexplain.records import NamedTuple
 
 WIDEST = 88
 """An inline part that is longer than this gets a name."""

@@ -200,6 +200,8 @@ def _activation(value: Any) -> Any:
 
         if value not in NAMES:
             raise _Refused(did_you_mean(value, sorted(NAMES)).strip(", "))
+    elif not (hasattr(value, "name") and not isinstance(value, type)):
+        raise _Refused  # what readers make of a function or a layer has a name
     return value
 
 

@@ -6,7 +6,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
-from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
+from layerexplain.layers.registry import KERNEL_AND_BIAS, Stored, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.lookup import take
@@ -16,16 +17,42 @@ from layerexplain.ops.sizes import shape_text, size_text
 
 
 @layer("Dense", mask="pass", ignores=KERNEL_AND_BIAS)
-def dense(x: Expr, *, units: PositiveInt, activation: Activation = "linear", use_bias: Bool = True) -> Expr:
+def dense(
+    x: Expr,
+    *,
+    units: PositiveInt,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
+    lora_rank: PositiveInt | None = None,
+    lora_alpha: Number | None = None,
+    quantization_config: QuantizationConfig | None = None,
+    dtype: DtypePolicy | None = None,
+) -> Any:
     """Each of the {units} outputs is a weighted sum of all {inputs} inputs along the last axis.
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
     Reference: keras.layers.Dense.
     """
+    if dtype is not None or lora_rank is not None:
+        return _compressed(
+            "Dense",
+            activation,
+            (x, "", [("inputs", x.shape[-1]), ("units", units)], [("units", units)] if use_bias else None),
+            (lora(lora_rank, lora_alpha), dtype, quantization_config),
+        )
     y = dot(x, weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)]))
     if use_bias:
         y = y + weight("bias", "b", [("units", units)])
     return activate(activation, y)
+
+
+def _compressed(type_: str, activation: Any, made: tuple[Any, ...], how: tuple[Any, ...]) -> Any:
+    """The quantized form, or that with LoRA, of the layer whose product is `made`."""
+    # Few models have one: those that have none need not load it.
+    from layerexplain.layers.quantization import Product, product_of
+
+    y, stored = product_of(type_, Product(*made), *how)
+    return Stored(activate(activation, y), stored)
 
 
 def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str, Any]) -> Expr | None:
@@ -35,15 +62,29 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
 @layer(
     "Embedding",
     mask=_nonzero,
-    ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights input_length lora_rank "
-    "lora_alpha quantization_config",
+    ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights input_length",
 )
-def embedding(ids: Expr, *, input_dim: PositiveInt, output_dim: PositiveInt, mask_zero: Bool = False) -> Expr:
+def embedding(
+    ids: Expr,
+    *,
+    input_dim: PositiveInt,
+    output_dim: PositiveInt,
+    mask_zero: Bool = False,
+    lora_rank: PositiveInt | None = None,
+    lora_alpha: Number | None = None,
+    quantization_config: QuantizationConfig | None = None,
+    dtype: DtypePolicy | None = None,
+) -> Expr:
     """Looks up, for each id, its row of {output_dim} learned numbers in a table of {input_dim} rows.
 
     Input shape: (batch, …), whole numbers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     Reference: keras.layers.Embedding.
     """
+    if dtype is not None or lora_rank is not None:
+        from layerexplain.layers.quantized_embedding import Table
+
+        table = Table("Embedding", input_dim, output_dim, lora(lora_rank, lora_alpha), dtype, quantization_config)
+        return table.look_up(ids)
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)
 
 
@@ -65,7 +106,11 @@ def einsum_dense(
     output_shape: ShapeArgument,
     activation: Activation = "linear",
     bias_axes: Text | None = None,
-) -> Expr:
+    lora_rank: PositiveInt | None = None,
+    lora_alpha: Number | None = None,
+    quantization_config: QuantizationConfig | None = None,
+    dtype: DtypePolicy | None = None,
+) -> Any:
     """Multiplies the input with a learned kernel and sums over the letters that are missing on the right of {equation}.
 
     `output_shape` holds the sizes of the result behind the batch, and behind the axes that `...` stands for: those
@@ -77,7 +122,7 @@ def einsum_dense(
     sizes, summed, result, behind = _letters(x, equation, output_shape)
     kernel = equation.replace(" ", "").partition(",")[2].partition("->")[0]
     axes = [(_letter_name(c, kernel, summed, sizes), sizes[c][0]) for c in kernel]
-    y = einsum(x, weight("kernel", "W", axes), eq=equation)
+    bias_of: list[Any] | None = None
     if bias_axes is not None:
         missing = [c for c in bias_axes if c not in result]
         if missing or not bias_axes:
@@ -88,8 +133,12 @@ def einsum_dense(
         bias: list[tuple[str, Size]] = [
             (_letter_name(c, kernel, summed, sizes), sizes[c][0]) if c in bias_axes else ("repeated", 1) for c in spread
         ]
-        y = y + weight("bias", "b", [*bias, *[("repeated", 1)] * behind])
-    return activate(activation, y)
+        bias_of = [*bias, *[("repeated", 1)] * behind]
+    if dtype is not None or lora_rank is not None:
+        how = (lora(lora_rank, lora_alpha), dtype, quantization_config)
+        return _compressed("EinsumDense", activation, (x, equation, axes, bias_of), how)
+    y = einsum(x, weight("kernel", "W", axes), eq=equation)
+    return activate(activation, y if bias_of is None else y + weight("bias", "b", bias_of))
 
 
 def _letters(

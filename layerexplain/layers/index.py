@@ -106,6 +106,7 @@ MODULES: dict[str, str] = {
     "Rescaling": "preprocessing",
     "Reshape": "reshaping",
     "Resizing": "preprocessing",
+    "ReversibleEmbedding": "reversible_embedding",
     "SeparableConv1D": "depthwise_separable",
     "SeparableConv2D": "depthwise_separable",
     "SeparableConvolution1D": "depthwise_separable",

@@ -13,7 +13,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather
-from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, shape_text
 
 
 def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
@@ -52,6 +52,7 @@ def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
         return m.repeat(x, times=repeats, axis=normalize_axis(axis, x.ndim))
     if not isinstance(repeats, list | tuple) or not all(is_int(r) for r in repeats):
         raise ArgumentError(f"repeat needs a whole number, or one for each element, got repeats={repeats!r}")
+    few(sum(max(times, 0) for times in repeats))
     ids = tuple(i for i, times in enumerate(repeats) for _ in range(times))
     return gather(x, constant(ids), axis=normalize_axis(axis, x.ndim))
 

@@ -12,7 +12,7 @@ from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
-from layerexplain.ops.sizes import normalize_axes, normalize_axis, product, shape_text, size_text
+from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product, shape_text, size_text
 
 # Reshape --------------------------------------------------------------------------------------------------------
 
@@ -176,6 +176,7 @@ def numbered(results: Sequence[Expr]) -> dict[str, Expr]:
 
 def equal_parts(x: Expr, count: int, axis: int) -> dict[str, Expr]:
     """An axis in so many equal parts."""
+    few(count)
     normalize_axis(axis, x.ndim)
     return {"y": x} if count == 1 else numbered(list(m.split(x, n=count, axis=axis)))
 
@@ -196,7 +197,7 @@ def array_split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dic
         return parts(x, [*indices_or_sections, None], axis)
     if not isinstance(size, int):
         raise ShapeError(f"array_split needs the size of axis {axis}, got {size_text(size)}")
-    whole, longer = divmod(size, indices_or_sections)
+    whole, longer = divmod(size, few(indices_or_sections))
     ends = [whole * i + min(i, longer) for i in range(1, indices_or_sections + 1)]
     return parts(x, [*ends[:-1], None], axis)
 
@@ -218,7 +219,7 @@ def unstack(x: Expr, *, num: Int | None = None, axis: Int = 0) -> dict[str, Expr
     count = num if num is not None else size
     if not isinstance(count, int) or (isinstance(size, int) and size != count):
         raise ShapeError(f"unstack needs the size of axis {axis}, got {size_text(size)} and num={num}")
-    return numbered([m.take_slice(x, key=(*[slice(None)] * at, i)) for i in range(count)])
+    return numbered([m.take_slice(x, key=(*[slice(None)] * at, i)) for i in range(few(count))])
 
 
 # Slices ---------------------------------------------------------------------------------------------------------
@@ -278,6 +279,6 @@ def take_along_axis(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
 def diff(a: Expr, *, n: Int = 1, axis: Int = -1) -> Expr:
     """Subtracts from each element the one before it {along}."""
     lead = (slice(None),) * normalize_axis(axis, a.ndim)
-    for _ in range(n):
+    for _ in range(few(n)):
         a = m.take_slice(a, key=(*lead, slice(1, None))) - m.take_slice(a, key=(*lead, slice(None, -1)))
     return a

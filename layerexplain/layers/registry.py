@@ -8,14 +8,30 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import WEIGHT, Definition, Expr, Shape, tensor
-from layerexplain.layers.arguments import Argument, argument_of, did_you_mean
+from layerexplain.layers.arguments import Argument, argument_of, did_you_mean, short
 from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.records import NamedTuple
 
 MaskRule = Callable[..., Any]
+
+
+# What a formula's code raises for an argument that is no number where it counts, has too few parts, or is 0 where it
+# divides: files may hold anything, and not every argument of every operation has a kind of its own.
+_WRONG_KIND = (
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+    OverflowError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    StopIteration,
+    RuntimeError,
+)
 
 
 class Spec(NamedTuple):
@@ -152,6 +168,12 @@ class Declaration:
                 found.append((None, self._missing(name, argument)))
         return found
 
+    def _wrong(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> str:
+        """What is said where arguments that each are of their kind make no sense together or with the tensors."""
+        given = ", ".join(f"{name}={short(value)}" for name, value in arguments.items()) or "none"
+        shapes = ", ".join(shape_text(t.shape) for t in tensors if t is not None) or "no tensor"
+        return f"{self.type} needs arguments that fit each other and its input, got {given} for {shapes}"
+
     def _unknown(self, name: str) -> ArgumentError:
         known = [*self.arguments, *self.ignores, *COMMON]
         hint = did_you_mean(name, known)
@@ -201,7 +223,10 @@ class Declaration:
             keywords["masks"] = used
         if self.training:
             keywords["training"] = training
-        result = self.function(*tensors, **keywords)
+        try:
+            result = self.function(*tensors, **keywords)
+        except _WRONG_KIND as error:
+            raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
         if type(result) is Stored:
             result, stored = result
@@ -278,6 +303,9 @@ COMMON = frozenset(
     "activity_regularizer weights".split()
 )
 """Arguments that every Keras layer takes and that are handled outside of the declarations."""
+
+IN_FILES_ONLY = frozenset({"dtype", "quantization_config"})
+"""Arguments that files hold and that no one is offered."""
 
 KERNEL_AND_BIAS = (
     "kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint bias_constraint "
@@ -367,6 +395,7 @@ def signature(declaration: Declaration) -> str:
     parts = [
         name if argument.default is Argument.REQUIRED else f"{name}={argument.default!r}"
         for name, argument in declaration.arguments.items()
+        if name not in IN_FILES_ONLY
     ]
     return ", ".join(parts)
 

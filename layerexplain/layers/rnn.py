@@ -1,7 +1,7 @@
 """Recurrent layers: SimpleRNN, GRU, LSTM, and the CuDNN forms of the last two in older files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
@@ -10,6 +10,7 @@ from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurr
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.movement import split, take_slice
+from layerexplain.records import NamedTuple
 
 RECURRENT = (
     KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll stateful seed "

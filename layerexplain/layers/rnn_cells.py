@@ -1,7 +1,7 @@
 """Cells, the layers that compute one step of a recurrent layer, and RNN, which runs any of them over all steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import Expr, item, named, weight
@@ -13,6 +13,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
 from layerexplain.ops.contract import dot
 from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.records import NamedTuple
 
 NAMES = {"SimpleRNNCell": ("h",), "GRUCell": ("h",), "LSTMCell": ("h", "c")}
 """The states of each cell, all as wide as its units; the first is its output, too."""

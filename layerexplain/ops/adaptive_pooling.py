@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,17 @@ def spread(n: int, count: int) -> list[range]:
     return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
+def lengths(n: int, count: int) -> list[int]:
+    """The sizes that those windows have, one or two that differ by 1; nothing is listed, however many there are."""
+    common = math.gcd(n, count)
+    return sorted({-(-n // count), 1 - (common - n) // count})
+
+
+def covered(n: int, count: int) -> int:
+    """How many positions the windows cover together; those in two windows count twice."""
+    return n + count - math.gcd(n, count)
+
+
 def _shape(x: Expr, *, size: Any, data_format: str = "channels_last") -> Shape:
     _, channel_axis = spatial_axes(x.ndim, data_format)
     return placed(x, data_format, each(size, x.ndim - 2), x.shape[channel_axis])
@@ -27,8 +39,7 @@ def _why(n: Size, count: int, role: str) -> str:
     start, end = f"floor(i * n / {count})", f"ceil((i + 1) * n / {count})"
     if not isinstance(n, int):
         return f"{count} windows, number i from {start} up to {end}"
-    lengths = sorted({len(window) for window in spread(n, count)})
-    covers = " or ".join(map(str, lengths))
+    covers = " or ".join(map(str, lengths(n, count)))
     return f"{count} windows of {covers} over {size_text(n)} {role}, number i from {start} up to {end}"
 
 
@@ -49,7 +60,7 @@ def _flops(node: Expr) -> int | None:
         n = node.args[0].shape[axis]
         if not isinstance(n, int) or not isinstance(total, int):
             return None
-        total *= sum(map(len, spread(n, count)))
+        total *= covered(n, count)
     return total if isinstance(total, int) else None
 
 
@@ -76,7 +87,7 @@ def _element(fold: str) -> Callable[..., Scalar]:
             n = node.args[0].shape[axis]
             if not isinstance(n, int):
                 raise CannotIndex(f"needs the size of axis {axis} to place the windows; fix it with --input")
-            u = letter("window", max(map(len, spread(n, count))))
+            u = letter("window", lengths(n, count)[-1])
             place[axis] = add(floor_divide(scale(index[axis], n), count), u)
             first: Letter = u.terms[0][0]  # type: ignore[assignment]
             letters.append(first)

@@ -152,14 +152,34 @@ def _resize_dtype(x: Expr, **attrs: Any) -> str:
 
 
 def _resize_flops(node: Expr) -> int | None:
-    """2 for each pixel that is weighed into an output; nothing for 'nearest', which copies. Not known where the
-    number of those pixels depends on the sizes ('area', and where antialiasing widens the kernel)."""
-    method = node.attrs.get("method", "bilinear")
+    """2 for each pixel that is weighed into an output; nothing for 'nearest', which copies."""
+    method, antialias = node.attrs.get("method", "bilinear"), node.attrs.get("antialias", False)
     if method == "nearest":
         return 0
-    if method == "area" or node.attrs.get("antialias", False):
-        return None
-    return product((*node.shape, 2 * int(2 * REACH[method]) ** 2))
+    if method != "area" and not antialias:
+        return product((*node.shape, 2 * int(2 * REACH[method]) ** 2))
+    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    weighed: list[Size] = [
+        _weighed(before, after, method) if isinstance(before, int) and isinstance(after, int) else None
+        for before, after in _target(node.args[0], node.attrs)
+    ]
+    return product((node.shape[channel_axis], *weighed, 2))
+
+
+def _weighed(n: int, out: int, method: str) -> int:
+    """How many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output covers
+    ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
+    total = 0
+    for i in range(out):
+        if method == "area":
+            first, last = i * n // out, -(-(i + 1) * n // out) - 1
+        else:
+            # Whole numbers: the centre lies at (2n·i + n - out) / 2out, the ends of the reach are not in it.
+            reach = int(2 * REACH[method] * max(n, out))
+            first = (2 * n * i + n - out - reach) // (2 * out) + 1
+            last = -(-(2 * n * i + n - out + reach) // (2 * out)) - 1
+        total += min(last, n - 1) - max(first, 0) + 1
+    return total
 
 
 def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, NO_MACS, PER_OUTPUT, Axis, Expr, Op, Shape
+from layerexplain.expr import FREE, NO_MACS, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
 from layerexplain.notation import Function, Index
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import agree, kept, merge, normalize_axis, shape_text, size_text
@@ -16,7 +16,7 @@ def _axes(node: Expr) -> list[Axis]:
     table, ids = node.args
     axes = [Axis("", (1, i), size) for i, size in enumerate(ids.shape)]
     for i, size in enumerate(table.shape[1:]):
-        name = table.attrs["axes"][i + 1][-1][0] if "axes" in table.attrs else "features"
+        name = table.attrs["axes"][i + 1][-1][0] if table.op is WEIGHT else "features"
         axes.append(Axis(name, None, size, f"each id becomes a row of {size_text(size)} numbers"))
     return axes
 

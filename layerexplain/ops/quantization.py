@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.expr import Expr, named
 from layerexplain.ops.composite import composite
-from layerexplain.ops.elementwise import absolute, cast, maximum, minimum, round_
+from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.movement import reshape, stack, take_slice
 from layerexplain.ops.reduce import amax
@@ -37,8 +37,8 @@ rounded = elementwise("rounded", _rounded)
 def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
     """Takes two 4-bit numbers from -8 to 7 out of each byte: the low half, then the high one; n of them in all."""
     at = normalize_axis(axis, p.ndim)
-    low = named("low", (p % 16 + 8) % 16 - 8, "the low half of each byte")
-    high = named("high", p // 16, "the high half")
+    low = named("low", mod(mod(p, 16) + 8, 16) - 8, "the low half of each byte")
+    high = named("high", floor_divide(p, 16), "the high half")
     both = stack(low, high, axis=at + 1)
     size = p.shape[at]
     twice = 2 * size if isinstance(size, int) else None

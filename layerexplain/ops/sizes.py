@@ -130,3 +130,14 @@ def kept(node: Expr, arg: int = 0) -> list[Axis]:
 def size_text(size: Any) -> str:
     """A size in a sentence."""
     return "None" if size is None or isinstance(size, Batch) else str(size)
+
+
+MOST_RESULTS = 10_000
+"""More results than this no operation of a model has; each would be a row of its own."""
+
+
+def few(count: int) -> int:
+    """The number of results or of steps, refused where it is absurd."""
+    if count > MOST_RESULTS:
+        raise ShapeError(f"an operation needs to have at most {MOST_RESULTS:,} results or steps, got {count:,}")
+    return count

@@ -8,11 +8,12 @@ The ops that use them are in convolution.py and pooling.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.expr import Axis, Expr, Shape, Size
 from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
 from layerexplain.scalar import Affine, CannotIndex, Condition, Letter, add, between, letter, scale
 
 SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}

@@ -11,13 +11,14 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.readers.keras_layer import TF_OPERATIONS, kind_of_value
 from layerexplain.readers.keras_values import Context, is_shape, plain_value
 from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
 

@@ -6,11 +6,12 @@ files are passed over with a note. Whatever h5py raises for damaged bytes is in 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Note
 from layerexplain.readers.limits import MAX_ATTRIBUTE_BYTES, MAX_H5_DEPTH, MAX_H5_OBJECTS
+from layerexplain.records import NamedTuple
 
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, NotImplementedError)
 

@@ -7,10 +7,11 @@ dtype policies, wrapped layers. Names are compared, never looked up; code that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.model import Function, Layer, Model, Note
+from layerexplain.records import NamedTuple
 
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
 
@@ -100,11 +101,16 @@ def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
     return _foreign_value(value, key)
 
 
+def _class_name(value: Mapping[str, Any]) -> str:
+    name = value.get("class_name")
+    return name if isinstance(name, str) else ""
+
+
 def dtype_name(value: Any) -> Any:
     """The name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
     if isinstance(value, dict):
         config = value.get("config")
-        if value.get("class_name") in _NAMED_POLICIES and isinstance(config, dict):
+        if _class_name(value) in _NAMED_POLICIES and isinstance(config, dict):
             return config.get("name")
         return dict(value)
     # A live tf.DType or numpy dtype has its name as an attribute.
@@ -114,7 +120,7 @@ def dtype_name(value: Any) -> Any:
 def shape_value(value: Any) -> Any:
     """A recorded shape: a tuple of sizes, a tuple of such, or a dict of such. None where it is none of these."""
     if isinstance(value, dict):
-        if value.get("class_name") in _TAGGED_TUPLES:
+        if _class_name(value) in _TAGGED_TUPLES:
             return shape_value(value.get("items"))
         return {str(key): shape_value(item) for key, item in value.items()}
     if not isinstance(value, (list, tuple)):

@@ -6,7 +6,8 @@ The registry is imported only when asked, so that reading a Keras file loads no 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import NamedTuple
+
+from layerexplain.records import NamedTuple
 
 # Other names under which Keras itself exports the class.
 ALIASES = {

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Model
+from layerexplain.readers.h5_open import open_h5
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config
 from layerexplain.readers.limits import MAX_CONFIG_BYTES
@@ -19,12 +20,7 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
     Raises SourceError where it is damaged or no file of Keras.
     """
     try:
-        import h5py
-    except ImportError:
-        raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
-    try:
-        # `with`, since a file left open over a Python object crashes the interpreter at its end.
-        with h5py.File(file, "r") as root:
+        with open_h5(file) as root:
             config = _attribute(root, "model_config")
             version = _attribute(root, "keras_version") if config is not None else None
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:

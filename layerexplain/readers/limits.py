@@ -46,3 +46,6 @@ MAX_DATASET_BYTES = 4 * 1024 * 1024 * 1024
 
 MAX_DATASET_RATIO = 1000
 """How many times larger than stored a large dataset may be, as in Keras's own loader."""
+
+MAX_WORKER_BYTES = 768 * 1024 * 1024
+"""Memory that the process which reads HDF5 may take beyond what it starts with."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
@@ -27,6 +27,7 @@ from layerexplain.readers.saved_model_proto import (
 )
 from layerexplain.readers.weight_tensors import role_of
 from layerexplain.readers.weights_only import variable_rows
+from layerexplain.records import NamedTuple
 
 SAVED_MODEL = "saved_model.pb"
 METADATA = "keras_metadata.pb"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, NamedTuple
+from typing import IO
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Shape
 from layerexplain.readers.limits import MAX_CONFIG_BYTES
 from layerexplain.readers.protobuf import Value, fields, messages, sections, signed, text
+from layerexplain.records import NamedTuple
 
 KERAS_IDENTIFIER = "_tf_keras_"
 _MAX_OBJECTS = 1_000_000

@@ -11,7 +11,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -148,18 +148,12 @@ def _beside(folder: str, name: str) -> str:
 
 
 def _reopening(target: str | IO[bytes]) -> Opener:
-    """What opens an HDF5 file, always in a `with`: one left open over a Python file crashes the interpreter's end."""
+    """What opens an HDF5 file when called, any number of times."""
 
-    @contextmanager
-    def opened() -> Iterator[Any]:
-        try:
-            import h5py
-        except ImportError:
-            raise SourceError("holds HDF5, and reading that needs h5py; `pip install h5py`") from None
-        if not isinstance(target, str):
-            target.seek(0)
-        with h5py.File(target, "r") as root:
-            yield root
+    def opened() -> AbstractContextManager[Any]:
+        from layerexplain.readers.h5_open import open_h5
+
+        return open_h5(target)
 
     return opened
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from layerexplain.records import NamedTuple
 
 Role = Literal["parameter", "optimizer", "seed", "metric", "beside"]
 """Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's; "beside" is what a layer

@@ -7,7 +7,7 @@ form with a `type:` key, and wrappers around any of these.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Layer, Model
@@ -15,6 +15,7 @@ from layerexplain.readers.keras_layer import kind_of_value
 from layerexplain.readers.layer_types import ALIASES, LayerTypes
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.readers.yaml_text import Faults, Node
+from layerexplain.records import NamedTuple
 
 WISHES = ("name", "from", "repeat", "reuse")
 TYPE_KEYS = ("type", "class", "class_name")

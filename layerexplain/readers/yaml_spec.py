@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
@@ -25,6 +25,7 @@ from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.readers.yaml_inputs import read_input_layer, read_inputs, shape_of_first
 from layerexplain.readers.yaml_layers import Item, Maker, make_layer, read_item, words_for
 from layerexplain.readers.yaml_text import Faults, Node, parse_yaml, to_python
+from layerexplain.records import NamedTuple
 
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
 

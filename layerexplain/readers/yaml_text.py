@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from layerexplain.errors import ErrorGroup, LayerExplainError, SpecError
 from layerexplain.readers.json_text import decode_utf8
 from layerexplain.readers.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_NODES
+from layerexplain.records import NamedTuple
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")

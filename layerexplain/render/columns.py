@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+from layerexplain.records import NamedTuple
 from layerexplain.render.quantities import (
     UNKNOWN,
     count_text,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from layerexplain.records import NamedTuple
 from layerexplain.render.layout import Look
 from layerexplain.report.data import LayerReport, Report
 

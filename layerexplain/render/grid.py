@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+from layerexplain.records import NamedTuple
 from layerexplain.render.layout import Look, width_of
 
 GAP = "  "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose
 from layerexplain.render.grid import GAP, Field, drawn
 from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap

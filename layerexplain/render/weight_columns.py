@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+from layerexplain.records import NamedTuple
 from layerexplain.render.quantities import count_text, shape_text
 from layerexplain.report.weight_data import Statistics, WeightRow, WeightTable
 

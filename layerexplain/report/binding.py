@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.layers.registry import Declaration
 from layerexplain.model import Call, TensorRef
+from layerexplain.records import NamedTuple
 
 
 class Bound(NamedTuple):

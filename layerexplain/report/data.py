@@ -4,9 +4,10 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.model import Note, Shape
+from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
 

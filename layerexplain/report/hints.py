@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.expr import Definition, Expr
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import default_roles, product, shape_text
+from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.traced import Network
 
@@ -46,6 +47,8 @@ Hint = Callable[[Place], str | None]
 
 def hints(row: LayerReport, layer: Layer, definition: Definition, network: Network) -> tuple[str, ...]:
     """All that is worth saying of this layer here."""
+    if not definition.params:
+        return ()
     place = Place(row, layer, definition, network)
     said = [hint(place) for hint in _HINTS.get(layer.type, ())]
     return tuple(text for text in said if text)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from layerexplain.derive.views import is_view
 from layerexplain.errors import ArgumentError
@@ -22,6 +21,7 @@ from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.ops.sizes import product
+from layerexplain.records import NamedTuple
 from layerexplain.report.build import BYTES, dtypes_of
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import SLOTS

@@ -1,11 +1,11 @@
 """A model at given shapes, as data: every call with its definition, and the tensors on their way."""
 
 import re
-from typing import NamedTuple
 
 from layerexplain.expr import Definition, Expr
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Call, Model, Note, TensorRef
+from layerexplain.records import NamedTuple
 
 
 class TracedCall(NamedTuple):

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.model import Note
+from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
 

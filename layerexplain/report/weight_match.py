@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import SourceError
 from layerexplain.expr import Expr
@@ -18,6 +18,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.readers.weight_groups import GroupFinder, Groups
 from layerexplain.readers.weight_tensors import StoredTensor
 from layerexplain.readers.weight_values import WeightFile
+from layerexplain.records import NamedTuple
 from layerexplain.report.traced import Network
 from layerexplain.report.weight_order import Wanted, assign_by_number, assign_listed
 from layerexplain.report.weight_places import Place, places

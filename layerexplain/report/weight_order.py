@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from layerexplain.expr import Expr
 from layerexplain.readers.weight_tensors import StoredTensor
+from layerexplain.records import NamedTuple
 
 Sizes = tuple[int, ...]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from layerexplain.expr import Definition, Expr
 from layerexplain.model import Layer
 from layerexplain.readers.weight_groups import GroupFinder, Groups, layer_groups
+from layerexplain.records import NamedTuple
 from layerexplain.report.traced import Network, TracedCall
 
 _NO_WEIGHTS = frozenset({"InputLayer", "Lambda"})

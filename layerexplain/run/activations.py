@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.expr import ITEM, Definition, Expr
 from layerexplain.model import Layer, TensorRef
+from layerexplain.records import NamedTuple
 from layerexplain.report.build import dtypes_of, operation_type
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to

@@ -15,6 +15,7 @@ from layerexplain.report.binding import bind_call
 from layerexplain.report.build import operation_type
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.difference import allowed, difference, rounded
+from layerexplain.run.keras_faults import fault
 from layerexplain.run.keras_graph import KerasGraph, as_array, mask_of
 from layerexplain.run.keras_import import first_line
 from layerexplain.run.layer_weights import shapes_of, variables_of_layer
@@ -25,7 +26,8 @@ Progress = Callable[[int, int, str], None]
 
 
 class Comparison:
-    """Walks a model and the Keras model that was made of it side by side; `checks` grows by each call."""
+    """Walks a model and the Keras model that was made of it side by side; `checks` grows by each call, `faults` by each
+    fault of Keras that was met."""
 
     def __init__(self, tolerance: float, batch: int, total: int, progress: Progress | None) -> None:
         self.tolerance = tolerance
@@ -33,6 +35,7 @@ class Comparison:
         self.total = total
         self.progress = progress
         self.checks: list[LayerCheck] = []
+        self.faults: list[str] = []
 
     def compare(self, network: Network, graph: KerasGraph, path: tuple[str, ...] = ()) -> None:
         """Compare all calls of a network; the graph was given its inputs."""
@@ -133,12 +136,20 @@ class Comparison:
         row.tolerance = allowed(self.tolerance, compute, *[_dtype_name(v) for v in theirs])
         weights = [rounded(as_array(v), compute) for v in variables]
         try:
-            results = evaluated(definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32")
+            results = evaluated(
+                definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32"
+            )
         except CannotEvaluate as refusal:
             return row.not_compared(f"its formula has no value: {refusal}")
         except Exception as error:  # one op that fails must not hide what the other layers give
-            return row.differs(f"its formula fails: {type(error).__name__}: {first_line(error)}")
-        return self._values(row, definition, results, values, [mask_of(one) for one in theirs])
+            said = f"{type(error).__name__}: {first_line(error)}"
+            return row.differs(f"its formula fails: {said}")
+        check = self._values(row, definition, results, values, [mask_of(one) for one in theirs])
+        known = fault(real, values) if check.status == "differs" and check.shapes_agree else None
+        if known is None:
+            return check
+        self.faults.append(known)
+        return row.not_compared(known)
 
     def _values(
         self, row: _Row, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]

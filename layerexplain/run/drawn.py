@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.expr import Batch, Shape
 from layerexplain.model import Layer, TensorRef
+from layerexplain.records import NamedTuple
 from layerexplain.report.traced import Network
 
 _CARRY_IDS = frozenset(

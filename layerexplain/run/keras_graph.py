@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.records import NamedTuple
 from layerexplain.run.keras_import import load_keras, silence
 
 NO_KERNEL_ON_CPU = (

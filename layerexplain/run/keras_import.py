@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +37,20 @@ def _imported() -> Any:
         what = f" ({error.name} is missing)" if error.name not in (None, "keras") else ""
         raise LayerExplainError(f"real Keras is needed and not installed{what}; {HOW_TO_GET_IT}") from None
     return keras
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """What Keras and TensorFlow warn of is no news where models are only tried: masks that end, graphs traced anew."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

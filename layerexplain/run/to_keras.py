@@ -101,7 +101,8 @@ class _Builder:
                 raise SpecError(f"Keras refuses it: {first_line(error)}", layer=layer.name, line=layer.line) from None
         inputs = [self.tensors[ref] for ref in self.model.inputs]
         outputs = [self.tensors[ref] for ref in self.model.outputs]
-        built = keras.Model(inputs, outputs, name=_keras_name(self.model.name))
+        # One tensor alone, not a list of it: a wrapper like TimeDistributed wants a model with one output.
+        built = keras.Model(_alone(inputs), _alone(outputs), name=_keras_name(self.model.name))
         if not self.model.trainable:
             built.trainable = False
         return built
@@ -144,7 +145,9 @@ def keras_object(layer: Layer) -> Any:
         return inner
     config = {key: _plain(key, value) for key, value in layer.config.items() if not key.endswith(_OF_TRAINING)}
     if layer.kind == "operation":
-        return _operation_class(layer.type)(**config)
+        operation = _operation_class(layer.type)(**config)
+        operation.name = layer.name  # not every class of them takes one
+        return operation
     declaration = find(layer.type)
     if declaration is not None:
         # Older names of arguments, and arguments that no longer exist and say nothing here.
@@ -198,6 +201,10 @@ def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...],
     if names and names[0] in kwargs:
         return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}
     return (), kwargs
+
+
+def _alone(tensors: list[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _flat(value: Any) -> list[Any]:

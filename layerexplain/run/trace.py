@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Note
+from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activation, Activations, calls_in
 from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.weight_source import Origin, weight_source

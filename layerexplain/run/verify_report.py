@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from layerexplain.model import Note, Shape
+from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
 

@@ -1,0 +1,77 @@
+"""What a layer's dtype and quantization_config say: which policy, how inputs are quantized; and what LoRA adds."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from layerexplain.layers.arguments import Check
+from layerexplain.records import NamedTuple
+
+
+class Policy(NamedTuple):
+    """A quantized dtype policy: int8, int4 (in blocks of so many inputs, 0: one for each output) or float8, with the
+    length of the history that float8 keeps. `compute` is the dtype that is computed with."""
+
+    mode: str
+    block: int = 0
+    history: int = 1024
+    compute: str = "float32"
+
+
+class Quantizer(NamedTuple):
+    """How the inputs are quantized on the way: to whole numbers from low to high."""
+
+    low: float = -127
+    high: float = 127
+    epsilon: float = 1e-7
+
+
+class Lora(NamedTuple):
+    """The product of two thin matrices that is added to a kernel, `alpha / rank` times."""
+
+    rank: int
+    alpha: float
+
+
+def _policy(value: Any) -> Policy | None:
+    """What a layer's dtype says of quantization; None for a plain dtype, which is what nearly all have."""
+    if isinstance(value, Policy):
+        return value
+    if isinstance(value, str):
+        mode, quantized, source = value.partition("_from_")
+        return _of_mode(mode, source, {}) if quantized else None
+    config = value.get("config") if isinstance(value, Mapping) else None
+    if not isinstance(config, Mapping) or not isinstance(config.get("mode"), str):
+        return None
+    return _of_mode(config["mode"], str(config.get("source_name") or "float32"), config)
+
+
+def _of_mode(mode: str, source: str, config: Mapping[str, Any]) -> Policy:
+    kind, _, block = mode.partition("/")
+    history = config.get("amax_history_length", 1024)
+    size = int(block) if kind == "int4" and re.fullmatch(r"-?\d+", block) else 0
+    compute = source.removeprefix("mixed_")
+    return Policy(kind, max(size, 0), history if isinstance(history, int) else 1024, compute)
+
+
+def _quantizer(value: Any) -> Quantizer | str:
+    """The quantizer of the inputs that a quantization_config names; "none" where it says that there is none."""
+    if isinstance(value, Quantizer | str):
+        return value
+    config = value.get("config") if isinstance(value, Mapping) else None
+    made = config.get("activation_quantizer") if isinstance(config, Mapping) else None
+    if not isinstance(made, Mapping):
+        return "none"
+    options = made.get("config")
+    options = options if isinstance(options, Mapping) else {}
+    low, high = options.get("value_range", (-127, 127))
+    return Quantizer(low, high, options.get("epsilon", 1e-7))
+
+
+DtypePolicy = Annotated[Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", _policy)]
+QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer)]
+
+
+def lora(rank: int | None, alpha: float | None) -> Lora | None:
+    """What the arguments lora_rank and lora_alpha say."""
+    return None if rank is None else Lora(rank, rank if alpha is None else alpha)

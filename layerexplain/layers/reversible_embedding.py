@@ -1,0 +1,62 @@
+"""ReversibleEmbedding: a table that gives the row of an id and, in reverse, how well a row fits each id."""
+
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import Expr
+from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
+from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
+from layerexplain.layers.quantized_embedding import Table
+from layerexplain.layers.registry import Stored, layer
+from layerexplain.ops.elementwise import cast, not_equal
+from layerexplain.ops.functions import tanh
+from layerexplain.ops.sizes import FLOATS, agree, shape_text
+
+
+def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str, Any]) -> Expr | None:
+    return not_equal(tensors[0], 0) if arguments["mask_zero"] and not arguments["reverse"] else None
+
+
+@layer(
+    "ReversibleEmbedding",
+    mask=_nonzero,
+    ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights",
+)
+def reversible_embedding(
+    x: Expr,
+    *,
+    input_dim: PositiveInt,
+    output_dim: PositiveInt,
+    tie_weights: Bool = True,
+    mask_zero: Bool = False,
+    reverse_dtype: Text | None = None,
+    logit_soft_cap: Number | None = None,
+    lora_rank: PositiveInt | None = None,
+    lora_alpha: Number | None = None,
+    quantization_config: QuantizationConfig | None = None,
+    dtype: DtypePolicy | None = None,
+    reverse: Bool = False,
+) -> Any:
+    """A table of {input_dim} rows of {output_dim} numbers: gives an id's row, or in reverse how well x fits each row.
+
+    Input shape: (batch, …), whole numbers from 0 to input_dim - 1; called with reverse=True (batch, …, output_dim).
+    Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each
+    with tie_weights=False. Reference: keras.layers.ReversibleEmbedding; Press and Wolf, 2016.
+    """
+    how = lora(lora_rank, lora_alpha), dtype, quantization_config
+    table = Table("ReversibleEmbedding", input_dim, output_dim, *how, tied=tie_weights)
+    if not reverse:
+        return Stored(table.look_up(x), table.weights)
+    if x.ndim < 1 or not agree(x.shape[-1], output_dim):
+        raise ShapeError(
+            f"ReversibleEmbedding in reverse needs (batch, …, {output_dim}), as many numbers as output_dim says, "
+            f"got {shape_text(x.shape)}"
+        )
+    if x.dtype not in FLOATS:
+        x = cast(x, to="float")
+    if reverse_dtype is not None and dtype is None:
+        x = cast(x, to=reverse_dtype)
+    y = table.score(x)
+    if logit_soft_cap is not None:
+        y = tanh(y / logit_soft_cap) * logit_soft_cap
+    return Stored(y, table.weights)

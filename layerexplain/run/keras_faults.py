@@ -1,0 +1,35 @@
+"""Faults of Keras and TensorFlow that change values: where one strikes, a difference is theirs, and the row says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def fault(layer: Any, values: Sequence[Any]) -> str | None:
+    """The known fault that strikes a layer of Keras, which made these values, in words; None if none does."""
+    if _bias_along_the_wrong_axis(layer, values):
+        return (
+            "Keras's TensorFlow backend adds the bias along the last axis, not to the channels: with channels_first "
+            "and as many columns as filters it takes the one for the other (on JAX and PyTorch it does not)"
+        )
+    if _pools_from_the_wrong_place(layer):
+        return (
+            "TensorFlow's CPU kernel begins behind position 0 here: in three dimensions, with padding='same' and a "
+            "window that is shorter than its stride"
+        )
+    return None
+
+
+def _bias_along_the_wrong_axis(layer: Any, values: Sequence[Any]) -> bool:
+    bias = getattr(layer, "bias", None)
+    if bias is None or getattr(layer, "data_format", "") != "channels_first" or not values or values[0].ndim < 3:
+        return False
+    return bool(1 < bias.shape[0] == values[0].shape[-1])
+
+
+def _pools_from_the_wrong_place(layer: Any) -> bool:
+    sizes = getattr(layer, "pool_size", ())
+    if getattr(layer, "padding", "") != "same" or not isinstance(sizes, tuple) or len(sizes) != 3:
+        return False
+    return any(size < stride for size, stride in zip(sizes, layer.strides, strict=True))
