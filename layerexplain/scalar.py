@@ -123,6 +123,8 @@ def _inside(a: Affine, size: int) -> bool:
 
 
 def _split(a: Affine, by: int) -> tuple[Affine, Affine]:
+    if by == 0:
+        raise CannotIndex("an axis of size 0 has no element")
     whole = Affine(tuple((t, c // by) for t, c in a.terms if c % by == 0), a.const // by)
     rest = Affine(tuple((t, c) for t, c in a.terms if c % by), a.const % by)
     return whole, rest

@@ -1,14 +1,15 @@
 """Multiply-accumulates counted one by one, over the element form: the independent count for derive/cost.py.
 
-A product counts if a sum adds it up and both its factors are elements of tensors, each for every element of the line
-that it stands in, for every step and every call. What a window reads outside its input counts like the rest; where a
-sum runs over the positions that reach an output (a transposed convolution), each is asked for every output that it
-would reach, those that are cut off included.
+A product counts if a sum adds it up, its factors are elements of different tensors and the input reaches one of them;
+for every element of the line that it stands in, every step and every call. What a window reads outside its input counts
+like the rest; where a sum runs over the positions that reach an output (a transposed convolution), each is asked for
+every output that it would reach, those that are cut off included.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 from layerexplain.derive.element import Called, ElementForm, Line
@@ -27,23 +28,50 @@ from layerexplain.scalar import (
     Scalar,
 )
 
-BEYOND = 12
-"""How far outside an output the positions are that a transposed convolution may reach."""
+MOST = 100_000
+"""Terms of one sum that are counted; where there are more the count would take too long."""
+
+
+class TooMany(Exception):  # noqa: N818 (a refusal)
+    """A sum has more than MOST terms."""
 
 
 def count(form: ElementForm) -> int:
-    """The products of one example."""
+    """The products of one example. Raises `TooMany`."""
     total = 0
-    called: dict[tuple[ElementForm, object], int] = {}
+    called: dict[object, tuple[ElementForm, int]] = {}
+    fed = _fed(form)
     for line in form.lines:
         if line.value is None:
             raise AssertionError(f"{line.name} has no element form: {line.refusal}")
         for part in _parts(line.value):
-            if isinstance(part, Fold) and _adds_products(part):
+            if isinstance(part, Fold) and line in fed and _adds_products(part):
                 total += _terms(line, part)
             elif isinstance(part, Element) and isinstance(part.of, Called):
-                called[part.of.form, part.of.args] = _steps(part.of)
-    return total + sum(times * count(inner) for (inner, _), times in called.items())
+                # Several results of one call are read by several lines, each with letters of its own.
+                call = (part.of.form, tuple([(arg.of, arg.at) for arg in part.of.args]))
+                called[call] = (part.of.form, _steps(part.of))
+    return total + sum(times * count(inner) for inner, times in called.values())
+
+
+def _fed(form: ElementForm) -> set[Line]:
+    """The lines that an input reaches."""
+    fed: set[Line] = set()
+    grows = True
+    while grows:
+        grows = False
+        for line in form.lines:
+            if line not in fed and line.value is not None and any(_is_fed(p, form, fed) for p in _parts(line.value)):
+                fed.add(line)
+                grows = True
+    return fed
+
+
+def _is_fed(part: Scalar, form: ElementForm, fed: set[Line]) -> bool:
+    if not isinstance(part, Element):
+        return False
+    read = [arg.of for arg in part.of.args] if isinstance(part.of, Called) else [part.of]
+    return any(one in fed or one in form.definition.params for one in read)
 
 
 def _parts(e: Scalar) -> Iterator[Scalar]:
@@ -96,11 +124,14 @@ def _terms(line: Line, fold: Fold) -> int:
         if isinstance(c, Between | Divisible) and any(one.role == "summed" for one in _letters(c.index))
     ]  # fmt: skip
     reached = {letter for c in scattered for letter in _letters(c.index)} - set(fold.letters)
+    beyond = max([c.high or 0 for c in scattered if isinstance(c, Between)], default=0)
     ranges = []
     for one in (*line.letters, *fold.letters):
         size = 1 if one is line.letters[0] and one.role == "batch" else one.size
         assert size is not None, (line.name, one.role)
-        ranges.append(range(-BEYOND, size + BEYOND) if one in reached else range(size))
+        ranges.append(range(-beyond, size + beyond) if one in reached else range(size))
+    if math.prod(map(len, ranges)) > MOST:
+        raise TooMany
     total = 0
     for place in itertools.product(*ranges):
         env = dict(zip((*line.letters, *fold.letters), place, strict=True))

@@ -74,6 +74,9 @@ def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
     import keras
 
     kwargs = dict(case.call)
+    training = inspect.signature(layer.call).parameters.get("training")
+    if training is not None and training.default is True:  # augmentation, which acts unless it is told that it is not training
+        kwargs["training"] = False
     merging = isinstance(layer, keras.layers.Add().__class__.__mro__[1]) or case.type in (
         "Dot",
         "Attention",

@@ -339,6 +339,10 @@ HOSTILE = {
     "a file to read": {
         "module": "keras.layers", "class_name": "StringLookup", "config": {"name": "d", "vocabulary": "/etc/passwd"},
     },
+    "a function by which a nested model is compiled": {
+        **sequential(dense()),
+        "compile_config": {"loss": {"module": "os", "class_name": "function", "config": "system"}},
+    },
     "a Lambda in a wrapper": {
         "module": "keras.layers", "class_name": "TimeDistributed",
         "config": {
@@ -382,7 +386,10 @@ def test_code_in_an_old_file_is_refused(tmp_path: Path) -> None:
 def test_what_keras_writes_itself_is_not_refused(build: Any) -> None:
     import keras
 
-    must_be_keras(json.loads(build(keras).to_json()))
+    model = build(keras)
+    model.compile("adam", "mse", metrics=["mae"])
+    x = keras.Input((4,), name="outer")
+    must_be_keras({"outer": json.loads(model.to_json()), "other": json.loads(keras.Model(x, x + 1).to_json())})
 
 
 @needs_keras

@@ -1,12 +1,15 @@
-"""Hostile files of weights: what would lead out of the file or fill the memory is refused, or passed over with a note."""
+"""Hostile files of weights: what leads out of the file or fills the memory is refused, or passed over with a note."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,11 +17,16 @@ import numpy as np
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.readers import limits
+from layerexplain.readers import limits, read
+from layerexplain.readers.h5_service import SERVICE
+from layerexplain.readers.h5_tree import list_tree
 from layerexplain.readers.weight_files import open_weights
+from layerexplain.readers.weight_values import WeightFile
 from tests.h5_files import CONFIG, DENSE, archive, array, classes, h5_bytes, listed, noted
 
-# Inside the HDF5 file ----------------------------------------------------------------------------------------------------
+ROOT = Path(__file__).parent.parent
+
+# Inside the HDF5 file ---------------------------------------------------------------------------------------------
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -112,8 +120,9 @@ def test_groups_nested_too_deeply_are_refused() -> None:
 
 def test_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("layerexplain.readers.h5_tree.MAX_H5_OBJECTS", 5)
-    with pytest.raises(SourceError, match="more than 5 objects"):
-        listed(h5_bytes(classes({f"layers/dense_{n}": [array(2)] for n in range(5)})))
+    data = h5_bytes(classes({f"layers/dense_{n}": [array(2)] for n in range(5)}))
+    with h5py.File(io.BytesIO(data)) as root, pytest.raises(SourceError, match="more than 5 objects"):
+        list_tree(root)
 
 
 def test_a_shape_bomb_is_listed_and_never_read() -> None:
@@ -123,11 +132,11 @@ def test_a_shape_bomb_is_listed_and_never_read() -> None:
     data = h5_bytes(fill)
     assert len(data) < 20_000
     assert listed(data)[0][1] == (50_000_000, 50_000_000)
-    for read in (lambda stored, t: stored.read(t), lambda stored, t: next(stored.blocks(t))):
+    for ask in (WeightFile.read, WeightFile.statistics):
         with open_weights(data) as stored:
             assert stored is not None
             with pytest.raises(SourceError, match=r"states 10,000,000,000,000,000 bytes and stores 0"):
-                read(stored, stored.tensors[0])
+                ask(stored, stored.tensors[0])
 
 
 def test_an_attribute_bomb_is_refused() -> None:
@@ -170,8 +179,110 @@ def test_damaged_bytes_are_a_source_error() -> None:
                     stored.read(tensor)
         except SourceError as error:
             assert str(error).startswith("<bytes>: ")
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="is a damaged HDF5 file"):
         listed(bytes(data[: len(data) // 3]))
+
+
+# What the HDF5 library itself does not survive -------------------------------------------------------------------
+
+
+def heap_of(data: bytearray) -> int:
+    """Where the heap of texts is, on which the names of layers are."""
+    at = data.find(b"GCOL")
+    assert at > 0
+    return at
+
+
+def never_ends() -> bytes:
+    """A heap with a free object of size 0: HDF5 1.14 goes round and round in it."""
+    data = bytearray(h5_bytes(classes(DENSE, {"layers/dense": "head"})))
+    heap = heap_of(data)
+    data[heap + 16 : heap + 32] = bytes(16)
+    return bytes(data)
+
+
+def asks_for_gigabytes() -> bytes:
+    """A name that states a length of 3.7 GB."""
+    data = bytearray(h5_bytes(classes(DENSE, {"layers/dense": "head"})))
+    reference = (4).to_bytes(4, "little") + heap_of(data).to_bytes(8, "little")
+    at = data.find(reference)
+    assert at > 0
+    data[at : at + 4] = (0xDC000004).to_bytes(4, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("make", [never_ends, asks_for_gigabytes])
+def test_a_stuck_library_is_given_up(make: Callable[[], bytes], tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(SourceError, match=r"^<bytes>: is (damaged|a damaged HDF5 file|an HDF5 file that asks)"):
+        listed(make())
+    assert time.monotonic() - start < 20
+    # The next file is read as if nothing had been.
+    assert len(listed(h5_bytes(classes(DENSE)))) == 3
+    config = bytearray(h5_bytes(lambda root: root.attrs.update({"model_config": CONFIG.decode()})))
+    config[heap_of(config) + 16 : heap_of(config) + 32] = bytes(16)
+    path = tmp_path / "m.h5"
+    path.write_bytes(config)
+    with pytest.raises(SourceError, match=r"m\.h5: is damaged, or made to do harm"):
+        read(path)
+
+
+def test_a_dead_reader_is_replaced() -> None:
+    data = h5_bytes(classes(DENSE))
+    with open_weights(data) as stored:
+        assert stored is not None
+        process = SERVICE._running()
+        process.kill()
+        process.wait()
+        assert stored.read(stored.tensors[1]).tolist() == [50, 51]
+        assert SERVICE._running() is not process
+
+
+def test_what_was_not_listed_is_not_given_out(tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(classes(DENSE)))
+    with open_weights(path) as stored:
+        assert stored is not None
+        tensor = stored.tensors[1]
+        with pytest.raises(SourceError, match="cannot be read"):
+            stored.read(tensor._replace(shape=(7,)))
+        with pytest.raises(SourceError, match="cannot be read"):
+            stored.read(tensor._replace(path="/none"))
+        with pytest.raises(SourceError):
+            stored.read(tensor._replace(shape=(0,)))  # more bytes than were asked for
+        assert stored.read(tensor).tolist() == [50, 51]
+
+
+def test_the_current_folder_is_no_place_for_modules(tmp_path: Path) -> None:
+    """A folder of models may hold a file called h5py.py."""
+    for name in ("h5py.py", "numpy.py", "json.py", "layerexplain.py"):
+        (tmp_path / name).write_text("import os\nos.mkdir('executed')\n")
+    (tmp_path / "m.weights.h5").write_bytes(h5_bytes(classes(DENSE)))
+    code = (
+        f"import sys\nsys.path[:] = [{str(ROOT)!r}, *[p for p in sys.path if p]]\n"
+        "from layerexplain.readers.weight_files import open_weights\n"
+        "with open_weights('m.weights.h5') as s: print(len(s.tensors))\n"
+    )
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=plain, capture_output=True, text=True)
+    assert result.stdout == "3\n", result.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_fork_has_a_reader_of_its_own() -> None:
+    data = h5_bytes(classes(DENSE))
+    assert len(listed(data)) == 3
+    ours, its = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(its, str(len(listed(data))).encode())
+        SERVICE.close()
+        os._exit(0)
+    assert os.read(ours, 10) == b"3"
+    os.waitpid(child, 0)
+    os.close(ours)
+    os.close(its)
+    assert len(listed(data)) == 3
 
 
 # Archives and indexes -------------------------------------------------------------------------------------

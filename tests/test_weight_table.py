@@ -21,13 +21,13 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
+from layerexplain.readers.weight_statistics import statistics
 from layerexplain.render.layout import Look
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
 from layerexplain.report.reach import get_layers, reach
-from layerexplain.report.weight_data import Statistics, WeightRow
+from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_order import only_embedding
-from layerexplain.report.weight_stats import statistics
 from layerexplain.report.weight_table import weight_table
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
 

@@ -7,7 +7,6 @@ reaches. What is not known is None, never 0. Sources: DESIGN of this project; ke
 
 from __future__ import annotations
 
-
 from layerexplain.expr import (
     CALL,
     FREE,

@@ -87,17 +87,19 @@ class ElementForm:
     """A definition's element form.
 
     `lines` are in the order of the formula; `results` (with the masks behind them) are some of them. `names` are all
-    names in it, which letters must not collide with. `inner` are the forms of the layers that it calls, the called
-    first. `roles` are those of the axes of each result.
+    names in it, which letters must not collide with. `nodes` are what the lines stand for: nodes of the definition with
+    its composites opened, in terms of its own params and weights. `inner` are the forms of the layers that it calls,
+    the called first. `roles` are those of the axes of each result.
     """
 
-    __slots__ = ("_text", "definition", "inner", "lines", "masks", "names", "results", "roles")
+    __slots__ = ("_text", "definition", "inner", "lines", "masks", "names", "nodes", "results", "roles")
 
     def __init__(self, definition: Definition, inner: dict[Definition, ElementForm]) -> None:
         self._text: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self.definition = definition
         self.inner = inner
         self.lines: list[Line] = []
+        self.nodes: dict[Line, Expr] = {}
         self.results: dict[str, Line] = {}
         self.masks: list[Line] = []
         self.names: set[str] = set()
@@ -188,6 +190,7 @@ class _Writer:
             self.form.masks.append(line or self._line(self._name("mask" if i == 1 else f"mask{i}"), e))
         self.form.roles = [chosen.roles[e] for e in (*chosen.results.values(), *chosen.masks)]
         self.form.lines = [line for line, _, _ in self._work]
+        self.form.nodes = {line: node for line, node, _ in self._work}
 
     def _name(self, wanted: str) -> str:
         name, i = wanted, 2

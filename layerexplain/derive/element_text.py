@@ -54,12 +54,12 @@ def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
     notes: list[str] = []
     if inner:
         for called in form.inner.values():
-            made = _Printer(called, names)
+            made = Printer(called, names)
             leaves = ", ".join(str(p.label) for p in (*called.definition.params, *called.definition.weights))
             lines.append(f"{names[called.definition]}({leaves}):")
             lines += [f"    {line}" for line in made.lines()]
             notes += made.notes
-    made = _Printer(form, names)
+    made = Printer(form, names)
     lines += made.lines()
     return ElementText(tuple(lines), tuple(dict.fromkeys([*notes, *made.notes])))
 
@@ -81,6 +81,8 @@ def number_text(value: Any) -> str:
         return value_text(value)
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "-∞"
+    if value != value:
+        return "nan"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     digits, e, exponent = f"{value:.6g}".partition("e")
@@ -118,7 +120,7 @@ def _atom_text(atom: Any, names: Mapping[Letter, str], value: Any) -> str:
     return f"{of if simple else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
 
 
-class _Printer:
+class Printer:
     """Prints the lines of one form."""
 
     def __init__(self, form: ElementForm, names: Mapping[Definition, str]) -> None:
@@ -141,11 +143,11 @@ class _Printer:
             if line.value is None:
                 self.notes.append(f"{line.name} is not written by index: {line.refusal}")
                 continue
-            names = self._letters(line)
+            names = self.letters(line)
             self._conditions = []
             if _reads_last(line.value):
                 self.notes.append(f"{LAST} is the last step")
-            head = self._indexed(line.name, line.index, names)
+            head = self.indexed(line.name, line.index, names)
             printed.append(f"{head} = {self.text(line.value, names)[0]}")
             said = [note for fold, inside in self._conditions for note in self._fold_notes(fold, inside)]
             if said:
@@ -159,18 +161,19 @@ class _Printer:
         texts = []
         for line in sorted(self.form.lines, key=lambda one: one.number):
             if line.loops[-1:] == (loop,) and line.start is not None:
-                names = self._letters(line)
+                names = self.letters(line)
                 step = line.at + len(line.loops) - 1
                 index = tuple(Affine((), -1) if i == step else a for i, a in enumerate(line.index))
-                texts.append(f"{self._indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
+                texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
         return [", ".join(texts)] if texts else []
 
-    def _letters(self, line: Line) -> dict[Letter, str]:
+    def letters(self, line: Line) -> dict[Letter, str]:
         """Names for the letters of a line; an axis of size 1 is written 0."""
         names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
         return {**names, **{one: "" for one in line.letters if one.size == 1}}
 
-    def _indexed(self, name: str, index: Sequence[Affine], names: Mapping[Letter, str]) -> str:
+    def indexed(self, name: str, index: Sequence[Affine], names: Mapping[Letter, str]) -> str:
+        """`name[2i+u, 3, k]`; a tensor without axes is its name."""
         if not index:
             return name
         return f"{name}[{', '.join(index_text(i, names, self._value(names)) for i in index)}]"
@@ -187,7 +190,7 @@ class _Printer:
             text = index_text(e.index, names, self._value(names))
             return text, ATOM if text.isalnum() else SUM
         if isinstance(e, Element):
-            return self._indexed(self._name_of(e.of, names), e.index, names), ATOM
+            return self.indexed(self._name_of(e.of, names), e.index, names), ATOM
         if isinstance(e, Apply):
             return self._apply(e, names)
         if isinstance(e, Named):

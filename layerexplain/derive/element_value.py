@@ -6,8 +6,7 @@ For small tensors; lines are remembered, so that a recurrence costs what its loo
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
@@ -54,7 +53,7 @@ class ElementValues:
         leaves = (*definition.params, *definition.weights)
         run = Run(1, "float64")
         arrays = dict(zip(leaves, (*values, *weights), strict=True))
-        self._frame = _Frame(form, {leaf: _of_array(arrays[leaf]) for leaf in leaves}, run)
+        self._frame = Frame(form, {leaf: _of_array(arrays[leaf]) for leaf in leaves}, run)
 
     def element(self, result: int, index: Index) -> Any:
         """The element of result number `result` (the masks stand behind the results) at an index.
@@ -70,7 +69,7 @@ def _of_array(array: Any) -> Any:
     return lambda index: array[index]
 
 
-class _Frame:
+class Frame:
     """A form with the tensors that it is called with: each a function from an index to a value."""
 
     def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Run) -> None:
@@ -78,7 +77,7 @@ class _Frame:
         self.leaves = leaves
         self.run = run
         self.known: dict[tuple[Line, Index], Any] = {}
-        self.frames: dict[Any, _Frame] = {}
+        self.frames: dict[Any, Frame] = {}
 
     def line(self, line: Line, index: Index) -> Any:
         """An element of a line."""
@@ -100,7 +99,7 @@ class _Frame:
         self.known[key] = value
         return value
 
-    def scalar(self, e: Scalar, env: dict[Letter, int]) -> Any:
+    def scalar(self, e: Scalar, env: Mapping[Letter, int]) -> Any:
         """The value of a scalar with letters at given numbers."""
         if isinstance(e, Element):
             return self._element(e, tuple([self.index(i, env) for i in e.index]), env)
@@ -111,7 +110,7 @@ class _Frame:
         if isinstance(e, Named):
             return self._named(e.node.attrs["definition"], [self.scalar(a, env) for a in e.args])
         if isinstance(e, Guard):
-            return self.scalar(e.body if self._hold(e.conditions, env) else e.otherwise, env)
+            return self.scalar(e.body if self.hold(e.conditions, env) else e.otherwise, env)
         if isinstance(e, Position):
             return self.index(e.index, env)
         return e.value
@@ -126,7 +125,7 @@ class _Frame:
         value = e.op.evaluate(self.run, *values, **e.attrs)
         return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
 
-    def index(self, a: Affine, env: dict[Letter, int]) -> int:
+    def index(self, a: Affine, env: Mapping[Letter, int]) -> int:
         """The number that an index is."""
         total = a.const
         for atom, factor in a.terms:
@@ -141,12 +140,12 @@ class _Frame:
                 total += factor * int(self.scalar(atom.value, env))
         return total
 
-    def _element(self, e: Element, index: Index, env: dict[Letter, int]) -> Any:
+    def _element(self, e: Element, index: Index, env: Mapping[Letter, int]) -> Any:
         of = e.of
         if isinstance(of, Line):
             return self.line(of, index)
         if isinstance(of, Called):
-            return self._called(of, env).line(of.form.outputs[of.result], index)
+            return self.called(of, env).line(of.form.outputs[of.result], index)
         return self._tensor(of, index)
 
     def _tensor(self, of: Expr, index: Index) -> Any:
@@ -157,7 +156,8 @@ class _Frame:
             return value
         return self.leaves[of](index)
 
-    def _called(self, called: Called, env: dict[Letter, int]) -> _Frame:
+    def called(self, called: Called, env: Mapping[Letter, int]) -> Frame:
+        """The frame of a called layer, with what it is called with."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
         frame = self.frames.get(key)
@@ -167,7 +167,7 @@ class _Frame:
                 leaf: self._part(part, times)
                 for leaf, (part, times) in zip((*definition.params, *definition.weights), parts, strict=True)
             }
-            frame = self.frames[key] = _Frame(called.form, leaves, self.run)
+            frame = self.frames[key] = Frame(called.form, leaves, self.run)
         return frame
 
     def _part(self, part: Part, times: Index) -> Any:
@@ -177,7 +177,8 @@ class _Frame:
 
         return read
 
-    def _hold(self, conditions: Sequence[Condition], env: dict[Letter, int]) -> bool:
+    def hold(self, conditions: Sequence[Condition], env: Mapping[Letter, int]) -> bool:
+        """Whether all conditions hold with letters at given numbers."""
         for condition in conditions:
             if isinstance(condition, Between):
                 high = condition.high
@@ -192,29 +193,81 @@ class _Frame:
                 return False
         return True
 
-    def _fold(self, e: Fold, env: dict[Letter, int]) -> Any:
+    def _fold(self, e: Fold, env: Mapping[Letter, int]) -> Any:
+        return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
+
+    def places(self, e: Fold, env: Mapping[Letter, int]) -> Iterator[dict[Letter, int]]:
+        """The letters at each place of a sum for which its conditions hold; what a letter rules out is not gone into.
+        It is one mapping, which changes."""
         sizes = [one.size for one in e.letters]
         if None in sizes:
             raise CannotIndex("needs the size of an axis that is summed; fix it with --input")
+        conditions = _by_depth(e)
         inner = dict(env)
-        values = []
-        for place in itertools.product(*[range(size) for size in sizes if size is not None]):
-            inner.update(zip(e.letters, place, strict=True))
-            if self._hold(e.conditions, inner):
-                values.append(self.scalar(e.body, inner))
+        depth = len(sizes)
+        if not self.hold(conditions[0], inner):
+            return
+        if not depth:
+            yield inner
+            return
+        place = [-1] * depth
+        at = 0
+        while at >= 0:
+            place[at] += 1
+            if place[at] >= (sizes[at] or 0):
+                at -= 1
+                continue
+            inner[e.letters[at]] = place[at]
+            if not self.hold(conditions[at + 1], inner):
+                continue
+            if at == depth - 1:
+                yield inner
+            else:
+                at += 1
+                place[at] = -1
+
+    def folded(self, kind: str, values: Sequence[Any]) -> Any:
+        """The terms of a sum of this kind put together."""
         if any(isinstance(v, Decimal) for v in values):
-            return functools.reduce(WIDE.add if e.kind == "sum" else WIDE.max, [_exact(v) for v in values])
+            return functools.reduce(WIDE.add if kind == "sum" else WIDE.max, [_exact(v) for v in values])
         np = self.run.np
         fold = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
-        if e.kind in ("any", "all"):
-            return any(values) if e.kind == "any" else all(values)
-        return fold[e.kind](np.asarray(values))
+        if kind in ("any", "all"):
+            return any(values) if kind == "any" else all(values)
+        return fold[kind](np.asarray(values))
 
     def _named(self, definition: Definition, values: list[Any]) -> Any:
         arrays = [self.run.np.asarray(v) for v in values]
         if definition.stable is not None:
             return definition.stable(self.run.np, *arrays, **definition.attrs)
         return evaluate(definition, arrays, [], self.run)[0]
+
+
+def _by_depth(e: Fold) -> list[list[Condition]]:
+    """The conditions of a sum by how many of its letters must be known, in their order, to tell whether they hold."""
+    found: list[list[Condition]] = [[] for _ in range(len(e.letters) + 1)]
+    for condition in e.conditions:
+        depth = len(e.letters)
+        if not isinstance(condition, Holds):
+            letters = _letters(condition.index)
+            if letters is not None:
+                depth = max((i + 1 for i, one in enumerate(e.letters) if one in letters), default=0)
+        found[depth].append(condition)
+    return found
+
+
+def _letters(a: Affine) -> set[Letter] | None:
+    """The letters of an index; None where a value that is looked up stands in it."""
+    found: set[Letter] = set()
+    for atom, _ in a.terms:
+        if isinstance(atom, Letter):
+            found.add(atom)
+            continue
+        inner = _letters(atom.of) if isinstance(atom, Quotient) else None
+        if inner is None:
+            return None
+        found |= inner
+    return found
 
 
 def _exact(value: Any) -> Decimal:

@@ -13,9 +13,12 @@ class CannotEvaluate(Exception):  # noqa: N818 (a refusal with its reason, not a
 
 
 class Run:
-    """What evaluation needs besides values: NumPy, the batch size, the float that "float" stands for, random numbers."""
+    """What evaluation needs besides values: NumPy, the batch size, the float that "float" stands for, random numbers.
 
-    __slots__ = ("batch", "float", "np", "random")
+    The values of nodes that are put into `recorded` are added to their lists: one for each step of the loops around.
+    """
+
+    __slots__ = ("batch", "float", "np", "random", "recorded")
 
     def __init__(self, batch: int, float_dtype: str = "float32", seed: int = 0) -> None:
         import numpy
@@ -24,6 +27,7 @@ class Run:
         self.batch = batch
         self.float = float_dtype
         self.random = numpy.random.default_rng(seed)
+        self.recorded: dict[Expr, list[Any]] = {}
 
     def dtype(self, name: str) -> str | None:
         """NumPy's name of a dtype; None for a Python number, which takes that of its neighbours."""
@@ -42,10 +46,14 @@ def evaluate(
     """
     if run is None:
         run = Run(_batch(definition.params, values))
-    env: dict[Expr, Any] = {}
-    for leaf, value in zip((*definition.params, *definition.weights), (*values, *weights), strict=True):
-        env[leaf] = _cast(run, value, leaf.dtype)
+    leaves = dict(zip((*definition.params, *definition.weights), (*values, *weights), strict=True))
     roots = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
+    return evaluate_nodes(roots, leaves, run)
+
+
+def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Run) -> list[Any]:
+    """The values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
+    env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()}
     _run(run, roots, env)
     return [env[e] for e in roots]
 
@@ -72,6 +80,8 @@ def _run(run: Run, roots: Sequence[Expr], env: dict[Expr, Any]) -> None:
 def _run_nodes(run: Run, nodes: Sequence[Expr], env: dict[Expr, Any]) -> None:
     for node in nodes:
         env[node] = _value(run, node, env)
+        if node in run.recorded:
+            run.recorded[node].append(env[node])
 
 
 def _value(run: Run, node: Expr, env: Mapping[Expr, Any]) -> Any:

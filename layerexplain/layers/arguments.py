@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 from layerexplain.errors import ArgumentError
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A value that a check does not accept."""
 
 
@@ -63,7 +63,7 @@ class Argument:
             if often and len(self._known) < 1000:
                 self._known[value] = normal
             return normal
-        except _Refused as refused:
+        except Refused as refused:
             more = f" ({refused})" if str(refused) else ""
             raise ArgumentError(
                 f"{type_} needs {name} to be {self.check.words}, got {name}={short(value)}{more}; "
@@ -106,7 +106,7 @@ def is_int(value: Any) -> bool:
 def _int(least: int) -> Callable[[Any], int]:
     def normal(value: Any) -> int:
         if not is_int(value) or value < least:
-            raise _Refused
+            raise Refused
         return int(value)
 
     return normal
@@ -114,14 +114,14 @@ def _int(least: int) -> Callable[[Any], int]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Refused
+        raise Refused
     return float(value)
 
 
 def _non_negative(value: Any) -> float:
     number = _number(value)
     if number < 0:
-        raise _Refused
+        raise Refused
     return number
 
 
@@ -135,7 +135,7 @@ def _numbers(value: Any) -> Any:
 def _share(value: Any) -> float:
     number = _number(value)
     if not 0 <= number <= 1:
-        raise _Refused
+        raise Refused
     return number
 
 
@@ -144,18 +144,18 @@ def _bool(value: Any) -> bool:
         return value
     if value in (0, 1):
         return bool(value)
-    raise _Refused
+    raise Refused
 
 
 def _ints(least: int) -> Callable[[Any], Any]:
     def normal(value: Any) -> Any:
         if is_int(value):
             if value < least:
-                raise _Refused
+                raise Refused
             return value
         if isinstance(value, list | tuple) and value and all(is_int(v) and v >= least for v in value):
             return tuple(value)
-        raise _Refused
+        raise Refused
 
     return normal
 
@@ -165,22 +165,22 @@ def _axis(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple) and all(is_int(v) for v in value):
         return tuple(value)
-    raise _Refused
+    raise Refused
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:
     if is_int(value):
         value = (value,)
     if not isinstance(value, list | tuple) or not all(v is None or is_int(v) for v in value):
-        raise _Refused
+        raise Refused
     return tuple(value)
 
 
-def _one_of(*choices: str) -> Callable[[Any], str]:
+def one_of(*choices: str) -> Callable[[Any], str]:
     def normal(value: Any) -> str:
         folded = value.lower() if isinstance(value, str) else value
         if folded not in choices:
-            raise _Refused(did_you_mean(str(value), choices).strip(", "))
+            raise Refused(did_you_mean(str(value), choices).strip(", "))
         return str(folded)
 
     return normal
@@ -188,7 +188,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 def _data_format(value: Any) -> str:
     """None is Keras's own setting, which is channels_last unless someone changed it."""
-    return "channels_last" if value is None else _one_of("channels_last", "channels_first")(value)
+    return "channels_last" if value is None else one_of("channels_last", "channels_first")(value)
 
 
 def _activation(value: Any) -> Any:
@@ -199,9 +199,9 @@ def _activation(value: Any) -> Any:
         from layerexplain.layers.activations import NAMES
 
         if value not in NAMES:
-            raise _Refused(did_you_mean(value, sorted(NAMES)).strip(", "))
+            raise Refused(did_you_mean(value, sorted(NAMES)).strip(", "))
     elif not (hasattr(value, "name") and not isinstance(value, type)):
-        raise _Refused  # what readers make of a function or a layer has a name
+        raise Refused  # what readers make of a function or a layer has a name
     return value
 
 
@@ -216,9 +216,9 @@ def _padding_amounts(value: Any) -> Any:
             elif isinstance(v, list | tuple) and len(v) == 2 and all(is_int(w) and w >= 0 for w in v):
                 parts.append(tuple(v))
             else:
-                raise _Refused
+                raise Refused
         return tuple(parts)
-    raise _Refused
+    raise Refused
 
 
 def _anything(value: Any) -> Any:
@@ -227,19 +227,19 @@ def _anything(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _Refused
+        raise Refused
     return value
 
 
 def _layer(value: Any) -> Any:
     if not hasattr(value, "definition") and not (hasattr(value, "type") and hasattr(value, "config")):
-        raise _Refused
+        raise Refused
     return value
 
 
 def _layers(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not value:
-        raise _Refused
+        raise Refused
     return tuple(_layer(v) for v in value)
 
 
@@ -249,12 +249,12 @@ def _cell(value: Any) -> Any:
 
 
 def _merge_mode(value: Any) -> str | None:
-    return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
+    return None if value is None else one_of("concat", "sum", "mul", "ave")(value)
 
 
 def _false(value: Any) -> bool:
     if value not in (False, None):
-        raise _Refused
+        raise Refused
     return False
 
 
@@ -270,8 +270,8 @@ Sizes = Annotated[Any, Check("a whole number of at least 1, or one for each axis
 Naturals = Annotated[Any, Check("a whole number of at least 0, or one for each axis", "1", _ints(0))]
 AxisArgument = Annotated[Any, Check("an axis, or a list of axes", "-1", _axis)]
 ShapeArgument = Annotated[Any, Check("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
-Padding = Annotated[str, Check("'valid' or 'same'", "'same'", _one_of("valid", "same"))]
-CausalPadding = Annotated[str, Check("'valid', 'same' or 'causal'", "'same'", _one_of("valid", "same", "causal"))]
+Padding = Annotated[str, Check("'valid' or 'same'", "'same'", one_of("valid", "same"))]
+CausalPadding = Annotated[str, Check("'valid', 'same' or 'causal'", "'same'", one_of("valid", "same", "causal"))]
 DataFormat = Annotated[
     str,
     Check("'channels_last' or 'channels_first'", "'channels_last'", _data_format),
@@ -294,5 +294,5 @@ def choice(*choices: str) -> Any:
     """A kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
     return Annotated[
-        str, Check(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), _one_of(*choices))
+        str, Check(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), one_of(*choices))
     ]

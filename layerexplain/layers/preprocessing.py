@@ -142,7 +142,7 @@ def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
     return take_slice(x, key=tuple(key)) if key else x
 
 
-def _with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
+def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
     """The image cropped or padded to the ratio of `size`, around its middle."""
     axes, _ = spatial_axes(x.ndim, data_format)
     rows, columns = (x.shape[a] for a in axes)
@@ -187,7 +187,7 @@ def resizing(
     y = x
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
         how = "crop" if crop_to_aspect_ratio else "pad"
-        y = _with_ratio(x, size, how, fill_value, data_format)
+        y = with_ratio(x, size, how, fill_value, data_format)
     y = resize(y, size=size, method=interpolation, antialias=antialias, data_format=data_format)
     if x.dtype not in FLOATS and y.dtype != x.dtype:
         y = cast(round_(y), to=x.dtype)
@@ -210,7 +210,7 @@ def center_crop(
     axes, _ = spatial_axes(x.ndim, data_format)
     before = [x.shape[a] for a in axes]
     if any(isinstance(n, int) and n < wanted for n, wanted in zip(before, size, strict=True)):
-        return resize(_with_ratio(x, size, "crop", 0, data_format), size=size, data_format=data_format)
+        return resize(with_ratio(x, size, "crop", 0, data_format), size=size, data_format=data_format)
     if all(isinstance(n, int) for n in before):
         parts = tuple(middle(n, wanted) for n, wanted in zip(before, size, strict=True))
         return _cut(x, parts, data_format)

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.expr import Expr
-from layerexplain.layers.arguments import Anything, Int
+from layerexplain.layers.arguments import Anything, Int, is_int, short
 from layerexplain.layers.operations import limited
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_product import convolved
@@ -199,8 +199,11 @@ def bias_add(value: Expr, bias: Expr, *, data_format: Anything = None) -> Expr:
 
 def _spatial(value: Any, rank: int, last: bool) -> Any:
     """The entries of a size for the spatial axes alone."""
+    sizes = value if isinstance(value, list | tuple) else [1 if value is None else value]
+    if not sizes or not all(is_int(size) and size >= 1 for size in sizes):
+        raise ArgumentError(f"windows need whole numbers of at least 1, got {short(value)}")
     if not isinstance(value, list | tuple):
-        return 1 if value is None else value
+        return sizes[0]
     if len(value) == 1:
         return value[0]
     if len(value) == rank + 2:

@@ -105,9 +105,16 @@ def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     return Guard(conditions, body, Number(0)) if conditions else body
 
 
+def _band_shape(x: Expr, *, below: int | None = None, above: int | None = None) -> Shape:
+    if x.ndim < 2:
+        raise ShapeError(f"a band needs matrices, got {shape_text(x.shape)} with {x.ndim}")
+    shape: Shape = x.shape
+    return shape
+
+
 band = movement(
     "band",
-    shape=lambda x, *, below=None, above=None: x.shape,
+    shape=_band_shape,
     axes=kept,
     evaluate=_band_value,
     element=_band_element,

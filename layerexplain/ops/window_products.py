@@ -37,7 +37,9 @@ def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: in
     counts = [w.number or 0 for w in slides]
     y = np.empty((x.shape[0], *counts, filters), dtype)
     if all(w.k == 1 for w in slides):
-        seen = x[(slice(None), *[slice(0, (n - 1) * w.stride + 1, w.stride) for n, w in zip(counts, slides, strict=True)])]
+        seen = x[
+            (slice(None), *[slice(0, (n - 1) * w.stride + 1, w.stride) for n, w in zip(counts, slides, strict=True)])
+        ]
         seen = seen[(slice(None),) * (rank + 1) + (None,) * rank]
     else:
         seen = _windows(np, x, slides)

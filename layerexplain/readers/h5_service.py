@@ -13,14 +13,15 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.records import NamedTuple
 
 _MOST_ANSWER = 1024 * 1024 * 1024
-_START = "import sys; sys.path[:] = sys.argv[1].split(sys.argv[2]); from layerexplain.readers.h5_worker import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv[1].split(sys.argv[2]); from layerexplain.readers.h5_worker import main; main()"
+)
 
 
 class H5Target(NamedTuple):
@@ -120,10 +121,10 @@ atexit.register(SERVICE.close)
 
 def _started() -> subprocess.Popen[bytes]:
     """A new child. Its search path is ours, so that it finds the same packages and nothing in the current folder."""
-    package = str(Path(__file__).resolve().parents[2])
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     places = [package, *[place for place in sys.path if place and place != package]]
     try:
-        return subprocess.Popen(  # our own interpreter and code, nothing of a file
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and code, nothing of a file)
             [sys.executable, "-P", "-c", _START, os.pathsep.join(places), os.pathsep],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -21,6 +21,9 @@ _BLOCK_BYTES = 16 * 1024 * 1024
 def main() -> None:
     """Serve requests from standard input."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    with suppress(ImportError):
+        import h5py  # noqa: F401 (its memory is not that of a file)
+    at_start = memory_in_use()
     with H5Files() as files:
         while True:
             try:
@@ -29,8 +32,10 @@ def main() -> None:
                 return
             data = b""
             target = request.get("target")
-            if target is not None and target["data"] is not None:
-                data = bytes(read_exactly(requests, target["data"]))
+            if target is not None:
+                held = target["data"] or 0
+                limit_memory(at_start + MAX_WORKER_BYTES + 2 * held)
+                data = bytes(read_exactly(requests, held))
             limit_processor(request["seconds"])
             try:
                 files.answer(request, data, answers)
@@ -51,7 +56,6 @@ class H5Files:
         self._target: dict[str, Any] = {}
         self._data = b""
         self._root: Any = None
-        self._limited = False
 
     def __enter__(self) -> H5Files:
         return self
@@ -94,8 +98,12 @@ class H5Files:
         kind = "<f4" if first is None else first.dtype.newbyteorder("<").str
         size = math.prod(dataset.shape) * (4 if first is None else first.dtype.itemsize)
         write_message(answers, {"dtype": kind, "bytes": size})
-        for piece in () if first is None else _chained(first, pieces):
-            answers.write(piece.astype(kind, copy=False).tobytes())
+        try:
+            for piece in () if first is None else _chained(first, pieces):
+                answers.write(piece.astype(kind, copy=False).tobytes())
+        except (LayerExplainError, MemoryError):
+            # The bytes were promised: the only way left to say that they do not come is to go.
+            os._exit(1)
 
     def _opened(self) -> Any:
         if self._root is None:
@@ -103,15 +111,14 @@ class H5Files:
                 import h5py
             except ImportError:
                 raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
-            if not self._limited:
-                self._limited = True
-                limit_memory()
             from layerexplain.readers.stored_member import FileSlice
 
             place = self._target
-            file: IO[bytes] = io.BytesIO(self._data)
-            if place["path"] is not None:
-                file = self._stack.enter_context(open(os.fsdecode(bytes.fromhex(place["path"])), "rb"))
+            file: IO[bytes] = self._stack.enter_context(
+                io.BytesIO(self._data)
+                if place["path"] is None
+                else open(os.fsdecode(bytes.fromhex(place["path"])), "rb")  # noqa: SIM115 (the stack closes it)
+            )
             size = place["size"] if place["size"] >= 0 else file.seek(0, os.SEEK_END)
             self._root = self._stack.enter_context(h5py.File(FileSlice(file, place["start"], size), "r"))
         return self._root
@@ -131,15 +138,23 @@ def limit_processor(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
 
 
-def limit_memory() -> None:
-    """Refuse this process more memory than it may have beyond what it has now, where the system can."""
+def limit_memory(limit: int) -> None:
+    """Refuse this process more memory than so many bytes, where the system can."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def memory_in_use() -> int:
+    """The bytes of memory that this process has, as `RLIMIT_AS` counts them; plenty where that is not known."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
         with open("/proc/self/statm", encoding="ascii") as file:
-            pages = int(file.read().split()[0])
-        limit = pages * resource.getpagesize() + MAX_WORKER_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            return int(file.read().split()[0]) * resource.getpagesize()
+    return 4 * MAX_WORKER_BYTES
 
 
 def first_line(error: BaseException) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Model
-from layerexplain.readers.h5_open import open_h5
+from layerexplain.readers.h5_service import SERVICE, H5Target
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config
 from layerexplain.readers.limits import MAX_CONFIG_BYTES
 
 _MAX_CHUNKS = 10_000
+_SECONDS = 3
 
 
 def read_legacy_h5(file: str | IO[bytes]) -> Model:
@@ -19,13 +21,10 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
 
     Raises SourceError where it is damaged or no file of Keras.
     """
-    try:
-        with open_h5(file) as root:
-            config = _attribute(root, "model_config")
-            version = _attribute(root, "keras_version") if config is not None else None
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise SourceError(f"is a damaged HDF5 file ({words}); was it copied whole?") from None
+    target = H5Target(os.path.abspath(file)) if isinstance(file, str) else H5Target(None, data=_all_bytes(file))
+    answer = SERVICE.ask(target, "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
+    config = bytes(answer.data) if answer.value["found"] else None
+    version = answer.value["version"]
     if config is None:
         from layerexplain.readers.weights_only import read_weights_only
 
@@ -33,9 +32,19 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
             file if isinstance(file, str) else _all_bytes(file),
             "is an HDF5 file, but no Keras model (it has no attribute model_config) and no Keras weights",
         )
-    keras_version = version.decode("utf-8", "replace") if version is not None else None
+    keras_version = version if isinstance(version, str) else None
     document = parse_json(config, "the attribute model_config")
     return read_config(document, keras_version=keras_version)._replace(format="h5")
+
+
+def configuration(root: Any) -> tuple[bytes | None, str | None]:
+    """What an open file says of its model: the configuration and the version of Keras, either of which may be None.
+
+    For the process that reads HDF5 files. Raises SourceError, or what h5py raises for damaged bytes.
+    """
+    config = _attribute(root, "model_config")
+    version = _attribute(root, "keras_version") if config is not None else None
+    return config, None if version is None else version.decode("utf-8", "replace")
 
 
 def _attribute(root: Any, name: str) -> bytes | None:

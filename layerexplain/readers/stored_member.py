@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from layerexplain.errors import SourceError
+from layerexplain.readers.h5_service import H5Target
 from layerexplain.readers.limits import MAX_INFLATED_BYTES
 
 _LOCAL_HEADER = 30
@@ -50,8 +51,9 @@ class FileSlice(io.RawIOBase):
         return len(data)
 
 
-def open_member(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> IO[bytes]:
-    """A member as a file: a view of the archive where it is stored, else unpacked into memory, up to a cap.
+def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, member: zipfile.ZipInfo) -> H5Target:
+    """A member as a place in the archive where it is stored, else unpacked into memory, up to a cap. `path` is that of
+    the archive, None for one in memory.
 
     Raises SourceError where it is encrypted, damaged, or unpacks to more than the cap.
     """
@@ -59,25 +61,28 @@ def open_member(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipIn
     if member.flag_bits & _ENCRYPTED:
         raise SourceError(f"{name} is encrypted; a .keras file is not")
     if member.compress_type == zipfile.ZIP_STORED:
-        return _view(archive, file, member)
+        start = _start_of(archive, file, member)
+        if path is not None:
+            return H5Target(path, start, member.file_size)
+        file.seek(start)
+        return H5Target(None, data=file.read(member.file_size))
     if member.file_size > MAX_INFLATED_BYTES:
         raise SourceError(
             f"{name} is compressed and unpacks to {member.file_size:,} bytes; at most {MAX_INFLATED_BYTES:,} are "
             "unpacked in memory; store it uncompressed, as Keras does"
         )
-    unpacked = io.BytesIO()
+    unpacked = bytearray()
     with archive.open(member) as stream:
         while data := stream.read(_BLOCK):
             # The stated size may be a lie: what really comes out is counted.
-            if unpacked.tell() + len(data) > MAX_INFLATED_BYTES:
+            if len(unpacked) + len(data) > MAX_INFLATED_BYTES:
                 raise SourceError(f"{name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes, as zip bombs do")
-            unpacked.write(data)
-    unpacked.seek(0)
-    return unpacked
+            unpacked += data
+    return H5Target(None, data=bytes(unpacked))
 
 
-def _view(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> IO[bytes]:
-    """The bytes of a stored member; the local header before them says where they begin."""
+def _start_of(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int:
+    """Where the bytes of a stored member begin; the local header before them says so."""
     name = member.filename
     file.seek(member.header_offset)
     header = file.read(_LOCAL_HEADER)
@@ -87,4 +92,4 @@ def _view(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) ->
     start = member.header_offset + _LOCAL_HEADER + lengths
     if member.compress_size != member.file_size or start + member.file_size > archive.start_dir:
         raise SourceError(f"{name} does not fit into the archive; was the file copied whole?")
-    return cast(IO[bytes], FileSlice(file, start, member.file_size))
+    return start

@@ -8,7 +8,10 @@ from typing import Any
 from layerexplain.model import Note
 from layerexplain.readers.h5_tree import Dataset, Tree, has_attribute, list_tree, names_attribute, text_attribute
 from layerexplain.readers.weight_tensors import StoredTensor, plain_name, role_of
-from layerexplain.readers.weight_values import Opener, WeightFile
+from layerexplain.readers.weight_values import Layout
+from layerexplain.records import NamedTuple
+
+Groups = tuple[str, ...]
 
 VARIABLES = "vars"
 LAYERS = "layers"
@@ -18,33 +21,81 @@ _OPTIMIZER = "optimizer_weights"
 _TOP_LEVEL = "top_level_model_weights"
 
 
+class Listing(NamedTuple):
+    """What one HDF5 file stores: `layout` is None for one that holds no weights of Keras. The child process that
+    reads the file makes it, and sends it as JSON."""
+
+    layout: Layout | None
+    format: str = ""
+    keras_version: str | None = None
+    tensors: tuple[StoredTensor, ...] = ()
+    groups: frozenset[Groups] = frozenset()
+    objects: frozenset[Groups] = frozenset()
+    names: Mapping[Groups, str] = {}
+    notes: tuple[Note, ...] = ()
+
+
+def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
+    """The listing of an open file as JSON has it; `classes` says that its layout is known to be the class layout."""
+    found = _class_layout(root) if classes else _any_layout(root)
+    return {
+        **found._asdict(),
+        "tensors": [list(tensor) for tensor in found.tensors],
+        "groups": list(found.groups),
+        "objects": list(found.objects),
+        "names": [[path, name] for path, name in found.names.items()],
+        "notes": [list(note) for note in found.notes],
+    }
+
+
+def as_listing(value: Mapping[str, Any]) -> Listing:
+    """The listing that `list_weights` gave, from JSON."""
+    tensors = []
+    for path, parts, shape, dtype, itemsize, role, layer, file in value["tensors"]:
+        tensors.append(StoredTensor(path, tuple(parts), tuple(shape), dtype, itemsize, role, layer, file))
+    return Listing(
+        value["layout"],
+        value["format"],
+        value["keras_version"],
+        tuple(tensors),
+        frozenset(map(tuple, value["groups"])),
+        frozenset(map(tuple, value["objects"])),
+        {tuple(path): name for path, name in value["names"]},
+        tuple([Note(*note) for note in value["notes"]]),
+    )
+
+
 # Groups named after classes: .keras and .weights.h5 ---------------------------------------------------------------
 
 
-def class_layout(files: Mapping[str, Opener], format: str, *, has_model: bool) -> WeightFile:
-    """Weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`. Several files are shards of one."""
-    found = WeightFile(format, "classes", has_model=has_model)
-    found.files = files
-    tensors: list[StoredTensor] = []
-    groups: set[tuple[str, ...]] = set()
-    objects: set[tuple[str, ...]] = set()
-    names: dict[tuple[str, ...], str] = {}
-    notes: list[Note] = []
-    for file, opened in files.items():
-        with opened() as root:
-            tree = list_tree(root)
-        groups |= {_without_variables(path) for path in tree.groups}
-        objects |= {_without_variables(path) for path in tree.groups if path[-1:] == (VARIABLES,)}
-        names |= {_without_variables(path): name for path, name in tree.names.items() if path[-1:] == (VARIABLES,)}
-        notes += tree.notes
-        tensors += [_class_tensor(dataset, file) for dataset in tree.datasets]
+def _class_layout(root: Any) -> Listing:
+    """Weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`."""
+    tree = list_tree(root)
+    return Listing(
+        "classes",
+        "weights-h5",
+        tensors=tuple([_class_tensor(dataset) for dataset in tree.datasets]),
+        groups=frozenset([_without_variables(path) for path in tree.groups]),
+        objects=frozenset([_without_variables(path) for path in tree.groups if path[-1:] == (VARIABLES,)]),
+        names={_without_variables(path): name for path, name in tree.names.items() if path[-1:] == (VARIABLES,)},
+        notes=tree.notes,
+    )
+
+
+def joined(shards: Mapping[str, Listing]) -> Listing:
+    """The class layout of a whole, of which each file holds a part; tensors in the order of their numbers."""
+    names = {path: name for shard in shards.values() for path, name in shard.names.items()}
+    tensors = [tensor._replace(file=file) for file, shard in shards.items() for tensor in shard.tensors]
     tensors.sort(key=lambda tensor: [_by_number(part) for part in tensor.parts])
-    found.tensors = tuple([tensor._replace(layer=layer_of(tensor.parts[:-1], names)[0]) for tensor in tensors])
-    found.groups = frozenset(groups)
-    found.objects = frozenset(objects)
-    found.names = names
-    found.notes = tuple(notes)
-    return found
+    return Listing(
+        "classes",
+        "weights-h5",
+        tensors=tuple([tensor._replace(layer=layer_of(tensor.parts[:-1], names)[0]) for tensor in tensors]),
+        groups=frozenset().union(*[shard.groups for shard in shards.values()]),
+        objects=frozenset().union(*[shard.objects for shard in shards.values()]),
+        names=names,
+        notes=tuple([note for shard in shards.values() for note in shard.notes]),
+    )
 
 
 def _without_variables(path: tuple[str, ...]) -> tuple[str, ...]:
@@ -53,7 +104,7 @@ def _without_variables(path: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([LAYERS if part == _LAYERS_2_12 else part for part in own])
 
 
-def _class_tensor(dataset: Dataset, file: str) -> StoredTensor:
+def _class_tensor(dataset: Dataset) -> StoredTensor:
     groups, variable = _without_variables(dataset.parts[:-1]), dataset.parts[-1]
     return StoredTensor(
         path="/" + "/".join(dataset.parts),
@@ -62,7 +113,6 @@ def _class_tensor(dataset: Dataset, file: str) -> StoredTensor:
         dtype=dataset.dtype,
         itemsize=dataset.itemsize,
         role=role_of(groups, variable),
-        file=file,
     )
 
 
@@ -93,25 +143,23 @@ def layer_of(groups: tuple[str, ...], names: Mapping[tuple[str, ...], str]) -> t
 # Groups named after layers: legacy .h5 ----------------------------------------------------------------------------
 
 
-def legacy_layout(opened: Opener) -> WeightFile | None:
-    """The weights of any HDF5 file that Keras writes; None for one of another kind."""
-    with opened() as root:
-        top = {name.decode("utf-8", "backslashreplace") for name in root.id}
-        whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
-        if not whole and _LEGACY not in top and not _lists_layers(root.id):
-            if top & {LAYERS, _LAYERS_2_12, VARIABLES}:
-                return class_layout({"": opened}, "weights-h5", has_model=False)
-            return None
-        tree = list_tree(root)
-        base = (_LEGACY,) if _LEGACY in top else ()
-        found = WeightFile("h5" if whole else "h5-weights", "names", has_model=whole)
-        found.files = {"": opened}
-        reader = _Legacy(root, tree)
-        found.keras_version = text_attribute(reader.open(base), "keras_version")
-        found.tensors = (*reader.layers(base), *reader.optimizer())
-        found.groups = frozenset(path[len(base) :] for path in tree.groups)
-        found.notes = (*tree.notes, *reader.unlisted(base))
-    return found
+def _any_layout(root: Any) -> Listing:
+    """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
+    top = {name.decode("utf-8", "backslashreplace") for name in root.id}
+    whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
+    if not whole and _LEGACY not in top and not _lists_layers(root.id):
+        return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else Listing(None)
+    tree = list_tree(root)
+    base = (_LEGACY,) if _LEGACY in top else ()
+    reader = _Legacy(root, tree)
+    return Listing(
+        "names",
+        "h5" if whole else "h5-weights",
+        text_attribute(reader.open(base), "keras_version"),
+        (*reader.layers(base), *reader.optimizer()),
+        frozenset([path[len(base) :] for path in tree.groups]),
+        notes=(*tree.notes, *reader.unlisted(base)),
+    )
 
 
 def _lists_layers(owner: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from layerexplain.records import NamedTuple
 from layerexplain.render.layout import Look, width_of
 

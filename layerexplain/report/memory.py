@@ -27,6 +27,7 @@ from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import SLOTS
 from layerexplain.report.traced import Network, TracedCall
 
+
 def memory(
     network: Network, rows: Sequence[LayerReport], *, batch: int = 1, optimizer: str | None = None, complete: bool = True
 ) -> Memory:

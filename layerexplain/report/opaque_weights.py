@@ -8,6 +8,9 @@ from layerexplain.report.traced import Network
 
 _WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
 
+_PATIENCE = 6
+"""Seconds: a summary takes no longer than ten, whatever is in the file."""
+
 
 class OpaqueWeights:
     """What the file of a model stores for its layers. `notes` is filled when it was opened."""
@@ -32,7 +35,7 @@ class OpaqueWeights:
 
         found: dict[str, list[StoredVariable]] = {}
         try:
-            with open_weights(model.source) as stored:
+            with open_weights(model.source, patience=_PATIENCE) as stored:
                 if stored is None or (stored.notes and not stored.tensors):
                     return {}
                 matched = match(self.network, stored)

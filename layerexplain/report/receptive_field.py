@@ -96,7 +96,7 @@ def _roles(leaf: Expr, channels_first: bool) -> tuple[str, ...]:
     if leaf.ndim == 2:
         return ("", "features" if leaf.dtype in FLOATS else "steps")
     roles = default_roles(leaf.ndim)
-    if channels_first:
+    if channels_first and leaf.ndim > 1:
         return ("", "", *roles[1:-1])
     return ("", *roles[1:-1], "") if leaf.ndim > 2 else ("",) * leaf.ndim
 

@@ -8,22 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.model import Note
+from layerexplain.readers.weight_statistics import Statistics
 from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
-
-
-class Statistics(NamedTuple):
-    """What the values of a tensor are like. `min`, `max`, `mean` and `std` (of all values, not of a sample) are over
-    the finite ones, None where there are none; the others count values."""
-
-    min: float | None
-    max: float | None
-    mean: float | None
-    std: float | None
-    zeros: int
-    nans: int
-    infinities: int
 
 
 class WeightRow(NamedTuple):

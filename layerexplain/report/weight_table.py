@@ -11,13 +11,14 @@ from layerexplain.model import Layer, Model, Note
 from layerexplain.readers import read
 from layerexplain.readers.weight_files import open_weights
 from layerexplain.readers.weight_layouts import layer_of
+from layerexplain.readers.weight_statistics import Statistics
 from layerexplain.readers.weight_tensors import StoredTensor
 from layerexplain.readers.weight_values import WeightFile
 from layerexplain.report.build import BYTES, dtypes_of
 from layerexplain.report.network import trace_model
 from layerexplain.report.reach import get_layers, reach
 from layerexplain.report.traced import Network
-from layerexplain.report.weight_data import StateRow, Statistics, WeightRow, WeightTable, WeightTotals
+from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
 from layerexplain.report.weight_match import Matched, Slot, match, parameters, stored_name, weight_name
 from layerexplain.report.weight_places import places
 
@@ -214,8 +215,6 @@ def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
 
 
 def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress | None) -> WeightTable:
-    from layerexplain.report.weight_stats import statistics
-
     wanted = {row.path for row in table.weights} | {row.path for row in table.state}
     tensors = [tensor for tensor in stored.tensors if tensor.path in wanted]
     found: dict[str, Statistics] = {}
@@ -224,7 +223,7 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
         if progress is not None:
             progress(number, len(tensors))
         try:
-            found[tensor.path] = statistics(stored.blocks(tensor))
+            found[tensor.path] = stored.statistics(tensor)
         except SourceError as error:
             notes.append(Note("unreadable-values", None, error.fact))
     if progress is not None:

@@ -22,8 +22,9 @@ from layerexplain.run.weight_source import WeightSource
 
 
 class Activation(NamedTuple):
-    """One call of a layer, run. `path` are the names that lead to the layer; `outputs` are its results, `dtypes` what
-    they are in Keras (bfloat16 comes as float32), both without masks.
+    """One call of a layer, run. `path` are the names that lead to the layer, `call` counts its calls from 0, those of
+    a layer in a nested model through all calls of the model. `outputs` are its results, `dtypes` what they are in
+    Keras (bfloat16 comes as float32), both without masks.
 
     `definition` is the formula that was run, with the arrays that it was given: `values` for its params, masks
     included, and `weights`; None for an input and for a nested model, whose own calls came before. `refusal` says why
@@ -96,7 +97,7 @@ class Activations:
 
 
 class _Walk:
-    """One network on its way: `made` holds what later calls need."""
+    """One network on its way, for the time number `number`; `made` holds what later calls need."""
 
     def __init__(
         self,
@@ -105,12 +106,15 @@ class _Walk:
         network: Network,
         path: tuple[str, ...],
         keep: set[TensorRef],
+        number: int = 0,
     ) -> None:
         self.whole = whole
         self.runs = runs
         self.network = network
         self.path = path
         self.keep = keep
+        self.number = number
+        self.times = Counter(call.call.layer for call in network.calls)
         self.kept: dict[TensorRef, Any] = {}
         self.made: dict[Expr, Made] = {}
         self.refused: dict[str, str] = {}
@@ -146,24 +150,33 @@ class _Walk:
         """A tensor that was to be kept."""
         return self.kept.get(ref)
 
+    def _number(self, call: TracedCall) -> int:
+        """The number of a call, counted through all runs of this network."""
+        return self.number * self.times[call.call.layer] + call.call.index
+
+    def _refusal(self, call: TracedCall, layer: Layer, reason: str) -> Activation:
+        """A call that has no values, and why."""
+        self.refused.setdefault(layer.name, reason)
+        return Activation((*self.path, layer.name), layer, self._number(call), (), (), refusal=reason)
+
     # Calls ------------------------------------------------------------------------------------------------------
 
     def _input(self, call: TracedCall, layer: Layer) -> Activation:
         made = self.made.get(call.node) if call.node is not None else None
         path = (*self.path, layer.name)
         if made is None:
-            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, "it is given no values"))
+            return self._refusal(call, layer, "it is given no values")
         self._keep(call, made)
-        return Activation(path, layer, call.call.index, made.values[:1], made.dtypes[:1])
+        return Activation(path, layer, self._number(call), made.values[:1], made.dtypes[:1])
 
     def _nested(self, call: TracedCall, network: Network, layer: Layer) -> Iterator[Activation]:
         path = (*self.path, layer.name)
         assert call.node is not None and call.definition is not None  # noqa: S101 (a call with a node has both)
         given = self._given(call)
         if isinstance(given, str):
-            yield Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, given))
+            yield self._refusal(call, layer, given)
             return
-        walk = _Walk(self.whole, self.runs, network, path, set())
+        walk = _Walk(self.whole, self.runs, network, path, set(), self._number(call))
         for param, value in zip(call.definition.params, given, strict=True):
             walk.give(param, value)
         yield from walk.run()
@@ -173,7 +186,7 @@ class _Walk:
             found = walk.tensor(e)
             if found is None:
                 reason = next(iter(walk.refused.values()), "a layer of it has no value")
-                yield Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, reason))
+                yield self._refusal(call, layer, reason)
                 return
             values.append(found.values[0])
             dtypes.append(found.dtypes[0])
@@ -184,18 +197,19 @@ class _Walk:
         definition = call.definition
         if definition is None or definition.kind == "opaque" or call.node is None:
             reason = self._why_unknown(call, layer)
-            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, reason))
+            return self._refusal(call, layer, reason)
         given = self._given(call)
         if isinstance(given, str):
-            return Activation(path, layer, call.call.index, (), (), refusal=self._refuse(layer, given))
+            return self._refusal(call, layer, given)
         compute = _compute_dtype(layer, given)
-        values = tuple([rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)])
+        values = tuple(
+            [rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)]
+        )
         weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
         try:
             results = self._evaluated(definition, values, weights, compute)
         except CannotEvaluate as refusal:
-            reason = self._refuse(layer, f"its formula has no value: {refusal}")
-            return Activation(path, layer, call.call.index, (), (), refusal=reason)
+            return self._refusal(call, layer, f"its formula has no value: {refusal}")
         except IndexError as error:
             raise LayerExplainError(f"an id lies outside the table ({error})", layer="/".join(path)) from None
         leaves = (*definition.results.values(), *[m for m in definition.masks if m is not None])
@@ -227,7 +241,7 @@ class _Walk:
         count = len(call.definition.results)
         path = (*self.path, layer.name)
         return Activation(
-            path, layer, call.call.index, made.values[:count], made.dtypes[:count], definition, values, weights
+            path, layer, self._number(call), made.values[:count], made.dtypes[:count], definition, values, weights
         )
 
     # Values on their way ----------------------------------------------------------------------------------------
@@ -260,10 +274,6 @@ class _Walk:
         where = "/".join((*self.path, layer.name))
         said = next((n.message for n in self.network.notes if n.layer == where), "its formula is not known")
         return said.partition("; its shapes are those")[0]
-
-    def _refuse(self, layer: Layer, reason: str) -> str:
-        self.refused.setdefault(layer.name, reason)
-        return reason
 
     def _keep(self, call: TracedCall, made: Made) -> None:
         for i, value in enumerate(made.values):

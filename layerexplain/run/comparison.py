@@ -145,7 +145,7 @@ class Comparison:
             said = f"{type(error).__name__}: {first_line(error)}"
             return row.differs(f"its formula fails: {said}")
         check = self._values(row, definition, results, values, [mask_of(one) for one in theirs])
-        known = fault(real, values) if check.status == "differs" and check.shapes_agree else None
+        known = fault(real, row.layer.config, values) if check.status == "differs" and check.shapes_agree else None
         if known is None:
             return check
         self.faults.append(known)

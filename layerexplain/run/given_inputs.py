@@ -69,7 +69,9 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
     batches = {int(a.shape[0]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
     if len(batches) > 1:
         (first, name), (other, second) = list(batches.items())[:2]
-        raise ArgumentError(f"all inputs need equally many examples, got {first} for '{name}' and {other} for '{second}'")
+        raise ArgumentError(
+            f"all inputs need equally many examples, got {first} for '{name}' and {other} for '{second}'"
+        )
     return arrays
 
 
@@ -89,7 +91,9 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
         hint = ""
         if array.ndim == len(shape) - 1:
             hint = "; the first axis counts examples: one example needs a 1 there"
-        raise ArgumentError(f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}")
+        raise ArgumentError(
+            f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}"
+        )
     if array.size == 0:
         raise ArgumentError(f"the input '{wanted.name}' needs at least one value, got {shape_text(array.shape)}")
     return array

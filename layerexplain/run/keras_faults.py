@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def fault(layer: Any, values: Sequence[Any]) -> str | None:
-    """The known fault that strikes a layer of Keras, which made these values, in words; None if none does."""
+def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
+    """The known fault that strikes a layer of Keras of this configuration, which made these values, in words; None if
+    none does."""
+    if config.get("lora_rank") and config.get("lora_alpha") not in (None, getattr(layer, "lora_alpha", None)):
+        return "Keras forgets lora_alpha of a layer that is made with it, and computes with lora_rank in its place"
     if _bias_along_the_wrong_axis(layer, values):
         return (
             "Keras's TensorFlow backend adds the bias along the last axis, not to the channels: with channels_first "

@@ -25,10 +25,13 @@ _ROOTS = frozenset({"keras", "tf_keras"})
 _PARTS = frozenset(
     {"layers", "models", "ops", "activations", "initializers", "regularizers", "constraints", "dtype_policies"}
     | {"quantizers", "applications", "engine", "legacy", "mixed_precision", "random"}
+    | {"losses", "metrics", "optimizers"}
 )
 """The modules of Keras that hold parts of models. Others (`saving`, `utils`, `config`, …) hold what acts."""
 
-_FUNCTION_MODULES = frozenset({"activations", "ops", "initializers", "regularizers", "constraints"})
+_FUNCTION_MODULES = frozenset(
+    {"activations", "ops", "initializers", "regularizers", "constraints", "losses", "metrics"}
+)
 _PLAIN_OBJECTS = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__slice__", "__ellipsis__", "__tuple__"}
     | {"TensorShape", "__typespec__"}
@@ -59,13 +62,16 @@ def keras_model_of_config(document: Any) -> Any:
 
 def must_be_keras(document: Any) -> None:
     """Raise LayerExplainError if a configuration names a class, function or module that holds no part of a model."""
+    if isinstance(document, Mapping):
+        # The model is not compiled; a nested one would be, so what it says of that counts.
+        document = {key: value for key, value in document.items() if key != "compile_config"}
     waiting = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list | tuple):
             waiting += value
         elif isinstance(value, Mapping):
-            waiting += [inner for key, inner in value.items() if key != "compile_config"]
+            waiting += value.values()
             reason = _foreign(value)
             if reason is not None:
                 raise LayerExplainError(f"the configuration {reason}; nothing was loaded")

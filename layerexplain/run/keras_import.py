@@ -85,6 +85,8 @@ def first_line(error: BaseException) -> str:
     # Where Keras could not make an object, the cause stands behind all of its configuration.
     told = str(error).rpartition("Exception encountered: ")[2]
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in told.splitlines()]
-    said = [line for line in lines if line and not line.startswith(("Exception encountered when calling", "{{"))]
+    # TensorFlow puts the node of its graph in front.
+    lines = [re.sub(r"^\{\{\w+ .*?\}\}(?: in wrapper)?\s*", "", line) for line in lines]
+    said = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     text = said[0] if said else type(error).__name__
     return text if len(text) <= 300 else text[:299] + "…"

@@ -34,7 +34,7 @@ class NpzWriter:
         folder = os.path.dirname(self.file)
         try:
             # Closed by __exit__.
-            self._new = NamedTemporaryFile(dir=folder, prefix=".layerexplain-", delete=False)  # noqa: SIM115
+            self._new = NamedTemporaryFile(dir=folder, prefix=".layerexplain-", delete=False)
         except OSError as error:
             raise self._refused(error) from error
         self._archive = zipfile.ZipFile(self._new, "w", zipfile.ZIP_STORED, allowZip64=True)

@@ -143,7 +143,8 @@ def keras_object(layer: Layer) -> Any:
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
-    config = {key: _plain(key, value) for key, value in layer.config.items() if not key.endswith(_OF_TRAINING)}
+    kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
+    config = {key: _plain(key, value) for key, value in kept.items()}
     if layer.kind == "operation":
         operation = _operation_class(layer.type)(**config)
         operation.name = layer.name  # not every class of them takes one

@@ -115,9 +115,7 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
         network = traced_at(model, arrays)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(
-                model, arrays, Activations(network, weights, seed), weights.origin, notes, calls_in(network)
-            )
+            yield Running(model, arrays, Activations(network, weights, seed), weights.origin, notes, calls_in(network))
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 

@@ -17,7 +17,7 @@ from layerexplain.run.drawn import drawn_weight
 
 Origin = Literal["of the file", "of the model", "drawn"]
 
-DRAWN = "its weights are drawn from seed {seed}, since the source {why}; the values say how it computes, not what it knows"
+DRAWN = "the source {why}: weights are drawn from seed {seed}, and the values show how it computes, not what it knows"
 
 
 class WeightSource(Protocol):
@@ -47,11 +47,11 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
         yield _Live(source, network)
         return
     if content is None:
-        yield _Drawn(seed, "stores none")
+        yield _Drawn(seed, "stores no weights")
         return
     with open_weights(content) as stored:
         if stored is None or not stored.tensors:
-            why = stored.notes[0].message if stored is not None and stored.notes else "stores none"
+            why = "stores none that are read" if stored is not None and stored.notes else "stores no weights"
             yield _Drawn(seed, why)
         else:
             yield _Stored(match(network, stored))
@@ -130,7 +130,7 @@ class _Drawn:
 
     def __init__(self, seed: int, why: str) -> None:
         self.seed = seed
-        self.notes = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
+        self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         return [self._one(path, number, weight) for number, weight in enumerate(definition.weights)]

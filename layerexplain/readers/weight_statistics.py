@@ -6,7 +6,20 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from layerexplain.report.weight_data import Statistics
+from layerexplain.records import NamedTuple
+
+
+class Statistics(NamedTuple):
+    """What the values of a tensor are like. `min`, `max`, `mean` and `std` (of all values, not of a sample) are over
+    the finite ones, None where there are none; the others count values."""
+
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    zeros: int
+    nans: int
+    infinities: int
 
 
 def statistics(blocks: Iterable[Any]) -> Statistics:

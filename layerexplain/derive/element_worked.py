@@ -1,0 +1,372 @@
+"""One element worked out: its formula, the same with the indices put in, every term of its sums, and the numbers.
+
+`y[0, 3, 4, 7] = relu(Σ u<3, v<3, m<16  x[0, 6+u, 8+v, m]·W[u, v, m, 7] + b[7]) = relu(0.1279 - 0.0183) = 0.1096`.
+The lines that it reads follow, each at the place where it is read; a sum of elements of lines is followed along its
+largest term.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.element import Called, ElementForm, Line, Part
+from layerexplain.derive.element_arrays import ArrayFrame
+from layerexplain.derive.element_text import Printer, inner_names
+from layerexplain.derive.element_value import Frame, Index
+from layerexplain.derive.evaluate import Run
+from layerexplain.derive.index_letters import choose
+from layerexplain.expr import CONSTANT
+from layerexplain.ops.elementwise import multiply
+from layerexplain.records import NamedTuple
+from layerexplain.scalar import (
+    Affine,
+    Apply,
+    Between,
+    CannotIndex,
+    Condition,
+    Divisible,
+    Element,
+    Fold,
+    Guard,
+    Holds,
+    Letter,
+    Lookup,
+    Named,
+    Number,
+    Position,
+    Quotient,
+    Scalar,
+    add,
+    floor_divide,
+    number,
+    remainder,
+    scale,
+)
+
+MOST_LINES = 12
+"""So many lines are worked out at most."""
+
+MOST_TERMS = 500_000
+"""So many terms of a sum are kept at most."""
+
+
+class Term(NamedTuple):
+    """One term of a sum. `place` are the numbers of the letters; `factors` the elements that are multiplied in it (one
+    where it is no product); `value` what it adds."""
+
+    place: tuple[int, ...]
+    factors: tuple[float, ...]
+    value: float
+
+
+class WorkedFold(NamedTuple):
+    """A sum (product, mean, max, …) with its terms, in the order of its letters.
+
+    `kind` is "sum", "prod", "mean", "max", "min", "any" or "all"; `text` the fold as it is written; `letters` are the
+    names of its letters, with `sizes` and `roles`; `factors` the texts of what is multiplied. `taken` terms take part,
+    all in `terms` unless there are more than MOST_TERMS; `left_out` places a condition leaves out (padding).
+    """
+
+    kind: str
+    text: str
+    letters: tuple[str, ...]
+    sizes: tuple[int, ...]
+    roles: tuple[str, ...]
+    factors: tuple[str, ...]
+    terms: tuple[Term, ...]
+    taken: int
+    left_out: int
+    value: float
+
+
+class WorkedLine(NamedTuple):
+    """One line at one index. `inside` is the name of the called layer whose line it is, or "". `formula` is the line,
+    `here` the same with its indices put in, `numbers` with sums and elements as numbers too; `name` is its left side
+    here. `reads` are the elements outside of sums, in the order of the text."""
+
+    inside: str
+    name: str
+    formula: str
+    here: str
+    numbers: str
+    folds: tuple[WorkedFold, ...]
+    reads: tuple[tuple[str, float], ...]
+    value: float
+
+
+class Worked(NamedTuple):
+    """An element worked out: the line that was asked for, then those that it reads; `shortened` says that there are
+    more than are listed."""
+
+    lines: tuple[WorkedLine, ...]
+    value: float
+    shortened: bool
+
+
+def worked_element(
+    form: ElementForm,
+    values: Sequence[Any],
+    weights: Sequence[Any],
+    result: int,
+    index: Index,
+    *,
+    batch: int,
+    dtype: str = "float32",
+) -> Worked:
+    """Work out an element of a result. `values` are arrays for the params of the form's definition (masks included),
+    `weights` for its weights; whole lines are computed in `dtype`.
+
+    Raises `CannotIndex` where the line, or one that it needs, is not written by index.
+    """
+    definition = form.definition
+    leaves = (*definition.params, *definition.weights)
+    arrays = dict(zip(leaves, (*values, *weights), strict=True))
+    frame = ArrayFrame(form, arrays, Run(batch, "float64"), dtype)
+    with frame.run.np.errstate(all="ignore"):
+        return _Worker(form).work(frame, form.outputs[result], index)
+
+
+class _Site(NamedTuple):
+    """A line at an index, in a frame."""
+
+    frame: Frame
+    line: Line
+    place: Index
+
+
+class _Worker:
+    def __init__(self, form: ElementForm) -> None:
+        self.form = form
+        self.names = inner_names(form)
+        self.waiting: list[_Site] = []
+        self.seen: set[tuple[int, Line]] = set()
+
+    def work(self, frame: Frame, line: Line, index: Index) -> Worked:
+        self._ask(_Site(frame, line, index))
+        lines: list[WorkedLine] = []
+        while self.waiting and len(lines) < MOST_LINES:
+            lines.append(self._line(self.waiting.pop(0)))
+        return Worked(tuple(lines), lines[0].value, bool(self.waiting))
+
+    def _ask(self, site: _Site) -> None:
+        """Work a line out too, once: a recurrence is not followed into earlier steps."""
+        key = (id(site.frame), site.line)
+        if key not in self.seen:
+            self.seen.add(key)
+            self.waiting.append(site)
+
+    def _line(self, site: _Site) -> WorkedLine:
+        frame, line, index = site
+        form = frame.form
+        first = line.start is not None and index[line.at + len(line.loops) - 1] < 0
+        scalar = line.start if first else line.value
+        if scalar is None:
+            raise CannotIndex(f"{line.name}: {line.refusal}")
+        printer = Printer(form, self.names)
+        general = printer.letters(line)
+        env = dict(zip(line.letters, index, strict=True))
+        reader = _Reader(frame, printer, general)
+        here = reader.chosen(_put(scalar, env))
+        name = printer.indexed(line.name, [number(i) for i in index], {})
+        shown = reader.numbers(here)
+        value = frame.worked(line, index) if isinstance(frame, ArrayFrame) else frame.line(line, index)
+        for read, place in reader.direct:
+            self._follow(frame, read, place)
+        if not reader.direct:
+            for read, place in reader.largest:
+                self._follow(frame, read, place)
+        return WorkedLine(
+            inside="" if form is self.form else self.names[form.definition],
+            name=name,
+            formula=f"{printer.indexed(line.name, line.index, general)} = {printer.text(scalar, general)[0]}",
+            here=printer.text(here, general)[0],
+            numbers=printer.text(shown, {})[0],
+            folds=tuple(reader.folds),
+            reads=tuple(reader.reads),
+            value=_float(value),
+        )
+
+    def _follow(self, frame: Frame, of: Any, index: Index) -> None:
+        if isinstance(of, Line):
+            self._ask(_Site(frame, of, index))
+        elif isinstance(of, Called):
+            inner = frame.called(of, {})
+            self._ask(_Site(inner, of.form.outputs[of.result], index))
+
+
+class _Reader:
+    """Turns the sums and elements of a scalar, whose indices are numbers, into numbers, and keeps what they were."""
+
+    def __init__(self, frame: Frame, printer: Printer, taken: dict[Letter, str]) -> None:
+        self.frame = frame
+        self.printer = printer
+        self.taken = taken
+        self.folds: list[WorkedFold] = []
+        self.reads: list[tuple[str, float]] = []
+        self.direct: list[tuple[Any, Index]] = []
+        self.largest: list[tuple[Any, Index]] = []
+
+    def chosen(self, e: Scalar) -> Scalar:
+        """The scalar with the branch that holds in place of each choice outside of sums."""
+        if isinstance(e, Guard):
+            return self.chosen(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
+        if isinstance(e, Apply):
+            return e._replace(args=tuple([self.chosen(a) for a in e.args]))
+        if isinstance(e, Named):
+            return e._replace(args=tuple([self.chosen(a) for a in e.args]))
+        return e
+
+    def numbers(self, e: Scalar) -> Scalar:
+        """The scalar with numbers in place of its sums and elements."""
+        if isinstance(e, Element):
+            if isinstance(e.of, Called | Line):
+                self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
+            value = self.frame.scalar(e, {})
+            if not _is_constant(e):
+                self.reads.append((self.printer.text(e, {})[0], _float(value)))
+            return Number(_plain(value))
+        if isinstance(e, Fold):
+            return Number(_plain(self._fold(e)))
+        if isinstance(e, Apply):
+            return e._replace(args=tuple([self.numbers(a) for a in e.args]))
+        if isinstance(e, Named):
+            return e._replace(args=tuple([self.numbers(a) for a in e.args]))
+        if isinstance(e, Guard):
+            return self.numbers(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
+        if isinstance(e, Position):
+            return Number(self.frame.index(e.index, {}))
+        return e
+
+    def _fold(self, e: Fold) -> Any:
+        count = math.prod(one.size or 0 for one in e.letters)
+        names = choose([one for one in e.letters if one.size != 1], self.taken, self.printer.form.names)
+        names.update({one: "" for one in e.letters if one.size == 1})
+        shown = [one for one in e.letters if one.size != 1]
+        factors = _factors(e.body)
+        terms: list[Term] = []
+        values: list[Any] = []
+        largest: tuple[float, dict[Letter, int]] | None = None
+        for env in self.frame.places(e, {}):
+            found = [self.frame.scalar(f, env) for f in factors]
+            value = math.prod(found) if len(factors) > 1 else found[0]
+            values.append(value)
+            if len(terms) < MOST_TERMS:
+                terms.append(Term(tuple([env[one] for one in shown]), tuple(map(_float, found)), _float(value)))
+            if largest is None or abs(value) > largest[0]:
+                largest = abs(value), dict(env)
+        folded = self.frame.folded(e.kind, values)
+        self.folds.append(
+            WorkedFold(
+                kind=e.kind,
+                text=self.printer.text(e, dict(self.taken))[0],
+                letters=tuple([names[one] for one in shown]),
+                sizes=tuple([one.size or 0 for one in shown]),
+                roles=tuple([one.role for one in shown]),
+                factors=tuple([self.printer.text(f, dict(names))[0] for f in factors]),
+                terms=tuple(terms),
+                taken=len(values),
+                left_out=count - len(values),
+                value=_float(folded),
+            )
+        )
+        if largest is not None:
+            self.largest += _lines_in(self.frame, e.body, largest[1])
+        return folded
+
+
+def _factors(body: Scalar) -> list[Scalar]:
+    """What is multiplied in a term; the term alone where it is no product."""
+    if isinstance(body, Apply) and body.op is multiply:
+        return [factor for arg in body.args for factor in _factors(arg)]
+    return [body]
+
+
+def _lines_in(frame: Frame, e: Scalar, env: Mapping[Letter, int]) -> list[tuple[Any, Index]]:
+    """The elements of lines, or of called layers, that a term is made of, at the place of its letters."""
+    found: list[tuple[Any, Index]] = []
+    waiting = [e]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Element):
+            if isinstance(current.of, Line):
+                found.append((current.of, tuple([frame.index(i, env) for i in current.index])))
+            elif isinstance(current.of, Called):
+                called = _put_called(current.of, env)
+                found.append((called, tuple([frame.index(i, env) for i in current.index])))
+        elif isinstance(current, Apply | Named):
+            waiting += reversed(current.args)
+        elif isinstance(current, Guard):
+            waiting.append(current.body if frame.hold(current.conditions, env) else current.otherwise)
+    return found
+
+
+def _is_constant(e: Element) -> bool:
+    return not isinstance(e.of, Line | Called) and e.of.op is CONSTANT
+
+
+def _float(value: Any) -> float:
+    return float(value)
+
+
+def _plain(value: Any) -> Any:
+    """A number as Python has it, which prints in full what counts."""
+    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
+        return bool(value)
+    if getattr(getattr(value, "dtype", None), "kind", "f") in "iu":
+        return int(value)
+    return float(value)
+
+
+# Putting numbers in place of letters --------------------------------------------------------------------------------
+
+
+def _put(e: Scalar, env: Mapping[Letter, int]) -> Scalar:
+    """A scalar with numbers in place of some letters."""
+    if isinstance(e, Element):
+        of = _put_called(e.of, env) if isinstance(e.of, Called) else e.of
+        return Element(of, tuple([_put_index(i, env) for i in e.index]))
+    if isinstance(e, Apply):
+        return e._replace(args=tuple([_put(a, env) for a in e.args]))
+    if isinstance(e, Named):
+        return e._replace(args=tuple([_put(a, env) for a in e.args]))
+    if isinstance(e, Fold):
+        return e._replace(body=_put(e.body, env), conditions=_put_all(e.conditions, env))
+    if isinstance(e, Guard):
+        return Guard(_put_all(e.conditions, env), _put(e.body, env), _put(e.otherwise, env))
+    return Position(_put_index(e.index, env)) if isinstance(e, Position) else e
+
+
+def _put_all(conditions: Sequence[Condition], env: Mapping[Letter, int]) -> tuple[Condition, ...]:
+    found: list[Condition] = []
+    for c in conditions:
+        if isinstance(c, Holds):
+            found.append(Holds(_put(c.value, env)))
+        elif isinstance(c, Between):
+            found.append(c._replace(index=_put_index(c.index, env)))
+        else:
+            found.append(Divisible(_put_index(c.index, env), c.by))
+    return tuple(found)
+
+
+def _put_called(called: Called, env: Mapping[Letter, int]) -> Called:
+    return called._replace(
+        args=tuple([Part(part.of, part.at, tuple([_put_index(t, env) for t in part.times])) for part in called.args])
+    )
+
+
+def _put_index(a: Affine, env: Mapping[Letter, int]) -> Affine:
+    total = number(a.const)
+    for atom, factor in a.terms:
+        if isinstance(atom, Letter):
+            part = number(env[atom]) if atom in env else Affine(((atom, 1),), 0)
+        elif isinstance(atom, Quotient):
+            of = _put_index(atom.of, env)
+            part = remainder(of, atom.by) if atom.rest else floor_divide(of, atom.by)
+        elif isinstance(atom, Lookup):
+            part = Affine(((Lookup(_put(atom.value, env)), 1),), 0)
+        else:
+            part = Affine(((atom, 1),), 0)
+        total = add(total, scale(part, factor))
+    return total

@@ -1,0 +1,76 @@
+"""What the layers that augment images share: their kinds of arguments, and what an image is to them."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import Expr
+from layerexplain.layers.arguments import Check, Refused, is_int, one_of
+from layerexplain.ops.elementwise import cast
+from layerexplain.ops.sizes import FLOATS, shape_text
+
+ELSEWHERE = "seed data_format bounding_box_format"
+"""Arguments that change nothing of what is computed at inference."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _factor(low: float, high: float) -> Callable[[Any], Any]:
+    """A number in a range, or a pair of which Keras asks only that it reaches into the range."""
+
+    def normal(value: Any) -> Any:
+        if _is_number(value) and low <= value <= high:
+            return value
+        pair = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+        if not pair or value[0] > high or value[1] < low:
+            raise Refused
+        return tuple(value)
+
+    return normal
+
+
+def _odd(value: Any) -> Any:
+    sizes = value if isinstance(value, list | tuple) else (value,)
+    if len(sizes) not in (1, 2) or not all(is_int(v) and v % 2 == 1 for v in sizes):
+        raise Refused
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
+Factor = Annotated[Any, Check("a number from -1 to 1, or a pair of them", "0.2", _factor(-1, 1))]
+ShareFactor = Annotated[Any, Check("a number from 0 to 1, or a pair of them", "0.2", _factor(0, 1))]
+Bits = Annotated[Any, Check("a number from 1 to 8, or a pair of them", "4", _factor(1, 8))]
+FillMode = Annotated[
+    str,
+    Check(
+        "'constant', 'nearest', 'wrap', 'mirror' or 'reflect'",
+        "'reflect'",
+        one_of("constant", "nearest", "wrap", "mirror", "reflect"),
+    ),
+]
+Interpolation = Annotated[str, Check("'nearest' or 'bilinear'", "'bilinear'", one_of("nearest", "bilinear"))]
+Mirror = Annotated[
+    str,
+    Check(
+        "'horizontal', 'vertical' or 'horizontal_and_vertical'",
+        "'horizontal'",
+        one_of("horizontal", "vertical", "horizontal_and_vertical"),
+    ),
+]
+OddSizes = Annotated[Any, Check("an odd whole number, or a pair of them", "3", _odd)]
+
+
+def images(x: Expr) -> Expr:
+    """The images as they are; raises `ShapeError` for what are none."""
+    if x.ndim not in (3, 4):
+        raise ShapeError(
+            f"images need to be (batch, rows, columns, channels) or, one alone, (rows, columns, channels), "
+            f"got {shape_text(x.shape)} with {x.ndim} axes"
+        )
+    return x
+
+
+def unchanged(x: Expr) -> Expr:
+    """The images with their numbers as floats, which is all that happens to them at inference."""
+    return images(x) if x.dtype in FLOATS else cast(images(x), to="float")

@@ -1,0 +1,300 @@
+"""Inputs that are named on a command line: read from .npy and .npz files, or made: zeros, ones, random numbers.
+
+Nothing in a file is unpickled, and what its header says of the shape is held against the model before data is read.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
+from layerexplain.expr import BATCH
+from layerexplain.layers.registry import Spec
+from layerexplain.model import Model
+from layerexplain.ops.sizes import shape_text
+from layerexplain.readers.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
+from layerexplain.records import NamedTuple
+from layerexplain.report.network import Tracer
+from layerexplain.report.recorded import input_spec
+from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.given_inputs import ModelInput, inputs_of
+
+_FLAT = ("zeros", "ones")
+
+
+class Named(NamedTuple):
+    """An input as typed: `what` is a file, "zeros", "ones" or "random[:SEED]"; `name` None where none was typed."""
+
+    name: str | None
+    what: str
+
+
+class GivenInput(NamedTuple):
+    """An input with the array that it gets, and where this comes from in words."""
+
+    name: str
+    array: Any
+    origin: str
+
+
+def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
+    """`[NAME=]WHAT`, NAME being an input of the model. Raises ArgumentError for the name of another."""
+    names = sorted((one.name for one in inputs_of(model)), key=len, reverse=True)
+    found = []
+    for text in texts:
+        name = next((n for n in names if text.startswith(f"{n}=")), None)
+        what = text if name is None else text[len(name) + 1 :]
+        head, equals, _ = what.partition("=")
+        if name is None and equals and not os.path.exists(what):
+            listed = ", ".join(f"'{n}'" for n in reversed(names))
+            raise ArgumentError(f"--input {text}: the model has no input '{head}'; its inputs: {listed}")
+        found.append(Named(name, what))
+    return found
+
+
+def made_inputs(
+    model: Model, texts: Sequence[str], sizes: Mapping[str, Sequence[int | None]], batch: int
+) -> list[GivenInput]:
+    """An array for each input of a model, in its order.
+
+    `texts` are `[NAME=]WHAT` as typed; what has no name goes to the inputs that are left, a file's array to the first
+    of them, zeros, ones and random numbers to all. `sizes` fixes unknown sizes by input, without the batch; `batch` is
+    that of arrays that are made. Raises ArgumentError and SourceError.
+    """
+    inputs = inputs_of(model)
+    named = split_names(model, texts)
+    arrays: dict[str, GivenInput] = {}
+    for one in named:
+        if one.name in arrays:
+            raise ArgumentError(f"--input {one.name}=… is given twice")
+        if one.name is not None and not _is_made(one.what):
+            wanted = next(i for i in inputs if i.name == one.name)
+            arrays[wanted.name] = GivenInput(wanted.name, _read_one(one.what, wanted), one.what)
+    for one in named:
+        if one.name is None and not _is_made(one.what):
+            free = [i for i in inputs if i.name not in arrays and not _made_by_name(i, named)]
+            if not free:
+                raise ArgumentError(f"--input {one.what}: all inputs of the model are given")
+            for name, array in _read_for(one.what, free).items():
+                arrays[name] = GivenInput(name, array, one.what)
+    left = [i for i in inputs if i.name not in arrays]
+    if left:
+        lengths = [given.array.shape[0] for given in arrays.values() if given.array.ndim]
+        for given in _made(model, left, _whats(left, named, bool(arrays)), sizes, lengths[0] if lengths else batch):
+            arrays[given.name] = given
+    return [arrays[one.name] for one in inputs]
+
+
+def _is_made(what: str) -> bool:
+    return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
+
+
+def _made_by_name(one: ModelInput, named: Sequence[Named]) -> bool:
+    return any(n.name == one.name for n in named)
+
+
+def _whats(left: Sequence[ModelInput], named: Sequence[Named], some_given: bool) -> dict[str, str]:
+    """What each input that no file gives is made of; random numbers where nothing at all was said."""
+    unnamed = [n.what for n in named if n.name is None and _is_made(n.what)]
+    if len(unnamed) > 1:
+        raise ArgumentError(f"--input is given as {unnamed[0]} and as {unnamed[1]}; say which input is which: NAME=…")
+    found = {}
+    for one in left:
+        own = next((n.what for n in named if n.name == one.name), None)
+        what = own or (unnamed[0] if unnamed else None if named else "random")
+        if what is None:
+            hint = f"--input {one.name}=FILE.npy, zeros, ones or random"
+            raise ArgumentError(f"the input '{one.name}' is given no array; {hint}")
+        found[one.name] = what
+    return found
+
+
+# Made arrays --------------------------------------------------------------------------------------------------------
+
+
+def _made(
+    model: Model,
+    left: Sequence[ModelInput],
+    whats: Mapping[str, str],
+    sizes: Mapping[str, Sequence[int | None]],
+    batch: int,
+) -> list[GivenInput]:
+    import numpy as np
+
+    shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
+    drawn: dict[int, dict[str, Any]] = {}
+    found = []
+    for one in left:
+        what = whats[one.name]
+        if what in _FLAT:
+            if one.dtype == "string":
+                raise ArgumentError(f"the input '{one.name}' is text; give a file, or random")
+            dtype = "float32" if one.dtype == "bfloat16" else one.dtype
+            array = np.zeros(shapes[one.name], dtype) if what == "zeros" else np.ones(shapes[one.name], dtype)
+            found.append(GivenInput(one.name, array, what))
+            continue
+        seed = _seed(what)
+        if seed not in drawn:
+            drawn[seed] = _drawn(model, shapes, seed, batch)
+        found.append(GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}"))
+    return found
+
+
+def _seed(what: str) -> int:
+    _, colon, seed = what.partition(":")
+    if not colon:
+        return 0
+    if not (seed.isdecimal() and seed.isascii() and len(seed) <= 10):
+        raise ArgumentError(f"--input {what}: a seed is a whole number, as in random:7")
+    return int(seed)
+
+
+def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
+    """The sizes of an array that is made, the batch first."""
+    shape = one.shape
+    if shape is None and typed is None:
+        raise ArgumentError(f"the shape of the input '{one.name}' is not known; give it with --size {one.name}=SHAPE")
+    own: Sequence[int | None] = shape if shape is not None else (None, *(typed or ()))
+    given: Sequence[int | None] = own[1:] if typed is None else typed
+    fits = len(given) == len(own) - 1 and all(b is None or a in (b, None) for a, b in zip(given, own[1:], strict=True))
+    if not fits:
+        listed = shape_text(tuple(given)) if given else "()"
+        raise ArgumentError(f"--size {one.name}: the input needs sizes that fit {shape_text(own[1:])}, got {listed}")
+    merged = [b if a is None else a for a, b in zip(given, own[1:], strict=True)]
+    known = [size for size in merged if size is not None]
+    if len(known) != len(merged):
+        raise ArgumentError(
+            f"the input '{one.name}' has the shape {shape_text(own)}; give the sizes that it leaves open "
+            f"with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
+        )
+    return (own[0] or batch, *known)
+
+
+def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
+    """Numbers that fit the model: ids below the size of their table, some steps masked where masks are made."""
+    import numpy as np
+
+    layers = {layer.name: layer for layer in model.layers}
+    specs: list[Spec | None] = []
+    for ref in model.inputs:
+        known = input_spec(layers[ref.layer])
+        dtype = known.dtype if known is not None else "float"
+        shape = shapes.get(ref.layer) or tuple(8 if s is None else int(s) for s in (known.shape[1:] if known else ()))
+        specs.append(Spec((BATCH, *(shape[1:] if ref.layer in shapes else shape)), dtype))
+    network = Tracer(strict=False).network(model, specs)
+    try:
+        arrays = draw_inputs(network, np.random.default_rng(seed), batch)
+    except ValueError as error:
+        raise LayerExplainError(f"no random input can be made: {error}") from None
+    return {ref.layer: array for ref, array in zip(model.inputs, arrays, strict=True)}
+
+
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+def _read_one(path: str, wanted: ModelInput) -> Any:
+    """The array of a file for one input: an .npy file's, or that of an .npz file by the input's name."""
+    return next(iter(_read_for(path, [wanted]).values()))
+
+
+def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
+    """The arrays of a file by the inputs that they are for."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(6)
+            file.seek(0)
+            if head.startswith(b"PK"):
+                return _read_npz(file, path, wanted)
+            if head == b"\x93NUMPY":
+                size = os.fstat(file.fileno()).st_size
+                return {wanted[0].name: _array(file, size, size, path, wanted[0])}
+    except FileNotFoundError:
+        hint = "give an .npy or .npz file, zeros, ones or random"
+        raise SourceError(f"no such file; {hint}", source=path) from None
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
+    raise SourceError("is no .npy or .npz file; write one with numpy.save or numpy.savez", source=path)
+
+
+def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS:
+                raise SourceError(f"holds {len(members):,} members, which no .npz file of inputs needs", source=path)
+            names = {member.filename.removesuffix(".npy"): member for member in members}
+            if len(wanted) == 1 and wanted[0].name not in names and len(names) == 1:
+                names = {wanted[0].name: next(iter(names.values()))}
+            found = {}
+            for one in wanted:
+                member = names.get(one.name)
+                if member is None:
+                    continue
+                with _unpacked(archive, member) as data:
+                    found[one.name] = _array(data, member.file_size, member.compress_size, path, one)
+            if not found:
+                listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
+                missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
+                raise SourceError(f"holds no array {missing}; it holds {listed}", source=path)
+            return found
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
+        raise SourceError(f"is damaged ({error})", source=path) from None
+
+
+@contextmanager
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    with archive.open(member) as data:
+        yield data
+
+
+def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInput) -> Any:
+    """An array in NumPy's format; its header is read, and held against the input, before its data."""
+    import zlib
+
+    import numpy as np
+
+    try:
+        version = np.lib.format.read_magic(data)
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(data)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(data)
+        else:
+            raise SourceError(
+                f"has a version {version} of NumPy's format, which no array of numbers needs", source=path
+            )
+        if dtype.hasobject:
+            raise SourceError("holds Python objects, and nothing is ever unpickled; save numbers or text", source=path)
+        count = 1
+        for length in shape:
+            count *= int(length)
+        held = count * dtype.itemsize
+        if held > size or held > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
+            raise SourceError(f"states {held:,} bytes of data and stores {stored:,}", source=path)
+        _must_fit(shape, path, wanted)
+        content = data.read(held)
+        if len(content) != held:
+            raise SourceError(f"ends after {len(content):,} of {held:,} bytes of data", source=path)
+        array = np.frombuffer(content, dtype=dtype)
+        return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+    except (ValueError, zlib.error, zipfile.BadZipFile) as error:
+        raise SourceError(f"is no array in NumPy's format ({str(error).splitlines()[0][:160]})", source=path) from None
+    except MemoryError:
+        raise SourceError("does not fit into memory", source=path) from None
+
+
+def _must_fit(shape: Sequence[int], path: str, wanted: ModelInput) -> None:
+    own = wanted.shape
+    if own is None:
+        return
+    if len(shape) != len(own) or any(a is not None and a != b for a, b in zip(own, shape, strict=True)):
+        hint = "; the first axis counts examples: one example needs a 1 there" if len(shape) == len(own) - 1 else ""
+        raise SourceError(
+            f"holds an array of {shape_text(shape) if shape else '()'}; the input '{wanted.name}' needs "
+            f"{wanted.shape_words}{hint}",
+            source=path,
+        )

@@ -1,0 +1,195 @@
+"""Runs a model and makes of it what `layerexplain trace` prints: a table of statistics, or one element worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from layerexplain.derive.element import element_form
+from layerexplain.derive.element_worked import worked_element
+from layerexplain.derive.text import statements
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.model import Model
+from layerexplain.ops.sizes import shape_text
+from layerexplain.readers.weight_statistics import statistics
+from layerexplain.run.activations import Activation
+from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.precision import computed_in
+from layerexplain.run.trace import Progress, Running, must_have_run, ready
+from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
+from layerexplain.scalar import CannotIndex
+
+
+def trace_report(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    *,
+    seed: int = 0,
+    partial: bool = False,
+    wanted: Callable[[str], bool] | None = None,
+    save: str | None = None,
+    progress: Progress | None = None,
+) -> TraceReport:
+    """The statistics of every layer's outputs, or of those whose path is `wanted`; with `save` these are also written
+    to an .npz file. An array goes when its statistics are known and no later layer needs it.
+
+    Raises LayerExplainError, with the source's name.
+    """
+    rows: list[OutputRow] = []
+    with ready(source, _by_name(inputs), seed=seed, model=model) as running, ExitStack() as stack:
+        writer = None
+        if save is not None:
+            from layerexplain.run.npz import NpzWriter
+
+            writer = stack.enter_context(NpzWriter(save))
+        for number, step in enumerate(running.activations.run(running.arrays), start=1):
+            if progress is not None:
+                progress(number, running.total, step.name)
+            if not partial:
+                must_have_run(step)
+            if wanted is not None and not wanted(step.name):
+                continue
+            rows += _rows(step)
+            if writer is not None:
+                for i, array in enumerate(step.outputs):
+                    writer.add(step.path, step.call, i, array)
+        return TraceReport(_run_of(running, inputs, seed), tuple(rows), save)
+
+
+def _by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
+    return {one.name: one.array for one in inputs}
+
+
+def _rows(step: Activation) -> list[OutputRow]:
+    start = (step.layer.name, step.name, step.type, step.call)
+    if step.refusal:
+        return [OutputRow(*start, 0, None, None, None, step.refusal)]
+    rows = []
+    for i, (array, dtype) in enumerate(zip(step.outputs, step.dtypes, strict=True)):
+        known = statistics([array]) if array.dtype.kind in "biuf" else None
+        rows.append(OutputRow(*start, i, tuple(array.shape), dtype, known))
+    return rows
+
+
+def _run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
+    model = running.model
+    given = tuple(
+        TracedInput(one.name, tuple(array.shape), str(array.dtype).replace("object", "string"), one.origin)
+        for one, array in zip(inputs, running.arrays, strict=True)
+    )
+    return Run(model.source, model.format, model.name, model.type, running.weights, seed, given, running.notes)
+
+
+# One element --------------------------------------------------------------------------------------------------------
+
+
+def element_report(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    path: str,
+    index: Sequence[int],
+    *,
+    call: int = 0,
+    output: int = 0,
+    seed: int = 0,
+    keras: bool = False,
+    progress: Progress | None = None,
+) -> ElementReport:
+    """One element of a layer's output worked out, and with `keras` what real Keras computes there. `path` are the
+    names that lead to the layer; negative numbers of the index count from the end.
+
+    Raises LayerExplainError, with the source's name, for a layer that is not there or not written by index.
+    """
+    with ready(source, _by_name(inputs), seed=seed, model=model) as running:
+        step = _step(running, path, call, progress)
+        try:
+            array, at = _output(step, output), tuple(index)
+            at = _checked(at, array)
+            worked = _worked(step, running, output, at)
+        except LayerExplainError as error:
+            raise error.with_place(layer=path) from None
+        value, note = _asked_keras(source, running, step, output, at) if keras else (None, "")
+        assert step.definition is not None  # noqa: S101 (what is worked out has a formula)
+        return ElementReport(
+            run=_run_of(running, inputs, seed),
+            layer=step.layer.name,
+            path=path,
+            type=step.type,
+            call=call,
+            output=output,
+            index=at,
+            shape=tuple(array.shape),
+            formula=tuple(["    " * line.indent + line.text for line in statements(step.definition)]),
+            worked=worked,
+            whole=float(array[at]),
+            keras=value,
+            keras_note=note,
+        )
+
+
+def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
+    """The call of a layer; nothing behind it is run."""
+    calls = 0
+    for number, step in enumerate(running.activations.run(running.arrays), start=1):
+        if progress is not None:
+            progress(number, running.total, step.name)
+        if step.name == path:
+            must_have_run(step)
+            calls += 1
+            if step.call == call:
+                return step
+    raise ArgumentError(f"has {calls} calls, counted from 0, got --call {call}", layer=path)
+
+
+def _output(step: Activation, output: int) -> Any:
+    if step.layer.model is not None:
+        raise ArgumentError(f"is a model: give one of its layers, as in {step.name}/NAME")
+    if step.definition is None:
+        raise ArgumentError("is an input: its values are those that are given")
+    if output >= len(step.outputs):
+        raise ArgumentError(f"has {len(step.outputs)} outputs, counted from 0, got --result {output}")
+    array = step.outputs[output]
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"gives {step.dtypes[output]}, of which no element is a number")
+    return array
+
+
+def _checked(index: tuple[int, ...], array: Any) -> tuple[int, ...]:
+    shape = tuple(array.shape)
+    if len(index) != len(shape):
+        listed = ",".join(map(str, index))
+        raise ArgumentError(f"gives {shape_text(shape)}: --at needs {len(shape)} numbers, got {listed}")
+    for axis, (i, size) in enumerate(zip(index, shape, strict=True)):
+        if not -size <= i < size:
+            raise ArgumentError(f"gives {shape_text(shape)}: number {axis + 1} of --at needs 0 to {size - 1}, got {i}")
+    return tuple(i % size for i, size in zip(index, shape, strict=True))
+
+
+def _worked(step: Activation, running: Running, output: int, at: tuple[int, ...]) -> Any:
+    assert step.definition is not None  # noqa: S101 (_output has asked)
+    batch = next((int(a.shape[0]) for a in running.arrays if a.ndim), 1)
+    dtype = computed_in(step.dtypes[output])
+    try:
+        form = element_form(step.definition)
+        return worked_element(form, step.values, step.weights, output, at, batch=batch, dtype=dtype)
+    except CannotIndex as refusal:
+        raise LayerExplainError(f"is not written element by element: {refusal}") from None
+
+
+def _asked_keras(
+    source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
+) -> tuple[float | None, str]:
+    """What Keras computes there; None and the reason where that cannot be had."""
+    from layerexplain.run.keras_value import keras_output
+
+    network, weights = running.activations.network, running.activations.weights
+    try:
+        array = keras_output(source, running.model, network, weights, running.arrays, step.path, step.call, output)
+        return float(array[at]), ""
+    except LayerExplainError as error:
+        return None, error.fact
+    except IndexError:
+        return None, "its output has another shape in Keras"

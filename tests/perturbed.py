@@ -1,0 +1,112 @@
+"""What an output depends on, found by force: each position of an input is changed, and who changes with it is seen.
+
+All changes along an axis are computed at once, as examples of one batch; the formula's NumPy values are what decides,
+not the element form from which receptive fields are read.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.receptive_field import View
+from layerexplain.derive.spans import Span
+from layerexplain.expr import BATCH, Definition
+from layerexplain.scalar import Affine, Letter, Quotient
+
+
+def drawn(definition: Definition, name: str, ids: int = 9) -> tuple[list[Any], list[Any]]:
+    """One example for the params, and weights: none of them 0, masks without holes."""
+    import numpy as np
+
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    inputs: list[Any] = []
+    for param in definition.params:
+        shape = [size if isinstance(size, int) else 1 for size in param.shape]
+        if param.dtype == "bool":
+            inputs.append(np.ones(shape, bool))
+        elif "int" in param.dtype:
+            inputs.append(rng.integers(0, ids, shape))
+        else:
+            inputs.append(rng.uniform(0.1, 1, shape))
+    return inputs, [rng.uniform(0.05, 0.3, weight.shape) for weight in definition.weights]
+
+
+def dependence(
+    definition: Definition, inputs: Sequence[Any], weights: Sequence[Any], param: int, axis: int, ids: int = 9
+) -> list[Any]:
+    """For each result a table of bools (position, *index): whether that element changes with that position."""
+    import numpy as np
+
+    size = inputs[param].shape[axis]
+    count = size + 1
+    changed = np.repeat(inputs[param], count, axis=0)
+    rng = np.random.default_rng(1)
+    for position in range(size):
+        place = (position + 1, *[position if i == axis else slice(None) for i in range(1, changed.ndim)])
+        part = changed[place]
+        changed[place] = (part + 1) % ids if changed.dtype.kind in "iu" else part + rng.uniform(0.5, 2, np.shape(part))
+    examples = [
+        changed if i == param else np.repeat(x, count, axis=0) if _has_batch(definition, i) else x
+        for i, x in enumerate(inputs)
+    ]
+    results = evaluate(definition, examples, weights, Run(count, "float64"))[: len(definition.results)]
+    tables = []
+    for result in results:
+        scale = np.max(np.abs(result.astype("float64")), initial=0)
+        # Filters are cut off where they come to 0, give or take the last bits of a float32.
+        tables.append(np.abs(result[1:].astype("float64") - result[:1]) > 1e-7 * scale)
+    return tables
+
+
+def _has_batch(definition: Definition, param: int) -> bool:
+    return definition.params[param].shape[:1] == (BATCH,)
+
+
+def span_at(view: View, span: Span, index: Sequence[int], size: int) -> tuple[int, int]:
+    """The first and the last position of a span at an index of the output (without the batch), inside the axis."""
+    env = dict(zip(view.letters, (0, *index), strict=True))
+    high = size - 1 if span.high is None else _value(span.high, env)
+    return max(_value(span.low, env), 0), min(high, size - 1)
+
+
+def _value(index: Affine, env: dict[Letter, int]) -> int:
+    total = index.const
+    for atom, factor in index.terms:
+        if isinstance(atom, Letter):
+            total += factor * env[atom]
+        elif isinstance(atom, Quotient):
+            of = _value(atom.of, env)
+            total += factor * (of % atom.by if atom.rest else of // atom.by)
+    return total
+
+
+def compare(definition: Definition, views: Sequence[View], name: str, *, exact: bool, ids: int = 9) -> int:
+    """Assert that nothing is seen outside the spans; with `exact` also that both ends are seen wherever anything is.
+    Returns how many elements were compared."""
+    import numpy as np
+
+    inputs, weights = drawn(definition, name, ids)
+    compared = 0
+    for p, param in enumerate(definition.params):
+        if param.dtype == "bool" or param.shape[:1] != (BATCH,):
+            continue
+        for axis in range(1, param.ndim):
+            size = inputs[p].shape[axis]
+            tables = dependence(definition, inputs, weights, p, axis, ids)
+            for view, table in zip(views, tables, strict=False):
+                seen = view.seen.get(param)
+                if seen is None or isinstance(seen, str):
+                    assert isinstance(seen, str) or not table.any(), (name, param.label)
+                    continue
+                for index in np.ndindex(*table.shape[1:]):
+                    hit = np.nonzero(table[(slice(None), *index)])[0]
+                    if len(hit):
+                        first, last = span_at(view, seen[axis], index, size)
+                        at = (name, param.label, axis, index, list(hit), (first, last))
+                        assert first <= hit[0] and hit[-1] <= last, at
+                        assert not exact or (first, last) == (hit[0], hit[-1]), at
+                    compared += 1
+    return compared

@@ -1,0 +1,321 @@
+"""Memory: weights, activations, the most that lives at once, training; against sums by hand and a simulation."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain.cli.main import program
+from layerexplain.errors import ArgumentError
+from layerexplain.model import Model
+from layerexplain.readers import read
+from layerexplain.report import build
+from layerexplain.report.data import DtypeBytes, Memory, Report
+from layerexplain.report.optimizers import SLOTS
+from tests.truth import load
+
+
+def spec(text: str, folder: Path) -> Model:
+    file = folder / "model.yaml"
+    file.write_text(text, "utf-8")
+    return read(str(file))
+
+
+def memory_of(text: str, folder: Path, batch: int = 1, optimizer: str | None = None, **inputs: Any) -> Memory:
+    memory = build(spec(text, folder), batch=batch, optimizer=optimizer, inputs=inputs or None).memory
+    assert memory is not None
+    return memory
+
+
+CHAIN = """
+input: [7]
+layers:
+  - Dense: 11
+  - Dense: 13
+  - Dropout: 0.5
+  - Reshape: [13, 1]
+  - Flatten
+  - Dense: 2
+"""
+
+
+def test_a_chain(tmp_path: Path) -> None:
+    memory = memory_of(CHAIN, tmp_path, batch=5, optimizer="adam")
+    params = 7 * 11 + 11 + 11 * 13 + 13 + 13 * 2 + 2
+    assert memory.weights == memory.gradients == 4 * params
+    # Dropout, Reshape and Flatten make views.
+    assert memory.activations == 4 * (7 + 11 + 13 + 2)
+    assert (memory.peak, memory.peak_at) == (4 * (11 + 13), "dense_1")
+    assert memory.inference == 4 * params + 5 * memory.peak
+    assert (memory.slots_each, memory.slots) == (2, 2 * 4 * params)
+    assert memory.training == 4 * 4 * params + 5 * memory.activations
+    assert memory.weights_by_dtype == (DtypeBytes("float32", 4 * params),)
+
+
+def test_a_residual_lives_until_it_is_added(tmp_path: Path) -> None:
+    text = """
+input: [100]
+layers:
+  - Dense: 10
+    name: small
+  - Dense: 3
+  - Dense: 10
+    name: back
+  - Add: {}
+    from: [small, back]
+  - Dense: 90
+    name: wide
+"""
+    memory = memory_of(text, tmp_path)
+    # At 'small' the input and its output; at 'back' the two of 10 and the 3; at 'wide' 10 and 90.
+    assert (memory.peak, memory.peak_at) == (4 * 110, "small")
+    assert memory.activations == 4 * (100 + 10 + 3 + 10 + 10 + 90)
+    inner = memory_of(text.replace("input: [100]", "input: [5]").replace("Dense: 90", "Dense: 1"), tmp_path)
+    assert (inner.peak, inner.peak_at) == (4 * 30, "add")
+
+
+def test_a_view_keeps_its_source_alive(tmp_path: Path) -> None:
+    text = """
+input: [50]
+layers:
+  - Activation: relu
+    name: first
+  - Reshape: [5, 10]
+    name: view
+  - Dense: 1
+    name: one
+  - Flatten
+    name: flat
+  - Dense: 40
+    name: wide
+  - Dense: 2
+    name: two
+    from: view
+outputs: [wide, two]
+"""
+    # `first` lives on as `view` until `two`; `one` as `flat` until `wide`.
+    memory = memory_of(text, tmp_path)
+    assert memory.activations == 4 * (50 + 50 + 5 + 40 + 10)
+    assert memory.peak == 4 * (50 + 50)
+    assert memory_of(text.replace("Dense: 40", "Dense: 60"), tmp_path).peak == 4 * (50 + 5 + 60)
+
+
+def test_nested_models_are_counted_inside(tmp_path: Path) -> None:
+    nested = """
+inputs: {a: [7], b: [7]}
+layers:
+  - Sequential:
+      - Dense: 11
+      - Dense: 3
+    name: encoder
+    from: a
+  - reuse: encoder
+    name: again
+    from: b
+  - Add: {}
+    from: [encoder, again]
+"""
+    memory = memory_of(nested, tmp_path)
+    assert memory.activations == 4 * (7 + 7 + 2 * (11 + 3) + 3)
+    # The second call: what it was given, the first result, and the two layers inside.
+    assert (memory.peak, memory.peak_at) == (4 * (14 + 11 + 3), "encoder/dense_1")
+    assert memory.weights == 4 * (7 * 11 + 11 + 11 * 3 + 3)
+
+
+def test_levels_of_nesting_do_not_multiply_the_work(tmp_path: Path) -> None:
+    text = "  - Dense: 3\n"
+    for level in range(18):
+        block = "".join(f"    {line}\n" for line in text.splitlines())
+        text = f"  - Sequential:\n{block}    name: level{level}\n" + f"  - reuse: level{level}\n" * 3
+    memory = memory_of("input: [3]\nlayers:\n" + text, tmp_path)
+    assert memory.activations == 4 * (3 + 3 * 4**18)
+
+
+def test_frozen_weights_need_no_gradient(tmp_path: Path) -> None:
+    text = "input: [7]\nlayers:\n  - Dense: {units: 11, trainable: false}\n  - BatchNormalization\n  - Dense: 2\n"
+    memory = memory_of(text, tmp_path, optimizer="sgd-momentum")
+    assert memory.weights == 4 * (88 + 44 + 24)
+    assert memory.gradients == memory.slots == 4 * (22 + 24)
+
+
+def test_mixed_precision(tmp_path: Path) -> None:
+    text = (
+        "input: {shape: [7], dtype: float32}\nlayers:\n  - Dense: {units: 11, dtype: mixed_float16}\n"
+        "  - Dense: {units: 2, dtype: float32}\n"
+    )
+    memory = memory_of(text, tmp_path, optimizer="adam")
+    assert memory.weights == memory.gradients == 4 * (88 + 24)
+    assert memory.activations_by_dtype == (DtypeBytes("float16", 22), DtypeBytes("float32", 4 * 9))
+
+
+def test_ids_have_their_own_dtype(tmp_path: Path) -> None:
+    text = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 100, output_dim: 5}\n"
+    memory = memory_of(text, tmp_path)
+    assert memory.activations_by_dtype == (DtypeBytes("float32", 180), DtypeBytes("int32", 36))
+
+
+def test_an_unknown_size_is_unknown(tmp_path: Path) -> None:
+    text = "input: [null, 7]\nlayers:\n  - Dense: 11\n  - GlobalAveragePooling1D\n"
+    memory = memory_of(text, tmp_path, optimizer="adam")
+    assert memory.weights == 4 * 88
+    assert (memory.activations, memory.peak, memory.peak_at, memory.inference, memory.training) == (None,) * 5
+    name = spec(text, tmp_path).inputs[0].layer
+    assert memory_of(text, tmp_path, **{name: (5, 7)}).activations == 4 * (35 + 55 + 11)
+
+
+def test_without_an_optimizer_nothing_is_trained(tmp_path: Path) -> None:
+    for optimizer in (None, "none"):
+        memory = memory_of(CHAIN, tmp_path, optimizer=optimizer)
+        assert (memory.optimizer, memory.gradients, memory.slots, memory.training) == (None,) * 4
+
+
+def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"optimizer needs to be one of none, sgd, .*, got optimizer='adan'.*adam"):
+        memory_of(CHAIN, tmp_path, optimizer="adan")
+    with pytest.raises(ArgumentError, match="batch needs to be at least 1, got batch=0"):
+        memory_of(CHAIN, tmp_path, batch=0)
+    assert build(spec(CHAIN, tmp_path)).memory is None
+
+
+@pytest.mark.keras
+def test_slots_are_those_of_keras() -> None:
+    import keras
+
+    made = {
+        "sgd": keras.optimizers.SGD(),
+        "sgd-momentum": keras.optimizers.SGD(momentum=0.9),
+        "adam-amsgrad": keras.optimizers.Adam(amsgrad=True),
+    }
+    classes = {name.lower(): getattr(keras.optimizers, name) for name in dir(keras.optimizers)}
+    for name, slots in SLOTS.items():
+        if name == "none":
+            continue
+        optimizer = made.get(name) or classes[name]()
+        variable = keras.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        optimizer.build([variable])
+        kept = [one for one in optimizer.variables if tuple(one.shape) == (2, 3)]
+        assert len(kept) == slots, name
+
+
+# A simulation: at each call, all that is made and still read -----------------------------------------------------
+
+
+def drawn_graph(rng: random.Random) -> tuple[str, list[tuple[str, int, list[str]]], list[str]]:
+    """A spec of dense layers, additions and views, and (name, width, sources) of each; width 0 is a view."""
+    lines = ["input: {shape: [6]}", "layers:"]
+    nodes: list[tuple[str, int, list[str]]] = [("input", 6, [])]
+    width = {"input": 6}
+    for i in range(rng.randint(4, 14)):
+        name = f"n{i}"
+        kind = rng.choice(["dense", "dense", "add", "view"])
+        source = rng.choice(nodes)[0]
+        if kind == "dense":
+            size = rng.randint(1, 30)
+            lines += [f"  - Dense: {size}", f"    name: {name}", f"    from: {source}"]
+            nodes.append((name, size, [source]))
+            width[name] = size
+        elif kind == "add":
+            other = rng.choice([n for n in width if width[n] == width[source]])
+            lines += ["  - Add: {}", f"    name: {name}", f"    from: [{source}, {other}]"]
+            nodes.append((name, width[source], [source, other]))
+            width[name] = width[source]
+        else:
+            lines += [f"  - Reshape: [{width[source]}]", f"    name: {name}", f"    from: {source}"]
+            nodes.append((name, 0, [source]))
+            width[name] = width[source]
+    read_by = {source for _, _, sources in nodes for source in sources}
+    outputs = [name for name, _, _ in nodes if name not in read_by]
+    return "\n".join([*lines, f"outputs: [{', '.join(outputs)}]"]) + "\n", nodes, outputs
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_peak_of_drawn_graphs(seed: int, tmp_path: Path) -> None:
+    text, nodes, outputs = drawn_graph(random.Random(seed))
+    holder: dict[str, str] = {}
+    for name, size, sources in nodes:
+        holder[name] = holder[sources[0]] if size == 0 else name
+    size_of = {name: size for name, size, _ in nodes}
+    peaks = []
+    for now in range(len(nodes)):
+        later = {holder[s] for _, _, sources in nodes[now:] for s in sources} | {holder[o] for o in outputs}
+        made = {holder[name] for name, _, _ in nodes[: now + 1]}
+        peaks.append(4 * sum(size_of[h] for h in made & (later | {holder[nodes[now][0]]})))
+    memory = memory_of(text, tmp_path)
+    assert memory.peak == max(peaks)
+    assert memory.activations == 4 * sum(size_of.values())
+
+
+def test_resnet_by_its_rows(tmp_path: Path) -> None:
+    file = tmp_path / "model.json"
+    file.write_text(load("keras3", "ResNet50")["config"], "utf-8")
+    report = build(read(str(file)), batch=32, optimizer="adam")
+    memory = report.memory
+    assert memory is not None
+    rows = {row.layer: math.prod(size or 1 for size in row.output_shapes[0] or ()) for row in report.layers}
+    assert memory.activations == 4 * sum(rows.values())
+    # The shortcut and the third convolution of the first block are there when the first is normalized.
+    assert (memory.peak, memory.peak_at) == (3 * 4 * 56 * 56 * 256, "conv2_block1_0_bn")
+    assert memory.weights == report.totals.bytes == 4 * 25_636_712
+    assert memory.training == memory.weights + 3 * 4 * 25_583_592 + 32 * memory.activations
+
+
+# Where it is shown ----------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
+
+
+def test_the_block_below_the_totals(tmp_path: Path) -> None:
+    spec(CHAIN, tmp_path)
+    source = str(tmp_path / "model.yaml")
+    output = run("summary", source, "--batch", "32", "--optimizer", "adam").output
+    assert output.endswith(
+        """
+Memory for a batch of 32, trained with adam
+  weights      1.1 kB  float32
+  activations 132 bytes  per example: the outputs of all layers and the inputs; float32
+""".replace("  weights      1.1 kB", "  weights        1.1 kB")
+        + """  peak         96 bytes  per example: the most of them that live at once at inference, at 'dense_1'
+  inference      4.2 kB  = weights + 32 × peak
+  gradients      1.1 kB  one for each trainable parameter
+  optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
+  training       8.6 kB  = weights + gradients + optimizer + 32 × activations
+"""
+    )
+    assert "| training | 8.6 kB |" in run(
+        "summary", source, "--batch", "32", "--optimizer", "adam", "--format", "markdown"
+    ).output
+    assert "Memory" not in run("summary", source).output
+
+
+def test_json_has_it_when_asked(tmp_path: Path) -> None:
+    spec(CHAIN, tmp_path)
+    source = str(tmp_path / "model.yaml")
+    found = json.loads(run("summary", source, "--batch", "2", "--format", "json").output)
+    assert found["memory"]["activations_by_dtype"] == [{"dtype": "float32", "bytes": 132}]
+    assert found["memory"]["optimizer"] is None
+    assert "memory" not in json.loads(run("summary", source, "--format", "json").output)
+
+
+def test_json_follows_the_schema(tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text("utf-8"))
+    model = spec(CHAIN, tmp_path)
+    for options in ({"batch": 2}, {"optimizer": "lion"}, {"receptive_field": True}, {"detail": True}):
+        report: Report = build(model, **options)  # type: ignore[arg-type]
+        jsonschema.validate(json.loads(json.dumps(report.to_dict())), schema)
+
+
+@pytest.mark.parametrize("format_", ["csv", "tsv", "jsonl"])
+def test_rows_alone_have_no_place_for_it(format_: str, tmp_path: Path) -> None:
+    spec(CHAIN, tmp_path)
+    result = run("summary", str(tmp_path / "model.yaml"), "--optimizer", "adam", "--format", format_)
+    assert result.exit_code == 2
+    assert f"--optimizer has no meaning in {format_}" in result.output
