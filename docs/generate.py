@@ -77,7 +77,7 @@ def layer_list() -> str:
         parts.append(f"## {FAMILIES.get(family, family.replace('_', ' ').capitalize())}")
         parts.append(
             "\n".join(
-                f"- **{name}**`({arguments})`" + ("  \n  " if arguments else "  \n  ") + words
+                f"- **{name}**`({arguments})`  \n  {words}"
                 for name, arguments, words in entries
             )
         )
@@ -125,7 +125,8 @@ def op_list() -> str:
         except TypeError:
             body = ""
         arguments = ", ".join([*composite.tensors, *[f"{k}={value_text(v)}" for k, v in composite.defaults.items()]])
-        functions.append(f"- `{name}({arguments})`" + (f" = `{body}`" if body else "") + f"  \n  {composite.description}")
+        formula = f" = `{body}`" if body else ""
+        functions.append(f"- `{name}({arguments})`{formula}  \n  {composite.description}")
     return "\n\n".join(
         [
             "# Ops and functions",

@@ -25,17 +25,32 @@ def read(source: Any) -> Model:
 
 
 def explain(
-    model: Model | Any, *, inputs: Mapping[str, Sequence[int | None]] | None = None, detail: bool = True
+    model: Model | Any,
+    *,
+    inputs: Mapping[str, Sequence[int | None]] | None = None,
+    detail: bool = True,
+    receptive_field: bool = False,
+    batch: int | None = None,
+    optimizer: str | None = None,
 ) -> Report:
     """Explain a model, or anything that `read` takes.
 
     `inputs` fixes the shapes of inputs by name, without the batch: `{"tokens": (128,)}`. Without `detail` the rows
-    have what `summary` shows and no explanations, which is quicker. `Report.to_dict()` is the JSON contract.
+    have what `summary` shows and no explanations, which is quicker; `receptive_field` adds those, which explanations
+    have anyway. A `batch` (examples at a time) or an `optimizer` ("adam", "sgd", …) fills `Report.memory`.
+    `Report.to_dict()` is the JSON contract.
     Raises `LayerExplainError`.
     """
     from layerexplain.report import build
 
-    return build(model if isinstance(model, Model) else read(model), inputs=inputs, detail=detail)
+    return build(
+        model if isinstance(model, Model) else read(model),
+        inputs=inputs,
+        detail=detail,
+        receptive_field=receptive_field,
+        batch=batch,
+        optimizer=optimizer,
+    )
 
 
 def explain_layer(

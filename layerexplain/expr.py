@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
@@ -28,7 +29,7 @@ class Batch:
 
 BATCH: Final = Batch()
 
-Size: TypeAlias = int | None | Batch
+Size: TypeAlias = int | Batch | None
 Shape: TypeAlias = tuple[Size, ...]
 
 
@@ -223,6 +224,8 @@ class Op:
 
     def __call__(self, *args: Expr | float, **attrs: Any) -> Expr:
         exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
+        if not attrs:
+            return Expr(self, exprs, attrs, self.shape(*exprs), self.dtype(*exprs))
         if self.canonical is not None:
             attrs = self.canonical(attrs)
         if self.defaults:
@@ -326,9 +329,11 @@ def weight(
     that only positive ones make sense (a variance).
     """
     shape: list[Size] = []
+    factored = []
     for axis in axes:
+        factors = tuple(axis) if isinstance(axis, list) else (axis,)
         size = 1
-        for axis_name, factor in axis if isinstance(axis, list) else [axis]:
+        for axis_name, factor in factors:
             if not isinstance(factor, int):
                 raise ShapeError(
                     f"weight '{name}' needs the size of its axis '{axis_name}', got {_size_text(factor)}; "
@@ -336,9 +341,10 @@ def weight(
                 )
             size *= factor
         shape.append(size)
+        factored.append(factors)
     attrs = {
         "name": name,
-        "axes": tuple(tuple(a) if isinstance(a, list) else (a,) for a in axes),
+        "axes": tuple(factored),
         "at": at,
         "path": at.replace(".", "/") if path is None else path,
         "trainable": trainable,
@@ -430,8 +436,7 @@ class Definition:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"
 
 
-def _by_serial(node: Expr) -> int:
-    return node.serial
+_by_serial = attrgetter("serial")
 
 
 def call(definition: Definition, *args: Expr) -> Expr:

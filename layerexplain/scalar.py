@@ -17,7 +17,7 @@ BEYOND: Final = 2**31
 """A bound of a condition that is none: no axis is as long."""
 
 
-class CannotIndex(Exception):  # noqa: N818 (a refusal with its reason, not a fault)
+class CannotIndex(Exception):  # a refusal with its reason, not a fault
     """The element form cannot be written; the message says why."""
 
 

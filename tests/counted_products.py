@@ -32,7 +32,7 @@ MOST = 100_000
 """Terms of one sum that are counted; where there are more the count would take too long."""
 
 
-class TooMany(Exception):  # noqa: N818 (a refusal)
+class TooMany(Exception):
     """A sum has more than MOST terms."""
 
 

@@ -192,7 +192,7 @@ def run_keras(case: Case) -> KerasResult:
     for shape, dtype in zip(case.shapes, dtypes, strict=True):
         full = (BATCH_SIZE, *[UNKNOWN_SIZE if s is None else s for s in shape])
         if dtype == "int":
-            inputs.append(rng.integers(0, case.config.get("input_dim", 10), full).astype("int32"))
+            inputs.append(rng.integers(0, min(case.config.get(n, 10) for n in ("input_dim", "num_tokens")), full).astype("int32"))
         elif dtype == "bool":
             inputs.append(rng.random(full) < 0.6)
         else:

@@ -25,7 +25,11 @@ AT_MOST = 400
 
 WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? are not written by index"
 
-REFUSALS = {"UpSampling2D": WEIGHTS_OF_A_CURVE, "Resizing": WEIGHTS_OF_A_CURVE}
+REFUSALS = {
+    "MelSpectrogram": "stft is not written by index|reflected at its ends|stand at the edges of the bins",
+    "UpSampling2D": WEIGHTS_OF_A_CURVE,
+    "Resizing": WEIGHTS_OF_A_CURVE,
+}
 """Types of which some line is not written by index although all sizes are known, with the reason."""
 
 UNKNOWN_SIZE = r"needs the (size|number)s? of"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from layerexplain.report import build
 from layerexplain.report.data import DtypeBytes, Memory, Report
 from layerexplain.report.optimizers import SLOTS
 from tests.truth import load
+
+ROOT = Path(__file__).parents[1]
 
 
 def spec(text: str, folder: Path) -> Model:
@@ -90,7 +95,7 @@ layers:
     name: view
   - Dense: 1
     name: one
-  - Flatten
+  - Flatten: {}
     name: flat
   - Dense: 40
     name: wide
@@ -99,11 +104,11 @@ layers:
     from: view
 outputs: [wide, two]
 """
-    # `first` lives on as `view` until `two`; `one` as `flat` until `wide`.
+    # `first` lives on as `view` until `two`, beside `wide`, which is an output.
     memory = memory_of(text, tmp_path)
     assert memory.activations == 4 * (50 + 50 + 5 + 40 + 10)
     assert memory.peak == 4 * (50 + 50)
-    assert memory_of(text.replace("Dense: 40", "Dense: 60"), tmp_path).peak == 4 * (50 + 5 + 60)
+    assert memory_of(text.replace("Dense: 40", "Dense: 60"), tmp_path).peak == 4 * (50 + 60 + 10)
 
 
 def test_nested_models_are_counted_inside(tmp_path: Path) -> None:
@@ -279,19 +284,19 @@ def test_the_block_below_the_totals(tmp_path: Path) -> None:
     assert output.endswith(
         """
 Memory for a batch of 32, trained with adam
-  weights      1.1 kB  float32
+  weights        1.1 kB  float32
   activations 132 bytes  per example: the outputs of all layers and the inputs; float32
-""".replace("  weights      1.1 kB", "  weights        1.1 kB")
-        + """  peak         96 bytes  per example: the most of them that live at once at inference, at 'dense_1'
+  peak         96 bytes  per example: the most of them that live at once at inference, at 'dense_1'
   inference      4.2 kB  = weights + 32 × peak
   gradients      1.1 kB  one for each trainable parameter
   optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
   training       8.6 kB  = weights + gradients + optimizer + 32 × activations
 """
     )
-    assert "| training | 8.6 kB |" in run(
-        "summary", source, "--batch", "32", "--optimizer", "adam", "--format", "markdown"
-    ).output
+    assert (
+        "| training | 8.6 kB |"
+        in run("summary", source, "--batch", "32", "--optimizer", "adam", "--format", "markdown").output
+    )
     assert "Memory" not in run("summary", source).output
 
 
@@ -306,7 +311,7 @@ def test_json_has_it_when_asked(tmp_path: Path) -> None:
 
 def test_json_follows_the_schema(tmp_path: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text("utf-8"))
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
     model = spec(CHAIN, tmp_path)
     for options in ({"batch": 2}, {"optimizer": "lion"}, {"receptive_field": True}, {"detail": True}):
         report: Report = build(model, **options)  # type: ignore[arg-type]
@@ -319,3 +324,28 @@ def test_rows_alone_have_no_place_for_it(format_: str, tmp_path: Path) -> None:
     result = run("summary", str(tmp_path / "model.yaml"), "--optimizer", "adam", "--format", format_)
     assert result.exit_code == 2
     assert f"--optimizer has no meaning in {format_}" in result.output
+
+
+def test_nothing_of_it_is_loaded_unless_asked_for(tmp_path: Path) -> None:
+    spec(CHAIN, tmp_path)
+    code = """
+import sys
+from layerexplain.cli.main import main
+sys.argv = ["layerexplain", "summary", "model.yaml", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+print(*[m for m in sys.modules if m.endswith(("memory", "receptive_field", "spans"))], sep="\\n", file=sys.stderr)
+"""
+
+    def loaded(*options: str) -> set[str]:
+        result = subprocess.run(
+            [sys.executable, "-c", code, *options],
+            capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        return {line for line in result.stderr.splitlines() if line.startswith("layerexplain")}
+
+    assert loaded() == set()
+    assert "layerexplain.report.memory" in loaded("--batch", "2")
+    assert "layerexplain.derive.receptive_field" in loaded("--columns", "layer,receptive_field")

@@ -18,8 +18,8 @@ from layerexplain.readers import read
 from layerexplain.report import build, build_layer
 from layerexplain.report.data import ReceptiveField, Report
 from layerexplain.report.network import Tracer
-from layerexplain.report.recorded import input_spec
 from layerexplain.report.receptive_field import words
+from layerexplain.report.recorded import input_spec
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
@@ -215,7 +215,8 @@ SAID = [
      "columns 4j-3 to 4j+7; neighbours are 4 apart"),
     ("strides", "conv2d_1", "one output element sees 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
      "columns 4j-3 to 4j+11; neighbours are 4 apart"),
-    ("merged paths", "add", "one output element sees 11 steps of the input: steps 2t-5 to 2t+5; neighbours are 2 apart"),
+    ("merged paths", "add", "one output element sees 11 steps of the input: steps 2t-5 to 2t+5; "
+     "neighbours are 2 apart"),
     ("upsampled", "up_sampling1d", "one output element sees 4 steps of the input: steps 3(t//3) to 3(t//3)+3; "
      "neighbours are 1 apart"),
     ("upsampled", "conv1d_1", "one output element sees 4 to 7 steps of the input: steps 3(t//3) to 3((t+2)//3)+3; "
@@ -317,7 +318,9 @@ def test_published_numbers(model: str, layer: str, size: int, stride: int, tmp_p
 
 
 def test_an_unknown_size_gives_the_reason(tmp_path: Path) -> None:
-    text = "input: [null, 3]\nlayers:\n  - Conv1D: {filters: 2, kernel_size: 3, strides: 2, padding: same}\n  - Dense: 2\n"
+    text = (
+        "input: [null, 3]\nlayers:\n  - Conv1D: {filters: 2, kernel_size: 3, strides: 2, padding: same}\n  - Dense: 2\n"
+    )
     model = read(spec(text, tmp_path))
     said = [words(one, False) for one in fields(build(model, receptive_field=True), "dense")]
     assert said == [
@@ -401,3 +404,10 @@ def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None
     output = run("explain", spec(text, tmp_path)).output
     assert "reach     one output element sees 3 steps of the input: steps t-1 to t+1" in output
     assert "elsewhere: conv1d_1 5, conv1d_2 7" in output
+
+
+def test_a_long_way_is_not_followed_for_ever(tmp_path: Path) -> None:
+    block = "  - UpSampling1D: 2\n  - AveragePooling1D: 3\n  - UpSampling1D: 3\n  - AveragePooling1D: 2\n"
+    report = build(read(spec("input: [60, 2]\nlayers:\n" + block * 300, tmp_path)), receptive_field=True)
+    (field,) = fields(report, report.layers[-1].path)
+    assert field.unknown == "it is rounded more than 40 times on the way"

@@ -285,6 +285,9 @@ def row_of(case: Case) -> LayerReport:
     config = {name: as_layer(name, value) for name, value in case.config.items()}
     layers.append(Layer("it", case.type, "layer", config))
     listed = case.type in LISTED
+    if case.type.endswith("Attention") and len(refs) > 3:
+        # By position Keras takes the mask of the query here.
+        keywords["attention_mask"] = refs.pop()
     calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
     # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
     model = Model(

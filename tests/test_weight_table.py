@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
-from layerexplain.readers.weight_statistics import statistics
+from layerexplain.readers.weight_statistics import Statistics, statistics
 from layerexplain.render.layout import Look
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text

@@ -44,8 +44,9 @@ def parse_shape(text: str) -> Shape | None:
     return tuple(int(size) if size.isdecimal() else None for size in re.findall(_SIZE, text, re.IGNORECASE))
 
 
-def inputs_of(model: Model, typed: Sequence[InputShape]) -> dict[str, Shape]:
+def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input") -> dict[str, Shape]:
     """Input layer → the shape typed for it, without the batch: by its name, or else in the order of the model's inputs.
+    `option` is what it was typed with.
 
     Raises ArgumentError if the model has no such input, or fewer inputs than shapes.
     """
@@ -56,7 +57,7 @@ def inputs_of(model: Model, typed: Sequence[InputShape]) -> dict[str, Shape]:
         if name is None:
             continue
         if name not in names:
-            raise ArgumentError(f"--input {name}=…: the model has no input '{name}'; its inputs: {listed}")
+            raise ArgumentError(f"{option} {name}=…: the model has no input '{name}'; its inputs: {listed}")
         shapes[name] = shape
     free = iter([name for name in names if name not in shapes])
     for name, shape in typed:
@@ -64,6 +65,6 @@ def inputs_of(model: Model, typed: Sequence[InputShape]) -> dict[str, Shape]:
             continue
         free_name = next(free, None)
         if free_name is None:
-            raise ArgumentError(f"--input is given {len(typed)} times; the model's inputs: {listed}")
+            raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
         shapes[free_name] = shape
     return shapes

@@ -16,6 +16,7 @@ COMMANDS = {
     "layer": "layerexplain.cli.layer",
     "weights": "layerexplain.cli.weights",
     "verify": "layerexplain.cli.verify",
+    "trace": "layerexplain.cli.trace",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""

@@ -57,7 +57,7 @@ class Costs:
         known = self._known.get(definition)
         if known is None:
             order = definition.order
-            if any(m is not None for m in definition.masks):
+            if definition.masks and any([m is not None for m in definition.masks]):
                 order = walk(definition.results.values())
             known = self._known[definition] = self._body(order, set(definition.params))
         return known
@@ -79,27 +79,30 @@ class Costs:
             if fed.isdisjoint(args):
                 continue
             fed.add(node)
-            cost = self._node(node, fed)
-            macs = None if macs is None or cost.macs is None else macs + cost.macs
-            flops = None if flops is None or cost.flops is None else flops + cost.flops
+            own_macs, own_flops = self._node(node, fed)
+            macs = None if macs is None or own_macs is None else macs + own_macs
+            flops = None if flops is None or own_flops is None else flops + own_flops
         return Cost(macs, flops)
 
-    def _node(self, node: Expr, fed: set[Expr]) -> Cost:
+    def _node(self, node: Expr, fed: set[Expr]) -> tuple[int | None, int | None]:
+        """The MACs and FLOPs of a node."""
         op = node.op
         if op is CALL:
             definition: Definition = node.attrs["definition"]
             if definition.scalar:
-                return Cost(0, product(node.shape))
+                return 0, product(node.shape)
             return self.of(definition)
         if op is LOOP:
             body = node.attrs["body"]
             order = walk(body.outputs, {*body.captured, *body.steps, *body.states})
             step = self._body(order, {*body.steps, *body.states, *[c for c in body.captured if c in fed]})
-            return Cost(times(step.macs, node.args[0].shape[1]), times(step.flops, node.args[0].shape[1]))
+            return times(step.macs, node.args[0].shape[1]), times(step.flops, node.args[0].shape[1])
+        if op.cost is NO_MACS:
+            return 0, _flops(node, 0)
         if op.cost is UNKNOWN_COST:
-            return Cost(None, None)
-        macs = 0 if op.cost is NO_MACS else product(s for factor in op.cost(node) for s in factor.sizes)
-        return Cost(macs, _flops(node, macs))
+            return None, None
+        macs = product([size for factor in op.cost(node) for size in factor.sizes])
+        return macs, _flops(node, macs)
 
     def _terms(self, starts: list[Expr], stop: dict[Expr, bool], around: tuple[Factor, ...]) -> list[Term]:
         found = []

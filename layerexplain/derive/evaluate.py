@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Marker, Shapes, walk
 
 
-class CannotEvaluate(Exception):  # noqa: N818 (a refusal with its reason, not a fault)
+class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
     """The formula holds an op that has no value; the message says which and why."""
 
 

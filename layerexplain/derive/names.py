@@ -23,7 +23,7 @@ def leaf_names(definition: Definition) -> dict[Expr, str]:
 
 def definition_names(definition: Definition) -> dict[Definition, str]:
     """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
-    if not any(map(_may_call_a_layer, definition.order)):
+    if not _may_call_a_layer(definition.order):
         return {}
     from layerexplain.derive.bodies import inner_definitions
 
@@ -40,9 +40,13 @@ def definition_names(definition: Definition) -> dict[Definition, str]:
     return names
 
 
-def _may_call_a_layer(node: Expr) -> bool:
+def _may_call_a_layer(nodes: Iterable[Expr]) -> bool:
     """Composites call composites only, which most layers are made of; this keeps their text cheap."""
-    return node.op is LOOP or (node.op is CALL and node.attrs["definition"].kind != "composite")
+    for node in nodes:
+        op = node.op
+        if op is LOOP or (op is CALL and node.attrs["definition"].kind != "composite"):
+            return True
+    return False
 
 
 def _other_names(definitions: Iterable[Definition]) -> set[str]:

@@ -11,16 +11,13 @@ its element rule does not spell out has a rule here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import gcd
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
-from layerexplain.derive.spans import Span, at, difference, hull, letters_in, looks_up, through, whole
+from layerexplain.derive.receptive_rules import RULES, Read
+from layerexplain.derive.spans import Span, at, depth, difference, hull, letters_in, looks_up, through, whole
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Size, walk
-from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import split, split_element
-from layerexplain.ops.sizes import normalize_axis
-from layerexplain.ops.window import each, spatial_axes
 from layerexplain.records import NamedTuple
 from layerexplain.scalar import (
     BEYOND,
@@ -47,8 +44,9 @@ from layerexplain.scalar import (
 Seen: TypeAlias = tuple[Span, ...] | str
 """A span for each axis of a source, or why it is not known."""
 
-Read: TypeAlias = tuple[int, tuple[Span, ...]]
-"""The number of an argument, and what is read of it."""
+
+MOST_ROUNDED = 40
+"""Enlarged by one factor and shrunk by another over and over, an index is a quotient of quotients of quotients."""
 
 
 class View(NamedTuple):
@@ -62,7 +60,14 @@ class View(NamedTuple):
         # Where all is unknown there may be no letters.
         env = dict(zip(self.letters, place, strict=False))
         for source, seen in self.seen.items():
-            _join(into, source, seen if isinstance(seen, str) else tuple([through(span, env) for span in seen]))
+            _join(into, source, seen if isinstance(seen, str) else _substituted(seen, env))
+
+
+def _substituted(seen: tuple[Span, ...], env: Mapping[Letter, Span]) -> Seen:
+    spans = tuple([through(span, env) for span in seen])
+    if any(depth(end) > MOST_ROUNDED for span in spans for end in span if end is not None):
+        return f"it is rounded more than {MOST_ROUNDED} times on the way"
+    return spans
 
 
 def source_view(leaf: Expr) -> View:
@@ -86,9 +91,7 @@ def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
     elif isinstance(seen, str):
         into[source] = seen
     else:
-        into[source] = tuple(
-            [hull(a, b, size) for a, b, size in zip(before, seen, source.shape, strict=True)]
-        )
+        into[source] = tuple([hull(a, b, size) for a, b, size in zip(before, seen, source.shape, strict=True)])
 
 
 class ReceptiveFields:
@@ -214,9 +217,7 @@ def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Ex
     return found
 
 
-def _outside(
-    body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: Span
-) -> dict[Expr, Seen]:
+def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: Span) -> dict[Expr, Seen]:
     """What is seen of the leaves of a loop's body, in terms of the tensors that the loop is given; of the sequences
     the steps `times`."""
     found: dict[Expr, Seen] = {}
@@ -344,62 +345,3 @@ def _later(own: Affine, condition: Affine) -> Affine:
 def _earlier(own: Affine, condition: Affine) -> Affine:
     least, _ = difference(condition, own)
     return own if least is not None and least >= 0 else condition
-
-
-# Ops whose element rule does not tell ---------------------------------------------------------------------------
-
-
-def _reversed(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
-    """Counted from an end that is not known, any position may be meant."""
-    axis = node.attrs.get("axis", 1) % node.ndim
-    if isinstance(node.shape[axis], int):
-        return None
-    return [(0, tuple([whole(None) if i == axis else at(one) for i, one in enumerate(index)]))]
-
-
-def _ordered(node: Expr, index: tuple[Affine, ...]) -> list[Read]:
-    """What stands where depends on all values along the axis."""
-    x = node.args[0]
-    axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
-    kept = iter(index if len(index) < x.ndim else [one for i, one in enumerate(index) if i != axis])
-    return [(0, tuple([whole(size) if i == axis else at(next(kept)) for i, size in enumerate(x.shape)]))]
-
-
-def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
-    """The pixels around the place that an output pixel covers: those within the reach of the method."""
-    (x,) = node.args
-    method = node.attrs.get("method", "bilinear")
-    if method == "nearest":
-        return None
-    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    times = each(node.attrs.get("times"), len(axes))
-    place = [at(one) for one in index]
-    for axis, factor in zip(axes, times, strict=True):
-        n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
-        if not isinstance(n, int) or not isinstance(out, int):
-            raise CannotIndex(f"needs the size of axis {axis}; fix it with --input")
-        if method == "area":
-            low = _rounded(index[axis], n, 0, out)
-            high = add(_rounded(index[axis], n, n + out - 1, out), -1)
-        else:
-            wide = max(n, out) if node.attrs.get("antialias", False) else out
-            reach = int(2 * REACH[method] * wide)
-            # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
-            low = add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
-            high = add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
-        place[axis] = Span(low, high)
-    return [(0, tuple(place))]
-
-
-def _rounded(index: Affine, factor: int, more: int, by: int) -> Affine:
-    """(factor · index + more) // by, in the smallest numbers."""
-    shared = gcd(factor, by)
-    return floor_divide(add(scale(index, factor // shared), more // shared), by // shared)
-
-
-RULES: dict[str, Callable[[Expr, tuple[Affine, ...]], Any]] = {
-    "reverse": _reversed,
-    "resize": _resized,
-    **dict.fromkeys(("sort", "argsort", "argmax", "argmin", "top_k"), _ordered),
-}
-"""What these ops read, or None where the element rule tells."""

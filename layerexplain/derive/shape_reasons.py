@@ -71,7 +71,7 @@ def shape_reasons(definition: Definition) -> ShapeReasons:
         return ShapeReasons(tuple(AxisReason(role, "?", size_text(size), why) for role, size in axes), ())
 
 
-class _TooFar(Exception):  # noqa: N818 (a refusal, not a fault)
+class _TooFar(Exception):
     """Models nested in models, each called several times, make a way that no one would read."""
 
 

@@ -26,8 +26,8 @@ from layerexplain.scalar import (
     scale,
 )
 
-LONGEST_PERIOD = 4096
-"""A pattern of rounding that repeats after more positions than this is not followed."""
+LONGEST_PERIOD = 10_000
+"""A pattern of rounding that repeats after more positions than this is not followed, unless the axis ends before."""
 
 
 class Span(NamedTuple):
@@ -54,6 +54,11 @@ def letters_in(index: Affine) -> Iterator[Letter]:
             yield atom
         elif isinstance(atom, Quotient):
             yield from letters_in(atom.of)
+
+
+def depth(index: Affine) -> int:
+    """How many quotients stand in one another."""
+    return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient)], default=0)
 
 
 def looks_up(index: Affine) -> bool:
@@ -130,14 +135,20 @@ def _period(index: Affine) -> int:
 
 
 def extremes(index: Affine) -> tuple[int | None, int | None]:
-    """The smallest and the largest value, None where there is none or it is not known."""
+    """A lower and an upper bound of the values, as near as can be told; None where there is none."""
+    return _exact_extremes(index) or bounds(index)
+
+
+def _exact_extremes(index: Affine) -> tuple[int | None, int | None] | None:
+    """The smallest and the largest value, None for one that there is not; nothing where they are not followed."""
     letters = set(letters_in(index))
+    if looks_up(index) or len(letters) > 1:
+        return None
     if not letters:
         return index.const, index.const
-    period = _period(index)
-    if len(letters) > 1 or period > LONGEST_PERIOD or looks_up(index):
-        return bounds(index)
-    size = letters.pop().size
+    period, size = _period(index), letters.pop().size
+    if min(period, period if size is None else size) > LONGEST_PERIOD:
+        return None
     rise = slope(index)
     first = [value(index, i) for i in range(period if size is None else min(period, size))]
     if size is None:
@@ -200,8 +211,8 @@ def is_whole(span: Span, size: Size) -> bool:
 
 
 def width(span: Span) -> tuple[int | None, int | None]:
-    """The smallest and the largest number of positions."""
+    """The smallest and the largest number of positions, None where it is not known."""
     if span.high is None:
         return None, None
-    least, most = difference(span.high, span.low)
+    least, most = _exact_extremes(add(span.high, scale(span.low, -1))) or (None, None)
     return None if least is None else least + 1, None if most is None else most + 1

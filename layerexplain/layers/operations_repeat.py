@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import Expr, Size, constant
-from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int
+from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
@@ -85,6 +85,8 @@ def broadcast_to(x: Expr, *, shape: Anything) -> Expr:
     """Repeats axes of size 1 until the tensor has the shape {shape}."""
     sizes = [s if is_int(s) and s >= 0 else None for s in shape]
     lead = len(sizes) - x.ndim
+    if lead < 0:
+        raise ShapeError(f"broadcast_to needs a shape of at least {x.ndim} axes, got {short(shape)}")
     target: list[Size] = []
     for i, size in enumerate(sizes):
         old = x.shape[i - lead] if i >= lead else 1

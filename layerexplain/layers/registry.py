@@ -136,9 +136,9 @@ class Declaration:
             return bound
         for given, value in config.items():
             name = self.renamed.get(given, given)
-            argument = self.arguments.get(name)
-            if argument is not None:
-                bound[name] = argument.normal(self.type, name, value)
+            known = self.arguments.get(name)
+            if known is not None:
+                bound[name] = known.normal(self.type, name, value)
             elif strict and name not in COMMON and name not in self.ignores:
                 raise self._unknown(name)
         for name, argument in self.arguments.items():
@@ -230,7 +230,7 @@ class Declaration:
         stored: tuple[Expr, ...] = ()
         if type(result) is Stored:
             result, stored = result
-        results = result if isinstance(result, Mapping) else {"y": result}
+        results = {"y": result} if type(result) is Expr else result
         out_masks: tuple[Expr | None, ...] = ()
         if callable(self.mask):
             out_masks = self._out_masks(tensors, used, arguments, len(results), list(results.values()))
@@ -298,10 +298,11 @@ def _other_rank(shape: Shape, wanted: int) -> str:
     return "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
 
 
-COMMON = frozenset(
+_COMMON = (
     "name dtype trainable batch_input_shape batch_shape batch_size input_shape input_dim autocast "
-    "activity_regularizer weights".split()
+    "activity_regularizer weights"
 )
+COMMON = frozenset(_COMMON.split())
 """Arguments that every Keras layer takes and that are handled outside of the declarations."""
 
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.expr import Definition, Expr, call, constant, tensor
+from layerexplain.expr import CALL, Definition, Expr, call, constant, tensor
 
 COMPOSITES: dict[str, Composite] = {}
 """All composite functions by name; with OPS the vocabulary of the formula language. A duplicate raises."""
@@ -31,18 +31,37 @@ class Composite:
         self.defaults: Mapping[str, Any] = body.__kwdefaults__ or {}
         self.description = (body.__doc__ or "").strip().partition("\n")[0]
         self._definitions: dict[Any, Definition] = {}
+        self._dtypes: dict[Any, str] = {}
         if name in COMPOSITES:
             raise ValueError(f"composite {name!r} is declared twice")
         COMPOSITES[name] = self
 
     def __call__(self, *args: Expr | float, **attrs: Any) -> Expr:
         exprs = tuple([a if isinstance(a, Expr) else constant(a) for a in args])
-        attrs = {k: v for k, v in attrs.items() if k not in self.defaults or v != self.defaults[k]}
-        key = (tuple([(e.shape, e.dtype) for e in exprs]), tuple(sorted(attrs.items())))
+        if attrs:
+            attrs = {k: v for k, v in attrs.items() if k not in self.defaults or v != self.defaults[k]}
+        given = tuple(sorted(attrs.items())) if attrs else ()
+        if self.scalar and len(exprs) == 1:
+            return self._on_each_element(exprs, attrs, given)
+        key = (tuple([(e.shape, e.dtype) for e in exprs]), given)
         definition = self._definitions.get(key)
         if definition is None:
             definition = self._definitions[key] = self.trace([(e.shape, e.dtype) for e in exprs], attrs)
         return call(definition, *exprs)
+
+    def _on_each_element(self, exprs: tuple[Expr, ...], attrs: Mapping[str, Any], given: tuple[Any, ...]) -> Expr:
+        """The call of a function that keeps the shape, whose dtype the first body at hand tells for all shapes."""
+        (z,) = exprs
+        key = (z.shape, z.dtype, given)
+        definition = self._definitions.get(key)
+        dtype = self._dtypes.get(key[1:])
+        if dtype is None:
+            definition = self._definitions[key] = self.trace([(z.shape, z.dtype)], attrs)
+            (result,) = definition.results.values()
+            dtype = self._dtypes[key[1:]] = result.dtype
+        elif definition is None:
+            definition = self._definitions[key] = _Deferred(self, (z.shape, z.dtype), attrs)
+        return Expr(CALL, exprs, {"definition": definition}, z.shape, dtype)
 
     def trace(self, specs: list[tuple[Any, Any]], attrs: Mapping[str, Any]) -> Definition:
         """The body at given shapes and dtypes."""
@@ -60,6 +79,36 @@ class Composite:
             stable=self.stable,
             description=self.description,
         )
+
+
+class _Deferred(Definition):
+    """A function of each element at one more shape: its body is traced when it is first looked at, which neither a
+    cost nor a text does."""
+
+    __slots__ = ("_composite", "_spec")
+
+    def __init__(self, composite: Composite, spec: tuple[Any, Any], attrs: Mapping[str, Any]) -> None:
+        super().__init__(
+            composite.name,
+            (),
+            (),
+            {},
+            kind="composite",
+            attrs=attrs,
+            scalar=True,
+            stable=composite.stable,
+            description=composite.description,
+        )
+        self._composite = composite
+        self._spec = spec
+        del self.params, self.results  # asking for them comes to __getattr__ then
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("params", "results"):
+            raise AttributeError(f"a definition has no {name}")
+        body = self._composite.trace([self._spec], self.attrs)
+        self.params, self.results = body.params, body.results
+        return getattr(self, name)
 
 
 def composite(

@@ -15,7 +15,7 @@ from layerexplain.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter
 __all__ = ["dot", "einsum"]
 
 
-def _dot_shape(x: Expr, W: Expr) -> Shape:  # noqa: N803 (the maths' letter)
+def _dot_shape(x: Expr, W: Expr) -> Shape:
     if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
         raise ShapeError(
             f"dot needs the last axis of the first tensor as long as the first axis of the second, "
@@ -24,9 +24,9 @@ def _dot_shape(x: Expr, W: Expr) -> Shape:  # noqa: N803 (the maths' letter)
     return (*x.shape[:-1], *W.shape[1:])
 
 
-def _axis_name(W: Expr, axis: int, otherwise: str) -> str:  # noqa: N803
+def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
     while W.op.name in ("item", "split"):
-        W = W.args[0]  # noqa: N806 (a part of a packed weight: the last factor of its axis)
+        W = W.args[0]
     if W.op.name == "weight":
         names = W.attrs["axes"][axis]
         return str(names[-1][0])
@@ -34,7 +34,7 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:  # noqa: N803
 
 
 def _dot_axes(node: Expr) -> list[Axis]:
-    x, W = node.args  # noqa: N806
+    x, W = node.args
     lead = x.ndim - 1
     axes = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
     for i, size in enumerate(W.shape[1:]):
@@ -47,10 +47,10 @@ def _dot_axes(node: Expr) -> list[Axis]:
 
 
 def _dot_cost(node: Expr) -> list[Factor]:
-    x, W = node.args  # noqa: N806
+    x, W = node.args
     lead = node.shape[: x.ndim - 1]
     factors = []
-    if any(isinstance(s, int) and s != 1 or s is None for s in lead):
+    if any((isinstance(s, int) and s != 1) or s is None for s in lead):
         roles = default_roles(x.ndim)[1:-1]
         name = roles[0] if len(roles) == 1 else "positions"
         factors.append(Factor(name, tuple(s for s in lead[1:] if s != 1)))
@@ -60,7 +60,7 @@ def _dot_cost(node: Expr) -> list[Factor]:
 
 
 def _dot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    x, W = node.args  # noqa: N806
+    x, W = node.args
     summed = letter("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])
     lead = x.ndim - 1
     body = Apply(
@@ -156,7 +156,7 @@ def _einsum_axes(node: Expr) -> list[Axis]:
 
 
 def _einsum_cost(node: Expr) -> list[Factor]:
-    terms, result, sizes = _letters(node.args, node.attrs["eq"])
+    _, result, sizes = _letters(node.args, node.attrs["eq"])
     summed = [name for name in sizes if name not in result]
     outputs = tuple(sizes[n] for n in result if isinstance(sizes[n], int) or sizes[n] is None)
     factors = [Factor("outputs", outputs)] if outputs else []

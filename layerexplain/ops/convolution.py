@@ -79,7 +79,7 @@ def _conv_cost(node: Expr) -> list[Factor]:
     W = node.args[1]
     axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     return [
-        Factor("positions", tuple(node.shape[a] for a in axes)),
+        Factor("positions", tuple([node.shape[a] for a in axes])),
         Factor("filters", (W.shape[-1],)),
         Factor("products", (product(W.shape[:-1]),)),
     ]

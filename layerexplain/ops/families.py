@@ -64,7 +64,7 @@ def elementwise(
         return args[0].shape if len(args) == 1 else broadcast(name, [a.shape for a in args])
 
     def result_dtype(*args: Expr, **attrs: Any) -> str:
-        common = promote(*[a.dtype for a in args])
+        common = args[0].dtype if len(args) == 1 else promote(*[a.dtype for a in args])
         if dtype is None:
             return common
         return promote(common, dtype) if dtype == "float" else dtype

@@ -158,7 +158,7 @@ def _resize_flops(node: Expr) -> int | None:
         return 0
     if method != "area" and not antialias:
         return product((*node.shape, 2 * int(2 * REACH[method]) ** 2))
-    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     weighed: list[Size] = [
         _weighed(before, after, method) if isinstance(before, int) and isinstance(after, int) else None
         for before, after in _target(node.args[0], node.attrs)

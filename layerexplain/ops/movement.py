@@ -229,7 +229,7 @@ def _concatenate_shape(*xs: Expr, axis: int = -1) -> Shape:
             if i != at:
                 result[i] = merge(result[i], size)
     sizes = [x.shape[at] for x in xs]
-    result[at] = sum(sizes) if all(known(s) for s in sizes) else None  # type: ignore[arg-type]
+    result[at] = sum(sizes) if all(known(s) for s in sizes) else None
     return tuple(result)
 
 
@@ -248,17 +248,17 @@ def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
     if not all(known(s) for s in sizes[:-1]):
         raise CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
     result: Scalar | None = None
-    start = sum(sizes[:-1])  # type: ignore[arg-type]
+    start = sum(sizes[:-1])
     for i in reversed(range(len(sizes))):
         if i < len(sizes) - 1:
-            start -= sizes[i]  # type: ignore[operator]
+            start -= sizes[i]
         place = list(index)
         place[axis] = add(index[axis], -start)
         here = at(i, place)
         if result is None:
             result = here
         else:
-            inside = between(index[axis], start, start + sizes[i])  # type: ignore[operator]
+            inside = between(index[axis], start, start + sizes[i])
             # Where an index lies before `start` an earlier part has already been chosen.
             result = Guard(inside, here, result) if inside else here
     return result if result is not None else Number(0.0)
@@ -376,6 +376,9 @@ def _slice_shape(x: Expr, *, key: tuple[Any, ...]) -> Shape:
             if isinstance(size, int) and not -size <= k < size:
                 raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
         else:
+            ends = (k.start, k.stop, k.step)
+            if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
+                raise ShapeError(f"a slice needs whole numbers and a step that is not 0, got {k}")
             result.append(_slice_size(size, k))
         axis += 1
     return tuple(result)

@@ -49,7 +49,10 @@ def merge(a: Size, b: Size) -> Size:
 def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
     """The common shape, by NumPy's rule."""
     first = shapes[0]
-    if all(not s or s == first[-len(s) :] for s in shapes):
+    for s in shapes:
+        if s and s is not first and s != first[-len(s) :]:
+            break
+    else:
         return first
     ndim = max(len(s) for s in shapes)
     result: list[Size] = []

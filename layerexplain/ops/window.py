@@ -111,7 +111,7 @@ def spatial_axes(ndim: int, data_format: str) -> tuple[range, int]:
 
 def each(value: Any, rank: int) -> tuple[Any, ...]:
     """One value for each spatial axis."""
-    return tuple(value) if isinstance(value, list | tuple) else (value,) * rank
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
 
 
 def make_windows(x: Expr, sizes: Any, attrs: dict[str, Any]) -> list[Window]:
@@ -163,7 +163,7 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     """Attributes in one form: a list of equal values is that value."""
     for key in ("strides", "dilation_rate", "size", "output_padding"):
         value = attrs.get(key)
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
     return attrs
 

@@ -73,7 +73,7 @@ class H5Files:
         if what == "configuration":
             from layerexplain.readers.legacy_h5 import configuration
 
-            config, version = configuration(root)
+            config, version = configuration(root, request["most"])
             write_message(answers, {"version": version, "bytes": len(config or b""), "found": config is not None})
             answers.write(config or b"")
         elif what == "weights":

@@ -23,7 +23,7 @@ from layerexplain.readers.keras_layer import (
     read_layer,
 )
 from layerexplain.readers.keras_values import Context, plain_value, shape_value
-from layerexplain.readers.layer_types import default_name, free_name, known_types
+from layerexplain.readers.layer_types import Names, default_name, free_name, known_types
 
 
 def read_config(document: Any, *, keras_version: Any = None) -> Model:
@@ -164,13 +164,8 @@ def _layers_in(config: Mapping[str, Any], context: Context) -> list[Layer]:
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
     """The layers, each under a name of its own."""
-    taken: set[str] = set()
-    named = []
-    for layer in layers:
-        name = free_name(layer.name or default_name(layer.type), taken)
-        taken.add(name)
-        named.append(layer._replace(name=name))
-    return tuple(named)
+    names = Names()
+    return tuple([layer._replace(name=names.take(layer.name or default_name(layer.type))) for layer in layers])
 
 
 def _is_sequence(config: Any) -> bool:
@@ -279,12 +274,8 @@ def _named(layers: list[Layer]) -> list[Layer]:
             raise SpecError("two layers have this name; names must differ", layer=layer.name)
         if layer.name:
             taken.add(layer.name)
-    named = []
-    for layer in layers:
-        name = layer.name or free_name(default_name(layer.type), taken)
-        taken.add(name)
-        named.append(layer if layer.name else layer._replace(name=name))
-    return named
+    names = Names(taken)
+    return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
 
 
 def _sequence_input(

@@ -15,6 +15,7 @@ from layerexplain.readers.keras_values import (
     plain_config,
     shape_value,
 )
+from layerexplain.readers.limits import MAX_AXES
 from layerexplain.readers.old_names import modern_layer
 
 TF_OPERATIONS = frozenset(
@@ -26,6 +27,9 @@ GRAPH_CLASSES = frozenset({"Functional", "Model"})
 
 # Layers that keras.applications define beside its models; tf_keras registers one as a user's would be.
 _APPLICATION_LAYERS = frozenset({"LayerScale", "CustomScaleLayer"})
+
+# The layers of Keras 3 whose configuration does not say whether they are trainable.
+_NEVER_TRAINABLE = frozenset({"InputLayer", "Pipeline", "Discretization", "HashedCrossing"})
 
 _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
@@ -110,6 +114,8 @@ def input_config(config: Any, name: str) -> dict[str, Any]:
 
 def sizes(value: Any, key: str, layer: str) -> Shape:
     """A shape that must be one: sizes from 0, or None. Raises SpecError otherwise."""
+    if isinstance(value, (list, tuple)) and len(value) > MAX_AXES:
+        raise SpecError(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", layer=layer)
     shape = shape_value(value)
     if not is_shape(shape):
         raise SpecError(f"{key} is {_short(value)}; a list of sizes is needed, like [null, 28, 28, 1]", layer=layer)
@@ -127,7 +133,7 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
         return (None, *sizes(config["input_shape"], "input_shape", type_name))
     length = config.get("input_length")
     length = length if type(length) is int else None
-    if type_name == "Embedding":
+    if type_name.endswith("Embedding"):
         return (None, length) if length is not None else None
     width = config.get("input_dim")
     if type(width) is not int:
@@ -139,7 +145,7 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
 def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
     """The arguments without those that only say what the first layer's input is."""
     drop = {"batch_input_shape", "input_shape", "input_length", "batch_size"}
-    if type_name != "Embedding":
+    if not type_name.endswith("Embedding"):
         drop |= {"input_dim", "batch_shape"}
     return {key: value for key, value in config.items() if key not in drop} if drop & config.keys() else config
 
@@ -199,8 +205,8 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
         package = registered.rpartition(">")[0] if isinstance(registered, str) else ""
         if not isinstance(registered, str) or package or registered == class_name:
             return "custom", class_name, package
-    # Every layer's configuration says whether it is trainable; an operation's has its arguments alone.
-    if keras3 and isinstance(config, dict) and "trainable" not in config and class_name != "InputLayer":
+    # Nearly every layer's configuration says whether it is trainable; an operation's has its arguments alone.
+    if keras3 and isinstance(config, dict) and "trainable" not in config and class_name not in _NEVER_TRAINABLE:
         return "operation", class_name, ""
     return "layer", class_name, ""
 

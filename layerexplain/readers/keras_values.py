@@ -11,6 +11,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.model import Function, Layer, Model, Note
+from layerexplain.readers.limits import MAX_AXES
 from layerexplain.records import NamedTuple
 
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
@@ -133,7 +134,7 @@ def shape_value(value: Any) -> Any:
 
 def is_shape(value: Any) -> bool:
     """True for a list or tuple of sizes: each None or a whole number from 0."""
-    return isinstance(value, (list, tuple)) and all(
+    return isinstance(value, (list, tuple)) and len(value) <= MAX_AXES and all(
         size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value
     )
 

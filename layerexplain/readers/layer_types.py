@@ -63,3 +63,22 @@ def free_name(stem: str, taken: Container[str]) -> str:
         number += 1
         name = f"{stem}_{number}"
     return name
+
+
+class Names:
+    """Names that are taken. What gives many layers a name of their own looks for each only from where it left off."""
+
+    def __init__(self, taken: set[str] | None = None) -> None:
+        self.taken = taken if taken is not None else set()
+        self._next: dict[str, int] = {}
+
+    def take(self, stem: str) -> str:
+        """`stem`, or the first of `stem_1`, `stem_2`, … that is free; it is taken from now on."""
+        number = self._next.get(stem, 0)
+        name = f"{stem}_{number}" if number else stem
+        while name in self.taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._next[stem] = number + 1
+        self.taken.add(name)
+        return name

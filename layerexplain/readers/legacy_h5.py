@@ -37,30 +37,31 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
     return read_config(document, keras_version=keras_version)._replace(format="h5")
 
 
-def configuration(root: Any) -> tuple[bytes | None, str | None]:
+def configuration(root: Any, most: int = MAX_CONFIG_BYTES) -> tuple[bytes | None, str | None]:
     """What an open file says of its model: the configuration and the version of Keras, either of which may be None.
 
-    For the process that reads HDF5 files. Raises SourceError, or what h5py raises for damaged bytes.
+    For the process that reads HDF5 files; at most `most` bytes are read. Raises SourceError, or what h5py raises for
+    damaged bytes.
     """
-    config = _attribute(root, "model_config")
-    version = _attribute(root, "keras_version") if config is not None else None
+    config = _attribute(root, "model_config", most)
+    version = _attribute(root, "keras_version", most) if config is not None else None
     return config, None if version is None else version.decode("utf-8", "replace")
 
 
-def _attribute(root: Any, name: str) -> bytes | None:
+def _attribute(root: Any, name: str, most: int) -> bytes | None:
     """A text attribute, joined from name0, name1, … where it was too large for one; None where there is none."""
     if name in root.attrs:
-        return _text(root, name)
+        return _text(root, name, most)
     parts: list[bytes] = []
     total = 0
     while len(parts) < _MAX_CHUNKS and f"{name}{len(parts)}" in root.attrs:
-        parts.append(_text(root, f"{name}{len(parts)}"))
+        parts.append(_text(root, f"{name}{len(parts)}", most))
         total += len(parts[-1])
-        _check_size(total, name)
+        _check_size(total, name, most)
     return b"".join(parts) if parts else None
 
 
-def _text(root: Any, name: str) -> bytes:
+def _text(root: Any, name: str, most: int) -> bytes:
     """One text attribute; its stated type and size are checked before it is read."""
     import h5py
 
@@ -68,20 +69,18 @@ def _text(root: Any, name: str) -> bytes:
     kind = h5py.check_string_dtype(attribute.dtype)
     if kind is None or attribute.shape not in ((), (1,)):
         raise SourceError(f"the attribute {name} is an array of {attribute.dtype}; one text is needed")
-    _check_size(attribute.get_storage_size(), name)
+    _check_size(attribute.get_storage_size(), name, most)
     value = root.attrs[name]
     if attribute.shape == (1,):
         value = value[0]
     data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
-    _check_size(len(data), name)
+    _check_size(len(data), name, most)
     return data
 
 
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_CONFIG_BYTES:
-        raise SourceError(
-            f"the attribute {name} has {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}"
-        )
+def _check_size(size: int, name: str, most: int) -> None:
+    if size > most:
+        raise SourceError(f"the attribute {name} has {size:,} bytes; a configuration needs at most {most:,}")
 
 
 def _all_bytes(file: IO[bytes]) -> bytes:

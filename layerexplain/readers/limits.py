@@ -17,6 +17,9 @@ RATIO_FREE_BYTES = 1024 * 1024
 MAX_MEMBERS = 200_000
 """Members of an archive."""
 
+MAX_AXES = 255
+"""Axes of a tensor: TensorFlow has at most 254, NumPy 64."""
+
 MAX_DIGITS = 18
 """Digits of an integer: sizes above 10**18 mean a damaged or hostile file."""
 

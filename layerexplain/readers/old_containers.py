@@ -10,7 +10,7 @@ from layerexplain.errors import SpecError
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.readers.keras_layer import class_and_config, first_input_shape, input_config, kind_of_value
 from layerexplain.readers.keras_values import Context
-from layerexplain.readers.layer_types import default_name, free_name
+from layerexplain.readers.layer_types import Names, default_name
 
 
 def keras_0_item(layer: Any) -> dict[str, Any]:
@@ -38,10 +38,9 @@ def keras_0_item(layer: Any) -> dict[str, Any]:
 
 def _own_names(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keras 0.3 called layers of one class all alike; each gets a name of its own."""
-    taken: set[str] = set()
+    names = Names()
     for item in items:
-        name = item["config"]["name"] = free_name(item["config"]["name"], taken)
-        taken.add(name)
+        item["config"]["name"] = names.take(item["config"]["name"])
     return items
 
 
@@ -54,13 +53,11 @@ class _Wiring:
         self.calls: list[Call] = []
         self.inputs: list[TensorRef] = []
         self.known: dict[str, TensorRef] = {}
-        self.taken: set[str] = set()
+        self.names = Names()
         self.counts: dict[str, int] = {}
 
     def name(self, stem: str) -> str:
-        name = free_name(stem, self.taken)
-        self.taken.add(name)
-        return name
+        return self.names.take(stem)
 
     def add_input(self, name: str, config: Mapping[str, Any]) -> TensorRef:
         layer = Layer(self.name(name), "InputLayer", "layer", config)

@@ -13,7 +13,7 @@ from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorR
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config, read_graphless
 from layerexplain.readers.keras_layer import is_model, kind_of_value
-from layerexplain.readers.layer_types import free_name
+from layerexplain.readers.layer_types import Names
 from layerexplain.readers.limits import MAX_CONFIG_BYTES
 from layerexplain.readers.saved_model_proto import (
     KERAS_IDENTIFIER,
@@ -196,15 +196,14 @@ def _variables(saved: SavedModel) -> list[Variable]:
 
 def _owners(variables: list[Variable], taken: set[str]) -> list[Layer]:
     """A row for each object that the variables' names tell: `dense/kernel` and `dense/bias` are those of `dense`."""
-    owners: dict[str, dict[str, StoredVariable]] = {}
+    owners: dict[str, tuple[Names, list[StoredVariable]]] = {}
     for variable in variables:
         owner, _, name = variable.name.partition(":")[0].rpartition("/")
         if role_of(owner.split("/"), name) != "parameter" or variable.shape is None:
             continue
-        own = owners.setdefault(owner or "variables", {})
-        name = free_name(name or "variable", own)
-        own[name] = StoredVariable(name, variable.shape, variable.dtype, variable.trainable)
-    return variable_rows({owner: tuple(own.values()) for owner, own in owners.items()}, taken)
+        names, own = owners.setdefault(owner or "variables", (Names(), []))
+        own.append(StoredVariable(names.take(name or "variable"), variable.shape, variable.dtype, variable.trainable))
+    return variable_rows({owner: tuple(own) for owner, (_, own) in owners.items()}, taken)
 
 
 def _signature_text(signature: Signature) -> str:

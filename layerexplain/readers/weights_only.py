@@ -11,17 +11,19 @@ from collections.abc import Mapping
 
 from layerexplain.errors import SourceError
 from layerexplain.model import Layer, Model, Note, StoredVariable
-from layerexplain.readers.layer_types import default_name, free_name, known_types
+from layerexplain.readers.layer_types import Names, default_name, known_types
 from layerexplain.readers.weight_files import open_weights
 from layerexplain.readers.weight_tensors import StoredTensor
 from layerexplain.readers.weight_values import WeightFile
 
+_PATIENCE = 8
+"""Seconds: a summary takes no longer than ten, whatever is in the file."""
 _NUMBER = re.compile(r"_\d+\Z")
 
 
 def read_weights_only(source: str | bytes, otherwise: str) -> Model:
     """The layers that a file of weights tells. Raises SourceError with `otherwise` where the file holds none."""
-    with open_weights(source) as stored:
+    with open_weights(source, patience=_PATIENCE) as stored:
         if stored is None:
             raise SourceError(otherwise)
         tensors = [tensor for tensor in stored.tensors if tensor.role == "parameter"]
@@ -45,10 +47,9 @@ def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[s
     """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
     name the owner bears, where it is one."""
     types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
-    rows = []
+    rows, names = [], Names(taken)
     for owner, variables in owners.items():
-        name = free_name(owner, taken)
-        taken.add(name)
+        name = names.take(owner)
         type_ = types.get(_NUMBER.sub("", owner.rpartition("/")[2]), "Variables")
         rows.append(Layer(name, type_, "custom", {"variables": variables}))
     return rows

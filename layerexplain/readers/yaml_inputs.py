@@ -6,6 +6,7 @@ from typing import Any
 
 from layerexplain.model import Layer, Shape
 from layerexplain.readers.layer_types import free_name
+from layerexplain.readers.limits import MAX_AXES
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.readers.yaml_layers import Item, plain, words_for
 from layerexplain.readers.yaml_text import Faults, Node
@@ -78,7 +79,7 @@ def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
             break
     else:
         sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
-        if item.type == "Embedding":
+        if item.type.endswith("Embedding"):
             sizes = [arguments["input_length"]] if "input_length" in arguments else []
         if sizes:
             given["input_shape"] = Node("list", sizes, sizes[0].line)
@@ -119,6 +120,9 @@ def _sizes(node: Node, key: str, faults: Faults, *, batch: bool = False) -> Shap
     if type(value) is int:
         value = (value,)
     if isinstance(value, tuple):
+        if len(value) > MAX_AXES:
+            faults.add(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", node.line)
+            return None
         wrong = [size for size in value if size is not None and (type(size) is not int or size < 1)]
         if not wrong:
             return value

@@ -118,7 +118,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         return Layer(name, type_name, "model", kept, model, line=item.line)
     config = {}
     for key, node in item.arguments.items():
-        if key in INPUT_KEYS and not (item.type == "Embedding" and key == "input_dim"):
+        if key in INPUT_KEYS and not (item.type.endswith("Embedding") and key == "input_dim"):
             continue
         config[key] = _argument(key, node, maker)
     if maker.check:

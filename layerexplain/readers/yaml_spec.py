@@ -19,7 +19,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
-from layerexplain.readers.layer_types import LayerTypes, declared_types, default_name, free_name
+from layerexplain.readers.layer_types import LayerTypes, Names, declared_types, default_name
 from layerexplain.readers.limits import MAX_SPEC_LAYERS
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.readers.yaml_inputs import read_input_layer, read_inputs, shape_of_first
@@ -90,6 +90,7 @@ class _Graph:
         self.counts: dict[str, int] = {}
         self.last: TensorRef | None = None
         self.taken = taken
+        self.names = Names(taken)
         self.is_graph = False
         self.later: set[str] = set()
 
@@ -179,9 +180,7 @@ class _SpecReader:
         return {name for name in names if isinstance(name, str)}
 
     def _free(self, type_name: str, graph: _Graph) -> str:
-        name = free_name(default_name(type_name) or "layer", graph.taken)
-        graph.taken.add(name)
-        return name
+        return graph.names.take(default_name(type_name) or "layer")
 
     def _name(self, node: Node) -> str | None:
         """A name as written, None with a fault where it is none."""
@@ -335,8 +334,7 @@ class _SpecReader:
 
     def _first_input(self, item: Item, graph: _Graph, top: bool) -> None:
         """The input that a spec without `input:` has: what its first layer's input_shape says, else unknown."""
-        name = free_name("input", graph.taken)
-        graph.taken.add(name)
+        name = graph.names.take("input")
         layer = shape_of_first(item, name, self.faults)
         if layer is None:
             if top:

@@ -14,6 +14,10 @@ from layerexplain.render.quantities import names_text, plural, shape_text
 from layerexplain.run.trace_report import OutputRow, Run, TraceReport
 
 _NAMES_SHOWN = 6
+_LEAST_WORDS = 24
+"""Columns of a terminal that name and type need to be read."""
+_WIDEST_SHAPE = 24
+"""Shapes up to this width are never broken."""
 
 
 class _Column(NamedTuple):
@@ -176,14 +180,23 @@ def _plain(grid: list[list[str]], look: Look) -> list[str]:
 
 
 def _fitted(grid: list[list[str]], look: Look, width: int) -> list[str]:
-    """The table of a terminal `width` columns wide: numbers keep their room, words share the rest."""
-    widths = [max(map(width_of, [c.heading, *cells])) for c, cells in zip(_COLUMNS, grid, strict=True)]
-    room = width - len(GAP) * (len(_COLUMNS) - 1)
-    if sum(widths) > room:
-        numbers = sum(size for size, column in zip(widths, _COLUMNS, strict=True) if column.is_number)
-        words = [size for size, column in zip(widths, _COLUMNS, strict=True) if not column.is_number]
-        fitted = iter(fit(words, max(room - numbers, 8 * len(words))))
-        widths = [size if c.is_number else next(fitted) for size, c in zip(widths, _COLUMNS, strict=True)]
+    """The table of a terminal `width` columns wide: numbers and shapes keep their room, names share the rest; where
+    that is too little, the type is left out."""
+    shown = list(zip(_COLUMNS, grid, strict=True))
+    sizes = [max(map(width_of, [c.heading, *cells])) for c, cells in shown]
+    firm = [c.is_number or (c is _SHAPE and size <= _WIDEST_SHAPE) for (c, _), size in zip(shown, sizes, strict=True)]
+
+    def room() -> int:
+        taken = sum(size for size, keeps in zip(sizes, firm, strict=True) if keeps)
+        return width - taken - len(GAP) * (len(shown) - 1)
+
+    words = [size for size, keeps in zip(sizes, firm, strict=True) if not keeps]
+    if room() < min(_LEAST_WORDS, sum(words)):
+        at = _COLUMNS.index(_TYPE)
+        del shown[at], sizes[at], firm[at]
+        words = [size for size, keeps in zip(sizes, firm, strict=True) if not keeps]
+    fitted = iter(fit(words, max(room(), 8 * len(words))) if sum(words) > room() else words)
+    widths = [size if keeps else next(fitted) for size, keeps in zip(sizes, firm, strict=True)]
     fields = [
         Field(
             wrap(column.heading, size),
@@ -193,7 +206,7 @@ def _fitted(grid: list[list[str]], look: Look, width: int) -> list[str]:
             ],
             column.is_number,
         )
-        for column, cells, size in zip(_COLUMNS, grid, widths, strict=True)
+        for (column, cells), size in zip(shown, widths, strict=True)
     ]
     return drawn(fields, look, width)
 

@@ -105,7 +105,7 @@ def _memory(out: _Writer, report: Report) -> None:
         return
     from layerexplain.render.memory import memory_facts, memory_heading
 
-    facts = [[fact.label, bytes_text(fact.count), out.prose(fact.words)] for fact in memory_facts(report.memory)]
+    facts = [[fact.label, bytes_text(fact.size), out.prose(fact.words)] for fact in memory_facts(report.memory)]
     out.table([out.prose(memory_heading(report.memory)), "", ""], facts, [False, True, False])
 
 

@@ -15,7 +15,7 @@ class Fact(NamedTuple):
     """A line: what, its bytes, how it comes about."""
 
     label: str
-    count: int | None
+    size: int | None
     words: str
 
 
@@ -52,7 +52,7 @@ def memory_facts(memory: Memory) -> list[Fact]:
 def memory_lines(memory: Memory, look: Look) -> list[str]:
     """The block, a line a fact."""
     facts = memory_facts(memory)
-    texts = [bytes_text(fact.count) for fact in facts]
+    texts = [bytes_text(fact.size) for fact in facts]
     width = max(map(len, texts))
     lines = [paint(memory_heading(memory), "bold", look)]
     for fact, text in zip(facts, texts, strict=True):

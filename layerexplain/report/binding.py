@@ -27,11 +27,14 @@ def references(value: Any) -> Iterator[TensorRef]:
     stack = [value]
     while stack:
         current = stack.pop()
-        if isinstance(current, TensorRef):
+        kind = type(current)
+        if kind is TensorRef:
             yield current
-        elif isinstance(current, Mapping):
+        elif kind is list or kind is tuple:
+            stack += current[::-1]
+        elif kind is not str and isinstance(current, (dict, Mapping)):
             stack += reversed(list(current.values()))
-        elif isinstance(current, list | tuple):
+        elif isinstance(current, (list, tuple)):
             stack += reversed(current)
 
 
@@ -52,8 +55,16 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         first = positional.pop(0)
         spread = list(first.values()) if isinstance(first, Mapping) else list(first)
         positional = [*spread, *positional]
-    for value in positional:
-        if (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
+    masks: dict[int, TensorRef] = {}
+    # In Keras's call of attention the masks of query, value and key stand between the tensors and attention_mask.
+    before_masks = names.index("attention_mask") if "attention_mask" in names else None
+    for place, value in enumerate(positional):
+        if before_masks is not None and place >= before_masks:
+            if place - before_masks < before_masks and isinstance(value, TensorRef):
+                masks[place - before_masks] = value
+            elif place == 2 * before_masks:
+                tensors.append(value)
+        elif (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
             declaration.variadic is not None and isinstance(value, TensorRef)
         ):
             tensors.append(value)
@@ -61,7 +72,6 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             tensors += references(value)
         elif keywords:
             config[keywords.pop(0)] = value
-    masks: dict[int, TensorRef] = {}
     named_tensors: dict[str, Any] = {}
     for name, value in call.kwargs.items():
         if name in names:

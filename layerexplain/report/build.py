@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.derive.text import operation, statements
+from layerexplain.derive.text import form, operation, statements
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Batch, Definition, Size
+from layerexplain.expr import BATCH, Definition, Size
 from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
@@ -106,8 +107,10 @@ def build_layer(
         refs.append(TensorRef(label))
     layers.append(Layer(name, type_, "layer", dict(arguments)))
     bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
-    spread = tuple(refs) if bare else (list(refs),)
-    calls.append(Call(name, 0, spread, {}))
+    # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
+    by_name = {ref.layer: ref for ref in refs if bare and ref.layer == "attention_mask"}
+    spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
+    calls.append(Call(name, 0, spread, by_name))
     model = Model(
         name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
     )
@@ -130,7 +133,7 @@ def _batch_of(model: Model) -> int | None:
 
 def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
     """A shape as data: the batch is None, or the size that the model fixes."""
-    return tuple([batch if isinstance(s, Batch) else s for s in shape])
+    return tuple([batch if s is BATCH else s for s in shape])
 
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
@@ -206,7 +209,7 @@ class Builder:
         self.opaque = opaque
         self.costs = Costs()
         self.notes: list[Note] = []
-        self._texts: dict[Definition, tuple[str, tuple[str, ...]]] = {}
+        self._texts: dict[Any, tuple[str, tuple[str, ...]]] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
 
@@ -293,8 +296,12 @@ class Builder:
             return text, (f"y = {text}",)
         known = self._texts.get(definition)
         if known is None:
-            lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
-            known = self._texts[definition] = (operation(definition, lines), lines)
+            key = form(definition) or definition
+            known = self._texts.get(key)
+            if known is None:
+                lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
+                known = self._texts[key] = (operation(definition, lines), lines)
+            self._texts[definition] = known
         return known
 
     def _variables(
@@ -321,17 +328,15 @@ class Builder:
         variable = dtypes_of(layer)[0]
         found = []
         for own in definition.weights:
-            params = 1
-            for size in own.shape:
-                params *= size
+            attrs = own.attrs
             found.append(
                 WeightReport(
-                    f"{own.attrs['path']}/{own.attrs['name']}" if own.attrs["path"] else own.attrs["name"],
+                    f"{attrs['path']}/{attrs['name']}" if attrs["path"] else attrs["name"],
                     str(own.label),
                     own.shape,
                     variable if own.dtype == "float" else own.dtype,
-                    bool(own.attrs["trainable"]) and not frozen,
-                    params,
+                    bool(attrs["trainable"]) and not frozen,
+                    prod(own.shape),
                 )
             )
         return tuple(found)
@@ -345,6 +350,8 @@ class Builder:
             # How often a layer is called that the file tells no call of is not known.
             definition = None if made.built else made.definition
             one = Cost(None, None) if definition is None else self.costs.of(definition)
+            if len(calls) == 1:
+                return one
             macs = None if macs is None or one.macs is None else macs + one.macs
             flops = None if flops is None or one.flops is None else flops + one.flops
         return Cost(macs, flops) if calls else Cost(None, None)
@@ -380,7 +387,7 @@ def _counts(
         return 0, 0
     if definition is None or definition.kind == "opaque":
         return variable_counts(variables)
-    return sum(w.params for w in weights), sum(w.params for w in weights if w.trainable)
+    return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
 
 
 def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
@@ -389,8 +396,8 @@ def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
 
 def _call_report(made: TracedCall, batch: int | None) -> CallReport:
     return CallReport(
-        sources=tuple([ref.layer for ref in made.sources]),
-        input_shapes=tuple([None if s is None else plain_shape(s.shape, batch) for s in made.inputs]),
-        output_shapes=tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
-        mask=made.mask,
+        tuple([ref.layer for ref in made.sources]),
+        tuple([None if s is None else plain_shape(s.shape, batch) for s in made.inputs]),
+        tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
+        made.mask,
     )

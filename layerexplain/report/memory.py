@@ -29,7 +29,12 @@ from layerexplain.report.traced import Network, TracedCall
 
 
 def memory(
-    network: Network, rows: Sequence[LayerReport], *, batch: int = 1, optimizer: str | None = None, complete: bool = True
+    network: Network,
+    rows: Sequence[LayerReport],
+    *,
+    batch: int = 1,
+    optimizer: str | None = None,
+    complete: bool = True,
 ) -> Memory:
     """The memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""

@@ -10,14 +10,23 @@ def in_order(model: Model) -> list[Call]:
 
     Raises `SpecError` for a cycle and for a reference to what no layer makes.
     """
-    made = {(c.layer, c.index): c for c in model.calls}
+    made: dict[tuple[str, int], Call] = {}
     done: set[tuple[str, int]] = set()
     order: list[Call] = []
     for start in model.calls:
-        stack: list[tuple[Call, list[TensorRef]]] = []
-        if (start.layer, start.index) not in done:
-            stack.append((start, _needs(start)))
-        open_calls = {(start.layer, start.index)}
+        first = (start.layer, start.index)
+        if first in done:
+            continue
+        needs = _needs(start)
+        while needs and (needs[-1].layer, needs[-1].call) in done:
+            needs.pop()
+        if not needs:  # nearly always: files list the calls in such an order
+            done.add(first)
+            order.append(start)
+            continue
+        made = made or {(c.layer, c.index): c for c in model.calls}
+        stack = [(start, needs)]
+        open_calls = {first}
         while stack:
             current, needs = stack[-1]
             key = (current.layer, current.index)
@@ -46,4 +55,7 @@ def in_order(model: Model) -> list[Call]:
 
 
 def _needs(made: Call) -> list[TensorRef]:
-    return list(reversed(list(references((made.args, made.kwargs)))))
+    args = made.args
+    if len(args) == 1 and type(args[0]) is TensorRef and not made.kwargs:
+        return [args[0]]
+    return list(reversed(list(references((args, made.kwargs)))))

@@ -75,7 +75,10 @@ class _Walk:
         if made.definition is not None and not made.built:
             return self.views.called(made.definition, args)
         reason = f"what '{layer.name}' computes is not known"
-        seen: dict[Expr, Seen] = {source: reason for view in args for source in view.seen}
+        seen: dict[Expr, Seen] = {}
+        for view in args:
+            # The first that cannot be seen into is why all behind it are unknown.
+            seen |= {source: spans if isinstance(spans, str) else reason for source, spans in view.seen.items()}
         return [View((), seen)] * max(len(made.outputs), 1)
 
     def _described(self, view: View) -> tuple[ReceptiveField, ...]:

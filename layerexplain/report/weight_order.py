@@ -62,7 +62,9 @@ def stored_order(wanted: Sequence[Wanted]) -> list[int]:
     """The numbers of an object's weights in the order in which it stores them; merged ones are left out."""
     numbers = [i for i, w in enumerate(wanted) if not w.merged]
     names = {wanted[i].names[-1] for i in numbers}
-    if any(name.endswith("_scale") for name in names) and names & {"kernel", "embeddings"}:
+    # A kernel that LoRA has frozen keeps its place, too.
+    compressed = any(name.endswith("_scale") for name in names) or len(numbers) < len(wanted)
+    if compressed and names & {"kernel", "embeddings"}:
         first = {"kernel": 0, "embeddings": 0, "bias": 1}
         return sorted(numbers, key=lambda i: first.get(wanted[i].names[-1], 2))
     return sorted(numbers, key=lambda i: not wanted[i].weight.attrs["trainable"])

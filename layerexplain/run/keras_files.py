@@ -21,6 +21,8 @@ from layerexplain.readers.json_text import parse_json
 from layerexplain.run.keras_import import first_line, load_keras
 from layerexplain.run.to_keras import RUNS_CODE, refusal
 
+_REFUSES = "Keras refuses it"
+
 _ROOTS = frozenset({"keras", "tf_keras"})
 _PARTS = frozenset(
     {"layers", "models", "ops", "activations", "initializers", "regularizers", "constraints", "dtype_policies"}
@@ -48,7 +50,14 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
         raise LayerExplainError(refused)
     if model.format not in _LOADERS:
         raise SourceError(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
-    return _LOADERS[model.format](source)
+    try:
+        return _LOADERS[model.format](source)
+    except SourceError as error:
+        if error.fact.startswith(_REFUSES) and str(model.keras_version or "3").partition(".")[0] in "012":
+            raise SourceError(
+                f"{error.fact} (Keras {model.keras_version} wrote it; Keras 3 loads some such files)"
+            ) from None
+        raise
 
 
 def keras_model_of_config(document: Any) -> Any:
@@ -182,4 +191,4 @@ def _words_of_keras() -> Iterator[None]:
     except LayerExplainError:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
-        raise SourceError(f"Keras refuses it: {first_line(error)}") from None
+        raise SourceError(f"{_REFUSES}: {first_line(error)}") from None

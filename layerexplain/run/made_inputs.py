@@ -68,9 +68,11 @@ def made_inputs(
     inputs = inputs_of(model)
     named = split_names(model, texts)
     arrays: dict[str, GivenInput] = {}
+    names = [one.name for one in named if one.name is not None]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ArgumentError(f"--input {twice}=… is given twice")
     for one in named:
-        if one.name in arrays:
-            raise ArgumentError(f"--input {one.name}=… is given twice")
         if one.name is not None and not _is_made(one.what):
             wanted = next(i for i in inputs if i.name == one.name)
             arrays[wanted.name] = GivenInput(wanted.name, _read_one(one.what, wanted), one.what)
@@ -183,8 +185,10 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     for ref in model.inputs:
         known = input_spec(layers[ref.layer])
         dtype = known.dtype if known is not None else "float"
-        shape = shapes.get(ref.layer) or tuple(8 if s is None else int(s) for s in (known.shape[1:] if known else ()))
-        specs.append(Spec((BATCH, *(shape[1:] if ref.layer in shapes else shape)), dtype))
+        own = known.shape[1:] if known is not None else ()
+        # An input that is given its array is drawn too, at any size, and left.
+        behind = shapes[ref.layer][1:] if ref.layer in shapes else [8 if s is None else s for s in own]
+        specs.append(Spec((BATCH, *behind), dtype))
     network = Tracer(strict=False).network(model, specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)

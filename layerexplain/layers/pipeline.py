@@ -1,0 +1,72 @@
+"""Pipeline, a list of layers as one, and SpectralNormalization, which keeps a layer's kernel in bounds in training."""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, Shapes, call, named, weight
+from layerexplain.layers.arguments import Inner, Inners, PositiveInt
+from layerexplain.layers.inner import apply, wrapped
+from layerexplain.layers.registry import Spec, Stored, inner_weights, layer
+from layerexplain.ops.elementwise import cast
+from layerexplain.ops.functions import l2_normalize
+from layerexplain.ops.matmul import matmul
+from layerexplain.ops.movement import reshape, transpose
+from layerexplain.ops.sizes import FLOATS
+
+
+@layer("Pipeline", training=True)
+def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
+    """Applies its layers one after the other.
+
+    Input shape: that of the first layer. Output shape: that of the last. Reference: keras.layers.Pipeline.
+    """
+    for i, one in enumerate(layers):
+        y = apply(wrapped(one), [x], at=f"layers[{i}]", suffix=f"_{i + 1}", training=training)
+        if isinstance(y.shape, Shapes):
+            raise ShapeError(f"Pipeline needs layers with one output, got {one.type} with {len(y.shape)}")
+        x = named(f"x_{i + 2}", y)
+    return x
+
+
+@layer("SpectralNormalization", training=True)
+def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
+    """Applies {layer}; in training its kernel is first divided by how much it stretches inputs at most, and kept so.
+
+    The largest singular value is found by {power_iterations} steps of power iteration, from the vector u of the last
+    time.
+    Input shape: that of the inner layer. Output shape: likewise.
+    Reference: keras.layers.SpectralNormalization; Miyato et al., 2018.
+    """
+    definition = layer.definition([Spec(x.shape, x.dtype)], training=training)
+    if len(definition.results) != 1:
+        raise ShapeError(
+            f"SpectralNormalization needs a layer with one output, got {layer.type} with {len(definition.results)}"
+        )
+    inside = [w.attrs["name"] for w in definition.weights if not w.attrs["at"]]
+    name = next((n for n in ("kernel", "embeddings") if n in inside), None)
+    if name is None:
+        raise ArgumentError(
+            f"SpectralNormalization needs a layer with a kernel or embeddings, got layer={layer.type}; "
+            f"for example layer={{Dense: 10}}"
+        )
+    # Keras counts the kernel as the wrapper's own: it comes first, then u, then what else the layer has.
+    weights = inner_weights(definition, "layer", layer.name, trainable=layer.trainable)
+    W = weights[inside.index(name)]
+    u = weight("vector_u", "u", [("repeated", 1), ("outputs", W.shape[-1])], trainable=False)
+    weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]
+    given = [_normalized(w, u, power_iterations) if w is W and training else w for w in weights]
+    y = call(definition, x, *given)
+    if y.dtype != x.dtype and x.dtype not in FLOATS:
+        y = cast(y, to=x.dtype)
+    return Stored(y, (*weights, u))
+
+
+def _normalized(W: Expr, u: Expr, times: int) -> Expr:
+    """The kernel divided by its largest singular value."""
+    M = named("M", reshape(W, shape=(-1, W.shape[-1])), "the kernel as a matrix")
+    v = u
+    for _ in range(times):
+        v = named("v", l2_normalize(matmul(u, transpose(M, axes=(1, 0))), axis=None))
+        u = named("u_new", l2_normalize(matmul(v, M), axis=None))
+    stretch = named("sigma", matmul(matmul(v, M), transpose(u, axes=(1, 0))), "the largest singular value")
+    return named("W_new", W / reshape(stretch, shape=()))

@@ -1,0 +1,111 @@
+"""From sound to spectra: the Fourier transform of stretches of a signal, and the filters of the mel scale."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import size_text
+
+MEL_BREAK, MEL_Q = 700.0, 1127.0
+"""A frequency of f hertz lies at MEL_Q · ln(1 + f / MEL_BREAK) mel."""
+
+
+def frames(n: Size, stride: int, fft: int) -> int | None:
+    """How many stretches lie in n samples that are reflected at both ends, half a stretch far."""
+    return 1 + (n + 2 * (fft // 2) - fft) // stride if isinstance(n, int) else None
+
+
+def _shape(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann") -> Shapes:
+    n = x.shape[-1]
+    if isinstance(n, int) and n <= fft // 2:
+        raise ShapeError(f"a spectrum needs more than {fft // 2} samples, half its length of {fft}, got {n}")
+    one = (*x.shape[:-1], frames(n, stride, fft), fft // 2 + 1)
+    return Shapes([one, one])
+
+
+def _axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    stride, fft = node.attrs["stride"], node.attrs["fft"]
+    count = frames(x.shape[-1], stride, fft)
+    text = f"floor(({size_text(x.shape[-1])} + 2 * {fft // 2} - {fft}) / {stride}) + 1"
+    lead = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
+    why = text if count is None else f"{text} = {count}"
+    high = fft // 2 + 1
+    return [*lead, Axis("steps", (0, x.ndim - 1), count, why), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
+
+
+def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str = "hann") -> Any:
+    np = run.np
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(fft // 2, fft // 2)], mode="reflect")
+    high = 0.5 if window == "hann" else 0.54
+    # TensorFlow's window repeats after `length` samples if that is even, and is symmetric if it is odd.
+    period = length if length % 2 == 0 else max(length - 1, 1)
+    waves = np.cos(2 * np.pi * np.arange(length) / period)
+    shape = high - (1 - high) * waves if window else np.ones(length)
+    before = (fft - length) // 2
+    shape = np.pad(shape, (before, fft - length - before))
+    cut = np.lib.stride_tricks.sliding_window_view(padded, fft, axis=-1)[..., ::stride, :]
+    spectrum = np.fft.rfft(cut * shape, axis=-1)
+    return spectrum.real, spectrum.imag
+
+
+def _flops(node: Expr) -> int | None:
+    """5 · N · log2 N a stretch, as is usual for a fast Fourier transform, and N for the window."""
+    count, fft = node.shape[0][-2], node.attrs["fft"]
+    return None if count is None else count * round(5 * fft * math.log2(fft) + fft)
+
+
+stft = Op(
+    "stft",
+    shape=_shape,
+    axes=_axes,
+    dtype=lambda x, **attrs: ("float", "float"),
+    evaluate=_value,
+    cost=NO_MACS,
+    flops=_flops,
+    notation=Function(),
+    element=NOT_INDEXED("the signal is reflected at its ends"),
+    defaults={"window": "hann"},
+)
+"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends and cut into stretches of
+`fft` samples, `stride` apart; each is weighted by a window of `length` and taken apart into waves: the sum over k of
+x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
+
+
+def _mel_value(run: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:
+    np = run.np
+
+    def mel(hertz: Any) -> Any:
+        return MEL_Q * np.log(1 + np.asarray(hertz) / MEL_BREAK)
+
+    frequencies = mel(np.linspace(0, rate / 2, of)[1:])[:, None]
+    edges = np.linspace(mel(low), mel(high), bins + 2)
+    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
+    return np.pad(np.maximum(0, np.minimum(rising, falling)), [(1, 0), (0, 0)])
+
+
+def _mel_shape(*, bins: int, of: int, **attrs: Any) -> Shape:
+    return (of, bins)
+
+
+mel_filters = Op(
+    "mel_filters",
+    shape=_mel_shape,
+    axes=lambda node: [
+        Axis("frequencies", None, node.shape[0], "one for each frequency"),
+        Axis("bins", None, node.shape[1], f"{node.shape[1]} bins, evenly spread on the mel scale"),
+    ],
+    dtype=lambda **attrs: "float",
+    evaluate=_mel_value,
+    cost=NO_MACS,
+    flops=FREE,
+    notation=Function(),
+    element=NOT_INDEXED("its triangles stand at the edges of the bins, on a logarithmic scale"),
+)
+"""`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
+from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""

@@ -1,0 +1,276 @@
+"""What `trace LAYER --at` prints: the formula of one element, the same with its indices put in, and every number."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from layerexplain.derive.element_worked import Term, WorkedFold, WorkedLine
+from layerexplain.render.activations import (
+    call_name,
+    encoded,
+    heading,
+    laid_out,
+    markdown_heading,
+    markdown_notes,
+    notes,
+    title_of,
+)
+from layerexplain.render.escape import clean, csv_cell, json_safe
+from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.quantities import plural, shape_text
+from layerexplain.run.trace_report import ElementReport
+
+_LABEL = 10
+"""Columns of the words in front of a line."""
+
+_WIDEST_GRID = 7
+"""A window with more places along an axis is listed and not drawn."""
+
+_MOST_GRIDS = 3
+"""So many channels of a window are drawn; of more, the terms are listed."""
+
+_SUMS = {"sum": "sum", "prod": "product", "mean": "mean", "max": "largest", "min": "smallest"}
+
+
+def element_text(report: ElementReport, format: str, look: Look, terms: int) -> str:
+    """The report in one of the formats; `terms` is how many terms of a sum text shows."""
+    if format == "json":
+        return json_safe(laid_out(report.to_dict()), look.ascii) + "\n"
+    if format == "jsonl":
+        front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
+        lines = [encoded({**front, **line}) for line in report.to_dict()["lines"]]
+        return json_safe("".join(line + "\n" for line in lines), look.ascii)
+    if format in ("csv", "tsv"):
+        return _delimited(report, "," if format == "csv" else "\t", look)
+    if format == "markdown":
+        return _markdown(report, look, terms)
+    body = _body(report, look, terms)
+    parts = [heading(title_of(report.run), look), *body, notes(report.run, look)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
+    """The layer, then each line that was worked out, then what it comes to; a list of lines each."""
+    name = call_name(report.path, report.call, report.output)
+    title = f"{name}{look.dot}{report.type}{look.dot}element {_index(report)} of {shape_text(report.shape)}"
+    top = [paint(clean(title, look.ascii), "bold", look)]
+    for i, line in enumerate(report.formula):
+        indent = len(line) - len(line.lstrip(" "))
+        top += _labelled("" if i else "formula", line, look, indent + 4)
+    parts = [top, *[_line(line, look, terms) for line in report.worked.lines]]
+    if report.worked.shortened:
+        parts.append(_labelled("", "Further lines that it reads are left out.", look))
+    return [*parts, _result(report, look)]
+
+
+def _index(report: ElementReport) -> str:
+    return f"[{', '.join(map(str, report.index))}]"
+
+
+def _labelled(label: str, text: str, look: Look, hang: int = 4) -> list[str]:
+    """A line with a word in front; what does not fit goes below its text."""
+    front = f"  {pad(label, _LABEL)}"
+    room = None if look.width is None else max(look.width - len(front), 20)
+    first, *rest = wrap(clean(text, look.ascii), room, hang)
+    return [paint(front, "dim", look) + first, *[" " * len(front) + line for line in rest]]
+
+
+def _line(line: WorkedLine, look: Look, terms: int) -> list[str]:
+    where = f" (inside {line.inside})" if line.inside else ""
+    lines = [paint(clean(f"  {line.name}{where}", look.ascii), "cyan", look)]
+    lines += _labelled("element", line.formula, look)
+    lines += _labelled("here", f"{line.name} = {line.here}", look)
+    for fold in line.folds:
+        lines += _fold(fold, look, terms)
+    if _says_more(line):
+        lines += _labelled("numbers", f"{line.name} = {line.numbers}", look)
+    lines += _labelled("value", f"{line.name} = {_digits(line.value)}", look)
+    return lines
+
+
+def _says_more(line: WorkedLine) -> bool:
+    """Whether the line with numbers put in says more than its value."""
+    return any(not (c.isdigit() or c in ".-e") for c in line.numbers)
+
+
+def _result(report: ElementReport, look: Look) -> list[str]:
+    value = report.worked.value
+    lines = [paint("  Result", "bold", look)]
+    rows = [("by these sums", value), ("the layer in NumPy", report.whole)]
+    if report.keras is not None:
+        rows.append(("in Keras", report.keras))
+    width = max(len(label) for label, _ in rows) + 2
+    for label, number in rows:
+        apart = "" if number is value else f"   {_apart(value, number)}"
+        lines.append(clean(f"  {pad(label, width)}{_digits(number):>14}{apart}", look.ascii))
+    if report.keras is None and report.keras_note:
+        lines += [f"  {line}" for line in wrap(clean(f"Keras: {report.keras_note}", look.ascii), look.width)]
+    return lines
+
+
+def _apart(ours: float, other: float) -> str:
+    if ours == other or (ours != ours and other != other):
+        return "the same"
+    return f"differs by {abs(ours - other):.1e}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.8g}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+# Sums ---------------------------------------------------------------------------------------------------------------
+
+
+def _fold(fold: WorkedFold, look: Look, terms: int) -> list[str]:
+    if not fold.terms:
+        return _labelled(_SUMS.get(fold.kind, fold.kind), f"{fold.text}: no term takes part", look)
+    counted = f"{plural(fold.taken, 'term')}"
+    if fold.left_out:
+        counted += f", {fold.left_out:,} more left out by its condition (padding counts as nothing)"
+    grids = _grids(fold, look)
+    if grids:
+        lines = _labelled("window", counted, look) + grids
+        return lines + _total(fold, look, [])
+    shown, others = _chosen(fold, terms)
+    if others:
+        counted += f"; {_order(fold.kind)}"
+    lines = _labelled("terms", counted, look)
+    lines += [f"  {' ' * _LABEL}{line}" for line in _table(fold, shown, look)]
+    return lines + _total(fold, look, others)
+
+
+def _order(kind: str) -> str:
+    return {"max": "the largest first", "min": "the smallest first"}.get(kind, "those of the largest size first")
+
+
+def _chosen(fold: WorkedFold, most: int) -> tuple[list[Term], list[Term]]:
+    """The terms that are shown and the others: all in their order where they are few, else the largest first."""
+    terms = list(fold.terms)
+    if len(terms) <= most + 2:
+        return terms, []
+    if fold.kind in ("max", "min"):
+        terms.sort(key=lambda t: t.value, reverse=fold.kind == "max")
+    else:
+        terms.sort(key=lambda t: -abs(t.value))
+    return terms[:most], terms[most:]
+
+
+def _total(fold: WorkedFold, look: Look, others: Sequence[Term]) -> list[str]:
+    lines = []
+    if others and fold.kind == "sum":
+        rest = _short(sum(t.value for t in others))
+        lines += _labelled("", f"the other {len(others):,} together {rest}", look)
+    elif others:
+        lines += _labelled("", f"and {len(others):,} more", look)
+    lines += _labelled(_SUMS.get(fold.kind, fold.kind), f"{fold.text} = {_digits(fold.value)}", look)
+    return lines
+
+
+def _table(fold: WorkedFold, shown: Sequence[Term], look: Look) -> list[str]:
+    """A line a term: the letters, the factors, the product."""
+    several = len(fold.factors) > 1
+    heads = [*fold.letters, *fold.factors, *(["product"] if several else [])]
+    rows = [[*map(str, t.place), *map(_short, t.factors), *([_short(t.value)] if several else [])] for t in shown]
+    return _aligned([[clean(head, look.ascii) for head in heads], *rows])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(pad(cell, width, right=True) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _grids(fold: WorkedFold, look: Look) -> list[str]:
+    """What a small window over rows and columns reads, the kernel's slice and the products side by side, a block for
+    each channel; nothing where the sum is no such window."""
+    windows = [i for i, role in enumerate(fold.roles) if role == "window"]
+    if len(windows) != 2 or any(fold.sizes[i] > _WIDEST_GRID for i in windows):
+        return []
+    others = [i for i in range(len(fold.sizes)) if i not in windows]
+    channels = list(itertools.product(*[range(fold.sizes[i]) for i in others]))
+    if len(channels) > _MOST_GRIDS or len(fold.terms) != fold.taken:
+        return []
+    by_place = {t.place: t for t in fold.terms}
+    lines: list[str] = []
+    for channel in channels:
+        fixed = dict(zip(others, channel, strict=True))
+        label = ", ".join(f"{fold.letters[i]} = {fixed[i]}" for i in others)
+        blocks = list(_blocks(fold, windows, fixed, by_place))
+        lines += [f"  {' ' * _LABEL}{line}" for line in _side_by_side(blocks, label, look)]
+    return lines
+
+
+def _blocks(
+    fold: WorkedFold, windows: Sequence[int], fixed: dict[int, int], by_place: dict[tuple[int, ...], Term]
+) -> Iterator[tuple[str, list[list[str]]]]:
+    """A title and a grid for each factor, then for the product; a place that takes no part is a dot."""
+
+    def term(u: int, v: int) -> Term | None:
+        place = [fixed.get(i, 0) for i in range(len(fold.sizes))]
+        place[windows[0]], place[windows[1]] = u, v
+        return by_place.get(tuple(place))
+
+    rows, columns = (range(fold.sizes[i]) for i in windows)
+    found = [[term(u, v) for v in columns] for u in rows]
+    for i, title in enumerate(fold.factors):
+        yield title, [["." if t is None else _short(t.factors[i]) for t in row] for row in found]
+    if len(fold.factors) > 1:
+        yield "products", [["." if t is None else _short(t.value) for t in row] for row in found]
+
+
+def _side_by_side(blocks: Sequence[tuple[str, list[list[str]]]], label: str, look: Look) -> list[str]:
+    """The blocks in one row, or below each other where they are too wide."""
+    drawn = []
+    for title, rows in blocks:
+        lines = [clean(title, look.ascii), *_aligned(rows)]
+        width = max(map(width_of, lines))
+        drawn.append([pad(lines[0], width), *[pad(line, width, right=True) for line in lines[1:]]])
+    joined = ["    ".join(parts).rstrip() for parts in zip(*drawn, strict=True)]
+    if look.width is not None and width_of(max(joined, key=width_of)) + _LABEL + 2 > look.width:
+        joined = [line.rstrip() for part in drawn for line in part]
+    return [f"{label}:", *joined] if label else joined
+
+
+# Markdown and data --------------------------------------------------------------------------------------------------
+
+
+def _markdown(report: ElementReport, look: Look, terms: int) -> str:
+    """The text in a code block: its columns are aligned by spaces."""
+    plain = Look(None, False, look.ascii)
+    body = "\n\n".join("\n".join(part) for part in _body(report, plain, terms) if part)
+    fence = "`" * max(3, 1 + max((len(run) for run in _ticks(body)), default=0))
+    lines = [*markdown_heading(report.run, look), f"{fence}text", body, fence, *markdown_notes(report.run, look)]
+    return "\n".join(lines) + "\n"
+
+
+def _ticks(text: str) -> list[str]:
+    import re
+
+    return re.findall("`+", text)
+
+
+def _delimited(report: ElementReport, delimiter: str, look: Look) -> str:
+    """A row a term."""
+    import csv
+    from io import StringIO
+
+    out = StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(["line", "fold", "place", "factors", "values", "term"])
+
+    def cell(text: str) -> str:
+        return csv_cell(clean(text, look.ascii))
+
+    for line in report.worked.lines:
+        for fold in line.folds:
+            for term in fold.terms:
+                place = " ".join(f"{name}={at}" for name, at in zip(fold.letters, term.place, strict=True))
+                values = "; ".join(map(repr, term.factors))
+                texts = [line.name, fold.text, place, "; ".join(fold.factors)]
+                writer.writerow([*map(cell, texts), values, repr(term.value)])
+        writer.writerow([cell(line.name), "", "", "", "", repr(line.value)])
+    return out.getvalue()

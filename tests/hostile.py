@@ -1,0 +1,112 @@
+"""The program run on a file that means harm: within 10 s and 1 GiB, nothing written, nothing opened but the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = 10.0
+GIBIBYTE = 1 << 30
+
+# Runs the program with a hook that sees all that Python does to the outside, and tells it on a pipe.
+WATCHED = """
+import json, os, sys
+pipe, folder = int(sys.argv[1]), sys.argv[2]
+seen = []
+def hook(event, args):
+    if event == "open":
+        path, _, flags = (*args, None, None)[:3]
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writes or (isinstance(path, str) and os.path.abspath(path).startswith(folder)):
+            seen.append(["write" if writes else "open", str(path)])
+    elif event == "import" and str(args[0]).partition(".")[0] in ("harm", "pickle", "marshal_harm"):
+        seen.append([event, str(args[0])])
+    elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "socket.getaddrinfo",
+                   "pickle.find_class", "urllib.Request", "os.remove", "os.mkdir", "os.rename", "os.symlink"):
+        seen.append([event, str(args[:2])])
+sys.addaudithook(hook)
+sys.argv = ["layerexplain", *sys.argv[3:]]
+from layerexplain.cli.main import main
+try:
+    main()
+finally:
+    sys.stdout.flush()
+    os.write(pipe, json.dumps(seen).encode()[:60000])
+"""
+
+
+class Done(NamedTuple):
+    """What a run printed and did."""
+
+    code: int
+    out: str
+    err: str
+    seen: list[list[str]]
+
+
+def run(*arguments: str | Path, folder: Path, limit: float = SECONDS) -> Done:
+    """Run the program; fails where it takes too long or too much, crashes, writes, or opens what was not named.
+
+    What lies in `folder` may not be opened but for what the arguments name.
+    """
+    read, write = os.pipe()
+    words = [str(argument) for argument in arguments]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
+    start = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHED, str(write), str(folder), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[write],
+        env=environment,
+        cwd=folder,
+    ) as process:
+        os.close(write)
+        try:
+            out, err = process.communicate(timeout=3 * limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        finally:
+            with os.fdopen(read) as told:
+                text = told.read()
+    seconds = time.monotonic() - start
+    done = Done(process.returncode, out.decode(), err.decode(), json.loads(text or "[]"))
+    assert done.code in (0, 1), f"exit {done.code}: {done.err[-2000:]}"
+    assert "Traceback" not in done.err, done.err[-2000:]
+    assert seconds < limit, f"took {seconds:.1f} s"
+    for what, path in done.seen:
+        if what == "open" and any(os.path.abspath(path).startswith(os.path.abspath(folder / word)) for word in words):
+            continue
+        # HDF5 is read in a process of our own.
+        assert what == "subprocess.Popen" and "h5_worker" in path, f"{what} {path}"
+    return done
+
+
+def both(path: Path, folder: Path) -> list[Done]:
+    """`summary` and `explain` of a file, and its JSON."""
+    return [
+        run("summary", path, folder=folder),
+        run("explain", path, folder=folder),
+        run("summary", path, "--format", "json", folder=folder),
+    ]
+
+
+def error(done: Done) -> str:
+    """The one line of an error."""
+    assert done.code == 1 and not done.out
+    lines = done.err.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def notes(done: Done) -> list[str]:
+    """The codes of a report in JSON."""
+    report: dict[str, Any] = json.loads(done.out)
+    return [note["code"] for note in report["notes"]]

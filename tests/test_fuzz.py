@@ -1,0 +1,96 @@
+"""Mutated files, configurations and arguments, with fixed seeds: refused with an error of ours, or explained.
+
+`LAYEREXPLAIN_FUZZ=100000 pytest tests/test_fuzz.py` tries more; `python -m tests.fuzz --mutations N` runs by hand.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from layerexplain.errors import LayerExplainError
+from tests.fuzz.attempt import attempt, explain
+from tests.fuzz.mutations import KINDS, NAMES, SCALARS
+
+MUTATIONS = int(os.environ.get("LAYEREXPLAIN_FUZZ", "2400"))
+PARTS = 4
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutations(kind: str, part: int) -> None:
+    if kind == "bytes":
+        pytest.importorskip("h5py")
+    share = MUTATIONS // len(KINDS) // PARTS
+    failures = [attempt(kind, number) for number in range(part * share, (part + 1) * share)]
+    found = [failure for failure in failures if failure is not None]
+    assert not found, "\n".join(f"{f.kind} {f.number}: {f.what}\n    {f.where}" for f in found[:10])
+
+
+names = st.sampled_from(NAMES)
+values = st.recursive(
+    st.sampled_from(SCALARS) | names,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=12,
+)
+triples = st.tuples(st.sampled_from(["a", "b", "c", "m", "zz"]), st.integers(-1, 3), st.integers(-1, 2)).map(list)
+histories = triples.map(
+    lambda triple: {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32",
+                                                                 "keras_history": triple}}
+)  # fmt: skip
+nodes = st.one_of(
+    st.lists(triples, max_size=3),
+    st.lists(triples.map(lambda triple: [*triple, {"axis": -1, "y": ["a", 0, 0]}]), max_size=2),
+    st.fixed_dictionaries({"args": st.lists(histories | values, max_size=3), "kwargs": st.dictionaries(names, values)}),
+    values,
+)
+classes = st.sampled_from(
+    ["Dense", "LSTM", "Concatenate", "Add", "Reshape", "Conv1D", "Merge", "InputLayer", "Bidirectional", "Lambda", "Own"]
+)
+configs = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b", "c", "m"])},
+    optional={
+        "units": st.integers(-1, 5) | values,
+        "trainable": st.booleans() | values,
+        "batch_shape": st.just([None, 4]) | values,
+        "target_shape": st.lists(st.integers(-2, 9), max_size=3) | values,
+        "layer": st.just({"class_name": "Dense", "config": {"name": "i", "units": 2}}) | values,
+        "dtype": values,
+        "mode": st.sampled_from(["concat", "sum", "dot"]) | values,
+    },
+)
+items = st.fixed_dictionaries(
+    {"class_name": classes, "config": configs | values, "name": st.sampled_from(["a", "b", "c", "m"])},
+    optional={"inbound_nodes": st.lists(nodes, max_size=3) | values, "build_config": values, "module": values},
+)
+
+
+def functional(layers: list[Any], inputs: Any, outputs: Any) -> dict[str, Any]:
+    config = {"name": "m", "layers": layers, "input_layers": inputs, "output_layers": outputs}
+    return {"class_name": "Functional", "config": config, "name": "m"}
+
+
+entry = st.just({"class_name": "InputLayer", "name": "a", "config": {"name": "a", "batch_shape": [None, 4]}})
+ends = st.lists(triples, min_size=1, max_size=2) | triples
+models = st.builds(functional, st.lists(items | entry, max_size=5), ends, ends)
+nested = st.builds(functional, st.lists(models | items | entry, max_size=4), ends, ends)
+sequences = st.lists(items | models, max_size=4).map(lambda layers: {"class_name": "Sequential", "config": layers})
+
+
+@seed(4)
+@settings(
+    max_examples=max(MUTATIONS // 6, 50),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(models | nested | sequences | values)
+def test_structures(document: Any) -> None:
+    try:
+        explain(document, detail=True)
+    except LayerExplainError as error:
+        assert str(error)
