@@ -46,19 +46,30 @@ def _fenced(text: str) -> str:
 
 FAMILIES = {
     "activation_layers": "Activations as layers",
+    "adaptive_pooling": "Adaptive pooling",
     "applications": "Custom layers of keras.applications",
     "attention": "Attention",
+    "augmentation_color": "Augmentation: colours",
+    "augmentation_geometry": "Augmentation: geometry and mixes",
     "convolutional": "Convolution",
+    "convolutional_recurrent": "Convolutional recurrent",
     "convolutional_transpose": "Transposed convolution",
     "core": "Core",
     "depthwise_separable": "Depthwise and separable convolution",
+    "encoding": "Encoding of numbers and ids",
+    "grouped_attention": "Grouped attention",
+    "image_transforms": "Images: crops, contrast, boxes",
     "merging": "Merging",
     "normalization": "Normalization",
+    "pipeline": "Pipelines and spectral normalization",
     "pooling": "Pooling",
     "preprocessing": "Preprocessing",
     "regularization": "Regularization and noise",
     "reshaping": "Reshaping",
+    "reversible_embedding": "Reversible embedding",
     "rnn": "Recurrent",
+    "rnn_cells": "Cells of recurrent layers",
+    "spectrogram": "Spectrograms",
     "wrappers": "Wrappers",
 }
 
@@ -140,6 +151,33 @@ def op_list() -> str:
     ) + "\n"
 
 
+def coverage() -> str:
+    """docs/coverage.md: every class of keras.layers, whether it has a formula, and whether that runs at inference."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from tests.registry import KERAS_VERSION, coverage_rows
+
+    rows = coverage_rows()
+    declared = [row for row in rows if row.declared]
+    evaluated = [row for row in declared if row.evaluated]
+    identity = [row for row in evaluated if row.identity]
+    lines = ["| class | formula | at inference | why |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        formula = f"`layers/{row.module}.py`" if row.module else "declared" if row.declared else "opaque"
+        runs = ("passes its input on" if row.identity else "evaluated") if row.evaluated else "not evaluated"
+        lines.append(f"| {row.name} | {formula} | {runs} | {row.why} |")
+    return "\n\n".join(
+        [
+            "# Coverage of keras.layers",
+            f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python docs/generate.py`). {len(declared)} have a "
+            f"declaration, {len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference and held "
+            f"against real Keras over drawn configurations; {len(identity)} of these pass their input on unchanged then "
+            f"and act in training only.",
+            "\n".join(lines),
+        ]
+    ) + "\n"
+
+
 BLOCK = re.compile(r"(<!-- output of: (.+?) -->\n```text\n)(.*?)(```)", re.DOTALL)
 
 
@@ -164,6 +202,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
     "layers.md": layer_list,
     "ops.md": op_list,
+    "coverage.md": coverage,
     "../README.md": readme,
 }
 """File in docs/ → what it has to say."""

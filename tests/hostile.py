@@ -23,7 +23,9 @@ def hook(event, args):
     if event == "open":
         path, _, flags = (*args, None, None)[:3]
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        if writes or (isinstance(path, str) and os.path.abspath(path).startswith(folder)):
+        if path != os.devnull and not isinstance(path, int) and (
+            writes or (isinstance(path, str) and os.path.abspath(path).startswith(folder))
+        ):
             seen.append(["write" if writes else "open", str(path)])
     elif event == "import" and str(args[0]).partition(".")[0] in ("harm", "pickle", "marshal_harm"):
         seen.append([event, str(args[0])])
@@ -37,7 +39,9 @@ try:
     main()
 finally:
     sys.stdout.flush()
-    os.write(pipe, json.dumps(seen).encode()[:60000])
+    import resource
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    os.write(pipe, json.dumps([kibibytes, seen[:50]]).encode())
 """
 
 
@@ -77,10 +81,12 @@ def run(*arguments: str | Path, folder: Path, limit: float = SECONDS) -> Done:
             with os.fdopen(read) as told:
                 text = told.read()
     seconds = time.monotonic() - start
-    done = Done(process.returncode, out.decode(), err.decode(), json.loads(text or "[]"))
+    kibibytes, seen = json.loads(text)
+    done = Done(process.returncode, out.decode(), err.decode(), seen)
     assert done.code in (0, 1), f"exit {done.code}: {done.err[-2000:]}"
     assert "Traceback" not in done.err, done.err[-2000:]
     assert seconds < limit, f"took {seconds:.1f} s"
+    assert kibibytes * 1024 < GIBIBYTE, f"took {kibibytes:,} KiB"
     for what, path in done.seen:
         if what == "open" and any(os.path.abspath(path).startswith(os.path.abspath(folder / word)) for word in words):
             continue

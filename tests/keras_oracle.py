@@ -75,7 +75,7 @@ def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
 
     kwargs = dict(case.call)
     training = inspect.signature(layer.call).parameters.get("training")
-    if training is not None and training.default is True:  # augmentation, which acts unless it is told that it is not training
+    if training is not None and training.default is True:  # augmentation: it acts unless it is told that this is none
         kwargs["training"] = False
     merging = isinstance(layer, keras.layers.Add().__class__.__mro__[1]) or case.type in (
         "Dot",
@@ -192,7 +192,8 @@ def run_keras(case: Case) -> KerasResult:
     for shape, dtype in zip(case.shapes, dtypes, strict=True):
         full = (BATCH_SIZE, *[UNKNOWN_SIZE if s is None else s for s in shape])
         if dtype == "int":
-            inputs.append(rng.integers(0, min(case.config.get(n, 10) for n in ("input_dim", "num_tokens")), full).astype("int32"))
+            ids = min(case.config.get(name, 10) for name in ("input_dim", "num_tokens"))
+            inputs.append(rng.integers(0, ids, full).astype("int32"))
         elif dtype == "bool":
             inputs.append(rng.random(full) < 0.6)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.layers.dtype_policies import Policy, _policy
+from layerexplain.layers.dtype_policies import Policy, policy_of
 from layerexplain.report.weight_table import weight_table
 from tests.cases.quantization import COMPRESSED
 from tests.test_keras_values import DRAWN, LEAST, check
@@ -31,7 +31,7 @@ from tests.test_keras_values import DRAWN, LEAST, check
     ],
 )
 def test_policy(dtype: Any, policy: Policy | None) -> None:
-    assert _policy(dtype) == policy
+    assert policy_of(dtype) == policy
 
 
 @pytest.mark.keras
@@ -58,7 +58,7 @@ QUANTIZED = ("table", "heads", "wide", "out")
 @pytest.mark.keras
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8", None])
 @pytest.mark.parametrize("rank", [None, 2])
-def test_saved_models_have_the_weights_that_keras_gives_them(mode: str | None, rank: int | None, tmp_path: Path) -> None:
+def test_saved_models_have_the_weights_of_keras(mode: str | None, rank: int | None, tmp_path: Path) -> None:
     import keras
 
     if mode == "float8" and rank is not None:

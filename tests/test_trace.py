@@ -210,7 +210,7 @@ def test_progress_counts_all_calls() -> None:
 
 
 def test_a_layer_without_a_formula_is_named() -> None:
-    with pytest.raises(LayerExplainError, match="layer 'unknown': has no values: QDense .*not a layer"):
+    with pytest.raises(LayerExplainError, match=r"layer 'unknown': has no values: QDense .*not a layer"):
         layerexplain.trace(OPAQUE, np.ones((1, 4)))
     made = layerexplain.trace(OPAQUE, -np.ones((1, 4)), partial=True)
     assert made.outputs[0] is None and made.outputs[1].tolist() == [[0, 0, 0, 0]]
@@ -555,4 +555,22 @@ def test_a_model_inside_is_no_layer(tmp_path: Path) -> None:
 def test_the_mapping_is_one() -> None:
     made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((1, 8, 8, 1)))
     assert isinstance(made, Trace) and len(made) == 10 and repr(made) == "<Trace of 10 layers, weights of the file>"
-    assert {path for path, _, _ in made} == {key[0] for key in made.keys()}
+    assert {path for path, _, _ in made} == set(dict.fromkeys(key[0] for key in dict(made)))
+
+
+def test_ids_are_told(tmp_path: Path) -> None:
+    spec = tmp_path / "m.yaml"
+    spec.write_text("input: {shape: [3], dtype: int32}\nlayers: [{Embedding: {input_dim: 9, output_dim: 4}}]\n")
+    np.save(tmp_path / "ids.npy", np.array([[1, 7, 2]]))
+    text = fine(spec, "embedding", "--at", "0,1,2", "--no-keras", "--input", tmp_path / "ids.npy")
+    assert "here      y[0, 1, 2] = E[ids[0, 1], 2]" in text and "reads     ids[0, 1] = 7; E[ids[0, 1], 2] = " in text
+
+
+def test_names_that_act_on_a_terminal_or_in_markup(tmp_path: Path) -> None:
+    spec = tmp_path / "m.json"
+    name = "\x1b[31m|`=1+1`[bold]"
+    spec.write_text(json.dumps({"input": [3], "layers": [{"Dense": 2, "name": name}]}))
+    for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
+        assert "\x1b" not in fine(spec, "--format", format)
+        assert "\x1b" not in fine(spec, "*31m*", "--at", "0,1", "--no-keras", "--format", format)
+    assert "\x1b" in json.loads(fine(spec, "--format", "json"))["layers"][1]["layer"]

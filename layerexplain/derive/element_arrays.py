@@ -25,24 +25,31 @@ class ArrayFrame(Frame):
         super().__init__(form, {leaf: _elements(array) for leaf, array in arrays.items()}, run)
         self.arrays = arrays
         self.dtype = dtype
+        self.plain = Frame(form, self.leaves, run)
+        """The same without a look at whole lines: textbook formulas overflow, or divide 0 by 0, where it does not."""
         self._lines: dict[Line, Any] | None = None
+        self._trusted: bool | None = None
 
     def line(self, line: Line, index: Index) -> Any:
         """An element of a line: of its array where that has one, else by index."""
-        value = self._looked_up(line, index)
-        return super().line(line, index) if value is None else value
+        array = self.whole(line)
+        if array is None or any(i < 0 for i in index):
+            return super().line(line, index)
+        value = _number(array[index])
+        return value if self.trusts(value) else self.plain.line(line, index)
 
     def worked(self, line: Line, index: Index) -> Any:
         """An element of a line by its own formula; the lines that it reads are looked up."""
         return super().line(line, index)
 
-    def _looked_up(self, line: Line, index: Index) -> Any:
-        array = self.whole(line)
-        if array is None or any(i < 0 for i in index):
-            return None
-        value = _number(array[index])
-        # Textbook formulas overflow where the recursion does not.
-        return value if array.dtype.kind != "f" or math.isfinite(value) else None
+    def trusts(self, value: Any) -> bool:
+        """Whether a value may be what it is: it is finite, or the tensors that all comes from are not."""
+        if not isinstance(value, float) or math.isfinite(value):
+            return True
+        if self._trusted is None:
+            isfinite = self.run.np.isfinite
+            self._trusted = any(a.dtype.kind == "f" and not isfinite(a).all() for a in self.arrays.values())
+        return self._trusted
 
     def whole(self, line: Line) -> Any:
         """The array of a line, the axes of its loops' steps where its letters have them; None if there is none."""

@@ -84,7 +84,8 @@ class WorkedFold(NamedTuple):
 class WorkedLine(NamedTuple):
     """One line at one index. `inside` is the name of the called layer whose line it is, or "". `formula` is the line,
     `here` the same with its indices put in, `numbers` with sums and elements as numbers too; `name` is its left side
-    here. `reads` are the elements outside of sums, in the order of the text."""
+    here. `reads` are the elements outside of sums, and the ids that are looked
+    up in their indices, in the order of the text."""
 
     inside: str
     name: str
@@ -167,11 +168,14 @@ class _Worker:
         printer = Printer(form, self.names)
         general = printer.letters(line)
         env = dict(zip(line.letters, index, strict=True))
+        value = frame.worked(line, index) if isinstance(frame, ArrayFrame) else frame.line(line, index)
+        if isinstance(frame, ArrayFrame) and not frame.trusts(float(value)):
+            frame = frame.plain
+            value = frame.line(line, index)
         reader = _Reader(frame, printer, general)
         here = reader.chosen(_put(scalar, env))
         name = printer.indexed(line.name, [number(i) for i in index], {})
         shown = reader.numbers(here)
-        value = frame.worked(line, index) if isinstance(frame, ArrayFrame) else frame.line(line, index)
         for read, place in reader.direct:
             self._follow(frame, read, place)
         if not reader.direct:
@@ -223,6 +227,12 @@ class _Reader:
         if isinstance(e, Element):
             if isinstance(e.of, Called | Line):
                 self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
+            for index in e.index:
+                for atom, _ in index.terms:
+                    if isinstance(atom, Lookup):
+                        self.reads.append(
+                            (self.printer.text(atom.value, {})[0], _float(self.frame.scalar(atom.value, {})))
+                        )
             value = self.frame.scalar(e, {})
             if not _is_constant(e):
                 self.reads.append((self.printer.text(e, {})[0], _float(value)))

@@ -53,7 +53,8 @@ def fields(definition: Definition) -> dict[str, str]:
     if first is not None:
         for role, size in zip(default_roles(first.ndim), first.shape, strict=True):
             values[role] = _size(size)
-        values["features"] = values["channels"] = _size(first.shape[-1])
+        if first.ndim:
+            values["features"] = values["channels"] = _size(first.shape[-1])
         values["axes"] = str(first.ndim - 1)
         if definition.arguments.get("data_format") == "channels_first" and first.ndim > 2:
             spatial = default_roles(first.ndim)[1:-1]

@@ -27,6 +27,9 @@ class Check:
         self.normal = normal
 
 
+_INT = frozenset({int})
+
+
 class Argument:
     """An argument of a declaration: its check, its default, and whether None is a value of it."""
 
@@ -55,7 +58,8 @@ class Argument:
         if value is None and self.optional:
             return None
         # Words and pairs come up again and again in a file ('same', (3, 3)): each is checked once.
-        often = type(value) is str or (type(value) is tuple and len(value) <= 3 and all(type(v) is int for v in value))
+        kind = type(value)
+        often = kind is str or (kind is tuple and len(value) <= 3 and _INT.issuperset(map(type, value)))
         if often and value in self._known:
             return self._known[value]
         try:

@@ -6,7 +6,15 @@ images, labels and boxes Keras changes all alike in training.
 
 from layerexplain.expr import Expr
 from layerexplain.layers.arguments import NonNegative, Number, Numbers, Share
-from layerexplain.layers.image_arguments import ELSEWHERE, Factor, FillMode, Interpolation, Mirror, ShareFactor, unchanged
+from layerexplain.layers.image_arguments import (
+    ELSEWHERE,
+    Factor,
+    FillMode,
+    Interpolation,
+    Mirror,
+    ShareFactor,
+    unchanged,
+)
 from layerexplain.layers.registry import layer
 
 

@@ -33,7 +33,7 @@ class Lora(NamedTuple):
     alpha: float
 
 
-def _policy(value: Any) -> Policy | None:
+def policy_of(value: Any) -> Policy | None:
     """What a layer's dtype says of quantization; None for a plain dtype, which is what nearly all have."""
     if isinstance(value, Policy):
         return value
@@ -68,7 +68,7 @@ def _quantizer(value: Any) -> Quantizer | str:
     return Quantizer(low, high, options.get("epsilon", 1e-7))
 
 
-DtypePolicy = Annotated[Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", _policy)]
+DtypePolicy = Annotated[Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", policy_of)]
 QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer)]
 
 

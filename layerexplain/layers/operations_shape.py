@@ -171,6 +171,8 @@ def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
 
 def numbered(results: Sequence[Expr]) -> dict[str, Expr]:
     """Results by name: y1, y2, …"""
+    if not results:
+        raise ShapeError("an operation needs to have at least one result, got none")
     return {"y": results[0]} if len(results) == 1 else {f"y{i + 1}": e for i, e in enumerate(results)}
 
 

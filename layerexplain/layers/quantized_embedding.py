@@ -43,25 +43,23 @@ class Table:
             self.E = weight("embeddings", "E", [rows, columns], trainable=low_rank is None)
         self.R = weight("reverse_embeddings", "R", [columns, rows]) if not self.tied and not self.mode else None
         self.A, self.B = factors([rows, columns], low_rank, "embeddings")
-        self.extra: dict[str, Any] = {}
         if self.mode:
             self._quantized(rows, columns)
 
     def _quantized(self, rows: tuple[str, int], columns: tuple[str, int]) -> None:
         packed = ("bytes", -(-self.width // 2)) if self.mode == "int4" else columns
-        fixed = {"trainable": False}
-        self.E = weight("embeddings", "E", [rows, packed], dtype="int8", **fixed)
+        self.E = weight("embeddings", "E", [rows, packed], dtype="int8", trainable=False)
         if self.block:
             self.S, self.Z, self.k = blocks("embeddings", columns, rows, self.block, first=False)
         else:
-            self.S = weight("embeddings_scale", "S", [rows], positive=True, **fixed)
+            self.S = weight("embeddings_scale", "S", [rows], positive=True, trainable=False)
         if self.tied:
             return
-        self.R = weight("reverse_embeddings", "R", [packed, rows], dtype="int8", **fixed)
+        self.R = weight("reverse_embeddings", "R", [packed, rows], dtype="int8", trainable=False)
         groups = [("blocks", -(-self.width // self.block)), rows] if self.block else [rows]
-        self.RS = weight("reverse_embeddings_scale", "S_R", groups, positive=True, **fixed)
+        self.RS = weight("reverse_embeddings_scale", "S_R", groups, positive=True, trainable=False)
         if self.block:
-            self.RZ = weight("reverse_embeddings_zero", "Z_R", groups, **fixed)
+            self.RZ = weight("reverse_embeddings_zero", "Z_R", groups, trainable=False)
 
     @property
     def weights(self) -> tuple[Expr, ...]:
@@ -100,7 +98,8 @@ class Table:
             kernel = named("K", unpack_int4(kernel, n=self.width, axis=0), "two numbers from each byte")
         if self.block:
             turned = [transpose(v, axes=(1, 0)) for v in (self.S, self.Z)] if self.R is None else [self.RS, self.RZ]
-            kernel = named("F", dequantize(kernel, *[take(v, self.k) for v in turned]), "what the whole numbers stand for")
+            scale, zero = (take(v, self.k) for v in turned)
+            kernel = named("F", dequantize(kernel, scale, zero), "what the whole numbers stand for")
         q, s = (x, None) if self.how is None else in_whole_numbers(x, -1, self.how)
         y = dot(q, kernel)
         if not self.block:

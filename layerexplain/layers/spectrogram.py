@@ -38,7 +38,7 @@ class _Layout:
     def joined(self, y: Expr) -> Expr:
         """Both in one axis again."""
         n, a, b, c = y.shape
-        size = self.channels * (b if self.first else c)  # type: ignore[operator]
+        size = self.channels * (b if self.first else c)
         return reshape(y, shape=(n, size, c) if self.first else (n, a, size))
 
     def expanded(self, y: Expr) -> Expr:

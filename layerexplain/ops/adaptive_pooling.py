@@ -10,8 +10,21 @@ from layerexplain.expr import NO_MACS, Axis, Expr, Op, Shape, Size
 from layerexplain.notation import Function
 from layerexplain.ops.sizes import size_text
 from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, placed, spatial_axes
-from layerexplain.scalar import BEYOND, Affine, At, CannotIndex, Condition, Fold, Letter, Scalar, add, between, letter
-from layerexplain.scalar import floor_divide, scale
+from layerexplain.scalar import (
+    BEYOND,
+    Affine,
+    At,
+    CannotIndex,
+    Condition,
+    Fold,
+    Letter,
+    Scalar,
+    add,
+    between,
+    floor_divide,
+    letter,
+    scale,
+)
 
 
 def spread(n: int, count: int) -> list[range]:

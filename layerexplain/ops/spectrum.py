@@ -35,7 +35,8 @@ def _axes(node: Expr) -> list[Axis]:
     lead = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
     why = text if count is None else f"{text} = {count}"
     high = fft // 2 + 1
-    return [*lead, Axis("steps", (0, x.ndim - 1), count, why), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
+    steps = Axis("steps", (0, x.ndim - 1), count, why)
+    return [*lead, steps, Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
 
 
 def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str = "hann") -> Any:

@@ -122,6 +122,8 @@ def make_windows(x: Expr, sizes: Any, attrs: dict[str, Any]) -> list[Window]:
     dilation = each(attrs.get("dilation_rate", 1), rank)
     padding = attrs.get("padding", "valid")
     lengths = x.shape[first : first + rank]
+    if not all(isinstance(size, int) for size in sizes[:rank]):
+        raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
     return [
         Window(role, n, k, s, d, padding)
         for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True)

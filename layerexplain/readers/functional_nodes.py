@@ -282,6 +282,13 @@ def _renumber(value: Any, numbers: dict[str, dict[int, int]]) -> Any:
 
 def _refuse_circles(calls: tuple[Call, ...]) -> None:
     """Raise SpecError where calls wait for each other. Iterative, since a chain may be long."""
+    made: set[tuple[str, int]] = set()
+    for call in calls:
+        if not all([(ref.layer, ref.call) in made for ref in tensor_refs((call.args, call.kwargs))]):
+            break
+        made.add((call.layer, call.index))
+    else:
+        return  # each stands behind those that feed it, as Keras writes them
     waiting: dict[tuple[str, int], int] = {}
     users: dict[tuple[str, int], list[tuple[str, int]]] = {}
     for call in calls:

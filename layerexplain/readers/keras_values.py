@@ -87,9 +87,11 @@ def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
-    if isinstance(value, Function | Layer):
+    if kind is Function or kind is Layer:
         return value
     if isinstance(value, (list, tuple)):
+        if _SCALARS.issuperset(map(type, value)):
+            return tuple(value)
         items = [item if type(item) in _SCALARS else plain_value(item, key, layer, context) for item in value]
         return tuple(items) if all(type(item) in _SCALARS or type(item) is tuple for item in items) else items
     if isinstance(value, dict):

@@ -78,6 +78,8 @@ _OWN_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
         "W_constraint": "embeddings_constraint",
         "dropout": "",
     },
+    "ReversibleEmbedding": {"output_dim": "output_dim"},
+    "RandomGaussianBlur": {"sigma": "sigma"},
     "PReLU": {"init": "alpha_initializer"},
     "MaxoutDense": {"output_dim": "units"},
 }

@@ -48,9 +48,8 @@ def clean(text: str, ascii_only: bool = False) -> str:
 
     With `ascii_only` mathematical signs are spelt out (`×` is `x`, `→` is `->`) and the rest is escaped.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    text = re.sub(_UNSAFE, _escaped, text)
+    if not text.isprintable():  # all unsafe characters are none that Python would print
+        text = re.sub(_UNSAFE, _escaped, text)
     return to_ascii(text) if ascii_only else text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from layerexplain.records import NamedTuple
 
@@ -40,13 +39,15 @@ def paint(text: str, style: str, look: Look) -> str:
 
 def width_of(text: str) -> int:
     """The number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
-    if text.isascii():
+    if text.isascii() or text.replace("→", ">").isascii():
         return len(text)
     return len(text) + sum(_columns(character) - 1 for character in re.findall(r"[^\x00-\x7f]", text))
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
     """`text` filled with spaces to `width` columns; `right` puts the spaces in front."""
+    if text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
     space = " " * (width - width_of(text))
     return space + text if right else text + space
 
@@ -100,6 +101,8 @@ def fit(natural: list[int], available: int, least: int = 8) -> list[int]:
 def _columns(character: str) -> int:
     if character.isascii():
         return 1
+    import unicodedata
+
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

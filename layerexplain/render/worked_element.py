@@ -85,6 +85,8 @@ def _line(line: WorkedLine, look: Look, terms: int) -> list[str]:
         lines += _fold(fold, look, terms)
     if _says_more(line):
         lines += _labelled("numbers", f"{line.name} = {line.numbers}", look)
+    elif len(line.reads) > 1:
+        lines += _labelled("reads", "; ".join(f"{text} = {_short(value)}" for text, value in line.reads), look)
     lines += _labelled("value", f"{line.name} = {_digits(line.value)}", look)
     return lines
 

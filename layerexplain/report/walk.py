@@ -255,16 +255,18 @@ class Walk:
         return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node)
 
     def _note_opaque(self, layer: Layer, reason: str | None) -> None:
+        from layerexplain.layers.opaque_layers import REASONS
+
         code = "opaque" if reason is None else "not-derived"
         where = "/".join(self._path(layer))
         if reason is None:
             kind = "an operation" if layer.kind == "operation" else "a layer"
             owner = f" (from {layer.package})" if layer.package else ""
-            reason = (
-                "its code is in the file and is never read"
-                if layer.type == "Lambda"
-                else f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
-            )
+            reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
+            if layer.type == "Lambda":
+                reason = "its code is in the file and is never read"
+            elif layer.kind == "layer" and layer.type in REASONS:
+                reason = f"{layer.type} has no formula: {REASONS[layer.type]}"
         self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
 
     def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:

@@ -24,7 +24,7 @@ CASES = [
     Case("EinsumDense", {**HEADS, "lora_rank": 2, "dtype": INT8}, ((4, 7),)),
     Case("EinsumDense", {"equation": "btnh,nhd->btd", "output_shape": (4, 5), "dtype": INT8}, ((4, 2, 3),)),
     Case("EinsumDense", {"equation": "btnh,nhd->btd", "output_shape": (4, 5), "dtype": INT4}, ((4, 2, 3),)),
-    Case("EinsumDense", {"equation": "...x,xy->...y", "output_shape": (4,), "bias_axes": "y", "dtype": INT8}, ((3, 7),)),
+    Case("EinsumDense", {"equation": "...x,xy->...y", "output_shape": (4,), "dtype": INT8}, ((3, 7),)),
     *[
         Case(type_, {"input_dim": 9, "output_dim": 5, "dtype": policy}, ((4,),), ("int",))
         for type_ in ("Embedding", "ReversibleEmbedding")

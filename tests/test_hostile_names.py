@@ -1,0 +1,100 @@
+"""Names that are escapes, markup, HTML, formulas of spreadsheets or change the direction of text, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.readers import read
+from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.layout import Look
+from layerexplain.report.build import build
+from tests.hostile import run
+from tests.keras_configs import dense, entry, graph, node, tensor
+
+NAMES = {
+    "escape": "\x1b]0;owned\x07\x1b[2J\x1b[31mred",
+    "controls": "a\x00b\x08c\rd\x7fe\x85f\x9bg",
+    "lines": "a\nlayerexplain: error: b c d",
+    "bidi": "abc‮def⁦ghi⁩‏؜",
+    "invisible": "de​n⁠s﻿e",
+    "html": "<img src=x onerror=alert(1)><script>alert(1)</script>",
+    "markdown": "[x](javascript:alert(1)) | `code` | **b** ![i](http://h/i.png)",
+    "rich markup": "[bold red]x[/] [link=http://h]y[/link]",
+    "formula": "=HYPERLINK(\"http://h\",\"x\")",
+    "formula by plus": "+1+cmd|' /C calc'!A0",
+    "formula by at": "@SUM(1+1)",
+    "formula behind a tab": "\t=1+1",
+    "separators": 'a,b;"c"\td',
+    "half of a pair": "\U0001f600",
+    "long": "x" * 100_000,
+    "a path": "../../etc/passwd",
+    "a format": "{name!r:>{width}} %s %n $(touch done) `touch done`",
+}
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f؜​‎‏‪-‮⁠⁦-⁩﻿  ]")
+
+
+def document(name: str) -> dict[str, Any]:
+    """A model in which everything that can have a name has this one."""
+    custom = {
+        "module": name,
+        "class_name": name or "X",
+        "registered_name": f"{name}>{name}",
+        "name": f"{name}2",
+        "config": {"name": f"{name}2", name: name, "trainable": True},
+        "inbound_nodes": [node(tensor(f"{name}1"))],
+    }
+    act = {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    first = {**dense(f"{name}1"), "inbound_nodes": [node(tensor(f"{name}0"))]}
+    first["config"]["activation"] = act
+    layers = [entry(f"{name}0", [None, 5], "batch_shape"), first, custom]
+    made = graph(layers, [[f"{name}0", 0, 0]], [[f"{name}2", 0, 0]])
+    made["config"]["name"] = name
+    return {**made, "keras_version": name}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_a_terminal_or_a_browser_obeys_gets_out(name: str) -> None:
+    report = build(read(document(NAMES[name])), detail=True)
+    for format_ in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
+        wanted = Wanted(format_, nested=True)
+        for look in (Look(), Look(ascii=True), Look(width=80, color=True)):
+            for text in (
+                summary_text([report], wanted, look),
+                explanation_text([Chosen(report, report.layers)], wanted, look),
+            ):
+                # The program's own colours are no one's names.
+                plain = re.sub("\x1b\\[[0-9;]*m", "", text) if look.color else text
+                found = FORBIDDEN.search(plain)
+                assert found is None, f"{format_} holds {found.group()!r}"
+                assert "red" not in NAMES[name] or "\x1b[31m" not in text
+                if format_ == "markdown":
+                    assert "<img" not in text and "<script" not in text
+                    assert not re.search(r"(?<!\\)!?\[[^\]]*\]\((?!#)", re.sub(r"`[^`]*`", "", text))
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_is_a_formula(name: str, delimiter: str) -> None:
+    report = build(read(document(NAMES[name])))
+    text = summary_text([report], Wanted("csv" if delimiter == "," else "tsv"), Look())
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    assert len({len(row) for row in rows}) == 1 and len(rows) == 4
+    assert not [cell for row in rows for cell in row if re.match(r"[=+@\t\r]|-(?![0-9.]+$)", cell)]
+
+
+def test_errors_and_notes_on_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "m\x1b[31m‮.json"
+    path.write_text(json.dumps({"class_name": NAMES["escape"], "config": {"layers": NAMES["bidi"]}}))
+    for words in (["summary", path], ["explain", path, NAMES["escape"]]):
+        done = run(*words, folder=tmp_path)
+        assert FORBIDDEN.search(done.out + done.err) is None
+    path.write_text(json.dumps({NAMES["escape"]: 1, NAMES["lines"]: 2}))
+    done = run("summary", path, folder=tmp_path)
+    assert done.code == 1 and FORBIDDEN.search(done.err) is None and len(done.err.splitlines()) == 1
