@@ -86,12 +86,7 @@ def layer_list() -> str:
     ]
     for family, entries in families().items():
         parts.append(f"## {FAMILIES.get(family, family.replace('_', ' ').capitalize())}")
-        parts.append(
-            "\n".join(
-                f"- **{name}**`({arguments})`  \n  {words}"
-                for name, arguments, words in entries
-            )
-        )
+        parts.append("\n".join(f"- **{name}**`({arguments})`  \n  {words}" for name, arguments, words in entries))
     also: dict[str, list[str]] = {}
     for name in sorted(MODULES):
         declaration = find(name)
@@ -138,17 +133,20 @@ def op_list() -> str:
         arguments = ", ".join([*composite.tensors, *[f"{k}={value_text(v)}" for k, v in composite.defaults.items()]])
         formula = f" = `{body}`" if body else ""
         functions.append(f"- `{name}({arguments})`{formula}  \n  {composite.description}")
-    return "\n\n".join(
-        [
-            "# Ops and functions",
-            "The vocabulary of formulas, from the registries (`python docs/generate.py`). How they are written: "
-            "[formula-language.md](formula-language.md).",
-            "## Ops",
-            "\n".join(rows),
-            "## Functions that are formulas themselves",
-            "\n".join(functions),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Ops and functions",
+                "The vocabulary of formulas, from the registries (`python docs/generate.py`). How they are written: "
+                "[formula-language.md](formula-language.md).",
+                "## Ops",
+                "\n".join(rows),
+                "## Functions that are formulas themselves",
+                "\n".join(functions),
+            ]
+        )
+        + "\n"
+    )
 
 
 def coverage() -> str:
@@ -166,16 +164,19 @@ def coverage() -> str:
         formula = f"`layers/{row.module}.py`" if row.module else "declared" if row.declared else "opaque"
         runs = ("passes its input on" if row.identity else "evaluated") if row.evaluated else "not evaluated"
         lines.append(f"| {row.name} | {formula} | {runs} | {row.why} |")
-    return "\n\n".join(
-        [
-            "# Coverage of keras.layers",
-            f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python docs/generate.py`). {len(declared)} have a "
-            f"declaration, {len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference and held "
-            f"against real Keras over drawn configurations; {len(identity)} of these pass their input on unchanged then "
-            f"and act in training only.",
-            "\n".join(lines),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Coverage of keras.layers",
+                f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python docs/generate.py`). "
+                f"{len(declared)} have a declaration, {len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference "
+                f"and held against real Keras over drawn configurations; {len(identity)} of these pass their input on "
+                f"unchanged then and act in training only.",
+                "\n".join(lines),
+            ]
+        )
+        + "\n"
+    )
 
 
 BLOCK = re.compile(r"(<!-- output of: (.+?) -->\n```text\n)(.*?)(```)", re.DOTALL)

@@ -1,7 +1,7 @@
 """Write layerexplain/layers/index.py: the table from layer type to the module that declares it.
 
-    python scripts/layer_index.py            write it
-    python scripts/layer_index.py --check    exit 1 if it is not current
+python scripts/layer_index.py            write it
+python scripts/layer_index.py --check    exit 1 if it is not current
 """
 
 from __future__ import annotations

@@ -54,11 +54,7 @@ def truth(model: Any) -> list[LayerTruth]:
 
 def _calls(graph: Any, layer: Any) -> list[list[Shape]]:
     if hasattr(graph, "_network_nodes"):
-        nodes = [
-            node
-            for i, node in enumerate(layer._inbound_nodes)
-            if f"{layer.name}_ib-{i}" in graph._network_nodes
-        ]
+        nodes = [node for i, node in enumerate(layer._inbound_nodes) if f"{layer.name}_ib-{i}" in graph._network_nodes]
         return [[tuple(shape) for shape in _tf_shapes(node.output_shapes)] for node in nodes]
     own = {node for nodes in graph._nodes_by_depth.values() for node in nodes}
     nodes = [node for node in layer._inbound_nodes if node in own]

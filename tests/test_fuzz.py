@@ -45,11 +45,25 @@ histories = triples.map(
 nodes = st.one_of(
     st.lists(triples, max_size=3),
     st.lists(triples.map(lambda triple: [*triple, {"axis": -1, "y": ["a", 0, 0]}]), max_size=2),
-    st.fixed_dictionaries({"args": st.lists(histories | values, max_size=3), "kwargs": st.dictionaries(names, values)}),
+    st.fixed_dictionaries(
+        {"args": st.lists(histories | values, max_size=3), "kwargs": st.dictionaries(names, values, max_size=2)}
+    ),
     values,
 )
 classes = st.sampled_from(
-    ["Dense", "LSTM", "Concatenate", "Add", "Reshape", "Conv1D", "Merge", "InputLayer", "Bidirectional", "Lambda", "Own"]
+    [
+        "Dense",
+        "LSTM",
+        "Concatenate",
+        "Add",
+        "Reshape",
+        "Conv1D",
+        "Merge",
+        "InputLayer",
+        "Bidirectional",
+        "Lambda",
+        "Own",
+    ]
 )
 configs = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b", "c", "m"])},

@@ -17,6 +17,7 @@ from tests.wrong_specs import ANY_FAULT, WRONG
 
 X = TensorRef
 
+
 @pytest.fixture(params=["c", "python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both of yaml's parsers; the one in C is left out where yaml came without."""
@@ -158,7 +159,9 @@ FROM = {
     "  - Dense: 3\n    from: b\n    name: x\n": [((X("b"),), {})],
     "  - Add:\n    from: [a, b]\n    name: x\n": [(([X("a"), X("b")],), {})],
     "  - {type: Add, from: [a, b], name: x}\n": [(([X("a"), X("b")],), {})],
-    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [a, b, a], name: x}\n": [((X("a"), X("b"), X("a")), {})],
+    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [a, b, a], name: x}\n": [
+        ((X("a"), X("b"), X("a")), {})
+    ],
     "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: {query: a, value: b}, name: x}\n": [
         ((), {"query": X("a"), "value": X("b")})
     ],

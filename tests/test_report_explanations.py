@@ -76,8 +76,9 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
     assert second.element == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<16  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
     assert second.element_notes == ("rows and columns from 14 on are padding and count as 0",)
     assert axes(second)[0] == "rows 14 → 7: ceil(14 / 2) = 7; 'same' pads 1: 0 before, 1 after"
-    assert "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 6 rows 12 to 14 (14 is padding)" in (
-        second.shape_notes[0]
+    assert (
+        "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 6 rows 12 to 14 (14 is padding)"
+        in (second.shape_notes[0])
     )
     assert factors(second)[0] == "W (3, 3, 16, 32): rows 3 × columns 3 × channels 16 × filters 32 = 4,608"
     assert second.cost[0] == "225,792 MACs per example = 7 × 7 positions × 32 filters × 144 products"
@@ -86,9 +87,7 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
 def test_a_wide_dense_without_bias_is_one_matrix() -> None:
     report = report_of("wide_dense_without_bias.yaml")
     dense = told(report, "dense")
-    assert dense.hints == (
-        "use_bias=False: there is no b, so the 2,560,000 parameters are exactly 100 × 25,600.",
-    )
+    assert dense.hints == ("use_bias=False: there is no b, so the 2,560,000 parameters are exactly 100 × 25,600.",)
     assert factors(dense) == ["W (100, 25600): inputs 100 × units 25600 = 2,560,000"]
     assert axes(told(report, "reshape")) == [
         "rows 25600 → 10: 25600 becomes 10 × 10 × 256",

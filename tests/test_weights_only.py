@@ -164,7 +164,7 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "PyTorch zip": (zipped("archive/data.pkl", "archive/data/0"), "is a PyTorch file"),
     "PyTorch pickle": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", "is a PyTorch file, a pickle"),
     "SavedModel, zipped": (zipped("m/saved_model.pb"), "is a zipped SavedModel; unpack it and give the folder"),
-    "safetensors": (b'\x40' + bytes(7) + b'{"__metadata__":{"format":"pt"}}', "is a safetensors file"),
+    "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}', "is a safetensors file"),
     "tar": (tar(), "is a tar archive; unpack it first"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a PNG picture, not a model"),
     "Python": (b"#!/usr/bin/env python\nprint(1)\n", "is Python source, which is never run"),

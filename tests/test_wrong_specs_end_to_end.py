@@ -25,10 +25,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "misspelt argument": (
         "input: [3]\nlayers:\n  - Flatten\n  - Dense: {unit: 3}\n",
-        [
-            "4: layer 'dense': Dense has no argument 'unit', did you mean 'units'? "
-            "It takes units, activation, use_bias…"
-        ],
+        ["4: layer 'dense': Dense has no argument 'unit', did you mean 'units'? It takes units, activation, use_bias…"],
     ),
     "unknown argument": (
         "input: [3]\nlayers:\n  - Dense: {units: 3, colour: red}\n",

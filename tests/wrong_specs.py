@@ -75,8 +75,12 @@ WRONG: dict[str | bytes, list[str]] = {
         "4: `from: lft` names no layer; did you mean 'left'?"
     ],
     "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: 3}\n": ["3: `from: 3` names no layer; known here: input"],
-    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: [[]]}\n": ["3: `from` holds a list; the name of a layer is needed"],
-    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: []}\n": ["3: `from` is an empty list; name at least one layer"],
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: [[]]}\n": [
+        "3: `from` holds a list; the name of a layer is needed"
+    ],
+    "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: []}\n": [
+        "3: `from` is an empty list; name at least one layer"
+    ],
     "input: [3]\nlayers:\n  - {type: Dense, units: 4, from: b}\n  - {type: Dense, units: 4, name: b}\n": [
         "3: `from: b` names a layer that comes later; a layer must stand before those that use it"
     ],

@@ -141,5 +141,3 @@ def _flops(node: Expr, macs: int | None) -> int | None:
         return None
     result: int | None = rule(node)
     return result
-
-

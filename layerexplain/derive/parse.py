@@ -40,9 +40,7 @@ MOST_NODES = 200_000
 Function = Callable[..., Expr]
 
 
-def parse(
-    source: str, leaves: Mapping[str, Expr], functions: Mapping[str, Function] | None = None
-) -> dict[str, Expr]:
+def parse(source: str, leaves: Mapping[str, Expr], functions: Mapping[str, Function] | None = None) -> dict[str, Expr]:
     """The expressions that a text binds at its top level, by name.
 
     `leaves` are the tensors that the text may use without binding them: inputs and weights. `functions` are those
@@ -120,9 +118,7 @@ class _Builder:
         self.defined: dict[str, ast.FunctionDef] = {}
         self.traced: dict[Any, Definition] = {}
         self.open: list[str] = []
-        self.operators = {
-            op.notation.symbol: op for op in OPS.values() if isinstance(op.notation, Infix | Fraction)
-        }
+        self.operators = {op.notation.symbol: op for op in OPS.values() if isinstance(op.notation, Infix | Fraction)}
         self.count = 0
 
     # Statements ---------------------------------------------------------------------------------------------------

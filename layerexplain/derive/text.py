@@ -229,9 +229,7 @@ class _Scope:
                 text, bind = name, ATOM
             self.texts[node] = (text, bind)
 
-    def _unpack(
-        self, node: Expr, text: str, parts: list[Expr], wanted: Mapping[Expr, str], indent: int
-    ) -> None:
+    def _unpack(self, node: Expr, text: str, parts: list[Expr], wanted: Mapping[Expr, str], indent: int) -> None:
         names = ["_"] * len(node.shape)
         for part in sorted(parts, key=lambda e: int(e.attrs["i"])):
             i = part.attrs["i"]
@@ -240,8 +238,10 @@ class _Scope:
                 if node.op is CALL:
                     results = list(node.attrs["definition"].results)
                     default = results[i] if i < len(results) else "mask"
-                names[i] = self._name(part, wanted) if part in wanted or part.label or not default else unique(
-                    default, self.taken
+                names[i] = (
+                    self._name(part, wanted)
+                    if part in wanted or part.label or not default
+                    else unique(default, self.taken)
                 )
             self.texts[part] = (names[i], ATOM)
         self.lines.append(Line(indent, f"{', '.join(names)} = {text}", tuple(parts)))
@@ -392,5 +392,3 @@ class _Scope:
 def _plain(node: Expr) -> bool:
     value = node.attrs["value"]
     return isinstance(value, tuple | bool) or value >= 0
-
-

@@ -16,9 +16,7 @@ def _pool(op: Any, x: Expr, output_size: Any, data_format: str) -> Expr:
 
 
 @layer("AdaptiveAveragePooling1D", ndim=3)
-def adaptive_average_pooling1d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_average_pooling1d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Averages each of {output_size} stretches that together cover all {steps} steps, evenly.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
@@ -29,9 +27,7 @@ def adaptive_average_pooling1d(
 
 
 @layer("AdaptiveAveragePooling2D", ndim=4)
-def adaptive_average_pooling2d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_average_pooling2d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Averages each of {output_size} windows that together cover the whole image, evenly.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
@@ -43,9 +39,7 @@ def adaptive_average_pooling2d(
 
 
 @layer("AdaptiveAveragePooling3D", ndim=5)
-def adaptive_average_pooling3d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_average_pooling3d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Averages each of {output_size} windows that together cover the whole volume, evenly.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
@@ -56,9 +50,7 @@ def adaptive_average_pooling3d(
 
 
 @layer("AdaptiveMaxPooling1D", ndim=3)
-def adaptive_max_pooling1d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_max_pooling1d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Keeps the largest of each of {output_size} stretches that together cover all {steps} steps, evenly.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
@@ -69,9 +61,7 @@ def adaptive_max_pooling1d(
 
 
 @layer("AdaptiveMaxPooling2D", ndim=4)
-def adaptive_max_pooling2d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_max_pooling2d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Keeps the largest of each of {output_size} windows that together cover the whole image, evenly.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
@@ -83,9 +73,7 @@ def adaptive_max_pooling2d(
 
 
 @layer("AdaptiveMaxPooling3D", ndim=5)
-def adaptive_max_pooling3d(
-    x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last"
-) -> Expr:
+def adaptive_max_pooling3d(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
     """Keeps the largest of each of {output_size} windows that together cover the whole volume, evenly.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.

@@ -282,8 +282,8 @@ DataFormat = Annotated[
 ]
 Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
 PaddingAmounts = Annotated[
-    Any, Check("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1",
-               _padding_amounts)
+    Any,
+    Check("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1", _padding_amounts),
 ]
 MergeMode = Annotated[str | None, Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
 BatchFirst = Annotated[bool, Check("false (Keras 3 has the batch first; transpose the input)", "false", _false)]

@@ -54,9 +54,7 @@ def _depthwise(
     activation: Any,
     use_bias: bool,
 ) -> Expr:
-    y = _each_channel(
-        x, "kernel", "W", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate
-    )
+    y = _each_channel(x, "kernel", "W", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate)
     if use_bias:
         packed = [("channels", known_channels(x, data_format)), ("copies", depth_multiplier)]
         y = channel_bias(y, [packed] if depth_multiplier > 1 else packed[:1], data_format)
@@ -140,13 +138,15 @@ def _separable(
     )
     rank = x.ndim - 2
     channels = known_channels(x, data_format)
-    packed: Any = [("channels", channels), ("copies", depth_multiplier)] if depth_multiplier > 1 else (
-        "channels",
-        channels,
+    packed: Any = (
+        [("channels", channels), ("copies", depth_multiplier)]
+        if depth_multiplier > 1
+        else (
+            "channels",
+            channels,
+        )
     )
-    mixer = weight(
-        "pointwise_kernel", "W_p", [*((role, 1) for role in SPATIAL[rank]), packed, ("filters", filters)]
-    )
+    mixer = weight("pointwise_kernel", "W_p", [*((role, 1) for role in SPATIAL[rank]), packed, ("filters", filters)])
     y = conv(z, mixer, data_format=data_format)
     if use_bias:
         y = channel_bias(y, [("filters", filters)], data_format)

@@ -102,9 +102,7 @@ def group_query_attention(
         context = named("gated", context * gate)
     at, path = "_output_dense", "attention_output"
     features = ("features", query.shape[-1])
-    W = weight(
-        "kernel", "W_o", [("heads", num_query_heads), ("per head", head_dim), features], at=at, path=path
-    )
+    W = weight("kernel", "W_o", [("heads", num_query_heads), ("per head", head_dim), features], at=at, path=path)
     y = einsum(context, W, eq="nqad,ado->nqo")
     if use_bias:
         y = y + weight("bias", "b_o", [features], at=at, path=path)

@@ -13,9 +13,7 @@ from layerexplain.ops.window import spatial_axes
 
 
 @layer("RandomCrop", ignores="seed bounding_box_format factor", ndim=4)
-def random_crop(
-    x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last"
-) -> Expr:
+def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
     """Takes {height} rows and {width} columns of each image: in training at a random place, else its middle, resized.
 
     The middle is the largest part with the ratio of the result, as Keras has it in words and in its shapes; Keras 3.15

@@ -20,7 +20,11 @@ class InnerLayer(Protocol):
     config: Mapping[str, Any]
 
     def definition(
-        self, specs: Sequence[Spec | None], masks: Sequence[Spec | None] = (), *, training: bool = False,
+        self,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
         **overrides: Any,
     ) -> Definition:
         """The layer traced at given shapes; `overrides` are arguments that the wrapper forces."""
@@ -38,7 +42,11 @@ class DeclaredLayer:
         self.trainable = trainable and bool(config.get("trainable", True))
 
     def definition(
-        self, specs: Sequence[Spec | None], masks: Sequence[Spec | None] = (), *, training: bool = False,
+        self,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
         **overrides: Any,
     ) -> Definition:
         """The layer traced at given shapes."""

@@ -139,9 +139,7 @@ def average_pooling3d(
 
 
 @layer("GlobalMaxPooling1D", ndim=3, also=("GlobalMaxPool1D",))
-def global_max_pooling1d(
-    x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False
-) -> Expr:
+def global_max_pooling1d(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
     """Keeps one number for each of the {channels} channels: the largest of its {steps} steps.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
@@ -152,9 +150,7 @@ def global_max_pooling1d(
 
 
 @layer("GlobalMaxPooling2D", ndim=4, also=("GlobalMaxPool2D",))
-def global_max_pooling2d(
-    x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False
-) -> Expr:
+def global_max_pooling2d(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
     """Keeps one number for each of the {channels} channels: its largest, over all rows and columns.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
@@ -165,9 +161,7 @@ def global_max_pooling2d(
 
 
 @layer("GlobalMaxPooling3D", ndim=5, also=("GlobalMaxPool3D",))
-def global_max_pooling3d(
-    x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False
-) -> Expr:
+def global_max_pooling3d(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
     """Keeps one number for each of the {channels} channels: its largest, over all planes, rows and columns.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
@@ -201,9 +195,7 @@ def global_average_pooling1d(
 
 
 @layer("GlobalAveragePooling2D", ndim=4, also=("GlobalAvgPool2D",))
-def global_average_pooling2d(
-    x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False
-) -> Expr:
+def global_average_pooling2d(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
     """Keeps one number for each of the {channels} channels: its mean, over all rows and columns.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
@@ -214,9 +206,7 @@ def global_average_pooling2d(
 
 
 @layer("GlobalAveragePooling3D", ndim=5, also=("GlobalAvgPool3D",))
-def global_average_pooling3d(
-    x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False
-) -> Expr:
+def global_average_pooling3d(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
     """Keeps one number for each of the {channels} channels: its mean, over all planes, rows and columns.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.

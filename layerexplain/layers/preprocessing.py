@@ -195,9 +195,7 @@ def resizing(
 
 
 @layer("CenterCrop", ndim=4, ignores="bounding_box_format factor")
-def center_crop(
-    x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last"
-) -> Expr:
+def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
     """Takes the middle {height} rows and {width} columns of each image; a smaller image is cropped and resized to them.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with

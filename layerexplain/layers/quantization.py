@@ -178,9 +178,7 @@ def blocks(
     return S, Z, weight("g_idx", "k", [grouped], trainable=False, dtype="float32")
 
 
-def _float8(
-    type_: str, made: Product, policy: Policy, low_rank: Lora | None
-) -> tuple[Expr, tuple[Expr, ...]]:
+def _float8(type_: str, made: Product, policy: Policy, low_rank: Lora | None) -> tuple[Expr, tuple[Expr, ...]]:
     """Inputs and kernel are rounded to float8. The histories serve training alone; they are trained variables to
     Keras, since it overwrites them in place of adding their gradients."""
     if low_rank is not None:

@@ -3,8 +3,6 @@
 The order of the weights is Keras's: the trained ones first.
 """
 
-from typing import Any
-
 from layerexplain.expr import Expr, named, weight
 from layerexplain.layers.dtype_policies import Lora, Policy, Quantizer
 from layerexplain.layers.quantization import blocks, factors, in_whole_numbers, need_mode, scaled

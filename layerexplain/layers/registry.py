@@ -98,9 +98,7 @@ class Declaration:
         self.function = function
         self.tensors = code.co_varnames[: code.co_argcount]
         self.optional = len(function.__defaults__ or ())
-        self.variadic = (
-            code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
-        )
+        self.variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
         self.reads_mask = "mask" in keyword_only
         self.reads_masks = "masks" in keyword_only
         self.training = training
@@ -202,7 +200,7 @@ class Declaration:
         names = self.names(len(specs))
         given = constants or {}
         tensors: list[Expr | None] = [
-            given[i] if i in given else None if spec is None else tensor(names[i], spec.shape, spec.dtype)
+            given[i] if i in given else None if spec is None else tensor(names[i], *spec)
             for i, spec in enumerate(specs)
         ]
         required = len(self.tensors) - self.optional
@@ -243,7 +241,7 @@ class Declaration:
             results,
             masks=out_masks,
             description=self.description,
-            arguments={**self.default_values, **arguments},
+            arguments=arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments},
         )
         weights = [node for node in definition.order if node.op is WEIGHT]
         if stored:
@@ -254,6 +252,8 @@ class Declaration:
     def names(self, count: int) -> list[str]:
         """What the formula calls the first `count` tensors of a call: `x1`, `x2` for the tensors of an Add."""
         extra = count - len(self.tensors)
+        if extra == 0:
+            return list(self.tensors)
         if self.variadic is None:
             return [*self.tensors[:count], *[f"tensor{len(self.tensors) + i + 1}" for i in range(extra)]]
         if 0 < extra <= len(self.called):
@@ -285,7 +285,6 @@ class Declaration:
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (count - 1)
-
 
 
 def _other_rank(shape: Shape, wanted: int) -> str:
@@ -433,5 +432,3 @@ def inner_weights(definition: Definition, at: str, prefix: str, suffix: str = ""
         attrs["trainable"] = attrs["trainable"] and trainable
         leaves.append(Expr(WEIGHT, (), attrs, old.shape, old.dtype, f"{old.label}{suffix}"))
     return leaves
-
-

@@ -63,9 +63,7 @@ def _dot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     x, W = node.args
     summed = letter("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])
     lead = x.ndim - 1
-    body = Apply(
-        multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}
-    )
+    body = Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {})
     return Fold("sum", (summed.terms[0][0],), body, ())  # type: ignore[arg-type]
 
 
@@ -116,8 +114,7 @@ def _letters(args: tuple[Expr, ...], eq: str) -> tuple[list[list[str]], list[str
         for name, size in zip(term, arg.shape, strict=True):
             if name in sizes and not agree(sizes[name], size):
                 raise ShapeError(
-                    f"einsum {eq!r} needs one size for '{name}', "
-                    f"got {' and '.join(shape_text(a.shape) for a in args)}"
+                    f"einsum {eq!r} needs one size for '{name}', got {' and '.join(shape_text(a.shape) for a in args)}"
                 )
             sizes[name] = merge(sizes[name], size) if name in sizes else size
     missing = [name for name in result if name not in sizes]

@@ -63,9 +63,7 @@ def _resize_axes(node: Expr) -> list[Axis]:
     axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
     times = each(node.attrs.get("times"), 2)
-    for a, role, factor, (before, after) in zip(
-        axes, ("rows", "columns"), times, _target(x, node.attrs), strict=True
-    ):
+    for a, role, factor, (before, after) in zip(axes, ("rows", "columns"), times, _target(x, node.attrs), strict=True):
         if factor is not None:
             why = f"{size_text(before)} * {factor} = {after}" if isinstance(after, int) else f"unknown * {factor}"
         else:

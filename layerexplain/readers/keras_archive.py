@@ -68,9 +68,7 @@ def _folder(members: Mapping[str, Any]) -> str:
     return plain[0] if len(plain) == 1 else ""
 
 
-def _only(
-    archive: zipfile.ZipFile, members: Mapping[str, list[zipfile.ZipInfo]], names: list[str]
-) -> bytes | None:
+def _only(archive: zipfile.ZipFile, members: Mapping[str, list[zipfile.ZipInfo]], names: list[str]) -> bytes | None:
     """The bytes of the first of these members that there is; None where there is none."""
     name = next((name for name in names if name in members), None)
     if name is None:

@@ -136,8 +136,10 @@ def shape_value(value: Any) -> Any:
 
 def is_shape(value: Any) -> bool:
     """True for a list or tuple of sizes: each None or a whole number from 0."""
-    return isinstance(value, (list, tuple)) and len(value) <= MAX_AXES and all(
-        size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) <= MAX_AXES
+        and all(size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value)
     )
 
 

@@ -156,9 +156,7 @@ def _merge_config(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_merged_sequence(
-    name: str, branches: list[Any], items: list[Any], context: Context, trainable: bool
-) -> Model:
+def read_merged_sequence(name: str, branches: list[Any], items: list[Any], context: Context, trainable: bool) -> Model:
     """The model of a Sequential whose first item merges branches; each branch has an input of its own."""
     wiring = _Wiring(context)
     refs = [_branch(wiring, branch) for branch in branches]

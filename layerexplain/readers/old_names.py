@@ -169,4 +169,3 @@ def _dot_axes(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [item[0] if isinstance(item, (list, tuple)) and len(item) == 1 else item for item in value]
     return value
-

@@ -12,7 +12,7 @@ import re
 _UNSAFE = (
     "["
     "\x00-\x1f\x7f-\x9f"  # C0 and C1 controls: ESC, CSI, backspace, newline
-    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls, zero-width space
+    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # bidirectional and invisible controls, zero-width space
     "\u2028\u2029\ufeff\ufff9-\ufffb"  # line and paragraph separators, byte order mark, annotations
     "\ud800-\udfff"  # lone surrogates: UTF-8 cannot carry them
     "\U000e0000-\U000e007f"  # tag characters, invisible

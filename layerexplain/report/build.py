@@ -133,7 +133,7 @@ def _batch_of(model: Model) -> int | None:
 
 def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
     """A shape as data: the batch is None, or the size that the model fixes."""
-    return tuple([batch if s is BATCH else s for s in shape])
+    return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])
 
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
@@ -304,9 +304,7 @@ class Builder:
             self._texts[definition] = known
         return known
 
-    def _variables(
-        self, layer: Layer, definition: Definition | None, where: str
-    ) -> tuple[StoredVariable, ...] | None:
+    def _variables(self, layer: Layer, definition: Definition | None, where: str) -> tuple[StoredVariable, ...] | None:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
         if definition is not None and definition.kind != "opaque":
             return None

@@ -99,12 +99,12 @@ class Tracer:
         arguments = declaration.bind(config, strict=strict)
         frozen = []
         for name, value in arguments.items():
-            if type(value) in _PLAIN or (type(value) is tuple and all(type(v) is int for v in value)):
+            kind = type(value)
+            if kind in _PLAIN or (kind is tuple and _INT.issuperset(map(type, value))):
                 frozen.append(value)
             else:
                 value = arguments[name] = self.inner(value)
                 frozen.append(freeze(value))
-        constants = {i: constant(v) for i, v in bound.constants.items()}
         # The names stand beside the values, since a file may leave arguments out.
         key = (
             declaration.type,
@@ -116,6 +116,7 @@ class Tracer:
         )
         known = self._definitions.get(key)
         if known is None:
+            constants = {i: constant(v) for i, v in bound.constants.items()}
             known = declaration.trace(specs, arguments, masks, training=self.training, constants=constants)
             self._definitions[key] = known
         return known
@@ -134,6 +135,7 @@ class Tracer:
         return value
 
 
+_INT = frozenset({int})
 _PLAIN = frozenset({str, int, bool, type(None)})
 """Kinds of values that are keys as they are: an argument's checks leave no number where a truth value is due."""
 

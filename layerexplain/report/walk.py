@@ -369,7 +369,7 @@ class Walk:
 
     def _outputs(self, made: Call, layer: Layer, definition: Definition, node: Expr | None) -> list[Expr]:
         if node is None:
-            return [tensor(layer.name, e.shape, e.dtype) for e in definition.results.values()]
+            return list(definition.results.values())  # of which shape and dtype matter only
         count = len(definition.results)
         outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
         again = f"_{made.index + 1}" if made.index else ""
@@ -387,6 +387,9 @@ class Walk:
         handed: tuple[Expr | None, str | None],
         source: str | None,
     ) -> None:
+        if not definition.masks and len(outputs) == 1:
+            self.tensors[TensorRef(layer.name, made.index, 0)] = Tensor(outputs[0], *handed)
+            return
         position = len(outputs)
         for i, e in enumerate(outputs):
             mask, mask_source = handed

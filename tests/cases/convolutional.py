@@ -138,6 +138,9 @@ def _by_channel(type_: str, rank: int) -> Draw:
 DRAWS: dict[str, Draw] = {
     **{f"Conv{rank}D": _convolution(rank) for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": _transposed(rank) for rank in (1, 2, 3)},
-    **{f"{kind}Conv{rank}D": _by_channel(f"{kind}Conv{rank}D", rank) for kind in ("Depthwise", "Separable") for rank in
-       (1, 2)},
+    **{
+        f"{kind}Conv{rank}D": _by_channel(f"{kind}Conv{rank}D", rank)
+        for kind in ("Depthwise", "Separable")
+        for rank in (1, 2)
+    },
 }

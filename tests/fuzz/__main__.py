@@ -1,6 +1,6 @@
 """Open-ended fuzzing by hand: batches of mutations in child processes, so that a crash of one is seen and passed over.
 
-    python -m tests.fuzz --mutations 1000000 --start 0 --kind bytes --jobs 2
+python -m tests.fuzz --mutations 1000000 --start 0 --kind bytes --jobs 2
 """
 
 from __future__ import annotations

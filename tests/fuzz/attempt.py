@@ -54,7 +54,9 @@ def attempt(kind: str, number: int) -> Failure | None:
         if isinstance(error, KeyboardInterrupt):
             raise
         frames = traceback.extract_tb(error.__traceback__)
-        where = " < ".join(f"{frame.filename.rpartition('layerexplain/')[2]}:{frame.lineno}" for frame in frames[:-4:-1])
+        where = " < ".join(
+            f"{frame.filename.rpartition('layerexplain/')[2]}:{frame.lineno}" for frame in frames[:-4:-1]
+        )
         return Failure(kind, number, f"{type(error).__name__}: {str(error)[:200]}", where)
     if time.monotonic() - start > SECONDS:
         return Failure(kind, number, f"took longer than {SECONDS} s", "")
@@ -62,7 +64,7 @@ def attempt(kind: str, number: int) -> Failure | None:
 
 
 def explain(source: Any, *, detail: bool) -> None:
-    """All that `summary` or `explain` does with a source, down to the printed text, which holds no control character."""
+    """All that `summary` or `explain` does with a source, down to a text without control characters."""
     report = build(read(source), detail=detail)
     for format_ in FORMATS if detail else ("table", "csv"):
         wanted = Wanted(format_, nested=True)

@@ -13,11 +13,13 @@ KINDS = ("bytes", "structure", "arguments")
 
 TOKENS = [
     b"\x00", b"\xff", b"\x7f", b"\x80", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"-", b"&a ", b"*a", b"!!python/x ",
-    b"<<: ", b"'", b'"', b"\\u0000", b"null", b"-1", b"1e999", b"NaN", b"9" * 25, b"\xe2\x80\xae", b"\x1b[31m", b"PK\x03\x04",
+    b"<<: ", b"'", b'"', b"\\u0000", b"null", b"-1", b"1e999", b"NaN", b"9" * 25, b"\xe2\x80\xae", b"\x1b[31m",
+    b"PK\x03\x04",
     b"\xff" * 8, b"\x00" * 8, (1 << 31).to_bytes(4, "little"), (1 << 63).to_bytes(8, "little"),
 ]  # fmt: skip
 
-NAMES = ["", "a", "d", "in", "name", "x/y", "\x1b[2J", "<b>", "=1+1", "[red]", "‮abc", "a" * 300, "a.b", "\ud83d\ude00"]
+NAMES = ["", "a", "d", "in", "name", "x/y", "\x1b[2J", "<b>", "=1+1", "[red]", "\u202eabc", "a" * 300, "a.b",
+         "\ud83d\ude00"]  # fmt: skip
 SIZES = [None, 0, 1, 2, 3, 7, -1, -5, 10**6, 2**31, 2**63, 10**17, 10**18, 2**70]
 SCALARS = [
     *SIZES, True, False, 0.5, -0.5, 1e308, float("inf"), float("-inf"), float("nan"), *NAMES, "relu", "same", "valid",
@@ -119,7 +121,9 @@ def value(draw: random.Random, depth: int = 0) -> Any:
     if way == 10:
         return {"class_name": draw.choice(_types()), "config": {"name": draw.choice(NAMES), "trainable": True}}
     return {
-        "class_name": draw.choice(["__keras_tensor__", "__tuple__", "__numpy__", "function", "__lambda__", "DTypePolicy"]),
+        "class_name": draw.choice(
+            ["__keras_tensor__", "__tuple__", "__numpy__", "function", "__lambda__", "DTypePolicy"]
+        ),
         "config": value(draw, depth + 1),
         "items": value(draw, depth + 1),
     }
