@@ -169,7 +169,8 @@ def coverage() -> str:
             [
                 "# Coverage of keras.layers",
                 f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python docs/generate.py`). "
-                f"{len(declared)} have a declaration, {len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference "
+                f"{len(declared)} have a declaration, "
+                f"{len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference "
                 f"and held against real Keras over drawn configurations; {len(identity)} of these pass their input on "
                 f"unchanged then and act in training only.",
                 "\n".join(lines),
