@@ -59,6 +59,7 @@ FAMILIES = {
     "encoding": "Encoding of numbers and ids",
     "grouped_attention": "Grouped attention",
     "image_transforms": "Images: crops, contrast, boxes",
+    "keras_1": "Keras 0.3 and 1",
     "merging": "Merging",
     "normalization": "Normalization",
     "pipeline": "Pipelines and spectral normalization",

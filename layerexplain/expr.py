@@ -328,23 +328,21 @@ def weight(
     path where that differs (`query`, kept in the attribute `query_dense`). `positive` tells those who draw values
     that only positive ones make sense (a variance).
     """
-    shape: list[Size] = []
-    factored = []
-    for axis in axes:
-        factors = tuple(axis) if isinstance(axis, list) else (axis,)
+    factored = tuple([tuple(axis) if type(axis) is list else (axis,) for axis in axes])
+    shape: list[int] = []
+    for factors in factored:
         size = 1
         for axis_name, factor in factors:
-            if not isinstance(factor, int):
+            if type(factor) is not int:
                 raise ShapeError(
                     f"weight '{name}' needs the size of its axis '{axis_name}', got {_size_text(factor)}; "
                     f"give that axis of the input a fixed size"
                 )
             size *= factor
         shape.append(size)
-        factored.append(factors)
     attrs = {
         "name": name,
-        "axes": tuple(factored),
+        "axes": factored,
         "at": at,
         "path": at.replace(".", "/") if path is None else path,
         "trainable": trainable,

@@ -187,7 +187,7 @@ HUGE: dict[str, dict[str, Any]] = {
                                                                 "target_shape": [1] * 10**6}},
     "parts": {"module": "keras.src.ops.numpy", "class_name": "Split",
               "config": {"name": "x", "indices_or_sections": 10**9}},
-    "an infinity": dense("x", 10**400),  # type: ignore[arg-type]
+    "an infinity": dense("x", 10**400),
     "a float": dense("x", 1e300),  # type: ignore[arg-type]
     "no number": dense("x", float("nan")),  # type: ignore[arg-type]
 }  # fmt: skip

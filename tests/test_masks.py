@@ -11,7 +11,7 @@ from layerexplain.layers.registry import find
 from tests.cases import CASES, Case
 from tests.keras_oracle import keras_layer, run_keras, trace_case
 
-MAKERS = ("Embedding", "Masking")
+MAKERS = ("Embedding", "ReversibleEmbedding", "Masking")
 NOT_HERE = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "RNN", "Softmax")
 """Wrappers and recurrent layers have their own tests; Softmax reads a mask that is none of steps."""
 
@@ -31,7 +31,7 @@ def _keras_mask(case: Case, inputs: list[Any], masks: list[Any]) -> Any:
     for x, mask in zip(tensors, masks, strict=True):
         if mask is not None:
             set_keras_mask(x, keras.ops.convert_to_tensor(mask))
-    if case.type == "MultiHeadAttention":
+    if case.type in ("MultiHeadAttention", "GroupQueryAttention"):
         more = {"attention_mask": tensors[3]} if len(tensors) > 3 else {}
         result = layer(*tensors[:3], **more, **case.call)
     else:

@@ -53,6 +53,15 @@ def test_every_way_in_which_a_document_is_kept(name: str, tmp_path: Path) -> Non
         assert build(read(source)).totals.params == dialect.params
 
 
+@pytest.mark.keras
+@pytest.mark.parametrize("name", DIALECTS)
+def test_todays_keras_does_not_load_them(name: str) -> None:
+    """What the README says: the day that this fails, the sentence there is to be changed."""
+    keras = pytest.importorskip("keras")
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        keras.models.model_from_json(json.dumps(DIALECTS[name].document)).count_params()
+
+
 def test_a_bare_get_config() -> None:
     assert build(read(KERAS_1_SEQUENCE["config"])).totals.params == 600_810
     functional = DIALECTS["Keras 1, Merge"]

@@ -11,6 +11,7 @@ import pytest
 import layerexplain
 from layerexplain.layers.dtype_policies import Policy, policy_of
 from layerexplain.report.weight_table import weight_table
+from tests.cases import Case
 from tests.cases.quantization import COMPRESSED
 from tests.test_keras_values import DRAWN, LEAST, check
 
@@ -39,6 +40,12 @@ def test_policy(dtype: Any, policy: Policy | None) -> None:
 def test_drawn(type_: str) -> None:
     compared = sum(check(COMPRESSED[type_](random.Random(f"{type_}{seed}"))) for seed in range(DRAWN))
     assert compared >= LEAST, f"only {compared} of {DRAWN} draws have values"
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("type_", ["Embedding", "ReversibleEmbedding"])
+def test_tables_in_float8_are_refused_as_keras_does(type_: str) -> None:
+    assert not check(Case(type_, {"input_dim": 9, "output_dim": 5, "dtype": "float8_from_float32"}, ((4,),), ("int",)))
 
 
 def _model() -> Any:

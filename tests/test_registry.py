@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+import layerexplain
+from layerexplain.errors import LayerExplainError
 from layerexplain.layers.opaque_layers import REASONS
 from layerexplain.layers.registry import find
 from tests.registry import BY_THE_WALK, KERAS_VERSION, coverage_rows, keras_layers
@@ -49,3 +52,27 @@ def test_the_installed_keras_has_no_other_class() -> None:
     if keras.__version__ == KERAS_VERSION:
         assert len(exported) == len(keras_layers()) == 143
         assert {name for names in exported.values() for name in names} >= set(keras_layers())
+
+
+@pytest.mark.parametrize("type_", sorted(REASONS))
+def test_a_type_without_a_formula_says_why(type_: str, tmp_path: Path) -> None:
+    spec = tmp_path / "opaque.yaml"
+    spec.write_text(f"input: [7]\nlayers:\n  - {type_}\n", "utf-8")
+    with pytest.raises(LayerExplainError, match=f"{type_} has no formula: "):
+        layerexplain.explain(layerexplain.read(spec))
+    with pytest.raises(LayerExplainError, match=f"{type_} has no formula: "):
+        layerexplain.explain_layer(type_, input_shape=(None, 7))
+
+
+@pytest.mark.keras
+def test_a_file_with_a_layer_without_a_formula_has_a_row_and_a_note(tmp_path: Path) -> None:
+    import keras
+
+    ids = keras.Input((3,), dtype="int32")
+    hashed = keras.layers.Hashing(5, name="bins")(ids)
+    model = keras.Model(ids, keras.layers.Dense(2, name="out")(keras.layers.Embedding(5, 4)(hashed)))
+    path = tmp_path / "hashed.keras"
+    model.save(path)
+    report = layerexplain.explain(layerexplain.read(path))
+    assert [note.message.partition(":")[0] for note in report.notes if note.layer == "bins"] == ["Hashing has no formula"]
+    assert report.totals.params == model.count_params()

@@ -91,6 +91,24 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
         ],
         42_976,
     ),
+    "keras_1_convnet.json": (
+        # As Keras 1.2 printed them.
+        [
+            Row("Conv2D", (None, 32, 26, 26), 320),
+            Row("Activation", (None, 32, 26, 26)),
+            Row("Conv2D", (None, 32, 24, 24), 9_248),
+            Row("Activation", (None, 32, 24, 24)),
+            Row("MaxPooling2D", (None, 32, 12, 12)),
+            Row("Dropout", (None, 32, 12, 12)),
+            Row("Flatten", (None, 4608)),
+            Row("Dense", (None, 128), 589_952),
+            Row("Activation", (None, 128)),
+            Row("Dropout", (None, 128)),
+            Row("Dense", (None, 10), 1_290),
+            Row("Activation", (None, 10)),
+        ],
+        600_810,
+    ),
     "digits.keras": (DIGITS, 3_742),
     "digits.h5": (DIGITS, 3_742),
     "transformer.json": (

@@ -73,6 +73,8 @@ def fields(definition: Definition) -> dict[str, str]:
                 if name in ("inputs", "channels", "filters", "units"):
                     values[name] = _size(size)
     spatial_count = first.ndim - 2 if first is not None else 1
+    if definition.name.startswith("conv_lstm"):
+        spatial_count -= 1  # The axis behind the batch is that of the steps.
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))

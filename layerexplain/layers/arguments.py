@@ -17,23 +17,34 @@ class Refused(Exception):
 
 
 class Check:
-    """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form."""
+    """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
-    __slots__ = ("example", "normal", "words")
+    `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
+    same, so that they serve as keys as they are.
+    """
 
-    def __init__(self, words: str, example: str, normal: Callable[[Any], Any]) -> None:
+    __slots__ = ("example", "normal", "plain", "words")
+
+    def __init__(self, words: str, example: str, normal: Callable[[Any], Any], *, plain: bool = False) -> None:
         self.words = words
         self.example = example
         self.normal = normal
+        self.plain = plain
 
 
 _INT = frozenset({int})
+_MOST_KNOWN = 1000
+"""So many values of an argument are remembered, lest a file fill the memory."""
 
 
 class Argument:
-    """An argument of a declaration: its check, its default, and whether None is a value of it."""
+    """An argument of a declaration: its check, its default, and whether None is a value of it.
 
-    __slots__ = ("_known", "check", "default", "optional")
+    `known` are the normal forms of values that came up before, by kind of value: 'same', true and (3, 3) stand in
+    a file again and again, and each is checked once.
+    """
+
+    __slots__ = ("_known_sizes", "check", "default", "known", "optional")
 
     REQUIRED = object()
 
@@ -41,7 +52,8 @@ class Argument:
         self.check = check
         self.default = default
         self.optional = optional or default is None
-        self._known: dict[Any, Any] = {}
+        self.known: dict[type, dict[Any, Any]] = {str: {}, int: {}, bool: {}}
+        self._known_sizes: dict[Any, Any] = {}
 
     @property
     def words(self) -> str:
@@ -57,15 +69,15 @@ class Argument:
         """The value in its normal form; raises `ArgumentError` with what would be right."""
         if value is None and self.optional:
             return None
-        # Words and pairs come up again and again in a file ('same', (3, 3)): each is checked once.
-        kind = type(value)
-        often = kind is str or (kind is tuple and len(value) <= 3 and _INT.issuperset(map(type, value)))
-        if often and value in self._known:
-            return self._known[value]
+        known = self.known.get(type(value))
+        if type(value) is tuple and len(value) <= 3 and _INT.issuperset(map(type, value)):
+            known = self._known_sizes
+        if known is not None and value in known:
+            return known[value]
         try:
             normal = self.check.normal(value)
-            if often and len(self._known) < 1000:
-                self._known[value] = normal
+            if known is not None and len(known) < _MOST_KNOWN:
+                known[value] = normal
             return normal
         except Refused as refused:
             more = f" ({refused})" if str(refused) else ""
@@ -262,32 +274,33 @@ def _false(value: Any) -> bool:
     return False
 
 
-PositiveInt = Annotated[int, Check("a whole number of at least 1", "16", _int(1))]
-Int = Annotated[int, Check("a whole number", "1", _int(-(2**63)))]
-NaturalInt = Annotated[int, Check("a whole number of at least 0", "0", _int(0))]
-Number = Annotated[float, Check("a number", "0.5", _number)]
-NonNegative = Annotated[float, Check("a number of at least 0", "0.1", _non_negative)]
-Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
-Share = Annotated[float, Check("a number from 0 to 1", "0.5", _share)]
-Bool = Annotated[bool, Check("true or false", "true", _bool)]
-Sizes = Annotated[Any, Check("a whole number of at least 1, or one for each axis", "3", _ints(1))]
-Naturals = Annotated[Any, Check("a whole number of at least 0, or one for each axis", "1", _ints(0))]
-AxisArgument = Annotated[Any, Check("an axis, or a list of axes", "-1", _axis)]
-ShapeArgument = Annotated[Any, Check("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
-Padding = Annotated[str, Check("'valid' or 'same'", "'same'", one_of("valid", "same"))]
-CausalPadding = Annotated[str, Check("'valid', 'same' or 'causal'", "'same'", one_of("valid", "same", "causal"))]
-DataFormat = Annotated[
-    str,
-    Check("'channels_last' or 'channels_first'", "'channels_last'", _data_format),
-]
+def _plain(words: str, example: str, normal: Callable[[Any], Any]) -> Check:
+    return Check(words, example, normal, plain=True)
+
+
+PositiveInt = Annotated[int, _plain("a whole number of at least 1", "16", _int(1))]
+Int = Annotated[int, _plain("a whole number", "1", _int(-(2**63)))]
+NaturalInt = Annotated[int, _plain("a whole number of at least 0", "0", _int(0))]
+Number = Annotated[float, _plain("a number", "0.5", _number)]
+NonNegative = Annotated[float, _plain("a number of at least 0", "0.1", _non_negative)]
+Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
+Share = Annotated[float, _plain("a number from 0 to 1", "0.5", _share)]
+Bool = Annotated[bool, _plain("true or false", "true", _bool)]
+Sizes = Annotated[Any, _plain("a whole number of at least 1, or one for each axis", "3", _ints(1))]
+Naturals = Annotated[Any, _plain("a whole number of at least 0, or one for each axis", "1", _ints(0))]
+AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _axis)]
+ShapeArgument = Annotated[Any, _plain("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
+Padding = Annotated[str, _plain("'valid' or 'same'", "'same'", one_of("valid", "same"))]
+CausalPadding = Annotated[str, _plain("'valid', 'same' or 'causal'", "'same'", one_of("valid", "same", "causal"))]
+DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
 Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
 PaddingAmounts = Annotated[
     Any,
-    Check("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1", _padding_amounts),
+    _plain("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1", _padding_amounts),
 ]
-MergeMode = Annotated[str | None, Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
-BatchFirst = Annotated[bool, Check("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
-Text = Annotated[str, Check("a text", "'...'", _text)]
+MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
+BatchFirst = Annotated[bool, _plain("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
+Text = Annotated[str, _plain("a text", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer)]
 Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers)]
@@ -298,5 +311,5 @@ def choice(*choices: str) -> Any:
     """A kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
     return Annotated[
-        str, Check(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), one_of(*choices))
+        str, _plain(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), one_of(*choices))
     ]

@@ -18,3 +18,8 @@ REASONS: Final[dict[str, str]] = {
     "TFSMLayer": "it runs a SavedModel that lies elsewhere and is never opened",
 }
 """Class → why; tests/test_registry.py holds it against Keras."""
+
+
+def why_not(type_: str) -> str:
+    """What to say of a type that has no declaration, where it is one of these: `Hashing has no formula: …`, else ""."""
+    return f"{type_} has no formula: {REASONS[type_]}" if type_ in REASONS else ""

@@ -85,6 +85,8 @@ def outer(x1: Expr, x2: Expr) -> Expr:
 def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
     """Sums products over axes that both tensors share."""
     if isinstance(axes, int):
+        if not 0 <= axes <= min(a.ndim, b.ndim):
+            raise ArgumentError(f"tensordot needs axes from 0 to {min(a.ndim, b.ndim)}, got axes={axes}")
         left, right = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     elif isinstance(axes, list | tuple) and len(axes) == 2:
         left, right = (list(p) if isinstance(p, list | tuple) else [p] for p in axes)

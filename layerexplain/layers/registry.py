@@ -53,7 +53,7 @@ class Declaration:
 
     `tensors` are the positional parameters in the order of the Keras call, the last `optional` of which may be
     left out; `variadic` is the name of a `*xs` parameter, `called` the names of its tensors where each has its own.
-    `arguments` are the keyword-only ones.
+    `arguments` are the keyword-only ones, `loose` the names of those whose values may be more than plain ones.
     """
 
     __slots__ = (
@@ -65,6 +65,7 @@ class Declaration:
         "doc",
         "function",
         "ignores",
+        "loose",
         "mask",
         "name",
         "ndim",
@@ -113,6 +114,7 @@ class Declaration:
             for name in keyword_only
             if name not in ("mask", "masks", "training")
         }
+        self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
         self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
         self.name = snake_case(type_)
         self.doc = function.__doc__ or ""
@@ -128,7 +130,12 @@ class Declaration:
         if not strict and not self.renamed:
             for name, argument in self.arguments.items():
                 if name in config:
-                    bound[name] = argument.normal(self.type, name, config[name])
+                    value = config[name]
+                    known = argument.known.get(type(value))
+                    if known is not None and value in known:
+                        bound[name] = known[value]
+                    else:
+                        bound[name] = argument.normal(self.type, name, value)
                 elif argument.default is Argument.REQUIRED:
                     raise self._missing(name, argument)
             return bound

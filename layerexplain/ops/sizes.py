@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -20,13 +21,8 @@ def shape_text(shape: Iterable[Size]) -> str:
 
 def product(sizes: Iterable[Size]) -> int | None:
     """The product, the batch left out; None if a size is unknown."""
-    total = 1
-    for size in sizes:
-        if size is None:
-            return None
-        if size is not BATCH:
-            total *= size  # type: ignore[operator]
-    return total
+    numbers = [size for size in sizes if size is not BATCH]
+    return None if None in numbers else prod(numbers)  # type: ignore[arg-type]
 
 
 def known(size: Size) -> bool:

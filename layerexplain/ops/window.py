@@ -16,6 +16,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.scalar import Affine, CannotIndex, Condition, Letter, add, between, letter, scale
 
+_PER_AXIS = frozenset({"strides", "dilation_rate", "size", "output_padding"})
 SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
 
 
@@ -163,9 +164,8 @@ def placed(x: Expr, data_format: str, spatial: Sequence[Size], channels: Size) -
 
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     """Attributes in one form: a list of equal values is that value."""
-    for key in ("strides", "dilation_rate", "size", "output_padding"):
-        value = attrs.get(key)
-        if isinstance(value, (list, tuple)):
+    for key, value in attrs.items():
+        if isinstance(value, (list, tuple)) and key in _PER_AXIS:
             attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
     return attrs
 

@@ -7,6 +7,9 @@ dtype policies, wrapped layers. Names are compared, never looked up; code that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from layerexplain.errors import SpecError
@@ -62,21 +65,29 @@ class Context(NamedTuple):
 
 def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dict[str, Any]:
     """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
-    plain: dict[str, Any] = {}
-    for key, value in config.items():
-        if key == "name":
-            continue
-        if type(value) in _SCALARS:
-            # A custom activation's name stands where one of Keras's would.
-            foreign = type(value) is str and key.endswith("activation") and value not in ACTIVATIONS
-            plain[str(key)] = Function(value) if foreign else value
-        elif key.endswith(_VALUE_KEYS):
+    plain: dict[str, Any] = {str(key): value for key, value in config.items()}
+    plain.pop("name", None)
+    # Most values are scalars; what is left is found without a step of Python's for each.
+    for key in [*compress(plain, map(not_, map(_SCALARS.__contains__, map(type, plain.values()))))]:
+        value = plain[key]
+        if key.endswith(_VALUE_KEYS):
             plain[key] = _same_object(value)
         elif key in ("dtype", "dtype_policy"):
+            del plain[key]
             plain["dtype"] = dtype_name(value)
         else:
-            plain[str(key)] = plain_value(value, str(key), layer, context)
+            plain[key] = plain_value(value, key, layer, context)
+    for key in _activation_keys(tuple(plain)):
+        # A custom activation's name stands where one of Keras's would.
+        if type(plain[key]) is str and plain[key] not in ACTIVATIONS:
+            plain[key] = Function(plain[key])
     return plain
+
+
+@lru_cache(1000)
+def _activation_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of a configuration's keys hold an activation: the layers of a type have the same keys."""
+    return tuple([key for key in keys if key.endswith("activation")])
 
 
 def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:

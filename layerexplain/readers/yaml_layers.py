@@ -100,6 +100,11 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
     if name in aliases:
         return aliases[name]
+    from layerexplain.layers.opaque_layers import why_not
+
+    if reason := why_not(name):
+        maker.faults.add(reason, line)
+        return name
     known = sorted(declared) + sorted(aliases)
     hint = or_else(did_you_mean(name, known), "`layerexplain layer` lists all types")
     maker.faults.add(f"unknown layer type '{name}'; {hint}", line)

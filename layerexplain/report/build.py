@@ -97,7 +97,9 @@ def build_layer(
     """
     declaration = find(type_)
     if declaration is None or "." in type_:
-        raise ArgumentError(f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+        from layerexplain.layers.opaque_layers import why_not
+
+        raise ArgumentError(why_not(type_) or f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
     for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
@@ -185,7 +187,7 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
     """Sums over rows of one depth; None if a row's number is unknown."""
 
     def add(values: Sequence[int | None]) -> int | None:
-        return None if any(v is None for v in values) else sum(v for v in values if v is not None)
+        return None if None in values else sum(values)  # type: ignore[arg-type]
 
     weights = [w for row in rows for w in row.weights]
     size = add([w.params * BYTES[w.dtype] if w.dtype in BYTES else None for w in weights])

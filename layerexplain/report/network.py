@@ -96,20 +96,18 @@ class Tracer:
         """The definition of a call of a declared layer."""
         config = {**layer.config, **bound.config} if bound.config else layer.config
         strict = self.strict and layer.kind == "layer"
-        arguments = declaration.bind(config, strict=strict)
-        frozen = []
-        for name, value in arguments.items():
-            kind = type(value)
-            if kind in _PLAIN or (kind is tuple and _INT.issuperset(map(type, value))):
-                frozen.append(value)
-            else:
-                value = arguments[name] = self.inner(value)
-                frozen.append(freeze(value))
+        arguments = frozen = declaration.bind(config, strict=strict)
+        for name in declaration.loose:
+            value = arguments.get(name)
+            if type(value) not in _PLAIN:
+                arguments[name] = value = self.inner(value)
+                frozen = dict(arguments) if frozen is arguments else frozen
+                frozen[name] = freeze(value)
         # The names stand beside the values, since a file may leave arguments out.
         key = (
             declaration.type,
-            tuple(arguments),
             tuple(frozen),
+            tuple(frozen.values()),
             tuple(specs),
             tuple(masks),
             freeze(bound.constants) if bound.constants else None,
@@ -135,9 +133,8 @@ class Tracer:
         return value
 
 
-_INT = frozenset({int})
-_PLAIN = frozenset({str, int, bool, type(None)})
-"""Kinds of values that are keys as they are: an argument's checks leave no number where a truth value is due."""
+_PLAIN = frozenset({str, type(None)})
+"""Kinds of values that are keys as they are: none is equal to a value of another kind, as 1 is to true."""
 
 
 def freeze(value: Any) -> Any:

@@ -255,7 +255,7 @@ class Walk:
         return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node)
 
     def _note_opaque(self, layer: Layer, reason: str | None) -> None:
-        from layerexplain.layers.opaque_layers import REASONS
+        from layerexplain.layers.opaque_layers import why_not
 
         code = "opaque" if reason is None else "not-derived"
         where = "/".join(self._path(layer))
@@ -265,8 +265,8 @@ class Walk:
             reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
             if layer.type == "Lambda":
                 reason = "its code is in the file and is never read"
-            elif layer.kind == "layer" and layer.type in REASONS:
-                reason = f"{layer.type} has no formula: {REASONS[layer.type]}"
+            elif layer.kind == "layer":
+                reason = why_not(layer.type) or reason
         self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
 
     def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:

@@ -31,7 +31,7 @@ CASES = [
         for policy in (INT8, INT4, INT4_PLAIN)
     ],
     Case("Embedding", {"input_dim": 9, "output_dim": 5, "lora_rank": 2, "lora_alpha": 3}, ((4,),), ("int",)),
-    Case("Embedding", {"input_dim": 9, "output_dim": 5, "dtype": FLOAT8}, ((4,),), ("int",)),
+    Case("ReversibleEmbedding", {"input_dim": 9, "output_dim": 5, "mask_zero": True}, ((4,),), ("int",)),
     *[
         Case(
             "ReversibleEmbedding",

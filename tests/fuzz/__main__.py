@@ -62,7 +62,7 @@ class Batch:
             self.process.join()
             found.append(Failure(self.kind, self.at, f"the process ended with {self.process.exitcode}", ""))
             return found, True
-        if time.monotonic() - self.seen > 60:
+        if time.monotonic() - self.seen > 120:
             self.process.kill()
             self.process.join()
             found.append(Failure(self.kind, self.at, "hangs where no signal reaches it", ""))
