@@ -223,7 +223,11 @@ class Op:
         OPS[name] = self
 
     def __call__(self, *args: Expr | float, **attrs: Any) -> Expr:
-        exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
+        exprs: Any = args
+        for a in args:
+            if type(a) is not Expr:
+                exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
+                break
         if not attrs:
             return Expr(self, exprs, attrs, self.shape(*exprs), self.dtype(*exprs))
         if self.canonical is not None:

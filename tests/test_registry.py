@@ -74,5 +74,7 @@ def test_a_file_with_a_layer_without_a_formula_has_a_row_and_a_note(tmp_path: Pa
     path = tmp_path / "hashed.keras"
     model.save(path)
     report = layerexplain.explain(layerexplain.read(path))
-    assert [note.message.partition(":")[0] for note in report.notes if note.layer == "bins"] == ["Hashing has no formula"]
+    assert [note.message.partition(":")[0] for note in report.notes if note.layer == "bins"] == [
+        "Hashing has no formula"
+    ]
     assert report.totals.params == model.count_params()

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.keras
 CELLS = frozenset({"SimpleRNNCell", "GRUCell", "LSTMCell", "StackedRNNCells"})
 """Their call takes a list of states, which a row of tests/cases does not say."""
 
+NO_GRAPH = frozenset({"Equalization"})
+"""Keras hands a symbolic tensor back as it is, and calls the model that results a cycle: its fault, not a formula's."""
+
 
 def model_of(case: Case) -> Model:
     """A model of the case's inputs and its layer, as a spec would have it."""
@@ -60,7 +63,7 @@ def first_rows() -> dict[str, Case]:
 
     found: dict[str, Case] = {}
     for case in CASES:
-        if case.type not in found and case.type not in CELLS:
+        if case.type not in found and case.type not in CELLS | NO_GRAPH:
             try:
                 trace_case(case, fixed=True)
             except LayerExplainError:

@@ -58,6 +58,27 @@ def test_a_weights_file_of_keras_3(tmp_path: Path) -> None:
     assert (report.totals.params, report.totals.trainable, report.totals.flops) == (46, None, None)
 
 
+def test_a_subclassed_model_has_the_layers_that_its_weights_tell(tmp_path: Path) -> None:
+    config = {"module": None, "class_name": "Own", "config": {"trainable": True}, "registered_name": "Own"}
+    weights = h5(tmp_path / "w.h5", {**CLASSES, "vars/0": (5,)})
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.write(weights, "model.weights.h5")
+    for source in (path, path.read_bytes()):
+        model = read(source)
+        assert (model.type, [note.code for note in model.notes]) == ("Own", ["no-graph", "layers-from-weights"])
+        assert rows(source) == [
+            ("weights", "Variables", 5), ("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "Variables", 7)
+        ]  # fmt: skip
+        assert build(model).totals.params == 51
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(50))
+    assert [note.code for note in read(path).notes] == ["no-graph", "weights-unread"]
+    assert build(read(path)).totals.params is None
+
+
 def test_legacy_weights(tmp_path: Path) -> None:
     path = h5(
         tmp_path / "old.h5",

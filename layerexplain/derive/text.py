@@ -55,10 +55,16 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
         elif op is LOOP:
             return None
         places[node] = len(places)
-        count = len(node.shape) if type(node.shape) is Shapes else 0
-        # As text, since 1, 1.0 and True are equal and read differently.
-        parts.append((op, repr(attrs) if attrs else "", node.label, count, *[places[arg] for arg in node.args]))
-    return (*parts, *[(name, places[e]) for name, e in definition.results.items()])
+        parts += (op, node.label)
+        if attrs:  # as text, since 1, 1.0 and True are equal and read differently
+            parts.append(repr(attrs))
+        if type(node.shape) is Shapes:
+            parts.append(f"{len(node.shape)} results")
+        for arg in node.args:
+            parts.append(places[arg])
+    for name, e in definition.results.items():
+        parts += (name, places[e])
+    return tuple(parts)
 
 
 def operation(definition: Definition, lines: Sequence[str] | None = None) -> str:

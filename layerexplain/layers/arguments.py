@@ -296,7 +296,7 @@ DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'chan
 Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
 PaddingAmounts = Annotated[
     Any,
-    _plain("a whole number of at least 0, one for each axis, or a pair (before, after) for each", "1", _padding_amounts),
+    _plain("a whole number of at least 0, one for each axis, or a pair (before, after) each", "1", _padding_amounts),
 ]
 MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
 BatchFirst = Annotated[bool, _plain("false (Keras 3 has the batch first; transpose the input)", "false", _false)]

@@ -141,9 +141,9 @@ class Declaration:
             return bound
         for given, value in config.items():
             name = self.renamed.get(given, given)
-            known = self.arguments.get(name)
-            if known is not None:
-                bound[name] = known.normal(self.type, name, value)
+            taken = self.arguments.get(name)
+            if taken is not None:
+                bound[name] = taken.normal(self.type, name, value)
             elif strict and name not in COMMON and name not in self.ignores:
                 raise self._unknown(name)
         for name, argument in self.arguments.items():
@@ -221,13 +221,13 @@ class Declaration:
                 f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}{_other_rank(tensors[0].shape, self.ndim)}"
             )
         used = self._masks(names, masks)
-        keywords = dict(arguments)
+        keywords = arguments
         if self.reads_mask:
-            keywords["mask"] = next(iter(used), None)
+            keywords = {**keywords, "mask": next(iter(used), None)}
         if self.reads_masks:
-            keywords["masks"] = used
+            keywords = {**keywords, "masks": used}
         if self.training:
-            keywords["training"] = training
+            keywords = {**keywords, "training": training}
         try:
             result = self.function(*tensors, **keywords)
         except _WRONG_KIND as error:

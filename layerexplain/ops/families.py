@@ -64,7 +64,10 @@ def elementwise(
         return args[0].shape if len(args) == 1 else broadcast(name, [a.shape for a in args])
 
     def result_dtype(*args: Expr, **attrs: Any) -> str:
-        common = args[0].dtype if len(args) == 1 else promote(*[a.dtype for a in args])
+        common: str = args[0].dtype
+        for a in args:
+            if a.dtype != common:
+                common = promote(common, a.dtype)
         if dtype is None:
             return common
         return promote(common, dtype) if dtype == "float" else dtype

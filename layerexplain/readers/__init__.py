@@ -31,11 +31,26 @@ def read(source: Any) -> Model:
     """
     name = source_name(source)
     try:
-        return _read(source, name)._replace(source=name)
+        model = _read(source, name)
+        if not model.layers and model.format in ("keras-archive", "h5"):
+            model = _with_layers_of_weights(model, source, name)
+        return model._replace(source=name)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be a model", source=name) from None
+
+
+def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
+    """A subclassed model, whose layers only its weights tell; from a pipe, which is read once, nothing more is told."""
+    from layerexplain.readers.weights_only import with_stored_layers
+
+    if isinstance(source, bytes | bytearray | memoryview):
+        return with_stored_layers(model, bytes(source))
+    if name == "<stdin>" or not isinstance(source, str | os.PathLike):
+        return model
+    path = os.fsdecode(os.fspath(source))
+    return with_stored_layers(model, path) if os.path.isfile(path) or os.path.isdir(path) else model
 
 
 def source_name(source: Any) -> str:

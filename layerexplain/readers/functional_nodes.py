@@ -10,7 +10,7 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import SpecError
@@ -284,7 +284,11 @@ def _refuse_circles(calls: tuple[Call, ...]) -> None:
     """Raise SpecError where calls wait for each other. Iterative, since a chain may be long."""
     made: set[tuple[str, int]] = set()
     for call in calls:
-        if not all([(ref.layer, ref.call) in made for ref in tensor_refs((call.args, call.kwargs))]):
+        args = call.args
+        fed: Sequence[TensorRef] = args if len(args) == 1 and type(args[0]) is TensorRef else tensor_refs(args)
+        if call.kwargs:
+            fed = [*fed, *tensor_refs(call.kwargs)]
+        if not all([ref[:2] in made for ref in fed]):
             break
         made.add((call.layer, call.index))
     else:

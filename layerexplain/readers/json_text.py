@@ -9,9 +9,9 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.readers.limits import MAX_CONFIG_BYTES, MAX_DIGITS
 
-_SURROGATE = re.compile(r"\\u[dD][89abAB]")
-_ANY_DIGIT = str.maketrans("123456789", "000000000")
-_LONG_NUMBER = "0" * (MAX_DIGITS + 2)
+_SURROGATE = r"\\u[dD][89abAB]"
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * (MAX_DIGITS + 2)
 
 
 def parse_json(data: bytes | str, what: str = "the text") -> Any:
@@ -24,10 +24,11 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
         raise SourceError(f"{what} has {len(data):,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
     text = data if isinstance(data, str) else decode_utf8(data, what)
     # A function called for every integer costs more than the whole parse, so it is used only where it may matter.
-    check = _checked_int if _LONG_NUMBER in text.translate(_ANY_DIGIT) else None
+    digits = (text.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).translate(_ANY_DIGIT)
+    check = _checked_int if _LONG_NUMBER in digits else None
     try:
         value = json.loads(text, parse_int=check)
-        if "\\u" in text and _SURROGATE.search(text):
+        if "\\u" in text and re.search(_SURROGATE, text):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
@@ -45,8 +46,9 @@ def decode_utf8(data: bytes, what: str) -> str:
     """The text of UTF-8 bytes, without a byte order mark. Raises SourceError with the line of the first bad byte."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise SourceError(f"{what} is UTF-16; save it as UTF-8", line=1)
+    data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         bad = data[error.start]

@@ -27,6 +27,7 @@ _ACTIVATION_NAMES = (
 )
 ACTIVATIONS = frozenset(_ACTIVATION_NAMES.split())
 
+_TEXT = frozenset({str})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
@@ -65,7 +66,9 @@ class Context(NamedTuple):
 
 def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dict[str, Any]:
     """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
-    plain: dict[str, Any] = {str(key): value for key, value in config.items()}
+    plain: dict[str, Any] = dict(config)
+    if not _TEXT.issuperset(map(type, plain)):
+        plain = {str(key): value for key, value in config.items()}
     plain.pop("name", None)
     # Most values are scalars; what is left is found without a step of Python's for each.
     for key in [*compress(plain, map(not_, map(_SCALARS.__contains__, map(type, plain.values()))))]:
@@ -147,11 +150,9 @@ def shape_value(value: Any) -> Any:
 
 def is_shape(value: Any) -> bool:
     """True for a list or tuple of sizes: each None or a whole number from 0."""
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) <= MAX_AXES
-        and all(size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value)
-    )
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_AXES:
+        return False
+    return all(size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value)
 
 
 def function_value(name: Any, module: Any) -> str | Function:

@@ -43,6 +43,21 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
         )
 
 
+def with_stored_layers(model: Model, source: str | bytes) -> Model:
+    """A model whose file keeps no graph and no layers, with those that its weights tell."""
+    try:
+        with open_weights(source) as stored:
+            tensors = [] if stored is None else [t for t in stored.tensors if t.role == "parameter"]
+            if stored is None or not tensors:
+                return model
+            rows = variable_rows(_by_layer(tensors, stored), set())
+            message = "the layers are those that the weights tell, in the order of their names"
+            note = Note("layers-from-weights", None, message)
+            return model._replace(layers=tuple(rows), notes=(*model.notes, note, *stored.notes))
+    except SourceError as error:
+        return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.fact}")))
+
+
 def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[str]) -> list[Layer]:
     """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
     name the owner bears, where it is one."""

@@ -179,7 +179,10 @@ UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
 
 def is_complete(model: Model) -> bool:
-    """Whether a model lists all that it has: one that is made by code may have more than the file tells of."""
+    """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
+    what the file tells is all that it stores."""
+    if model.layers and all(stored_variables(layer) for layer in model.layers):
+        return True
     return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 
@@ -250,8 +253,8 @@ class Builder:
         frozen = frozen or not layer.config.get("trainable", True)
         calls = sorted(calls, key=lambda c: c.call.index) if len(calls) > 1 else calls
         definition = calls[0].definition if calls else None
-        where = "/".join((*path, layer.name))
-        inner = next((c.network for c in calls if c.network is not None), None)
+        where = "/".join((*path, layer.name)) if path else layer.name
+        inner = None if layer.model is None else next((c.network for c in calls if c.network is not None), None)
         layers = self.rows(inner, (*path, layer.name), batch, frozen) if inner is not None else ()
         variables = None if layers else self._variables(layer, definition, where)
         weights = _nested_weights(layers) if layers else self._weights(layer, definition, variables, frozen)

@@ -20,4 +20,4 @@ def where(definition: Definition) -> tuple[str, ...]:
         before = "".join(f"{text}; " for text in body[:-1])
         text = f"{inner.name}({names}{extra}) = {last}" + (f"  where {before.rstrip('; ')}" if before else "")
         lines.append(text)
-    return tuple(lines)
+    return tuple(dict.fromkeys(lines))

@@ -71,7 +71,7 @@ class Batch:
 
 
 def main() -> int:
-    """Run, print what was found once for each place, exit 1 if anything was."""
+    """Run, print what was found once for each place, exit 1 if anything was. Ctrl-C ends it with the sum."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--start", type=int, default=0)
@@ -90,22 +90,25 @@ def main() -> int:
     running: list[Batch] = []
     places: collections.Counter[tuple[str, str]] = collections.Counter()
     done, start = 0, time.monotonic()
-    while waiting or running:
-        while waiting and len(running) < wanted.jobs:
-            kind, numbers = waiting.popleft()
-            running.append(Batch(kind, numbers, wanted.memory))
-        for batch in list(running):
-            found, ended = batch.heard()
-            for failure in found:
-                key = (failure.where or failure.what, failure.what.partition(":")[0])
-                places[key] += 1
-                if places[key] == 1:
-                    print(f"{failure.kind} {failure.number}: {failure.what}\n    {failure.where}", flush=True)
-            if ended:
-                running.remove(batch)
-                done += batch.at + 1 - batch.numbers.start
-                if batch.at + 1 < batch.numbers.stop:
-                    waiting.appendleft((batch.kind, range(batch.at + 1, batch.numbers.stop)))
+    try:
+        while waiting or running:
+            while waiting and len(running) < wanted.jobs:
+                kind, numbers = waiting.popleft()
+                running.append(Batch(kind, numbers, wanted.memory))
+            for batch in list(running):
+                found, ended = batch.heard()
+                for failure in found:
+                    key = (failure.where or failure.what, failure.what.partition(":")[0])
+                    places[key] += 1
+                    if places[key] == 1:
+                        print(f"{failure.kind} {failure.number}: {failure.what}\n    {failure.where}", flush=True)
+                if ended:
+                    running.remove(batch)
+                    done += batch.at + 1 - batch.numbers.start
+                    if batch.at + 1 < batch.numbers.stop:
+                        waiting.appendleft((batch.kind, range(batch.at + 1, batch.numbers.stop)))
+    except KeyboardInterrupt:
+        done += sum(batch.at + 1 - batch.numbers.start for batch in running)
     seconds = time.monotonic() - start
     print(f"{done:,} mutations in {seconds:,.0f} s: {sum(places.values()):,} failures at {len(places)} places")
     return 1 if places else 0
