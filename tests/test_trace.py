@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -473,8 +474,10 @@ def test_standard_input() -> None:
 
 
 def printed(*arguments: str | Path) -> str:
-    """What is printed, without the folder and the line whose last digits depend on the processor."""
-    text = fine(*arguments, "--no-keras").replace(f"{ROOT}{os.sep}", "")
+    """What is printed in the repository's folder (so that no line breaks elsewhere for a longer path), without the
+    line whose last digits depend on the processor."""
+    with contextlib.chdir(ROOT):
+        text = fine(*[one.relative_to(ROOT) if isinstance(one, Path) else one for one in arguments], "--no-keras")
     return "".join(line for line in text.splitlines(keepends=True) if "the layer in NumPy" not in line)
 
 
