@@ -9,6 +9,7 @@ import argparse
 import collections
 import multiprocessing
 import resource
+import signal
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -22,6 +23,7 @@ GIBIBYTE = 1 << 30
 
 def work(kind: str, numbers: range, limit: int, pipe: Connection) -> None:
     """Try the mutations of a batch; send each number before it is tried, and what failed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (limit * GIBIBYTE, limit * GIBIBYTE))
     for number in numbers:
         pipe.send(number)
@@ -77,6 +79,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS, action="append")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long, with the sum")
     parser.add_argument("--memory", type=int, default=4, help="address space of a child, in GiB")
     wanted = parser.parse_args()
     kinds = wanted.kind or list(KINDS)
@@ -91,7 +94,7 @@ def main() -> int:
     places: collections.Counter[tuple[str, str]] = collections.Counter()
     done, start = 0, time.monotonic()
     try:
-        while waiting or running:
+        while (waiting or running) and time.monotonic() - start < wanted.seconds:
             while waiting and len(running) < wanted.jobs:
                 kind, numbers = waiting.popleft()
                 running.append(Batch(kind, numbers, wanted.memory))
@@ -108,7 +111,12 @@ def main() -> int:
                     if batch.at + 1 < batch.numbers.stop:
                         waiting.appendleft((batch.kind, range(batch.at + 1, batch.numbers.stop)))
     except KeyboardInterrupt:
-        done += sum(batch.at + 1 - batch.numbers.start for batch in running)
+        print("interrupted")
+    finally:
+        for batch in running:
+            done += batch.at - batch.numbers.start
+            batch.process.kill()
+            batch.process.join()
     seconds = time.monotonic() - start
     print(f"{done:,} mutations in {seconds:,.0f} s: {sum(places.values()):,} failures at {len(places)} places")
     return 1 if places else 0
