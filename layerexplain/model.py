@@ -33,9 +33,13 @@ class Note(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function that a configuration names and that is not one of Keras's own. It is never looked up or run."""
+    """A function that a configuration names and that is not one of today's Keras. It is never looked up or run."""
 
     name: str
+
+
+KERAS_2_HARD_SIGMOID = Function("hard_sigmoid_keras2")
+"""What Keras 1 and 2 called hard_sigmoid, a name that Keras 3 gave to another function."""
 
 
 class StoredVariable(NamedTuple):
@@ -48,6 +52,12 @@ class StoredVariable(NamedTuple):
     trainable: bool | None
 
 
+class StoredGroup(NamedTuple):
+    """Where a file of weights keeps a layer that only its weights tell of: the names of groups that lead to it."""
+
+    parts: tuple[str, ...]
+
+
 class Layer(NamedTuple):
     """A layer and its arguments, in Keras's names.
 
@@ -55,7 +65,8 @@ class Layer(NamedTuple):
     `Reshape` the operation). In `config` a wrapped layer is a `Layer`, a list of cells a list of them, one of
     Keras's functions its name (`"relu"`), any other function a `Function`; shapes are tuples. A nested model
     has its `model`, and no config but `trainable` and `dtype`. `package` is the module of a custom class. What a file
-    of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`.
+    of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
+    `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
     `line` is the line of the spec that it stands in.
     """

@@ -22,6 +22,7 @@ from layerexplain.render.verification import verification_text
 from layerexplain.run import keras_files, keras_import
 from layerexplain.run.drawn import draw_inputs, draw_weights
 from layerexplain.run.keras_files import must_be_keras
+from layerexplain.run.to_keras import to_keras
 from layerexplain.run.verify import _compared, verify
 from layerexplain.run.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from tests import real_models, verified_models
@@ -249,6 +250,36 @@ def test_it_says_where_it_differs() -> None:
     assert report.layers[-1].weights_agree
     assert report.whole.status == "differs"
     assert not report.agrees
+
+
+MASKED = """
+input: [6, 5]
+layers:
+  - Masking
+  - Bidirectional: {layer: {LSTM: {units: 3, return_sequences: true}}}
+  - Masking: -1.0
+  - GRU: 4
+"""
+
+
+@needs_keras
+def test_a_sequence_whose_mask_keras_computes_between_its_layers(tmp_path: Path) -> None:
+    """Keras's graph of a Sequential has operations for a Masking's mask, which the Sequential does not list."""
+    real = to_keras(read(MASKED.encode()))
+    stack = keras_sequential(real)
+    path = tmp_path / "masked.keras"
+    stack.save(path)
+    for source in (MASKED.encode(), stack, path):
+        report = verify(source)
+        assert report.agrees and len(report.layers) == 4 and not report.of("not compared")
+
+
+def keras_sequential(model: Any) -> Any:
+    """The layers of a Functional model, one behind the other, as a Sequential."""
+    import keras
+
+    layers = [one for one in model.layers if isinstance(one, keras.layers.Layer)]
+    return keras.Sequential([type(one).from_config(one.get_config()) for one in layers])
 
 
 @needs_keras

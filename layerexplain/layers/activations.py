@@ -47,6 +47,7 @@ NAMES = frozenset({"linear", *_BY_NAME})
 """All names that an `activation` argument may have. `threshold` is none: it does not work without its arguments."""
 
 _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
+    "hard_sigmoid_keras2": functions.hard_sigmoid_keras2,
     "softmax_v2": functions.softmax,
     "log_softmax_v2": functions.log_softmax,
     "swish_v2": functions.silu,
@@ -55,7 +56,8 @@ _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
     "Softmax": functions.softmax,
     "LeakyReLU": lambda z: functions.leaky_relu(z, negative_slope=0.3),
 }
-"""Spellings that only files have: functions of tf.nn by their inner names, and tf.keras's layers as activations."""
+"""Spellings that only files have: functions of tf.nn by their inner names, and tf.keras's layers as activations; and
+what the reader calls a function that bore the name of another of today's."""
 
 
 def activate(activation: Any, z: Expr) -> Expr:

@@ -67,6 +67,12 @@ def hard_sigmoid(z: Expr) -> Expr:
     return minimum(maximum(z / 6 + 0.5, 0), 1)
 
 
+@composite("hard_sigmoid_keras2", scalar=True)
+def hard_sigmoid_keras2(z: Expr) -> Expr:
+    """The hard_sigmoid of Keras 1 and 2, less steep than today's: tf_keras's `backend.hard_sigmoid`."""
+    return minimum(maximum(0.2 * z + 0.5, 0), 1)
+
+
 @composite("hard_tanh", scalar=True)
 def hard_tanh(z: Expr) -> Expr:
     """Keeps what lies between -1 and 1, cuts off the rest."""

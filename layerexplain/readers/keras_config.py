@@ -32,13 +32,22 @@ def read_config(document: Any, *, keras_version: Any = None) -> Model:
     Raises SpecError where the configuration is none of these or is damaged.
     """
     item = _as_object(document)
-    context = Context([], read_layer, _nested_model)
-    class_name, config = class_and_config(item)
-    model = _read_model(item, class_name, config, context, top=True)
     if keras_version is None:
         keras_version = item.get("keras_version")
+    class_name, config = class_and_config(item)
+    context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version))
+    model = _read_model(item, class_name, config, context, top=True)
     version = keras_version if isinstance(keras_version, str) else None
     return model._replace(keras_version=version, notes=tuple(context.notes))
+
+
+def _is_old(config: Any, keras_version: Any) -> bool:
+    """Whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their module."""
+    if isinstance(keras_version, str):
+        return keras_version.startswith(("0.", "1.", "2."))
+    layers = config.get("layers") if isinstance(config, dict) else config
+    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
+    return isinstance(first, dict) and "module" not in first
 
 
 def _as_object(document: Any) -> Mapping[str, Any]:
@@ -113,8 +122,8 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
 
     Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
     """
-    context = Context([], read_layer, _nested_model)
     class_name, config = class_and_config(item)
+    context = Context([], read_layer, _nested_model, old=_is_old(below, keras_version))
     model = _graphless(item, class_name.rpartition(">")[2], config, context)
     told = [_graphless_layer(entry, context) for entry in below]
     version = keras_version if isinstance(keras_version, str) else None

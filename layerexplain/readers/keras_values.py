@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import compress
-from operator import not_
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.model import Function, Layer, Model, Note
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note
 from layerexplain.readers.limits import MAX_AXES
 from layerexplain.records import NamedTuple
 
@@ -27,7 +25,6 @@ _ACTIVATION_NAMES = (
 )
 ACTIVATIONS = frozenset(_ACTIVATION_NAMES.split())
 
-_TEXT = frozenset({str})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
@@ -49,12 +46,14 @@ _MAX_NUMBER = 10**18
 
 
 class Context(NamedTuple):
-    """What reading passes along: the notes made so far, how to read a layer, and the path of the model at hand."""
+    """What reading passes along: the notes made so far, how to read a layer, the path of the model at hand, and
+    whether Keras 1 or 2 wrote it."""
 
     notes: list[Note]
     layer: Callable[[Any, Context, str], Layer]
     model: Callable[[Mapping[str, Any], Context, str], Model]
     path: str = ""
+    old: bool = False
 
     def inside(self, name: str) -> Context:
         """The context for what is nested in the layer `name`."""
@@ -66,12 +65,10 @@ class Context(NamedTuple):
 
 def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dict[str, Any]:
     """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
-    plain: dict[str, Any] = dict(config)
-    if not _TEXT.issuperset(map(type, plain)):
-        plain = {str(key): value for key, value in config.items()}
+    all_text, activation_keys = _told_by_keys(tuple(config))
+    plain: dict[str, Any] = dict(config) if all_text else {str(key): value for key, value in config.items()}
     plain.pop("name", None)
-    # Most values are scalars; what is left is found without a step of Python's for each.
-    for key in [*compress(plain, map(not_, map(_SCALARS.__contains__, map(type, plain.values()))))]:
+    for key in [key for key, value in plain.items() if type(value) not in _SCALARS]:
         value = plain[key]
         if key.endswith(_VALUE_KEYS):
             plain[key] = _same_object(value)
@@ -80,17 +77,19 @@ def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dic
             plain["dtype"] = dtype_name(value)
         else:
             plain[key] = plain_value(value, key, layer, context)
-    for key in _activation_keys(tuple(plain)):
+    for key in activation_keys:
         # A custom activation's name stands where one of Keras's would.
         if type(plain[key]) is str and plain[key] not in ACTIVATIONS:
             plain[key] = Function(plain[key])
+        elif context.old and plain[key] == "hard_sigmoid":
+            plain[key] = KERAS_2_HARD_SIGMOID
     return plain
 
 
 @lru_cache(1000)
-def _activation_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of a configuration's keys hold an activation: the layers of a type have the same keys."""
-    return tuple([key for key in keys if key.endswith("activation")])
+def _told_by_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a configuration's keys are all texts, and which hold an activation: layers of a type have the same."""
+    return all(type(key) is str for key in keys), tuple([key for key in map(str, keys) if key.endswith("activation")])
 
 
 def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:

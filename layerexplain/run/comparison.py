@@ -17,7 +17,7 @@ from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.difference import allowed, difference, rounded
 from layerexplain.run.keras_faults import fault
 from layerexplain.run.keras_graph import KerasGraph, as_array, mask_of
-from layerexplain.run.keras_import import first_line
+from layerexplain.run.keras_import import first_line, load_keras
 from layerexplain.run.layer_weights import shapes_of, variables_of_layer
 from layerexplain.run.verify_report import LayerCheck, Status
 
@@ -41,13 +41,17 @@ class Comparison:
         """Compare all calls of a network; the graph was given its inputs."""
         layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
+        ours = {(made.call.layer, made.call.index) for made in network.calls}
+        others = {key: node for key, node in graph.nodes.items() if not node.is_input and key not in ours}
+        # Where a layer makes a mask, Keras's graph has the operations that compute it, and a Sequential does not list
+        # them. One that took part in a result that we have otherwise would show, as a tensor from elsewhere.
+        graph.between = {key for key, node in others.items() if not isinstance(node.operation, load_keras().Layer)}
         for made in network.calls:
             layer = layers[made.call.layer]
             if layer.type != "InputLayer":
                 self._call(network, made, layer, graph, sources, path)
-        ours = {(made.call.layer, made.call.index) for made in network.calls}
-        for (name, index), node in graph.nodes.items():
-            if not node.is_input and (name, index) not in ours:
+        for (name, index), node in others.items():
+            if (name, index) not in graph.between:
                 layer = Layer(name, type(node.operation).__name__, "layer", {})
                 row = _Row(TracedCall(Call(name, index, (), {}), (), (), (), None, None), layer, (*path, name), 0.0)
                 self._keep(row.differs("Keras's model calls it, the model as it was read does not"))
@@ -307,8 +311,6 @@ def _concrete(shape: Sequence[Any], batch: int) -> Shape:
 
 
 def _dtype_name(tensor: Any) -> str:
-    from layerexplain.run.keras_import import load_keras
-
     return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 

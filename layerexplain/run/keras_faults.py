@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Function
+
 
 def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
     """The known fault that strikes a layer of Keras of this configuration, which made these values, in words; None if
     none does."""
     if config.get("lora_rank") and config.get("lora_alpha") not in (None, getattr(layer, "lora_alpha", None)):
         return "Keras forgets lora_alpha of a layer that is made with it, and computes with lora_rank in its place"
+    if any(isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID for value in config.values()):
+        return (
+            "Keras 3 computes another hard_sigmoid, clip(z/6 + 0.5, 0, 1), than the Keras that wrote the file, "
+            "clip(0.2·z + 0.5, 0, 1): it does not compute what was trained"
+        )
     if _bias_along_the_wrong_axis(layer, values):
         return (
             "Keras's TensorFlow backend adds the bias along the last axis, not to the channels: with channels_first "

@@ -21,7 +21,12 @@ from layerexplain.readers.json_text import parse_json
 from layerexplain.run.keras_import import first_line, load_keras
 from layerexplain.run.to_keras import RUNS_CODE, refusal
 
-_REFUSES = "Keras refuses it"
+
+class KerasRefuses(SourceError):
+    """Keras does not load a file. `old` says that another generation than today's may have written it."""
+
+    old = False
+
 
 _ROOTS = frozenset({"keras", "tf_keras"})
 _PARTS = frozenset(
@@ -49,14 +54,13 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
     if refused is not None:
         raise LayerExplainError(refused)
     if model.format not in _LOADERS:
-        raise SourceError(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
+        unloadable = KerasRefuses(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
+        unloadable.old = True
+        raise unloadable
     try:
         return _LOADERS[model.format](source)
-    except SourceError as error:
-        if error.fact.startswith(_REFUSES) and str(model.keras_version or "3").partition(".")[0] in "012":
-            raise SourceError(
-                f"{error.fact} (Keras {model.keras_version} wrote it; Keras 3 loads some such files)"
-            ) from None
+    except KerasRefuses as error:
+        error.old = model.keras_version is None or model.keras_version.startswith(("0.", "1.", "2."))
         raise
 
 
@@ -66,7 +70,10 @@ def keras_model_of_config(document: Any) -> Any:
     keras = load_keras()
     plain = {key: value for key, value in document.items() if key != "compile_config"}
     with _words_of_keras():
-        return keras.models.model_from_json(json.dumps(plain))
+        made = keras.models.model_from_json(json.dumps(plain))
+        if not isinstance(made, keras.Model):  # of Keras 0.3 it gives back the configuration itself
+            raise KerasRefuses("Keras refuses it: it makes no model of this configuration")
+        return made
 
 
 def must_be_keras(document: Any) -> None:
@@ -131,7 +138,7 @@ def _legacy(source: str | os.PathLike[str] | bytes) -> Any:
     with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as root:
         text = root.attrs.get("model_config")
         if text is None:
-            raise SourceError("keeps its configuration in several attributes, which Keras 3 does not load")
+            raise KerasRefuses("keeps its configuration in several attributes, which Keras 3 does not load")
         config = text if isinstance(text, bytes) else str(text).encode()
     must_be_keras(parse_json(config, "the attribute model_config"))
     return _loaded(source, ".h5")
@@ -191,4 +198,4 @@ def _words_of_keras() -> Iterator[None]:
     except LayerExplainError:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
-        raise SourceError(f"{_REFUSES}: {first_line(error)}") from None
+        raise KerasRefuses(f"Keras refuses it: {first_line(error)}") from None

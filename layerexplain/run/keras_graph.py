@@ -27,7 +27,10 @@ class Made(NamedTuple):
 
 
 class KerasGraph:
-    """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call."""
+    """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
+
+    `between` are the calls that are made when what they make is needed: see `Comparison.compare`.
+    """
 
     def __init__(self, model: Any) -> None:
         graph = getattr(model, "_functional", None) or model
@@ -39,7 +42,9 @@ class KerasGraph:
         for operation in graph.operations:
             nodes = [node for node in operation._inbound_nodes if id(node) in own]
             self.nodes.update({(operation.name, i): node for i, node in enumerate(nodes)})
+        self._makers = {id(tensor): key for key, node in self.nodes.items() for tensor in node.outputs}
         self._tensors: dict[int, Any] = {}
+        self.between: set[tuple[str, int]] = set()
 
     @property
     def input_names(self) -> list[str]:
@@ -64,6 +69,10 @@ class KerasGraph:
     def arguments(self, key: tuple[str, int]) -> list[Any]:
         """The tensors that a call takes, in Keras's order; empty if one of them was not made."""
         node = self.nodes[key]
+        for tensor in node.input_tensors:
+            maker = self._makers.get(id(tensor))
+            if id(tensor) not in self._tensors and maker in self.between and self.arguments(maker):
+                self.run(maker)
         if any(id(tensor) not in self._tensors for tensor in node.input_tensors):
             return []
         return [self._tensors[id(tensor)] for tensor in node.input_tensors]

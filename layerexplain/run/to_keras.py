@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.registry import find
-from layerexplain.model import Call, Function, Layer, Model, TensorRef
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef
 from layerexplain.report.order import in_order
 from layerexplain.run.keras_import import first_line, load_keras
 
@@ -20,6 +20,14 @@ RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", 
 
 _NOT_OWN = "is not Keras's own; nothing was loaded"
 
+_OLD_ARGUMENTS = {
+    "groups": 1,
+    "noise_shape": None,
+    "rng_type": "stateful",
+    "softmax_robust_masking": False,
+    "trainable": True,
+}
+"""What Keras 2 wrote into the configurations of layers that have no such argument now, where it says nothing."""
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 """Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
 
@@ -60,7 +68,7 @@ def _layers(model: Model) -> list[Layer]:
 def _foreign_function(value: Any) -> str | None:
     """The name of a function, in a configuration, that is not one of Keras's."""
     if isinstance(value, Function):
-        return value.name
+        return None if value == KERAS_2_HARD_SIGMOID else value.name
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     if isinstance(value, Layer):
         return None
@@ -153,12 +161,35 @@ def keras_object(layer: Layer) -> Any:
     if declaration is not None:
         # Older names of arguments, and arguments that no longer exist and say nothing here.
         config = {declaration.renamed.get(key, key): value for key, value in config.items()}
-    return _layer_class(layer.type)(**config, name=_keras_name(layer.name))
+    made = _layer_class(layer.type)
+    if declaration is not None:
+        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(made)
+        config = {key: v for key, v in config.items() if key not in gone or _OLD_ARGUMENTS.get(key, v) != v}
+        axis = config.get("axis")
+        if layer.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
+            config["axis"] = axis[0]
+    return made(**config, name=_keras_name(layer.name))
+
+
+def _taken(made: type) -> set[str]:
+    """The arguments of a layer class of today, with those of its base classes that it passes on."""
+    import inspect
+
+    names: set[str] = set()
+    for cls in made.__mro__:
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters
+            names |= parameters.keys()
+            if all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
+                break
+    return names
 
 
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, Layer):
         return keras_object(value)
+    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+        return lambda z: load_keras().ops.clip(0.2 * z + 0.5, 0, 1)
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
         return [_plain(key, v) for v in value]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):

@@ -85,18 +85,18 @@ def _verify(
     try:
         _must_have_a_graph(model)
         # A first look, so that what is wrong with a spec is told before Keras is imported.
-        _traced(model, inputs, None)
-        real, weights = keras_model(source, model)
+        network, _ = _traced(model, inputs, None)
+        real, weights, notes = _keras_model(source, model, network)
         if drawn:
             weights = "drawn"
         import numpy as np
 
         if weights != "drawn":
-            return _compared(model, real, weights, inputs, tolerance, seed, progress)
+            return _compared(model, real, weights, inputs, tolerance, seed, progress, notes)
         kept = [(v, as_array(v)) for v in real.weights] if real is source else []
         try:
             draw_weights(real, np.random.default_rng(seed))
-            return _compared(model, real, weights, inputs, tolerance, seed, progress)
+            return _compared(model, real, weights, inputs, tolerance, seed, progress, notes)
         finally:
             for variable, value in kept:  # a live model is its owner's
                 variable.assign(value)
@@ -116,6 +116,22 @@ def _standard_input() -> bytes:
 def _must_have_a_graph(model: Model) -> None:
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model has no graph of its layers, so there is nothing to run")
+
+
+def _keras_model(source: Any, model: Model, network: Network) -> tuple[Any, Weights, tuple[Note, ...]]:
+    """The real Keras model of a source, or where Keras does not load a file one that is made anew of its layers."""
+    from layerexplain.readers.live_model import is_live_model
+    from layerexplain.run.keras_files import KerasRefuses
+
+    try:
+        return *keras_model(source, model), ()
+    except KerasRefuses as refusal:
+        if not refusal.old or is_live_model(source) or isinstance(source, Mapping):
+            raise
+        from layerexplain.run.rebuilt import rebuilt
+
+        real, stored, note = rebuilt(source, model, network, refusal)
+        return real, "of the model" if stored else "drawn", (note,)
 
 
 def keras_model(source: Any, model: Model) -> tuple[Any, Weights]:
@@ -241,6 +257,7 @@ def _compared(
     tolerance: float,
     seed: int,
     progress: Progress | None,
+    notes: tuple[Note, ...] = (),
 ) -> VerifyReport:
     keras = load_keras()
     # What runs is this Keras, whatever version wrote the file: they differ in which masks reach a layer.
@@ -274,7 +291,7 @@ def _compared(
         ),
         layers=tuple(comparison.checks),
         whole=whole,
-        notes=tuple(_unique([*trial.network.notes, *_walked_alike(trial, graph)])),
+        notes=tuple(_unique([*notes, *trial.network.notes, *_walked_alike(trial, graph)])),
     )
 
 
