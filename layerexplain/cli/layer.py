@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.options import Output, input_option, output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Shape
 from layerexplain.render.documents import Chosen, Wanted, explanation_text
+from layerexplain.render.layout import Look
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from layerexplain.layers.registry import Declaration
 
 
 def _complete_type(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -58,11 +63,13 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """What does a layer of this TYPE do, with these arguments, on inputs of these shapes?
 
-    Arguments have Keras's names. Without TYPE: all types by family, a line each.
+    Arguments have Keras's names. With a TYPE alone: what it takes, and an example. Without TYPE: all types by family,
+    a line each.
 
     \b
     Examples:
       layerexplain layer
+      layerexplain layer Dense
       layerexplain layer Dense units=512 activation=relu --input 784
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
@@ -76,8 +83,17 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(output, lambda look: catalog(families(), output.format, look))
         return
+    page: Callable[[Look], str] | None = None
     if not inputs:
-        raise click.UsageError(f"{type} needs the shape of its input; add for example --input 784 or --input 28x28x1")
+        from layerexplain.layers.examples import example_of
+
+        declaration = _declared(type)
+        if arguments or output.format != "table":
+            example = " ".join(f"--input {shape}" for shape in example_of(declaration)[1])
+            raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
+        arguments, shapes = example_of(declaration)
+        inputs = tuple(map(parse_input, shapes))
+        page = partial(_page, declaration, arguments, shapes)
     try:
         parsed = parse_arguments(arguments)
     except ArgumentError as error:
@@ -89,4 +105,24 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
     report = build_layer(type, config, _in_call_order(type, inputs))
     chosen = [Chosen(report, report.layers, whole=False)]
     wanted = Wanted(output.format)
-    emit(output, lambda look: explanation_text(chosen, wanted, look))
+    emit(output, lambda look: (page(look) + "\n" if page else "") + explanation_text(chosen, wanted, look))
+
+
+def _declared(type: str) -> Declaration:
+    """The declaration of a type. Raises ArgumentError where there is none."""
+    from layerexplain.layers.registry import find
+    from layerexplain.report.build import unknown_type
+
+    declaration = find(type)
+    if declaration is None or "." in type:
+        raise unknown_type(type)
+    return declaration
+
+
+def _page(declaration: Declaration, arguments: Sequence[str], inputs: Sequence[str], look: Look) -> str:
+    from shlex import quote
+
+    from layerexplain.render.layer_type import layer_type
+
+    shapes = [word for shape in inputs for word in ("--input", shape)]
+    return layer_type(declaration, ["layerexplain", "layer", declaration.type, *map(quote, arguments), *shapes], look)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Definition, Expr, call
+from layerexplain.expr import Definition, Expr, Shapes, call, item
 from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import Spec, find, inner_weights, snake_case, type_names
 
@@ -54,7 +54,9 @@ class DeclaredLayer:
 
     def apply(self, x: Expr) -> Expr:
         """Apply a layer without weights, given in place of an activation function."""
-        return apply(self, [x], at="activation")
+        y = apply(self, [x], at="activation")
+        # One that makes a mask has that beside its result.
+        return item(y, 0) if type(y.shape) is Shapes else y
 
 
 def wrapped(value: Any) -> Any:

@@ -311,7 +311,7 @@ _COMMON = (
 COMMON = frozenset(_COMMON.split())
 """Arguments that every Keras layer takes and that are handled outside of the declarations."""
 
-IN_FILES_ONLY = frozenset({"dtype", "quantization_config"})
+IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
 """Arguments that files hold and that no one is offered."""
 
 KERNEL_AND_BIAS = (
@@ -392,7 +392,7 @@ def families() -> dict[str, list[tuple[str, str, str]]]:
     for type_ in type_names():
         declaration = find(type_)
         if declaration is not None and declaration.type == type_:
-            words = _without_fields(declaration)
+            words = description_of(declaration)
             result.setdefault(MODULES[type_], []).append((type_, signature(declaration), words))
     return result
 
@@ -407,7 +407,7 @@ def signature(declaration: Declaration) -> str:
     return ", ".join(parts)
 
 
-def _without_fields(declaration: Declaration) -> str:
+def description_of(declaration: Declaration) -> str:
     """The description with `{units}` shown as the argument's name, and without sizes, which only an input has."""
     import re
 

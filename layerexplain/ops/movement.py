@@ -428,6 +428,8 @@ def _slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         if isinstance(k, int):
             if k < 0 and not isinstance(size, int):
                 raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
+            if size == 0:
+                raise CannotIndex("an axis of size 0 has no element")
             place.append(number(k % size if isinstance(size, int) else k))
             continue
         start, step = k.start or 0, k.step or 1
@@ -451,6 +453,12 @@ take_slice = movement(
 """`x[..., 2:5]`: part of a tensor, as Python and NumPy write it."""
 
 
+def _reverse_shape(x: Expr, *, axis: int = 1) -> Shape:
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"to turn axis {axis} around needs a tensor that has one, got shape {shape_text(x.shape)}")
+    return x.shape
+
+
 def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     axis = node.attrs["axis"] % node.ndim
     size = node.shape[axis]
@@ -463,7 +471,7 @@ def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 reverse = movement(
     "reverse",
-    shape=lambda x, *, axis=1: x.shape,
+    shape=_reverse_shape,
     axes=lambda node: kept(node),
     evaluate=lambda run, x, axis=1: run.np.flip(x, axis=axis),
     element=lambda node, index, at: _reverse_element(_with(node, axis=node.attrs.get("axis", 1)), index, at),

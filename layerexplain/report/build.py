@@ -25,7 +25,7 @@ from layerexplain.report.data import (
 from layerexplain.report.network import trace_model
 from layerexplain.report.opaque_weights import OpaqueWeights
 from layerexplain.report.traced import Network, TracedCall, identifier
-from layerexplain.report.variables import stored_variables, variable_counts, variable_reports
+from layerexplain.report.variables import is_stored, stored_variables, variable_counts, variable_reports
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -35,6 +35,9 @@ BYTES = {
 
 NO_WEIGHTS = ("InputLayer", "Lambda")
 """Layers that never have weights, whatever they do."""
+
+UNTOLD_TYPES = ("Layer", "Variables")
+"""Types of rows whose class a file of weights does not tell: they are called by their names."""
 
 VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
 COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -85,6 +88,13 @@ def build(
     )
 
 
+def unknown_type(type_: str) -> ArgumentError:
+    """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
+    from layerexplain.layers.opaque_layers import why_not
+
+    return ArgumentError(why_not(type_) or f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+
+
 def build_layer(
     type_: str,
     arguments: Mapping[str, Any],
@@ -97,9 +107,7 @@ def build_layer(
     """
     declaration = find(type_)
     if declaration is None or "." in type_:
-        from layerexplain.layers.opaque_layers import why_not
-
-        raise ArgumentError(why_not(type_) or f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+        raise unknown_type(type_)
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
     for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
@@ -139,11 +147,12 @@ def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
 
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
+    layers = {layer.name: layer for layer in network.model.layers}
+    specs = {c.call.layer: c.outputs[0] for c in network.calls if c.call.index == 0}
     found = []
     for ref in network.model.inputs:
-        layer = next(one for one in network.model.layers if one.name == ref.layer)
-        spec = next((c.outputs[0] for c in network.of_layer(ref.layer)), None)
-        dtype = layer.config.get("dtype")
+        spec = specs.get(ref.layer)
+        dtype = layers[ref.layer].config.get("dtype")
         shape = plain_shape(spec.shape, batch) if spec is not None else ()
         found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
     return tuple(found)
@@ -181,7 +190,9 @@ UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 def is_complete(model: Model) -> bool:
     """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
     what the file tells is all that it stores."""
-    if model.layers and all(stored_variables(layer) for layer in model.layers):
+    if model.layers and all(is_stored(layer) for layer in model.layers):
+        return True
+    if any(note.code == "layers-from-weights" for note in model.notes):
         return True
     return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
@@ -254,11 +265,13 @@ class Builder:
         calls = sorted(calls, key=lambda c: c.call.index) if len(calls) > 1 else calls
         definition = calls[0].definition if calls else None
         where = "/".join((*path, layer.name)) if path else layer.name
-        inner = None if layer.model is None else next((c.network for c in calls if c.network is not None), None)
+        inner = self._inner(layer, definition, calls, where)
         layers = self.rows(inner, (*path, layer.name), batch, frozen) if inner is not None else ()
         variables = None if layers else self._variables(layer, definition, where)
         weights = _nested_weights(layers) if layers else self._weights(layer, definition, variables, frozen)
         params, trainable = _counts(layer, definition, weights, layers, variables)
+        if frozen and params is not None:
+            trainable = 0
         cost = self._cost(layer, calls)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
@@ -285,18 +298,32 @@ class Builder:
             row = row._replace(explanation=explain_row(row, layer, calls, network, path, self.costs))
         return row
 
+    def _inner(
+        self, layer: Layer, definition: Definition | None, calls: list[TracedCall], where: str
+    ) -> Network | None:
+        """The model that a layer is, or the layers that the file's weights tell of inside one without a formula."""
+        if layer.model is not None:
+            return next((c.network for c in calls if c.network is not None), None)
+        if (definition is not None and definition.kind != "opaque") or is_stored(layer):
+            return None
+        if layer.type in NO_WEIGHTS or layer.kind == "operation":
+            return None
+        told = self.opaque.inside(where)
+        return None if told is None else trace_model(told)
+
     def _text(
         self, layer: Layer, definition: Definition | None, calls: list[TracedCall]
     ) -> tuple[str, tuple[str, ...]]:
         if layer.type == "InputLayer":
             spec = calls[0].outputs[0] if calls else None
-            sizes = "" if spec is None else ", ".join("None" if s is None else str(s) for s in spec.shape[1:])
+            sizes = "?" if spec is None else ", ".join("None" if s is None else str(s) for s in spec.shape[1:])
             text = f"input({sizes})"
             return text, (f"y = {text}",)
         if definition is None or definition.kind in ("model", "opaque"):
             count = len(calls[0].sources) if calls else 1
             names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))
-            called = layer.name if layer.model is not None else operation_type(layer)
+            untold = layer.model is not None or (is_stored(layer) and layer.type in UNTOLD_TYPES)
+            called = layer.name if untold else operation_type(layer)
             text = f"{identifier(called)}({names})"
             return text, (f"y = {text}",)
         known = self._texts.get(definition)
@@ -315,7 +342,7 @@ class Builder:
             return None
         if layer.type in NO_WEIGHTS or layer.kind == "operation":
             return None
-        return stored_variables(layer) or self.opaque.of_layer(where)
+        return stored_variables(layer) if is_stored(layer) else self.opaque.of_layer(where)
 
     def _weights(
         self,
