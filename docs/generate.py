@@ -154,9 +154,13 @@ def coverage() -> str:
     """docs/coverage.md: every class of keras.layers, whether it has a formula, and whether that runs at inference."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from tests.registry import KERAS_VERSION, coverage_rows
+    from tests.registry import KERAS_VERSION, coverage_rows, operation_rows
 
     rows = coverage_rows()
+    operations = operation_rows()
+    of_ops = ["| class | formula | why not |", "| --- | --- | --- |"]
+    for row in operations:
+        of_ops.append(f"| {row.name} | {f'`layers/{row.module}.py`' if row.module else 'opaque'} | {row.why} |")
     declared = [row for row in rows if row.declared]
     evaluated = [row for row in declared if row.evaluated]
     identity = [row for row in evaluated if row.identity]
@@ -175,6 +179,11 @@ def coverage() -> str:
                 f"and held against real Keras over drawn configurations; {len(identity)} of these pass their input on "
                 f"unchanged then and act in training only.",
                 "\n".join(lines),
+                "## Operations of keras.ops",
+                f"All {len(operations)} classes of operations of Keras {KERAS_VERSION}, as nodes of a Functional "
+                f"model. {sum(row.declared for row in operations)} have a formula, which is evaluated and held against "
+                f"real Keras; {sum(not row.declared for row in operations)} are opaque.",
+                "\n".join(of_ops),
             ]
         )
         + "\n"

@@ -8,13 +8,17 @@ from typing import Any, NamedTuple
 
 class Row(NamedTuple):
     """A model made of operations. `shapes` are without the batch; `dtypes` default to float32; `positive` draws
-    positive numbers only."""
+    positive numbers only, `eager` that Keras runs the function and not the model of it, `batched` that the size of the batch is not known beforehand, `recorded` that the shapes
+    and dtypes that Keras derives are those that it then makes."""
 
     id: str
     function: Callable[..., Any]
     shapes: tuple[tuple[int | None, ...], ...] = ((5, 7),)
     dtypes: tuple[str, ...] = ()
     positive: bool = False
+    batched: bool = True
+    eager: bool = False
+    recorded: bool = True
 
     @property
     def input_dtypes(self) -> tuple[str, ...]:
@@ -328,170 +332,3 @@ KERAS_ROWS = [
 ]
 
 BATCH = 3
-
-TF_ROWS = [
-    Row("tf resize", lambda x: [tf.image.resize(x, (5, 11)), K.resize_images(x, 2, 2, "channels_last")], IMAGE),
-    Row("tf applications", _scaled("tf_keras"), TWO),
-    Row("tf x + 1", lambda x: x + 1),
-    Row("tf 1 - x", lambda x: 1 - x),
-    Row("tf x * y", lambda x, y: [x * y, x + y, x - y, x / y, tf.math.pow(tf.abs(x), y)], SPREAD, positive=True),
-    Row("tf x // 2", lambda x: [x // 2, x % 2, x**2, -x, abs(x), x / 2]),
-    Row(
-        "tf compare",
-        lambda x: [
-            x > 0,
-            x >= 0,
-            x < 0,
-            x <= 0,
-            tf.equal(x, 0.0),
-            tf.not_equal(x, 0.0),
-            tf.logical_or(x > 1, x < 0),
-            tf.logical_and(x > 0, x < 1),
-            tf.logical_not(x > 0),
-        ],
-    ),
-    Row(
-        "tf functions",
-        lambda x: [
-            tf.sqrt(x),
-            tf.math.rsqrt(x),
-            tf.exp(x),
-            tf.math.log(x),
-            tf.square(x),
-            tf.sin(x),
-            tf.math.log1p(x),
-            tf.floor(x),
-            tf.math.erf(x),
-            tf.math.reciprocal(x),
-        ],
-        positive=True,
-    ),
-    Row(
-        "tf activations",
-        lambda x: [
-            tf.nn.relu(x),
-            tf.nn.relu6(x),
-            tf.sigmoid(x),
-            tf.tanh(x),
-            tf.nn.gelu(x),
-            tf.nn.swish(x),
-            tf.nn.leaky_relu(x, 0.1),
-            tf.nn.elu(x),
-            tf.nn.selu(x),
-            tf.nn.softplus(x),
-            tf.nn.softmax(x),
-            tf.nn.softmax(x, axis=1),
-            tf.nn.log_softmax(x),
-            tf.nn.softsign(x),
-        ],
-    ),
-    Row(
-        "tf select",
-        lambda x: [
-            tf.where(x > 0, x, 0.5),
-            tf.clip_by_value(x, -0.5, 0.5),
-            tf.maximum(x, 0.0),
-            tf.minimum(0.3, x),
-            tf.cast(x * 4, tf.int32),
-            tf.identity(x),
-            tf.stop_gradient(x),
-        ],
-    ),
-    Row(
-        "tf reduce",
-        lambda x: [
-            tf.reduce_mean(x, [1, 2], keepdims=True),
-            tf.reduce_sum(x, 1),
-            tf.reduce_max(x, -1),
-            tf.reduce_min(x, 1),
-            tf.reduce_prod(x, 1),
-            tf.math.reduce_std(x, 1),
-            tf.math.reduce_variance(x, 1),
-            tf.reduce_any(x > 1, 1),
-            tf.reduce_all(x > -1, 1),
-            tf.reduce_logsumexp(x, 1),
-            tf.reduce_sum(x),
-        ],
-    ),
-    Row("tf norms", lambda x: [tf.math.l2_normalize(x, axis=-1), tf.norm(x, axis=-1), tf.norm(x, ord=1, axis=1)]),
-    Row("tf order", lambda x: [tf.argmax(x, -1), tf.argmin(x, 1), tf.cumsum(x, axis=1), tf.sort(x, axis=-1)]),
-    Row("tf one_hot", lambda x: tf.one_hot(tf.argmax(x, -1), 7)),
-    Row("tf reshape", lambda x: [tf.reshape(x, (-1, 35)), tf.reshape(x, [-1, 7, 5]), K.batch_flatten(x)]),
-    Row(
-        "tf axes",
-        lambda x: [
-            tf.transpose(x, [0, 2, 1]),
-            tf.expand_dims(x, 1),
-            tf.squeeze(tf.expand_dims(x, 1), 1),
-            K.permute_dimensions(x, (0, 2, 1)),
-        ],
-    ),
-    Row(
-        "tf concat",
-        lambda x, y: [
-            tf.concat([x, y], 1),
-            tf.concat([x, y], axis=-1),
-            tf.stack([x, y], axis=1),
-            tf.add_n([x, y]),
-            K.concatenate([x, y]),
-        ],
-        TWO,
-    ),
-    Row("tf split", lambda x: [*tf.split(x, 2, axis=-1), *tf.split(x, [1, 4], 1), *tf.unstack(x, axis=1)], ((5, 6),)),
-    Row("tf slices", lambda x: [x[:, 0], x[..., 1:5:2], x[:, None], x[:, tf.newaxis, ..., 0], x[:, -2:], x[0]]),
-    Row(
-        "tf arrange",
-        lambda x: [
-            tf.tile(x, [1, 2, 1]),
-            tf.repeat(x, 2, axis=1),
-            tf.reverse(x, [1]),
-            tf.roll(x, 1, 1),
-            tf.pad(x, [[0, 0], [1, 2], [0, 0]]),
-            tf.pad(x, [[0, 0], [1, 2], [0, 0]], "REFLECT"),
-            tf.gather(x, [0, 2], axis=1),
-            tf.zeros_like(x),
-            tf.ones_like(x),
-            tf.linalg.band_part(x, -1, 0),
-            tf.ensure_shape(x, (None, 5, 7)),
-        ],
-    ),
-    Row("tf shape", lambda x: tf.shape(x)),
-    Row("tf matmul", lambda x, y: [tf.matmul(x, y, transpose_b=True), tf.matmul(x, y, transpose_a=True)], TWO),
-    Row(
-        "tf products",
-        lambda x: [
-            tf.matmul(x, _kernel(7, 3)),
-            tf.tensordot(x, _kernel(7, 3), 1),
-            x @ _kernel(7, 7),
-            tf.nn.bias_add(x, _kernel(7)),
-        ],
-    ),
-    Row(
-        "tf windows",
-        lambda x: [
-            tf.nn.max_pool2d(x, 2, 2, "SAME"),
-            tf.nn.avg_pool2d(x, 3, 2, "SAME"),
-            tf.nn.conv2d(x, _kernel(3, 3, 4, 2), 1, "SAME"),
-            K.pool2d(x, (2, 2)),
-            K.conv2d(x, _kernel(3, 3, 4, 2)),
-            tf.nn.depth_to_space(x, 2),
-            tf.nn.space_to_depth(x, 2),
-            tf.image.flip_left_right(x),
-        ],
-        IMAGE,
-    ),
-    Row(
-        "tf backend",
-        lambda x: [
-            K.mean(x, axis=1),
-            K.square(x),
-            K.hard_sigmoid(x),
-            K.clip(x, -1.0, 1.0),
-            K.sqrt(x),
-            K.var(x, axis=1),
-            K.l2_normalize(x, axis=-1),
-            K.flatten(x),
-            K.dot(x, tf.constant(_kernel(7, 2))),
-        ],
-    ),
-]

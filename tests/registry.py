@@ -11,6 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.expr import Definition, Marker
 from layerexplain.layers.index import MODULES
 from layerexplain.layers.opaque_layers import REASONS
+from layerexplain.layers.opaque_operations import REASONS as OPAQUE_OPERATIONS
 from layerexplain.layers.registry import find
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
@@ -101,4 +102,20 @@ def coverage_rows() -> list[Coverage]:
         identity = evaluated and all(map(is_identity, definitions))
         why = REMARKS.get(name, "acts in training only" if identity else "")
         rows.append(Coverage(name, MODULES[name], True, evaluated, identity, why))
+    return rows
+
+
+def keras_operations() -> list[str]:
+    """The names of all classes of operations in `keras.src.ops`, in alphabetical order."""
+    return (Path(__file__).parent / "truth" / "keras_operations.txt").read_text("utf-8").split()
+
+
+def operation_rows() -> list[Coverage]:
+    """A row for each class of operation of Keras."""
+    rows = []
+    for name in keras_operations():
+        declaration = find(f"ops.{name}")
+        why = OPAQUE_OPERATIONS.get(name, "")
+        module = "" if declaration is None else MODULES[f"ops.{name}"]
+        rows.append(Coverage(name, module, declaration is not None, declaration is not None, False, why))
     return rows

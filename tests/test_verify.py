@@ -78,6 +78,20 @@ def test_it_agrees_on_a_config_with_masks_and_attention() -> None:
 
 
 @needs_keras
+@pytest.mark.parametrize("named", [("query_mask",), ("value_mask",), ("query_mask", "value_mask", "key_mask")])
+def test_it_agrees_on_attention_that_is_given_its_masks(named: tuple[str, ...]) -> None:
+    """Keras's MultiHeadAttention looks at the mask that the query carries and not at its argument query_mask."""
+    import keras
+
+    x = keras.Input((5, 8), name="x")
+    allowed = keras.Input((5, 5), dtype="bool", name="allowed")
+    masks = {name: keras.Input((5,), dtype="bool", name=name) for name in named}
+    y = keras.layers.MultiHeadAttention(2, 4, name="attention")(x, x, x, attention_mask=allowed, **masks)
+    report = verify(keras.Model([x, allowed, *masks.values()], y), drawn=True)
+    check_agrees(report)
+
+
+@needs_keras
 @pytest.mark.parametrize("build", verified_models.MODELS + real_models.DERIVED, ids=lambda b: b.__name__)
 def test_it_agrees_on_what_is_hard(build: Any) -> None:
     import keras

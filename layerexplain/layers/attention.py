@@ -181,7 +181,7 @@ def additive_attention(
     "MultiHeadAttention",
     mask=query_mask,
     training=True,
-    ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape",
+    ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape query_mask",
 )
 def multi_head_attention(
     query: Expr,

@@ -96,43 +96,88 @@ def logaddexp(x1: Expr, x2: Expr) -> Expr:
 # One tensor -----------------------------------------------------------------------------------------------------
 
 
-@layer("ops.Negative", also=("tf.math.negative",))
+@layer(
+    "ops.Negative",
+    also=(
+        "tf.math.negative",
+        "tf.raw_ops.Neg",
+    ),
+)
 def negative(x: Expr) -> Expr:
     """Changes the sign of every element."""
     return -x
 
 
-@layer("ops.Absolute", also=("ops.Abs", "ops.Fabs", "tf.math.abs"))
+@layer(
+    "ops.Absolute",
+    also=(
+        "ops.Abs",
+        "ops.Fabs",
+        "tf.math.abs",
+        "tf.raw_ops.Abs",
+    ),
+)
 def absolute(x: Expr) -> Expr:
     """Drops the sign of every element."""
     return e.absolute(x)
 
 
-@layer("ops.Square", also=("tf.math.square",))
+@layer(
+    "ops.Square",
+    also=(
+        "tf.math.square",
+        "tf.raw_ops.Square",
+    ),
+)
 def square(x: Expr) -> Expr:
     """Multiplies every element by itself."""
     return x**2
 
 
-@layer("ops.Sqrt", also=("tf.math.sqrt",))
+@layer(
+    "ops.Sqrt",
+    also=(
+        "tf.math.sqrt",
+        "tf.raw_ops.Sqrt",
+    ),
+)
 def sqrt(x: Expr) -> Expr:
     """Takes the square root of every element."""
     return e.sqrt(x)
 
 
-@layer("ops.Rsqrt", also=("tf.math.rsqrt",))
+@layer(
+    "ops.Rsqrt",
+    also=(
+        "tf.math.rsqrt",
+        "tf.raw_ops.Rsqrt",
+    ),
+)
 def rsqrt(x: Expr) -> Expr:
     """Divides 1 by the square root of every element."""
     return 1 / e.sqrt(x)
 
 
-@layer("ops.Reciprocal", also=("tf.math.reciprocal",))
+@layer(
+    "ops.Reciprocal",
+    also=(
+        "tf.math.reciprocal",
+        "tf.raw_ops.Reciprocal",
+        "tf.raw_ops.Inv",
+    ),
+)
 def reciprocal(x: Expr) -> Expr:
     """Divides 1 by every element."""
     return 1 / x
 
 
-@layer("ops.Exp", also=("tf.math.exp",))
+@layer(
+    "ops.Exp",
+    also=(
+        "tf.math.exp",
+        "tf.raw_ops.Exp",
+    ),
+)
 def exp(x: Expr) -> Expr:
     """Raises e to the power of every element."""
     return e.exp(x)
@@ -144,19 +189,37 @@ def exp2(x: Expr) -> Expr:
     return e.power(2.0, x)
 
 
-@layer("ops.Expm1", also=("tf.math.expm1",))
+@layer(
+    "ops.Expm1",
+    also=(
+        "tf.math.expm1",
+        "tf.raw_ops.Expm1",
+    ),
+)
 def expm1(x: Expr) -> Expr:
     """Raises e to the power of every element and takes 1 away."""
     return e.exp(x) - 1
 
 
-@layer("ops.Log", also=("tf.math.log",))
+@layer(
+    "ops.Log",
+    also=(
+        "tf.math.log",
+        "tf.raw_ops.Log",
+    ),
+)
 def log(x: Expr) -> Expr:
     """Takes the natural logarithm of every element."""
     return e.log(x)
 
 
-@layer("ops.Log1p", also=("tf.math.log1p",))
+@layer(
+    "ops.Log1p",
+    also=(
+        "tf.math.log1p",
+        "tf.raw_ops.Log1p",
+    ),
+)
 def log1p(x: Expr) -> Expr:
     """Adds 1 to every element and takes the natural logarithm."""
     return e.log(x + 1)
@@ -174,61 +237,121 @@ def log10(x: Expr) -> Expr:
     return e.log10(x)
 
 
-@layer("ops.Erf", also=("tf.math.erf",))
+@layer(
+    "ops.Erf",
+    also=(
+        "tf.math.erf",
+        "tf.raw_ops.Erf",
+    ),
+)
 def erf(x: Expr) -> Expr:
     """Applies the Gauss error function to every element."""
     return e.erf(x)
 
 
-@layer("ops.Erfc", also=("tf.math.erfc",))
+@layer(
+    "ops.Erfc",
+    also=(
+        "tf.math.erfc",
+        "tf.raw_ops.Erfc",
+    ),
+)
 def erfc(x: Expr) -> Expr:
     """Takes the Gauss error function of every element away from 1."""
     return 1 - e.erf(x)
 
 
-@layer("ops.Sin", also=("tf.math.sin",))
+@layer(
+    "ops.Sin",
+    also=(
+        "tf.math.sin",
+        "tf.raw_ops.Sin",
+    ),
+)
 def sin(x: Expr) -> Expr:
     """Takes the sine of every element."""
     return e.sin(x)
 
 
-@layer("ops.Cos", also=("tf.math.cos",))
+@layer(
+    "ops.Cos",
+    also=(
+        "tf.math.cos",
+        "tf.raw_ops.Cos",
+    ),
+)
 def cos(x: Expr) -> Expr:
     """Takes the cosine of every element."""
     return e.cos(x)
 
 
-@layer("ops.Tan", also=("tf.math.tan",))
+@layer(
+    "ops.Tan",
+    also=(
+        "tf.math.tan",
+        "tf.raw_ops.Tan",
+    ),
+)
 def tan(x: Expr) -> Expr:
     """Takes the tangent of every element."""
     return e.tan(x)
 
 
-@layer("ops.Arcsin", also=("tf.math.asin",))
+@layer(
+    "ops.Arcsin",
+    also=(
+        "tf.math.asin",
+        "tf.raw_ops.Asin",
+    ),
+)
 def arcsin(x: Expr) -> Expr:
     """Takes the angle of which every element is the sine."""
     return e.arcsin(x)
 
 
-@layer("ops.Arccos", also=("tf.math.acos",))
+@layer(
+    "ops.Arccos",
+    also=(
+        "tf.math.acos",
+        "tf.raw_ops.Acos",
+    ),
+)
 def arccos(x: Expr) -> Expr:
     """Takes the angle of which every element is the cosine."""
     return e.arccos(x)
 
 
-@layer("ops.Arctan", also=("tf.math.atan",))
+@layer(
+    "ops.Arctan",
+    also=(
+        "tf.math.atan",
+        "tf.raw_ops.Atan",
+    ),
+)
 def arctan(x: Expr) -> Expr:
     """Takes the angle of which every element is the tangent."""
     return e.arctan(x)
 
 
-@layer("ops.Sinh", also=("tf.math.sinh",))
+@layer(
+    "ops.Sinh",
+    also=(
+        "tf.math.sinh",
+        "tf.raw_ops.Sinh",
+    ),
+)
 def sinh(x: Expr) -> Expr:
     """Takes the hyperbolic sine of every element."""
     return e.sinh(x)
 
 
-@layer("ops.Cosh", also=("tf.math.cosh",))
+@layer(
+    "ops.Cosh",
+    also=(
+        "tf.math.cosh",
+        "tf.raw_ops.Cosh",
+    ),
+)
 def cosh(x: Expr) -> Expr:
     """Takes the hyperbolic cosine of every element."""
     return e.cosh(x)
@@ -264,7 +387,13 @@ def rad2deg(x: Expr) -> Expr:
     return x * 57.29577951308232
 
 
-@layer("ops.Sign", also=("tf.math.sign",))
+@layer(
+    "ops.Sign",
+    also=(
+        "tf.math.sign",
+        "tf.raw_ops.Sign",
+    ),
+)
 def sign(x: Expr) -> Expr:
     """Gives -1, 0 or 1: the sign of every element."""
     return e.sign(x)
@@ -274,13 +403,25 @@ def _float(x: Expr) -> Expr:
     return x if x.dtype.startswith(("float", "bfloat", "weak")) else e.cast(x, to="float")
 
 
-@layer("ops.Floor", also=("tf.math.floor",))
+@layer(
+    "ops.Floor",
+    also=(
+        "tf.math.floor",
+        "tf.raw_ops.Floor",
+    ),
+)
 def floor(x: Expr) -> Expr:
     """Rounds every element down."""
     return e.floor(_float(x))
 
 
-@layer("ops.Ceil", also=("tf.math.ceil",))
+@layer(
+    "ops.Ceil",
+    also=(
+        "tf.math.ceil",
+        "tf.raw_ops.Ceil",
+    ),
+)
 def ceil(x: Expr) -> Expr:
     """Rounds every element up."""
     return e.ceil(_float(x))
@@ -292,7 +433,13 @@ def trunc(x: Expr) -> Expr:
     return e.trunc(x)
 
 
-@layer("ops.Round", also=("tf.math.round",))
+@layer(
+    "ops.Round",
+    also=(
+        "tf.math.round",
+        "tf.raw_ops.Round",
+    ),
+)
 def round_(x: Expr, *, decimals: Int = 0) -> Expr:
     """Rounds every element to {decimals} decimals; a half goes to the even neighbour."""
     if decimals == 0:

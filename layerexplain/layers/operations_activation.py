@@ -9,25 +9,51 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import functions
 
 
-@layer("ops.Sigmoid", also=("tf.math.sigmoid", "tf.nn.sigmoid"))
+@layer(
+    "ops.Sigmoid",
+    also=(
+        "tf.math.sigmoid",
+        "tf.nn.sigmoid",
+        "tf.raw_ops.Sigmoid",
+    ),
+)
 def sigmoid(x: Expr) -> Expr:
     """Squeezes every element into 0 … 1."""
     return functions.sigmoid(x)
 
 
-@layer("ops.Tanh", also=("tf.math.tanh", "tf.nn.tanh"))
+@layer(
+    "ops.Tanh",
+    also=(
+        "tf.math.tanh",
+        "tf.nn.tanh",
+        "tf.raw_ops.Tanh",
+    ),
+)
 def tanh(x: Expr) -> Expr:
     """Squeezes every element into -1 … 1."""
     return functions.tanh(x)
 
 
-@layer("ops.Relu", also=("tf.nn.relu",))
+@layer(
+    "ops.Relu",
+    also=(
+        "tf.nn.relu",
+        "tf.raw_ops.Relu",
+    ),
+)
 def relu(x: Expr) -> Expr:
     """Keeps what is positive, makes the rest 0."""
     return functions.relu(x)
 
 
-@layer("ops.Relu6", also=("tf.nn.relu6",))
+@layer(
+    "ops.Relu6",
+    also=(
+        "tf.nn.relu6",
+        "tf.raw_ops.Relu6",
+    ),
+)
 def relu6(x: Expr) -> Expr:
     """Keeps what lies between 0 and 6, cuts off the rest."""
     return functions.relu6(x)
@@ -45,7 +71,13 @@ def tf_leaky_relu(x: Expr, *, alpha: Number = 0.2) -> Expr:
     return functions.leaky_relu(x, negative_slope=alpha)
 
 
-@layer("ops.Elu", also=("tf.nn.elu",))
+@layer(
+    "ops.Elu",
+    also=(
+        "tf.nn.elu",
+        "tf.raw_ops.Elu",
+    ),
+)
 def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     """Keeps what is positive; the rest levels off at -{alpha}."""
     return functions.elu(x, alpha=alpha)
@@ -57,7 +89,13 @@ def celu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     return functions.celu(x, alpha=alpha)
 
 
-@layer("ops.Selu", also=("tf.nn.selu",))
+@layer(
+    "ops.Selu",
+    also=(
+        "tf.nn.selu",
+        "tf.raw_ops.Selu",
+    ),
+)
 def selu(x: Expr) -> Expr:
     """Keeps what is positive, times 1.0507; the rest levels off at -1.7581."""
     return functions.selu(x)
@@ -81,13 +119,27 @@ def tf_gelu(x: Expr, *, approximate: Bool = False) -> Expr:
     return functions.gelu(x, approximate=approximate)
 
 
-@layer("ops.Softplus", also=("tf.math.softplus", "tf.nn.softplus"))
+@layer(
+    "ops.Softplus",
+    also=(
+        "tf.math.softplus",
+        "tf.nn.softplus",
+        "tf.raw_ops.Softplus",
+    ),
+)
 def softplus(x: Expr) -> Expr:
     """A smooth relu: the logarithm of 1 plus the exponential."""
     return functions.softplus(x)
 
 
-@layer("ops.Softsign", also=("tf.nn.softsign", "tf.math.softsign"))
+@layer(
+    "ops.Softsign",
+    also=(
+        "tf.nn.softsign",
+        "tf.math.softsign",
+        "tf.raw_ops.Softsign",
+    ),
+)
 def softsign(x: Expr) -> Expr:
     """Divides every element by 1 plus its size."""
     return functions.softsign(x)
@@ -117,7 +169,7 @@ def log_sigmoid(x: Expr) -> Expr:
     return functions.log_sigmoid(x)
 
 
-@layer("ops.Softmax")
+@layer("ops.Softmax", also=("tf.raw_ops.Softmax",))
 def softmax(x: Expr, *, axis: AxisArgument = -1) -> Expr:
     """Turns scores into shares that sum to 1 {along}."""
     return functions.softmax(x, axis=-1 if axis is None else axis)
@@ -129,7 +181,13 @@ def tf_softmax(x: Expr, *, axis: AxisArgument = None) -> Expr:
     return functions.softmax(x, axis=-1 if axis is None else axis)
 
 
-@layer("ops.LogSoftmax", also=("tf.nn.log_softmax",))
+@layer(
+    "ops.LogSoftmax",
+    also=(
+        "tf.nn.log_softmax",
+        "tf.raw_ops.LogSoftmax",
+    ),
+)
 def log_softmax(x: Expr, *, axis: AxisArgument = None) -> Expr:
     """Turns scores into the logarithms of shares that sum to 1."""
     return functions.log_softmax(x, axis=-1 if axis is None else axis)

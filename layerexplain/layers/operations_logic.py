@@ -64,13 +64,25 @@ def logical_xor(x1: Expr, x2: Expr) -> Expr:
     return e.logical_xor(x1, x2)
 
 
-@layer("ops.LogicalNot", also=("tf.math.logical_not",))
+@layer(
+    "ops.LogicalNot",
+    also=(
+        "tf.math.logical_not",
+        "tf.raw_ops.LogicalNot",
+    ),
+)
 def logical_not(x: Expr) -> Expr:
     """Turns true into false and false into true."""
     return e.logical_not(x)
 
 
-@layer("ops.Isnan", also=("tf.math.is_nan",))
+@layer(
+    "ops.Isnan",
+    also=(
+        "tf.math.is_nan",
+        "tf.raw_ops.IsNan",
+    ),
+)
 def isnan(x: Expr) -> Expr:
     """Says of each element whether it is not a number."""
     return e.isnan(x)
@@ -105,7 +117,15 @@ def cast(x: Expr, *, dtype: Anything) -> Expr:
 
 @layer(
     "ops.StopGradient",
-    also=("ops.Copy", "ops.ConvertToTensor", "tf.identity", "tf.stop_gradient", "tf.convert_to_tensor"),
+    also=(
+        "ops.Copy",
+        "ops.ConvertToTensor",
+        "tf.identity",
+        "tf.stop_gradient",
+        "tf.convert_to_tensor",
+        "tf.raw_ops.Identity",
+        "tf.raw_ops.StopGradient",
+    ),
 )
 def unchanged(x: Expr) -> Expr:
     """Hands its input on unchanged."""

@@ -9,11 +9,14 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.expr import Expr, named
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, Sizes
+from layerexplain.layers.activation_layers import FAR_BELOW
+from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Naturals, Number, Sizes
+from layerexplain.layers.attention import no_later
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
+from layerexplain.ops import adaptive_pooling as adaptive
 from layerexplain.ops import contract, functions, pooling, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
@@ -199,6 +202,50 @@ def separable_conv(
     return windows.conv(z, pointwise_kernel, data_format=form)
 
 
+@layer("ops.ConvTranspose")
+def conv_transpose(
+    inputs: Expr,
+    kernel: Expr,
+    *,
+    strides: Sizes = 1,
+    padding: Anything = "valid",
+    output_padding: Naturals | None = None,
+    data_format: Anything = None,
+    dilation_rate: Sizes = 1,
+) -> Expr:
+    """Spreads each input position over a window of the output, by a given kernel, and sums."""
+    form = _format(inputs, data_format)
+    channels = inputs.shape[-1 if form == "channels_last" else 1]
+    if kernel.ndim != inputs.ndim or not isinstance(channels, int) or channels != kernel.shape[-1]:
+        raise ShapeError(
+            f"a transposed convolution needs a kernel (window…, filters, channels) for its input, "
+            f"got input {shape_text(inputs.shape)} and kernel {shape_text(kernel.shape)}"
+        )
+    return windows.conv_transpose(
+        inputs,
+        kernel,
+        strides=strides,
+        padding=str(padding).lower(),
+        output_padding=output_padding,
+        dilation_rate=dilation_rate,
+        data_format=form,
+    )
+
+
+@layer("ops.AdaptiveMaxPool")
+def adaptive_max_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
+    """Keeps the largest of each of {output_size} windows that together cover all, evenly."""
+    size = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
+    return adaptive.adaptive_max_pool(inputs, size=size, data_format=_format(inputs, data_format))
+
+
+@layer("ops.AdaptiveAveragePool")
+def adaptive_average_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
+    """Averages each of {output_size} windows that together cover all, evenly."""
+    size = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
+    return adaptive.adaptive_average_pool(inputs, size=size, data_format=_format(inputs, data_format))
+
+
 @layer("ops.MaxPool")
 def max_pool(
     inputs: Expr,
@@ -305,13 +352,16 @@ def dot_product_attention(
     attn_logits_soft_cap: Anything = None,
 ) -> Expr:
     """For each query: a weighted mean of the values, weighted by how well its key fits."""
-    if is_causal or attn_logits_soft_cap is not None:
-        raise ArgumentError("dot_product_attention is known without is_causal and attn_logits_soft_cap")
-    if query.shape[-2] != key.shape[-2]:
-        raise ShapeError(
-            f"dot_product_attention needs as many heads of queries as of keys, "
-            f"got {shape_text(query.shape)} and {shape_text(key.shape)}"
-        )
+    if attn_logits_soft_cap is not None:
+        raise ArgumentError("dot_product_attention is known without attn_logits_soft_cap")
+    heads, groups = query.shape[-2], key.shape[-2]
+    if heads != groups:
+        if not isinstance(heads, int) or not isinstance(groups, int) or heads % groups:
+            raise ShapeError(
+                f"dot_product_attention needs heads of queries that those of keys divide, "
+                f"got {shape_text(query.shape)} and {shape_text(key.shape)}"
+            )
+        key, value = (m.repeat(z, times=heads // groups, axis=2) for z in (key, value))
     size = query.shape[-1]
     if scale is None:
         if not isinstance(size, int):
@@ -320,7 +370,11 @@ def dot_product_attention(
     scores = contract.einsum(query, key, eq="bthd,bshd->bhts") * scale
     if bias is not None:
         scores = scores + bias
-    if mask is not None:
-        scores = e.where(mask, scores, -1e9)
+    allowed = mask
+    if is_causal:
+        earlier = no_later(query, key)
+        allowed = earlier if mask is None else e.logical_and(mask, earlier)
+    if allowed is not None:
+        scores = e.where(allowed, scores, FAR_BELOW)
     shares = named("A", functions.softmax(named("S", scores)), "the shares")
     return contract.einsum(shares, value, eq="bhts,bshd->bthd")

@@ -10,9 +10,10 @@ from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Num
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import order, reduce
+from layerexplain.ops.linalg import singular_values
 from layerexplain.ops.lookup import one_hot
-from layerexplain.ops.movement import reshape
-from layerexplain.ops.sizes import INTS
+from layerexplain.ops.movement import reshape, take_slice, transpose
+from layerexplain.ops.sizes import INTS, normalize_axis
 
 
 def countable(x: Expr) -> Expr:
@@ -134,25 +135,53 @@ def ptp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
 # Norms ----------------------------------------------------------------------------------------------------------
 
 
+INFINITY = float("inf")
+
+
 def vector_norm(x: Expr, order_: float | str | None, axis: AxisArgument, keepdims: bool) -> Expr:
     """The length of vectors: Euclidean (2), city block (1), the largest (inf), or of another order."""
     if order_ in (None, 2, "euclidean"):
         return e.sqrt(reduce.sum_(x**2, axis=axis, keepdims=keepdims))
     if order_ == 1:
         return reduce.sum_(e.absolute(x), axis=axis, keepdims=keepdims)
-    if order_ in (float("inf"), "inf"):
+    if order_ in (INFINITY, "inf"):
         return reduce.amax(e.absolute(x), axis=axis, keepdims=keepdims)
-    if not isinstance(order_, int | float) or order_ == 0:
-        raise ArgumentError(f"a norm needs its order to be a number other than 0, got {order_!r}")
+    if order_ == -INFINITY:
+        return reduce.amin(e.absolute(x), axis=axis, keepdims=keepdims)
+    if not isinstance(order_, int | float):
+        raise ArgumentError(f"a norm needs its order to be a number, got {order_!r}")
+    if order_ == 0:
+        return reduce.sum_(e.cast(e.not_equal(x, 0), to="float"), axis=axis, keepdims=keepdims)
     return reduce.sum_(e.absolute(x) ** order_, axis=axis, keepdims=keepdims) ** (1.0 / order_)
 
 
 @layer("ops.Norm")
 def norm(x: Expr, *, ord: Anything = None, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
     """Gives the length of the vectors {along}."""
-    if isinstance(axis, tuple) and len(axis) == 2 and ord not in (None, "fro"):
-        raise ArgumentError(f"Norm over two axes is known for ord='fro', got ord={ord!r}")
+    axes = tuple(range(x.ndim)) if axis is None else axis
+    if isinstance(axes, tuple) and len(axes) == 2 and ord not in (None, "fro"):
+        return matrix_norm(measurable(x), ord, axes, keepdims)
     return vector_norm(measurable(x), None if ord == "fro" else ord, axis, keepdims)
+
+
+def matrix_norm(x: Expr, order_: float | str, axes: tuple[int, ...], keepdims: bool) -> Expr:
+    """The size of matrices: the largest sum of a column (1) or row (inf), or by their singular values (2, 'nuc')."""
+    rows, columns = (normalize_axis(axis, x.ndim) for axis in axes)
+    if order_ in ("nuc", 2, -2):
+        rest = tuple(i for i in range(x.ndim) if i not in (rows, columns))
+        order = (*rest, rows, columns)
+        s = singular_values(x if order == tuple(range(x.ndim)) else transpose(x, axes=order))
+        y = {"nuc": reduce.sum_, 2: reduce.amax, -2: reduce.amin}[order_](s, axis=-1)
+        key = tuple(None if i in (rows, columns) else slice(None) for i in range(x.ndim))
+        return take_slice(y, key=key) if keepdims else y
+    if order_ not in (1, -1, INFINITY, -INFINITY):
+        raise ArgumentError(f"the norm of a matrix needs ord 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc', got {order_!r}")
+    summed, kept = (rows, columns) if abs(order_) == 1 else (columns, rows)
+    sums = reduce.sum_(e.absolute(x), axis=summed, keepdims=True)
+    y = (reduce.amax if order_ > 0 else reduce.amin)(sums, axis=kept, keepdims=True)
+    return (
+        y if keepdims else take_slice(y, key=tuple(0 if i in (rows, columns) else slice(None) for i in range(x.ndim)))
+    )
 
 
 @layer("tf.norm", also=("tf.compat.v1.norm",))
@@ -183,8 +212,6 @@ def _whole(x: Expr, axis: Int | None) -> tuple[Expr, int]:
 
 
 def _kept(y: Expr, x: Expr, axis: Int | None, keepdims: bool) -> Expr:
-    from layerexplain.ops.movement import take_slice
-
     if not keepdims:
         return y
     if axis is None:

@@ -48,11 +48,14 @@ def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
         x, axis = m.reshape(x, shape=(-1,)), 0
     if isinstance(repeats, list | tuple) and len(repeats) == 1:
         repeats = repeats[0]
+    counts = repeats if isinstance(repeats, list | tuple) else (repeats,)
+    if not all(is_int(times) and times >= 0 for times in counts):
+        raise ArgumentError(
+            f"repeat needs a whole number of at least 0, or one for each element, got repeats={repeats!r}"
+        )
     if is_int(repeats):
         return m.repeat(x, times=repeats, axis=normalize_axis(axis, x.ndim))
-    if not isinstance(repeats, list | tuple) or not all(is_int(r) for r in repeats):
-        raise ArgumentError(f"repeat needs a whole number, or one for each element, got repeats={repeats!r}")
-    few(sum(max(times, 0) for times in repeats))
+    few(sum(repeats))
     ids = tuple(i for i, times in enumerate(repeats) for _ in range(times))
     return gather(x, constant(ids), axis=normalize_axis(axis, x.ndim))
 
@@ -109,8 +112,8 @@ def padded(x: Expr, amounts: Any, mode: str, value: Any) -> Expr:
         pairs = tuple(tuple(p) for p in amounts)
     if len(pairs) != x.ndim or not all(len(p) == 2 and all(is_int(a) and a >= 0 for a in p) for p in pairs):
         raise ArgumentError(f"pad needs a pair (before, after) for each of {x.ndim} axes, got {amounts!r}")
-    if mode not in ("constant", "reflect", "symmetric"):
-        raise ArgumentError(f"pad needs mode 'constant', 'reflect' or 'symmetric', got mode={mode!r}")
+    if mode not in ("constant", "reflect", "symmetric", "edge", "wrap"):
+        raise ArgumentError(f"pad needs mode 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', got mode={mode!r}")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ArgumentError(f"pad needs a number as its value, got {value!r}")
     return m.pad(x, pads=pairs, mode=mode, value=value or 0)
@@ -135,13 +138,25 @@ def _dtype(dtype: Any) -> str:
     return "" if dtype is None else str(dtype)
 
 
-@layer("ops.ZerosLike", also=("tf.zeros_like",))
+@layer(
+    "ops.ZerosLike",
+    also=(
+        "tf.zeros_like",
+        "tf.raw_ops.ZerosLike",
+    ),
+)
 def zeros_like(x: Expr, *, dtype: Anything = None) -> Expr:
     """A tensor of zeros in the shape of its input."""
     return arrange.full_like(x, value=0, to=_dtype(dtype))
 
 
-@layer("ops.OnesLike", also=("tf.ones_like",))
+@layer(
+    "ops.OnesLike",
+    also=(
+        "tf.ones_like",
+        "tf.raw_ops.OnesLike",
+    ),
+)
 def ones_like(x: Expr, *, dtype: Anything = None) -> Expr:
     """A tensor of ones in the shape of its input."""
     return arrange.full_like(x, value=1, to=_dtype(dtype))
@@ -173,7 +188,14 @@ def band_part(x: Expr, *, num_lower: Int, num_upper: Int) -> Expr:
     return arrange.band(x, below=None if num_lower < 0 else num_lower, above=None if num_upper < 0 else num_upper)
 
 
-@layer("tf.shape", also=("tf.compat.v1.shape",), ignores="out_type")
+@layer(
+    "tf.shape",
+    also=(
+        "tf.compat.v1.shape",
+        "tf.raw_ops.Shape",
+    ),
+    ignores="out_type",
+)
 def shape(x: Expr) -> Expr:
     """Gives the sizes of the axes of its input as a tensor."""
     return arrange.shape_of(x)

@@ -264,9 +264,21 @@ def take(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
 @layer("tf.gather", also=("tf.compat.v1.gather",), ignores="validate_indices")
 def tf_gather(x: Expr, indices: Expr, *, axis: Int | None = None, batch_dims: Int = 0) -> Expr:
     """Picks the parts with the given numbers {along}."""
-    if batch_dims:
-        raise ArgumentError(f"gather is known for batch_dims=0, got batch_dims={batch_dims}")
-    return _picked(x, indices, 0 if axis is None else axis)
+    if not batch_dims:
+        return _picked(x, indices, 0 if axis is None else axis)
+    if batch_dims not in (1, indices.ndim) or indices.ndim > x.ndim:
+        raise ArgumentError(f"gather is known for batch_dims 0 and 1, got batch_dims={batch_dims}")
+    at = batch_dims if axis is None else normalize_axis(axis, x.ndim)
+    if at != batch_dims or indices.ndim != batch_dims + 1:
+        raise ArgumentError(
+            f"gather with batch_dims={batch_dims} is known along axis {batch_dims} for a row of numbers each, "
+            f"got axis={axis} and numbers {shape_text(indices.shape)}"
+        )
+    behind = x.ndim - at - 1
+    ids = m.take_slice(indices, key=(Ellipsis, *[None] * behind)) if behind else indices
+    if behind:
+        ids = m.broadcast_to(ids, shape=(*indices.shape, *x.shape[at + 1 :]))
+    return take_along(x, ids, axis=at)
 
 
 @layer("ops.TakeAlongAxis")

@@ -20,115 +20,188 @@ from layerexplain.ops import order, pooling
 # Two tensors, x and y: the result is called z ---------------------------------------------------------------------
 
 
-@layer("tf.math.add", also=("tf.__operators__.add", "tf.add"))
+@layer(
+    "tf.math.add",
+    also=(
+        "tf.__operators__.add",
+        "tf.add",
+        "tf.raw_ops.AddV2",
+        "tf.raw_ops.Add",
+    ),
+)
 def add(x: Expr, y: Expr) -> dict[str, Expr]:
     """Adds two tensors, element by element."""
     return {"z": x + y}
 
 
-@layer("tf.math.subtract", also=("tf.subtract",))
+@layer(
+    "tf.math.subtract",
+    also=(
+        "tf.subtract",
+        "tf.raw_ops.Sub",
+    ),
+)
 def subtract(x: Expr, y: Expr) -> dict[str, Expr]:
     """Subtracts the second tensor from the first, element by element."""
     return {"z": x - y}
 
 
-@layer("tf.math.multiply", also=("tf.multiply",))
+@layer(
+    "tf.math.multiply",
+    also=(
+        "tf.multiply",
+        "tf.raw_ops.Mul",
+    ),
+)
 def multiply(x: Expr, y: Expr) -> dict[str, Expr]:
     """Multiplies two tensors, element by element."""
     return {"z": x * y}
 
 
-@layer("tf.math.truediv", also=("tf.math.divide", "tf.divide", "tf.realdiv", "tf.compat.v1.div"))
+@layer(
+    "tf.math.truediv",
+    also=(
+        "tf.math.divide",
+        "tf.divide",
+        "tf.realdiv",
+        "tf.compat.v1.div",
+        "tf.raw_ops.RealDiv",
+        "tf.raw_ops.Div",
+    ),
+)
 def divide(x: Expr, y: Expr) -> dict[str, Expr]:
     """Divides the first tensor by the second, element by element."""
     return {"z": x / y}
 
 
-@layer("tf.math.divide_no_nan")
+@layer("tf.math.divide_no_nan", also=("tf.raw_ops.DivNoNan",))
 def divide_no_nan(x: Expr, y: Expr) -> dict[str, Expr]:
     """Divides element by element; dividing by 0 gives 0."""
     return {"z": e.where(e.equal(y, 0), 0.0, x / e.where(e.equal(y, 0), 1.0, y))}
 
 
-@layer("tf.math.floordiv", also=("tf.compat.v1.floor_div", "tf.floor_div"))
+@layer(
+    "tf.math.floordiv",
+    also=(
+        "tf.compat.v1.floor_div",
+        "tf.floor_div",
+        "tf.raw_ops.FloorDiv",
+    ),
+)
 def floor_divide(x: Expr, y: Expr) -> dict[str, Expr]:
     """Divides element by element and rounds down."""
     return {"z": e.floor_divide(x, y)}
 
 
-@layer("tf.math.floormod", also=("tf.math.mod",))
+@layer(
+    "tf.math.floormod",
+    also=(
+        "tf.math.mod",
+        "tf.raw_ops.FloorMod",
+    ),
+)
 def mod(x: Expr, y: Expr) -> dict[str, Expr]:
     """Gives what is left of a division that rounds down, element by element."""
     return {"z": e.mod(x, y)}
 
 
-@layer("tf.math.pow", also=("tf.pow",))
+@layer(
+    "tf.math.pow",
+    also=(
+        "tf.pow",
+        "tf.raw_ops.Pow",
+    ),
+)
 def power(x: Expr, y: Expr) -> dict[str, Expr]:
     """Raises the first tensor to the power of the second, element by element."""
     return {"z": x**y}
 
 
-@layer("tf.math.maximum", also=("tf.maximum",))
+@layer(
+    "tf.math.maximum",
+    also=(
+        "tf.maximum",
+        "tf.raw_ops.Maximum",
+    ),
+)
 def maximum(x: Expr, y: Expr) -> dict[str, Expr]:
     """Keeps the larger of two numbers, element by element."""
     return {"z": e.maximum(x, y)}
 
 
-@layer("tf.math.minimum", also=("tf.minimum",))
+@layer(
+    "tf.math.minimum",
+    also=(
+        "tf.minimum",
+        "tf.raw_ops.Minimum",
+    ),
+)
 def minimum(x: Expr, y: Expr) -> dict[str, Expr]:
     """Keeps the smaller of two numbers, element by element."""
     return {"z": e.minimum(x, y)}
 
 
-@layer("tf.math.squared_difference")
+@layer("tf.math.squared_difference", also=("tf.raw_ops.SquaredDifference",))
 def squared_difference(x: Expr, y: Expr) -> dict[str, Expr]:
     """Subtracts element by element and takes the square."""
     return {"z": (x - y) ** 2}
 
 
-@layer("tf.math.equal", also=("tf.__operators__.eq",))
+@layer(
+    "tf.math.equal",
+    also=(
+        "tf.__operators__.eq",
+        "tf.raw_ops.Equal",
+    ),
+)
 def equal(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether they are equal."""
     return {"z": e.equal(x, y)}
 
 
-@layer("tf.math.not_equal", also=("tf.__operators__.ne",))
+@layer(
+    "tf.math.not_equal",
+    also=(
+        "tf.__operators__.ne",
+        "tf.raw_ops.NotEqual",
+    ),
+)
 def not_equal(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether they differ."""
     return {"z": e.not_equal(x, y)}
 
 
-@layer("tf.math.less")
+@layer("tf.math.less", also=("tf.raw_ops.Less",))
 def less(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether the first is smaller."""
     return {"z": e.less(x, y)}
 
 
-@layer("tf.math.less_equal")
+@layer("tf.math.less_equal", also=("tf.raw_ops.LessEqual",))
 def less_equal(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether the first is at most the second."""
     return {"z": e.less_equal(x, y)}
 
 
-@layer("tf.math.greater")
+@layer("tf.math.greater", also=("tf.raw_ops.Greater",))
 def greater(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether the first is larger."""
     return {"z": e.greater(x, y)}
 
 
-@layer("tf.math.greater_equal")
+@layer("tf.math.greater_equal", also=("tf.raw_ops.GreaterEqual",))
 def greater_equal(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether the first is at least the second."""
     return {"z": e.greater_equal(x, y)}
 
 
-@layer("tf.math.logical_and")
+@layer("tf.math.logical_and", also=("tf.raw_ops.LogicalAnd",))
 def logical_and(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether both are true."""
     return {"z": e.logical_and(x, y)}
 
 
-@layer("tf.math.logical_or")
+@layer("tf.math.logical_or", also=("tf.raw_ops.LogicalOr",))
 def logical_or(x: Expr, y: Expr) -> dict[str, Expr]:
     """Says for each pair of elements whether one of them is true, or both."""
     return {"z": e.logical_or(x, y)}
@@ -140,7 +213,14 @@ def logical_xor(x: Expr, y: Expr) -> dict[str, Expr]:
     return {"z": e.logical_xor(x, y)}
 
 
-@layer("tf.where", also=("tf.compat.v1.where_v2", "tf.compat.v1.where"))
+@layer(
+    "tf.where",
+    also=(
+        "tf.compat.v1.where_v2",
+        "tf.compat.v1.where",
+        "tf.raw_ops.SelectV2",
+    ),
+)
 def where(condition: Expr, x: Expr, y: Expr) -> dict[str, Expr]:
     """Takes the element of the first tensor where the condition holds, else that of the second."""
     return {"z": e.where(condition, x, y)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape
+from layerexplain.expr import BATCH, FREE, GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
 from layerexplain.notation import Function
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import kept, normalize_axis, shape_text, size_text
@@ -121,6 +121,76 @@ band = movement(
     defaults={"below": None, "above": None},
 )
 """`band(x, above=0)`: 0 in each matrix but near its diagonal: at most so many below it and above it are kept."""
+
+
+def _diagonal_length(sides: Shape, offset: int) -> Size:
+    rows, columns = sides
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        return None
+    return max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+
+
+def _diagonal_shape(x: Expr, *, offset: int = 0) -> Shape:
+    if x.ndim < 2:
+        raise ShapeError(f"a diagonal needs matrices, got {shape_text(x.shape)} with {x.ndim} axes")
+    return (*x.shape[:-2], _diagonal_length(x.shape[-2:], offset))
+
+
+def _diagonal_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    offset = node.attrs.get("offset", 0)
+    return at(0, (*index[:-1], add(index[-1], max(-offset, 0)), add(index[-1], max(offset, 0))))
+
+
+diagonal = movement(
+    "diagonal",
+    shape=_diagonal_shape,
+    axes=lambda node: [
+        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])],
+        Axis("", (0, node.ndim - 1), node.shape[-1], "as many as the diagonal has"),
+        Axis("", (0, node.ndim), GONE, "one number of each row"),
+    ],
+    evaluate=lambda run, x, offset=0: run.np.diagonal(x, offset, -2, -1),
+    element=_diagonal_element,
+    defaults={"offset": 0},
+)
+"""`diagonal(x)`: what stands on the diagonal of each matrix, or `offset` places to the right of it."""
+
+
+def _diag_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    offset = node.attrs.get("offset", 0)
+    along = add(index[-1], -offset) if offset > 0 else index[-1]
+    conditions = between(add(add(index[-1], scale(index[-2], -1)), -offset), 0, 1)
+    body = at(0, (*index[:-2], along))
+    return Guard(conditions, body, Number(0)) if conditions else body
+
+
+def _diag_value(run: Any, x: Any, *, offset: int = 0) -> Any:
+    np = run.np
+    n = x.shape[-1] + abs(offset)
+    made = np.zeros((*x.shape[:-1], n, n), x.dtype)
+    places = np.arange(x.shape[-1])
+    made[..., places + max(-offset, 0), places + max(offset, 0)] = x
+    return made
+
+
+def _diag_shape(x: Expr, *, offset: int = 0) -> Shape:
+    size = x.shape[-1]
+    side = size + abs(offset) if isinstance(size, int) else None if offset else size
+    return (*x.shape[:-1], side, None if side is BATCH else side)
+
+
+diag = movement(
+    "diag",
+    shape=_diag_shape,
+    axes=lambda node: [
+        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])],
+        Axis("", (0, node.ndim - 2), node.shape[-1], "as many columns as rows"),
+    ],
+    evaluate=_diag_value,
+    element=_diag_element,
+    defaults={"offset": 0},
+)
+"""`diag(x)`: matrices with the elements of the last axis on their diagonal, or `offset` places to the right of it."""
 
 
 full_like = movement(

@@ -80,7 +80,7 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def _kernel(np: Any, method: str, distance: Any) -> Any:
+def kernel(np: Any, method: str, distance: Any) -> Any:
     """The weight of a pixel at a distance, before they are made to sum to 1."""
     d = np.abs(distance)
     if method == "bilinear":
@@ -111,16 +111,16 @@ def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
         return np.maximum(overlap, 0) * (out / n)
     if method == "bilinear" and not antialias:
         at = np.clip(centre.astype("f8") - 0.5, 0, n - 1)
-        return _kernel(np, method, at[:, None] - np.arange(n))
+        return kernel(np, method, at[:, None] - np.arange(n))
     if method == "bicubic" and not antialias:
         # TensorFlow looks this kernel up in a table of 1024 steps a pixel.
         at = centre - np.float32(0.5)
         base = np.floor(at)
         at = base.astype("f8") + np.rint((at - base) * np.float32(1024)) / 1024
-        weights = _kernel(np, method, at[:, None] - np.arange(n))
+        weights = kernel(np, method, at[:, None] - np.arange(n))
     else:
         wide = max(n / out, 1) if antialias else 1
-        weights = _kernel(np, method, (centre.astype("f8")[:, None] - 0.5 - np.arange(n)) / wide)
+        weights = kernel(np, method, (centre.astype("f8")[:, None] - 0.5 - np.arange(n)) / wide)
     return weights / weights.sum(axis=1, keepdims=True)
 
 

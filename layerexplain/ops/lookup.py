@@ -9,7 +9,7 @@ from layerexplain.expr import FREE, NO_MACS, PER_OUTPUT, WEIGHT, Axis, Expr, Op,
 from layerexplain.notation import Function, Index
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import agree, kept, merge, normalize_axis, shape_text, size_text
-from layerexplain.scalar import Affine, At, Guard, Holds, Lookup, Number, Position, Scalar
+from layerexplain.scalar import Affine, At, Guard, Holds, Lookup, Number, Position, Scalar, number
 
 
 def _axes(node: Expr) -> list[Axis]:
@@ -110,6 +110,41 @@ take_along = movement(
     dtype=lambda x, ids, axis: x.dtype,
 )
 """`take_along(x, ids, axis=1)`: each element of `ids` is the number of the element of x that stands in its place."""
+
+
+def _gather_nd_shape(x: Expr, ids: Expr) -> Shape:
+    depth = ids.shape[-1] if ids.ndim else None
+    if not isinstance(depth, int) or depth > x.ndim:
+        raise ShapeError(
+            f"gather_nd needs places of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
+        )
+    return (*ids.shape[:-1], *x.shape[depth:])
+
+
+def _gather_nd_axes(node: Expr) -> list[Axis]:
+    x, ids = node.args
+    rest = x.ndim - (node.ndim - ids.ndim + 1)
+    axes = [Axis("", (1, i), size) for i, size in enumerate(ids.shape[:-1])]
+    return axes + [Axis("", (0, rest + i), size) for i, size in enumerate(x.shape[rest:])]
+
+
+def _gather_nd_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    x, ids = node.args
+    lead = ids.ndim - 1
+    depth = x.ndim - (node.ndim - lead)
+    places = [Affine(((Lookup(at(1, (*index[:lead], number(i)))), 1),), 0) for i in range(depth)]
+    return at(0, (*places, *index[lead:]))
+
+
+gather_nd = movement(
+    "gather_nd",
+    shape=_gather_nd_shape,
+    axes=_gather_nd_axes,
+    evaluate=lambda run, x, ids: x[tuple(run.np.moveaxis(run.np.asarray(ids).astype("int64"), -1, 0))],
+    element=_gather_nd_element,
+    dtype=lambda x, ids: x.dtype,
+)
+"""`gather_nd(x, ids)`: the parts of x at the places that `ids` tells along its last axis."""
 
 
 def _one_hot_axes(node: Expr) -> list[Axis]:

@@ -14,24 +14,26 @@ MEL_BREAK, MEL_Q = 700.0, 1127.0
 """A frequency of f hertz lies at MEL_Q · ln(1 + f / MEL_BREAK) mel."""
 
 
-def frames(n: Size, stride: int, fft: int) -> int | None:
-    """How many stretches lie in n samples that are reflected at both ends, half a stretch far."""
-    return 1 + (n + 2 * (fft // 2) - fft) // stride if isinstance(n, int) else None
+def frames(n: Size, stride: int, fft: int, center: bool = True) -> int | None:
+    """How many stretches lie in n samples, with `center` reflected at both ends, half a stretch far."""
+    return max(1 + (n + (2 * (fft // 2) if center else 0) - fft) // stride, 0) if isinstance(n, int) else None
 
 
-def _shape(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann") -> Shapes:
+def _shape(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> Shapes:
     n = x.shape[-1]
-    if isinstance(n, int) and n <= fft // 2:
+    if isinstance(n, int) and center and n <= fft // 2:
         raise ShapeError(f"a spectrum needs more than {fft // 2} samples, half its length of {fft}, got {n}")
-    one = (*x.shape[:-1], frames(n, stride, fft), fft // 2 + 1)
+    one = (*x.shape[:-1], frames(n, stride, fft, center), fft // 2 + 1)
     return Shapes([one, one])
 
 
 def _axes(node: Expr) -> list[Axis]:
     (x,) = node.args
     stride, fft = node.attrs["stride"], node.attrs["fft"]
-    count = frames(x.shape[-1], stride, fft)
-    text = f"floor(({size_text(x.shape[-1])} + 2 * {fft // 2} - {fft}) / {stride}) + 1"
+    center = node.attrs.get("center", True)
+    count = frames(x.shape[-1], stride, fft, center)
+    ends = f" + 2 * {fft // 2}" if center else ""
+    text = f"floor(({size_text(x.shape[-1])}{ends} - {fft}) / {stride}) + 1"
     lead = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
     why = text if count is None else f"{text} = {count}"
     high = fft // 2 + 1
@@ -39,16 +41,22 @@ def _axes(node: Expr) -> list[Axis]:
     return [*lead, steps, Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
 
 
-def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str = "hann") -> Any:
-    np = run.np
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(fft // 2, fft // 2)], mode="reflect")
+def window_values(np: Any, length: int, fft: int, window: str) -> Any:
+    """The weights of a window of `length` samples in the middle of `fft`; "" weighs all samples alike."""
     high = 0.5 if window == "hann" else 0.54
     # TensorFlow's window repeats after `length` samples if that is even, and is symmetric if it is odd.
     period = length if length % 2 == 0 else max(length - 1, 1)
     waves = np.cos(2 * np.pi * np.arange(length) / period)
     shape = high - (1 - high) * waves if window else np.ones(length)
     before = (fft - length) // 2
-    shape = np.pad(shape, (before, fft - length - before))
+    return np.pad(shape, (before, fft - length - before))
+
+
+def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> Any:
+    np = run.np
+    ends = fft // 2 if center else 0
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(ends, ends)], mode="reflect") if ends else x
+    shape = window_values(np, length, fft, window)
     cut = np.lib.stride_tricks.sliding_window_view(padded, fft, axis=-1)[..., ::stride, :]
     spectrum = np.fft.rfft(cut * shape, axis=-1)
     return spectrum.real, spectrum.imag
@@ -70,11 +78,11 @@ stft = Op(
     flops=_flops,
     notation=Function(),
     element=NOT_INDEXED("the signal is reflected at its ends"),
-    defaults={"window": "hann"},
+    defaults={"window": "hann", "center": True},
 )
-"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends and cut into stretches of
-`fft` samples, `stride` apart; each is weighted by a window of `length` and taken apart into waves: the sum over k of
-x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
+"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (not so with
+`center=False`) and cut into stretches of `fft` samples, `stride` apart; each is weighted by a window of `length` and
+taken apart into waves: the sum over k of x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
 
 
 def _mel_value(run: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:

@@ -274,12 +274,18 @@ def _one(w: Window) -> str:
     return w.role[:-1]
 
 
+def _count(positions: range) -> int:
+    """How many positions; len() fails where the numbers of a file are absurd."""
+    return max(-((positions.start - positions.stop) // positions.step), 0)
+
+
 def _named(w: Window, positions: range) -> str:
-    if len(positions) == 1:
+    count = _count(positions)
+    if count == 1:
         return f"{_one(w)} {positions[0]}"
-    if w.dilation == 1 and len(positions) > 2:
+    if w.dilation == 1 and count > 2:
         return f"{w.role} {positions[0]} to {positions[-1]}"
-    if len(positions) <= 5:
+    if count <= 5:
         return f"{w.role} {_listed(positions)}"
     return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
 
@@ -287,21 +293,22 @@ def _named(w: Window, positions: range) -> str:
 def _outside(positions: range, size: int | None) -> tuple[range, range]:
     """The positions before 0 and those from `size` on."""
     step = positions.step
-    before = min(len(positions), max(-(positions.start // step), 0))
-    inside = len(positions) if size is None else min(len(positions), max(-((positions.start - size) // step), 0))
+    count = _count(positions)
+    before = min(count, max(-(positions.start // step), 0))
+    inside = count if size is None else min(count, max(-((positions.start - size) // step), 0))
     return positions[:before], positions[max(inside, before) :]
 
 
 def _aside(outside: tuple[range, range], what: str) -> str:
     parts = [part for part in outside if part]
-    count = sum(map(len, parts))
+    count = sum(map(_count, parts))
     if not count:
         return ""
     first, last = parts[0][0], parts[-1][-1]
     if count > 3 and last - first == count - 1:
         return f" ({first} to {last} are {what})"
     if count > _MOST_LISTED:
-        spans = [f"{part[0]} to {part[-1]}" if len(part) > 1 else str(part[0]) for part in parts]
+        spans = [f"{part[0]} to {part[-1]}" if _count(part) > 1 else str(part[0]) for part in parts]
         return f" ({' and '.join(spans)} are {what})"
     return f" ({_listed([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
 

@@ -18,6 +18,7 @@ from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.readers.keras_layer import TF_OPERATIONS, kind_of_value
 from layerexplain.readers.keras_values import Context, is_shape, plain_value
 from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.readers.tensorflow_ops import with_constants
 from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
@@ -155,6 +156,9 @@ class _NodeReader:
     def old_call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
         kwargs: dict[str, Any] = {}
         first = self.old_first(node, layer, kwargs)
+        if layer.type == "TensorFlowOpLayer":
+            tensors = first if isinstance(first, list) else [first]
+            return tuple(with_constants(tensors, layer.config.get("constants", {}))), kwargs
         if isinstance(first, list) and layer.type not in TF_OPERATIONS:
             if len(first) == 1:
                 first = first[0]

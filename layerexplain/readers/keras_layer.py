@@ -17,6 +17,7 @@ from layerexplain.readers.keras_values import (
 )
 from layerexplain.readers.limits import MAX_AXES
 from layerexplain.readers.old_names import modern_layer
+from layerexplain.readers.tensorflow_ops import raw_operation
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -56,6 +57,8 @@ def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = F
         return Layer(name, "InputLayer", "layer", input_config(config, name))
     if isinstance(config, list):
         raise SpecError("config is a list; an object with the layer's arguments is needed", layer=name or class_name)
+    if type_name == "TensorFlowOpLayer":
+        return Layer(name, type_name, kind, raw_operation(config, name), None, package, build_shape)
     if kind == "layer":
         type_name, config = modern_layer(type_name, config, tells_module="module" in item)
         config = without_input_keys(config, type_name)
@@ -129,10 +132,11 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
     for key in ("batch_input_shape", "batch_shape"):
         if config.get(key) is not None:
             return sizes(config[key], key, type_name)
-    if config.get("input_shape") is not None:
-        return (None, *sizes(config["input_shape"], "input_shape", type_name))
     length = config.get("input_length")
     length = length if type(length) is int else None
+    # Keras 0.3 gave an Embedding its vocabulary as input_shape, and its input the shape (None, input_length).
+    if config.get("input_shape") is not None and not (type_name.endswith("Embedding") and length is not None):
+        return (None, *sizes(config["input_shape"], "input_shape", type_name))
     if type_name.endswith("Embedding"):
         return (None, length) if length is not None else None
     width = config.get("input_dim")
@@ -196,6 +200,8 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
         if bare in _APPLICATION_LAYERS and package == "Custom":
             return "layer", bare, ""
         return "custom", bare, package
+    if "." in class_name:
+        return "custom", class_name, module if isinstance(module, str) else ""
     if isinstance(module, str):
         parts = module.split(".")
         if parts[0] in KERAS_ROOTS:

@@ -60,8 +60,9 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     before_masks = names.index("attention_mask") if "attention_mask" in names else None
     for place, value in enumerate(positional):
         if before_masks is not None and place >= before_masks:
-            if place - before_masks < before_masks and isinstance(value, TensorRef):
-                masks[place - before_masks] = value
+            of = place - before_masks
+            if of < before_masks and isinstance(value, TensorRef) and f"{names[of]}_mask" not in declaration.ignores:
+                masks[of] = value
             elif place == 2 * before_masks:
                 tensors.append(value)
         elif (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
@@ -79,12 +80,19 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         elif name == "mask":
             masks.update({i: ref for i, ref in enumerate(_mask_list(value)) if ref is not None})
         elif name.endswith("_mask") and name[:-5] in names and isinstance(value, TensorRef):
+            if name in declaration.ignores:  # Keras's MultiHeadAttention reads the mask that the query carries alone
+                continue
             masks[names.index(name[:-5])] = value
         elif declaration.variadic is not None and any(True for _ in references(value)):
             tensors += [None] * (len(names) - len(tensors))
             tensors += references(value)
         elif name in declaration.arguments:
             config[name] = value
+        elif "axes_lengths" in declaration.arguments:  # rearrange takes keywords of any name
+            config.setdefault("axes_lengths", {})[name] = value
+    for name, value in config.items():
+        if isinstance(value, TensorRef):
+            raise ShapeError(f"{declaration.type} is known for {name} in numbers, got the tensor '{value.layer}'")
     for name, value in named_tensors.items():
         at = names.index(name)
         tensors += [None] * (at + 1 - len(tensors))

@@ -94,7 +94,11 @@ class Tracer:
         self, declaration: Declaration, layer: Layer, bound: Bound, specs: list[Spec | None], masks: list[Spec | None]
     ) -> Definition:
         """The definition of a call of a declared layer."""
-        config = {**layer.config, **bound.config} if bound.config else layer.config
+        own = layer.config
+        if "function" in own and layer.kind == "operation" and "dtype" in own:
+            # The dtype of a layer that holds a TensorFlow call is none of the call's arguments.
+            own = {key: value for key, value in own.items() if key != "dtype"}
+        config = {**own, **bound.config} if bound.config else own
         strict = self.strict and layer.kind == "layer"
         arguments = frozen = declaration.bind(config, strict=strict)
         for name in declaration.loose:
@@ -178,4 +182,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     network = tracer.network(model, specs)
     if tracer.errors:
         raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    if inputs and all(spec is not None for spec in specs):
+        # What the file leaves open the user has said.
+        network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
     return network

@@ -18,6 +18,12 @@ def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any]) -> str |
             "Keras 3 computes another hard_sigmoid, clip(z/6 + 0.5, 0, 1), than the Keras that wrote the file, "
             "clip(0.2·z + 0.5, 0, 1): it does not compute what was trained"
         )
+    if type(layer).__name__ == "Sparsemax" or config.get("activation") == "sparsemax":
+        return "Keras's TensorFlow backend sums running sums for the threshold of sparsemax, which makes it too large"
+    if type(layer).__name__ == "Quantile" and config.get("method", "linear") != "linear":
+        return "Keras forgets the method of a quantile in a model, and computes with method='linear' in its place"
+    if type(layer).__name__ == "Rot90" and config.get("k", 1) % 4 == 2:
+        return "Keras's TensorFlow backend mixes up the pixels of what is no square when it turns it by 180 degrees"
     if _bias_along_the_wrong_axis(layer, values):
         return (
             "Keras's TensorFlow backend adds the bias along the last axis, not to the channels: with channels_first "

@@ -1,0 +1,354 @@
+"""Operations between layers that make grids and tables of tensors: rows of numbers, products of all pairs, rotations.
+
+Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops.numpy.
+"""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import BATCH, CONSTANT, Expr, Size, constant, named
+from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
+from layerexplain.layers.operations_linalg import turned
+from layerexplain.layers.operations_reduce import measurable
+from layerexplain.layers.operations_shape import moved, numbered, split
+from layerexplain.layers.registry import layer
+from layerexplain.ops import contract, reduce
+from layerexplain.ops import convolution as windows
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import movement as m
+from layerexplain.ops.arrange import full_like, shape_of
+from layerexplain.ops.matmul import matmul
+from layerexplain.ops.sizes import few, normalize_axis, product, shape_text
+
+# Rows of numbers ------------------------------------------------------------------------------------------------
+
+
+def _between(start: Expr, stop: Expr, num: int, endpoint: bool, axis: int, dtype: Any) -> Expr:
+    """Numbers from start to stop, evenly apart, along a new axis."""
+    few(num)
+    start, stop = measurable(start), measurable(stop)
+    steps = num - 1 if endpoint else num
+    ndim = max(start.ndim, stop.ndim)
+    place = normalize_axis(axis, ndim + 1)
+    shares = constant(tuple(i / max(steps, 1) for i in range(num)))
+    if ndim > place:
+        shares = m.reshape(shares, shape=(num, *[1] * (ndim - place)))
+    key = (*[slice(None)] * place, None)
+    wide = [m.take_slice(z, key=key) if z.ndim else z for z in (start, stop)]
+    if start.ndim != stop.ndim and min(start.ndim, stop.ndim):
+        raise ShapeError(
+            f"linspace needs ends of one shape, got {shape_text(start.shape)} and {shape_text(stop.shape)}"
+        )
+    y = wide[0] + (wide[1] - wide[0]) * shares
+    if dtype is None:
+        return y
+    return e.cast(e.floor(y) if "int" in str(dtype) else y, to=str(dtype))
+
+
+@layer("ops.Linspace")
+def linspace(
+    start: Expr,
+    stop: Expr,
+    *,
+    num: PositiveInt = 50,
+    endpoint: Bool = True,
+    retstep: Bool = False,
+    dtype: Anything = None,
+    axis: Int = 0,
+) -> dict[str, Expr]:
+    """Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis."""
+    y = _between(start, stop, num, endpoint, axis, dtype)
+    if not retstep:
+        return {"y": y}
+    return {"y": y, "step": (measurable(stop) - measurable(start)) / max(num - 1 if endpoint else num, 1)}
+
+
+@layer("ops.Logspace")
+def logspace(
+    start: Expr,
+    stop: Expr,
+    *,
+    num: PositiveInt = 50,
+    endpoint: Bool = True,
+    base: Number = 10.0,
+    dtype: Anything = None,
+    axis: Int = 0,
+) -> Expr:
+    """Raises {base} to the power of {num} numbers from the first tensor to the second, evenly apart."""
+    return e.power(base, _between(start, stop, num, endpoint, axis, dtype))
+
+
+@layer("ops.Geomspace")
+def geomspace(
+    start: Expr,
+    stop: Expr,
+    *,
+    num: PositiveInt = 50,
+    endpoint: Bool = True,
+    dtype: Anything = None,
+    axis: Int = 0,
+) -> Expr:
+    """Makes {num} numbers from the first tensor to the second, each the same multiple of the one before."""
+    ends = [e.log10(e.absolute(measurable(z))) for z in (start, stop)]
+    size = e.power(10.0, _between(ends[0], ends[1], num, endpoint, axis, dtype))
+    sign = e.sign(measurable(start))
+    if not sign.ndim:
+        return size * sign
+    return size * m.take_slice(sign, key=(*[slice(None)] * normalize_axis(axis, sign.ndim + 1), None))
+
+
+@layer("ops.Vander")
+def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -> Expr:
+    """Gives the powers of every element along a new axis, the highest first."""
+    size = x.shape[0] if N is None else N
+    if x.ndim != 1 or not isinstance(size, int):
+        raise ShapeError(
+            f"vander needs a row of numbers, and N where its length is not known, got {shape_text(x.shape)}"
+        )
+    powers = tuple(float(i) for i in (range(few(size)) if increasing else reversed(range(few(size)))))
+    y = m.take_slice(measurable(x), key=(slice(None), None)) ** constant(powers)
+    return y if y.dtype == x.dtype else e.cast(y, to=x.dtype)
+
+
+@layer("ops.Meshgrid")
+def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
+    """Lays rows of numbers out over the grid that they span: a tensor for each."""
+    rows = [z if z.ndim == 1 else m.reshape(z, shape=(-1,)) for z in x]
+    count = len(rows)
+    order = list(range(count))
+    if indexing == "xy" and count > 1:
+        order[0], order[1] = 1, 0
+    elif indexing not in ("xy", "ij"):
+        raise ArgumentError(f"meshgrid needs 'xy' or 'ij', got indexing={short(indexing)}")
+    shape = tuple(rows[i].shape[0] for i in order)
+    if any(size is not BATCH and not isinstance(size, int) for size in shape):
+        raise ShapeError(f"meshgrid needs rows of a fixed length, got {', '.join(shape_text(z.shape) for z in rows)}")
+    grids = []
+    for i, row in enumerate(rows):
+        place = order.index(i)
+        key = tuple(slice(None) if axis == place else None for axis in range(count))
+        grids.append(m.broadcast_to(m.take_slice(row, key=key) if count > 1 else row, shape=shape))
+    return numbered(grids)
+
+
+@layer("ops.Full")
+def full(fill_value: Expr, *, shape: Anything, dtype: Anything = None) -> Expr:
+    """Fills a tensor of the shape {shape} with its input."""
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    value = e.cast(fill_value, to="float" if dtype is None else str(dtype))
+    return m.broadcast_to(value, shape=sizes)
+
+
+@layer("tf.fill")
+def tf_fill(dims: Expr, value: Expr) -> Expr:
+    """Fills a tensor of a given shape with one number."""
+    if dims.op is not CONSTANT:
+        raise ArgumentError("fill needs its shape in numbers, got a tensor")
+    return m.broadcast_to(value, shape=tuple(dims.attrs["value"]))
+
+
+@layer("ops.EmptyLike")
+def empty_like(x: Expr, *, dtype: Anything = None) -> Expr:
+    """A tensor in the shape of its input, which holds zeros in TensorFlow."""
+    return full_like(x, value=0, to="" if dtype is None else str(dtype))
+
+
+@layer("ops.Array")
+def array(x: Expr, *, dtype: Anything = None) -> Expr:
+    """Hands its input on."""
+    return x if dtype is None else e.cast(x, to=str(dtype))
+
+
+@layer("ops.Size", also=("tf.size",), ignores="out_type")
+def size(x: Expr) -> Expr:
+    """Counts all elements of its input."""
+    return reduce.prod(shape_of(x))
+
+
+# Products of all pairs ------------------------------------------------------------------------------------------
+
+
+@layer("ops.Kron")
+def kron(x1: Expr, x2: Expr) -> Expr:
+    """Puts in place of each element of the first tensor the second one times that element."""
+    ndim = max(x1.ndim, x2.ndim)
+    first, second = (m.take_slice(z, key=(None,) * (ndim - z.ndim)) if z.ndim < ndim else z for z in (x1, x2))
+    left = m.take_slice(first, key=(slice(None), None) * ndim)
+    right = m.take_slice(second, key=(None, slice(None)) * ndim)
+    shape: list[Size] = []
+    for a, b in zip(first.shape, second.shape, strict=True):
+        if BATCH in (a, b) and 1 not in (a, b):
+            shape.append(-1 if -1 not in shape else None)
+        else:
+            shape.append(b if a == 1 else a if b == 1 else product((a, b)))
+    return m.reshape(left * right, shape=tuple(shape))
+
+
+@layer("ops.Vdot")
+def vdot(x1: Expr, x2: Expr) -> Expr:
+    """Sums the products of all pairs of elements."""
+    flat = [z if z.ndim == 1 else m.reshape(z, shape=(-1,)) for z in (x1, x2)]
+    return contract.dot(*flat)
+
+
+@layer("ops.Cross", also=("tf.linalg.cross",))
+def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = -1, axis: Int | None = None) -> Expr:
+    """Gives the vector at right angles to both, with the area between them as its length."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    first, second = moved(x1, axisa, -1), moved(x2, axisb, -1)
+    sizes = first.shape[-1], second.shape[-1]
+    if not all(size in (2, 3) for size in sizes):
+        raise ShapeError(
+            f"cross needs vectors of 2 or 3 numbers, got {shape_text(x1.shape)} and {shape_text(x2.shape)}"
+        )
+
+    def part(z: Expr, i: int) -> Expr | None:
+        return m.take_slice(z, key=(Ellipsis, i)) if i < z.shape[-1] else None
+
+    def minus(i: int, j: int) -> Expr:
+        a, b, c, d = part(first, i), part(second, j), part(first, j), part(second, i)
+        plus = None if a is None or b is None else a * b
+        less = None if c is None or d is None else c * d
+        if plus is not None and less is not None:
+            return plus - less
+        if plus is not None:
+            return plus
+        return -less if less is not None else full_like(first, value=0)
+
+    if sizes == (2, 2):
+        return minus(0, 1)
+    return moved(m.stack(minus(1, 2), minus(2, 0), minus(0, 1), axis=-1), -1, axisc)
+
+
+@layer("ops.Corrcoef")
+def corrcoef(x: Expr) -> Expr:
+    """Gives how far rows rise and fall together: from -1 to 1 for each pair."""
+    if x.ndim != 2 or not isinstance(x.shape[-1], int):
+        raise ShapeError(f"corrcoef needs rows of numbers of a fixed length, got {shape_text(x.shape)}")
+    x = measurable(x)
+    off = named("off", x - reduce.mean(x, axis=-1, keepdims=True), "the distance from the mean")
+    together = matmul(off, turned(off)) / (x.shape[-1] - 1)
+    spread = named("s", e.sqrt(reduce.sum_(off**2, axis=-1) / (x.shape[-1] - 1)), "the standard deviation of each row")
+    both = m.take_slice(spread, key=(slice(None), None)) * spread
+    return e.minimum(e.maximum(together / both, -1.0), 1.0)
+
+
+@layer("ops.Correlate")
+def correlate(x1: Expr, x2: Expr, *, mode: Anything = "valid") -> Expr:
+    """Slides the second row of numbers over the first and sums the products at every place."""
+    n, k = x1.shape[0] if x1.ndim == 1 else None, x2.shape[0] if x2.ndim == 1 else None
+    if not isinstance(n, int) or not isinstance(k, int) or mode not in ("valid", "same", "full"):
+        raise ShapeError(
+            f"correlate needs two rows of fixed length and mode 'valid', 'same' or 'full', "
+            f"got {shape_text(x1.shape)}, {shape_text(x2.shape)} and {mode!r}"
+        )
+    x1, x2 = measurable(x1), measurable(x2)
+    if mode != "valid":
+        x1 = m.pad(x1, pads=((k - 1, k - 1),))
+    kernel = m.reshape(x2, shape=(k, 1, 1))
+    y = m.reshape(windows.conv(m.take_slice(x1, key=(None, slice(None), None)), kernel), shape=(-1,))
+    if mode == "same":
+        start = (n + k - 1 - max(n, k)) // 2
+        return m.take_slice(y, key=(slice(start or None, start + max(n, k)),))
+    return y
+
+
+@layer("ops.Trapezoid")
+def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) -> dict[str, Expr]:
+    """Gives the area below the line through the elements {along}."""
+    z = measurable(y)
+    lead = (slice(None),) * normalize_axis(axis, y.ndim)
+    middle = (m.take_slice(z, key=(*lead, slice(1, None))) + m.take_slice(z, key=(*lead, slice(None, -1)))) * 0.5
+    if x is None:
+        return {"z": reduce.sum_(middle if dx == 1 else middle * dx, axis=axis)}
+    places = constant(x)
+    if places.ndim != 1:
+        raise ShapeError(f"trapezoid needs a row of places, got {shape_text(places.shape)}")
+    wide = m.take_slice(places, key=(slice(1, None),)) - m.take_slice(places, key=(slice(None, -1),))
+    behind = y.ndim - 1 - len(lead)
+    if behind:
+        wide = m.take_slice(wide, key=(slice(None), *[None] * behind))
+    return {"z": reduce.sum_(middle * wide, axis=axis)}
+
+
+# Choices --------------------------------------------------------------------------------------------------------
+
+
+@layer("ops.Select")
+def select(*xs: Expr, default: Anything = 0) -> Expr:
+    """Takes each element from the tensor that belongs to the first condition that holds."""
+    count = len(xs) // 2
+    if not count:
+        raise ShapeError("select needs conditions and as many tensors, got one tensor")
+    y: Any = xs[-1] if len(xs) % 2 else default
+    for condition, choice in reversed(list(zip(xs[:count], xs[count : 2 * count], strict=True))):
+        y = e.where(condition, choice, y)
+    result: Expr = y
+    return result
+
+
+# Apart and together ---------------------------------------------------------------------------------------------
+
+
+@layer("ops.Hsplit")
+def hsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
+    """Cuts its input into parts along the second axis."""
+    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=1 if x.ndim > 1 else 0)
+    return parts
+
+
+@layer("ops.Vsplit")
+def vsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
+    """Cuts its input into parts along the first axis."""
+    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=0)
+    return parts
+
+
+@layer("ops.Dsplit")
+def dsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
+    """Cuts its input into parts along the third axis."""
+    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=2)
+    return parts
+
+
+def _with_depth(x: Expr) -> Expr:
+    """At least three axes, as NumPy's dstack has it."""
+    if x.ndim == 1:
+        return m.take_slice(x, key=(None, slice(None), None))
+    return m.take_slice(x, key=(Ellipsis, None)) if x.ndim == 2 else x
+
+
+@layer("ops.Dstack")
+def dstack(*xs: Expr) -> Expr:
+    """Puts its inputs one behind the other along the third axis."""
+    return m.concatenate(*map(_with_depth, xs), axis=2)
+
+
+@layer("ops.Fliplr")
+def fliplr(x: Expr) -> Expr:
+    """Turns the order of the elements round along the second axis."""
+    return m.reverse(x, axis=1)
+
+
+@layer("ops.Flipud")
+def flipud(x: Expr) -> Expr:
+    """Turns the order of the elements round along the first axis."""
+    return m.reverse(x, axis=0)
+
+
+@layer("ops.Rot90")
+def rot90(array: Expr, *, k: Int = 1, axes: AxisArgument = (0, 1)) -> Expr:
+    """Turns its input by {k} times 90 degrees, in the plane of axes {axes}."""
+    if not isinstance(axes, tuple) or len(axes) != 2:
+        raise ArgumentError(f"rot90 needs two axes, got axes={short(axes)}")
+    first, second = (normalize_axis(axis, array.ndim) for axis in axes)
+    order = list(range(array.ndim))
+    order[first], order[second] = second, first
+    if k % 4 == 0:
+        return array
+    if k % 4 == 2:
+        return m.reverse(m.reverse(array, axis=first), axis=second)
+    if k % 4 == 1:
+        return m.transpose(m.reverse(array, axis=second), axes=tuple(order))
+    return m.reverse(m.transpose(array, axes=tuple(order)), axis=second)

@@ -1,0 +1,215 @@
+"""Operations between layers on matrices, the last two axes of a tensor: `keras.ops.linalg`, `tf.linalg`.
+
+Input shape: (…, rows, columns). Output shape: as each says. Reference: keras.ops.linalg; Golub and Van Loan, 2013.
+"""
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
+from layerexplain.layers.arguments import Anything, Bool, Int, choice
+from layerexplain.layers.operations_shape import moved
+from layerexplain.layers.registry import layer
+from layerexplain.ops import arrange, reduce
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import linalg as a_
+from layerexplain.ops import movement as m
+from layerexplain.ops.matmul import matmul
+from layerexplain.ops.sizes import normalize_axis, shape_text
+
+EPSILON = 1.1920928955078125e-07
+"""The distance from 1 to the next larger float32."""
+
+
+def turned(x: Expr) -> Expr:
+    """Rows as columns."""
+    return moved(x, -1, x.ndim - 2)
+
+
+@layer("ops.Cholesky", also=("tf.linalg.cholesky",))
+def cholesky(x: Expr, *, upper: Bool = False) -> Expr:
+    """Gives the triangle whose product with itself turned over is the matrix."""
+    y = a_.cholesky(x)
+    return turned(y) if upper else y
+
+
+@layer("ops.CholeskyInverse")
+def cholesky_inverse(x: Expr, *, upper: Bool = False) -> Expr:
+    """Inverts the matrix of which a triangle by Cholesky is given."""
+    z = named("z", a_.inv(arrange.band(x, below=0) if upper else arrange.band(x, above=0)))
+    return matmul(z, turned(z)) if upper else matmul(turned(z), z)
+
+
+@layer("ops.Inv", also=("tf.linalg.inv",), ignores="adjoint")
+def inv(x: Expr) -> Expr:
+    """Inverts each matrix."""
+    return a_.inv(x)
+
+
+@layer("ops.Det", also=("tf.linalg.det",))
+def det(x: Expr) -> Expr:
+    """Gives the determinant of each matrix."""
+    return a_.det(x)
+
+
+@layer("ops.Logdet", also=("tf.linalg.logdet",))
+def logdet(x: Expr) -> Expr:
+    """Gives the logarithm of the determinant of each matrix, by its Cholesky triangle."""
+    return 2 * reduce.sum_(e.log(arrange.diagonal(a_.cholesky(x))), axis=-1)
+
+
+@layer("ops.Slogdet", also=("tf.linalg.slogdet",))
+def slogdet(x: Expr) -> dict[str, Expr]:
+    """Gives the sign of the determinant of each matrix and the logarithm of its size."""
+    sign, size = a_.slogdet(x)
+    return {"sign": sign, "log_size": size}
+
+
+def solved(a: Expr, b: Expr) -> Expr:
+    """The x with a · x = b; b is a matrix, or a vector with an axis less than a."""
+    if b.ndim == a.ndim - 1:
+        return m.take_slice(a_.solve(a, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
+    return a_.solve(a, b)
+
+
+@layer("ops.Solve", also=("tf.linalg.solve",), ignores="adjoint")
+def solve(a: Expr, b: Expr) -> Expr:
+    """Solves linear equations: gives what, multiplied by the first tensor, is the second."""
+    return solved(a, b)
+
+
+@layer("ops.SolveTriangular")
+def solve_triangular(a: Expr, b: Expr, *, lower: Bool = False) -> Expr:
+    """Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read."""
+    return solved(arrange.band(a, above=0) if lower else arrange.band(a, below=0), b)
+
+
+@layer("ops.LuFactor", also=("tf.linalg.lu",))
+def lu_factor(x: Expr) -> dict[str, Expr]:
+    """Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows."""
+    factors, order = a_.lu(x)
+    return {"factors": factors, "order": order}
+
+
+@layer("ops.Qr")
+def qr(x: Expr, *, mode: choice("reduced", "complete") = "reduced") -> dict[str, Expr]:  # type: ignore[valid-type]
+    """Takes each matrix apart into one with columns at right angles and an upper triangle."""
+    q, r = a_.qr(x, mode=mode)
+    return {"q": q, "r": r}
+
+
+@layer("ops.SVD")
+def svd(x: Expr, *, full_matrices: Bool = True, compute_uv: Bool = True) -> dict[str, Expr]:
+    """Takes each matrix apart into turns and stretches: its singular values."""
+    if not compute_uv:
+        return {"y": a_.singular_values(x)}
+    u, sizes, v = a_.svd(x, full=full_matrices)
+    return {"u": u, "sizes": sizes, "v": v}
+
+
+@layer("tf.linalg.svd")
+def tf_svd(x: Expr, *, full_matrices: Bool = False, compute_uv: Bool = True) -> dict[str, Expr]:
+    """Takes each matrix apart into turns and stretches: its singular values first."""
+    if not compute_uv:
+        return {"y": a_.singular_values(x)}
+    u, sizes, v = a_.svd(x, full=full_matrices)
+    return {"sizes": sizes, "u": u, "v": turned(v)}
+
+
+@layer("ops.Eigh", also=("tf.linalg.eigh",))
+def eigh(x: Expr) -> dict[str, Expr]:
+    """Gives the eigenvalues of each symmetric matrix, the smallest first, and its eigenvectors as columns."""
+    w, v = a_.eigh(x)
+    return {"w": w, "v": v}
+
+
+@layer("ops.Pinv", also=("tf.linalg.pinv",))
+def pinv(x: Expr, *, rcond: Anything = None) -> Expr:
+    """Inverts each matrix as far as it can be."""
+    return a_.pinv(x, rcond=rcond)
+
+
+@layer("ops.Lstsq")
+def lstsq(a: Expr, b: Expr, *, rcond: Anything = None) -> Expr:
+    """Solves linear equations as well as it goes: with the smallest sum of squares."""
+    if a.ndim != 2 or b.ndim not in (1, 2):
+        raise ShapeError(
+            f"lstsq needs one matrix and a vector or matrix, got {shape_text(a.shape)} and {shape_text(b.shape)}"
+        )
+    sizes = [s for s in a.shape if isinstance(s, int)]
+    least = EPSILON * max(sizes, default=1) if rcond is None else rcond
+    if rcond is None and len(sizes) < 2:
+        raise ShapeError(f"lstsq needs a matrix of a fixed size, or rcond, got {shape_text(a.shape)}")
+    z = a_.pinv(a, rcond=least)
+    if b.ndim == 1:
+        return m.take_slice(matmul(z, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
+    return matmul(z, b)
+
+
+@layer("ops.MatrixRank", also=("tf.linalg.matrix_rank",))
+def matrix_rank(x: Expr, *, tol: Anything = None) -> Expr:
+    """Counts the directions that each matrix does not press flat."""
+    s = named("s", a_.singular_values(x), "the singular values")
+    if tol is not None:
+        return reduce.sum_(e.cast(e.greater(s, tol), to="int32"), axis=-1)
+    sizes = [size for size in x.shape[-2:] if isinstance(size, int)]
+    if len(sizes) < 2:
+        raise ShapeError(f"matrix_rank needs matrices of a fixed size, or tol, got {shape_text(x.shape)}")
+    least = reduce.amax(s, axis=-1, keepdims=True) * (EPSILON * max(sizes))
+    return reduce.sum_(e.cast(e.greater(s, least), to="int32"), axis=-1)
+
+
+# Diagonals ------------------------------------------------------------------------------------------------------
+
+
+def diagonal_of(x: Expr, offset: int, axis1: int, axis2: int) -> Expr:
+    """What stands on a diagonal of the matrices along two axes, as the last axis."""
+    first, second = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
+    if first == second:
+        raise ArgumentError(f"a diagonal needs two axes, got {axis1} and {axis2}")
+    return arrange.diagonal(moved(x, (first, second), (-2, -1)), offset=offset)
+
+
+@layer("ops.Diagonal")
+def diagonal(x: Expr, *, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> Expr:
+    """Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}."""
+    return diagonal_of(x, offset, axis1, axis2)
+
+
+@layer("ops.Trace")
+def trace(x: Expr, *, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> Expr:
+    """Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}."""
+    y = diagonal_of(x, offset, axis1, axis2)
+    return reduce.sum_(e.cast(y, to="int32") if y.dtype == "bool" else y, axis=-1)
+
+
+@layer("tf.linalg.trace")
+def tf_trace(x: Expr) -> Expr:
+    """Adds up what stands on the diagonal of each matrix."""
+    return reduce.sum_(arrange.diagonal(x), axis=-1)
+
+
+@layer("tf.linalg.diag_part", ignores="padding_value align")
+def diag_part(x: Expr, *, k: Int = 0) -> Expr:
+    """Gives what stands on the diagonal of each matrix."""
+    return arrange.diagonal(x, offset=k)
+
+
+@layer("tf.linalg.diag", ignores="num_rows num_cols padding_value align")
+def tf_diag(x: Expr, *, k: Int = 0) -> Expr:
+    """Makes matrices with the elements of the last axis on their diagonal."""
+    return arrange.diag(x, offset=k)
+
+
+@layer("ops.Diag")
+def diag(x: Expr, *, k: Int = 0) -> Expr:
+    """Makes a matrix with the elements on its diagonal; of a matrix, gives the diagonal."""
+    if x.ndim == 1:
+        return arrange.diag(x, offset=k)
+    if x.ndim != 2:
+        raise ShapeError(f"diag needs a vector or a matrix, got {shape_text(x.shape)} with {x.ndim} axes")
+    return arrange.diagonal(x, offset=k)
+
+
+@layer("ops.Diagflat")
+def diagflat(x: Expr, *, k: Int = 0) -> Expr:
+    """Makes a matrix with all elements on its diagonal."""
+    return arrange.diag(x if x.ndim == 1 else m.reshape(x, shape=(-1,)), offset=k)

@@ -1,0 +1,97 @@
+"""Operations between layers that measure how far two tensors are apart: cross-entropies, CTC, distances.
+
+Input shape: of both tensors the same. Output shape: as each says. Reference: keras.ops.nn, keras.losses.
+"""
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
+from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, Text
+from layerexplain.layers.registry import layer
+from layerexplain.ops import ctc, functions, reduce
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import movement as m
+from layerexplain.ops.lookup import take_along
+from layerexplain.ops.sizes import normalize_axis, shape_text
+
+EPSILON = 1e-7
+"""Keras's own, unless someone changed it: shares are kept this far from 0 and 1."""
+
+
+def inside(share: Expr) -> Expr:
+    """Shares kept a little away from 0 and 1, where the logarithm ends."""
+    return e.minimum(e.maximum(share, EPSILON), 1 - EPSILON)
+
+
+@layer("ops.BinaryCrossentropy")
+def binary_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False) -> Expr:
+    """Gives the surprise at each target, 0 or 1, when the output was expected."""
+    if from_logits:
+        return e.maximum(output, 0) - output * target + e.log(1 + e.exp(-e.absolute(output)))
+    p = named("p", inside(output))
+    return -(target * e.log(p) + (1 - target) * e.log(1 - p))
+
+
+@layer("ops.CategoricalCrossentropy")
+def categorical_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False, axis: Int = -1) -> Expr:
+    """Gives the surprise at the targets {along} when the outputs were expected."""
+    if from_logits:
+        return -reduce.sum_(target * functions.log_softmax(output, axis=axis), axis=axis)
+    p = inside(output / reduce.sum_(output, axis=axis, keepdims=True))
+    return -reduce.sum_(target * e.log(p), axis=axis)
+
+
+@layer("ops.SparseCategoricalCrossentropy")
+def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False, axis: Int = -1) -> Expr:
+    """Gives the surprise at the class with the given number when the outputs were expected."""
+    if normalize_axis(axis, output.ndim) != output.ndim - 1:
+        raise ArgumentError(f"sparse_categorical_crossentropy needs the last axis, got axis={axis}")
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = m.take_slice(target, key=(Ellipsis, 0))
+    if target.ndim != output.ndim - 1:
+        raise ShapeError(
+            f"sparse_categorical_crossentropy needs a number for each row of classes, "
+            f"got {shape_text(target.shape)} for {shape_text(output.shape)}"
+        )
+    logs = functions.log_softmax(output if from_logits else e.log(inside(output)))
+    ids = m.take_slice(target if target.dtype != "float" else e.cast(target, to="int64"), key=(Ellipsis, None))
+    return -m.take_slice(take_along(logs, ids, axis=-1), key=(Ellipsis, 0))
+
+
+@layer("ops.CTCLoss")
+def ctc_loss(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, mask_index: Int = 0) -> Expr:
+    """Gives the surprise at a text of which each letter may take many steps."""
+    return ctc.ctc_loss(target, output, target_length, output_length, blank=mask_index)
+
+
+@layer("ops.CTCDecode", ignores="beam_width")
+def ctc_decode(
+    inputs: Expr,
+    sequence_lengths: Expr,
+    *,
+    strategy: Text = "greedy",
+    top_paths: PositiveInt = 1,
+    merge_repeated: Bool = True,
+    mask_index: Int = 0,
+) -> dict[str, Expr]:
+    """Reads the best text of which each letter may take many steps."""
+    if strategy != "greedy" or top_paths != 1:
+        raise ArgumentError(f"ctc_decode is known for strategy='greedy', got {strategy=} and {top_paths=}")
+    labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
+    return {"labels": labels, "score": score}
+
+
+@layer("ops.PSNR")
+def psnr(x1: Expr, x2: Expr, *, max_val: Number) -> Expr:
+    """Gives the ratio of the largest possible value to the mean difference, in decibels."""
+    return 20 * e.log10(max_val) - 10 * e.log10(reduce.mean((x1 - x2) ** 2))
+
+
+@layer("ops.CDist")
+def cdist(x: Expr, y: Expr) -> dict[str, Expr]:
+    """Gives the distance of each row of the first tensor from each row of the second."""
+    if x.ndim < 2 or y.ndim < 2:
+        raise ShapeError(f"cdist needs rows of numbers, got {shape_text(x.shape)} and {shape_text(y.shape)}")
+    off = m.take_slice(x, key=(Ellipsis, None, slice(None))) - m.take_slice(
+        y, key=(Ellipsis, None, slice(None), slice(None))
+    )
+    return {"z": e.sqrt(reduce.sum_(off**2, axis=-1))}

@@ -1,0 +1,194 @@
+"""Operations between layers that put values where other values say: segments, counts, updates, what is different.
+
+Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops.core, keras.ops.math.
+"""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import BATCH, CONSTANT, Expr, Size, constant
+from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, PositiveInt, is_int, short
+from layerexplain.layers.operations_shape import numbered
+from layerexplain.layers.registry import layer
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import movement as m
+from layerexplain.ops import reduce
+from layerexplain.ops import scatter as s
+from layerexplain.ops.lookup import gather_nd as taken
+from layerexplain.ops.lookup import take_along
+from layerexplain.ops.sizes import few, shape_text
+
+# Segments -------------------------------------------------------------------------------------------------------
+
+
+@layer("ops.SegmentSum", also=("tf.math.unsorted_segment_sum",), ignores="sorted")
+def segment_sum(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
+    """Adds up the parts along the first axis that have the same number."""
+    return s.segment(data, segment_ids, n=num_segments)
+
+
+@layer("ops.SegmentProd", also=("tf.math.unsorted_segment_prod",), ignores="sorted")
+def segment_prod(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
+    """Multiplies the parts along the first axis that have the same number."""
+    return s.segment(data, segment_ids, how="prod", n=num_segments)
+
+
+@layer("ops.SegmentMax", also=("tf.math.unsorted_segment_max",), ignores="sorted")
+def segment_max(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
+    """Keeps the largest elements of the parts along the first axis that have the same number."""
+    return s.segment(data, segment_ids, how="max", n=num_segments)
+
+
+@layer("ops.SegmentMin", also=("tf.math.unsorted_segment_min",), ignores="sorted")
+def segment_min(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
+    """Keeps the smallest elements of the parts along the first axis that have the same number."""
+    return s.segment(data, segment_ids, how="min", n=num_segments)
+
+
+# Counts ---------------------------------------------------------------------------------------------------------
+
+
+@layer("ops.Bincount", ignores="sparse")
+def bincount(x: Expr, *, weights: Anything = None, minlength: NaturalInt = 0) -> Expr:
+    """Counts how often each whole number occurs along the last axis."""
+    given = [] if weights is None else [constant(weights)]
+    return s.bincount(x, *given, least=minlength)
+
+
+@layer("ops.Histogram")
+def histogram(x: Expr, *, bins: PositiveInt = 10, range: Anything = None) -> dict[str, Expr]:
+    """Counts the elements in each of {bins} equally wide bins, and gives the ends of the bins."""
+    few(bins)
+    low, high = (None, None) if range is None else range
+    counts, edges = s.histogram(x, bins=bins, low=low, high=high)
+    return {"counts": counts, "edges": edges}
+
+
+@layer("ops.Nonzero")
+def nonzero(x: Expr) -> dict[str, Expr]:
+    """Gives the places of all elements that are not 0: a tensor for each axis."""
+    if x.ndim < 1:
+        raise ShapeError("nonzero needs a tensor with axes, got one number")
+    return numbered(list(s.nonzero(x)))
+
+
+@layer("ops.Unique")
+def unique(
+    x: Expr,
+    *,
+    sorted: Bool = True,
+    return_index: Bool = False,
+    return_inverse: Bool = False,
+    return_counts: Bool = False,
+    axis: Int | None = None,
+    size: PositiveInt | None = None,
+    fill_value: Anything = None,
+) -> dict[str, Expr]:
+    """Gives the different elements, each once, in order."""
+    if not sorted or fill_value not in (None, 0):
+        raise ArgumentError(f"unique is known sorted and filled up with 0, got {sorted=} and {fill_value=}")
+    asked = (True, return_index, return_inverse, return_counts)
+    parts = tuple(part for part, wanted in zip(s.UNIQUE_PARTS, asked, strict=True) if wanted)
+    made = s.unique(x, parts=parts, axis=axis, size=size)
+    return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
+
+
+@layer("ops.InTopK", also=("tf.math.in_top_k",))
+def in_top_k(targets: Expr, predictions: Expr, *, k: PositiveInt) -> Expr:
+    """Says of each row whether the element with the given number is among the {k} largest."""
+    there = take_along(predictions, m.take_slice(targets, key=(Ellipsis, None)), axis=-1)
+    larger = reduce.sum_(e.cast(e.greater(predictions, there), to="int32"), axis=-1)
+    return e.less(larger, k)
+
+
+@layer("ops.UnravelIndex")
+def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
+    """Turns numbers of elements into their places in a tensor of the shape {shape}."""
+    if not isinstance(shape, list | tuple) or not all(is_int(size) and size > 0 for size in shape):
+        raise ArgumentError(f"unravel_index needs a shape of whole numbers, got shape={short(shape)}")
+    if indices.ndim != 1:
+        raise ShapeError(f"unravel_index is known for a row of numbers, got {shape_text(indices.shape)}")
+    places, rest = [], indices
+    for size in reversed(shape):
+        places.append(e.mod(rest, size))
+        rest = e.floor_divide(rest, size)
+    return numbered(places[::-1])
+
+
+# Updates --------------------------------------------------------------------------------------------------------
+
+
+def _target(shape: Any) -> tuple[Size, ...]:
+    if not isinstance(shape, list | tuple) or not all(is_int(size) and size >= 0 for size in shape):
+        raise ArgumentError(f"scatter needs a shape of whole numbers, got shape={short(shape)}")
+    return tuple(shape)
+
+
+@layer("ops.Scatter")
+def scatter(indices: Expr, values: Expr, *, shape: Anything) -> Expr:
+    """Puts values in their places in a tensor of zeros; those for one place are added up."""
+    zeros = m.zeros(shape=_target(shape))
+    start = zeros if values.dtype == "float" else e.cast(zeros, to=values.dtype)
+    return s.scatter(start, indices, values, how="add")
+
+
+@layer("tf.scatter_nd")
+def scatter_nd(indices: Expr, updates: Expr, *, shape: Anything) -> Expr:
+    """Puts values in their places in a tensor of zeros; those for one place are added up."""
+    y: Expr = scatter(indices, updates, shape=shape)
+    return y
+
+
+@layer("ops.ScatterUpdate")
+def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Anything = None) -> Expr:
+    """Puts values in their places in a tensor."""
+    how = "set" if reduction is None else str(reduction).lower()
+    if how not in ("set", "add", "mul", "max", "min"):
+        raise ArgumentError(f"scatter_update needs 'add', 'mul', 'max', 'min' or None, got reduction={how!r}")
+    return s.scatter(inputs, indices, updates, how=how)
+
+
+@layer("tf.tensor_scatter_nd_update")
+def tensor_scatter_nd_update(tensor: Expr, indices: Expr, updates: Expr) -> Expr:
+    """Puts values in their places in a tensor."""
+    return s.scatter(tensor, indices, updates)
+
+
+@layer("tf.tensor_scatter_nd_add")
+def tensor_scatter_nd_add(tensor: Expr, indices: Expr, updates: Expr) -> Expr:
+    """Adds values in their places to a tensor."""
+    return s.scatter(tensor, indices, updates, how="add")
+
+
+@layer("tf.gather_nd", ignores="bad_indices_policy")
+def gather_nd(params: Expr, indices: Expr, *, batch_dims: Int = 0) -> Expr:
+    """Picks the parts at the given places, whose numbers stand along the last axis."""
+    if batch_dims:
+        raise ArgumentError(f"gather_nd is known for batch_dims=0, got batch_dims={batch_dims}")
+    return taken(params, indices)
+
+
+@layer("ops.Slice")
+def slice_(inputs: Expr, start_indices: Expr, *, shape: Anything) -> Expr:
+    """Takes a part of the size {shape} out of its input."""
+    if not isinstance(shape, list | tuple) or not all(is_int(size) and size >= -1 for size in shape):
+        raise ArgumentError(f"slice needs a size for each axis, -1 for the rest, got shape={short(shape)}")
+    if len(shape) != inputs.ndim:
+        raise ShapeError(f"slice needs a size for each axis of {shape_text(inputs.shape)}, got shape={short(shape)}")
+    if start_indices.op is not CONSTANT:
+        return s.slice_at(inputs, start_indices, size=tuple(shape))
+    starts = start_indices.attrs["value"]
+    key = [
+        slice(start or None, None) if size == -1 else slice(start or None, start + size)
+        for start, size in zip(starts, shape, strict=True)
+    ]
+    y = m.take_slice(inputs, key=tuple(key))
+    if inputs.shape[0] is BATCH and y.shape[0] is None and shape[0] != -1:
+        return m.reshape(y, shape=(shape[0], *y.shape[1:]))
+    return y
+
+
+@layer("ops.SliceUpdate")
+def slice_update(inputs: Expr, start_indices: Expr, updates: Expr) -> Expr:
+    """Puts a tensor over a part of its input."""
+    return s.slice_update(inputs, start_indices, updates)

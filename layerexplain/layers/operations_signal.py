@@ -1,0 +1,110 @@
+"""Operations between layers on signals: Fourier transforms and stretches of a signal.
+
+Complex numbers come and go as pairs of tensors: real and imaginary parts. Reference: keras.ops.fft, tf.signal.
+"""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, constant
+from layerexplain.layers.arguments import Anything, Bool, Int, PositiveInt
+from layerexplain.layers.registry import layer
+from layerexplain.ops import fourier, spectrum
+from layerexplain.ops.lookup import gather
+from layerexplain.ops.sizes import few, shape_text
+
+
+def _pair(parts: Any) -> dict[str, Expr]:
+    re, im = parts
+    return {"re": re, "im": im}
+
+
+@layer("ops.FFT")
+def fft(a: Expr, b: Expr) -> dict[str, Expr]:
+    """Takes a complex signal apart into waves, along the last axis."""
+    return _pair(fourier.fft(a, b))
+
+
+@layer("ops.FFT2")
+def fft2(a: Expr, b: Expr) -> dict[str, Expr]:
+    """Takes a complex image apart into waves, along the last two axes."""
+    return _pair(fourier.fft(a, b, rank=2))
+
+
+@layer("ops.IFFT2")
+def ifft2(a: Expr, b: Expr) -> dict[str, Expr]:
+    """Puts a complex image together of its waves, along the last two axes."""
+    return _pair(fourier.fft(a, b, rank=2, inverse=True))
+
+
+@layer("ops.RFFT")
+def rfft(x: Expr, *, fft_length: PositiveInt | None = None) -> dict[str, Expr]:
+    """Takes a real signal apart into waves, along the last axis."""
+    return _pair(fourier.rfft(x, length=fft_length))
+
+
+@layer("ops.IRFFT")
+def irfft(a: Expr, b: Expr, *, fft_length: PositiveInt | None = None) -> Expr:
+    """Puts a real signal together of its waves, along the last axis."""
+    return fourier.irfft(a, b, length=fft_length)
+
+
+def _window(window: Any) -> str:
+    if window is None:
+        return ""
+    if window not in ("hann", "hamming"):
+        raise ArgumentError(f"a window is known as 'hann', 'hamming' or None, got window={window!r}")
+    return str(window)
+
+
+def _sizes(length: int, fft: int) -> None:
+    if fft < length:
+        raise ArgumentError(f"fft_length needs to be at least sequence_length, got {fft} and {length}")
+
+
+@layer("ops.STFT")
+def stft(
+    x: Expr,
+    *,
+    sequence_length: PositiveInt,
+    sequence_stride: PositiveInt,
+    fft_length: PositiveInt,
+    window: Anything = "hann",
+    center: Bool = True,
+) -> dict[str, Expr]:
+    """Takes stretches of a signal, {sequence_stride} apart, into waves, each along the last axis."""
+    _sizes(sequence_length, fft_length)
+    attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
+    return _pair(spectrum.stft(x, **attrs, window=_window(window), center=center))
+
+
+@layer("ops.ISTFT")
+def istft(
+    a: Expr,
+    b: Expr,
+    *,
+    sequence_length: PositiveInt,
+    sequence_stride: PositiveInt,
+    fft_length: PositiveInt,
+    length: Int | None = None,
+    window: Anything = "hann",
+    center: Bool = True,
+) -> Expr:
+    """Puts a signal together of the waves of its stretches, {sequence_stride} apart."""
+    _sizes(sequence_length, fft_length)
+    attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
+    return fourier.istft(a, b, **attrs, window=_window(window), keep=length, center=center)
+
+
+@layer("ops.ExtractSequences")
+def extract_sequences(x: Expr, *, sequence_length: PositiveInt, sequence_stride: PositiveInt) -> Expr:
+    """Cuts the last axis into stretches of {sequence_length}, {sequence_stride} apart."""
+    size = x.shape[-1] if x.ndim else None
+    if not isinstance(size, int) or size < sequence_length:
+        raise ShapeError(
+            f"extract_sequences needs a last axis of at least {sequence_length}, got {shape_text(x.shape)}"
+        )
+    count = few(1 + (size - sequence_length) // sequence_stride)
+    few(count * sequence_length)
+    places = tuple(tuple(range(i * sequence_stride, i * sequence_stride + sequence_length)) for i in range(count))
+    return gather(x, constant(places), axis=x.ndim - 1)

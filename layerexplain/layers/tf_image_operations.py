@@ -1,0 +1,276 @@
+"""Functions of TensorFlow on parts of tensors, images and signals that tf.keras put between layers (TFOpLambda).
+
+A function is declared as "tf.<name in the file>". Input shape: images (batch, rows, columns, channels). Output shape:
+as each says. Reference: tf, tf.image, tf.nn, tf.signal.
+"""
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.expr import Expr, named
+from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, Share, is_int, short
+from layerexplain.layers.operations_filter import rgb_to_grayscale
+from layerexplain.layers.operations_grid import linspace
+from layerexplain.layers.operations_image import channel_axes_last
+from layerexplain.layers.operations_linalg import qr
+from layerexplain.layers.operations_reduce import variance
+from layerexplain.layers.operations_signal import extract_sequences
+from layerexplain.layers.registry import layer
+from layerexplain.layers.tf_raw_operations import cut_out, strided
+from layerexplain.ops import contract, functions, order, reduce
+from layerexplain.ops import convolution as windows
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import movement as m
+from layerexplain.ops.image import resize
+from layerexplain.ops.lookup import gather_nd
+from layerexplain.ops.scatter import nonzero
+from layerexplain.ops.sizes import product, shape_text
+
+# Parts ----------------------------------------------------------------------------------------------------------
+
+
+def _numbers(value: Any, what: str) -> list[int]:
+    if not isinstance(value, list | tuple) or not all(is_int(v) for v in value):
+        raise ArgumentError(f"{what} needs whole numbers, got {short(value)}")
+    return list(value)
+
+
+@layer("tf.slice")
+def slice_(x: Expr, *, begin: Anything, size: Anything) -> Expr:
+    """Takes a part of its input: from {begin}, of the size {size}."""
+    return cut_out(x, _numbers(begin, "slice"), _numbers(size, "slice"))
+
+
+@layer("tf.strided_slice")
+def strided_slice(
+    x: Expr,
+    *,
+    begin: Anything,
+    end: Anything,
+    strides: Anything = None,
+    begin_mask: Int = 0,
+    end_mask: Int = 0,
+    ellipsis_mask: Int = 0,
+    new_axis_mask: Int = 0,
+    shrink_axis_mask: Int = 0,
+) -> Expr:
+    """Takes a part of its input, as x[…] does in Python."""
+    starts, stops = _numbers(begin, "strided_slice"), _numbers(end, "strided_slice")
+    steps = [1] * len(starts) if strides is None else _numbers(strides, "strided_slice")
+    masks = begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask
+    return strided(x, starts, stops, steps, masks)
+
+
+@layer("tf.linspace", also=("tf.compat.v1.linspace",))
+def tf_linspace(start: Expr, stop: Expr, *, num: PositiveInt, axis: Int = 0) -> Expr:
+    """Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis."""
+    y: Expr = linspace(start, stop, num=num, axis=axis)["y"]
+    return y
+
+
+@layer("tf.clip_by_norm")
+def clip_by_norm(x: Expr, *, clip_norm: Number, axes: AxisArgument = None) -> Expr:
+    """Makes vectors that are longer than {clip_norm} just as long as that."""
+    length = named("length", e.sqrt(reduce.sum_(x**2, axis=axes, keepdims=True)))
+    return x * clip_norm / e.maximum(length, clip_norm)
+
+
+@layer("tf.math.count_nonzero", also=("tf.compat.v1.math.count_nonzero",), ignores="reduction_indices keep_dims")
+def count_nonzero(x: Expr, *, axis: AxisArgument = None, keepdims: Anything = None, dtype: Anything = "int64") -> Expr:
+    """Counts the elements {along} that are not 0."""
+    return reduce.sum_(e.cast(e.not_equal(x, 0), to=str(dtype)), axis=axis, keepdims=bool(keepdims))
+
+
+@layer("tf.math.cumprod")
+def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False) -> Expr:
+    """Multiplies each element by all those before it {along}."""
+    if exclusive or reverse:
+        raise ArgumentError("cumprod is known without exclusive and reverse")
+    return order.cumprod(x, axis=axis)
+
+
+@layer("tf.compat.v1.boolean_mask", also=("tf.boolean_mask",))
+def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
+    """Takes the parts whose mask is true, one behind the other."""
+    if axis not in (None, 0) or mask.ndim != tensor.ndim:
+        raise ArgumentError("boolean_mask is known for a mask of the tensor's own shape")
+    places = list(nonzero(mask))
+    return gather_nd(tensor, m.stack(*places, axis=-1))
+
+
+@layer("tf.linalg.qr")
+def tf_qr(x: Expr, *, full_matrices: Bool = False) -> dict[str, Expr]:
+    """Takes each matrix apart into one with columns at right angles and an upper triangle."""
+    parts: dict[str, Expr] = qr(x, mode="complete" if full_matrices else "reduced")
+    return parts
+
+
+@layer("tf.signal.frame", ignores="pad_value")
+def frame(
+    signal: Expr, *, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1
+) -> Expr:
+    """Cuts the last axis into stretches of {frame_length}, {frame_step} apart."""
+    if pad_end or axis not in (-1, signal.ndim - 1):
+        raise ArgumentError(f"frame is known along the last axis without padding, got {axis=} and {pad_end=}")
+    y: Expr = extract_sequences(signal, sequence_length=frame_length, sequence_stride=frame_step)
+    return y
+
+
+@layer("tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2", also=("tf.nn.softmax_cross_entropy_with_logits",))
+def softmax_cross_entropy(labels: Expr, logits: Expr, *, axis: Int = -1) -> Expr:
+    """Gives the surprise at the labels {along} when the shares by softmax were expected."""
+    return -reduce.sum_(labels * functions.log_softmax(logits, axis=axis), axis=axis)
+
+
+# Images ---------------------------------------------------------------------------------------------------------
+
+
+def _sides(x: Expr) -> tuple[int, int]:
+    rows, columns = x.shape[-3:-1] if x.ndim > 2 else (None, None)
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise ShapeError(f"this needs images of a fixed size, got {shape_text(x.shape)}")
+    return rows, columns
+
+
+def _cropped(x: Expr, top: int, left: int, height: int, width: int) -> Expr:
+    return m.take_slice(x, key=(Ellipsis, slice(top, top + height), slice(left, left + width), slice(None)))
+
+
+@layer("tf.image.flip_up_down")
+def flip_up_down(x: Expr) -> Expr:
+    """Turns the order of the rows round."""
+    return m.reverse(x, axis=x.ndim - 3)
+
+
+@layer("tf.image.crop_to_bounding_box")
+def crop_to_bounding_box(
+    image: Expr, *, offset_height: Int, offset_width: Int, target_height: PositiveInt, target_width: PositiveInt
+) -> Expr:
+    """Keeps {target_height} rows and {target_width} columns of each image."""
+    return _cropped(image, offset_height, offset_width, target_height, target_width)
+
+
+@layer("tf.image.central_crop")
+def central_crop(image: Expr, *, central_fraction: Share) -> Expr:
+    """Keeps the middle of each image."""
+    rows, columns = _sides(image)
+    top, left = int((rows - rows * central_fraction) / 2), int((columns - columns * central_fraction) / 2)
+    return _cropped(image, top, left, rows - 2 * top, columns - 2 * left)
+
+
+@layer("tf.image.resize_with_crop_or_pad")
+def resize_with_crop_or_pad(image: Expr, *, target_height: PositiveInt, target_width: PositiveInt) -> Expr:
+    """Crops each image in the middle, or frames it with 0, to {target_height} by {target_width}."""
+    rows, columns = _sides(image)
+    height, width = min(rows, target_height), min(columns, target_width)
+    y = image
+    if (height, width) != (rows, columns):
+        y = _cropped(image, (rows - height) // 2, (columns - width) // 2, height, width)
+    above, left = (target_height - height) // 2, (target_width - width) // 2
+    frame = (above, target_height - height - above), (left, target_width - width - left)
+    return m.pad(y, pads=(*[(0, 0)] * (image.ndim - 3), *frame, (0, 0))) if any(map(any, frame)) else y
+
+
+@layer("tf.image.rgb_to_grayscale")
+def tf_rgb_to_grayscale(images: Expr) -> Expr:
+    """Mixes red, green and blue to one channel, as bright as the eye sees them."""
+    y: Expr = rgb_to_grayscale(images)
+    return y
+
+
+@layer("tf.image.adjust_brightness")
+def adjust_brightness(image: Expr, *, delta: Number) -> Expr:
+    """Adds {delta} to every pixel."""
+    return image + delta
+
+
+@layer("tf.image.adjust_contrast")
+def adjust_contrast(images: Expr, *, contrast_factor: Number) -> Expr:
+    """Moves every pixel away from the mean of its channel, by a factor of {contrast_factor}."""
+    mean = named("mean", reduce.mean(images, axis=(images.ndim - 3, images.ndim - 2), keepdims=True))
+    return (images - mean) * contrast_factor + mean
+
+
+@layer("tf.image.per_image_standardization")
+def per_image_standardization(image: Expr) -> Expr:
+    """Shifts and scales each image so that its mean is 0 and its variance 1."""
+    axes = tuple(range(image.ndim - 3, image.ndim))
+    count = product(image.shape[-3:])
+    if count is None:
+        raise ShapeError(f"per_image_standardization needs images of a fixed size, got {shape_text(image.shape)}")
+    mean = named("mean", reduce.mean(image, axis=axes, keepdims=True))
+    spread = e.sqrt(variance(image, axes, True, "centre"))
+    return (image - mean) / e.maximum(spread, 1 / count**0.5)
+
+
+def _old_resize(x: Expr, size: Any, method: str, align_corners: bool, half_pixel_centers: bool) -> Expr:
+    if align_corners or not half_pixel_centers:
+        raise ArgumentError(
+            f"resizing is known with half_pixel_centers=True and align_corners=False, "
+            f"got {half_pixel_centers} and {align_corners}"
+        )
+    return resize(x, size=tuple(_numbers(size, "resize")), method=method)
+
+
+@layer("tf.compat.v1.image.resize_bilinear")
+def resize_bilinear(
+    images: Expr, *, size: Anything, align_corners: Bool = False, half_pixel_centers: Bool = False
+) -> Expr:
+    """Resizes each image to {size}; each new pixel mixes those around its place."""
+    return _old_resize(images, size, "bilinear", align_corners, half_pixel_centers)
+
+
+@layer("tf.compat.v1.image.resize_nearest_neighbor")
+def resize_nearest(
+    images: Expr, *, size: Anything, align_corners: Bool = False, half_pixel_centers: Bool = False
+) -> Expr:
+    """Resizes each image to {size}; each new pixel is the one nearest to its place."""
+    return _old_resize(images, size, "nearest", align_corners, half_pixel_centers)
+
+
+# Windows --------------------------------------------------------------------------------------------------------
+
+
+def _steps(value: Any) -> Any:
+    return tuple(value[1:3]) if isinstance(value, list | tuple) and len(value) == 4 else value
+
+
+@layer("tf.compat.v1.nn.depthwise_conv2d", also=("tf.nn.depthwise_conv2d",))
+def depthwise_conv2d(
+    x: Expr,
+    filter: Expr,
+    *,
+    strides: Anything,
+    padding: Anything,
+    rate: Anything = None,
+    data_format: Anything = None,
+    dilations: Anything = None,
+) -> Expr:
+    """Slides the windows of a given kernel over each channel by itself."""
+    return windows.depthwise_conv(
+        x,
+        filter,
+        strides=_steps(strides),
+        padding=str(padding).lower(),
+        dilation_rate=rate or dilations or 1,
+        data_format="channels_last" if channel_axes_last(x, data_format) else "channels_first",
+    )
+
+
+@layer("tf.nn.crelu", also=("tf.compat.v1.nn.crelu",))
+def crelu(features: Expr, *, axis: Int = -1) -> Expr:
+    """Keeps what is positive, and behind it what is negative, without its sign."""
+    return m.concatenate(functions.relu(features), functions.relu(-features), axis=axis)
+
+
+@layer("tf.nn.l2_loss")
+def l2_loss(t: Expr) -> Expr:
+    """Adds up the squares of all elements and takes half of it."""
+    return reduce.sum_(t**2) / 2
+
+
+@layer("tf.linalg.matvec", ignores="transpose_a adjoint_a a_is_sparse b_is_sparse")
+def matvec(a: Expr, b: Expr) -> Expr:
+    """Multiplies each matrix by a vector."""
+    lead = "bcdefg"[: a.ndim - 2]
+    return contract.einsum(a, b, eq=f"{lead}ij,{lead}j->{lead}i")

@@ -1,0 +1,107 @@
+"""Connectionist temporal classification (Graves et al., 2006): texts of which each letter may take many steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Op, Shape, Shapes
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import promote, shape_text
+
+OVER_ALL_PATHS = NOT_INDEXED("it runs over all ways to spread the labels over the steps")
+
+
+def _loss_shape(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int = 0) -> Shape:
+    if target.ndim != 2 or output.ndim != 3:
+        raise ShapeError(
+            f"ctc_loss needs labels (batch, labels) and scores (batch, steps, classes), "
+            f"got {shape_text(target.shape)} and {shape_text(output.shape)}"
+        )
+    return (target.shape[0],)
+
+
+def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int = 0) -> Any:
+    np = run.np
+    scores = np.asarray(output, "f8")
+    top = scores.max(axis=-1, keepdims=True)
+    logs = scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+    made = [
+        _example(np, labels[: int(many)], rows[: int(steps)], blank % output.shape[-1])
+        for labels, rows, many, steps in zip(target, logs, target_length, output_length, strict=True)
+    ]
+    return np.array(made)
+
+
+def _example(np: Any, labels: Any, rows: Any, blank: int) -> float:
+    """Minus the logarithm of the share of all paths that read `labels`, by the forward algorithm."""
+    path = np.full(2 * len(labels) + 1, blank)
+    path[1::2] = labels
+    skips = np.zeros(len(path), bool)
+    skips[2:] = (path[2:] != blank) & (path[2:] != path[:-2])
+    reached = np.full(len(path), -np.inf)
+    if not len(rows):
+        return 0.0 if not len(labels) else np.inf
+    reached[:2] = rows[0, path[:2]]
+    with np.errstate(all="ignore"):
+        for row in rows[1:]:
+            one = np.concatenate([[-np.inf], reached[:-1]])
+            two = np.where(skips, np.concatenate([[-np.inf] * 2, reached])[: len(path)], -np.inf)
+            reached = np.logaddexp(np.logaddexp(reached, one), two) + row[path]
+        return -float(np.logaddexp.reduce(reached[-2:]))
+
+
+ctc_loss = Op(
+    "ctc_loss",
+    shape=_loss_shape,
+    axes=lambda node: [Axis("batch", (1, 0), node.shape[0])],
+    dtype=lambda target, output, *lengths, **attrs: promote(output.dtype, "float"),
+    evaluate=_loss_value,
+    cost=NO_MACS,
+    flops=UNKNOWN_COST,
+    notation=Function(),
+    element=OVER_ALL_PATHS,
+    defaults={"blank": 0},
+)
+"""`ctc_loss(target, output, target_length, output_length)`: minus the logarithm of the probability, by the softmax of
+the scores, that a class for each step, equal neighbours joined and blanks left out, reads the labels."""
+
+
+def _decode_shape(output: Expr, length: Expr, *, blank: int = 0, merge: bool = True) -> Shapes:
+    if output.ndim != 3:
+        raise ShapeError(f"ctc_decode needs scores (batch, steps, classes), got {shape_text(output.shape)}")
+    return Shapes([(1, *output.shape[:2]), (output.shape[0], 1)])
+
+
+def _decode_value(run: Any, output: Any, length: Any, *, blank: int = 0, merge: bool = True) -> Any:
+    np = run.np
+    made = np.full(output.shape[:2], -1)
+    score = np.zeros((len(output), 1))
+    for n, (rows, steps) in enumerate(zip(output, length, strict=True)):
+        best = rows[: int(steps)].argmax(axis=-1)
+        score[n] = -rows[: int(steps)].max(axis=-1).sum()
+        kept = best != blank % output.shape[-1]
+        if merge:
+            kept[1:] &= best[1:] != best[:-1]
+        made[n, : kept.sum()] = best[kept]
+    return made[None], score
+
+
+ctc_decode = Op(
+    "ctc_decode",
+    shape=_decode_shape,
+    axes=lambda node: [
+        Axis("", None, 1, "one reading"),
+        Axis("batch", (0, 0), node.shape[0][1]),
+        Axis("steps", (0, 1), node.shape[0][2], "filled up with -1"),
+    ],
+    dtype=lambda output, length, **attrs: ("int32", promote(output.dtype, "float")),
+    evaluate=_decode_value,
+    cost=NO_MACS,
+    flops=UNKNOWN_COST,
+    notation=Function(),
+    element=NOT_INDEXED("what stands where depends on the values"),
+    defaults={"blank": 0, "merge": True},
+)
+"""`labels, score = ctc_decode(output, length)`: the best class of each step, equal neighbours joined (`merge`) and
+blanks left out, filled up with -1; and minus the sum of the best scores."""

@@ -1,0 +1,235 @@
+"""Fourier transforms of real and of complex signals, given and returned as real and imaginary parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import agree, product, promote, shape_text, size_text
+from layerexplain.ops.spectrum import window_values
+
+SUM_OF_WAVES = NOT_INDEXED("each number is a sum over the whole signal with cosines and sines")
+
+
+def _flops(count: Callable[[Expr], tuple[Any, int | None]]) -> Callable[[Expr], int | None]:
+    """5 · N · log2 N for each signal of N numbers, as is usual for a fast Fourier transform."""
+
+    def rule(node: Expr) -> int | None:
+        shape, n = count(node)
+        lead = product(shape)
+        return None if lead is None or n is None else lead * round(5 * n * math.log2(max(n, 1)))
+
+    return rule
+
+
+def _parts(name: str, re: Expr, im: Expr) -> Shape:
+    if re.ndim != im.ndim or not all(agree(a, b) for a, b in zip(re.shape, im.shape, strict=True)):
+        raise ShapeError(
+            f"{name} needs real and imaginary parts of one shape, got {shape_text(re.shape)} and {shape_text(im.shape)}"
+        )
+    shape: Shape = re.shape
+    return shape
+
+
+def _fft_shape(re: Expr, im: Expr, *, rank: int = 1, inverse: bool = False) -> Shapes:
+    shape = _parts("fft", re, im)
+    if len(shape) < rank:
+        raise ShapeError(f"fft needs at least {rank} axes, got {shape_text(shape)}")
+    return Shapes([shape, shape])
+
+
+def _fft_value(run: Any, re: Any, im: Any, *, rank: int = 1, inverse: bool = False) -> Any:
+    np = run.np
+    transform = np.fft.ifftn if inverse else np.fft.fftn
+    spectrum = transform(np.asarray(re, "f8") + 1j * im, axes=tuple(range(-rank, 0)))
+    return spectrum.real, spectrum.imag
+
+
+def _fft_count(node: Expr) -> tuple[Any, int | None]:
+    rank = node.attrs.get("rank", 1)
+    shape = node.args[0].shape
+    return shape[:-rank], product(shape[-rank:])
+
+
+fft = Op(
+    "fft",
+    shape=_fft_shape,
+    axes=lambda node: [Axis("", (0, i), size) for i, size in enumerate(node.shape[0])],
+    dtype=lambda re, im, **attrs: (promote(re.dtype, im.dtype),) * 2,
+    evaluate=_fft_value,
+    cost=NO_MACS,
+    flops=_flops(_fft_count),
+    notation=Function(),
+    element=SUM_OF_WAVES,
+    defaults={"rank": 1, "inverse": False},
+)
+"""`re, im = fft(a, b)`: the Fourier transform of a + b·i along the last axis, or along the last two with rank=2:
+the sum over k of (a[k] + b[k]·i) · exp(-2πi·f·k/N). `inverse` has a plus there and divides by N."""
+
+
+def _rfft_shape(x: Expr, *, length: int | None = None) -> Shapes:
+    n = x.shape[-1] if length is None else length
+    shape = (*x.shape[:-1], n // 2 + 1 if isinstance(n, int) else None)
+    return Shapes([shape, shape])
+
+
+def _rfft_axes(node: Expr) -> list[Axis]:
+    (x,) = node.args
+    n = node.attrs.get("length") or x.shape[-1]
+    high = node.shape[0][-1]
+    why = f"{size_text(n)} // 2 + 1" + ("" if high is None else f" = {high}")
+    return [
+        *[Axis("", (0, i), s) for i, s in enumerate(x.shape[:-1])],
+        Axis("frequencies", (0, x.ndim - 1), high, why),
+    ]
+
+
+def _rfft_value(run: Any, x: Any, *, length: int | None = None) -> Any:
+    spectrum = run.np.fft.rfft(run.np.asarray(x, "f8"), n=length, axis=-1)
+    return spectrum.real, spectrum.imag
+
+
+def _number(n: Any) -> int | None:
+    return n if isinstance(n, int) else None
+
+
+rfft = Op(
+    "rfft",
+    shape=_rfft_shape,
+    axes=_rfft_axes,
+    dtype=lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
+    evaluate=_rfft_value,
+    cost=NO_MACS,
+    flops=_flops(lambda node: (node.args[0].shape[:-1], _number(node.attrs.get("length") or node.args[0].shape[-1]))),
+    notation=Function(),
+    element=SUM_OF_WAVES,
+    defaults={"length": None},
+)
+"""`re, im = rfft(x)`: the Fourier transform of a real signal along the last axis, up to half its length; `length`
+cuts it off or fills it up with 0 first."""
+
+
+def _irfft_length(x: Expr, length: int | None) -> Size:
+    n = x.shape[-1]
+    return length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
+
+
+def _irfft_shape(re: Expr, im: Expr, *, length: int | None = None) -> Shape:
+    return (*_parts("irfft", re, im)[:-1], _irfft_length(re, length))
+
+
+def _irfft_axes(node: Expr) -> list[Axis]:
+    re = node.args[0]
+    n, after = re.shape[-1], node.shape[-1]
+    text = "as long as asked for" if node.attrs.get("length") is not None else f"2 * ({size_text(n)} - 1)"
+    why = text if node.attrs.get("length") is not None or after is None else f"{text} = {after}"
+    return [*[Axis("", (0, i), s) for i, s in enumerate(re.shape[:-1])], Axis("steps", (0, re.ndim - 1), after, why)]
+
+
+irfft = Op(
+    "irfft",
+    shape=_irfft_shape,
+    axes=_irfft_axes,
+    dtype=lambda re, im, **attrs: promote(re.dtype, im.dtype),
+    evaluate=lambda run, re, im, length=None: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
+    cost=NO_MACS,
+    flops=_flops(lambda node: (node.shape[:-1], _number(node.shape[-1]))),
+    notation=Function(),
+    element=SUM_OF_WAVES,
+    defaults={"length": None},
+)
+"""`irfft(a, b)`: the real signal of which a + b·i is the Fourier transform (see rfft)."""
+
+
+# Back from stretches ----------------------------------------------------------------------------------------------
+
+
+def _whole(n: Size, stride: int, fft: int) -> int | None:
+    """How long the signal is that n stretches make, one laid over the other."""
+    return fft + stride * (n - 1) if isinstance(n, int) else None
+
+
+def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool) -> int | None:
+    whole = _whole(n, stride, fft)
+    if whole is None:
+        return None
+    start = fft // 2 if center else 0
+    if keep is not None:
+        return max(min(whole, start + keep) - start, 0)
+    return max(whole - 2 * start, 0)
+
+
+def _istft_shape(
+    re: Expr,
+    im: Expr,
+    *,
+    length: int,
+    stride: int,
+    fft: int,
+    window: str = "hann",
+    keep: int | None = None,
+    center: bool = True,
+) -> Shape:
+    shape = _parts("istft", re, im)
+    if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
+        raise ShapeError(f"istft needs stretches of {fft // 2 + 1} frequencies, got {shape_text(shape)}")
+    return (*shape[:-2], _istft_length(shape[-2], stride, fft, keep, center))
+
+
+def _istft_value(
+    run: Any,
+    re: Any,
+    im: Any,
+    *,
+    length: int,
+    stride: int,
+    fft: int,
+    window: str = "hann",
+    keep: int | None = None,
+    center: bool = True,
+) -> Any:
+    np = run.np
+    waves = np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=fft, axis=-1)
+    if window:
+        shape = window_values(np, length, fft, window)
+        over = -(-fft // stride)
+        squares = np.pad(shape**2, (0, over * stride - fft)).reshape(over, stride).sum(axis=0)
+        with np.errstate(all="ignore"):
+            waves = waves * (shape / np.tile(squares, over)[:fft])
+    count = waves.shape[-2]
+    y = np.zeros((*waves.shape[:-2], fft + stride * (count - 1)))
+    for i in range(count):
+        y[..., i * stride : i * stride + fft] += waves[..., i, :]
+    start = fft // 2 if center else 0
+    end = start + keep if keep is not None else y.shape[-1] - start
+    return y[..., start:end]
+
+
+def _istft_axes(node: Expr) -> list[Axis]:
+    re = node.args[0]
+    stride, fft = node.attrs["stride"], node.attrs["fft"]
+    after = node.shape[-1]
+    text = f"{fft} + {stride} * ({size_text(re.shape[-2])} - 1), the ends cut off"
+    why = text if after is None else f"{text}: {after}"
+    return [*[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])], Axis("steps", (0, re.ndim - 2), after, why)]
+
+
+istft = Op(
+    "istft",
+    shape=_istft_shape,
+    axes=lambda node: [*_istft_axes(node), Axis("", (0, node.ndim), GONE, "waves are added up")],
+    dtype=lambda re, im, **attrs: promote(re.dtype, im.dtype),
+    evaluate=_istft_value,
+    cost=NO_MACS,
+    flops=_flops(lambda node: (node.args[0].shape[:-1], node.attrs["fft"])),
+    notation=Function(),
+    element=SUM_OF_WAVES,
+    defaults={"window": "hann", "keep": None, "center": True},
+)
+"""`istft(a, b, length=400, stride=160, fft=512)`: the signal whose stretches have the spectra a + b·i (see stft):
+each is turned back, weighted by the window divided by the sum of the squares of all windows there, and added up.
+With `center` half a stretch is cut off at both ends; `keep` is how many samples are kept."""

@@ -1,0 +1,267 @@
+"""Ops on matrices, the last two axes of a tensor: inverses, determinants, factorizations. Computed in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import GONE, NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Marker, Op, Shape, Shapes, Size
+from layerexplain.notation import Function
+from layerexplain.ops.sizes import agree, product, promote, shape_text
+
+EITHER_WAY = "its vectors may point either way"
+"""Why the results of some factorizations are not compared: minus a vector is as good as the vector."""
+
+
+def _sides(name: str, x: Expr, square: bool = True) -> tuple[Size, Size]:
+    """Rows and columns of the matrices."""
+    if x.ndim < 2:
+        raise ShapeError(f"{name} needs matrices, the last two axes of a tensor, got {shape_text(x.shape)}")
+    rows, columns = x.shape[-2:]
+    if square and not agree(rows, columns):
+        raise ShapeError(f"{name} needs square matrices, got {shape_text(x.shape)}")
+    return rows, columns
+
+
+def _least(a: Size, b: Size) -> Size:
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else None
+
+
+def _float(x: Expr) -> str:
+    return promote(x.dtype, "float")
+
+
+def _lead_axes(node: Expr, shape: Shape) -> list[Axis]:
+    """Axes that continue those of the argument in the same places; what is beyond them is gone."""
+    (x, *_) = node.args
+    axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
+    return axes + [Axis("", (0, i), GONE, "one number for each matrix") for i in range(len(shape), x.ndim)]
+
+
+def _matrices(
+    name: str,
+    shape: Callable[..., Any],
+    evaluate: Callable[..., Any],
+    flops: Callable[[int, int], float] | None,
+    *,
+    dtypes: Sequence[str] | None = None,
+    defaults: dict[str, Any] | None = None,
+    why: str = "each number depends on the whole matrix",
+) -> Op:
+    """An op on the matrices of its first argument. `evaluate(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
+    for one matrix, by the textbook (Golub and Van Loan), None where it iterates; `dtypes` those of several results."""
+
+    def cost(node: Expr) -> int | None:
+        rows, columns = node.args[0].shape[-2:]
+        lead = product(node.args[0].shape[:-2])
+        if flops is None or lead is None or not isinstance(rows, int) or not isinstance(columns, int):
+            return None
+        return lead * round(flops(rows, columns))
+
+    def result_dtype(x: Expr, *others: Expr, **attrs: Any) -> Any:
+        if dtypes is None:
+            return _float(x)
+        return tuple(_float(x) if d == "float" else d for d in dtypes)
+
+    def value(run: Any, *values: Any, **attrs: Any) -> Any:
+        return evaluate(run.np, *[run.np.asarray(v, "f8") for v in values], **attrs)
+
+    def axes(node: Expr) -> list[Axis]:
+        return _lead_axes(node, node.shape[0] if isinstance(node.shape, Shapes) else node.shape)
+
+    rule: Any = UNKNOWN_COST if flops is None else cost
+    return Op(
+        name,
+        shape=shape,
+        axes=axes,
+        dtype=result_dtype,
+        evaluate=value,
+        cost=NO_MACS,
+        flops=rule,
+        notation=Function(),
+        element=NOT_INDEXED(why),
+        defaults=defaults,
+    )
+
+
+def _square(name: str) -> Callable[..., Shape]:
+    def shape(x: Expr, **attrs: Any) -> Shape:
+        _sides(name, x)
+        kept: Shape = x.shape
+        return kept
+
+    return shape
+
+
+def _of_each(name: str, count: int = 1) -> Callable[..., Any]:
+    def shape(x: Expr, **attrs: Any) -> Any:
+        _sides(name, x)
+        return x.shape[:-2] if count == 1 else Shapes([x.shape[:-2]] * count)
+
+    return shape
+
+
+cholesky = _matrices("cholesky", _square("cholesky"), lambda np, x: np.linalg.cholesky(x), lambda n, _: n**3 / 3)
+"""`cholesky(x)`: the lower triangle L with L · Lᵀ = x, of symmetric matrices with positive eigenvalues."""
+
+inv = _matrices("inv", _square("inv"), lambda np, x: np.linalg.inv(x), lambda n, _: 2 * n**3)
+"""`inv(x)`: the inverse of each matrix."""
+
+det = _matrices("det", _of_each("det"), lambda np, x: np.linalg.det(x), lambda n, _: 2 * n**3 / 3)
+"""`det(x)`: the determinant of each matrix."""
+
+slogdet = _matrices(
+    "slogdet",
+    _of_each("slogdet", 2),
+    lambda np, x: tuple(np.linalg.slogdet(x)),
+    lambda n, _: 2 * n**3 / 3,
+    dtypes=("float", "float"),
+)
+"""`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its size."""
+
+
+def _solve_shape(a: Expr, b: Expr) -> Shape:
+    rows, _ = _sides("solve", a)
+    if b.ndim != a.ndim or not agree(rows, b.shape[-2]):
+        raise ShapeError(f"solve needs b with as many rows as a, got {shape_text(a.shape)} and {shape_text(b.shape)}")
+    return (*a.shape[:-1], b.shape[-1])
+
+
+solve = _matrices(
+    "solve", _solve_shape, lambda np, a, b: np.linalg.solve(a, b), lambda n, _: 2 * n**3 / 3, why="it solves equations"
+)
+solve.dtype = lambda a, b: promote(a.dtype, b.dtype, "float")
+solve.axes = lambda node: [
+    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-1])],
+    Axis("", (1, node.args[1].ndim - 1), node.shape[-1]),
+]
+
+
+def _solve_flops(node: Expr) -> int | None:
+    a, b = node.args
+    lead, n, k = product(a.shape[:-2]), a.shape[-1], b.shape[-1]
+    if lead is None or not isinstance(n, int) or not isinstance(k, int):
+        return None
+    return lead * round(2 * n**3 / 3 + 2 * n * n * k)
+
+
+solve.flops = _solve_flops
+"""`solve(a, b)`: the x with a · x = b, column by column."""
+
+
+def _lu_value(np: Any, x: Any) -> Any:
+    """Row by row elimination with the largest pivot of each column."""
+    lu = x.reshape((-1, *x.shape[-2:])).copy()
+    count, rows, columns = lu.shape
+    order = np.tile(np.arange(rows), (count, 1))
+    each = np.arange(count)
+    for k in range(min(rows, columns)):
+        pivot = k + np.argmax(np.abs(lu[:, k:, k]), axis=1)
+        for table in (lu, order):
+            table[each, k], table[each, pivot] = table[each, pivot].copy(), table[each, k].copy()
+        lu[:, k + 1 :, k] /= lu[:, k, k, None]
+        lu[:, k + 1 :, k + 1 :] -= lu[:, k + 1 :, k, None] * lu[:, None, k, k + 1 :]
+    return lu.reshape(x.shape), order.reshape(x.shape[:-1])
+
+
+def _lu_shape(x: Expr) -> Shapes:
+    _sides("lu", x)
+    return Shapes([x.shape, x.shape[:-1]])
+
+
+lu = _matrices("lu", _lu_shape, _lu_value, lambda n, _: 2 * n**3 / 3, dtypes=("float", "int32"))
+"""`f, p = lu(x)`: x[p] = L · U, both in one matrix: below the diagonal L, whose diagonal is 1, and above it U."""
+
+
+def _qr_shape(x: Expr, *, mode: str = "reduced") -> Shapes:
+    rows, columns = _sides("qr", x, square=False)
+    inner = _least(rows, columns) if mode == "reduced" else rows
+    return Shapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
+
+
+qr = _matrices(
+    "qr",
+    _qr_shape,
+    lambda np, x, mode="reduced": tuple(np.linalg.qr(x, mode=mode)),
+    lambda m, n: 4 * (m * min(m, n) * n - min(m, n) ** 3 / 3),
+    dtypes=("float", "float"),
+    defaults={"mode": "reduced"},
+)
+"""`q, r = qr(x)`: x = q · r, the columns of q of length 1 and at right angles, r an upper triangle (Householder)."""
+
+
+def _svd_shape(x: Expr, *, full: bool = False) -> Shapes:
+    rows, columns = _sides("svd", x, square=False)
+    inner = _least(rows, columns)
+    lead = x.shape[:-2]
+    left, right = (rows, columns) if full else (inner, inner)
+    return Shapes([(*lead, rows, left), (*lead, inner), (*lead, right, columns)])
+
+
+svd = _matrices(
+    "svd",
+    _svd_shape,
+    lambda np, x, full=False: tuple(np.linalg.svd(x, full_matrices=full)),
+    None,
+    dtypes=("float", "float", "float"),
+    defaults={"full": False},
+    why=EITHER_WAY,
+)
+"""`u, s, v = svd(x)`: x = u · diag(s) · v, with the singular values s from the largest to the smallest."""
+
+
+def _singular_shape(x: Expr) -> Shape:
+    return (*x.shape[:-2], _least(*_sides("singular_values", x, square=False)))
+
+
+singular_values = _matrices(
+    "singular_values", _singular_shape, lambda np, x: np.linalg.svd(x, compute_uv=False), None, why="it iterates"
+)
+singular_values.axes = lambda node: [
+    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-1])],
+    Axis("", (0, node.ndim - 1), node.shape[-1], "as many as the shorter side"),
+    Axis("", (0, node.ndim), GONE, "one number for each direction"),
+]
+"""`singular_values(x)`: by how much a matrix stretches the directions that it keeps at right angles; largest first."""
+
+
+def _eigh_shape(x: Expr) -> Shapes:
+    _sides("eigh", x)
+    return Shapes([x.shape[:-1], x.shape])
+
+
+eigh = _matrices(
+    "eigh",
+    _eigh_shape,
+    lambda np, x: tuple(np.linalg.eigh(x)),
+    None,
+    dtypes=("float", "float"),
+    why=EITHER_WAY,
+)
+"""`w, v = eigh(x)`: the eigenvalues of symmetric matrices, smallest first, and the eigenvectors as columns."""
+
+
+def _pinv_shape(x: Expr, *, rcond: float | None = None) -> Shape:
+    rows, columns = _sides("pinv", x, square=False)
+    return (*x.shape[:-2], columns, rows)
+
+
+def _pinv_value(np: Any, x: Any, rcond: float | None = None) -> Any:
+    least = 10 * max(x.shape[-2:]) * float(np.finfo("f4").eps) if rcond is None else rcond
+    return np.linalg.pinv(x, rcond=least)
+
+
+pinv = _matrices("pinv", _pinv_shape, _pinv_value, None, defaults={"rcond": None}, why="it iterates")
+pinv.axes = lambda node: [
+    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-2])],
+    Axis("", (0, node.ndim - 1), node.shape[-2], "was the last axis"),
+    Axis("", (0, node.ndim - 2), node.shape[-1], "was the last but one"),
+]
+"""`pinv(x)`: the inverse as far as there is one (Moore and Penrose); singular values below rcond times the largest
+count as 0."""
+
+
+def undetermined(op: Op) -> bool:
+    """Whether an op's results are right with either sign."""
+    return isinstance(op.element, Marker) and op.element.reason == EITHER_WAY
