@@ -10,6 +10,8 @@ from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.ops.opaque import opaque
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.binding import Bound, bind_call, references
+from layerexplain.report.carried_masks import CarriedMasks, Mask, as_keras_runs
+from layerexplain.report.cross_checks import disagreements
 from layerexplain.report.order import in_order
 from layerexplain.report.recorded import built_shape, input_spec, recorded_spec
 from layerexplain.report.traced import Network, Tensor, TracedCall, identifier
@@ -37,6 +39,7 @@ class Walk:
         self.linked = linked
         self.model = model
         self.path = path
+        self.numbers = {ref: i for i, ref in reversed([*enumerate(model.inputs, start=1)])}
         self.specs = dict(zip(model.inputs, specs, strict=False))
         self.given_masks = dict(zip(model.inputs, masks, strict=False))
         self.layers = {layer.name: layer for layer in model.layers}
@@ -47,13 +50,29 @@ class Walk:
         self.masks: list[Expr] = []
         self.notes: list[Note] = list(model.notes)
         self.failed: set[str] = set()
+        self.carried = CarriedMasks(keras2=tracer.keras2)
+        self.consumers: dict[TensorRef, tuple[str, int]] | None = None
 
     def network(self) -> Network:
-        calls = [self._call(c) for c in in_order(self.model)]
+        calls = [self._call(c) for c in as_keras_runs(self.model, in_order(self.model))]
         if len(calls) < len(self.model.layers):
             called = {c.call.layer for c in calls}
             calls += [self._built(layer) for layer in self.model.layers if layer.name not in called]
+        self._compare(calls)
         return Network(self.model, tuple(calls), self._definition(), tuple(self.notes))
+
+    def _compare(self, calls: Sequence[TracedCall]) -> None:
+        """Notes where the file recorded other shapes than those that are derived."""
+        if not self.model.recorded and not any(layer.build_shape is not None for layer in self.model.layers):
+            return
+        by_layer: dict[str, list[TracedCall]] = {}
+        for made in calls:
+            if made.definition is not None and made.definition.kind != "opaque" and not made.built:
+                by_layer.setdefault(made.call.layer, []).append(made)
+        for name, own in by_layer.items():
+            layer = self.layers[name]
+            for code, message in disagreements(self.model, layer, own):
+                self.notes.append(Note(code, "/".join(self._path(layer)), message))
 
     def _definition(self) -> Definition | None:
         outputs = [self.tensors.get(ref) for ref in self.model.outputs]
@@ -124,9 +143,8 @@ class Walk:
             self.tensors[ref] = None
             return TracedCall(made, (), (), (None,), None, None)
         number = ""
-        if len(self.model.inputs) > 1 or ref not in self.model.inputs:
-            known = ref in self.model.inputs
-            number = str(self.model.inputs.index(ref) + 1) if known else f"_{identifier(layer.name)}"
+        if len(self.numbers) > 1 or ref not in self.numbers:
+            number = str(self.numbers[ref]) if ref in self.numbers else f"_{identifier(layer.name)}"
         leaf = tensor(f"x{number}", spec.shape, spec.dtype)
         self.params[ref] = leaf
         mask = None
@@ -139,6 +157,8 @@ class Walk:
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, made)
+        if made.kwargs:
+            self._note_unread_mask(made, layer, declaration)
         if len(bound.tensors) == 1 and not bound.masks and bound.tensors[0] is not None:
             fed = self._fed(layer, bound.tensors[0], 0)
             if fed is not None and fed.mask is None and not declaration.alone:
@@ -151,7 +171,8 @@ class Walk:
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             shape = shape_text(next(s.shape for s in specs if s is not None))
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
-        masks = self._masks(bound, tensors)
+        built = self._masks(bound, tensors)
+        masks = self.carried.seen(declaration, bound, built)
         passed_over = self._passed_over(layer, declaration, bound, masks)
         if passed_over is not None:
             masks = []
@@ -167,6 +188,15 @@ class Walk:
         if passed_over is not None and outputs[0].ndim == definition.params[0].ndim:
             handed = passed_over
         self._store(made, layer, definition, node, outputs, handed, source)
+        if masks != built:
+            self._lost(made, layer, declaration, bound, tensors, built)
+            words = self.carried.words(built, masks)
+            if words is not None:
+                self.notes.append(Note("mask-taken-off", "/".join(self._path(layer)), words))
+        if self.carried.late.intersection(refs):
+            self.carried.late.update(TensorRef(layer.name, made.index, i) for i in range(len(outputs)))
+        masked = [ref for ref, (mask, _) in zip(bound.tensors, built, strict=True) if mask is not None]
+        self.carried.taken_off(declaration, masked)
         reached = source if any(m is not None for m, _ in masks) else None
         return TracedCall(
             made,
@@ -177,6 +207,33 @@ class Walk:
             reached,
             node=node,
         )
+
+    def _lost(
+        self,
+        made: Call,
+        layer: Layer,
+        declaration: Declaration,
+        bound: Bound,
+        tensors: list[Tensor | None],
+        built: list[Mask],
+    ) -> None:
+        """A call that does not see a mask of the time when the model was built: what it makes has one of that time."""
+        ref = TensorRef(layer.name, made.index, 0)
+        out = self.tensors.get(ref)
+        if out is None or out.mask is not None:
+            return
+        mask: Expr | None = None
+        masks = self.carried.when_built(bound, built)
+        if declaration.mask == "pass":
+            mask = masks[0]
+        elif callable(declaration.mask):
+            arguments = {**declaration.default_values, **declaration.bind({**layer.config, **bound.config})}
+            given = [t.expr for t in tensors if t is not None]
+            mask = declaration.mask(given, masks, arguments)
+        if mask is not None:
+            source = next((name for m, name in built if m is not None), None)
+            self.tensors[ref] = Tensor(out.expr, mask, source)
+            self.carried.lost.add(ref)
 
     def _plain(
         self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
@@ -199,6 +256,7 @@ class Walk:
         if any(t is None for t in tensors):
             return self._unknown(made, layer, tuple(refs), self.tracer.network(layer.model, (), (), self._path(layer)))
         known = [t for t in tensors if t is not None]
+        self.carried.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(layer.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(layer.model.inputs)} inputs, got {len(known)}")
         specs = [Spec(t.expr.shape, t.expr.dtype) for t in known]
@@ -213,6 +271,7 @@ class Walk:
         source = next((t.mask_source for t in known if t.mask is not None), None)
         outputs = self._outputs(made, layer, definition, node)
         self._store(made, layer, definition, node, outputs, (None, None), layer.name)
+        self.carried.late.update(TensorRef(layer.name, made.index, i) for i in range(len(outputs)))
         made_specs = tuple(Spec(o.shape, o.dtype) for o in outputs)
         return TracedCall(made, tuple(refs), tuple(specs), made_specs, definition, source, network, node=node)
 
@@ -228,6 +287,8 @@ class Walk:
         inputs = tuple(None if t is None else Spec(t.expr.shape, t.expr.dtype) for t in tensors)
         recorded: list[Spec] = []
         while (spec := recorded_spec(self.model, TensorRef(layer.name, made.index, len(recorded)))) is not None:
+            recorded.append(spec)
+        if not recorded and (spec := self._wanted(TensorRef(layer.name, made.index))) is not None:
             recorded.append(spec)
         if layer.name not in self.failed:
             self.failed.add(layer.name)
@@ -254,8 +315,20 @@ class Walk:
         self._store(made, layer, definition, node, outputs, (None, None), None)
         return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node)
 
+    def _wanted(self, ref: TensorRef) -> Spec | None:
+        """The shape that the first layer fed with a tensor was built for."""
+        if self.consumers is None:
+            self.consumers = {}
+            for made in self.model.calls:
+                for i, fed in enumerate(references((made.args, made.kwargs))):
+                    self.consumers.setdefault(fed, (made.layer, i))
+        name, i = self.consumers.get(ref, ("", 0))
+        shape = built_shape(self.layers[name], i) if name else None
+        return None if shape is None else Spec(shape, "float")
+
     def _note_opaque(self, layer: Layer, reason: str | None) -> None:
         from layerexplain.layers.opaque_layers import why_not
+        from layerexplain.layers.opaque_operations import why_not as operation_why_not
 
         code = "opaque" if reason is None else "not-derived"
         where = "/".join(self._path(layer))
@@ -267,6 +340,8 @@ class Walk:
                 reason = "its code is in the file and is never read"
             elif layer.kind == "layer":
                 reason = why_not(layer.type) or reason
+            elif layer.kind == "operation":
+                reason = operation_why_not(layer.type) or reason
         self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
 
     def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:
@@ -291,6 +366,9 @@ class Walk:
                 tensor(layer.name, spec.shape, spec.dtype)
             )
             outputs.append(spec)
+        if not outputs and (spec := self._wanted(TensorRef(layer.name, made.index))) is not None:
+            self.tensors[TensorRef(layer.name, made.index)] = Tensor(tensor(layer.name, spec.shape, spec.dtype))
+            outputs.append(spec)
         if not outputs:
             self._forget(made, layer, 1)
         return TracedCall(made, refs, inputs, tuple(outputs) or (None,), None, None, network)
@@ -312,9 +390,9 @@ class Walk:
                 known = self.tensors[ref] = Tensor(tensor(ref.layer, shape, "float"))
         return known
 
-    def _masks(self, bound: Bound, tensors: list[Tensor | None]) -> list[tuple[Expr | None, str | None]]:
+    def _masks(self, bound: Bound, tensors: list[Tensor | None]) -> list[Mask]:
         """The mask of each tensor and who made it; one that the call names goes before one that the tensor carries."""
-        masks: list[tuple[Expr | None, str | None]] = []
+        masks: list[Mask] = []
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)
             explicit = self.tensors.get(ref) if ref is not None else None
@@ -329,7 +407,7 @@ class Walk:
         layer: Layer,
         declaration: Declaration,
         bound: Bound,
-        masks: list[tuple[Expr | None, str | None]],
+        masks: list[Mask],
     ) -> tuple[Expr, str | None] | None:
         """The mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state the
         call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives it."""
@@ -346,6 +424,15 @@ class Walk:
         if not any(note.layer == where and note.code == "mask-passed-over" for note in self.notes):
             self.notes.append(Note("mask-passed-over", where, message))
         return mask, source
+
+    def _note_unread_mask(self, made: Call, layer: Layer, declaration: Declaration) -> None:
+        """Keras's MultiHeadAttention takes a query_mask and looks at the mask that the query carries in its place."""
+        if "query_mask" in declaration.ignores and isinstance(made.kwargs.get("query_mask"), TensorRef):
+            message = (
+                "its query_mask is passed over: Keras's MultiHeadAttention reads the mask that the query carries, and "
+                "no other; value_mask, key_mask and attention_mask are read"
+            )
+            self.notes.append(Note("mask-passed-over", "/".join(self._path(layer)), message))
 
     def _apply(self, layer: Layer, definition: Definition, args: list[Expr]) -> Expr | None:
         """The call as a node; None where no expression of the whole model is wanted."""
