@@ -291,7 +291,11 @@ def constant(value: Any) -> Expr:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, tuple | list) else value
+    if isinstance(value, tuple | list):
+        return tuple(_frozen(v) for v in value)
+    if not isinstance(value, int | float | str):
+        raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__}")
+    return value
 
 
 def _nested_shape(value: Any) -> tuple[int, ...]:

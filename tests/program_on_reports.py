@@ -1,16 +1,19 @@
 """The program on hand-made reports: `python program_on_reports.py summary cnn` prints tests/reports.py's `cnn`.
 
 Sources are the names in `reports.ALL`; any other is a missing file. Standard input names one too. What is tested
-with it is the command line alone, in a process of its own.
+with it is the command line alone, in a process of its own. START_METHOD chooses how `--jobs` starts others.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.cli import sources
+from layerexplain.cli import sources, workers
 from layerexplain.cli.input_shapes import InputShape
 from layerexplain.cli.main import main
 from layerexplain.errors import ErrorGroup, SourceError, SpecError
@@ -37,6 +40,11 @@ def report_of(
         raise PermissionError(13, "Permission denied", "denied")
     if source == "interrupt":
         raise KeyboardInterrupt
+    if source == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if source.startswith("slow"):
+        time.sleep(float(source.removeprefix("slow")))
+        source = "cnn"
     if source not in reports.ALL:
         raise SourceError("no such file")
     return without_explanations(reports.ALL[source]()) if not detail else reports.ALL[source]()
@@ -47,6 +55,8 @@ def without_explanations(report: Report) -> Report:
     return report._replace(layers=tuple(layer._replace(explanation=None) for layer in report.layers))
 
 
-if __name__ == "__main__":
+if __name__ in ("__main__", "__mp_main__"):  # the latter is what a process of `--jobs` calls it that was not forked
     sources.report_of = report_of
+if __name__ == "__main__":
+    workers.START_METHOD = os.environ.get("START_METHOD", workers.START_METHOD)
     main()

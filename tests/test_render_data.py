@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from layerexplain.render.columns import COLUMNS, DATA_COLUMNS
-from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_pieces, summary_text
 from layerexplain.render.layout import Look
 from layerexplain.report.data import Explanation, LayerReport, Report
 from tests import reports
@@ -125,6 +125,19 @@ def test_json_lines_are_rows(kind: str, nested: bool) -> None:
         assert faults(line, "row") == []
         assert list(line)[:3] == ["source", "model", "layer"]
     assert len(lines) == 2 * len(all_rows(report.layers) if nested else report.layers)
+
+
+@pytest.mark.parametrize(("format", "headings"), [("jsonl", 0), ("csv", 1), ("tsv", 1)])
+def test_a_large_report_comes_in_pieces(format: str, headings: int) -> None:
+    small = reports.cnn()
+    large = small._replace(layers=small.layers * 700)
+    wanted = Wanted(format)
+    pieces = list(summary_pieces(large, wanted, LOOK))
+    assert len(pieces) > 2
+    assert max(map(len, pieces)) < 0.5 * sum(map(len, pieces))
+    lines = summary_text([small], wanted, LOOK).splitlines()
+    assert summary_text([large], wanted, LOOK).splitlines() == lines[:headings] + lines[headings:] * 700
+    assert next(iter(summary_text([], wanted, LOOK)), None) is None, "no report: not even a heading"
 
 
 def all_rows(layers: tuple[LayerReport, ...]) -> list[LayerReport]:

@@ -9,7 +9,7 @@ from layerexplain.model import Shape
 from layerexplain.render.catalog import catalog
 from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.explanation import explanation
-from layerexplain.render.layout import Look, fit, width_of, wrap
+from layerexplain.render.layout import Look, aligned, fit, width_of, wrap
 from layerexplain.render.quantities import bytes_text, count_text, names_text, shape_text, shapes_text
 from layerexplain.render.table import table
 from tests import reports
@@ -55,6 +55,22 @@ def test_formats_as_printed(format: str, snapshot: Snapshot) -> None:
 def test_markdown_explanation_as_printed(snapshot: Snapshot) -> None:
     report = reports.cnn()
     snapshot("explain.markdown.txt", explanation_text([Chosen(report, report.layers)], Wanted("markdown"), Look()))
+
+
+@pytest.mark.parametrize(
+    ("cells", "right", "expected"),
+    [
+        (["a", "abc", ""], False, ["a  ", "abc", "   "]),
+        (["1", "1,000"], True, ["    1", "1,000"]),
+        (["宽", "abc"], False, ["宽 ", "abc"]),
+        (["宽", "abc"], True, [" 宽", "abc"]),
+        (["a", "b" * 301, "cd"], False, ["a ", "b" * 301, "cd"]),
+        (["a", "→" * 301, "cd"], True, [" a", "→" * 301, "cd"]),
+        ([], False, []),
+    ],
+)
+def test_cells_of_a_column_are_aligned(cells: list[str], right: bool, expected: list[str]) -> None:
+    assert aligned(cells, right) == expected
 
 
 FAMILIES = {

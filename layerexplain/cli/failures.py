@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -39,10 +39,21 @@ def as_exit_codes(ctx: click.Context) -> Iterator[None]:
 
 
 def tell(error: Exception, source: str | None = None) -> None:
-    """Prints `layerexplain: error: file:line: …` on stderr, a line for each error of a group.
+    """Prints `layerexplain: error: file:line: …` on stderr, a line for each error of a group."""
+    tell_lines(lines_of(error, source))
+
+
+def tell_lines(lines: Iterable[str]) -> None:
+    """Prints each line on stderr, as an error."""
+    for line in lines:
+        click.echo(_PREFIX + clean(line), err=True)
+
+
+def lines_of(error: Exception, source: str | None = None) -> list[str]:
+    """What there is to say of an error: `file:line: …`, a line for each error of a group.
 
     `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
-    with its type and message; its traceback is printed too if LAYEREXPLAIN_DEBUG is set.
+    with its type and message; its traceback is printed on stderr too if LAYEREXPLAIN_DEBUG is set.
     """
     if isinstance(error, LayerExplainError):
         if source is not None:
@@ -60,8 +71,7 @@ def tell(error: Exception, source: str | None = None) -> None:
             import traceback
 
             traceback.print_exception(error, file=sys.stderr)
-    for line in lines:
-        click.echo(_PREFIX + clean(line), err=True)
+    return lines
 
 
 def clean(text: str) -> str:

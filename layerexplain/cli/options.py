@@ -78,6 +78,14 @@ def nested_option(command: _Function) -> _Function:
     return click.option("--nested", is_flag=True, help="Also the layers inside nested models.")(command)
 
 
+def jobs_option(command: _Function) -> _Function:
+    """--jobs, which the command gets as `jobs`: a number, or None where it is for us to say."""
+    return click.option(
+        "-j", "--jobs", metavar="N", type=click.IntRange(1, 256),
+        help="Read N sources at a time. Default: 1 for fewer than 32 sources, else one for each processor.",
+    )(command)  # fmt: skip
+
+
 def input_option(command: _Function) -> _Function:
     """--input, which the command gets as `inputs`: a tuple of `InputShape`."""
     return click.option(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from layerexplain.cli.options import Output
 from layerexplain.errors import LayerExplainError
@@ -20,22 +20,42 @@ def emit(output: Output, text_of: Callable[[Look], str]) -> None:
     Where standard output cannot encode a character of it (an old code page), the result is rendered in ASCII.
     Raises LayerExplainError if the file cannot be written.
     """
-    if output.file is not None:
-        look = Look(output.width, output.color == "always" and output.format == "table", output.ascii)
-        _write_file(output.file, text_of(look))
-        return
-    look = _look_of(output, sys.stdout)
+    look = look_of(output)
     text = text_of(look)
-    if not look.ascii and not _encodable(text, sys.stdout):
+    if not look.ascii and not encodable(text, encoding_of(output)):
         text = text_of(look._replace(ascii=True))
-    sys.stdout.write(text)
+    emit_pieces(output, iter([text]))
+
+
+def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
+    """Writes a result as its pieces come, each in characters that can be printed there; nothing where there is none.
+
+    A file gets all of it or nothing. Raises LayerExplainError if the file cannot be written.
+    """
+    first = next(pieces, None)
+    if first is None:
+        return
+    every = chain([first], pieces)
+    if output.file is not None:
+        _write_file(output.file, every)
+        return
+    for piece in every:
+        sys.stdout.write(piece)
     sys.stdout.flush()
 
 
-def _look_of(output: Output, stream: TextIO) -> Look:
+def encoding_of(output: Output) -> str:
+    """In which encoding the result is written."""
+    return "utf-8" if output.file is not None else sys.stdout.encoding or "ascii"
+
+
+def look_of(output: Output) -> Look:
+    """How text is to look where the result goes."""
+    if output.file is not None:
+        return Look(output.width, output.color == "always" and output.format == "table", output.ascii)
     if output.format != "table":
         return Look(None, False, output.ascii)
-    terminal = stream.isatty()
+    terminal = sys.stdout.isatty()
     width = output.width
     if width is None and terminal:
         from shutil import get_terminal_size
@@ -55,39 +75,40 @@ def _wants_color(choice: str, terminal: bool) -> bool:
     return terminal and os.environ.get("TERM") != "dumb"
 
 
-def _encodable(text: str, stream: TextIO) -> bool:
-    if text.isascii():
+def encodable(text: str, encoding: str) -> bool:
+    """Whether all characters of a text can be written."""
+    if text.isascii() or encoding.lower() in ("utf-8", "utf8"):
         return True
     try:
-        text.encode(stream.encoding or "ascii")
+        text.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True
 
 
-def _write_file(path: str, text: str) -> None:
+def _write_file(path: str, pieces: Iterable[str]) -> None:
     try:
-        _replace(os.path.realpath(path), text.encode("utf-8"))
+        _replace(os.path.realpath(path), (piece.encode("utf-8") for piece in pieces))
     except OSError as error:
         raise LayerExplainError(f"cannot be written: {error.strerror or error}", source=path) from error
 
 
-def _replace(path: str, content: bytes) -> None:
+def _replace(path: str, content: Iterable[bytes]) -> None:
     """Writes a new file beside `path` and puts it in its place, so that no one ever sees half a file."""
     if os.path.exists(path) and not os.path.isfile(path):
         # A device or a pipe cannot be replaced.
         with open(path, "wb") as stream:
-            stream.write(content)
+            stream.writelines(content)
         return
     from tempfile import NamedTemporaryFile
 
     with NamedTemporaryFile(dir=os.path.dirname(path), prefix=".layerexplain-", delete=False) as new:
         try:
-            new.write(content)
+            new.writelines(content)
             new.close()
             os.chmod(new.name, _mode_of(path))
             os.replace(new.name, path)
-        except OSError:
+        except BaseException:  # whatever it was, half a file is nobody's
             os.unlink(new.name)
             raise
 

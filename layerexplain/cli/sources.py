@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import Generic, TypeVar
 
-from layerexplain.cli.failures import tell
+from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.workers import outcomes
 from layerexplain.errors import LayerExplainError
 from layerexplain.report.data import Report
 
@@ -46,15 +48,28 @@ def report_of(
         raise error.with_place(source=model.source or source) from None
 
 
-def of_each(sources: Iterable[str], ask: Callable[[str], _Result]) -> tuple[list[_Result], bool]:
+def of_each(sources: Sequence[str], ask: Callable[[str], _Result], jobs: int = 1) -> tuple[list[_Result], bool]:
     """What `ask` gives for each source, and whether it did for all; a failure is a line on stderr."""
-    results: list[_Result] = []
-    fine = True
-    for source in sources:
-        try:
-            results.append(ask(source))
-        # The boundary of one source: even a bug that it brings out must not hide the other sources.
-        except Exception as error:
-            tell(error, source)
-            fine = False
-    return results, fine
+    answers = Answers(sources, ask, jobs)
+    return list(answers), answers.fine
+
+
+class Answers(Generic[_Result]):
+    """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes.
+
+    `fine` says whether there was none so far. With more than one job `ask` and its answers must be something that
+    can be pickled, and processes share the sources.
+    """
+
+    def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result], jobs: int = 1) -> None:
+        self._outcomes = outcomes(sources, ask, jobs)
+        self.fine = True
+
+    def __iter__(self) -> Generator[_Result, None, None]:
+        with closing(self._outcomes) as found:
+            for one in found:
+                if one.failure is None:
+                    yield one.value
+                else:
+                    self.fine = False
+                    tell_lines(one.failure)

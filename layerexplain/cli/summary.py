@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
+from functools import partial
+
 import click
 
 from layerexplain.cli import sources as reading
@@ -11,14 +15,30 @@ from layerexplain.cli.options import (
     columns_must_fit,
     columns_option,
     input_option,
+    jobs_option,
     memory_must_fit,
     memory_options,
     nested_option,
     output_options,
 )
-from layerexplain.cli.output import emit
+from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
+from layerexplain.cli.workers import jobs_for
+from layerexplain.records import NamedTuple
 from layerexplain.render.columns import RECEPTIVE_COLUMNS
-from layerexplain.render.documents import Wanted, summary_text
+from layerexplain.render.documents import Wanted, joined, summary_pieces
+from layerexplain.render.layout import Look
+
+
+class _Ask(NamedTuple):
+    """What is asked of each source, and how the answer is to be written."""
+
+    inputs: tuple[InputShape, ...]
+    receptive_field: bool
+    batch: int | None
+    optimizer: str | None
+    wanted: Wanted
+    look: Look
+    encoding: str
 
 
 @click.command("summary", short_help="A row a layer: operation, shapes, parameters; totals below.")
@@ -28,6 +48,7 @@ from layerexplain.render.documents import Wanted, summary_text
 @nested_option
 @input_option
 @memory_options
+@jobs_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -38,6 +59,7 @@ def command(
     inputs: tuple[InputShape, ...],
     batch: int | None,
     optimizer: str | None,
+    jobs: int | None,
 ) -> None:
     """A row a layer: name and type, operation, input and output shape, parameters; totals below.
 
@@ -51,16 +73,35 @@ def command(
       layerexplain summary model.json --format json | jq .totals
       layerexplain summary model.keras --batch 32 --optimizer adam
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
+      layerexplain summary models/*.keras --format csv --jobs 4
     """
     columns_must_fit(columns, output)
     memory_must_fit(batch, optimizer, output)
     reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
-    reports, fine = reading.of_each(
-        sources,
-        lambda source: reading.report_of(source, inputs, receptive_field=reach, batch=batch, optimizer=optimizer),
-    )
-    if reports:
-        wanted = Wanted(output.format, columns, nested, several=len(sources) > 1)
-        emit(output, lambda look: summary_text(reports, wanted, look))
-    if not fine:
+    wanted = Wanted(output.format, columns, nested, several=len(sources) > 1)
+    ask = _Ask(inputs, reach, batch, optimizer, wanted, look_of(output), encoding_of(output))
+    count = jobs_for(jobs, sources)
+    answers = reading.Answers(sources, partial(_pieces if count == 1 else _whole, ask), count)
+    with closing(iter(answers)) as reports:
+        emit_pieces(output, joined(reports, wanted))
+    if not answers.fine:
         ctx.exit(1)
+
+
+def _pieces(ask: _Ask, source: str) -> Iterable[str]:
+    """A source's part of the summary. Where its characters cannot be printed (an old code page), it is in ASCII."""
+    report = reading.report_of(
+        source, ask.inputs, receptive_field=ask.receptive_field, batch=ask.batch, optimizer=ask.optimizer
+    )
+    pieces = summary_pieces(report, ask.wanted, ask.look)
+    if ask.look.ascii or encodable("→", ask.encoding):
+        return pieces
+    text = "".join(pieces)
+    if encodable(text, ask.encoding):
+        return [text]
+    return summary_pieces(report, ask.wanted, ask.look._replace(ascii=True))
+
+
+def _whole(ask: _Ask, source: str) -> list[str]:
+    """The same in one piece, for the way from one process to another."""
+    return ["".join(_pieces(ask, source))]

@@ -7,31 +7,39 @@ empty. A cell that a spreadsheet would run as a formula starts with an apostroph
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterator
 from io import StringIO
+from itertools import islice
 
 from layerexplain.render.columns import Column, columns, rows_of
 from layerexplain.render.escape import clean, csv_cell
 from layerexplain.report.data import Report
 
+_LINES = 1000
+
+
+def header(names: tuple[str, ...], *, delimiter: str) -> str:
+    """The first line, which has the columns' names."""
+    return delimiter.join(names) + "\n"
+
 
 def delimited(
-    reports: Iterable[Report],
+    report: Report,
     names: tuple[str, ...],
     *,
     delimiter: str,
     nested: bool = False,
     ascii_only: bool = False,
-) -> str:
-    """The rows of all reports under one header that has the columns' names."""
+) -> Iterator[str]:
+    """The rows of a report, in pieces of many lines."""
     chosen = columns(names)
-    out = StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(names)
-    for report in reports:
-        for row in rows_of(report, nested):
+    rows = rows_of(report, nested)
+    while some := list(islice(rows, _LINES)):
+        out = StringIO()
+        writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+        for row in some:
             writer.writerow([_guarded(column, column.data(row), ascii_only) for column in chosen])
-    return out.getvalue()
+        yield out.getvalue()
 
 
 def _guarded(column: Column, text: str, ascii_only: bool) -> str:

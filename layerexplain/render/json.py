@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from layerexplain.render.columns import rows_of
 from layerexplain.render.escape import json_safe
 from layerexplain.report.data import LayerReport, Report
 
+_LINES = 1000
 
-def json_text(reports: Sequence[Report], *, several: bool, nested: bool = False, ascii_only: bool = False) -> str:
-    """One object, or with `several` an array of them; `nested` puts the layers of a nested model under `layers`.
+
+def json_object(report: Report, *, nested: bool = False, ascii_only: bool = False) -> str:
+    """The report as one object; `nested` puts the layers of a nested model under `layers`.
 
     Laid out with a line for each layer, so that it can be read, searched and compared.
     """
-    objects = [_laid_out(report.to_dict(nested=nested)) for report in reports]
-    text = "[\n" + ",\n".join(objects) + "\n]" if several else objects[0]
-    return json_safe(text, ascii_only) + "\n"
+    return json_safe(_laid_out(report.to_dict(nested=nested)), ascii_only)
 
 
-def json_lines(reports: Iterable[Report], *, nested: bool = False, ascii_only: bool = False) -> str:
-    """A line a layer: its object with `source` and `model` in front; with `nested` also those inside nested models."""
-    lines = [_line(row.report, row.layer) for report in reports for row in rows_of(report, nested)]
-    return json_safe("".join(line + "\n" for line in lines), ascii_only)
+def json_lines(report: Report, *, nested: bool = False, ascii_only: bool = False) -> Iterator[str]:
+    """A line a layer: its object with `source` and `model` in front; with `nested` also those inside nested models.
+    In pieces of many lines."""
+    rows = rows_of(report, nested)
+    while lines := [_line(report, row.layer) + "\n" for row in islice(rows, _LINES)]:
+        yield json_safe("".join(lines), ascii_only)
 
 
 def _line(report: Report, layer: LayerReport) -> str:

@@ -52,6 +52,22 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return space + text if right else text + space
 
 
+_WIDEST = 300
+
+
+def aligned(cells: list[str], right: bool = False) -> list[str]:
+    """Cells of one column filled with spaces to the width of the widest. One that is wider than any screen stands
+    out: were all as wide as it, the sum of a thousand tensors would make its table a thousand times as large."""
+    if "".join(cells).isascii():
+        width = max([size for size in map(len, cells) if size <= _WIDEST], default=0)
+        return [cell.rjust(width) for cell in cells] if right else [cell.ljust(width) for cell in cells]
+    widths = list(map(width_of, cells))
+    widest = max([width for width in widths if width <= _WIDEST], default=0)
+    spaces = [" " * (widest - width) for width in widths]
+    pairs = zip(spaces, cells, strict=True) if right else zip(cells, spaces, strict=True)
+    return [before + after for before, after in pairs]
+
+
 def wrap(text: str, width: int | None, hang: int = 2) -> list[str]:
     """Lines of at most `width` columns, all but the first indented by `hang` columns more than the text itself.
 

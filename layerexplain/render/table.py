@@ -6,7 +6,7 @@ from layerexplain.render import frame
 from layerexplain.render.columns import TABLE_COLUMNS, Column, Row, columns, rows_of
 from layerexplain.render.escape import clean
 from layerexplain.render.grid import GAP, Field, drawn
-from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap
+from layerexplain.render.layout import Look, aligned, fit, paint, width_of, wrap
 from layerexplain.report.data import Report
 
 _ROOMY = 130
@@ -37,27 +37,27 @@ def _memory(report: Report, look: Look) -> list[str]:
     return memory_lines(report.memory, look)
 
 
-def _cell(row: Row, column: Column, look: Look) -> str:
-    text = clean(column.shown(row), look.ascii)
-    return "  " * row.layer.depth + text if column.name == "layer" else text
+def _cells(rows: list[Row], column: Column, look: Look) -> list[str]:
+    """A column's cells, those of layers inside others indented."""
+    texts = list(map(column.shown, rows))
+    if look.ascii or not "".join(texts).isprintable():
+        texts = [clean(text, look.ascii) for text in texts]
+    if column.name == "layer":
+        texts = ["  " * row.layer.depth + text for row, text in zip(rows, texts, strict=True)]
+    return texts
 
 
 def _plain(rows: list[Row], chosen: list[Column], look: Look) -> list[str]:
     """A line a layer, columns aligned, nothing cut or wrapped."""
-    grid = [[clean(column.heading, look.ascii) for column in chosen]]
-    grid += [[_cell(row, column, look) for column in chosen] for row in rows]
-    widths = [max(map(width_of, cells)) for cells in zip(*grid, strict=True)]
-    right = [column.is_count for column in chosen]
-    lines = []
-    for number, cells in enumerate(grid):
-        padded = list(map(pad, cells, widths, right))
+    padded = []
+    for column in chosen:
+        heading, *cells = aligned([clean(column.heading, look.ascii), *_cells(rows, column, look)], column.is_count)
+        style = _style(column)
         if look.color:
-            padded = [
-                paint(cell, "bold" if number == 0 else _style(column), look) if _style(column) or not number else cell
-                for cell, column in zip(padded, chosen, strict=True)
-            ]
-        lines.append(GAP.join(padded).rstrip())
-    return lines
+            heading = paint(heading, "bold", look)
+            cells = [paint(cell, style, look) for cell in cells] if style else cells
+        padded.append([heading, *cells])
+    return [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def _style(column: Column) -> str:
@@ -66,7 +66,7 @@ def _style(column: Column) -> str:
 
 def _fitted(rows: list[Row], chosen: list[Column], look: Look, width: int, may_fold: bool) -> list[str]:
     """The table of a terminal `width` columns wide."""
-    grid = [[_cell(row, column, look) for row in rows] for column in chosen]
+    grid = [_cells(rows, column, look) for column in chosen]
     natural = [
         max(map(width_of, [clean(column.heading, look.ascii), *cells]))
         for column, cells in zip(chosen, grid, strict=True)
@@ -96,13 +96,13 @@ def _fitted(rows: list[Row], chosen: list[Column], look: Look, width: int, may_f
 def _folded(rows: list[Row], look: Look, width: int) -> list[Field]:
     """Three columns for a narrow terminal: name over type, shapes over operation, parameters."""
     layer, kind, operation, shapes, params = columns(TABLE_COLUMNS)
-    names = [_cell(row, layer, look) for row in rows]
-    kinds = ["  " * (row.layer.depth + 1) + _cell(row, kind, look) for row in rows]
-    counts = [_cell(row, params, look) for row in rows]
+    names = _cells(rows, layer, look)
+    kinds = ["  " * (row.layer.depth + 1) + text for row, text in zip(rows, _cells(rows, kind, look), strict=True)]
+    counts = _cells(rows, params, look)
     count_width = max(map(width_of, [params.heading, *counts]))
     left = max(map(width_of, [layer.heading, *names, *kinds]))
-    middle = [_cell(row, shapes, look) for row in rows]
-    below = ["  " + _cell(row, operation, look) for row in rows]
+    middle = _cells(rows, shapes, look)
+    below = ["  " + text for text in _cells(rows, operation, look)]
     right = max(map(width_of, [*middle, *below]))
     room = width - 2 * len(GAP) - count_width
     if left + right > room:

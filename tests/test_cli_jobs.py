@@ -1,0 +1,131 @@
+"""`--jobs`: several processes share the sources, and nobody can tell from what is printed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from layerexplain.cli import workers
+from layerexplain.render.documents import FORMATS
+from tests.test_cli_shell import ENVIRONMENT, PROGRAM, run
+
+SAMPLES = Path(__file__).parents[1] / "sample_models"
+START_METHODS = ["spawn", *(["fork"] if sys.platform == "linux" else [])]
+
+
+def on_files(*arguments: str) -> tuple[int, bytes, bytes]:
+    """Exit code, output and errors of the program on the sample models, one of which comes through standard input."""
+    with (SAMPLES / "resnet50.json").open("rb") as stream:
+        result = subprocess.run(
+            [sys.executable, "-m", "layerexplain", *arguments],
+            stdin=stream, capture_output=True, env=ENVIRONMENT, cwd=SAMPLES, timeout=60,
+        )  # fmt: skip
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "format"),
+    [*[("summary", format) for format in FORMATS], ("weights", "table"), ("weights", "json")],
+)
+def test_the_output_is_that_of_one_job(command: str, format: str) -> None:
+    sources = ["digits.h5", "mnist_mlp.yaml", "-", "missing.keras", "digits.keras", "../README.md", "digits.h5"]
+    alone = on_files(command, *sources, "--format", format, "--jobs", "1")
+    assert alone[0] == 1
+    assert len(alone[2].splitlines()) == 2
+    assert alone[1].count(b"digits") >= 3
+    assert on_files(command, *sources, "--format", format, "--jobs", "3") == alone
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_sources_come_in_their_order_and_failures_with_them(method: str) -> None:
+    sources = ["slow0.3", "lstm", "missing", "two_faults", "bug", "cnn", "-", "slow0.2", "lstm", "denied"]
+    several = run("summary", *sources, "--jobs", "3", input="nested", START_METHOD=method)
+    alone = run("summary", *sources, "--jobs", "1", input="nested")
+    assert (several.returncode, several.stdout, several.stderr) == (1, alone.stdout, alone.stderr)
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_process_that_dies_is_the_failure_of_its_source_alone(method: str) -> None:
+    sources = ["lstm", "cnn", "killed", "cnn", "lstm", "lstm", "killed", "cnn"]
+    result = run("summary", *sources, "--jobs", "2", "--format", "jsonl", START_METHOD=method)
+    assert result.returncode == 1
+    told = "layerexplain: error: killed: the process that read it was ended, perhaps for want of memory"
+    assert result.stderr.splitlines() == [told] * 2
+    others = [source for source in sources if source != "killed"]
+    assert result.stdout == "".join(run("summary", source, "--format", "jsonl").stdout for source in others)
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_closed_pipe_ends_all_quietly(method: str) -> None:
+    command = [*PROGRAM, "summary", *["cnn"] * 200, "--jobs", "2"]
+    environment = {**ENVIRONMENT, "START_METHOD": method}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("output", [[], ["--output", "result.txt"]])
+def test_an_interrupt_ends_all_quietly_and_leaves_no_file(output: list[str], tmp_path: Path) -> None:
+    command = [*PROGRAM, "summary", "slow30", "slow31", "slow32", "--jobs", "2", *output]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd=tmp_path, start_new_session=True
+    ) as process:
+        # It is at work once it no longer imports: there is nothing to wait for but time.
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the program and all that it started
+        assert process.communicate(timeout=20) == (b"", b"")
+        assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_process_outlives_a_program_that_was_killed() -> None:
+    # Each process finds no one to write to once it has filled its pipe.
+    command = [*PROGRAM, "summary", "slow1", *["cnn"] * 400, "--jobs", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True) as process:
+        time.sleep(0.7)
+        process.kill()
+    for _ in range(200):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("a process goes on")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sources", "jobs"),
+    [(None, 1, 1), (None, 31, 1), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
+)
+def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_processors", lambda: 2)
+    assert workers.jobs_for(asked, ["x"] * sources) == jobs
+
+
+def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process: BaseProcess) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    found = list(workers.outcomes(["3", "x", "5"], int, 2))
+    assert [one.value for one in found] == [3, None, 5]
+    assert [one.failure is None for one in found] == [True, False, True]
+
+
+def test_a_number_that_is_none_is_wrong_usage() -> None:
+    assert run("summary", "cnn", "--jobs", "0").returncode == 2

@@ -1,0 +1,96 @@
+"""Work grows with the number of layers, not with its square: counted in calls of Python's, since clocks differ.
+
+benchmarks/scale.py measures time and memory up to 100,000 layers.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from cProfile import Profile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.readers import read
+from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.layout import Look
+from layerexplain.report import build
+
+FEW, MANY = 40, 160
+
+
+def keras_object(class_name: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
+
+
+def tensor(layer: str) -> dict[str, Any]:
+    return {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": None, "dtype": "float32", "keras_history": [layer, 0, 0]},
+    }
+
+
+def sequential(count: int) -> dict[str, Any]:
+    layers = [keras_object("Dense", name=f"dense{i}", units=3 + i) for i in range(count)]
+    return keras_object(
+        "Sequential", name="s", layers=[keras_object("InputLayer", name="input", batch_shape=[None, 2]), *layers]
+    )
+
+
+def with_skips(count: int) -> dict[str, Any]:
+    """Each layer reads the concatenation of the four before it."""
+    layers = [{**keras_object("InputLayer", name="input", batch_shape=[None, 2]), "name": "input", "inbound_nodes": []}]
+    made = ["input", "input"]
+    for i in range(count):
+        read_by = {
+            f"joined{i}": keras_object("Concatenate", name=f"joined{i}", axis=-1),
+            f"dense{i}": keras_object("Dense", name=f"dense{i}", units=3 + i),
+        }
+        arguments = ([tensor(name) for name in made[-4:]], tensor(f"joined{i}"))
+        for (name, layer), argument in zip(read_by.items(), arguments, strict=True):
+            layers.append({**layer, "name": name, "inbound_nodes": [{"args": [argument], "kwargs": {}}]})
+        made.append(f"dense{i}")
+    ends = {"input_layers": [["input", 0, 0]], "output_layers": [[made[-1], 0, 0]]}
+    return keras_object("Functional", name="f", layers=layers, **ends)
+
+
+def calls(of: Callable[[], Any]) -> int:
+    """How many functions, of Python's and of C's, are called."""
+    profile = Profile()
+    # Nothing of another test may be collected, and so finalized, in between.
+    gc.collect()
+    gc.disable()
+    try:
+        profile.runcall(of)
+    finally:
+        gc.enable()
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def summary(path: Path, format: str) -> None:
+    report = build(read(str(path)), receptive_field=True, batch=2, optimizer="adam")
+    summary_text([report], Wanted(format), Look(80 if format == "table" else None))
+
+
+def explanation(path: Path, format: str) -> None:
+    report = build(read(str(path)), detail=True)
+    explanation_text([Chosen(report, report.layers)], Wanted(format), Look())
+
+
+@pytest.mark.parametrize(
+    ("command", "format"),
+    [*[(summary, format) for format in FORMATS], (explanation, "table"), (explanation, "json")],
+)
+@pytest.mark.parametrize("kind", [sequential, with_skips])
+def test_calls_grow_with_the_layers(
+    kind: Callable[[int], Any], command: Callable[[Path, str], None], format: str, tmp_path: Path
+) -> None:
+    few, many = tmp_path / "few.json", tmp_path / "many.json"
+    few.write_text(json.dumps(kind(FEW)))
+    many.write_text(json.dumps(kind(MANY)))
+    command(few, format)  # whatever is done once only is done
+    work = calls(lambda: command(few, format))
+    assert calls(lambda: command(many, format)) < 1.1 * MANY / FEW * work
