@@ -297,6 +297,18 @@ def keras_sequential(model: Any) -> Any:
 
 
 @needs_keras
+def test_a_model_that_gives_no_number_is_not_compared(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="good"), keras.layers.Dense(1, name="bad")])
+    model.layers[-1].bias.assign([float("nan")])
+    model.save(tmp_path / "nan.keras")
+    report = verify(tmp_path / "nan.keras")
+    assert [check.status for check in report.layers] == ["agrees", "not compared"]
+    assert report.whole.status == "not compared" and "NaN or infinite everywhere" in report.whole.reason
+
+
+@needs_keras
 def test_it_says_which_weights_and_which_calls_differ() -> None:
     import keras
 
@@ -557,7 +569,7 @@ def test_every_format_says_it_and_nothing_acts() -> None:
         assert not look.ascii or text.isascii()
     plain = verification_text([report], "table", False, Look())
     assert "1 of 4 calls agrees, 2 differ, 1 not compared." in plain
-    assert "b (call 2)" in plain
+    assert "b (call 1)" in plain
     markdown = verification_text([report], "markdown", False, Look())
     assert "<b>" not in markdown.replace("`=x\\x1b[31m\\|`<b>`", "").replace("``", "") or "\\<b\\>" in markdown
     csv_text = verification_text([report, report], "csv", True, Look())

@@ -52,9 +52,15 @@ class Walk:
         self.failed: set[str] = set()
         self.carried = CarriedMasks(keras2=tracer.keras2)
         self.consumers: dict[TensorRef, tuple[str, int]] | None = None
+        self.guesses = tracer.guesses(path)
 
     def network(self) -> Network:
-        calls = [self._call(c) for c in as_keras_runs(self.model, in_order(self.model))]
+        order = in_order(self.model)
+        run = as_keras_runs(self.model, order)
+        calls = [self._call(c) for c in run]
+        if run is not order:
+            made = {(c.call.layer, c.call.index): c for c in calls}
+            calls = [made[c.layer, c.index] for c in order]
         if len(calls) < len(self.model.layers):
             called = {c.call.layer for c in calls}
             calls += [self._built(layer) for layer in self.model.layers if layer.name not in called]
@@ -166,13 +172,15 @@ class Walk:
         tensors = [self._fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = [ref for ref in bound.tensors if ref is not None]
         if any(t is None for t, ref in zip(tensors, bound.tensors, strict=True) if ref is not None):
+            if self.tracer.strict:
+                self.guesses.look(layer, made.index, declaration, bound, [t and t.spec for t in tensors])
             return self._unknown(made, layer, tuple(refs))
         specs = [None if t is None else t.spec for t in tensors]
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             shape = shape_text(next(s.shape for s in specs if s is not None))
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape)}")
         built = self._masks(bound, tensors)
-        masks = self.carried.seen(declaration, bound, built)
+        masks = seen = self.carried.seen(declaration, bound, built)
         passed_over = self._passed_over(layer, declaration, bound, masks)
         if passed_over is not None:
             masks = []
@@ -188,9 +196,9 @@ class Walk:
         if passed_over is not None and outputs[0].ndim == definition.params[0].ndim:
             handed = passed_over
         self._store(made, layer, definition, node, outputs, handed, source)
-        if masks != built:
+        if seen != built:
             self._lost(made, layer, declaration, bound, tensors, built)
-            words = self.carried.words(built, masks)
+            words = self.carried.words(built, seen)
             if words is not None:
                 self.notes.append(Note("mask-taken-off", "/".join(self._path(layer)), words))
         if self.carried.late.intersection(refs):
@@ -254,7 +262,9 @@ class Walk:
         refs = [r for r in refs if r not in explicit] if made.kwargs else refs
         tensors = [self._fed(layer, ref, i) for i, ref in enumerate(refs)]
         if any(t is None for t in tensors):
-            return self._unknown(made, layer, tuple(refs), self.tracer.network(layer.model, (), (), self._path(layer)))
+            fed = [self.guesses.specs.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]
+            network = self.guesses.through(layer, made.index, layer.model, self._path(layer), fed)
+            return self._unknown(made, layer, tuple(refs), network)
         known = [t for t in tensors if t is not None]
         self.carried.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(layer.model.inputs):
@@ -263,6 +273,7 @@ class Walk:
         masks = [None if t.mask is None else Spec(t.mask.shape, t.mask.dtype) for t in known]
         network = self.tracer.network(layer.model, specs, masks, self._path(layer))
         if network.definition is None:
+            self.guesses.given_by(layer, made.index, layer.model, self._path(layer))
             return self._unknown(made, layer, tuple(refs), network)
         definition = network.definition
         passed = [t.mask for t in known if t.mask is not None]
@@ -346,12 +357,18 @@ class Walk:
 
     def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:
         """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
-        if self.tracer.strict:
-            error.with_place(layer="/".join(self._path(layer)), line=made.line or layer.line)
-            self.tracer.errors.append(error)
-            self._forget(made, layer, 1)
-            return TracedCall(made, sources, (), (None,), None, None)
-        return self._opaque(made, layer, sources, error.fact)
+        error.with_place(layer="/".join(self._path(layer)), line=made.line or layer.line)
+        tensors = [self.tensors.get(ref) for ref in sources]
+        specs = [None if t is None else t.spec for t in tensors]
+        self.tracer.tell(error, specs)
+        if not self.tracer.strict:
+            return self._opaque(made, layer, sources, error.fact)
+        declaration = _declaration(layer)
+        if declaration is not None:
+            self.guesses.after(layer, made.index, declaration, sources, specs)
+        self.notes.append(Note("not-derived", error.layer, error.fact))
+        self._forget(made, layer, 1)
+        return TracedCall(made, sources, tuple(specs), (None,), None, None)
 
     def _unknown(
         self, made: Call, layer: Layer, refs: tuple[TensorRef, ...], network: Network | None = None

@@ -14,6 +14,7 @@ from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.ops.linalg import undetermined
 from layerexplain.report.binding import bind_call
 from layerexplain.report.build import operation_type
+from layerexplain.report.carried_masks import as_keras_runs
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.difference import allowed, difference, rounded
 from layerexplain.run.keras_faults import fault
@@ -36,6 +37,7 @@ class Comparison:
         self.total = total
         self.progress = progress
         self.checks: list[LayerCheck] = []
+        self.done = 0
         self.faults: list[str] = []
 
     def compare(self, network: Network, graph: KerasGraph, path: tuple[str, ...] = ()) -> None:
@@ -47,10 +49,17 @@ class Comparison:
         # Where a layer makes a mask, Keras's graph has the operations that compute it, and a Sequential does not list
         # them. One that took part in a result that we have otherwise would show, as a tensor from elsewhere.
         graph.between = {key for key, node in others.items() if not isinstance(node.operation, load_keras().Layer)}
-        for made in network.calls:
-            layer = layers[made.call.layer]
+        by_call = {(made.call.layer, made.call.index): made for made in network.calls}
+        checks: dict[tuple[str, int], list[LayerCheck]] = {}
+        before = self.checks
+        # In Keras's order, since a layer may take a mask off its input; told in the model's.
+        for call in as_keras_runs(network.model, [made.call for made in network.calls]):
+            layer = layers[call.layer]
             if layer.type != "InputLayer":
-                self._call(network, made, layer, graph, sources, path)
+                self.checks = []
+                self._call(network, by_call[call.layer, call.index], layer, graph, sources, path)
+                checks[call.layer, call.index] = self.checks
+        self.checks = [*before, *[check for key in by_call for check in checks.get(key, ())]]
         for (name, index), node in others.items():
             if (name, index) not in graph.between:
                 layer = Layer(name, type(node.operation).__name__, "layer", {})
@@ -78,7 +87,7 @@ class Comparison:
         if made.network is not None and self._nested(made.network, graph, key, arguments, row.path):
             return
         if self.progress is not None:
-            self.progress(len(self.checks), self.total, "/".join(row.path))
+            self.progress(self.done, self.total, "/".join(row.path))
         given = _given(made, layer, sources)
         try:
             theirs = graph.run(key)
@@ -111,6 +120,7 @@ class Comparison:
 
     def _keep(self, check: LayerCheck) -> None:
         self.checks.append(check)
+        self.done += 1
 
     # One call ---------------------------------------------------------------------------------------------------
 
@@ -166,9 +176,9 @@ class Comparison:
         count = len(definition.results)
         if len(values) != count:
             return row.differs(f"it has {count} results by its formula, {len(values)} in Keras")
-        if values and all(v.dtype.kind == "f" and v.size and not _finite(v) for v in values):
+        if values and all(map(nowhere_finite, values)):
             return row.not_compared("Keras's values are NaN or infinite everywhere")
-        names = [f"output {i + 1}" for i in range(count)] if count > 1 else [""]
+        names = [f"output {i}" for i in range(count)] if count > 1 else [""]
         pairs = list(zip(names, ours[:count], values, strict=True))
         left = iter(ours[count:])
         for i, own in enumerate(definition.masks):
@@ -319,10 +329,11 @@ def _dtype_name(tensor: Any) -> str:
     return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 
-def _finite(array: Any) -> bool:
+def nowhere_finite(array: Any) -> bool:
+    """Whether there are numbers in an array, and all of them NaN or infinite."""
     import numpy as np
 
-    return bool(np.isfinite(array).any())
+    return array.dtype.kind == "f" and array.size > 0 and not np.isfinite(array).any()
 
 
 def _list(shapes: Sequence[Shape]) -> str:

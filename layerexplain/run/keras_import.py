@@ -89,4 +89,6 @@ def first_line(error: BaseException) -> str:
     lines = [re.sub(r"^\{\{\w+ .*?\}\}(?: in wrapper)?\s*", "", line) for line in lines]
     said = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     text = said[0] if said else type(error).__name__
+    if text.endswith((",", ":")) and len(said) > 1:  # the sentence goes on
+        text = f"{text} {said[1]}"
     return text if len(text) <= 300 else text[:299] + "…"

@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Note
 from layerexplain.report.traced import Network
+from layerexplain.run.keras_files import KerasRefuses
 from layerexplain.run.keras_graph import KerasGraph
 from layerexplain.run.keras_import import load_keras
 from layerexplain.run.layer_weights import variables_of_layer
@@ -18,13 +19,17 @@ from layerexplain.run.weight_source import weight_source
 def rebuilt(source: Any, model: Model, network: Network, refusal: LayerExplainError) -> tuple[Any, bool, Note]:
     """The model of today's classes, whether it has the file's weights (or those that Keras drew), and what to tell.
 
-    `network` is the model traced, `refusal` what Keras said to the file. Raises `refusal` where today's Keras refuses
-    the layers too, and LayerExplainError where weights of the file do not fit.
+    `network` is the model traced, `refusal` what Keras said to the file. Raises KerasRefuses where today's Keras
+    refuses the layers too, and LayerExplainError where weights of the file do not fit.
     """
     try:
         real = to_keras(model)
-    except LayerExplainError:
-        raise refusal from None
+    except LayerExplainError as error:
+        place = f"layer '{error.layer}': " if error.layer is not None else ""
+        raise KerasRefuses(
+            f"{refusal.fact.partition('. ')[0].rstrip('.')}; nor can its layers be made anew in Keras {load_keras().__version__}: "
+            f"{place}{error.fact}"
+        ) from None
     graph = KerasGraph(real)
     with weight_source(source, network, seed=0) as weights:
         stored = weights.origin == "of the file"

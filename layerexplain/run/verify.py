@@ -23,6 +23,7 @@ from layerexplain.run.comparison import (
     evaluated,
     inputs_in_order,
     is_random,
+    nowhere_finite,
 )
 from layerexplain.run.difference import allowed, difference, rounded
 from layerexplain.run.drawn import after_assigning, draw_inputs, draw_weights
@@ -84,6 +85,7 @@ def _verify(
     name = model.source or source_name(source)
     try:
         _must_have_a_graph(model)
+        _must_be_keras_alone(source, model)
         # A first look, so that what is wrong with a spec is told before Keras is imported.
         network, _ = _traced(model, inputs, None)
         real, weights, notes = _keras_model(source, model, network)
@@ -111,6 +113,16 @@ def _standard_input() -> bytes:
         return sys.stdin.buffer.read()
     except (OSError, ValueError, AttributeError) as error:
         raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
+
+
+def _must_be_keras_alone(source: Any, model: Model) -> None:
+    """What would run code is refused first of all; a live model is its owner's."""
+    from layerexplain.readers.live_model import is_live_model
+    from layerexplain.run.to_keras import refusal
+
+    refused = None if is_live_model(source) else refusal(model)
+    if refused is not None:
+        raise LayerExplainError(refused)
 
 
 def _must_have_a_graph(model: Model) -> None:
@@ -321,13 +333,15 @@ def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> Wh
         return WholeCheck("not compared", None, most, f"its formula has no value: {refusal}")
     except Exception as error:  # told as a difference, beside what the layers gave
         return WholeCheck("differs", None, most, f"its formula fails: {type(error).__name__}: {first_line(error)}")
+    if trial.outputs and all(map(nowhere_finite, trial.outputs)):
+        return WholeCheck("not compared", None, most, "Keras's outputs are NaN or infinite everywhere")
     worst = 0.0
     for i, ref in enumerate(trial.network.model.outputs):
         at = graph.output_of(ref.layer, ref.call, ref.output)
         apart, words = difference(ours[i], trial.outputs[i if at is None else at])
         worst = max(worst, apart)
         if not apart <= most:
-            name = f"output {i + 1}" if len(trial.network.model.outputs) > 1 else ""
+            name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
             return WholeCheck("differs", worst, most, ": ".join(filter(None, [name, words])))
     return WholeCheck("agrees", worst, most, "")
 
