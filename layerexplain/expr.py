@@ -1,4 +1,4 @@
-"""Expressions: one node type, the record of an op, definitions, calls and loops.
+"""Expressions: node, op, definition, call and loop, in one file (over 500 lines) since each is made of the others.
 
 An expression is a graph of `Expr` nodes, never a tree: walks visit each node once and iterate, since a chain of
 100,000 nodes must not meet the recursion limit. Shapes and dtypes are derived when a node is made.

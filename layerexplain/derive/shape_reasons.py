@@ -28,8 +28,9 @@ from layerexplain.expr import (
     Shapes,
 )
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
-from layerexplain.ops.movement import joined, reshape
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.pooling import average_pool, max_pool
+from layerexplain.ops.reshaping import joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.ops.window import reads
 from layerexplain.records import NamedTuple

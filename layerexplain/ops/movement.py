@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, GONE, Axis, Batch, Expr, Shape, Shapes, Size
+from layerexplain.expr import Axis, Batch, Expr, Shape, Shapes, Size
 from layerexplain.notation import Slice
 from layerexplain.ops.families import movement
+from layerexplain.ops.reshaping import reshape_axes, reshape_element, reshape_shape
 from layerexplain.ops.sizes import (
     agree,
-    default_roles,
     kept,
     known,
     merge,
     normalize_axis,
-    product,
     shape_text,
     size_text,
 )
+from layerexplain.ops.slicing import slice_axes, slice_element, slice_shape
 from layerexplain.scalar import (
     Affine,
     At,
@@ -31,8 +31,6 @@ from layerexplain.scalar import (
     add,
     between,
     floor_divide,
-    number,
-    remainder,
     scale,
 )
 
@@ -44,137 +42,12 @@ def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
 # reshape --------------------------------------------------------------------------------------------------------
 
 
-def _reshape_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
-    target = tuple(shape)
-    inferred = [i for i, s in enumerate(target) if s == -1]
-    if len(inferred) > 1:
-        raise ShapeError(f"reshape needs at most one -1, got {target}")
-    batches = BATCH in x.shape, BATCH in target
-    total = product(x.shape)
-    rest = product(s for s in target if s != -1)
-    if inferred:
-        size: Size = None
-        if batches == (True, False) and total is not None and total == rest:
-            size = BATCH
-        elif batches[0] == batches[1] and total is not None and rest is not None:
-            if rest == 0 or total % rest:
-                raise ShapeError(
-                    f"reshape needs the {total} elements of {shape_text(x.shape)} to divide evenly, got {target}"
-                )
-            size = total // rest
-        return tuple(size if s == -1 else s for s in target)
-    if batches[0] == batches[1] and total is not None and rest is not None and total != rest:
-        raise ShapeError(
-            f"reshape needs as many elements as it gets, got {shape_text(x.shape)} with {total} per example "
-            f"into {shape_text(target)} with {rest}"
-        )
-    return target
-
-
-def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
-    """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
-    groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        left, right = [], []
-        if i < len(before):
-            left.append(i)
-            i += 1
-        if j < len(after):
-            right.append(j)
-            j += 1
-        while True:
-            a, b = product(before[k] for k in left), product(after[k] for k in right)
-            same = [before[k] for k in left] == [after[k] for k in right]
-            if same and None in [before[k] for k in left]:
-                # Two unknown sizes are one only if what follows them holds as much.
-                same = _ahead(before[i:]) == _ahead(after[j:])
-            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
-                break
-            if i >= len(before) and j >= len(after):
-                break
-            if (b is None or (a is not None and a < b) or j >= len(after)) and i < len(before):
-                left.append(i)
-                i += 1
-            elif j < len(after):
-                right.append(j)
-                j += 1
-            else:
-                left.append(i)
-                i += 1
-        if not right and groups and len(groups[-1][0]) > 1:
-            groups[-1][0].extend(left)  # axes of size 1 behind those that are laid out in one
-        else:
-            groups.append((left, right))
-    return groups
-
-
-def _ahead(sizes: Shape) -> tuple[int, int | None]:
-    """How many sizes are unknown, and the product of the others."""
-    return sizes.count(None), product(s for s in sizes if s is not None)
-
-
-def joined(node: Expr, axis: int) -> list[int]:
-    """The axes of a reshape's argument that one axis of its result is made of."""
-    left, right = next(g for g in _groups(node.args[0].shape, node.shape) if axis in g[1])
-    return left if len(right) == 1 else left[:1]
-
-
-def _reshape_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    result = []
-    for left, right in _groups(x.shape, node.shape):
-        old = " × ".join(size_text(x.shape[i]) for i in left)
-        for j in right:
-            size = node.shape[j]
-            source = (0, left[0]) if left else None
-            if len(left) == len(right) == 1:
-                result.append(Axis("", source, size))
-            elif len(right) == 1:
-                equals = "" if size is None else f" = {size_text(size)}"
-                why = f"{old}{equals}, the last axis runs fastest" if size is not None else "known at run time"
-                result.append(Axis("features", source, size, why))
-            else:
-                new = " × ".join(size_text(node.shape[k]) for k in right)
-                role = default_roles(node.ndim)[j] if left else ""
-                result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
-    return result
-
-
-def _reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    (x,) = node.args
-    place: list[Affine] = [number(0)] * x.ndim
-    for left, right in _groups(x.shape, node.shape):
-        if [x.shape[i] for i in left] == [node.shape[j] for j in right]:
-            for i, j in zip(left, right, strict=True):
-                place[i] = index[j]
-            continue
-        flat = number(0)
-        for j in right:
-            size = node.shape[j]
-            if j != right[0]:
-                if not isinstance(size, int):
-                    raise CannotIndex(f"needs the size of axis {j} of the result; fix it with --input")
-                flat = scale(flat, size)
-            flat = add(flat, index[j])
-        for i in reversed(left):
-            size = x.shape[i]
-            if i == left[0]:
-                place[i] = flat
-            elif not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {i}; fix it with --input")
-            else:
-                place[i] = remainder(flat, size)
-                flat = floor_divide(flat, size)
-    return at(0, place)
-
-
 reshape = movement(
     "reshape",
-    shape=_reshape_shape,
-    axes=_reshape_axes,
+    shape=reshape_shape,
+    axes=reshape_axes,
     evaluate=lambda run, x, shape: run.np.reshape(x, _runtime(run, shape)),
-    element=_reshape_element,
+    element=reshape_element,
     canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
 )
 """`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is what is left."""
@@ -339,114 +212,12 @@ stack = movement(
 # slices ---------------------------------------------------------------------------------------------------------
 
 
-def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
-    """The key with its ellipsis written out: a slice, an int or None (a new axis) for every axis."""
-    used = sum(1 for k in key if k is not None and k is not Ellipsis)
-    if used > ndim:
-        raise ShapeError(f"a slice needs at most {ndim} indices for this tensor, got {used}")
-    full = [slice(None)] * (ndim - used)
-    if Ellipsis in key:
-        at = key.index(Ellipsis)
-        return [*key[:at], *full, *key[at + 1 :]]
-    return [*key, *full]
-
-
-def _slice_size(size: Size, key: slice) -> Size:
-    if key == slice(None):
-        return size
-    if not isinstance(size, int):
-        step = key.step or 1
-        if size is None and step == 1 and key.start is not None and key.stop is None and key.start < 0:
-            return None
-        if step > 0 and isinstance(key.stop, int) and key.stop >= 0 and (key.start or 0) >= 0 and size is not None:
-            return None
-        return None
-    return len(range(*key.indices(size)))
-
-
-def _slice_shape(x: Expr, *, key: tuple[Any, ...]) -> Shape:
-    result: list[Size] = []
-    axis = 0
-    for k in expand_key(key, x.ndim):
-        if k is None:
-            result.append(1)
-            continue
-        size = x.shape[axis]
-        if isinstance(k, int):
-            if isinstance(size, int) and not -size <= k < size:
-                raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
-        else:
-            ends = (k.start, k.stop, k.step)
-            if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
-                raise ShapeError(f"a slice needs whole numbers and a step that is not 0, got {k}")
-            result.append(_slice_size(size, k))
-        axis += 1
-    return tuple(result)
-
-
-def _slice_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    result, gone = [], []
-    axis = 0
-    for k in expand_key(node.attrs["key"], x.ndim):
-        if k is None:
-            result.append(Axis("", None, 1, "a new axis"))
-            continue
-        size = x.shape[axis]
-        if isinstance(k, int):
-            gone.append(Axis("", (0, axis), GONE, f"only number {k} of {size_text(size)} is taken"))
-        else:
-            after = node.shape[len(result)]
-            why = "" if k == slice(None) else _slice_text(k, size)
-            result.append(Axis("", (0, axis), after, why))
-        axis += 1
-    return result + gone
-
-
-def _slice_text(k: slice, size: Size) -> str:
-    """Which positions a slice takes: with a known size by number, the last one included."""
-    if isinstance(size, int):
-        taken = range(*k.indices(size))
-        if not taken:
-            return f"none of {size}"
-        which = f"number {taken[0]}" if len(taken) == 1 else f"those from {taken[0]} to {taken[-1]}"
-        step = "" if len(taken) == 1 or taken.step == 1 else f", every {taken.step}"
-        return f"of {size} {which}{step}"
-    text = f"{k.start or 0} on" if k.stop is None else f"{k.start or 0} up to {k.stop}"
-    return f"those from {text}" if k.step in (None, 1) else f"those from {text}, every {k.step}"
-
-
-def _slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    (x,) = node.args
-    place: list[Affine] = []
-    out = iter(index)
-    for k in expand_key(node.attrs["key"], x.ndim):
-        if k is None:
-            next(out)
-            continue
-        size = x.shape[len(place)]
-        if isinstance(k, int):
-            if k < 0 and not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
-            if size == 0:
-                raise CannotIndex("an axis of size 0 has no element")
-            place.append(number(k % size if isinstance(size, int) else k))
-            continue
-        start, step = k.start or 0, k.step or 1
-        if isinstance(size, int):
-            start, _, step = k.indices(size)
-        elif start < 0 or step < 0:
-            raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
-        place.append(add(scale(next(out), step), start))
-    return at(0, place)
-
-
 take_slice = movement(
     "slice",
-    shape=_slice_shape,
-    axes=_slice_axes,
+    shape=slice_shape,
+    axes=slice_axes,
     evaluate=lambda run, x, key: x[key],
-    element=_slice_element,
+    element=slice_element,
     notation=Slice(),
     canonical=lambda attrs: {"key": tuple(attrs["key"])},
 )
@@ -456,7 +227,8 @@ take_slice = movement(
 def _reverse_shape(x: Expr, *, axis: int = 1) -> Shape:
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"to turn axis {axis} around needs a tensor that has one, got shape {shape_text(x.shape)}")
-    return x.shape
+    shape: Shape = x.shape
+    return shape
 
 
 def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:

@@ -13,9 +13,15 @@ FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")
 
 
+_MOST_SIZES = 64
+"""No array has more axes; what a file says of more is not printed whole."""
+
+
 def shape_text(shape: Iterable[Size]) -> str:
     """A shape as Keras prints it: `(None, 28, 28, 3)`."""
     sizes = ["None" if s is None or s is BATCH else str(s) for s in shape]
+    if len(sizes) > _MOST_SIZES:
+        sizes = [*sizes[:8], f"… {len(sizes) - 8:,} more"]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
 

@@ -1,0 +1,151 @@
+"""How reshape maps sizes, axes and elements: which axes of before and after belong together."""
+
+from __future__ import annotations
+
+from layerexplain.errors import ShapeError
+from layerexplain.expr import BATCH, Axis, Expr, Shape, Size
+from layerexplain.ops.sizes import (
+    default_roles,
+    product,
+    shape_text,
+    size_text,
+)
+from layerexplain.scalar import (
+    Affine,
+    At,
+    CannotIndex,
+    Scalar,
+    add,
+    floor_divide,
+    number,
+    remainder,
+    scale,
+)
+
+
+def reshape_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
+    """The new shape, its -1 worked out. Raises ShapeError where the elements do not fit."""
+    target = tuple(shape)
+    inferred = [i for i, s in enumerate(target) if s == -1]
+    if len(inferred) > 1:
+        raise ShapeError(f"reshape needs at most one -1, got {target}")
+    batches = BATCH in x.shape, BATCH in target
+    total = product(x.shape)
+    rest = product(s for s in target if s != -1)
+    if inferred:
+        size: Size = None
+        if batches == (True, False) and total is not None and total == rest:
+            size = BATCH
+        elif batches[0] == batches[1] and total is not None and rest is not None:
+            if rest == 0 or total % rest:
+                raise ShapeError(
+                    f"reshape needs the {total} elements of {shape_text(x.shape)} to divide evenly, got {target}"
+                )
+            size = total // rest
+        return tuple(size if s == -1 else s for s in target)
+    if batches[0] == batches[1] and total is not None and rest is not None and total != rest:
+        raise ShapeError(
+            f"reshape needs as many elements as it gets, got {shape_text(x.shape)} with {total} per example "
+            f"into {shape_text(target)} with {rest}"
+        )
+    return target
+
+
+def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
+    """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        left, right = [], []
+        if i < len(before):
+            left.append(i)
+            i += 1
+        if j < len(after):
+            right.append(j)
+            j += 1
+        while True:
+            a, b = product(before[k] for k in left), product(after[k] for k in right)
+            same = [before[k] for k in left] == [after[k] for k in right]
+            if same and None in [before[k] for k in left]:
+                # Two unknown sizes are one only if what follows them holds as much.
+                same = _ahead(before[i:]) == _ahead(after[j:])
+            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
+                break
+            if i >= len(before) and j >= len(after):
+                break
+            if (b is None or (a is not None and a < b) or j >= len(after)) and i < len(before):
+                left.append(i)
+                i += 1
+            elif j < len(after):
+                right.append(j)
+                j += 1
+            else:
+                left.append(i)
+                i += 1
+        if not right and groups and len(groups[-1][0]) > 1:
+            groups[-1][0].extend(left)  # axes of size 1 behind those that are laid out in one
+        else:
+            groups.append((left, right))
+    return groups
+
+
+def _ahead(sizes: Shape) -> tuple[int, int | None]:
+    """How many sizes are unknown, and the product of the others."""
+    return sizes.count(None), product(s for s in sizes if s is not None)
+
+
+def joined(node: Expr, axis: int) -> list[int]:
+    """The axes of a reshape's argument that one axis of its result is made of."""
+    left, right = next(g for g in _groups(node.args[0].shape, node.shape) if axis in g[1])
+    return left if len(right) == 1 else left[:1]
+
+
+def reshape_axes(node: Expr) -> list[Axis]:
+    """Which axes each axis of the new shape is made of."""
+    (x,) = node.args
+    result = []
+    for left, right in _groups(x.shape, node.shape):
+        old = " × ".join(size_text(x.shape[i]) for i in left)
+        for j in right:
+            size = node.shape[j]
+            source = (0, left[0]) if left else None
+            if len(left) == len(right) == 1:
+                result.append(Axis("", source, size))
+            elif len(right) == 1:
+                equals = "" if size is None else f" = {size_text(size)}"
+                why = f"{old}{equals}, the last axis runs fastest" if size is not None else "known at run time"
+                result.append(Axis("features", source, size, why))
+            else:
+                new = " × ".join(size_text(node.shape[k]) for k in right)
+                role = default_roles(node.ndim)[j] if left else ""
+                result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
+    return result
+
+
+def reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    """The element that stands at an index of the new shape: the last axis runs fastest."""
+    (x,) = node.args
+    place: list[Affine] = [number(0)] * x.ndim
+    for left, right in _groups(x.shape, node.shape):
+        if [x.shape[i] for i in left] == [node.shape[j] for j in right]:
+            for i, j in zip(left, right, strict=True):
+                place[i] = index[j]
+            continue
+        flat = number(0)
+        for j in right:
+            size = node.shape[j]
+            if j != right[0]:
+                if not isinstance(size, int):
+                    raise CannotIndex(f"needs the size of axis {j} of the result; fix it with --input")
+                flat = scale(flat, size)
+            flat = add(flat, index[j])
+        for i in reversed(left):
+            size = x.shape[i]
+            if i == left[0]:
+                place[i] = flat
+            elif not isinstance(size, int):
+                raise CannotIndex(f"needs the size of axis {i}; fix it with --input")
+            else:
+                place[i] = remainder(flat, size)
+                flat = floor_divide(flat, size)
+    return at(0, place)
