@@ -25,6 +25,9 @@ from layerexplain.readers import read
 from layerexplain.run.verify import verify
 from tests.keras_configs import sequence
 from tests.old_dialects import DIALECTS
+from tests.test_real_old_files import WITH_GRAPH, folder
+
+__all__ = ["folder"]  # a fixture of the module that it comes from
 
 pytestmark = pytest.mark.keras
 pytest.importorskip("tensorflow")
@@ -142,3 +145,32 @@ def test_code_is_not_made_anew() -> None:
     }
     with pytest.raises(LayerExplainError, match="nothing was loaded"):
         verify(json.dumps({"class_name": "Sequential", "config": [lam], "keras_version": "2.2.4"}).encode())
+
+
+# Files that Kerases of old wrote ------------------------------------------------------------------------------------
+
+NOT_MADE_ANEW = {
+    ("keras_0.3.3", "convnet"): "MaxoutDense",
+    ("keras_1.2.2", "convnet"): "MaxoutDense",
+    ("keras_2.1.6", "cudnn"): "CuDNNLSTM",
+    ("keras_2.2.4", "cudnn"): "CuDNNLSTM",
+    ("tf.keras_2.2.4-tf", "cudnn"): "CuDNNLSTM",
+    ("keras_2.15.0", "operations"): "TFOpLambda",
+}
+
+
+@pytest.mark.parametrize("case", WITH_GRAPH, ids="-".join)
+def test_real_files(case: tuple[str, str, str], folder: Path) -> None:
+    """All the layers that Keras still has agree, with the weights of the file where it stores them."""
+    keras, model, file = case
+    path = folder / keras / file
+    gone = NOT_MADE_ANEW.get((keras, model))
+    if gone is not None:
+        with pytest.raises(LayerExplainError, match=f"Keras .*; nor can its layers be made anew: .*{gone}"):
+            verify(path)
+        return
+    report = verify(path)
+    assert report.agrees and not report.of("not compared")
+    assert [note.code for note in report.notes] == ([] if keras == "keras_3.0.5" else ["made-anew"])
+    stores = file.endswith((".h5", ".keras"))
+    assert report.weights == ("of the model" if stores else "drawn")

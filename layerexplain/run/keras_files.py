@@ -69,7 +69,7 @@ def keras_model_of_config(document: Any) -> Any:
     must_be_keras(document)
     keras = load_keras()
     plain = {key: value for key, value in document.items() if key != "compile_config"}
-    with _words_of_keras():
+    with _words_of_keras(), _names_from_the_first():
         made = keras.models.model_from_json(json.dumps(plain))
         if not isinstance(made, keras.Model):  # of Keras 0.3 it gives back the configuration itself
             raise KerasRefuses("Keras refuses it: it makes no model of this configuration")
@@ -158,7 +158,7 @@ def _loaded(source: str | os.PathLike[str] | bytes, ending: str) -> Any:
     """What `load_model` makes of a file. Keras goes by the name's ending, so one without it gets a second name."""
     _values_in_the_file_itself(source)
     keras = load_keras()
-    with _named(source, ending) as path, _words_of_keras():
+    with _named(source, ending) as path, _words_of_keras(), _names_from_the_first():
         return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
@@ -199,3 +199,17 @@ def _words_of_keras() -> Iterator[None]:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
         raise KerasRefuses(f"Keras refuses it: {first_line(error)}") from None
+
+
+@contextmanager
+def _names_from_the_first() -> Iterator[None]:
+    """Operations without a name of their own get the ones that they have in the file, as in a process that has made no
+    other model: Keras numbers them through."""
+    from keras.src.backend.common import global_state
+
+    kept = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", kept)

@@ -27,8 +27,7 @@ def rebuilt(source: Any, model: Model, network: Network, refusal: LayerExplainEr
     except LayerExplainError as error:
         place = f"layer '{error.layer}': " if error.layer is not None else ""
         raise KerasRefuses(
-            f"{refusal.fact.partition('. ')[0].rstrip('.')}; nor can its layers be made anew in Keras {load_keras().__version__}: "
-            f"{place}{error.fact}"
+            f"{refusal.fact.partition('. ')[0].rstrip('.')}; nor can its layers be made anew: {place}{error.fact}"
         ) from None
     graph = KerasGraph(real)
     with weight_source(source, network, seed=0) as weights:

@@ -22,6 +22,7 @@ _NOT_OWN = "is not Keras's own; nothing was loaded"
 
 _OLD_ARGUMENTS = {
     "groups": 1,
+    "mode": 0,
     "noise_shape": None,
     "rng_type": "stateful",
     "softmax_robust_masking": False,
@@ -189,12 +190,26 @@ def _plain(key: str, value: Any) -> Any:
     if isinstance(value, Layer):
         return keras_object(value)
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
-        return lambda z: load_keras().ops.clip(0.2 * z + 0.5, 0, 1)
+        return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
         return [_plain(key, v) for v in value]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
         raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
     return value
+
+
+def _hard_sigmoid_of_keras_2() -> Any:
+    """As a function that Keras knows by name: a wrapper makes its layer anew of its configuration."""
+    keras = load_keras()
+    name = "layerexplain>hard_sigmoid_keras2"
+    known = keras.saving.get_registered_object(name)
+    if known is not None:
+        return known
+
+    def hard_sigmoid_keras2(z: Any) -> Any:
+        return keras.ops.clip(0.2 * z + 0.5, 0, 1)
+
+    return keras.saving.register_keras_serializable("layerexplain")(hard_sigmoid_keras2)
 
 
 def _layer_class(type_: str) -> Any:

@@ -81,12 +81,40 @@ class _Stored:
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         slots = self._slots.get(path, [])
         values = self.matched._replace(slots=tuple(slots)).values("/".join(path))
+        if len(values) > len(definition.weights):
+            values = _joined_gates(values, definition)
         if len(values) != len(definition.weights):
             raise LayerExplainError(
                 f"the file holds {len(values)} weights for it, its formula needs {len(definition.weights)}",
                 layer="/".join(path),
             )
         return values
+
+
+_GATES_APART = {12: ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)), 9: ((0, 3, 6), (1, 4, 7), (2, 5, 8))}
+"""How Keras 1, which stored W, U and b of each gate apart (LSTM: i, c, f, o; GRU: z, r, h), has kernel, recurrent
+kernel and bias of today. Source: preprocess_weights_for_loading in Keras 2."""
+
+
+def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
+    """The arrays of each gate side by side, where that gives the shapes that the formula needs; else as they are.
+    There are two sets of them in a Bidirectional, the forward one first."""
+    import numpy as np
+
+    sets, over = divmod(len(definition.weights), 3)
+    order = _GATES_APART.get(len(values) // sets) if sets and not over else None
+    if order is None or len(values) % sets:
+        return values
+    each = len(values) // sets
+    joined = []
+    for i, weight in enumerate(definition.weights):
+        parts = [values[i // 3 * each + number] for number in order[i % 3]]
+        if any(part.ndim == 0 or part.shape[:-1] != parts[0].shape[:-1] for part in parts):
+            return values
+        joined.append(np.concatenate(parts, axis=-1))
+        if joined[-1].shape != tuple(weight.shape):
+            return values
+    return joined
 
 
 class _Live:
