@@ -109,6 +109,16 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
         ],
         600_810,
     ),
+    "keras_1_branches.h5": (
+        # As Keras 1.2.2 counted them when it wrote the file.
+        [
+            Row("Sequential", (None, 4), 24),
+            Row("Sequential", (None, 4), 32),
+            Row("Concatenate", (None, 8)),
+            Row("Dense", (None, 3), 27),
+        ],
+        83,
+    ),
     "digits.keras": (DIGITS, 3_742),
     "digits.h5": (DIGITS, 3_742),
     "transformer.json": (

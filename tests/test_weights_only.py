@@ -50,7 +50,7 @@ def test_a_weights_file_of_keras_3(tmp_path: Path) -> None:
     model = read(path)
     assert (model.type, model.name, model.format, model.calls) == ("Weights", "a", "weights-h5", ())
     assert [note.code for note in model.notes] == ["weights-only"]
-    expected = [("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "Variables", 7)]
+    expected = [("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "MyLayer", 7)]
     assert rows(path) == expected == rows(path.read_bytes())
     report = build(model)
     assert [(w.name, w.shape) for w in report.layers[1].weights] == [("cell/0", (3, 8))]
@@ -69,7 +69,7 @@ def test_a_subclassed_model_has_the_layers_that_its_weights_tell(tmp_path: Path)
         model = read(source)
         assert (model.type, [note.code for note in model.notes]) == ("Own", ["no-graph", "layers-from-weights"])
         assert rows(source) == [
-            ("weights", "Variables", 5), ("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "Variables", 7)
+            ("weights", "Variables", 5), ("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "MyLayer", 7)
         ]  # fmt: skip
         assert build(model).totals.params == 51
     with zipfile.ZipFile(path, "w") as archive:
@@ -104,7 +104,7 @@ def test_weights_of_keras_0(tmp_path: Path) -> None:
 
 def test_an_index_of_shards(tmp_path: Path) -> None:
     h5(tmp_path / "m_00000.weights.h5", {"layers/dense/vars/0": (4, 3)})
-    h5(tmp_path / "m_00001.weights.h5", {"layers/dense_1/vars/0": (5,)})
+    h5(tmp_path / "m_00001.weights.h5", {"layers/dense_1/vars/0": (5, 1)})
     index = tmp_path / "m.weights.json"
     shards = {"/layers/dense/vars": "m_00000.weights.h5", "/layers/dense_1/vars": ["m_00001.weights.h5"]}
     index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": shards}))

@@ -29,11 +29,12 @@ class Dataset(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """What is in a file, in the order of names. `groups` are the paths of all groups; `names` what the attribute
+    """What is in a file, datasets in the order of names. `groups` are the paths of all groups, those of one group in
+    the order in which they lie in the file, which is that in which they were written; `names` what the attribute
     `name` of a group says, by path."""
 
     datasets: tuple[Dataset, ...]
-    groups: frozenset[tuple[str, ...]]
+    groups: tuple[tuple[str, ...], ...]
     names: dict[tuple[str, ...], str]
     notes: tuple[Note, ...]
 
@@ -44,7 +45,7 @@ def list_tree(root: Any) -> Tree:
 
     notes: list[Note] = []
     datasets: list[Dataset] = []
-    groups: set[tuple[str, ...]] = set()
+    addresses: dict[tuple[str, ...], int] = {(): 0}
     names: dict[tuple[str, ...], str] = {}
     # A group is known by its address in the file; asking for all of `h5o.get_info` would take most of the time.
     seen = {h5py.h5o.get_info(root.id).addr}
@@ -54,7 +55,6 @@ def list_tree(root: Any) -> Tree:
     while waiting:
         parts, parent, own = waiting.pop()
         group = h5py.h5g.open(parent, own)
-        groups.add(parts)
         name = text_attribute(group, "name")
         if name:
             names[parts] = name
@@ -82,9 +82,25 @@ def list_tree(root: Any) -> Tree:
                 if len(path) > MAX_H5_DEPTH:
                     raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
                 seen.add(link.u)
+                addresses[path] = link.u
                 inner.append((path, group, raw))
         waiting += reversed(inner)
-    return Tree(tuple(datasets), frozenset(groups), names, tuple(notes))
+    return Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
+
+
+def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:
+    """Groups, each before what is in it, the members of each by their addresses."""
+    members: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for path in sorted(addresses, key=addresses.__getitem__, reverse=True):
+        if path:
+            members.setdefault(path[:-1], []).append(path)
+    ordered: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        path = waiting.pop()
+        ordered.append(path)
+        waiting += members.get(path, ())
+    return tuple(ordered)
 
 
 def _link(group: Any, raw: bytes, path: tuple[str, ...]) -> tuple[Any, Note | None]:

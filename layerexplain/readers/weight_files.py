@@ -158,7 +158,7 @@ def _weight_file(listing: Listing, format: str, files: Mapping[str, H5Target], *
     found = WeightFile(format, listing.layout or "classes", has_model=has_model)
     found.keras_version = listing.keras_version
     found.tensors = listing.tensors
-    found.groups = listing.groups
+    found.groups = dict.fromkeys(listing.groups)
     found.objects = listing.objects
     found.names = listing.names
     found.notes = listing.notes

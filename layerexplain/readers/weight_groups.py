@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from layerexplain.layers.registry import snake_case
-from layerexplain.model import Layer, Model
+from layerexplain.model import Layer, Model, StoredGroup
 from layerexplain.readers.weight_layouts import LAYERS
 from layerexplain.readers.weight_values import WeightFile
 
@@ -55,6 +55,9 @@ class GroupFinder:
 
     def of_layer(self, layer: Layer, model_group: Groups, class_name: str | None) -> Groups | None:
         """The group of a layer of the model at `model_group`, or None if the file has none."""
+        told = layer.config.get("group")
+        if isinstance(told, StoredGroup):
+            return told.parts
         container = (*model_group, LAYERS)
         expected = (*container, class_name) if class_name is not None else None
         if expected is not None and expected in self.stored.groups:

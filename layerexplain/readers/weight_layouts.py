@@ -18,18 +18,20 @@ LAYERS = "layers"
 _LAYERS_2_12 = "_layer_checkpoint_dependencies"
 _LEGACY = "model_weights"
 _OPTIMIZER = "optimizer_weights"
+_GRAPH_0 = "graph"
+"""Where Keras 0.3 kept all weights of a Graph, in the order of its nodes."""
 _TOP_LEVEL = "top_level_model_weights"
 
 
 class Listing(NamedTuple):
-    """What one HDF5 file stores: `layout` is None for one that holds no weights of Keras. The child process that
-    reads the file makes it, and sends it as JSON."""
+    """What one HDF5 file stores: `layout` is None for one that holds no weights of Keras; `groups` are in the order
+    in which they lie in the file. The child process that reads the file makes it, and sends it as JSON."""
 
     layout: Layout | None
     format: str = ""
     keras_version: str | None = None
     tensors: tuple[StoredTensor, ...] = ()
-    groups: frozenset[Groups] = frozenset()
+    groups: tuple[Groups, ...] = ()
     objects: frozenset[Groups] = frozenset()
     names: Mapping[Groups, str] = {}
     notes: tuple[Note, ...] = ()
@@ -58,7 +60,7 @@ def as_listing(value: Mapping[str, Any]) -> Listing:
         value["format"],
         value["keras_version"],
         tuple(tensors),
-        frozenset(map(tuple, value["groups"])),
+        tuple(map(tuple, value["groups"])),
         frozenset(map(tuple, value["objects"])),
         {tuple(path): name for path, name in value["names"]},
         tuple([Note(*note) for note in value["notes"]]),
@@ -75,7 +77,7 @@ def _class_layout(root: Any) -> Listing:
         "classes",
         "weights-h5",
         tensors=tuple([_class_tensor(dataset) for dataset in tree.datasets]),
-        groups=frozenset([_without_variables(path) for path in tree.groups]),
+        groups=tuple(dict.fromkeys([_without_variables(path) for path in tree.groups])),
         objects=frozenset([_without_variables(path) for path in tree.groups if path[-1:] == (VARIABLES,)]),
         names={_without_variables(path): name for path, name in tree.names.items() if path[-1:] == (VARIABLES,)},
         notes=tree.notes,
@@ -91,7 +93,7 @@ def joined(shards: Mapping[str, Listing]) -> Listing:
         "classes",
         "weights-h5",
         tensors=tuple([tensor._replace(layer=layer_of(tensor.parts[:-1], names)[0]) for tensor in tensors]),
-        groups=frozenset().union(*[shard.groups for shard in shards.values()]),
+        groups=tuple(dict.fromkeys([path for shard in shards.values() for path in shard.groups])),
         objects=frozenset().union(*[shard.objects for shard in shards.values()]),
         names=names,
         notes=tuple([note for shard in shards.values() for note in shard.notes]),
@@ -147,6 +149,11 @@ def _any_layout(root: Any) -> Listing:
     """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
     top = {name.decode("utf-8", "backslashreplace") for name in root.id}
     whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
+    if top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params"):
+        reader = _Legacy(root, list_tree(root))
+        return Listing(
+            "names", "h5-weights", None, tuple(reader.layers(())), reader.tree.groups, notes=reader.tree.notes
+        )
     if not whole and _LEGACY not in top and not _lists_layers(root.id):
         return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else Listing(None)
     tree = list_tree(root)
@@ -157,7 +164,7 @@ def _any_layout(root: Any) -> Listing:
         "h5" if whole else "h5-weights",
         text_attribute(reader.open(base), "keras_version"),
         (*reader.layers(base), *reader.optimizer()),
-        frozenset([path[len(base) :] for path in tree.groups]),
+        tuple([path[len(base) :] for path in tree.groups]),
         notes=(*tree.notes, *reader.unlisted(base)),
     )
 
@@ -172,6 +179,7 @@ class _Legacy:
     def __init__(self, root: Any, tree: Tree) -> None:
         self.root = root
         self.tree = tree
+        self.groups = frozenset(tree.groups)
         self.datasets = {dataset.parts: dataset for dataset in tree.datasets}
         self.taken: set[tuple[str, ...]] = set()
 
@@ -183,11 +191,11 @@ class _Legacy:
         """The weights of all layers, in the order of the lists."""
         listed = names_attribute(self.open(base), "layer_names")
         if listed is None:
-            inside = {path[: len(base) + 1] for path in self.tree.groups if len(path) > len(base)}
+            inside = {path[: len(base) + 1] for path in self.groups if len(path) > len(base)}
             listed = sorted([path[-1] for path in inside if path != (_OPTIMIZER,)], key=_by_number)
         for name in dict.fromkeys([*listed, _TOP_LEVEL]):
             group = (*base, *name.split("/"))
-            if group in self.tree.groups:
+            if group in self.groups:
                 yield from self._layer("" if name == _TOP_LEVEL else name, group)
 
     def _layer(self, name: str, group: tuple[str, ...]) -> Iterator[StoredTensor]:

@@ -20,8 +20,8 @@ _BYTES_A_SECOND = 10_000_000
 class WeightFile:
     """The weights of one source. `format` says what kind of file it is; `has_model` whether an architecture is
     beside them; `tensors` are in the file's own order; `names` are the names of layers, by their groups, where the
-    file keeps them (class layout, Keras 3.6 and later); `groups` are all groups, `objects` those that stand for a
-    layer or what a layer holds, not for a list of them."""
+    file keeps them (class layout, Keras 3.6 and later); `groups` are all groups, in the order in which they lie in the
+    file, `objects` those that stand for a layer or what a layer holds, not for a list of them."""
 
     def __init__(self, format: str, layout: Layout, *, has_model: bool = False) -> None:
         self.format = format
@@ -30,7 +30,7 @@ class WeightFile:
         self.keras_version: str | None = None
         self.tensors: tuple[StoredTensor, ...] = ()
         self.names: Mapping[tuple[str, ...], str] = {}
-        self.groups: frozenset[tuple[str, ...]] = frozenset()
+        self.groups: Mapping[tuple[str, ...], None] = {}
         self.objects: frozenset[tuple[str, ...]] = frozenset()
         self.notes: tuple[Note, ...] = ()
         self.files: Mapping[str, H5Target] = {}

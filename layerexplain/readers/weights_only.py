@@ -19,6 +19,11 @@ from layerexplain.readers.weight_values import WeightFile
 _PATIENCE = 8
 """Seconds: a summary takes no longer than ten, whatever is in the file."""
 _NUMBER = re.compile(r"_\d+\Z")
+_LISTED = "the layers are those that the weights tell, in the order in which the file lists them"
+_TOLD = (
+    "the layers are those that the weights tell, in the order in which they lie in the file; their types are told by "
+    "the names of groups, and 'Layer' is one whose class is not told"
+)
 
 
 def read_weights_only(source: str | bytes, otherwise: str) -> Model:
@@ -33,7 +38,7 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
         return Model(
             name or "weights",
             "Weights",
-            tuple(variable_rows(_by_layer(tensors, stored), set())),
+            _rows(tensors, stored),
             (),
             (),
             (),
@@ -44,16 +49,19 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
 
 
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
-    """A model whose file keeps no graph and no layers, with those that its weights tell."""
+    """A model whose file keeps no graph, with the layers that its weights tell. Those that its configuration holds
+    are as it says."""
     try:
         with open_weights(source) as stored:
             tensors = [] if stored is None else [t for t in stored.tensors if t.role == "parameter"]
             if stored is None or not tensors:
                 return model
-            rows = variable_rows(_by_layer(tensors, stored), set())
-            message = "the layers are those that the weights tell, in the order of their names"
-            note = Note("layers-from-weights", None, message)
-            return model._replace(layers=tuple(rows), notes=(*model.notes, note, *stored.notes))
+            if model.layers and not (stored.layout == "classes" and stored.names):
+                return model
+            held = {layer.name: layer for layer in model.layers}
+            rows = tuple([held.get(row.name, row) for row in _rows(tensors, stored)])
+            note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
+            return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:
         return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.fact}")))
 
@@ -70,25 +78,27 @@ def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[s
     return rows
 
 
+def _rows(tensors: list[StoredTensor], stored: WeightFile) -> tuple[Layer, ...]:
+    if stored.layout == "classes":
+        from layerexplain.readers.weight_tree import WeightTree
+
+        return WeightTree(stored).layers()
+    return tuple(variable_rows(_by_layer(tensors, stored), set()))
+
+
 def _by_layer(tensors: list[StoredTensor], stored: WeightFile) -> dict[str, tuple[StoredVariable, ...]]:
     owners: dict[str, list[StoredVariable]] = {}
     for tensor in tensors:
         own = owners.setdefault(tensor.layer or "weights", [])
         shape = tuple(tensor.shape)
-        own.append(StoredVariable(_below_layer(tensor, stored), shape, tensor.dtype, None))
+        own.append(StoredVariable(_below_layer(tensor), shape, tensor.dtype, None))
     return {owner: tuple(own) for owner, own in owners.items()}
 
 
-def _below_layer(tensor: StoredTensor, stored: WeightFile) -> str:
-    """A variable's name below its layer: `cell/0`, `kernel`."""
-    parts = tensor.parts
-    if stored.layout == "names":
-        own = [part for part in parts[1:] if part != tensor.layer.rpartition("/")[2]]
-        return "/".join(own) or parts[-1]
-    from layerexplain.readers.weight_layouts import layer_of
-
-    _, inside = layer_of(parts[:-1], stored.names)
-    return "/".join((*inside, parts[-1]))
+def _below_layer(tensor: StoredTensor) -> str:
+    """A variable's name below its layer: `kernel`, `cell/kernel`."""
+    own = [part for part in tensor.parts[1:] if part != tensor.layer.rpartition("/")[2]]
+    return "/".join(own) or tensor.parts[-1]
 
 
 def _words(stored: WeightFile) -> str:
@@ -98,6 +108,6 @@ def _words(stored: WeightFile) -> str:
             "give the model's .keras, .h5 or config JSON to see what they compute"
         )
     return (
-        "the file holds weights alone and no architecture: layers are shown as their groups are called, in the order "
-        "of names; give the model's .keras or config JSON to see what they compute"
+        f"the file holds weights alone and no architecture: {_TOLD}; give the model's .keras or config JSON to see "
+        "what they compute"
     )

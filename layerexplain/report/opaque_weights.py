@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from layerexplain.errors import SourceError
-from layerexplain.model import Note, StoredVariable
+from layerexplain.model import Model, Note, StoredVariable
 from layerexplain.report.traced import Network
+from layerexplain.report.variables import is_stored
 
 _WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
 
@@ -19,6 +20,7 @@ class OpaqueWeights:
         self.network = network
         self.notes: tuple[Note, ...] = ()
         self._found: dict[str, tuple[StoredVariable, ...]] | None = None
+        self._inside: dict[str, Model] = {}
 
     def of_layer(self, path: str) -> tuple[StoredVariable, ...] | None:
         """The stored weights of a layer by the names that lead to it (`encoder/block`); None where nothing tells."""
@@ -26,11 +28,25 @@ class OpaqueWeights:
             self._found = self._read()
         return self._found.get(path)
 
+    def open(self) -> None:
+        """Holds what is stored against what is derived, whether or not a layer has no formula."""
+        if self._found is None:
+            self._found = self._read()
+
+    def inside(self, path: str) -> Model | None:
+        """The layers that the file's weights tell of inside a layer, as a model without a graph; None where they tell
+        of none."""
+        if self._found is None:
+            self._found = self._read()
+        return self._inside.get(path)
+
     def _read(self) -> dict[str, tuple[StoredVariable, ...]]:
         model = self.network.model
         if model.format not in _WITH_WEIGHTS or model.source.startswith("<"):
             return {}
         from layerexplain.readers.weight_files import open_weights
+        from layerexplain.readers.weight_tree import WeightTree
+        from layerexplain.report.unbuilt import unbuilt_layers, unbuilt_note
         from layerexplain.report.weight_match import match, weight_name
 
         found: dict[str, list[StoredVariable]] = {}
@@ -39,15 +55,29 @@ class OpaqueWeights:
                 if stored is None or (stored.notes and not stored.tensors):
                     return {}
                 matched = match(self.network, stored)
-                self.notes = (*stored.notes, *matched.notes)
+                tree = WeightTree(stored) if stored.layout == "classes" else None
+                # A file that was saved without any weights is not one of which some are missing.
+                self.notes = (*stored.notes, *(matched.notes if stored.tensors else ()))
+                opaque = {place.path for place in matched.opaque}
                 for place in matched.opaque:
-                    found["/".join(place.path)] = []
+                    where = "/".join(place.path)
+                    found[where] = []
+                    if tree is not None and place.group is not None and tree.is_nested(place.group):
+                        name, type_ = place.layer.name, place.layer.type
+                        self._inside[where] = Model(name, type_, tree.layers(place.group), (), (), ())
                 for slot in matched.slots:
                     if slot.weight is None and slot.tensor is not None:
                         trainable = False if slot.place.frozen else None
                         variable = StoredVariable(weight_name(slot), slot.tensor.shape, slot.tensor.dtype, trainable)
-                        found.setdefault("/".join(slot.place.path), []).append(variable)
-                told = [path for path, variables in found.items() if variables]
+                        # The layers that its weights tell of count as the layer that they are in.
+                        above = [slot.place.path[:n] for n in range(1, len(slot.place.path))]
+                        owner = next((names for names in above if names in opaque), slot.place.path)
+                        found.setdefault("/".join(owner), []).append(variable)
+                stored_rows = {"/".join(place.path) for place in matched.opaque if is_stored(place.layer)}
+                for path in unbuilt_layers(matched):
+                    del found[path]
+                    self.notes += (unbuilt_note(path),)
+                told = [path for path, variables in found.items() if variables and path not in stored_rows]
                 words = "its weights are counted as the file stores them"
                 self.notes += tuple([Note("stored-weights", path, words) for path in told])
         except SourceError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from layerexplain.model import Layer, StoredVariable
+from layerexplain.model import Layer, StoredGroup, StoredVariable
 from layerexplain.report.data import WeightReport
 
 
@@ -15,6 +15,11 @@ def stored_variables(layer: Layer) -> tuple[StoredVariable, ...]:
     if layer.kind != "custom" or not isinstance(listed, tuple):
         return ()
     return tuple([variable for variable in listed if isinstance(variable, StoredVariable)])
+
+
+def is_stored(layer: Layer) -> bool:
+    """Whether a row is one that a file of weights, or an export without layers, makes: it has what is stored."""
+    return isinstance(layer.config.get("group"), StoredGroup) or bool(stored_variables(layer))
 
 
 def variable_reports(variables: Sequence[StoredVariable], frozen: bool) -> tuple[WeightReport, ...]:

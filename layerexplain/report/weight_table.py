@@ -4,50 +4,61 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.model import Layer, Model, Note
+from layerexplain.model import Layer, Model, Note, Shape
 from layerexplain.readers import read
 from layerexplain.readers.weight_files import open_weights
 from layerexplain.readers.weight_layouts import layer_of
 from layerexplain.readers.weight_statistics import Statistics
 from layerexplain.readers.weight_tensors import StoredTensor
+from layerexplain.readers.weight_tree import WeightTree
 from layerexplain.readers.weight_values import WeightFile
-from layerexplain.report.build import BYTES, dtypes_of
+from layerexplain.report.build import dtypes_of
 from layerexplain.report.network import trace_model
 from layerexplain.report.reach import get_layers, reach
+from layerexplain.report.totals import BYTES
 from layerexplain.report.traced import Network
+from layerexplain.report.unbuilt import unbuilt_layers, unbuilt_note
+from layerexplain.report.variables import is_stored, stored_variables
 from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
 from layerexplain.report.weight_match import Matched, Slot, match, parameters, stored_name, weight_name
-from layerexplain.report.weight_places import places
+from layerexplain.report.weight_places import Place, places
 
 Progress = Callable[[int, int], None]
 """Told how many tensors have been read, and how many there are."""
 
 
 def weight_table(
-    source: str | os.PathLike[str] | bytes, *, stats: bool = False, progress: Progress | None = None
+    source: str | os.PathLike[str] | bytes,
+    *,
+    stats: bool = False,
+    inputs: Callable[[Model], Mapping[str, Shape]] | None = None,
+    progress: Progress | None = None,
 ) -> WeightTable:
     """The weights of a source: of a file that stores them, or, without values, of one that tells an architecture.
 
-    With `stats` the values of each stored tensor are read once. Raises `LayerExplainError`, with the source's name.
+    With `stats` the values of each stored tensor are read once. `inputs` gives the shapes of a model's inputs by name,
+    without the batch, where the source does not say them. Raises `LayerExplainError`, with the source's name.
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     with open_weights(source) as stored:
         model = read(source) if stored is None or stored.has_model else None
-        table = _table(model, stored)._replace(source=name, stats=stats)
+        fixed = inputs(model) if inputs is not None and model is not None else {}
+        table = _table(model, stored, fixed)._replace(source=name, stats=stats)
         if stats and stored is not None:
             table = _with_statistics(table, stored, progress)
     return table
 
 
-def _table(model: Model | None, stored: WeightFile | None) -> WeightTable:
+def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, Shape]) -> WeightTable:
     notes: list[Note] = list(model.notes) if model is not None else []
     network = None
     if model is not None and model.layers:
         try:
-            network = trace_model(model)
+            network = trace_model(model, inputs)
+            notes = [note for note in notes if note.code != "unknown-input" or note in network.notes]
         except LayerExplainError as error:
             if stored is None or model.strict:
                 raise error.with_place(source=model.source) from None
@@ -58,10 +69,14 @@ def _table(model: Model | None, stored: WeightFile | None) -> WeightTable:
     rows: list[WeightRow] = []
     beside: frozenset[str] = frozenset()
     certain = True
+    if network is None and model is None and stored is not None and stored.layout == "classes":
+        network = trace_model(Model("", "Weights", WeightTree(stored).layers(), (), (), ()))
     if network is not None:
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
-        rows += [_row(slot, version) for slot in matched.slots]
+        rows += [_row(slot, version, has_object=model is not None) for slot in matched.slots]
+        if stored is None:
+            rows += [row for place in places(network) for row in _told_rows(place)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]
         beside = matched.beside
         certain = _is_certain(network, matched, notes)
@@ -74,7 +89,7 @@ def _table(model: Model | None, stored: WeightFile | None) -> WeightTable:
         notes += stored.notes if stored is not None else ()
         rest = parameters(stored) if stored is not None else []
     if stored is not None:
-        rows += [_stored_row(tensor, stored, model is not None and network is None, version) for tensor in rest]
+        rows += [_stored_row(tensor, stored) for tensor in rest]
     return WeightTable(
         source="",
         format=_format(model, stored),
@@ -95,8 +110,10 @@ def _format(model: Model | None, stored: WeightFile | None) -> str:
 def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
     """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
     if matched.stored is not None:
-        return True
-    unknown = ["/".join(place.path) for place in places(network) if not place.is_known]
+        missing = unbuilt_layers(matched)
+        notes += [unbuilt_note(path) for path in missing]
+        return not missing
+    unknown = ["/".join(place.path) for place in places(network) if not (place.is_known or is_stored(place.layer))]
     notes.append(Note("no-values", None, "the source stores no weights: what is listed follows from its layers"))
     for where in unknown:
         notes.append(Note("unknown-weights", where, "its weights are not known without a file that stores them"))
@@ -106,7 +123,7 @@ def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
 # Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _row(slot: Slot, version: str | None) -> WeightRow:
+def _row(slot: Slot, version: str | None, *, has_object: bool) -> WeightRow:
     weight, tensor, place = slot.weight, slot.tensor, slot.place
     if tensor is not None:
         shape, dtype, size, held = tensor.shape, tensor.dtype, tensor.size, tensor.bytes
@@ -121,6 +138,8 @@ def _row(slot: Slot, version: str | None) -> WeightRow:
     if weight is not None:
         trainable = bool(weight.attrs["trainable"]) and not place.frozen
         expression = reach(place.path, slot.at, str(weight.attrs["name"]), _owner(slot), version)
+    elif tensor is not None and slot.owner is not None and has_object:
+        expression = _numbered(slot.owner, "", tensor, version)
     elif tensor is not None and slot.at != "?":
         expression = _numbered(get_layers(place.path), slot.at, tensor, version)
     return WeightRow(
@@ -136,6 +155,18 @@ def _row(slot: Slot, version: str | None) -> WeightRow:
     )
 
 
+def _told_rows(place: Place) -> list[WeightRow]:
+    """The variables that an export tells of, without their values."""
+    found = []
+    for variable in stored_variables(place.layer):
+        shape = tuple([size for size in variable.shape if size is not None])
+        size = math.prod(shape)
+        held = size * BYTES.get(variable.dtype, 4)
+        where = "/".join(place.path)
+        found.append(WeightRow(None, where, variable.name, shape, variable.dtype, size, held, variable.trainable, None))
+    return found
+
+
 def _owner(slot: Slot) -> str:
     """The class of what holds a weight, as far as the layer's configuration says."""
     held = slot.place.layer.config.get("layer") if slot.at == "layer" else None
@@ -149,15 +180,13 @@ def _numbered(owner: str, at: str, tensor: StoredTensor, version: str | None) ->
     return f"{owner}{f'.{at}' if at else ''}.weights[{tensor.parts[-1]}]"
 
 
-def _stored_row(tensor: StoredTensor, stored: WeightFile, has_object: bool, version: str | None) -> WeightRow:
-    """An array that no formula claims: `has_object` says that the source is a model whose graph is not known."""
-    group, expression = None, None
+def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
+    """An array that no layer claims."""
+    group = None
     if stored.layout == "classes":
         groups = tensor.parts[:-1]
         inside = layer_of(groups, stored.names)[1]
         group = groups[: len(groups) - len(inside)]
-        if has_object:
-            expression = _of_object(groups, group, tensor, stored, version)
     return WeightRow(
         tensor.path,
         tensor.layer or None,
@@ -167,25 +196,8 @@ def _stored_row(tensor: StoredTensor, stored: WeightFile, has_object: bool, vers
         tensor.size,
         tensor.bytes,
         None,
-        expression,
+        None,
     )
-
-
-def _of_object(
-    groups: tuple[str, ...], layer: tuple[str, ...], tensor: StoredTensor, stored: WeightFile, version: str | None
-) -> str | None:
-    """How to reach an array of a subclassed model: through its attributes, or by the name of a layer in its list."""
-    start, at = "model", groups
-    if groups[:1] == ("layers",):
-        name = stored.names.get(layer)
-        if name is None or len(layer) != 2:
-            return None
-        start, at = get_layers([name]), groups[2:]
-    done = groups[: len(groups) - len(at)]
-    for depth in range(len(done) + 1, len(groups) + 1):
-        if groups[:depth] not in stored.objects or not groups[depth - 1].isidentifier():
-            return None
-    return _numbered(start, ".".join(at), tensor, version)
 
 
 def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[StateRow, ...]:

@@ -1,0 +1,42 @@
+"""What the configuration of a class that is not known says, as text: `bits=4, quantizer=quantized_bits(…)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.model import Function, Layer
+
+_MOST_ARGUMENTS = 24
+_MOST_ITEMS = 8
+_LONGEST_TEXT = 40
+_BESIDE = frozenset({"name", "trainable", "dtype", "layers", "variables", "group"})
+
+
+def arguments_text(config: Any) -> str:
+    """The arguments of a configuration, those that are None left out; "" where there are none."""
+    if not isinstance(config, Mapping):
+        return ""
+    told = [(str(key), value) for key, value in config.items() if key not in _BESIDE and value is not None]
+    parts = [f"{key[:_LONGEST_TEXT]}={value_text(value)}" for key, value in told[:_MOST_ARGUMENTS]]
+    return ", ".join(parts + ["…"] * (len(told) > _MOST_ARGUMENTS))
+
+
+def value_text(value: Any, deep: bool = False) -> str:
+    """One argument: numbers and short texts as they are, an object by its class."""
+    if isinstance(value, Layer):
+        return f"{value.type}(…)"
+    if isinstance(value, Function):
+        return value.name[:_LONGEST_TEXT]
+    if isinstance(value, Mapping):
+        class_name = value.get("class_name")
+        if not isinstance(class_name, str):
+            return "{…}" if value else "{}"
+        return f"{class_name[:_LONGEST_TEXT]}({'…' if value.get('config') else ''})"
+    if isinstance(value, list | tuple):
+        if deep:
+            return "[…]" if value else "[]"
+        items = [value_text(item, True) for item in value[:_MOST_ITEMS]]
+        return f"[{', '.join(items + ['…'] * (len(value) > _MOST_ITEMS))}]"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"

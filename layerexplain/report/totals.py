@@ -1,0 +1,66 @@
+"""What the rows of a report add up to, and what is said where not all of it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerexplain.model import Model, Note
+from layerexplain.report.data import LayerReport, Totals
+from layerexplain.report.variables import is_stored
+
+BYTES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
+}  # fmt: skip
+"""Bytes of one element, by dtype."""
+
+UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
+
+
+def is_complete(model: Model) -> bool:
+    """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
+    what the file tells is all that it stores."""
+    if model.layers and all(is_stored(layer) for layer in model.layers):
+        return True
+    if any(note.code == "layers-from-weights" for note in model.notes):
+        return True
+    return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
+
+
+def totals(rows: Sequence[LayerReport]) -> Totals:
+    """Sums over rows of one depth; None if a row's number is unknown."""
+
+    def add(values: Sequence[int | None]) -> int | None:
+        return None if None in values else sum(values)  # type: ignore[arg-type]
+
+    weights = [w for row in rows for w in row.weights]
+    size = add([w.params * BYTES[w.dtype] if w.dtype in BYTES else None for w in weights])
+    params = add([row.params for row in rows])
+    return Totals(
+        params=params,
+        trainable=add([row.trainable for row in rows]),
+        non_trainable=add([row.non_trainable for row in rows]),
+        bytes=size if params is not None else None,
+        macs=add([row.macs for row in rows]),
+        flops=add([row.flops for row in rows]),
+    )
+
+
+def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
+    """Notes on what layers are not in the totals, and what the others come to; none where nothing would be told."""
+    found: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    for number, words in (("params", "parameters"), ("macs", "MACs"), ("flops", "FLOPs")):
+        missing = tuple([row.layer for row in rows if getattr(row, number) is None])
+        rest = sum([getattr(row, number) or 0 for row in rows])
+        if missing and rest:
+            found.setdefault(missing, []).append((words, rest))
+    notes = []
+    for missing, told in found.items():
+        names = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
+        what, rest = _and([words for words, _ in told]), _and([f"{rest:,}" for _, rest in told])
+        notes.append(Note("partial-total", None, f"{what} of {names} are not known; those of the others are {rest}"))
+    return notes
+
+
+def _and(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
