@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Before TensorFlow is imported: the kernels of oneDNN round, and crash, otherwise on each kind of processor.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -20,6 +20,9 @@ def load_keras() -> Any:
     keras = sys.modules.get("keras")
     if keras is None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # TensorFlow's plain kernels: those of oneDNN round otherwise on each kind of processor, on some by more than
+        # 1e-4 in a transposed convolution, and crash the process in a pooling without windows.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         with silence():
             keras = _imported()
             # The backend looks for its devices, and tells of it, at the first tensor.
