@@ -28,6 +28,7 @@ def cli_reference() -> str:
     parts = [
         "# The command line",
         "What `--help` says, as written by `python docs/generate.py`.",
+        _EXIT_CODES,
         f"## {PROGRAM}",
         _fenced(program.get_help(root)),
     ]
@@ -38,6 +39,20 @@ def cli_reference() -> str:
         context = click.Context(command, info_name=name, parent=root, **{**settings, **command.context_settings})
         parts += [f"## {PROGRAM} {name}", _fenced(command.get_help(context))]
     return "\n\n".join(parts) + "\n"
+
+
+_EXIT_CODES = """## Results, errors, exit codes
+
+Results go to standard output, all else to standard error, a line a fault. Exit 0: fine. 1: a source could not be read
+or explained, or not all of it; the others still are. 2: wrong usage, which includes all that `layer` is given.
+
+A spec is told of with all its faults in one run. `summary` and `explain` go on behind a layer that is at fault: it and
+what rests on it are unknown (`?`, in JSON null, with a note of the code `not-derived`). Where it is not known what is
+fed into what (a name that is no layer's), nothing is printed but the faults. In a file that a program wrote, a layer of
+Keras's own that refuses its input is told of in the same way, exit 1 included; a layer of an unknown class is no fault.
+
+Of several sources `--format json` prints an array of those that could be read: one that could not has no entry, and
+what is said of it stands on standard error."""
 
 
 def _fenced(text: str) -> str:

@@ -6,9 +6,14 @@ The layer, the file and the line are added once, at the boundary that knows them
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LayerExplainError(Exception):
-    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`."""
+    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`.
+
+    `partial` is what a reader could make of the source all the same (a Model), None where that is nothing.
+    """
 
     def __init__(
         self,
@@ -23,6 +28,7 @@ class LayerExplainError(Exception):
         self.source = source
         self.line = line
         self.layer = layer
+        self.partial: Any = None
 
     def with_place(
         self,
@@ -65,6 +71,10 @@ class ShapeError(LayerExplainError):
     """Tensors of these shapes cannot go into this operation."""
 
 
+class NotKnown(LayerExplainError):
+    """What is asked for rests on something that is not known, for a reason that is told elsewhere."""
+
+
 class FormulaError(LayerExplainError):
     """A text is not a formula of the formula language."""
 
@@ -89,3 +99,8 @@ class ErrorGroup(LayerExplainError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+def each_of(error: LayerExplainError) -> list[LayerExplainError]:
+    """The errors of a group, or the one error itself."""
+    return error.errors if isinstance(error, ErrorGroup) else [error]

@@ -273,9 +273,10 @@ LOOP: Final = _leaf("loop")
 LEAVES: Final = frozenset({INPUT, WEIGHT, CONSTANT})
 
 
-def tensor(name: str, shape: Shape, dtype: str = "float") -> Expr:
-    """A tensor that comes from outside: a parameter of a definition."""
-    return Expr(INPUT, (), {}, shape, dtype, name)
+def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...] | None = None) -> Expr:
+    """A tensor that comes from outside: a parameter of a definition. `roles` are what its axes are called, where that
+    is not what their number tells: ("batch", "channels", "rows", "columns")."""
+    return Expr(INPUT, (), {} if roles is None else {"roles": roles}, shape, dtype, name)
 
 
 def constant(value: Any) -> Expr:

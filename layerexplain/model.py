@@ -58,6 +58,27 @@ class StoredGroup(NamedTuple):
     parts: tuple[str, ...]
 
 
+class ObjectNumber(NamedTuple):
+    """The `number` by which a file tells an object that it holds in several places. `again` says that all that the
+    object holds has such numbers too, as where Keras writes it for a second time."""
+
+    number: int
+    again: bool
+
+
+Steps = tuple[str, ...]
+"""What leads from a model to an object in it: a layer of a model by "/" and its name, what a layer keeps in an
+attribute by "." and that: ("/encoder", "/td", ".layer")."""
+
+
+class SharedObject(NamedTuple):
+    """A layer or model that is the same object as one before it, with the same weights. Of several in `same_as` it is
+    one, and nothing tells which."""
+
+    steps: Steps
+    same_as: tuple[Steps, ...]
+
+
 class Layer(NamedTuple):
     """A layer and its arguments, in Keras's names.
 
@@ -68,7 +89,8 @@ class Layer(NamedTuple):
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
-    `line` is the line of the spec that it stands in.
+    `line` is the line of the spec that it stands in. `number` is there where the file says of the object that it holds
+    it in several places; `Model.shared` says what follows from that.
     """
 
     name: str
@@ -79,6 +101,7 @@ class Layer(NamedTuple):
     package: str = ""
     build_shape: Any = None
     line: int | None = None
+    number: ObjectNumber | None = None
 
 
 class Call(NamedTuple):
@@ -99,7 +122,8 @@ class Model(NamedTuple):
     `calls` are in any order; each InputLayer has one, without arguments. `inputs` and `outputs` are in the
     model's order. `type` is "Functional", "Sequential" or the class name of a model that has no graph
     (then `calls` is empty and a note says so). `recorded` holds what the file says of a tensor's shape (with the
-    batch) and dtype: a cross-check, not the truth.
+    batch) and dtype: a cross-check, not the truth. `shared` tells, of a whole architecture, which objects in it, at any
+    depth, are the same as earlier ones.
     """
 
     name: str
@@ -116,3 +140,4 @@ class Model(NamedTuple):
     strict: bool = False
     """True for what a person typed (a spec): an argument that the layer does not have is an error, not a note."""
     notes: tuple[Note, ...] = ()
+    shared: tuple[SharedObject, ...] = ()

@@ -107,6 +107,8 @@ def compare(definition: Definition, views: Sequence[View], name: str, *, exact: 
                         first, last = span_at(view, seen[axis], index, size)
                         at = (name, param.label, axis, index, list(hit), (first, last))
                         assert first <= hit[0] and hit[-1] <= last, at
+                        parts = [span_at(view, part, index, size) for part in seen[axis].parts]
+                        assert not parts or all(any(a <= h <= b for a, b in parts) for h in hit), at
                         assert not exact or (first, last) == (hit[0], hit[-1]), at
                     compared += 1
     return compared

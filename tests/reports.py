@@ -115,9 +115,9 @@ CONV_EXPLAINED = Explanation(
     weights=(
         WeightReason(
             "W", "kernel", (3, 3, 3, 16), "rows 3 × columns 3 × channels 3 × filters 16", 432, True,
-            "model.get_layer('conv2d').kernel",
+            'model.get_layer("conv2d").kernel',
         ),
-        WeightReason("b", "bias", (16,), "filters 16", 16, True, "model.get_layer('conv2d').bias"),
+        WeightReason("b", "bias", (16,), "filters 16", 16, True, 'model.get_layer("conv2d").bias'),
     ),
     weights_note="448 parameters, all trainable, whatever the image's size",
     cost=("84,672 MACs per example = 14 × 14 positions × 16 filters × 27 products",),
@@ -220,7 +220,7 @@ def lstm() -> Report:
             AxisReason("width", "5", "6", "units = 6, whatever the number of steps"),
         ),
         weights=tuple(
-            WeightReason(w.symbol, w.name, w.shape, f, w.params, True, f"model.get_layer('lstm').{w.name}")
+            WeightReason(w.symbol, w.name, w.shape, f, w.params, True, f'model.get_layer("lstm").{w.name}')
             for w, f in zip(weights, factors, strict=True)
         ),
         weights_note="288 parameters, all trainable, used at every step",
@@ -275,7 +275,7 @@ def attention() -> Report:
                 weights=tuple(
                     WeightReason(
                         w.symbol, w.name, w.shape, "features 16 × heads 2 × per head 8", 256, True,
-                        f"model.get_layer('attend').{w.name}",
+                        f'model.get_layer("attend").{w.name}',
                     )
                     for w in weights
                 ),

@@ -218,7 +218,7 @@ def test_columns(run: Run) -> None:
         (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),
         (["summary", "cnn", "--width", "5"], "5 is not in the range"),
         (["summary", "cnn", "--input", "abc"], "'abc' is no [NAME=]SHAPE; write 224,224,3"),
-        (["layer", "Dense", "512", "--input", "784"], "'512' is no ARG=VALUE"),
+        (["layer", "Dense", "512", "8", "--input", "784"], "'8' is no ARG=VALUE"),
         (["layer", "Dense", "units=512"], "Dense needs the shape of its input; add for example --input 784"),
         (["layer", "--input", "784"], "--input needs the TYPE of a layer"),
         (["completion", "powershell"], "'powershell' is not one of"),
@@ -275,6 +275,13 @@ def test_output_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> 
     assert result.stderr == f"layerexplain: error: {file}: cannot be written: No such file or directory\n"
 
 
+def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "out.txt"
+    file.write_text("old")
+    assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
+    assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
+
+
 def test_completion(run: Run) -> None:
     for shell in ("bash", "zsh", "fish"):
         script = run("completion", shell).stdout
@@ -290,3 +297,13 @@ def test_completes_commands_and_options(run: Run) -> None:
     assert complete("layerexplain su", "1") == ["summary"]
     assert "--nested" in complete("layerexplain summary --", "2")
     assert complete("layerexplain summary --format j", "3") == ["json", "jsonl"]
+    assert complete("layerexplain layer conv2d", "2") == ["Conv2D", "Conv2DTranspose"]
+    assert complete("layerexplain layer Conv2D fil", "3") == ["filters=16"]
+    assert complete("layerexplain layer Conv2D filters=3 pad", "4") == ["padding=valid"]
+    assert complete("layerexplain layer Nonsense fil", "3") == []
+    assert complete("layerexplain summary m.keras --columns layer,ty", "4") == ["layer,type"]
+    assert complete("layerexplain weights m.keras --columns re", "4") == ["reach"]
+    digits = Path(__file__).parents[1] / "sample_models" / "digits.keras"
+    assert complete(f"layerexplain explain {digits} strokes_", "3") == ["strokes_norm", "strokes_relu"]
+    assert complete(f"layerexplain trace {digits} dig", "3") == ["digit"]
+    assert complete("layerexplain explain missing.keras d", "3") == []

@@ -108,12 +108,31 @@ def test_a_layer_inside_a_layer() -> None:
 
 
 def test_a_wrong_layer_is_one_line() -> None:
-    result = run("layer", "Dens", "units=3", "--input", "5")
+    for arguments, said in (
+        (["Dens", "units=3", "--input", "5"], "no layer type 'Dens'; did you mean 'Dense'?"),
+        (["Dens"], "no layer type 'Dens'; did you mean 'Dense'?"),
+        (["tanh"], "did you mean 'Activation' with activation=tanh?"),
+        (["Sequential"], "Sequential is a model"),
+        (["InputLayer"], "InputLayer computes nothing"),
+        (["Dense", "unit=3", "--input", "5"], "no argument 'unit', did you mean 'units'?"),
+        (["Dense", "units=3"], "needs the shape of its input; add for example --input 784"),
+        (["Dense", "3"], "needs the shape of its input; add for example --input 784"),
+        (["Dense", "3", "4", "--input", "5"], "'4' is no ARG=VALUE"),
+        (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one whole number or 2"),
+    ):
+        result = run("layer", *arguments)
+        assert (result.exit_code, result.stdout) == (2, ""), arguments
+        assert result.stderr.splitlines()[-1].startswith("Error: ") and said in result.stderr, arguments
+    result = run("layer", "Conv2D", "3", "kernel_size=9", "--input", "4,4,1")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert re.fullmatch(r"layerexplain: error: .*'Dens'.*'Dense'.*\n", result.stderr)
-    result = run("layer", "Dense", "unit=3", "--input", "5")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert re.fullmatch(r"layerexplain: error: .*'unit'.*'units'.*\n", result.stderr)
+    assert re.fullmatch(r"layerexplain: error: layer 'conv2d': a window needs to fit .*\n", result.stderr)
+
+
+def test_a_value_alone_is_the_first_argument() -> None:
+    assert (
+        run("layer", "Dense", "512", "--input", "784").stdout
+        == run("layer", "Dense", "units=512", "--input", "784").stdout
+    )
 
 
 def test_the_list_of_types() -> None:

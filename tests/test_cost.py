@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.element import element_form
 from layerexplain.expr import CALL, LOOP, UNKNOWN_COST, Definition
+from layerexplain.model import Call
 from layerexplain.readers import read
 from layerexplain.report import build
-from layerexplain.report.explanation import cost_lines
+from layerexplain.report.cost_lines import cost_lines
+from layerexplain.report.traced import TracedCall, Use
 from tests.cases import Case, Wrapped
 from tests.counted_products import TooMany, count
 from tests.drawn_values import TYPES, definitions
@@ -94,24 +98,48 @@ def test_formulas(type_: str, config: dict[str, Any], shapes: Any, macs: int, fl
 
 
 UNKNOWN = [
-    ("LSTM", {"units": 6}, (None, 5), ("MACs per example = ", "steps (unknown; fix with --input)")),
-    ("Dense", {"units": 6}, (None, 5), ("steps (unknown; fix with --input) × 6 units × 5 products",)),
-    ("Conv2D", {"filters": 6, "kernel_size": 3}, (None, None, 3), ("? × ? positions × 6 filters × 27 products",)),
-    ("Conv2D", {"filters": 6, "kernel_size": 3}, (7, None, 3), ("5 × ? positions × 6 filters × 27 products",)),
+    (
+        "LSTM",
+        {"units": 6},
+        (None, 5),
+        (
+            "MACs per example = 4 × (steps × 6 units × 5 products)",
+            "FLOPs need the number of steps; give --input x=16,5",
+        ),
+    ),
+    ("Dense", {"units": 6}, (None, 5), ("steps × 6 units × 5 products",)),
+    ("Attention", {}, (None, 4), ("(steps × steps outputs × 4 products) + (steps × 4 outputs × steps products)",)),
+    (
+        "Conv2D",
+        {"filters": 6, "kernel_size": 3},
+        (None, None, 3),
+        (
+            "? × ? positions × 6 filters × 27 products",
+            "FLOPs need the numbers of rows and columns; give --input x=224,224,3",
+        ),
+    ),
+    (
+        "Conv2D",
+        {"filters": 6, "kernel_size": 3},
+        (7, None, 3),
+        ("5 × ? positions × 6 filters × 27 products", "FLOPs need the number of columns; give --input x=7,224,3"),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("type_", "config", "shape", "words"), UNKNOWN, ids=[f"{r[0]}{r[2]}" for r in UNKNOWN])
 def test_an_unknown_size_makes_the_cost_unknown_and_is_named(
-    type_: str, config: dict[str, Any], shape: tuple[int | None, ...], words: tuple[str, ...]
+    type_: str, config: dict[str, Any], shape: tuple[int | None, ...], words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    definition = trace_case(Case(type_, config, (shape,)))
-    costs = Costs()
-    assert costs.of(definition) == Cost(None, None)
-    text = "\n".join(cost_lines(definition, costs))
+    count = 2 if type_ == "Attention" else 1
+    assert Costs().of(trace_case(Case(type_, config, (shape,) * count))) == Cost(None, None)
+    sizes = ", ".join("null" if size is None else str(size) for size in shape)
+    file = tmp_path / "m.yaml"
+    file.write_text(f"inputs: {{x: [{sizes}]}}\nlayers:\n  - {type_}: {config}\n    from: {['x'] * count}\n")
+    explained = build(read(str(file)), detail=True).layers[-1].explanation
+    assert explained is not None
     for part in words:
-        assert part in text
-    assert "FLOPs per example: not known" in text
+        assert part in "\n".join(explained.cost)
 
 
 def test_what_costs_nothing_does_so_at_any_size() -> None:
@@ -196,6 +224,97 @@ def test_tiny_layers_counted(case: Case) -> None:
     definition = trace_case(case)
     macs = Costs().of(definition).macs
     assert macs and count(element_form(definition)) == macs
+
+
+# In words --------------------------------------------------------------------------------------------------------
+
+
+def value_of(text: str) -> int:
+    """What is right of the `=`, calculated: words are left out, `×` multiplies."""
+    return int(eval(re.sub(r"[^\d+*() ]", "", text.replace("×", "*").replace(",", ""))))
+
+
+def equations(lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Each printed equation, left and right side."""
+    found = []
+    for line in lines:
+        told, _, together = line.partition("; ")
+        left, equals, right = told.rpartition(": ")[2].partition(" = ")
+        if equals:
+            found.append((int(left.split()[0].replace(",", "")), value_of(right)))
+        if together:  # "2 calls: 256 per example"
+            calls, _, total = together.partition(" calls: ")
+            found.append((value_of(total), value_of(calls) * int(told.split()[0].replace(",", ""))))
+    return found
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_every_printed_equation_holds(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        made = TracedCall(Call("it", 0, (), {}), (), (), (), definition, None)
+        for times in (1, 3):
+            lines = cost_lines([Use(made, times)], Costs())
+            assert (lines and "?" not in "".join(lines)) or is_opaque(definition), case.id
+            for left, right in equations([line for line in lines if line[:1].isdigit()]):
+                assert left == right, (case.id, lines)
+
+
+def test_what_no_input_reaches_is_told_apart(tmp_path: Path) -> None:
+    case = Case("Dense", {"units": 16, "lora_rank": 4}, ((20,),))
+    lines = cost_lines([Use(TracedCall(Call("it", 0, (), {}), (), (), (), trace_case(case), None), 1)], Costs())
+    assert lines[0] == "320 MACs per example = 16 units × 20 products"
+    assert lines[1] == "1,280 MACs more once per call, whatever the batch = 20 inputs × 16 units × 4 products"
+
+
+TWICE = """
+inputs: {left: [6], right: [6], steps: [9, 6]}
+layers:
+  - Sequential:
+      - Dense: 5
+        name: inner
+      - Sequential: [{Dense: 3}, ReLU]
+        name: deep
+    name: encoder
+    from: left
+  - reuse: encoder
+    name: again
+    from: right
+  - reuse: encoder
+    name: third
+    from: steps
+  - Dense: 2
+    name: own
+outputs: [encoder, again, own]
+"""
+
+
+def test_rows_inside_a_model_add_up_to_its_row(tmp_path: Path) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(TWICE)
+    for source in (str(file), "sample_models/transformer.json", "sample_models/keras_1_branches.h5"):
+        report = build(read(source), detail=True)
+        rows = list(report.layers)
+        assert report.totals.macs == sum(row.macs or 0 for row in rows)
+        for row in rows:  # grows as it is read
+            rows += row.layers
+            if row.layers:
+                assert (row.macs, row.flops) == (
+                    sum(r.macs or 0 for r in row.layers),
+                    sum(r.flops or 0 for r in row.layers),
+                )
+    encoder = next(row for row in build(read(str(file)), detail=True).layers if row.layer == "encoder")
+    assert encoder.macs == (2 + 9) * (6 * 5 + 5 * 3)
+    assert encoder.explanation is not None
+    assert encoder.explanation.cost == (
+        "at (None, 6): 45 MACs a call, summed over its layers; 2 calls: 90 per example",
+        "at (None, 6): 101 FLOPs a call, summed over its layers; 2 calls: 202 per example",
+        "at (None, 9, 6): 405 MACs per example, summed over its layers",
+        "at (None, 9, 6): 909 FLOPs per example, summed over its layers",
+        "all calls: 495 MACs and 1,111 FLOPs per example",
+    )
+    inner = encoder.layers[1]
+    assert inner.explanation is not None and inner.macs == 11 * 30
+    assert inner.explanation.cost[0] == ("at (None, 6): 30 MACs a call = 5 units × 6 products; 2 calls: 60 per example")
 
 
 # Whole models ---------------------------------------------------------------------------------------------------

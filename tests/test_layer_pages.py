@@ -48,8 +48,8 @@ def test_pages(snapshot: Callable[[str, str], None]) -> None:
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["Denz"], "there is no layer type 'Denz', did you mean 'Dense'?"),
-        (["Denz", "units=3"], "there is no layer type 'Denz', did you mean 'Dense'?"),
+        (["Denz"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
+        (["Denz", "units=3"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
         (["TFSMLayer"], "it runs a SavedModel that lies elsewhere"),
         (["Dense", "units=3"], "Dense needs the shape of its input; add for example --input 784"),
         (["LSTM", "--format", "json"], "LSTM needs the shape of its input; add for example --input 9,5"),

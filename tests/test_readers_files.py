@@ -192,6 +192,26 @@ def test_an_attribute_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPa
     assert "the attribute model_config has" in failure(data)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("m.keras", "is no zip archive; the file is damaged, or is no model that Keras saved"),
+        ("m.H5", "is no HDF5 file; the file is damaged, or is no model that Keras saved"),
+        ("m.yaml", "the file is not UTF-8 (byte 0x80); save it as UTF-8"),
+    ],
+)
+def test_what_is_said_of_bytes_goes_by_the_end_of_the_name(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_bytes(b"\x80\x81")
+    with pytest.raises(LayerExplainError) as caught:
+        read(tmp_path / name)
+    assert caught.value.fact == said
+
+
+def test_a_spec_may_be_called_anything(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_text("name: é\ninput: [3]\nlayers: [Flatten]\n", "utf-8")
+    assert read(tmp_path / "m.keras").name == "é"
+
+
 def test_truncated_archives(file: Any) -> None:
     for cut in (10, len(GOOD) // 2, len(GOOD) - 1):
         assert "is a damaged zip archive" in failure(file(GOOD[:cut]))

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field import ReceptiveFields
-from layerexplain.expr import Definition
+from layerexplain.derive.spans import Span
+from layerexplain.expr import BATCH, Definition, constant, tensor
+from layerexplain.ops.lookup import gather
 from layerexplain.readers import read
 from layerexplain.report import build, build_layer
 from layerexplain.report.data import ReceptiveField, Report
@@ -118,6 +120,18 @@ layers:
   - Multiply: {}
     from: [conv, scales]
 """,
+    "causal": """
+input: [7, 4]
+layers:
+  - Dense: 6
+    name: x
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
+    name: heads
+    from: [x, x]
+  - Attention: {use_causal_mask: true}
+    name: plain
+    from: [heads, heads]
+""",
     "patches": """
 input: [8, 12, 2]
 layers:
@@ -210,7 +224,35 @@ def fields(report: Report, layer: str) -> tuple[ReceptiveField, ...]:
     raise AssertionError(f"no layer {layer}")
 
 
+NOT_ALL = {
+    "each with each": """
+input: [6, 4]
+layers:
+  - Dense: 4
+    name: x
+  - Dot: {axes: 2}
+    name: dot
+    from: [x, x]
+  - GlobalAveragePooling1D
+""",
+    "hidden by a mask": """
+inputs: {ids: {shape: [9], dtype: int32}, x: [9, 4]}
+layers:
+  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}
+    name: keys
+    from: ids
+  - Attention:
+    name: attend
+    from: [x, keys]
+""",
+}
+"""Models of which an element sees some of what lies in its span."""
+
 SAID = [
+    ("causal", "heads", "one output element sees 1 to 7 steps of the input: steps 0 to t"),
+    ("causal", "plain", "one output element sees 1 to 7 steps of the input: steps 0 to t"),
+    ("each with each", "dot", "one output element sees at most 2 steps of the input: steps t and s"),
+    ("each with each", "global_average_pooling1d", "one output element sees all 6 steps of the input"),
     ("strides", "average_pooling2d", "one output element sees 11 × 11 pixels of the input: rows 4i-3 to 4i+7, "
      "columns 4j-3 to 4j+7; neighbours are 4 apart"),
     ("strides", "conv2d_1", "one output element sees 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
@@ -239,8 +281,23 @@ SAID = [
 
 @pytest.mark.parametrize(("name", "layer", "said"), SAID, ids=[f"{row[0]}: {row[1]}" for row in SAID])
 def test_in_words(name: str, layer: str, said: str, tmp_path: Path) -> None:
-    report = build(read(spec(MODELS[name], tmp_path)), receptive_field=True)
+    report = build(read(spec({**MODELS, **NOT_ALL}[name], tmp_path)), receptive_field=True)
     assert [words(one, False) for one in fields(report, layer)] == [said]
+
+
+@pytest.mark.parametrize("name", NOT_ALL)
+def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> None:
+    definition = definition_of(spec(NOT_ALL[name], tmp_path))
+    assert compare(definition, ReceptiveFields().of(definition), name, exact=False) > 0
+
+
+def test_picked_positions_are_those_that_are_named() -> None:
+    x = tensor("x", (BATCH, 12, 4))
+    picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})
+    (view,) = ReceptiveFields().of(picked)
+    span = view.seen[x][1]
+    assert isinstance(span, Span) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
+    assert compare(picked, [view], "pick", exact=False) > 0
 
 
 def test_each_input_is_told_of(tmp_path: Path) -> None:
@@ -337,7 +394,7 @@ def test_unknown_sizes_that_do_not_matter() -> None:
     assert row.receptive_field is not None
     assert row.receptive_field[0].axes[0]._asdict() == {
         "role": "steps", "of": None, "size": 3, "least": 3, "whole": False, "stride": 1, "start": 0,
-        "first": "t", "last": "t+2",
+        "first": "t", "last": "t+2", "at_most": False, "places": (),
     }  # fmt: skip
     (row,) = build_layer("LSTM", {"units": 2}, [(None, 5)]).layers
     assert row.receptive_field is not None

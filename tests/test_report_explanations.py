@@ -128,10 +128,11 @@ def test_the_embedding_of_an_autoencoder_can_be_reached() -> None:
     embedding = told(report_of("autoencoder_with_embedding.yaml"), "embedding")
     assert embedding.hints[0] == (
         "The table itself is one weight of shape (1000, 32), a row for each id: "
-        "model.get_layer('embedding').embeddings; a loss may use that variable. The layer's output is another tensor, "
+        'model.get_layer("embedding").embeddings; a loss may use that variable. '
+        "The layer's output is another tensor, "
         "of shape (None, 12, 32): the rows that were looked up."
     )
-    assert [w.reach for w in embedding.weights] == ["model.get_layer('embedding').embeddings"]
+    assert [w.reach for w in embedding.weights] == ['model.get_layer("embedding").embeddings']
     assert factors(embedding) == ["E (1000, 32): ids 1000 × features 32 = 32,000"]
 
 
@@ -371,3 +372,34 @@ def test_every_row_is_told_in_full(case: Case) -> None:
 def test_every_field_of_a_sentence_resolves(case: Case) -> None:
     definition = trace_case(case)
     assert set(field_names(definition.description)) <= set(fields(definition))
+
+
+# Several calls --------------------------------------------------------------------------------------------------
+
+
+def test_a_call_at_another_shape_has_its_own_element_shape_and_reach(tmp_path: Path) -> None:
+    text = """
+inputs: {a: [6], b: [9, 6]}
+layers:
+  - Dense: {units: 5, use_bias: false}
+    name: shared
+    from: a
+  - reuse: shared
+    name: again
+    from: b
+outputs: [shared, again]
+"""
+    dense = told(spec(text, tmp_path), "shared")
+    assert dense.element == ("y[n, k] = Σ m<6 x[n, m]·W[m, k]", "call 2: y[n, t, k] = Σ m<6 x[n, t, m]·W[m, k]")
+    assert dense.shape_notes == ("call 2: steps 9 → 9 (kept), features 6 → 5 (units = 5)",)
+    assert dense.cost == (
+        "at (None, 6): 30 MACs per example = 5 units × 6 products",
+        "at (None, 6): 60 FLOPs per example = 2 × 30",
+        "at (None, 9, 6): 270 MACs per example = 9 steps × 5 units × 6 products",
+        "at (None, 9, 6): 540 FLOPs per example = 2 × 270",
+        "all calls: 300 MACs and 600 FLOPs per example",
+    )
+    assert dense.receptive_field == (
+        "call 1: one output element sees all 6 features of 'a'",
+        "call 2: one output element sees one step of 'b': step t",
+    )

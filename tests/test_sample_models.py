@@ -10,6 +10,9 @@ import pytest
 from layerexplain.model import Shape
 from layerexplain.readers import read
 from layerexplain.report import build
+from layerexplain.render.explanation import explanation
+from layerexplain.render.layout import Look
+from layerexplain.render.table import table
 from layerexplain.report.data import LayerReport, Report
 from tests.truth import load
 
@@ -195,3 +198,11 @@ def test_all_files_are_told_of_in_the_readme_and_are_small() -> None:
         assert file.stat().st_size < (300_000 if file.suffix in {".keras", ".h5"} else 1_000_000)
         if file.suffix == ".yaml":
             assert file.read_text("utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("file", [*EXPECTED, *APPLICATIONS])
+def test_ascii_is_ascii(file: str) -> None:
+    report = build(read(str(FOLDER / file)), detail=True)
+    look = Look(None, ascii=True)
+    for text in (explanation(report, report.layers, look), table(report, look)):
+        assert text.isascii(), sorted({c for c in text if not c.isascii()})

@@ -384,13 +384,21 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
 
 ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
     (["--input", "nothing.npy"], "nothing.npy: no such file; give an .npy or .npz file, zeros, ones or random"),
+    (
+        ["--input", "28,28"],
+        "28,28: no such file; give an .npy or .npz file, zeros, ones or random; the sizes that an "
+        "input leaves open are given with --size 28,28",
+    ),
     (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: 'input'"),
     (["--input", "random:x"], "a seed is a whole number"),
     (["--input", "input=zeros", "--input", "input=ones"], "is given twice"),
     (["--input", "zeros", "--input", "ones"], "say which input is which"),
     (["thrid"], "no layer matches 'thrid'"),
     (["second", "--at", "0,7,0,0"], "number 2 of --at needs 0 to 6, got 7"),
-    (["second", "--at", "0,3"], "gives (1, 7, 7, 32): --at needs 4 numbers, got 0,3"),
+    (
+        ["second", "--at", "0,3"],
+        "gives (1, 7, 7, 32): --at needs 4 numbers, got 2: '0,3'; write for example --at 0,6,6,31",
+    ),
     (["*", "--at", "0"], "--at needs one layer, and '*' matches 3: input, first, second"),
     (["input", "--at", "0,0,0,0"], "is an input"),
     (["second", "--at", "0,0,0,0", "--call", "1"], "has 1 calls"),

@@ -470,11 +470,12 @@ def test_the_command_prints_a_line_a_call_and_exits_with_0() -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("digits · Sequential · ")
-    assert "weights of the model, seed 0" in lines[0]
+    assert "weights of the file, seed 0" in lines[0]
     assert lines[2].split() == ["Layer", "Type", "Output", "shape", "Parameters", "Difference", "Result"]
     assert [line.split()[0] for line in lines[3:6]] == ["to_unit_range", "strokes", "strokes_norm"]
-    assert lines[-2].startswith("9 of 9 calls agree, 0 differ, 0 not compared. Largest difference: ")
-    assert lines[-1].startswith("The model end to end: agrees, ")
+    assert lines[-3].startswith("9 of 9 calls agree, 0 differ, 0 not compared. Largest difference: ")
+    assert lines[-2].startswith("The model end to end: agrees, ")
+    assert lines[-1] == "Parameters: 3,742 here, 3,742 in Keras"
     assert result.stderr == ""
 
 

@@ -7,7 +7,7 @@ ANY_FAULT: list[str] = ["one whose words are the parser's"]
 WRONG: dict[str | bytes, list[str]] = {
     "": ["1: is empty; a spec needs `input:` and `layers:`"],
     "# only words\n": ["1: holds nothing but comments; a spec needs `input:` and `layers:`"],
-    "hello": ["1: a spec is the text 'hello'; `input:` and `layers:` are needed"],
+    "hello": ["1: holds the text 'hello', which is no spec; `input:` and `layers:` are needed"],
     "input: [3]\n": ["1: no `layers:`; a model needs a list of layers"],
     "input: [3]\nlayers: []\n": ["2: `layers` is empty; a model needs a layer"],
     "input: [3]\nlayers: {Dense: 3}\n": ["2: `layers` is a mapping; a list is needed, with `- ` before each layer"],

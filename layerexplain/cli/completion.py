@@ -9,7 +9,8 @@ import click
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes SHELL complete layerexplain's commands, options, files and layer types.
+    """Print the script that makes SHELL complete layerexplain's commands, options, files, the names of columns and of a
+    file's layers, layer types and their arguments.
 
     \b
     bash: eval "$(layerexplain completion bash)"          (in ~/.bashrc)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from layerexplain.cli import sources as reading
+from layerexplain.cli.complete import layer_names
 from layerexplain.cli.failures import tell
 from layerexplain.cli.input_shapes import InputShape
 from layerexplain.cli.options import (
@@ -26,7 +27,7 @@ from layerexplain.report.data import LayerReport, Report
 
 @click.command("explain", short_help="What each layer computes, and where its shape and parameters come from.")
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
-@click.argument("patterns", metavar="[LAYER]...", nargs=-1)
+@click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 @output_options
 @columns_option
 @nested_option
@@ -55,7 +56,11 @@ def command(
     """
     columns_must_fit(columns, output)
     only = None if not patterns else lambda path: any(_matches_some_tail(path, pattern) for pattern in patterns)
-    reports, fine = reading.of_each([source], lambda one: reading.report_of(one, inputs, detail=True, only=only))
+    faults: list[LayerExplainError] = []
+    reports, fine = reading.of_each(
+        [source],
+        lambda one: reading.with_faults(reading.report_of(one, inputs, detail=True, only=only, faults=faults), faults),
+    )
     chosen: list[Chosen] = []
     for report in reports:
         if not patterns:

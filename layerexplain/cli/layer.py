@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from layerexplain.cli.arguments import parse_arguments
+from layerexplain.cli.complete import layer_arguments, layer_types
+from layerexplain.cli.failures import clean
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.options import Output, input_option, output_options
 from layerexplain.cli.output import emit
@@ -18,23 +20,7 @@ from layerexplain.render.documents import Chosen, Wanted, explanation_text
 from layerexplain.render.layout import Look
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from layerexplain.layers.registry import Declaration
-
-
-def _complete_type(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The layer types that begin with what is typed, in upper or lower case, with what each does."""
-    from click.shell_completion import CompletionItem
-
-    from layerexplain.layers.registry import families
-
-    return [
-        CompletionItem(type, help=words)
-        for entries in families().values()
-        for type, _, words in entries
-        if type.lower().startswith(incomplete.lower())
-    ]
 
 
 def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
@@ -56,21 +42,22 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 
 
 @click.command("layer", short_help="The same for one layer with no model; without a TYPE, the list of types.")
-@click.argument("type", metavar="[TYPE]", required=False, shell_complete=_complete_type)
-@click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1)
+@click.argument("type", metavar="[TYPE]", required=False, shell_complete=layer_types)
+@click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @output_options
 @input_option
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """What does a layer of this TYPE do, with these arguments, on inputs of these shapes?
 
-    Arguments have Keras's names. With a TYPE alone: what it takes, and an example. Without TYPE: all types by family,
-    a line each.
+    Arguments have Keras's names; a value without a name is the first argument. With a TYPE alone: what it takes, and
+    an example. Without TYPE: all types by family, a line each.
 
     \b
     Examples:
       layerexplain layer
       layerexplain layer Dense
       layerexplain layer Dense units=512 activation=relu --input 784
+      layerexplain layer Dense 512 --input 784
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
       layerexplain layer Bidirectional layer='{LSTM: {units: 16}}' --input 9,5
@@ -83,21 +70,30 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(output, lambda look: catalog(families(), output.format, look))
         return
+    try:
+        _explain(type, arguments, output, inputs)
+    except ArgumentError as error:
+        # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
+        raise click.UsageError(clean(error.fact)) from None
+
+
+def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
+    """Raises ArgumentError for what is no layer, ShapeError for one that does not take such inputs."""
+    from layerexplain.layers.registry import first_argument
+
+    declaration = _declared(type)
     page: Callable[[Look], str] | None = None
+    parsed = parse_arguments(arguments, first_argument(type))
     if not inputs:
         from layerexplain.layers.examples import example_of
 
-        declaration = _declared(type)
+        examples, shapes = example_of(declaration)
         if arguments or output.format != "table":
-            example = " ".join(f"--input {shape}" for shape in example_of(declaration)[1])
+            example = " ".join(f"--input {shape}" for shape in shapes)
             raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
-        arguments, shapes = example_of(declaration)
+        parsed = parse_arguments(examples)
         inputs = tuple(map(parse_input, shapes))
-        page = partial(_page, declaration, arguments, shapes)
-    try:
-        parsed = parse_arguments(arguments)
-    except ArgumentError as error:
-        raise click.UsageError(str(error)) from None
+        page = partial(_page, declaration, examples, shapes)
     from layerexplain.report import build_layer
     from layerexplain.report.nesting import layers_in
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.records import NamedTuple
@@ -68,7 +69,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def columns_option(command: _Function) -> _Function:
     """--columns, which the command gets as `columns`: a tuple of known names, or None."""
     return click.option(
-        "--columns", metavar="A,B,...", callback=_columns,
+        "--columns", metavar="A,B,...", callback=_columns, shell_complete=names_of(COLUMNS),
         help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
     )(command)  # fmt: skip
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Generic, TypeVar
 
-from layerexplain.cli.failures import tell_lines
+from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.workers import outcomes
-from layerexplain.errors import LayerExplainError
+from layerexplain.cli.workers import Partly, outcomes
+from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.report.data import Report
 
 _Result = TypeVar("_Result")
@@ -24,16 +24,24 @@ def report_of(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
+    faults: list[LayerExplainError] | None = None,
 ) -> Report:
     """The Report of a source (`-` is standard input), with its inputs' shapes as typed.
 
     `detail` asks for explanations, of the layers whose path satisfies `only`; `receptive_field` for those alone,
-    `batch` or `optimizer` for the memory. Raises LayerExplainError.
+    `batch` or `optimizer` for the memory. Raises LayerExplainError; the faults of layers are added to `faults` instead
+    where that is given.
     """
     from layerexplain.readers import read
     from layerexplain.report import build
 
-    model = read(source)
+    try:
+        model = read(source)
+    except LayerExplainError as error:
+        if faults is None or error.partial is None:
+            raise
+        faults += each_of(error)
+        model = error.partial
     try:
         return build(
             model,
@@ -43,12 +51,25 @@ def report_of(
             receptive_field=receptive_field,
             batch=batch,
             optimizer=optimizer,
+            faults=faults,
         )
     except LayerExplainError as error:
-        raise error.with_place(source=model.source or source) from None
+        raise (ErrorGroup([*faults, *each_of(error)]) if faults else error).with_place(
+            source=model.source or source
+        ) from None
+    finally:
+        for fault in faults or ():
+            fault.with_place(source=model.source or source)
 
 
-def of_each(sources: Sequence[str], ask: Callable[[str], _Result], jobs: int = 1) -> tuple[list[_Result], bool]:
+def with_faults(value: _Result, faults: list[LayerExplainError]) -> _Result | Partly:
+    """What a source gave, with the faults to tell of where there are any."""
+    return Partly(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
+
+
+def of_each(
+    sources: Sequence[str], ask: Callable[[str], _Result | Partly], jobs: int = 1
+) -> tuple[list[_Result], bool]:
     """What `ask` gives for each source, and whether it did for all; a failure is a line on stderr."""
     answers = Answers(sources, ask, jobs)
     return list(answers), answers.fine
@@ -61,15 +82,15 @@ class Answers(Generic[_Result]):
     can be pickled, and processes share the sources.
     """
 
-    def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result], jobs: int = 1) -> None:
+    def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result | Partly], jobs: int = 1) -> None:
         self._outcomes = outcomes(sources, ask, jobs)
         self.fine = True
 
     def __iter__(self) -> Generator[_Result, None, None]:
         with closing(self._outcomes) as found:
             for one in found:
-                if one.failure is None:
+                if one.has_value:
                     yield one.value
-                else:
+                if one.failure is not None:
                     self.fine = False
                     tell_lines(one.failure)

@@ -22,11 +22,13 @@ from layerexplain.cli.options import (
     output_options,
 )
 from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
-from layerexplain.cli.workers import jobs_for
+from layerexplain.cli.workers import Partly, jobs_for
+from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.columns import RECEPTIVE_COLUMNS
 from layerexplain.render.documents import Wanted, joined, summary_pieces
 from layerexplain.render.layout import Look
+from layerexplain.report.data import Report
 
 
 class _Ask(NamedTuple):
@@ -88,11 +90,22 @@ def command(
         ctx.exit(1)
 
 
-def _pieces(ask: _Ask, source: str) -> Iterable[str]:
-    """A source's part of the summary. Where its characters cannot be printed (an old code page), it is in ASCII."""
+def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
+    """A source's part of the summary, with what is at fault with some of its layers."""
+    faults: list[LayerExplainError] = []
     report = reading.report_of(
-        source, ask.inputs, receptive_field=ask.receptive_field, batch=ask.batch, optimizer=ask.optimizer
+        source,
+        ask.inputs,
+        receptive_field=ask.receptive_field,
+        batch=ask.batch,
+        optimizer=ask.optimizer,
+        faults=faults,
     )
+    return reading.with_faults(_printed(ask, report), faults)
+
+
+def _printed(ask: _Ask, report: Report) -> Iterable[str]:
+    """The report as text. Where its characters cannot be printed (an old code page), it is in ASCII."""
     pieces = summary_pieces(report, ask.wanted, ask.look)
     if ask.look.ascii or encodable("→", ask.encoding):
         return pieces
@@ -102,6 +115,9 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str]:
     return summary_pieces(report, ask.wanted, ask.look._replace(ascii=True))
 
 
-def _whole(ask: _Ask, source: str) -> list[str]:
+def _whole(ask: _Ask, source: str) -> list[str] | Partly:
     """The same in one piece, for the way from one process to another."""
-    return ["".join(_pieces(ask, source))]
+    found = _pieces(ask, source)
+    if isinstance(found, Partly):
+        return found._replace(value=["".join(found.value)])
+    return ["".join(found)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerexplain.cli import sources as reading
+from layerexplain.cli.complete import layer_names
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.options import Output, output_options
 from layerexplain.cli.output import emit
@@ -42,7 +43,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
 
 @click.command("trace", short_help="Run the formulas: what each layer makes, or one element as a sum of products.")
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
-@click.argument("patterns", metavar="[LAYER]...", nargs=-1)
+@click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 @output_options
 @click.option(
     "--input",

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import click
 
 from layerexplain.cli import sources as reading
-from layerexplain.cli.options import Output, columns_must_fit, output_options
+from layerexplain.cli.complete import names_of
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import Output, columns_must_fit, input_option, jobs_option, output_options
 from layerexplain.cli.output import emit
+from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import Model, Shape
 from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
@@ -38,6 +43,7 @@ def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     "--columns",
     metavar="A,B,...",
     callback=_columns,
+    shell_complete=names_of(COLUMNS),
     help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
 )
 @click.option("--stats", is_flag=True, help="Read the values: min, mean, max, standard deviation, zeros, NaNs.")
@@ -48,6 +54,8 @@ def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     is_flag=True,
     help="List also what is stored and is no weight: optimizer, random generators, metrics. It is never counted.",
 )
+@input_option
+@jobs_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -56,12 +64,15 @@ def command(
     columns: tuple[str, ...] | None,
     stats: bool,
     state: bool,
+    inputs: tuple[InputShape, ...],
+    jobs: int | None,
 ) -> None:
     """Every weight tensor: path in the file, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
 
     SOURCE is a Keras file (.keras, .h5), a file of weights alone (.weights.h5, legacy weights, the index of sharded
     weights), or - for standard input. Of a config or spec, which stores none, the weights that its layers have.
-    Values are read for --stats only, one tensor at a time.
+    Values are read for --stats only, one tensor at a time. A table leaves path and bytes out unless --columns asks for
+    them; all other formats have them.
 
     \b
     Examples:
@@ -71,7 +82,8 @@ def command(
       layerexplain weights model.h5 --format json | jq .totals.params
     """  # fmt: skip
     columns_must_fit(columns, output)
-    tables, fine = reading.of_each(sources, lambda source: _table_of(source, stats))
+    count = jobs_for(jobs, sources)
+    tables, fine = reading.of_each(sources, partial(_table_of, stats=stats, inputs=inputs, quiet=count > 1), count)
     if tables:
         wanted = WantedWeights(output.format, columns, state, several=len(sources) > 1)
         emit(output, lambda look: weights_text(tables, wanted, look))
@@ -79,13 +91,18 @@ def command(
         ctx.exit(1)
 
 
-def _table_of(source: str, stats: bool) -> WeightTable:
-    """The table of a source; standard input is kept in a file of its own while it is read."""
+def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:
+    """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
+    progress: several processes have but one line."""
     from layerexplain.report.weight_table import weight_table
+
+    def shapes(model: Model) -> dict[str, Shape]:
+        return inputs_of(model, inputs)
 
     with ExitStack() as stack:
         if source != "-":
-            return weight_table(source, stats=stats, progress=_progress(source))
+            progress = None if quiet else _progress(source)
+            return weight_table(source, stats=stats, inputs=shapes, progress=progress)
         import shutil
         from tempfile import NamedTemporaryFile
 
@@ -93,9 +110,9 @@ def _table_of(source: str, stats: bool) -> WeightTable:
         shutil.copyfileobj(sys.stdin.buffer, copy, 1024 * 1024)
         copy.flush()
         try:
-            return weight_table(copy.name, stats=stats, progress=_progress(_STANDARD_INPUT))._replace(
-                source=_STANDARD_INPUT
-            )
+            progress = None if quiet else _progress(_STANDARD_INPUT)
+            table = weight_table(copy.name, stats=stats, inputs=shapes, progress=progress)
+            return table._replace(source=_STANDARD_INPUT)
         except LayerExplainError as error:
             error.source = _STANDARD_INPUT
             raise

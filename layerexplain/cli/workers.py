@@ -27,11 +27,19 @@ START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 the system's own libraries run some."""
 
 
+class Partly(NamedTuple):
+    """What a source gave although something is at fault with it, and the lines that tell of that."""
+
+    value: Any
+    failure: tuple[str, ...]
+
+
 class Outcome(NamedTuple):
-    """What came of a source: `value`, or where it failed the lines that tell of it."""
+    """What came of a source: `value`, and where it failed, or some of it did, the lines that tell of it."""
 
     value: Any
     failure: tuple[str, ...] | None = None
+    has_value: bool = True
 
 
 def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
@@ -52,10 +60,11 @@ def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Ge
 def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
     """What `ask` gives for one source."""
     try:
-        return Outcome(ask(source))
+        value = ask(source)
+        return Outcome(*value) if isinstance(value, Partly) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
-        return Outcome(None, tuple(lines_of(error, source)))
+        return Outcome(None, tuple(lines_of(error, source)), has_value=False)
 
 
 def _processors() -> int:
@@ -107,7 +116,7 @@ class _Share:
         except (EOFError, OSError):
             self.end()
             error = OSError(0, "the process that read it was ended, perhaps for want of memory")
-            return Outcome(None, tuple(lines_of(error, source)))
+            return Outcome(None, tuple(lines_of(error, source)), has_value=False)
 
     def end(self) -> None:
         """No more of it."""

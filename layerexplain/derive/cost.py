@@ -7,6 +7,8 @@ reaches. What is not known is None, never 0. Sources: DESIGN of this project; ke
 
 from __future__ import annotations
 
+from collections import Counter
+
 from layerexplain.expr import (
     CALL,
     FREE,
@@ -35,10 +37,11 @@ class Cost(NamedTuple):
 
 
 class Term(NamedTuple):
-    """The MACs of one contraction: the node, its factors, and the loops around it."""
+    """The MACs of one contraction: its factors, the loops around it first. `once` says that no input reaches it: it is
+    needed once per call, however many examples there are, and is no cost per example."""
 
-    node: Expr
     factors: tuple[Factor, ...]
+    once: bool = False
 
     @property
     def macs(self) -> int | None:
@@ -51,20 +54,21 @@ class Costs:
 
     def __init__(self) -> None:
         self._known: dict[Definition, Cost] = {}
+        self._terms_of: dict[Definition, Counter[Term]] = {}
 
     def of(self, definition: Definition) -> Cost:
         """The cost of one call of a definition."""
         known = self._known.get(definition)
         if known is None:
-            order = definition.order
-            if definition.masks and any([m is not None for m in definition.masks]):
-                order = walk(definition.results.values())
-            known = self._known[definition] = self._body(order, set(definition.params))
+            known = self._known[definition] = self._body(_order(definition), set(definition.params))
         return known
 
-    def terms(self, definition: Definition) -> list[Term]:
-        """The contractions of a definition with their factors, calls and loops opened."""
-        return self._terms(list(definition.results.values()), {}, ())
+    def terms(self, definition: Definition) -> Counter[Term]:
+        """The contractions of a definition, calls and loops opened, and how often each comes."""
+        known = self._terms_of.get(definition)
+        if known is None:
+            known = self._terms_of[definition] = self._terms(_order(definition), set(definition.params))
+        return known
 
     def _body(self, order: list[Expr], fed: set[Expr]) -> Cost:
         """The cost of nodes, arguments first; `fed` are those that depend on an input, and grow by what does."""
@@ -104,20 +108,39 @@ class Costs:
         macs = product([size for factor in op.cost(node) for size in factor.sizes])
         return macs, _flops(node, macs)
 
-    def _terms(self, starts: list[Expr], stop: dict[Expr, bool], around: tuple[Factor, ...]) -> list[Term]:
-        found = []
-        for node in sorted(walk(starts, stop), key=lambda e: e.serial):
+    def _terms(self, order: list[Expr], fed: set[Expr]) -> Counter[Term]:
+        found: Counter[Term] = Counter()
+        for node in order:
+            if not node.args:
+                if node.op is INPUT:
+                    fed.add(node)
+                continue
             op = node.op
+            once = fed.isdisjoint(node.args)
+            if not once:
+                fed.add(node)
+            inside: Counter[Term] = Counter()
+            around: tuple[Factor, ...] = ()
             if op is CALL:
-                found += self._terms(list(node.attrs["definition"].results.values()), {}, around)
+                definition: Definition = node.attrs["definition"]
+                inside = self.terms(definition) if not definition.scalar else inside
             elif op is LOOP:
                 body = node.attrs["body"]
-                inner = dict.fromkeys([*body.captured, *body.steps, *body.states], True)
-                steps = Factor("steps", (node.args[0].shape[1],))
-                found += self._terms(body.outputs, inner, (*around, steps))
+                reached = {*body.steps, *body.states, *[c for c in body.captured if c in fed]}
+                inside = self._terms(walk(body.outputs, {*body.captured, *body.steps, *body.states}), reached)
+                around = (Factor("steps", (node.args[0].shape[1],)),)
             elif op.cost is not NO_MACS and op.cost is not UNKNOWN_COST:
-                found.append(Term(node, (*around, *op.cost(node))))
+                inside[Term(tuple(op.cost(node)))] = 1
+            for term, count in inside.items():
+                found[Term((*around, *term.factors), once or term.once)] += count
         return found
+
+
+def _order(definition: Definition) -> list[Expr]:
+    """The nodes that cost: those of the results; masks are told apart."""
+    if definition.masks and any([m is not None for m in definition.masks]):
+        return walk(definition.results.values())
+    return definition.order
 
 
 def times(cost: int | None, count: Size) -> int | None:

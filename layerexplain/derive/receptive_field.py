@@ -12,12 +12,14 @@ its element rule does not spell out has a rule here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from layerexplain.derive.known_values import NOTHING, Facts, facts, is_far, of_number
 from layerexplain.derive.receptive_rules import RULES, Read
-from layerexplain.derive.spans import Span, at, depth, difference, hull, letters_in, looks_up, through, whole
+from layerexplain.derive.spans import Span, at, depth, difference, hull, letters_in, looks_up, through, whole, width
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Size, walk
 from layerexplain.ops.movement import split, split_element
+from layerexplain.ops.positions import positions
 from layerexplain.records import NamedTuple
 from layerexplain.scalar import (
     BEYOND,
@@ -50,22 +52,24 @@ MOST_ROUNDED = 40
 
 
 class View(NamedTuple):
-    """What an element of a tensor sees: `letters` are its index, `seen` has each source that it depends on."""
+    """What an element of a tensor sees: `letters` are its index, `seen` has each source that it depends on; `facts`
+    are what its index alone tells of its value."""
 
     letters: tuple[Letter, ...]
     seen: dict[Expr, Seen]
+    facts: Facts = NOTHING
 
     def read(self, place: Sequence[Span], into: dict[Expr, Seen]) -> None:
         """Add to `into` what the elements at a place see."""
         # Where all is unknown there may be no letters.
         env = dict(zip(self.letters, place, strict=False))
         for source, seen in self.seen.items():
-            _join(into, source, seen if isinstance(seen, str) else _substituted(seen, env))
+            _join(into, source, seen if isinstance(seen, str) else _substituted(source, seen, env))
 
 
-def _substituted(seen: tuple[Span, ...], env: Mapping[Letter, Span]) -> Seen:
-    spans = tuple([through(span, env) for span in seen])
-    if any(depth(end) > MOST_ROUNDED for span in spans for end in span if end is not None):
+def _substituted(source: Expr, seen: tuple[Span, ...], env: Mapping[Letter, Span]) -> Seen:
+    spans = tuple([through(span, env, size) for span, size in zip(seen, source.shape, strict=True)])
+    if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
         return f"it is rounded more than {MOST_ROUNDED} times on the way"
     return spans
 
@@ -137,11 +141,32 @@ class ReceptiveFields:
             return [views[node.args[0]][node.attrs["i"]]]
         args = [views[a][0] for a in node.args]
         if op is CALL:
-            return self.called(node.attrs["definition"], args)
+            definition: Definition = node.attrs["definition"]
+            if definition.kind == "composite" and any([arg.facts is not NOTHING for arg in args]):
+                return self._opened(definition, args)
+            return self.called(definition, args)
         if op is LOOP:
             return self._loop(node, args)
         shapes = [node.shape] if type(node.shape) is tuple else list(node.shape)
         return [_result(node, i, _letters(shape), args) for i, shape in enumerate(shapes)]
+
+    def _opened(self, definition: Definition, args: Sequence[View]) -> list[View]:
+        """The results of a composite, with what is known of the values that it is given: a softmax of masked scores."""
+        views = {}
+        for param, arg in zip(definition.params, args, strict=False):
+            own = source_view(param)
+            env = {old: _index(new) for old, new in zip(arg.letters, own.letters, strict=True)}
+            views[param] = [own._replace(facts=arg.facts.at(env))]
+        self._body(definition.order, views)
+        given = dict(zip(definition.params, args, strict=False))
+        found = []
+        for result in definition.results.values():
+            view = views[result][0]
+            seen: dict[Expr, Seen] = {}
+            for param, spans in view.seen.items():
+                _through_argument(given[param], spans, seen)
+            found.append(view._replace(seen=seen))
+        return found
 
     # Recurrences ------------------------------------------------------------------------------------------------
 
@@ -234,27 +259,55 @@ def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], 
 def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
     """Result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
+    index = tuple([_index(one) for one in letters])
+    known = _Known(node, args)
     try:
-        for arg, place in _reads(node, i, tuple([_index(one) for one in letters])):
+        for arg, place in _reads(node, i, index, known):
             args[arg].read(place, seen)
+        told = known.of(node.op.element(node, index, _marked)) if known else NOTHING
     except CannotIndex as why:
-        seen = {source: str(why) for arg in args for source in arg.seen}
-    return View(letters, seen)
+        return View(letters, {source: str(why) for arg in args for source in arg.seen})
+    return View(letters, seen, told)
 
 
-def _reads(node: Expr, i: int, index: tuple[Affine, ...]) -> Iterator[Read]:
+class _Known:
+    """What is known of the values of the arguments of a node; false where that is nothing."""
+
+    def __init__(self, node: Expr, args: Sequence[View]) -> None:
+        self.node = node
+        self.args = args
+
+    def __bool__(self) -> bool:
+        if self.node.op is positions or any([arg.facts is not NOTHING for arg in self.args]):
+            return True
+        return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
+
+    def of(self, scalar: Scalar) -> Facts:
+        """What is known of a scalar in terms of the arguments' elements."""
+        told = facts(scalar, self._element)
+        return NOTHING if told == NOTHING else told
+
+    def _element(self, element: Element) -> Facts:
+        arg = self.node.args[element.of]
+        if arg.op is CONSTANT:
+            return of_number(arg.attrs["value"])
+        view = self.args[element.of]
+        return view.facts.at(dict(zip(view.letters, element.index, strict=False)))
+
+
+def _reads(node: Expr, i: int, index: tuple[Affine, ...], known: _Known) -> Iterator[Read]:
     rule = RULES.get(node.op.name)
     reads = None if rule is None else rule(node, index)
     if reads is not None:
         yield from reads
         return
     if node.op is split:
-        yield from _found(node, split_element(node, i, index, _marked), {})
+        yield from _found(node, split_element(node, i, index, _marked), {}, known)
         return
     if isinstance(node.op.element, Marker) or node.op.element is None:
         reason = node.op.element.reason if node.op.element is not None else "it is not written by index"
         raise CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
-    yield from _found(node, node.op.element(node, index, _marked), {})
+    yield from _found(node, node.op.element(node, index, _marked), {}, known)
 
 
 def _marked(arg: int, place: Sequence[Affine]) -> Scalar:
@@ -262,40 +315,69 @@ def _marked(arg: int, place: Sequence[Affine]) -> Scalar:
     return Element(arg, tuple(place))
 
 
-def _found(node: Expr, scalar: Scalar, ranges: Mapping[Letter, Span]) -> Iterator[Read]:
+def _found(node: Expr, scalar: Scalar, ranges: Mapping[Letter, Span], known: _Known) -> Iterator[Read]:
     """What a scalar reads; `ranges` are those of the letters that are summed over."""
     if isinstance(scalar, Element):
         sizes = node.args[scalar.of].shape
-        yield scalar.of, tuple([_place(i, size, ranges) for i, size in zip(scalar.index, sizes, strict=True)])
+        yield scalar.of, tuple([_place(node, i, size, ranges) for i, size in zip(scalar.index, sizes, strict=True)])
         for index in scalar.index:
             for looked_up in _values_in(index):
-                yield from _found(node, looked_up, ranges)
+                yield from _found(node, looked_up, ranges, known)
     elif isinstance(scalar, Apply | Named):
         for arg in scalar.args:
-            yield from _found(node, arg, ranges)
+            yield from _found(node, arg, ranges, known)
     elif isinstance(scalar, Fold):
         inner = dict(ranges)
+        told = known.of(scalar.body) if known and scalar.kind in ("sum", "mean") else NOTHING
+        nonzero = told.nonzero
         for one in scalar.letters:
-            inner[one] = _range(one, scalar.conditions, scalar.letters)
-        yield from _conditions(node, scalar.conditions, inner)
-        yield from _found(node, scalar.body, inner)
+            inner[one] = _range(one, scalar.conditions, scalar.letters)._replace(loose=told.hidden)
+            if nonzero:
+                least = _range(one, [*scalar.conditions, *[Between(c, 0, None) for c in nonzero]], scalar.letters)
+                # Where all are ruled out, a softmax gives each the same share.
+                inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
+        yield from _conditions(node, scalar.conditions, inner, known)
+        yield from _found(node, scalar.body, inner, known)
     elif isinstance(scalar, Guard):
-        yield from _conditions(node, scalar.conditions, ranges)
-        yield from _found(node, scalar.body, ranges)
-        yield from _found(node, scalar.otherwise, ranges)
+        yield from _conditions(node, scalar.conditions, ranges, known)
+        yield from _found(node, scalar.body, ranges, known)
+        yield from _found(node, scalar.otherwise, ranges, known)
 
 
-def _conditions(node: Expr, conditions: Sequence[Condition], ranges: Mapping[Letter, Span]) -> Iterator[Read]:
+def _conditions(
+    node: Expr, conditions: Sequence[Condition], ranges: Mapping[Letter, Span], known: _Known
+) -> Iterator[Read]:
     for condition in conditions:
         if isinstance(condition, Holds):
-            yield from _found(node, condition.value, ranges)
+            yield from _found(node, condition.value, ranges, known)
 
 
-def _place(index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
+def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
     if looks_up(index):
-        return whole(size)
-    span = through(at(index), ranges)
+        return _looked_up(node, index, size)
+    span = through(at(index), ranges, size)
     return span if span.high is not None else Span(span.low, whole(size).high)
+
+
+def _looked_up(node: Expr, index: Affine, size: Size) -> Span:
+    """What an index that is a value may be: one of a constant's, or any."""
+    ((atom, factor), *more) = index.terms
+    value = atom.value if isinstance(atom, Lookup) else None
+    if isinstance(value, Element) and not more and factor == 1 and isinstance(size, int):
+        of = node.args[value.of]
+        numbers = list(_numbers(of.attrs["value"])) if of.op is CONSTANT else []
+        if numbers and all(isinstance(n, int) and -size <= n < size for n in numbers):
+            places = [(n + index.const) % size for n in numbers]
+            return Span(number(min(places)), number(max(places)), loose=len(set(places)) > 1)
+    return whole(size)._replace(loose=True)
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for one in value:
+            yield from _numbers(one)
+    else:
+        yield value
 
 
 def _values_in(index: Affine) -> Iterator[Scalar]:
@@ -314,7 +396,7 @@ def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter
     own = whole(one.size)
     if one.role == "window":
         return own
-    low, high = own
+    low, high = own.low, own.high
     for condition in conditions:
         if not isinstance(condition, Between):
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr
-from layerexplain.ops.sizes import FLOATS, default_roles
+from layerexplain.ops.sizes import FLOATS, axis_roles, channels_at, default_roles
 
 Roles = tuple[str, ...]
 
@@ -15,10 +15,40 @@ def input_roles(node: Expr, definition: Definition) -> Roles:
     """The roles of a definition's tensor; whole numbers and masks of rank 2 are sequences."""
     if node.ndim == 2 and node.dtype not in FLOATS:
         return ("batch", "steps")
-    roles = default_roles(node.ndim)
-    if node.ndim > 2 and definition.arguments.get("data_format") == "channels_first":
-        return (roles[0], roles[-1], *roles[1:-1])
-    return roles
+    if node.ndim <= 2:
+        return axis_roles(node)
+    given = definition.arguments.get("data_format")
+    if definition.name in OF_CHANNELS:
+        axis = definition.arguments.get("axis")
+        axis = axis[0] if isinstance(axis, tuple) and axis else axis
+        return channels_at(node.ndim, axis % node.ndim) if isinstance(axis, int) and axis else axis_roles(node)
+    if definition.name.startswith("conv_lstm"):
+        return sequence_roles(node.ndim, given) if node is definition.params[0] else image_roles(node.ndim, given)
+    if definition.name == "time_distributed":
+        return sequence_roles(node.ndim, definition.arguments["layer"].config.get("data_format"))
+    # Flatten's own is what is configured for all of Keras, whatever it is fed with.
+    if given is None or definition.name == "flatten":
+        return axis_roles(node) if given != "channels_first" else image_roles(node.ndim, given)
+    return image_roles(node.ndim, given)
+
+
+def image_roles(ndim: int, data_format: Any) -> Roles:
+    """The roles of a tensor's axes, the channels where `data_format` says."""
+    return channels_at(ndim, 1) if data_format == "channels_first" and ndim > 2 else default_roles(ndim)
+
+
+def sequence_roles(ndim: int, data_format: Any) -> Roles:
+    """Those of a sequence of such tensors."""
+    return ("batch", "steps", *image_roles(ndim - 1, data_format)[1:]) if ndim > 3 else default_roles(ndim)
+
+
+def is_unusual(definition: Definition) -> bool:
+    """Whether a layer takes a tensor whose axes are not what their number tells: its channels are not the last."""
+    return any([x.ndim > 2 and input_roles(x, definition) != default_roles(x.ndim) for x in definition.params])
+
+
+OF_CHANNELS = frozenset({"batch_normalization", "group_normalization"})
+"""Layers whose `axis` is that of the channels."""
 
 
 def roles_of(

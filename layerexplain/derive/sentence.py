@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
+from layerexplain.derive.roles import input_roles
 from layerexplain.expr import Batch, Definition, Expr, Size
-from layerexplain.ops.sizes import default_roles, product
+from layerexplain.ops.sizes import product
 
 WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")
 """Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
@@ -19,7 +21,7 @@ def sentence(definition: Definition) -> str:
     """The description with its fields filled.
 
     Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), `{along}`: the argument `axis` in
-    words, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
+    words, `{then}`: what γ and β do, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
     space behind it: "Reads the {steps} steps" becomes "Reads the steps".
     """
     values = fields(definition)
@@ -51,15 +53,13 @@ def fields(definition: Definition) -> dict[str, str]:
     values: dict[str, str] = {}
     first = definition.params[0] if definition.params else None
     if first is not None:
-        for role, size in zip(default_roles(first.ndim), first.shape, strict=True):
+        roles = input_roles(first, definition)
+        for role, size in zip(roles, first.shape, strict=True):
             values[role] = _size(size)
         if first.ndim:
-            values["features"] = values["channels"] = _size(first.shape[-1])
+            last = next((i for i, role in enumerate(roles) if role in ("channels", "features")), -1)
+            values["features"] = values["channels"] = _size(first.shape[last])
         values["axes"] = str(first.ndim - 1)
-        if definition.arguments.get("data_format") == "channels_first" and first.ndim > 2:
-            spatial = default_roles(first.ndim)[1:-1]
-            values.update(zip(("channels", *spatial), map(_size, first.shape[1:]), strict=True))
-            values["features"] = values["channels"]
         # Behind images and volumes too, what a wrapper runs over are the steps.
         values.setdefault("steps", _size(first.shape[1]) if first.ndim > 1 else "")
     values["count"] = str(len(definition.params))
@@ -77,8 +77,15 @@ def fields(definition: Definition) -> dict[str, str]:
         spatial_count -= 1  # The axis behind the batch is that of the steps.
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
+    values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
+
+
+def _then(weights: Collection[str]) -> str:
+    """What a normalization does behind bringing numbers to mean 0 and variance 1, with the weights that it has."""
+    said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
+    return f", then {' and '.join(said)}" if said else ""
 
 
 def _along(axis: Any) -> str:

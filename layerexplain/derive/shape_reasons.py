@@ -72,6 +72,15 @@ def shape_reasons(definition: Definition) -> ShapeReasons:
         return ShapeReasons(tuple(AxisReason(role, "?", size_text(size), why) for role, size in axes), ())
 
 
+def origin(result: Expr, axis: int) -> tuple[Expr | None, int]:
+    """The tensor from outside, and its axis, that an axis of a result continues; None for one that begins inside."""
+    try:
+        way = _Way(_Frame({}), result, axis, {})
+    except _TooFar:
+        return None, 0
+    return way.leaf, way.leaf_axis
+
+
 class _TooFar(Exception):
     """Models nested in models, each called several times, make a way that no one would read."""
 

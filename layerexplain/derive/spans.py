@@ -6,7 +6,7 @@ wide. All of it in whole numbers: `4i-5 … 4i+5` after three convolutions, `2(i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -30,11 +30,26 @@ LONGEST_PERIOD = 10_000
 """A pattern of rounding that repeats after more positions than this is not followed, unless the axis ends before."""
 
 
+MOST_PARTS = 4
+"""So many spans of which none can be said to end before another are kept apart; more are one that is loose."""
+
+
 class Span(NamedTuple):
-    """Positions `low` … `high`; `high` None is the end of an axis whose size is not known."""
+    """Positions `low` … `high`; `high` None is the end of an axis whose size is not known.
+
+    `parts` are spans that lie in it anywhere: the steps t and s. Of a `loose` one it is only known that nothing outside
+    is read.
+    """
 
     low: Affine
     high: Affine | None
+    parts: tuple[Span, ...] = ()
+    loose: bool = False
+
+    @property
+    def at_most(self) -> bool:
+        """Whether not all of it is read."""
+        return self.loose or bool(self.parts)
 
 
 def whole(size: Size) -> Span:
@@ -68,12 +83,30 @@ def looks_up(index: Affine) -> bool:
     )
 
 
-def through(span: Span, env: Mapping[Letter, Span]) -> Span:
-    """The span when its letters run over those of `env`."""
+def through(span: Span, env: Mapping[Letter, Span], size: Size = None) -> Span:
+    """The span when its letters run over those of `env`, on an axis of a size."""
+    if span.parts:
+        return union([through(part, env, size) for part in span.parts], size, span.loose)
+    for one in _all_letters(span):
+        if one in env and env[one].parts:
+            each = [through(span, {**env, one: part}, size) for part in env[one].parts]
+            return union(each, size, env[one].loose)
     low = _end(span.low, env, top=False)
     high = None if span.high is None else _end(span.high, env, top=True)
+    loose = span.loose or any(env[one].at_most for one in _all_letters(span) if one in env)
     # Before position 0 there is nothing, so that 0 is always a right lower end.
-    return Span(number(0) if low is None else low, high)
+    return Span(number(0) if low is None else low, high, loose=loose)
+
+
+def _all_letters(span: Span) -> Iterator[Letter]:
+    yield from letters_in(span.low)
+    if span.high is not None:
+        yield from letters_in(span.high)
+
+
+def put(index: Affine, env: Mapping[Letter, Affine]) -> Affine | None:
+    """An index with others in place of its letters; None where it looks up a value."""
+    return _end(index, {one: at(other) for one, other in env.items()}, top=True)
 
 
 def _end(index: Affine, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
@@ -162,8 +195,8 @@ def difference(a: Affine, b: Affine) -> tuple[int | None, int | None]:
     return extremes(add(a, scale(b, -1)))
 
 
-def lower(a: Affine, b: Affine) -> Affine:
-    """A lower end that holds for both."""
+def lower(a: Affine, b: Affine) -> Affine | None:
+    """A lower end that holds for both, None where neither is always the lower one."""
     if a == b:
         return a
     least, most = difference(a, b)
@@ -171,36 +204,67 @@ def lower(a: Affine, b: Affine) -> Affine:
         return a
     if least is not None and least >= 0:
         return b
-    # They cross: a little lower than both if they run alike, else the beginning of the axis.
-    alike = least is not None and slope(a) == slope(b)
-    return add(b, least) if alike and least is not None else number(0)
+    # They cross: a little lower than both if they run alike.
+    return add(b, least) if least is not None and _run_alike(a, b) else None
 
 
-def upper(a: Affine | None, b: Affine | None, size: Size) -> Affine | None:
-    """An upper end that holds for both, on an axis of a size."""
+def upper(a: Affine | None, b: Affine | None) -> tuple[Affine | None] | None:
+    """An upper end that holds for both, (None,) at the end of the axis; None where neither is always the upper one."""
     if a is None or b is None:
-        return None
+        return (None,)
     if a == b:
-        return a
+        return (a,)
     least, most = difference(a, b)
     if least is not None and least >= 0:
-        return a
+        return (a,)
     if most is not None and most <= 0:
-        return b
-    if most is not None and slope(a) == slope(b):
-        return add(b, most)
-    return whole(size).high
+        return (b,)
+    return (add(b, most),) if most is not None and _run_alike(a, b) else None
+
+
+def _run_alike(a: Affine, b: Affine) -> bool:
+    return slope(a) == slope(b) and set(letters_in(a)) == set(letters_in(b))
+
+
+def _joined(a: Span, b: Span) -> Span | None:
+    """The smallest span that holds both, None where they lie anywhere to one another."""
+    low, high = lower(a.low, b.low), upper(a.high, b.high)
+    if low is None or high is None:
+        return None
+    exact = any((one.low, one.high) == (low, high[0]) and not one.loose for one in (a, b))
+    return Span(low, high[0], loose=not exact and (a.loose or b.loose))
+
+
+def union(spans: Sequence[Span], size: Size, loose: bool = False) -> Span:
+    """The span that holds all of these, on an axis of a size; those that lie anywhere to one another are its parts."""
+    parts: list[Span] = []
+    for span in spans:
+        new = span
+        kept = []
+        for part in parts:
+            both = _joined(part, new)
+            if both is None:
+                kept.append(part)
+            else:
+                new = both
+        parts = [*kept, new]
+    if len(parts) == 1:
+        return parts[0]._replace(loose=parts[0].loose or loose) if loose else parts[0]
+    low, high = whole(size)[:2]
+    return Span(low, high, tuple(parts) if len(parts) <= MOST_PARTS else (), loose or len(parts) > MOST_PARTS)
 
 
 def hull(a: Span, b: Span, size: Size) -> Span:
-    """The smallest span that holds both, on an axis of a size."""
+    """The span that holds both, on an axis of a size."""
     if a == b:
         return a
-    return Span(lower(a.low, b.low), upper(a.high, b.high, size))
+    return union([*(a.parts or (a,)), *(b.parts or (b,))], size, (a.loose and not a.parts) or (b.loose and not b.parts))
 
 
 def is_whole(span: Span, size: Size) -> bool:
     """Whether a span holds every position of an axis, wherever it is read from."""
+    if span.at_most:
+        return False
     _, first = extremes(span.low)
     if first is None or first > 0:
         return False
@@ -212,6 +276,12 @@ def is_whole(span: Span, size: Size) -> bool:
 
 def width(span: Span) -> tuple[int | None, int | None]:
     """The smallest and the largest number of positions, None where it is not known."""
+    if span.parts:
+        each = [width(part) for part in span.parts]
+        least = max([a or 0 for a, _ in each])
+        most = None if any(b is None for _, b in each) else sum([b or 0 for _, b in each])
+        all_of_it = width(Span(span.low, span.high))[1]
+        return least, most if all_of_it is None or most is None else min(most, all_of_it)
     if span.high is None:
         return None, None
     least, most = _exact_extremes(add(span.high, scale(span.low, -1))) or (None, None)

@@ -6,7 +6,7 @@ from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
 from layerexplain.layers.registry import layer
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import where
-from layerexplain.ops.sizes import agree, default_roles, normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import agree, axis_roles, normalize_axes, normalize_axis, shape_text
 
 FAR_BELOW = -1e9
 """What Keras puts in place of a masked score, so that its share of a softmax is 0."""
@@ -45,7 +45,7 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
     axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes or ()
     # Keras counts from the first axis behind the batch: 1 is that one, 0 the last, -1 the one before it.
     shared = {normalize_axis(axis - 1, x.ndim - 1, "shared_axes - 1") + 1 for axis in axes}
-    roles = default_roles(x.ndim)
+    roles = axis_roles(x)
     sizes = [(roles[i], 1 if i in shared else x.shape[i]) for i in range(1, x.ndim)]
     return functions.relu(x) - weight("alpha", "α", sizes) * functions.relu(-x)
 

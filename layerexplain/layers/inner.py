@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from layerexplain.errors import ArgumentError
 from layerexplain.expr import Definition, Expr, Shapes, call, item
-from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import Spec, find, inner_weights, snake_case, type_names
 
 
@@ -107,7 +106,9 @@ def trace_layer(
     takes like configuration (`use_causal_mask`). Raises `ArgumentError` or `ShapeError` with the bare fact."""
     declaration = find(type_)
     if declaration is None:
-        raise ArgumentError(f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+        from layerexplain.layers.meant_types import what_is_meant
+
+        raise ArgumentError(f"there is no layer type '{type_}'; {what_is_meant(type_, type_names())}")
     arguments = {name: wrapped(value) for name, value in config.items()}
     if call:
         arguments.update({k: v for k, v in call.items() if k in declaration.arguments})

@@ -12,7 +12,7 @@ from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
-from layerexplain.ops.sizes import default_roles, normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import axis_roles, normalize_axes, normalize_axis, shape_text
 
 GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
@@ -52,7 +52,7 @@ def batch_normalization(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Stored:
-    """Shifts and scales each of the {features} channels by its running mean μ and variance v, then by what is learned.
+    """Shifts and scales each of the {features} channels by its running mean μ and variance v{then}.
 
     In training mean and variance are those of the batch, masked steps left out.
     Input shape: any, with the size of `axis` known. Output shape: the same.
@@ -137,7 +137,7 @@ def layer_normalization(
     scale: Bool = True,
     rms_scaling: Bool = False,
 ) -> Expr:
-    """Shifts and scales the numbers {along} to mean 0 and variance 1, then by what is learned.
+    """Shifts and scales the numbers {along} to mean 0 and variance 1{then}.
 
     Each example, and each place in it, is normalized by itself.
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
@@ -146,7 +146,7 @@ def layer_normalization(
     given, shape = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
     if len(axes) > 1:
-        axes = [(default_roles(x.ndim)[normalize_axis(a, x.ndim)], x.shape[a]) for a in given]
+        axes = [(axis_roles(x)[normalize_axis(a, x.ndim)], x.shape[a]) for a in given]
     gamma = _laid(weight("gamma", "γ", axes), shape) if scale or rms_scaling else None
     beta = _laid(weight("beta", "β", axes), shape) if center and not rms_scaling else None
     over = given[0] if len(given) == 1 else given
@@ -179,7 +179,7 @@ def group_normalization(
     center: Bool = True,
     scale: Bool = True,
 ) -> Expr:
-    """Splits the channels into {groups} groups, brings each to mean 0 and variance 1, then applies what is learned.
+    """Splits the channels into {groups} groups, brings each to mean 0 and variance 1{then}.
 
     With groups=-1 each channel is a group of its own (instance normalization).
     Input shape: any, with the size of `axis` known. Output shape: the same.

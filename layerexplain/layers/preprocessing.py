@@ -17,7 +17,7 @@ from layerexplain.layers.registry import Stored, layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import pad, reshape, take_slice
-from layerexplain.ops.sizes import FLOATS, default_roles, normalize_axis, shape_text
+from layerexplain.ops.sizes import FLOATS, axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
 
 EPSILON = 1e-7
@@ -115,7 +115,7 @@ def normalization(
     axes = _kept_axes(axis, x)
     stored: tuple[Expr, ...] = ()
     if mean is None and variance is None:
-        named_axes = [("features" if len(axes) == 1 else default_roles(x.ndim)[a], x.shape[a]) for a in axes]
+        named_axes = [("features" if len(axes) == 1 else axis_roles(x)[a], x.shape[a]) for a in axes]
         m = weight("mean", "μ", named_axes, trainable=False)
         v = weight("variance", "v", named_axes, trainable=False, positive=True)
         stored = (m, v, weight("count", "count", [], trainable=False, dtype="int32"))

@@ -35,10 +35,12 @@ _WRONG_KIND = (
 
 
 class Spec(NamedTuple):
-    """The shape and dtype of a tensor that a layer is traced with."""
+    """The shape and dtype of a tensor that a layer is traced with; `roles` are what its axes are called, None where
+    their number tells (`default_roles`)."""
 
     shape: Shape
     dtype: str
+    roles: tuple[str, ...] | None = None
 
 
 class Stored(NamedTuple):

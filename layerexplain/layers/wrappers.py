@@ -75,7 +75,7 @@ def bidirectional(
                 )
     sequences = _flag(config, "return_sequences")
     one = _traced(layer, x, mask, initial_state, sequences, training, half=0)
-    two = one if _alike(layer, second) else _traced(second, x, mask, initial_state, sequences, training, half=1)
+    two = one if alike(layer, second) else _traced(second, x, mask, initial_state, sequences, training, half=1)
     own_name = second.name if backward_layer is not None else _without("backward_", layer.name)
     made: dict[str, list[Expr]] = {}
     for way, definition, prefix in (("fwd", one, _without("forward_", layer.name)), ("bwd", two, own_name)):
@@ -99,7 +99,7 @@ def bidirectional(
     return results
 
 
-def _alike(layer: InnerLayer, second: InnerLayer) -> bool:
+def alike(layer: InnerLayer, second: InnerLayer) -> bool:
     """Whether two layers compute the same, but for the direction."""
     if layer is second:
         return True

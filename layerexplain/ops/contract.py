@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import GONE, TWICE_MACS, Axis, Expr, Factor, Op, Shape, Size
+from layerexplain.expr import (
+    BATCH,
+    CALL,
+    GONE,
+    PER_OUTPUT,
+    STRUCTURAL,
+    TWICE_MACS,
+    WEIGHT,
+    Axis,
+    Expr,
+    Factor,
+    Op,
+    Shape,
+    Size,
+)
 from layerexplain.notation import Function
 from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
@@ -24,12 +38,30 @@ def _dot_shape(x: Expr, W: Expr) -> Shape:
     return (*x.shape[:-1], *W.shape[1:])
 
 
+_FARTHEST = 50
+"""Nodes between a product and a weight that are looked at."""
+
+
 def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
-    while W.op.name in ("item", "split"):
-        W = W.args[0]
-    if W.op.name == "weight":
-        names = W.attrs["axes"][axis]
-        return str(names[-1][0])
+    """What the weight calls the axis that an axis continues: W itself, or one that W is computed from, as with LoRA."""
+    ahead = [(W, axis)]
+    for node, at in ahead:  # grows as it is read
+        if node.op is WEIGHT:
+            return str(node.attrs["axes"][at][-1][0])
+        if type(node.shape) is tuple and BATCH in node.shape:  # an input, whose axes are no weight's
+            continue
+        if node.op.name in ("item", "split"):
+            ahead.append((node.args[0], at))
+        elif (node.op is CALL or node.op.flops is PER_OUTPUT) and len(ahead) < _FARTHEST:
+            # Element by element; W may be the one that broadcasts, or be packed.
+            places = [(arg, at - node.ndim + arg.ndim) for arg in node.args if type(arg.shape) is tuple]
+            ahead += [(arg, i) for arg, i in places if i >= 0 and arg.shape[i] == node.shape[at]]
+        elif node.op.axes is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
+            rule = node.op.axes(node)[at]
+            if rule.source is not None:
+                ahead.append((node.args[rule.source[0]], rule.source[1]))
+            elif rule.role:
+                return str(rule.role)
     return otherwise
 
 
@@ -50,10 +82,12 @@ def _dot_cost(node: Expr) -> list[Factor]:
     x, W = node.args
     lead = node.shape[: x.ndim - 1]
     factors = []
-    if any((isinstance(s, int) and s != 1) or s is None for s in lead):
+    if BATCH not in lead:  # of weights alone
+        factors += [Factor(_axis_name(x, i, "outputs"), (size,)) for i, size in enumerate(lead)]
+    elif any((isinstance(s, int) and s != 1) or s is None for s in lead):
         roles = default_roles(x.ndim)[1:-1]
         name = roles[0] if len(roles) == 1 else "positions"
-        factors.append(Factor(name, tuple(s for s in lead[1:] if s != 1)))
+        factors.append(Factor(name, tuple(s for s in lead if s != 1 and s is not BATCH)))
     for i, size in enumerate(W.shape[1:]):
         factors.append(Factor(_axis_name(W, i + 1, "outputs"), (size,)))
     return [*factors, Factor("products", (x.shape[-1],))]

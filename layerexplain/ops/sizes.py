@@ -127,6 +127,17 @@ def default_roles(ndim: int) -> tuple[str, ...]:
     return ("batch", *spatial, "features" if ndim <= 3 else "channels")
 
 
+def axis_roles(x: Expr) -> tuple[str, ...]:
+    """What the axes of a layer's tensor are called: as where it comes from, else by their number."""
+    return x.attrs.get("roles") or default_roles(x.ndim)
+
+
+def channels_at(ndim: int, axis: int) -> tuple[str, ...]:
+    """The default roles with the channels moved to another axis."""
+    *others, channels = default_roles(ndim)
+    return (*others[:axis], channels, *others[axis:])
+
+
 def kept(node: Expr, arg: int = 0) -> list[Axis]:
     """Each axis is that of the argument, unchanged."""
     return [Axis("", (arg, i), size) for i, size in enumerate(node.shape)]

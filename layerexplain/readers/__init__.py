@@ -22,6 +22,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
+_BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
+"""What a file that is neither of these nor a text is not, by the end of its name."""
+
+
 def read(source: Any) -> Model:
     """The architecture that `source` holds.
 
@@ -32,10 +36,13 @@ def read(source: Any) -> Model:
     name = source_name(source)
     try:
         model = _read(source, name)
-        if not model.layers and model.format in ("keras-archive", "h5"):
+        graphless = not model.calls and model.type not in ("Functional", "Sequential")
+        if graphless and model.format in ("keras-archive", "h5"):
             model = _with_layers_of_weights(model, source, name)
         return model._replace(source=name)
     except LayerExplainError as error:
+        if error.partial is not None:
+            error.partial = error.partial._replace(source=name)
         raise error.with_place(source=name) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be a model", source=name) from None
@@ -165,12 +172,24 @@ def _read_stream(file: IO[bytes], name: str) -> Model:
     foreign = describe_foreign(head)
     if foreign is not None:
         raise SourceError(foreign)
+    must_be = _BINARY_ENDINGS.get(os.path.splitext(name)[1].lower())
+    if must_be is not None and not _is_text(head):
+        raise SourceError(f"is {must_be}; the file is damaged, or is no model that Keras saved")
     from layerexplain.readers.limits import MAX_CONFIG_BYTES
 
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
     return _read_text(data, name)
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the first bytes may be those of a text in UTF-8, which may end within a character."""
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data" and error.start > 0
+    return b"\0" not in head
 
 
 def _read_text(data: bytes, name: str) -> Model:

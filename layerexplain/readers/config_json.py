@@ -17,8 +17,8 @@ def read_config_json(data: bytes) -> Model:
     return model_of_document(document)
 
 
-def model_of_document(document: Any, *, keras_version: Any = None) -> Model:
-    """The model of a parsed configuration; `keras_version` is what stands beside it."""
+def model_of_document(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
+    """The model of a parsed configuration; `keras_version` is what stands beside it, `numbered` as in `read_config`."""
     if isinstance(document, Mapping) and ("modelTopology" in document or "weightsManifest" in document):
         from layerexplain.readers.tfjs import read_tfjs
 
@@ -26,7 +26,7 @@ def model_of_document(document: Any, *, keras_version: Any = None) -> Model:
     reason = _foreign(document)
     if reason is not None:
         raise SourceError(reason)
-    return read_config(document, keras_version=keras_version)._replace(format="config-json")
+    return read_config(document, keras_version=keras_version, numbered=numbered)._replace(format="config-json")
 
 
 def is_spec(document: Any) -> bool:

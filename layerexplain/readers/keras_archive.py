@@ -102,7 +102,8 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
     if metadata is not None:
         document = parse_json(metadata, _METADATA)
         version = document.get("keras_version") if isinstance(document, dict) else None
-    return model_of_document(parse_json(config, _CONFIG), keras_version=version)._replace(format="keras-archive")
+    model = model_of_document(parse_json(config, _CONFIG), keras_version=version, numbered=True)
+    return model._replace(format="keras-archive")
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.model import Call, Layer, Model, Shape, TensorRef
+from layerexplain.model import Call, Layer, Model, ObjectNumber, Shape, TensorRef
+from layerexplain.readers.arguments_text import arguments_text
 from layerexplain.readers.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.readers.keras_layer import (
     GRAPH_CLASSES,
@@ -26,19 +27,26 @@ from layerexplain.readers.keras_values import Context, plain_value, shape_value
 from layerexplain.readers.layer_types import Names, default_name, free_name, known_types
 
 
-def read_config(document: Any, *, keras_version: Any = None) -> Model:
+def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
     """The model that a configuration describes: {class_name, config}, a bare get_config(), or a list of layers.
 
-    Raises SpecError where the configuration is none of these or is damaged.
+    `numbered` says that objects which it gives one number (`shared_object_id`) are the same. Raises SpecError where the
+    configuration is none of these or is damaged.
     """
     item = _as_object(document)
     if keras_version is None:
         keras_version = item.get("keras_version")
     class_name, config = class_and_config(item)
-    context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version))
+    numbers: list[ObjectNumber] | None = [] if numbered else None
+    context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
     model = _read_model(item, class_name, config, context, top=True)
     version = keras_version if isinstance(keras_version, str) else None
-    return model._replace(keras_version=version, notes=tuple(context.notes))
+    model = model._replace(keras_version=version, notes=tuple(context.notes))
+    if numbers:
+        from layerexplain.readers.shared_objects import with_shared_objects
+
+        return with_shared_objects(model)
+    return model
 
 
 def _is_old(config: Any, keras_version: Any) -> bool:
@@ -149,6 +157,9 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
         None,
         f"{class_name} is a subclassed model: its layers are called by its code, and the file keeps no graph of them",
     )
+    arguments = arguments_text(config)
+    if arguments:
+        context.note("hyper-parameters", None, f"the file says what {class_name} is made with: {arguments}")
     name = config.get("name") if isinstance(config, dict) else None
     model_name = name if isinstance(name, str) and name else default_name(class_name)
     layers = _distinct(_layers_in(config, context)) if isinstance(config, dict) else ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.model import Function, Kind, Layer, Shape
+from layerexplain.model import Function, Kind, Layer, ObjectNumber, Shape
 from layerexplain.readers.keras_values import (
     KERAS_ROOTS,
     Context,
@@ -43,6 +43,24 @@ def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = F
     Raises SpecError where class_name or config is missing or of the wrong type.
     """
     class_name, config = class_and_config(item, owner)
+    layer = _layer(item, class_name, config, context, owner, keras3)
+    if context.numbers is None or "shared_object_id" not in item:
+        return layer
+    return _numbered(layer, item, config, context.numbers)
+
+
+def _numbered(layer: Layer, item: Mapping[str, Any], config: Any, numbers: list[ObjectNumber]) -> Layer:
+    """The layer with the number by which the file tells that it holds it in several places."""
+    from layerexplain.readers.shared_objects import object_number
+
+    number = object_number(item, config)
+    if number is None or layer.type == "InputLayer":
+        return layer
+    numbers.append(number)
+    return layer._replace(number=number)
+
+
+def _layer(item: Mapping[str, Any], class_name: str, config: Any, context: Context, owner: str, keras3: bool) -> Layer:
     name = _name(item, config, class_name)
     kind, type_name, package = _origin(item, class_name, config, keras3)
     build_shape = _build_shape(item.get("build_config"))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber
 from layerexplain.readers.limits import MAX_AXES
 from layerexplain.records import NamedTuple
 
@@ -46,14 +46,15 @@ _MAX_NUMBER = 10**18
 
 
 class Context(NamedTuple):
-    """What reading passes along: the notes made so far, how to read a layer, the path of the model at hand, and
-    whether Keras 1 or 2 wrote it."""
+    """What reading passes along: the notes made so far, how to read a layer, the path of the model at hand, whether
+    Keras 1 or 2 wrote it, and the numbers of objects met so far; None where they tell nothing."""
 
     notes: list[Note]
     layer: Callable[[Any, Context, str], Layer]
     model: Callable[[Mapping[str, Any], Context, str], Model]
     path: str = ""
     old: bool = False
+    numbers: list[ObjectNumber] | None = None
 
     def inside(self, name: str) -> Context:
         """The context for what is nested in the layer `name`."""

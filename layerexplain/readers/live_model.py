@@ -10,6 +10,7 @@ from layerexplain.errors import SourceError
 from layerexplain.model import Model
 from layerexplain.readers.json_text import parse_json
 from layerexplain.readers.keras_config import read_config
+from layerexplain.readers.shared_objects import with_live_objects
 
 
 def is_live_model(source: Any) -> bool:
@@ -26,7 +27,8 @@ def read_live_model(model: Any) -> Model:
     roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")
     version = getattr(sys.modules.get(package), "__version__", None)
-    return read_config(document, keras_version=version)._replace(format="keras-model")
+    read = read_config(document, keras_version=version)._replace(format="keras-model")
+    return with_live_objects(read, model) if read.calls else read
 
 
 def _serialized(model: Any) -> Any:

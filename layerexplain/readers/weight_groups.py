@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from layerexplain.layers.registry import snake_case
@@ -20,12 +20,13 @@ _STEP = re.compile(
 """A step of an attribute path: `get_layer('encoder')`, `cell`, `cells[1]`."""
 
 
-def layer_groups(model: Model) -> dict[str, str]:
+def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:
     """Layer → the name of its group in the container `layers`: `dense`, `dense_1`, … in the model's order.
 
-    Operations between layers are no layers to Keras and have no group; a Sequential does not count its InputLayer.
+    Operations between layers are no layers to Keras and have no group; a Sequential does not count its InputLayer,
+    and Keras 2 none of `stored_before`, which it has stored with another model or layer.
     """
-    layers = [layer for layer in model.layers if layer.kind != "operation"]
+    layers = [layer for layer in model.layers if layer.kind != "operation" and layer.name not in stored_before]
     if model.type == "Sequential":
         layers = [layer for layer in layers if layer.type != "InputLayer"]
     return dict(zip([layer.name for layer in layers], container_names(layers), strict=True))

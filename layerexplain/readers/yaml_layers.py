@@ -103,11 +103,11 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     from layerexplain.layers.opaque_layers import why_not
 
     if reason := why_not(name):
-        maker.faults.add(reason, line)
+        maker.faults.keep(ArgumentError(reason), line)
         return name
-    known = sorted(declared) + sorted(aliases)
-    hint = or_else(did_you_mean(name, known), "`layerexplain layer` lists all types")
-    maker.faults.add(f"unknown layer type '{name}'; {hint}", line)
+    from layerexplain.layers.meant_types import what_is_meant
+
+    maker.faults.keep(ArgumentError(f"unknown layer type '{name}'; {what_is_meant(name, declared)}"), line)
     return name
 
 
@@ -203,7 +203,8 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
     if first is None:
         if type_name in maker.types.names:
             got = words_for(value)
-            maker.faults.add(f"{type_name} takes no arguments, got {got}; write `- {type_name}`", value.line)
+            words = f"{type_name} takes no arguments, got {got}; write `- {type_name}`"
+            maker.faults.keep(ArgumentError(words), value.line)
         return {}
     return {first: value}
 

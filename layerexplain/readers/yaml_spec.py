@@ -58,10 +58,12 @@ def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = 
     except LayerExplainError as error:
         faults.keep(error, None)
         model = None
-    faults.raise_any()
+    if model is not None:
+        model = model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes))
+    faults.raise_any(model)
     if model is None:
         raise SpecError("holds no model; `input:` and `layers:` are needed")
-    return model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes))
+    return model
 
 
 def _is_keras_config(root: Node) -> bool:
@@ -120,7 +122,7 @@ class _SpecReader:
         if root.kind == "list":
             root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
         if root.kind != "mapping":
-            self.faults.add(f"a spec is {words_for(root)}; `input:` and `layers:` are needed", root.line)
+            self.faults.add(f"holds {words_for(root)}, which is no spec; `input:` and `layers:` are needed", root.line)
             return None
         keys: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in root.value}
         if "input_shape" in keys and "input" not in keys:

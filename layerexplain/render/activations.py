@@ -8,16 +8,15 @@ from typing import Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose
-from layerexplain.render.grid import GAP, Field, drawn
-from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap
-from layerexplain.render.quantities import names_text, plural, shape_text
+from layerexplain.render.fitting import Cells, fitted
+from layerexplain.render.grid import GAP
+from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.quantities import names_text, origin_text, plural, shape_text
 from layerexplain.run.trace_report import OutputRow, Run, TraceReport
 
 _NAMES_SHOWN = 6
-_LEAST_WORDS = 24
-"""Columns of a terminal that name and type need to be read."""
-_WIDEST_SHAPE = 24
-"""Shapes up to this width are never broken."""
+_DROPPED = ("type", "nans", "zeros", "mean")
+"""What a terminal without room for all columns does without, in this order."""
 
 
 class _Column(NamedTuple):
@@ -42,9 +41,9 @@ def number_text(value: float | None) -> str:
 
 
 def call_name(path: str, call: int, output: int) -> str:
-    """A path, with the number of the call or output where it is not the first."""
-    parts = [f"call {call + 1}"] if call else []
-    parts += [f"output {output + 1}"] if output else []
+    """A path, with the number of the call or output where it is not the first; from 0, as --call and --result are."""
+    parts = [f"call {call}"] if call else []
+    parts += [f"output {output}"] if output else []
     return f"{path} ({', '.join(parts)})" if parts else path
 
 
@@ -140,8 +139,7 @@ def _table(report: TraceReport, look: Look) -> str:
 
 def title_of(run: Run) -> list[str]:
     """The model, where it is from, whose weights were used."""
-    origin = f"{run.source} ({run.format})" if run.format else run.source
-    return [run.model_name, run.model_type, origin, _weights(run)]
+    return [run.model_name, run.model_type, origin_text(run.source, run.format, run.keras_version), _weights(run)]
 
 
 def _weights(run: Run) -> str:
@@ -180,35 +178,20 @@ def _plain(grid: list[list[str]], look: Look) -> list[str]:
 
 
 def _fitted(grid: list[list[str]], look: Look, width: int) -> list[str]:
-    """The table of a terminal `width` columns wide: numbers and shapes keep their room, names share the rest; where
-    that is too little, the type is left out."""
-    shown = list(zip(_COLUMNS, grid, strict=True))
-    sizes = [max(map(width_of, [c.heading, *cells])) for c, cells in shown]
-    firm = [c.is_number or (c is _SHAPE and size <= _WIDEST_SHAPE) for (c, _), size in zip(shown, sizes, strict=True)]
-
-    def room() -> int:
-        taken = sum(size for size, keeps in zip(sizes, firm, strict=True) if keeps)
-        return width - taken - len(GAP) * (len(shown) - 1)
-
-    words = [size for size, keeps in zip(sizes, firm, strict=True) if not keeps]
-    if room() < min(_LEAST_WORDS, sum(words)):
-        at = _COLUMNS.index(_TYPE)
-        del shown[at], sizes[at], firm[at]
-        words = [size for size, keeps in zip(sizes, firm, strict=True) if not keeps]
-    fitted = iter(fit(words, max(room(), 8 * len(words))) if sum(words) > room() else words)
-    widths = [size if keeps else next(fitted) for size, keeps in zip(sizes, firm, strict=True)]
-    fields = [
-        Field(
-            wrap(column.heading, size),
-            [
-                [(line, {"layer": "bold", "type": "dim"}.get(column.name, "")) for line in wrap(cell, size)]
-                for cell in cells
-            ],
+    """The table of a terminal `width` columns wide."""
+    styles = {"layer": "bold", "type": "dim"}
+    cells = [
+        Cells(
+            column.name,
+            column.heading,
+            texts,
+            [styles.get(column.name, "")] * len(texts),
             column.is_number,
+            column is _SHAPE,
         )
-        for (column, cells), size in zip(shown, widths, strict=True)
+        for column, texts in zip(_COLUMNS, grid, strict=True)
     ]
-    return drawn(fields, look, width)
+    return fitted(cells, look, width, _DROPPED)
 
 
 def notes(run: Run, look: Look) -> list[str]:

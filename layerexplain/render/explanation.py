@@ -87,6 +87,7 @@ class _Page:
         self._block("reach", self._reach_of_all(told))
         self._block("training", self._wrapped(told.training))
         self._block("mask", self._wrapped([told.mask] if told.mask else []))
+        self._block("dtype", self._wrapped([told.dtype] if told.dtype else []))
         self._block("in Keras", self._reach(told.weights))
 
     def _say(self, text: str) -> str:
@@ -169,12 +170,13 @@ class _Page:
     def _axes(self, axes: Sequence[AxisReason]) -> list[str]:
         """A line an axis: its role, its size before and after, and why, in columns."""
         role_width = max((width_of(self._say(axis.role)) for axis in axes), default=0)
-        before_width = max((len(axis.before) for axis in axes), default=0)
-        after_width = max((len(axis.after) for axis in axes), default=0)
+        sizes = [(self._say(axis.before), self._say(axis.after)) for axis in axes]
+        before_width = max((width_of(before) for before, _ in sizes), default=0)
+        after_width = max((width_of(after) for _, after in sizes), default=0)
         lines = []
-        for axis in axes:
+        for axis, (before, after) in zip(axes, sizes, strict=True):
             role = pad(self._say(axis.role), role_width)
-            change = f"{axis.before:>{before_width}} {self.look.arrow} {axis.after:<{after_width}}"
+            change = f"{before:>{before_width}} {self.look.arrow} {after:<{after_width}}"
             head = f"{role}  {change}  "
             lines += wrap((head + self._say(axis.why)).rstrip(), self.room, self._hang(head))
         return lines
@@ -187,6 +189,8 @@ class _Page:
         """A line a weight: symbol, name and shape, then its axes multiplied out; the note below."""
         symbol_width = max((width_of(self._say(weight.symbol)) for weight in weights), default=0)
         names = [f"{pad(self._say(w.symbol), symbol_width)} {self._say(w.name)}" for w in weights]
+        if not symbol_width:
+            names = [self._say(weight.name) for weight in weights]
         name_width = max(map(width_of, names), default=0)
         shapes = [shape_text(weight.shape) for weight in weights]
         shape_width = max(map(len, shapes), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from layerexplain.render.columns import rows_of
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, pad, paint, wrap
-from layerexplain.render.quantities import bytes_text, count_text, names_text, plural
+from layerexplain.render.quantities import bytes_text, count_text, names_text, origin_text, plural
 from layerexplain.report.data import LayerReport, Report
 
 _NAMES_SHOWN = 6
@@ -13,10 +13,7 @@ _NAMES_SHOWN = 6
 
 def heading(report: Report, look: Look) -> list[str]:
     """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
-    origin = report.format
-    if report.keras_version:
-        origin = f"{origin}, Keras {report.keras_version}" if origin else f"Keras {report.keras_version}"
-    place = " ".join(part for part in (report.source, f"({origin})" if origin else "") if part)
+    place = origin_text(report.source, report.format, report.keras_version)
     parts = [report.model_type, plural(len(report.layers), "layer"), place]
     name = clean(report.model_name, look.ascii)
     rest = look.dot.join(clean(part, look.ascii) for part in parts if part)

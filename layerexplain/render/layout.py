@@ -34,7 +34,7 @@ _WORD = r"(?P<word>(?:\((?:None|\d+|\?)(?:, (?:None|\d+|\?))*,?\)|\[[^\[\]]{0,40
 
 def paint(text: str, style: str, look: Look) -> str:
     """`text` in a style ("bold", "dim", "cyan", "yellow"), if colour is wanted."""
-    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if look.color and text else text
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if look.color and text and style else text
 
 
 def width_of(text: str) -> int:
@@ -125,14 +125,25 @@ def _columns(character: str) -> int:
 
 
 def _pieces(word: str, first: int, other: int) -> list[str]:
-    """A word cut into pieces of at most `first` columns, then `other`; each has at least one character."""
+    """A word cut into pieces of at most `first` columns, then `other`; each has at least one character. It is cut
+    where a part ends (`encoder/`, `batch_`, `Batch|Normalization`, `(None, |28)`), if there is such a place."""
     pieces: list[str] = []
-    start = used = 0
-    room = first
-    for at, character in enumerate(word):
-        size = _columns(character)
+    start, at, used, room = 0, 0, 0, first
+    while at < len(word):
+        size = _columns(word[at])
         if used + size > room and at > start:
-            pieces.append(word[start:at])
+            at = _end_of_part(word, start, at)
+            pieces.append(word[start:at].rstrip(" "))
             start, used, room = at, 0, other
-        used += size
+            continue
+        used, at = used + size, at + 1
     return [*pieces, word[start:]]
+
+
+def _end_of_part(word: str, start: int, limit: int) -> int:
+    """Where the last part of a name ends that ends at or before `limit`; `limit` if none does."""
+    for end in range(limit, start + 1, -1):
+        before, after = word[end - 1], word[end]
+        if before in "/_ (=" or after == "." or (before.islower() and after.isupper()):
+            return end
+    return limit

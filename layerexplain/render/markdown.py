@@ -180,6 +180,7 @@ def _told(out: _Writer, told: Explanation) -> None:
         ("Reach", told.receptive_field),
         ("Training", told.training),
         ("Mask", (told.mask,)),
+        ("Dtype", (told.dtype,)),
     ):
         _list(out, texts, f"{label}: ")
 

@@ -54,7 +54,7 @@ def memory_lines(memory: Memory, look: Look) -> list[str]:
     facts = memory_facts(memory)
     texts = [bytes_text(fact.size) for fact in facts]
     width = max(map(len, texts))
-    lines = [paint(memory_heading(memory), "bold", look)]
+    lines = [paint(line, "bold", look) for line in wrap(memory_heading(memory), look.width)]
     for fact, text in zip(facts, texts, strict=True):
         head = f"  {fact.label:<12}{pad(text, width, right=True)}"
         first, *others = wrap(f"{head}  {clean(fact.words, look.ascii)}".rstrip(), look.width, hang=len(head))

@@ -44,6 +44,12 @@ def bytes_text(count: int | None) -> str:
     return f"{value:,.1f} {units[0]}"
 
 
+def origin_text(source: str, format: str, keras_version: str | None) -> str:
+    """Where a model is from: `model.keras (keras-archive, Keras 3.15.1)`."""
+    written = ", ".join(part for part in (format, f"Keras {keras_version}" if keras_version else "") if part)
+    return " ".join(part for part in (source, f"({written})" if written else "") if part)
+
+
 def plural(count: int, noun: str) -> str:
     """`1 layer`, `1,024 layers`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from layerexplain.render import frame
 from layerexplain.render.columns import TABLE_COLUMNS, Column, Row, columns, rows_of
 from layerexplain.render.escape import clean
+from layerexplain.render.fitting import Cells, fitted
 from layerexplain.render.grid import GAP, Field, drawn
-from layerexplain.render.layout import Look, aligned, fit, paint, width_of, wrap
+from layerexplain.render.layout import Look, aligned, paint, width_of, wrap
 from layerexplain.report.data import Report
 
 _ROOMY = 130
@@ -66,31 +67,21 @@ def _style(column: Column) -> str:
 
 def _fitted(rows: list[Row], chosen: list[Column], look: Look, width: int, may_fold: bool) -> list[str]:
     """The table of a terminal `width` columns wide."""
-    grid = [_cells(rows, column, look) for column in chosen]
-    natural = [
-        max(map(width_of, [clean(column.heading, look.ascii), *cells]))
-        for column, cells in zip(chosen, grid, strict=True)
-    ]
-    gaps = len(GAP) * (len(chosen) - 1)
-    if may_fold and sum(natural) + gaps > width and width < _ROOMY:
-        return drawn(_folded(rows, look, width), look, width)
-    if sum(natural) + gaps > width:
-        liked = [min(size, _SPACE.get(column.name, 40)) for size, column in zip(natural, chosen, strict=True)]
-        counts = sum(size for size, column in zip(liked, chosen, strict=True) if column.is_count)
-        flexible = [size for size, column in zip(liked, chosen, strict=True) if not column.is_count]
-        fitted = iter(fit(flexible, width - gaps - counts))
-        widths = [size if column.is_count else next(fitted) for size, column in zip(liked, chosen, strict=True)]
-    else:
-        widths = natural
-    fields = [
-        Field(
-            wrap(clean(column.heading, look.ascii), size),
-            [[(line, _style(column)) for line in wrap(cell, size)] for cell in cells],
+    cells = [
+        Cells(
+            column.name,
+            clean(column.heading, look.ascii),
+            texts,
+            [_style(column)] * len(texts),
             column.is_count,
+            liked=_SPACE.get(column.name, 40),
         )
-        for column, cells, size in zip(chosen, grid, widths, strict=True)
+        for column, texts in zip(chosen, [_cells(rows, column, look) for column in chosen], strict=True)
     ]
-    return drawn(fields, look, width)
+    natural = sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
+    if may_fold and natural > width and width < _ROOMY:
+        return drawn(_folded(rows, look, width), look, width)
+    return fitted(cells, look, width)
 
 
 def _folded(rows: list[Row], look: Look, width: int) -> list[Field]:
@@ -106,19 +97,20 @@ def _folded(rows: list[Row], look: Look, width: int) -> list[Field]:
     right = max(map(width_of, [*middle, *below]))
     room = width - 2 * len(GAP) - count_width
     if left + right > room:
-        left = min(left, max(room // 3, 8))
+        left = min(left, max(room // 3, min(17, room // 2)))
         right = max(min(right, room - left), 8)
     return [
         Field(
             [layer.heading],
             [
-                [(line, "bold") for line in wrap(name, left)] + [(line, "dim") for line in wrap(text, left)]
+                # Deeper than the type, which stands below.
+                [(line, "bold") for line in wrap(name, left, hang=4)] + [(line, "dim") for line in wrap(text, left)]
                 for name, text in zip(names, kinds, strict=True)
             ],
             False,
         ),
         Field(
-            [clean(shapes.heading, look.ascii)],
+            wrap(clean(shapes.heading, look.ascii), right),
             [
                 [(line, "") for line in wrap(shape, right)] + [(line, "cyan") for line in wrap(text, right)]
                 for shape, text in zip(middle, below, strict=True)

@@ -8,13 +8,18 @@ from typing import Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose
-from layerexplain.render.grid import GAP, Field, drawn
-from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap
-from layerexplain.render.quantities import count_text, names_text, plural, shapes_text
-from layerexplain.run.verify_report import LayerCheck, VerifyReport
+from layerexplain.render.fitting import Cells, fitted
+from layerexplain.render.grid import GAP
+from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.quantities import count_text, names_text, origin_text, plural, shapes_text
+from layerexplain.run.verify_report import LayerCheck, ParameterCheck, VerifyReport
 
 _STYLES = {"layer": "bold", "type": "dim"}
 _NAMES_SHOWN = 6
+
+
+_DROPPED = ("type", "params", "output_shapes")
+"""What a terminal without room for all columns does without, in this order."""
 
 
 class _Column(NamedTuple):
@@ -32,7 +37,7 @@ def _words(name: str, heading: str, get: Callable[[LayerCheck], str]) -> _Column
 
 
 def _name(check: LayerCheck) -> str:
-    return check.path if check.call == 0 else f"{check.path} (call {check.call + 1})"
+    return check.path if check.call == 0 else f"{check.path} (call {check.call})"
 
 
 def _result(check: LayerCheck) -> str:
@@ -122,9 +127,11 @@ def _table(report: VerifyReport, look: Look) -> str:
 
 
 def _title(report: VerifyReport) -> list[str]:
-    origin = f"{report.source} ({report.format})" if report.format else report.source
+    origin = origin_text(report.source, report.format, report.keras_version)
+    # What trace calls them: only a live model has weights that are in no file.
+    whose = "of the file" if report.weights == "of the model" and report.format != "keras-model" else report.weights
     against = f"Keras {report.keras} on {report.backend}"
-    return [report.model_name, report.model_type, origin, against, f"weights {report.weights}, seed {report.seed}"]
+    return [report.model_name, report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]
 
 
 def _closing(report: VerifyReport) -> list[str]:
@@ -144,7 +151,12 @@ def _closing(report: VerifyReport) -> list[str]:
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e})"
     if whole.reason:
         result += f": {whole.reason}"
-    return [text, f"The model end to end: {result}"]
+    return [text, f"The model end to end: {result}", _parameters(report.parameters)]
+
+
+def _parameters(check: ParameterCheck) -> str:
+    here, keras = ("not known" if n is None else f"{n:,}" for n in check)
+    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in Keras"
 
 
 def _apart(check: LayerCheck) -> float:
@@ -167,27 +179,19 @@ def _plain(grid: list[list[str]], checks: Sequence[LayerCheck], look: Look) -> l
 
 
 def _fitted(grid: list[list[str]], checks: Sequence[LayerCheck], look: Look, width: int) -> list[str]:
-    """The table of a terminal `width` columns wide: numbers keep their room, words share the rest."""
-    headings = [clean(column.heading, look.ascii) for column in _COLUMNS]
-    widths = [max(map(width_of, [heading, *cells])) for heading, cells in zip(headings, grid, strict=True)]
-    room = width - len(GAP) * (len(_COLUMNS) - 1)
-    if sum(widths) > room:
-        numbers = sum(size for size, column in zip(widths, _COLUMNS, strict=True) if column.is_number)
-        words = [size for size, column in zip(widths, _COLUMNS, strict=True) if not column.is_number]
-        fitted = iter(fit(words, max(room - numbers, 8 * len(words))))
-        widths = [size if column.is_number else next(fitted) for size, column in zip(widths, _COLUMNS, strict=True)]
-    fields = [
-        Field(
-            wrap(heading, size),
-            [
-                [(line, _styled(column, check)) for line in wrap(cell, size)]
-                for cell, check in zip(cells, checks, strict=True)
-            ],
+    """The table of a terminal `width` columns wide."""
+    cells = [
+        Cells(
+            column.name,
+            clean(column.heading, look.ascii),
+            texts,
+            [_styled(column, check) for check in checks],
             column.is_number,
+            column.name == "output_shapes",
         )
-        for column, heading, cells, size in zip(_COLUMNS, headings, grid, widths, strict=True)
+        for column, texts in zip(_COLUMNS, grid, strict=True)
     ]
-    return drawn(fields, look, width)
+    return fitted(cells, look, width, _DROPPED)
 
 
 def _styled(column: _Column, check: LayerCheck) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose
-from layerexplain.render.grid import GAP, Field, drawn
-from layerexplain.render.layout import Look, fit, pad, paint, width_of, wrap
+from layerexplain.render.fitting import Cells, fitted
+from layerexplain.render.grid import GAP
+from layerexplain.render.layout import Look, pad, paint, width_of, wrap
 from layerexplain.render.quantities import bytes_text, count_text, names_text, plural
 from layerexplain.render.weight_columns import COLUMNS, Column, Row, default_columns, rows_of
 from layerexplain.report.weight_data import WeightTable
@@ -63,22 +64,24 @@ def _table(table: WeightTable, wanted: WantedWeights, look: Look) -> str:
     rows = list(rows_of(table, wanted.state))
     chosen = _chosen(table, wanted)
     grid = [[clean(column.shown(row), look.ascii) for row in rows] for column in chosen]
-    if look.width is not None and wanted.columns is None:
-        chosen, grid = _narrowed(grid, chosen, look.width)
-    body = _plain(grid, chosen, look) if look.width is None else _fitted(grid, chosen, look, look.width)
+    if look.width is None:
+        body = _plain(grid, chosen, look)
+    else:
+        cells = [
+            Cells(
+                column.name,
+                clean(column.heading, look.ascii),
+                texts,
+                [_STYLES.get(column.name, "")] * len(texts),
+                column.is_number,
+                column.name in ("shape", "dtype"),
+                _LIKED,
+            )
+            for column, texts in zip(chosen, grid, strict=True)
+        ]
+        body = fitted(cells, look, look.width, _DROPPED if wanted.columns is None else ())
     parts = [_heading(table, look), body, _totals(table, look), _notes(table, look)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
-
-
-def _narrowed(grid: list[list[str]], chosen: list[Column], width: int) -> tuple[list[Column], list[list[str]]]:
-    """The usual columns without those that a narrow terminal has no room for; --columns asks for any."""
-    pairs = list(zip(chosen, grid, strict=True))
-    for dropped in _DROPPED:
-        wide = sum(max(map(width_of, [column.heading, *cells])) + len(GAP) for column, cells in pairs) - len(GAP)
-        if wide <= width:
-            break
-        pairs = [pair for pair in pairs if pair[0].name != dropped]
-    return [column for column, _ in pairs], [cells for _, cells in pairs]
 
 
 def _plain(grid: list[list[str]], chosen: list[Column], look: Look) -> list[str]:
@@ -93,27 +96,6 @@ def _plain(grid: list[list[str]], chosen: list[Column], look: Look) -> list[str]
             aligned = [paint(aligned[0], "bold", look), *[paint(c, style, look) if style else c for c in aligned[1:]]]
         padded.append(aligned)
     return [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
-
-
-def _fitted(grid: list[list[str]], chosen: list[Column], look: Look, width: int) -> list[str]:
-    """The table of a terminal `width` columns wide: numbers keep their room, words share the rest."""
-    headings = [clean(column.heading, look.ascii) for column in chosen]
-    widths = [max(map(width_of, [heading, *cells])) for heading, cells in zip(headings, grid, strict=True)]
-    room = width - len(GAP) * (len(chosen) - 1)
-    if sum(widths) > room:
-        numbers = sum(size for size, column in zip(widths, chosen, strict=True) if column.is_number)
-        words = [min(size, _LIKED) for size, column in zip(widths, chosen, strict=True) if not column.is_number]
-        fitted = iter(fit(words, room - numbers))
-        widths = [size if column.is_number else next(fitted) for size, column in zip(widths, chosen, strict=True)]
-    fields = [
-        Field(
-            wrap(heading, size),
-            [[(line, _STYLES.get(column.name, "")) for line in wrap(cell, size)] for cell in cells],
-            column.is_number,
-        )
-        for column, heading, cells, size in zip(chosen, headings, grid, widths, strict=True)
-    ]
-    return drawn(fields, look, width)
 
 
 def _heading(table: WeightTable, look: Look) -> list[str]:

@@ -54,7 +54,7 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
     """The layer, then each line that was worked out, then what it comes to; a list of lines each."""
     name = call_name(report.path, report.call, report.output)
     title = f"{name}{look.dot}{report.type}{look.dot}element {_index(report)} of {shape_text(report.shape)}"
-    top = [paint(clean(title, look.ascii), "bold", look)]
+    top = [paint(line, "bold", look) for line in wrap(clean(title, look.ascii), look.width)]
     for i, line in enumerate(report.formula):
         indent = len(line) - len(line.lstrip(" "))
         top += _labelled("" if i else "formula", line, look, indent + 4)
@@ -71,14 +71,18 @@ def _index(report: ElementReport) -> str:
 def _labelled(label: str, text: str, look: Look, hang: int = 4) -> list[str]:
     """A line with a word in front; what does not fit goes below its text."""
     front = f"  {pad(label, _LABEL)}"
-    room = None if look.width is None else max(look.width - len(front), 20)
-    first, *rest = wrap(clean(text, look.ascii), room, hang)
+    first, *rest = wrap(clean(text, look.ascii), _room(look), hang)
     return [paint(front, "dim", look) + first, *[" " * len(front) + line for line in rest]]
+
+
+def _room(look: Look) -> int | None:
+    """What is left beside the words in front of a line."""
+    return None if look.width is None else max(look.width - _LABEL - 2, 20)
 
 
 def _line(line: WorkedLine, look: Look, terms: int) -> list[str]:
     where = f" (inside {line.inside})" if line.inside else ""
-    lines = [paint(clean(f"  {line.name}{where}", look.ascii), "cyan", look)]
+    lines = [paint(text, "cyan", look) for text in wrap(clean(f"  {line.name}{where}", look.ascii), look.width)]
     lines += _labelled("element", line.formula, look)
     lines += _labelled("here", f"{line.name} = {line.here}", look)
     for fold in line.folds:
@@ -105,9 +109,10 @@ def _result(report: ElementReport, look: Look) -> list[str]:
     width = max(len(label) for label, _ in rows) + 2
     for label, number in rows:
         apart = "" if number is value else f"   {_apart(value, number)}"
-        lines.append(clean(f"  {pad(label, width)}{_digits(number):>14}{apart}", look.ascii))
+        text = clean(f"  {pad(label, width)}{_digits(number):>14}{apart}", look.ascii)
+        lines += wrap(text, look.width, hang=width)
     if report.keras is None and report.keras_note:
-        lines += [f"  {line}" for line in wrap(clean(f"Keras: {report.keras_note}", look.ascii), look.width)]
+        lines += wrap(clean(f"  Keras: {report.keras_note}", look.ascii), look.width)
     return lines
 
 
@@ -178,7 +183,14 @@ def _table(fold: WorkedFold, shown: Sequence[Term], look: Look) -> list[str]:
     several = len(fold.factors) > 1
     heads = [*fold.letters, *fold.factors, *(["product"] if several else [])]
     rows = [[*map(str, t.place), *map(_short, t.factors), *([_short(t.value)] if several else [])] for t in shown]
-    return _aligned([[clean(head, look.ascii) for head in heads], *rows])
+    heads = [clean(head, look.ascii) for head in heads]
+    lines = _aligned([heads, *rows])
+    room = _room(look)
+    if room is None or width_of(lines[0]) <= room:
+        return lines
+    # A term as a line of its own, with what each number is in front of it.
+    terms = [", ".join(f"{head} = {cell}" for head, cell in zip(heads, row, strict=True)) for row in rows]
+    return [line for term in terms for line in wrap(term, room)]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -234,7 +246,8 @@ def _side_by_side(blocks: Sequence[tuple[str, list[list[str]]]], label: str, loo
     joined = ["    ".join(parts).rstrip() for parts in zip(*drawn, strict=True)]
     if look.width is not None and width_of(max(joined, key=width_of)) + _LABEL + 2 > look.width:
         joined = [line.rstrip() for part in drawn for line in part]
-    return [f"{label}:", *joined] if label else joined
+    room = _room(look)
+    return [line for text in ([f"{label}:", *joined] if label else joined) for line in wrap(text, room)]
 
 
 # Markdown and data --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.layers.registry import Declaration
 from layerexplain.model import Call, TensorRef
 from layerexplain.records import NamedTuple
@@ -92,7 +92,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             config.setdefault("axes_lengths", {})[name] = value
     for name, value in config.items():
         if isinstance(value, TensorRef):
-            raise ShapeError(f"{declaration.type} is known for {name} in numbers, got the tensor '{value.layer}'")
+            raise ArgumentError(f"{declaration.type} is known for {name} in numbers, got the tensor '{value.layer}'")
     for name, value in named_tensors.items():
         at = names.index(name)
         tensors += [None] * (at + 1 - len(tensors))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.text import form, operation, statements
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.expr import BATCH, Definition, Size
-from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.report.data import (
@@ -19,19 +18,19 @@ from layerexplain.report.data import (
     LayerReport,
     OutputReport,
     Report,
-    Totals,
     WeightReport,
 )
+from layerexplain.report.dtypes import dtypes_of
+from layerexplain.report.held_layers import held_layers
 from layerexplain.report.network import trace_model
 from layerexplain.report.opaque_weights import OpaqueWeights
-from layerexplain.report.traced import Network, TracedCall, identifier
+from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
+from layerexplain.report.traced import Network, TracedCall, Use, identifier
+from layerexplain.report.uses import cost_of, networks_of, uses_of
 from layerexplain.report.variables import is_stored, stored_variables, variable_counts, variable_reports
 
-BYTES = {
-    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
-    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
-}  # fmt: skip
-"""Bytes of one element, by dtype."""
+if TYPE_CHECKING:
+    from layerexplain.report.shared_weights import SharedWeights
 
 NO_WEIGHTS = ("InputLayer", "Lambda")
 """Layers that never have weights, whatever they do."""
@@ -39,8 +38,13 @@ NO_WEIGHTS = ("InputLayer", "Lambda")
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
 
-VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
-COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+_A_MODEL = "{} is a model, which computes what its layers do: `layerexplain explain` tells of one that a file holds"
+NOT_ALONE = {
+    "Input": "Input makes an InputLayer, which computes nothing; the layer that it feeds has its shape by --input",
+    "InputLayer": "InputLayer computes nothing: it is what is fed in, and --input gives its shape",
+    **{type_: _A_MODEL.format(type_) for type_ in ("Functional", "Model", "Sequential")},
+}
+"""Types that a summary has rows of and of which there is nothing to explain for themselves."""
 
 
 def build(
@@ -52,16 +56,20 @@ def build(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
+    faults: list[LayerExplainError] | None = None,
 ) -> Report:
     """The report of a model.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `only` (all if not given) has its explanation; with that or `receptive_field` each row has its receptive field.
-    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError`.
+    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError`; the
+    faults of layers are added to `faults` instead where that is given, and what rests on them is unknown.
     """
-    network = trace_model(model, inputs)
-    builder = Builder(detail, only, OpaqueWeights(network))
+    network = trace_model(model, inputs, faults)
+    builder = Builder(detail, only, OpaqueWeights(network), network)
     rows = builder.rows(network, (), _batch_of(model))
+    if detail:
+        builder.opaque.open()
     if detail or receptive_field:
         from layerexplain.report.receptive_field import with_receptive_fields
 
@@ -73,6 +81,8 @@ def build(
         complete = is_complete(model)
         memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
     notes = (*builder.notes, *builder.opaque.notes)
+    if any(note.code in ("opaque", "not-derived") for note in notes):
+        notes = (*notes, *partial_totals(rows))
     return Report(
         source=model.source,
         format=model.format,
@@ -90,9 +100,11 @@ def build(
 
 def unknown_type(type_: str) -> ArgumentError:
     """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
+    from layerexplain.layers.meant_types import what_is_meant
     from layerexplain.layers.opaque_layers import why_not
 
-    return ArgumentError(why_not(type_) or f"there is no layer type '{type_}'{did_you_mean(type_, type_names())}")
+    words = NOT_ALONE.get(type_) or why_not(type_)
+    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, type_names())}")
 
 
 def build_layer(
@@ -173,80 +185,50 @@ def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
     return tuple(found)
 
 
-def dtypes_of(layer: Layer) -> tuple[str, str]:
-    """The dtypes of a layer's variables and of its computation, from its policy."""
-    policy = layer.config.get("dtype")
-    if isinstance(policy, Mapping):
-        config = policy.get("config")
-        policy = config.get("name") or config.get("source_name") if isinstance(config, Mapping) else None
-    if not isinstance(policy, str):
-        return "float32", "float32"
-    return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
-
-
-UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
-
-
-def is_complete(model: Model) -> bool:
-    """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
-    what the file tells is all that it stores."""
-    if model.layers and all(is_stored(layer) for layer in model.layers):
-        return True
-    if any(note.code == "layers-from-weights" for note in model.notes):
-        return True
-    return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
-
-
-def totals(rows: Sequence[LayerReport]) -> Totals:
-    """Sums over rows of one depth; None if a row's number is unknown."""
-
-    def add(values: Sequence[int | None]) -> int | None:
-        return None if None in values else sum(values)  # type: ignore[arg-type]
-
-    weights = [w for row in rows for w in row.weights]
-    size = add([w.params * BYTES[w.dtype] if w.dtype in BYTES else None for w in weights])
-    params = add([row.params for row in rows])
-    return Totals(
-        params=params,
-        trainable=add([row.trainable for row in rows]),
-        non_trainable=add([row.non_trainable for row in rows]),
-        bytes=size if params is not None else None,
-        macs=add([row.macs for row in rows]),
-        flops=add([row.flops for row in rows]),
-    )
-
-
 class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
-    def __init__(self, detail: bool, only: Callable[[str], bool] | None, opaque: OpaqueWeights) -> None:
+    def __init__(
+        self, detail: bool, only: Callable[[str], bool] | None, opaque: OpaqueWeights, network: Network
+    ) -> None:
         self.detail = detail
         self.only = only
         self.opaque = opaque
+        self.network = network
         self.costs = Costs()
-        self.notes: list[Note] = []
+        self.shared = _shared_weights(network)
+        self.notes: list[Note] = [] if self.shared is None else [*self.shared.notes]
         self._texts: dict[Any, tuple[str, tuple[str, ...]]] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
 
     def rows(
-        self, network: Network, path: tuple[str, ...], batch: int | None, frozen: bool = False
+        self,
+        network: Network,
+        path: tuple[str, ...],
+        batch: int | None,
+        frozen: bool = False,
+        called: Sequence[tuple[Network, int]] = (),
     ) -> tuple[LayerReport, ...]:
         """A row for each layer, in the model's order; those of nested models below theirs. `frozen` says that a
-        model around this one is not trainable."""
+        model around this one is not trainable. `called` are a nested model's calls, `network` the first, with how often
+        each is made: they all cost."""
         frozen = frozen or not network.model.trainable
         if id(network) not in self._networks:
             self._networks.add(id(network))
             self.notes += network.notes
-        by_layer: dict[str, list[TracedCall]] = {}
-        for traced in network.calls:
-            by_layer.setdefault(traced.call.layer, []).append(traced)
+        uses = uses_of([(network, 1)])
+        calls = {name: [use.made for use in own] for name, own in uses.items()}
+        if called and called != [(network, 1)]:
+            uses = uses_of(called)
         noted: dict[str | None, list[str]] = {}
         for note in network.notes:
             noted.setdefault(note.layer, []).append(note.message)
         return tuple(
             [
-                self._row(network, layer, by_layer.get(layer.name, []), path, batch, noted, frozen)
+                self._row(
+                    network, layer, calls.get(layer.name, []), uses.get(layer.name, []), path, batch, noted, frozen
+                )
                 for layer in network.model.layers
             ]
         )
@@ -256,23 +238,29 @@ class Builder:
         network: Network,
         layer: Layer,
         calls: list[TracedCall],
+        uses: list[Use],
         path: tuple[str, ...],
         batch: int | None,
         noted: Mapping[str | None, list[str]],
         frozen: bool,
     ) -> LayerReport:
         frozen = frozen or not layer.config.get("trainable", True)
-        calls = sorted(calls, key=lambda c: c.call.index) if len(calls) > 1 else calls
         definition = calls[0].definition if calls else None
         where = "/".join((*path, layer.name)) if path else layer.name
-        inner = self._inner(layer, definition, calls, where)
-        layers = self.rows(inner, (*path, layer.name), batch, frozen) if inner is not None else ()
-        variables = None if layers else self._variables(layer, definition, where)
-        weights = _nested_weights(layers) if layers else self._weights(layer, definition, variables, frozen)
-        params, trainable = _counts(layer, definition, weights, layers, variables)
+        layers, complete = self._inside(layer, definition, uses, path, batch, frozen)
+        known = layers if complete else ()
+        variables = None if known else self._variables(layer, definition, where)
+        used = weights = _nested_weights(known) if known else self._weights(layer, definition, variables, frozen)
+        notes, shared = tuple(noted.get(where, ())), ""
+        if self.shared is not None:
+            elsewhere = self.shared.first.get((*path, layer.name), {})
+            weights = tuple([w for number, w in enumerate(used) if number not in elsewhere]) if elsewhere else used
+            shared = self.shared.words.get((*path, layer.name), "")
+            notes += tuple([note.message for note in self.shared.notes if note.layer == where])
+        params, trainable = _counts(layer, definition, weights, known, variables)
         if frozen and params is not None:
             trainable = 0
-        cost = self._cost(layer, calls)
+        cost = Cost(0, 0) if layer.type == "InputLayer" else cost_of(uses, self.costs)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
             layer=layer.name,
@@ -288,28 +276,56 @@ class Builder:
             non_trainable=None if params is None or trainable is None else params - trainable,
             macs=cost.macs,
             flops=cost.flops,
-            notes=tuple(noted.get(where, ())),
-            group=self._group(layer, definition, calls),
+            notes=notes,
+            group=self._group(layer, definition, calls) if not shared else self._apart(layer),
             layers=layers,
+            shared=shared,
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.explanation import explain_row
 
-            row = row._replace(explanation=explain_row(row, layer, calls, network, path, self.costs))
+            told = row if used is weights else row._replace(weights=used)
+            row = row._replace(explanation=explain_row(told, layer, calls, network, path, self._cost_lines(uses)))
         return row
 
-    def _inner(
-        self, layer: Layer, definition: Definition | None, calls: list[TracedCall], where: str
-    ) -> Network | None:
-        """The model that a layer is, or the layers that the file's weights tell of inside one without a formula."""
+    def _inside(
+        self,
+        layer: Layer,
+        definition: Definition | None,
+        uses: list[Use],
+        path: tuple[str, ...],
+        batch: int | None,
+        frozen: bool,
+    ) -> tuple[tuple[LayerReport, ...], bool]:
+        """The rows of what a layer holds, and whether they are all that it has: those of a nested model; of a layer
+        without a formula those that the file's weights tell of, and those that its configuration holds."""
+        path = (*path, layer.name)
         if layer.model is not None:
-            return next((c.network for c in calls if c.network is not None), None)
+            called = networks_of(uses)
+            return self.rows(called[0][0], path, batch, frozen, called) if called else (), True
         if (definition is not None and definition.kind != "opaque") or is_stored(layer):
-            return None
+            return (), True
         if layer.type in NO_WEIGHTS or layer.kind == "operation":
-            return None
-        told = self.opaque.inside(where)
-        return None if told is None else trace_model(told)
+            return (), True
+        held: tuple[LayerReport, ...] = ()
+        if layer.kind == "custom" and (inside := held_layers(layer)):
+            held = self.rows(trace_model(Model(layer.name, layer.type, inside, (), (), ())), path, batch, frozen)
+        told = self.opaque.inside("/".join(path))
+        if told is None:
+            return held, not held
+        by_name = {row.layer: row for row in held}
+        rows = self.rows(trace_model(told), path, batch, frozen)
+        return tuple([self._same(row, by_name.get(row.layer)) for row in rows]), True
+
+    def _same(self, stored: LayerReport, held: LayerReport | None) -> LayerReport:
+        """A layer that is both in the weights and in a configuration: as the latter says, where the counts agree."""
+        if held is None or held.params is None:
+            return stored._replace(type=held.type) if held is not None else stored
+        if held.params == stored.params:
+            return held
+        words = f"by its configuration it has {held.params:,} parameters; the file stores {stored.params:,}"
+        self.notes.append(Note("weight-count", stored.path, words))
+        return stored._replace(type=held.type)
 
     def _text(
         self, layer: Layer, definition: Definition | None, calls: list[TracedCall]
@@ -371,28 +387,29 @@ class Builder:
             )
         return tuple(found)
 
-    def _cost(self, layer: Layer, calls: list[TracedCall]) -> Cost:
-        if layer.type == "InputLayer":
-            return Cost(0, 0)
-        macs: int | None = 0
-        flops: int | None = 0
-        for made in calls:
-            # How often a layer is called that the file tells no call of is not known.
-            definition = None if made.built else made.definition
-            one = Cost(None, None) if definition is None else self.costs.of(definition)
-            if len(calls) == 1:
-                return one
-            macs = None if macs is None or one.macs is None else macs + one.macs
-            flops = None if flops is None or one.flops is None else flops + one.flops
-        return Cost(macs, flops) if calls else Cost(None, None)
+    def _cost_lines(self, uses: Sequence[Use]) -> tuple[str, ...]:
+        from layerexplain.report.cost_lines import cost_lines, fixing
+
+        return cost_lines(uses, self.costs, fixing(self.network))
 
     def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:
-            key: Any = (layer.name, len(self._groups))
-        else:
-            trainable = bool(layer.config.get("trainable", True))
-            key = (id(definition), trainable, calls[0].mask is None, layer.config.get("dtype").__repr__())
+            return self._apart(layer)
+        trainable = bool(layer.config.get("trainable", True))
+        key = (id(definition), trainable, calls[0].mask is None, layer.config.get("dtype").__repr__())
         return self._groups.setdefault(key, len(self._groups))
+
+    def _apart(self, layer: Layer) -> int:
+        """A group of its own."""
+        return self._groups.setdefault((layer.name, len(self._groups)), len(self._groups))
+
+
+def _shared_weights(network: Network) -> SharedWeights | None:
+    if not network.model.shared:
+        return None
+    from layerexplain.report.shared_weights import shared_weights
+
+    return shared_weights(network)
 
 
 def operation_type(layer: Layer) -> str:

@@ -100,6 +100,7 @@ class Explanation(NamedTuple):
     mask: str
     latex: tuple[str, ...]
     receptive_field: tuple[str, ...] = ()
+    dtype: str = ""
 
 
 class FieldAxis(NamedTuple):
@@ -107,7 +108,8 @@ class FieldAxis(NamedTuple):
     output's index letters ("4i-5", "4i+5"; in the padding where they lie outside).
 
     `size` is the number of these positions and `least` the smallest where it varies; `whole` says that they hold all
-    `of` the axis. `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None where
+    `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are, where they can
+    be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None where
     there is no one number.
     """
 
@@ -120,6 +122,8 @@ class FieldAxis(NamedTuple):
     start: int | None
     first: str
     last: str
+    at_most: bool = False
+    places: tuple[str, ...] = ()
 
 
 class ReceptiveField(NamedTuple):
@@ -133,7 +137,8 @@ class ReceptiveField(NamedTuple):
 
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
-    `layers` are those of a nested model; `explanation` and `receptive_field` are there when they were asked for."""
+    `layers` are those of a nested model; `explanation` and `receptive_field` are there when they were asked for.
+    Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does."""
 
     layer: str
     type: str
@@ -153,6 +158,7 @@ class LayerReport(NamedTuple):
     layers: "tuple[LayerReport, ...]" = ()
     explanation: Explanation | None = None
     receptive_field: tuple[ReceptiveField, ...] | None = None
+    shared: str = ""
 
     @property
     def sources(self) -> tuple[str, ...]:

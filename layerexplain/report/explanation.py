@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from layerexplain.derive.cost import Costs, Term
 from layerexplain.derive.element import element_form
 from layerexplain.derive.latex import latex
 from layerexplain.derive.sentence import sentence
-from layerexplain.derive.shape_reasons import shape_reasons
+from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.derive.text import Line, inner_blocks, statements
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Batch, Definition, Expr, Shapes, walk
+from layerexplain.expr import Definition, Expr, Shapes, walk
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
+from layerexplain.readers.arguments_text import arguments_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
+from layerexplain.report.dtypes import dtype_words
 from layerexplain.report.hints import hints
+from layerexplain.report.reach import reach
 from layerexplain.report.traced import Network, TracedCall
+from layerexplain.report.variables import is_stored
 from layerexplain.report.where import where
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
@@ -30,9 +33,22 @@ def explain_row(
     calls: Sequence[TracedCall],
     network: Network,
     path: tuple[str, ...],
-    costs: Costs,
+    cost: tuple[str, ...],
 ) -> Explanation:
-    """The explanation of a row. What cannot be said is left empty; nothing is guessed."""
+    """The explanation of a row. What cannot be said is left empty; nothing is guessed. `cost` is what it costs, in
+    words."""
+    told = _explained(row, layer, calls, network, path, cost)
+    return told if layer.type == "InputLayer" else told._replace(dtype=dtype_words(layer))
+
+
+def _explained(
+    row: LayerReport,
+    layer: Layer,
+    calls: Sequence[TracedCall],
+    network: Network,
+    path: tuple[str, ...],
+    cost: tuple[str, ...],
+) -> Explanation:
     definition = calls[0].definition if calls else None
     if layer.type == "InputLayer":
         return NOTHING._replace(
@@ -41,29 +57,50 @@ def explain_row(
             statements=_formula(row),
         )
     if definition is None or definition.kind == "opaque":
-        said = "Its formula is not known here" if layer.type != "Lambda" else "Code of the model's author"
-        return NOTHING._replace(sentence=f"{said}; nothing is claimed about it.", statements=_formula(row))
+        return _unknown(row, layer, calls)
     if definition.kind == "model":
-        return _nested(row, definition, costs)
+        return _nested(row, cost)
     shown = _without_masks(definition)
     form = element_form(shown)
     reasons = shape_reasons(definition)
+    more_elements, more_shapes = _at_other_shapes(calls, form.text, reasons)
     return Explanation(
         sentence=sentence(definition),
         hints=hints(row, layer, definition, network),
         statements=_statements(definition),
         where=where(definition),
-        element=form.text,
+        element=form.text + more_elements,
         element_notes=form.notes,
         axes=tuple(AxisReason(*axis) for axis in reasons.axes),
-        shape_notes=reasons.notes,
-        weights=_weights(row, definition, path),
+        shape_notes=reasons.notes + more_shapes,
+        weights=_weights(row, layer, definition, path, network.model.keras_version),
         weights_note=_weights_note(row, calls),
-        cost=cost_lines(definition, costs),
+        cost=cost,
         training=_training(layer, definition, calls),
         mask=_mask(definition, calls, network),
         latex=latex(shown),
     )
+
+
+def _at_other_shapes(
+    calls: Sequence[TracedCall], element: tuple[str, ...], reasons: ShapeReasons
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The element form and the axes of further calls, where they are not those of the first."""
+    elements: list[str] = []
+    shapes: list[str] = []
+    known = {calls[0].definition}
+    for number, made in enumerate(calls[1:], start=2):
+        definition = made.definition
+        if definition is None or definition in known:
+            continue
+        known.add(definition)
+        text = element_form(_without_masks(definition)).text
+        elements += [f"call {number}: {line}" for line in text if text != element]
+        axes = shape_reasons(definition).axes
+        if axes != reasons.axes:
+            told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in axes]
+            shapes.append(f"call {number}: {', '.join(told)}")
+    return tuple(elements), tuple(shapes)
 
 
 def _without_masks(definition: Definition) -> Definition:
@@ -82,18 +119,49 @@ def _without_masks(definition: Definition) -> Definition:
     )
 
 
+def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Explanation:
+    """A layer without a formula: what the file says of it, and no more."""
+    if layer.type == "Lambda":
+        said = "Code of the model's author; nothing is claimed about it."
+    elif is_stored(layer):
+        said = "Known by its weights alone: the file does not say what it computes from what."
+    else:
+        said = _why_unknown(row, layer, calls)
+        made_with = arguments_text(layer.config)
+        said += f" The file says what it is made with: {made_with}." if made_with else ""
+    count = len(row.layers)
+    if count:
+        said += f" Its weights tell of {count} layer{'s' * (count != 1)} in it; --nested explains them."
+    weights = [
+        WeightReason("", w.name, w.shape, " × ".join(map(str, w.shape)) or "one number", w.params, w.trainable, "")
+        for w in (() if row.layers else row.weights)
+    ]
+    return NOTHING._replace(
+        sentence=said, statements=_formula(row), weights=tuple(weights), weights_note=_weights_note(row, row.calls)
+    )
+
+
+def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> str:
+    if layer.model is None and (layer.kind != "layer" or find(layer.type) is None):
+        return "Its formula is not known here; nothing is claimed about it."
+    what = "What is in it" if layer.model is not None else layer.type
+    if row.notes and all(spec is not None for made in calls for spec in made.inputs):
+        return f"{what} is known, but not with such an input or arguments: see the notes."
+    return f"{what} is known, but the shape of its input is not; fix it with --input."
+
+
 def _formula(row: LayerReport) -> tuple[Statement, ...]:
     return tuple(Statement(line, 0, "", "") for line in row.formula)
 
 
-def _nested(row: LayerReport, definition: Definition, costs: Costs) -> Explanation:
+def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
     times = f", called {len(row.calls)} times with the same weights" if len(row.calls) > 1 else ""
     count = len([inner for inner in row.layers if inner.type != "InputLayer"])
     return NOTHING._replace(
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as one layer{times}; --nested explains them.",
         statements=_formula(row),
         weights_note=_weights_note(row, ()),
-        cost=_totals(costs, definition),
+        cost=cost,
     )
 
 
@@ -130,11 +198,14 @@ def factors(weight: Expr) -> str:
     return " × ".join(parts) or "one number"
 
 
-def _weights(row: LayerReport, definition: Definition, path: tuple[str, ...]) -> tuple[WeightReason, ...]:
-    layers = "".join(f".get_layer({name!r})" for name in (*path, row.layer))
+def _weights(
+    row: LayerReport, layer: Layer, definition: Definition, path: tuple[str, ...], keras_version: str | None
+) -> tuple[WeightReason, ...]:
     found = []
     for weight, told in zip(definition.weights, row.weights, strict=True):
-        attribute = ".".join(filter(None, [weight.attrs["at"], weight.attrs["name"]]))
+        at, name = str(weight.attrs["at"]), str(weight.attrs["name"])
+        held = layer.config.get("layer") if at == "layer" else None
+        owner = held.type if isinstance(held, Layer) else layer.type
         found.append(
             WeightReason(
                 symbol=told.symbol,
@@ -143,15 +214,17 @@ def _weights(row: LayerReport, definition: Definition, path: tuple[str, ...]) ->
                 factors=factors(weight),
                 params=told.params,
                 trainable=told.trainable,
-                reach=f"model{layers}.{attribute}",
+                reach=reach((*path, row.layer), at, name, owner, keras_version),
             )
         )
     return tuple(found)
 
 
-def _weights_note(row: LayerReport, calls: Sequence[TracedCall]) -> str:
+def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
     if not row.params:
-        return "no parameters: nothing is learned" if row.params == 0 else ""
+        return row.shared or "no parameters: nothing is learned" if row.params == 0 else ""
+    if row.trainable is None:
+        return f"{row.params:,} parameters, as the file stores them; it does not say which are trainable"
     if row.trainable == row.params:
         split = "all trainable"
     elif row.trainable == 0:
@@ -161,61 +234,7 @@ def _weights_note(row: LayerReport, calls: Sequence[TracedCall]) -> str:
     text = f"{row.params:,} parameters, {split}"
     if len(row.calls) > 1:
         text += f"; shared by all {len(row.calls)} calls and counted once"
-    return text
-
-
-# Cost -----------------------------------------------------------------------------------------------------------
-
-
-def _factors_text(term: Term) -> str:
-    parts = []
-    for factor in term.factors:
-        sizes = [f"{s:,}" if isinstance(s, int) else "?" for s in factor.sizes if not isinstance(s, Batch)]
-        if not sizes:
-            continue
-        if sizes == ["?"]:
-            parts.append(f"{factor.name} (unknown; fix with --input)")
-        else:
-            plural = factor.name[:-1] if sizes == ["1"] and factor.name.endswith("s") else factor.name
-            parts.append(f"{' × '.join(sizes)} {plural}")
-    return " × ".join(parts)
-
-
-def cost_lines(definition: Definition, costs: Costs) -> tuple[str, ...]:
-    """The MACs as named factors, then the FLOPs."""
-    cost = costs.of(definition)
-    groups = Counter(_factors_text(term) for term in costs.terms(definition))
-    lines = []
-    if groups:
-        parts = [text if count == 1 else f"{count} × ({text})" for text, count in groups.items()]
-        if cost.macs is not None:
-            head = f"{cost.macs:,} MACs per example = "
-            if len(parts) == 1:
-                lines.append(head + parts[0])
-            else:
-                lines.append(
-                    head + " + ".join(f"({part})" if part[0].isdigit() and "(" not in part else part for part in parts)
-                )
-        else:
-            lines.append("MACs per example = " + " + ".join(parts))
-    if cost.flops is None:
-        lines.append("FLOPs per example: not known before the sizes are")
-    elif cost.macs:
-        rest = cost.flops - 2 * cost.macs
-        more = f" + {rest:,} for the operations between" if rest else ""
-        lines.append(f"{cost.flops:,} FLOPs per example = 2 × {cost.macs:,}{more}")
-    elif cost.flops:
-        lines.append(f"{cost.flops:,} FLOPs per example, no multiply-accumulates")
-    else:
-        lines.append("free: it moves data and computes nothing")
-    return tuple(lines)
-
-
-def _totals(costs: Costs, definition: Definition) -> tuple[str, ...]:
-    cost = costs.of(definition)
-    macs = "unknown" if cost.macs is None else f"{cost.macs:,}"
-    flops = "unknown" if cost.flops is None else f"{cost.flops:,}"
-    return (f"{macs} MACs and {flops} FLOPs per example, summed over its layers",)
+    return f"{text}; {row.shared}" if row.shared else text
 
 
 # Training and masks ---------------------------------------------------------------------------------------------
@@ -240,7 +259,7 @@ def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall])
 
 def _given(declaration: Declaration, definition: Definition) -> tuple[list[Spec | None], list[Spec | None]]:
     """What a definition was traced with: the tensors in the order of the layer's call, and the masks beside them."""
-    specs = {str(p.label): Spec(p.shape, p.dtype) for p in definition.params}
+    specs = {str(p.label): Spec(p.shape, p.dtype, p.attrs.get("roles")) for p in definition.params}
     names = list(declaration.tensors)
     own_mask = {"mask", *[f"{name}_mask" for name in specs]} - set(names)
     names += [label for label in specs if label not in names and label not in own_mask]

@@ -7,9 +7,10 @@ from typing import Any
 
 from layerexplain.expr import Definition, Expr
 from layerexplain.model import Layer
-from layerexplain.ops.sizes import default_roles, product, shape_text
+from layerexplain.ops.sizes import axis_roles, product, shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
+from layerexplain.report.reach import get_layers
 from layerexplain.report.traced import Network
 
 
@@ -61,7 +62,7 @@ def _dense_on_sequences(at: Place) -> str | None:
     x = at.x
     if x.ndim < 3:
         return None
-    lead = default_roles(x.ndim)[1:-1]
+    lead = axis_roles(x)[1:-1]
     sizes = [f"{s} {role}" if isinstance(s, int) else role for role, s in zip(lead, x.shape[1:-1], strict=True)]
     return (
         f"The input has {x.ndim} axes and is not flattened: one and the same matrix W is applied along the last axis, "
@@ -78,7 +79,7 @@ def _dense_without_bias(at: Place) -> str | None:
 
 def _softmax(at: Place) -> str | None:
     given = at.argument("activation")
-    size = at.y.shape[-1]
+    size = at.y.shape[-1] if at.y.ndim else None
     if getattr(given, "name", given) != "softmax" or not isinstance(size, int):
         return None
     return (
@@ -220,7 +221,7 @@ def _embedding_reach(at: Place) -> str | None:
     E = at.definition.weights[0]  # noqa: N806
     return (
         f"The table itself is one weight of shape {shape_text(E.shape)}, a row for each id: "
-        f"model.get_layer({at.layer.name!r}).embeddings; a loss may use that variable. The layer's output is another "
+        f"{get_layers([at.layer.name])}.embeddings; a loss may use that variable. The layer's output is another "
         f"tensor, of shape {shape_text(at.y.shape)}: the rows that were looked up."
     )
 
@@ -288,18 +289,35 @@ GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 def _two_copies(at: Place) -> str | None:
-    inner = at.argument("layer")
-    halves = {w.attrs["at"].partition(".")[0] for w in at.definition.weights}
-    if at.argument("backward_layer") is not None or len(halves) != 2:
-        return None
-    one = sum(product(w.shape) or 0 for w in at.definition.weights if w.attrs["at"].startswith("forward_layer"))
-    text = f"Two copies of the {inner.type}, each with weights of its own: 2 × {one:,} = {2 * one:,} parameters."
-    width = at.y.shape[-1]
-    if at.argument("merge_mode") == "concat" and isinstance(width, int):
-        text += f" 'concat' puts their outputs side by side: {width // 2} + {width // 2} = {width} features."
+    from layerexplain.layers.wrappers import alike
+
+    inner, other = at.argument("layer"), at.argument("backward_layer")
+    halves = [0, 0]
+    for w in at.definition.weights:
+        halves[w.attrs["at"].startswith("backward_layer")] += product(w.shape) or 0
+    one, two = halves
+    # Keras writes the copy that it made into every file.
+    if other is None or alike(inner, other):
+        text = f"Two copies of the {inner.type}, each with weights of its own: 2 × {one:,} = {one + two:,} parameters."
+    else:
+        both = f"A layer of its own each way, {inner.type} forwards and {other.type} backwards"
+        text = f"{both}: {one:,} + {two:,} = {one + two:,} parameters."
+    text += _merging(at.argument("merge_mode"), at.y.shape[-1])
     if not inner.config.get("return_sequences"):
         text += " Each gives its last output, which for the backward one is that at the first step."
     return text
+
+
+def _merging(mode: str | None, width: Any) -> str:
+    """What becomes of the two outputs of a Bidirectional."""
+    if not isinstance(width, int):
+        return ""
+    if mode is None:
+        return f" merge_mode=None hands both outputs on, each with {width} features."
+    if mode == "concat":
+        return f" 'concat' puts their outputs side by side: {width // 2} + {width // 2} = {width} features."
+    what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "takes the mean of their outputs"}
+    return f" '{mode}' {what[mode]} element by element: {width} features."
 
 
 def _one_copy(at: Place) -> str | None:
@@ -329,12 +347,17 @@ def _heads(at: Place) -> str | None:
 def _four_per_channel(at: Place) -> str | None:
     if not at.definition.weights:
         return None
-    words = {
-        "gamma": "γ scales and is learned",
-        "beta": "β shifts and is learned",
-        "moving_mean": "μ and v are running statistics, kept up in training and not trainable",
-    }
     names = [w.attrs["name"] for w in at.definition.weights]
+    own = at.layer.config.get("trainable", True)
+    learned = any(w.trainable for w in at.row.weights if w.name in ("gamma", "beta"))
+    kept = "μ and v are running statistics, kept up in training and not trainable"
+    if not own:
+        kept = "μ and v are stored. Frozen (trainable=False): nothing changes in training, where μ and v are used too"
+    words = {
+        "gamma": "γ scales" + " and is learned" * learned,
+        "beta": "β shifts" + " and is learned" * learned,
+        "moving_mean": kept,
+    }
     channels = at.definition.weights[0].shape[0]
     told = "; ".join(words[name] for name in names if name in words)
     return f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.row.params:,} parameters: {told}."

@@ -22,8 +22,8 @@ from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
-from layerexplain.report.build import dtypes_of
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
+from layerexplain.report.dtypes import dtypes_of
 from layerexplain.report.optimizers import SLOTS
 from layerexplain.report.totals import BYTES
 from layerexplain.report.traced import Network, TracedCall

@@ -7,12 +7,14 @@ are cached by type, arguments and input shapes: a bomb of nested calls costs no 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ErrorGroup, LayerExplainError, ShapeError, SpecError
-from layerexplain.expr import Definition, constant
+from layerexplain.errors import ErrorGroup, LayerExplainError, NotKnown, ShapeError, SpecError
+from layerexplain.expr import Batch, Definition, constant
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import Declaration, Spec, find
-from layerexplain.model import Layer, Model
+from layerexplain.model import Layer, Model, Note
 from layerexplain.report.binding import Bound
+from layerexplain.report.guesses import Guesses
+from layerexplain.report.input_layouts import InputLayouts
 from layerexplain.report.recorded import fixed_input, input_spec
 from layerexplain.report.traced import Network
 from layerexplain.report.walk import Walk
@@ -44,10 +46,10 @@ class ModelLayer:
     ) -> Definition:
         """The model traced at given shapes."""
         if self.model is None:
-            raise ShapeError(f"{self.type} is not a layer of Keras, so what it computes is not known")
+            raise NotKnown(f"{self.type} is not a layer of Keras, so what it computes is not known")
         network = self.tracer.network(self.model, specs, masks, (self.name,))
         if network.definition is None:
-            raise ShapeError(f"the shapes inside '{self.name}' are not known")
+            raise NotKnown(f"the shapes inside '{self.name}' are not known")
         return network.definition
 
 
@@ -59,7 +61,10 @@ class Tracer:
         self.linked = linked
         self.training = training
         self.keras2 = False
+        self.layouts = InputLayouts()
         self.errors: list[LayerExplainError] = []
+        self.told: frozenset[str] = frozenset()
+        self._guesses: dict[tuple[str, ...], Guesses] = {}
         self._definitions: dict[Any, Definition] = {}
         self._networks: dict[Any, Network] = {}
         self._kept: list[Model] = []
@@ -87,6 +92,25 @@ class Tracer:
             known = self._networks[key] = Walk(self, model, specs, masks, path, linked).network()
             self._kept.append(model)
         return known
+
+    # Faults -----------------------------------------------------------------------------------------------------
+
+    def guesses(self, path: tuple[str, ...]) -> Guesses:
+        """What is guessed of the tensors of the model at a path, behind a fault."""
+        return self._guesses.setdefault(path, Guesses(self))
+
+    def tell(self, error: LayerExplainError, specs: Sequence[Spec | None]) -> None:
+        """Keeps the fault of a layer: in a spec each once, `told` being the facts that its reader knows already; in a
+        file that some program wrote those of a layer of Keras's own that refuses an input of known sizes."""
+        if self.strict:
+            known = {(one.fact, one.line) for one in self.errors}
+            follows = isinstance(error, NotKnown) and (self.errors or self.told)
+            if error.fact not in self.told and (error.fact, error.line) not in known and not follows:
+                self.errors.append(error)
+        elif isinstance(error, ShapeError) and all(
+            spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs
+        ):
+            self.errors.append(error)
 
     # Layers -----------------------------------------------------------------------------------------------------
 
@@ -128,6 +152,8 @@ class Tracer:
         if type(value) in _PLAIN:
             return value
         if isinstance(value, Layer):
+            if self.strict and value.kind == "layer" and find(value.type) is None:
+                raise NotKnown(f"{value.type} is not a layer of Keras, so what it computes is not known")
             if value.model is not None or value.kind == "custom" or find(value.type) is None:
                 return ModelLayer(value, self)
             config = {k: self.inner(v) for k, v in value.config.items()}
@@ -165,10 +191,16 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+def trace_model(
+    model: Model,
+    inputs: Mapping[str, Sequence[int | None]] | None = None,
+    faults: list[LayerExplainError] | None = None,
+) -> Network:
     """A whole model. `inputs` fixes the shapes of inputs by name, without the batch.
 
-    Raises one error, or an `ErrorGroup` of all faults of a spec.
+    Raises one error, or an `ErrorGroup` of all faults of a spec. Where a list of `faults` is given (those that reading
+    it found), the others are added to it instead, also those of a file that some program wrote, and what rests on a
+    layer at fault is unknown.
     """
     tracer = Tracer(strict=model.strict)
     specs: list[Spec | None] = []
@@ -179,8 +211,14 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
         if wanted is not None:
             spec = fixed_input(ref.layer, spec, wanted)
         specs.append(spec)
+    tracer.told = frozenset([fault.fact for fault in faults or ()])
     network = tracer.network(model, specs)
-    if tracer.errors:
+    if faults is not None:
+        noted = {note.message for note in network.notes}
+        known = [Note("not-derived", one.layer, one.fact) for one in faults if one.fact not in noted]
+        network = network._replace(notes=(*network.notes, *known))
+        faults[:] = sorted([*faults, *tracer.errors], key=lambda error: error.line or 0)
+    elif tracer.errors and model.strict:
         raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
     if inputs and all(spec is not None for spec in specs):
         # What the file leaves open the user has said.

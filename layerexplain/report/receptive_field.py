@@ -10,13 +10,14 @@ from layerexplain.derive.index_letters import LETTERS, OTHERS
 from layerexplain.derive.receptive_field import ReceptiveFields, Seen, View, source_view
 from layerexplain.derive.spans import Span, is_whole, letters_in, slope, value, width
 from layerexplain.expr import Expr, tensor
-from layerexplain.model import Layer, Model, TensorRef
-from layerexplain.ops.sizes import FLOATS, default_roles
+from layerexplain.model import Layer, TensorRef
+from layerexplain.ops.sizes import FLOATS, axis_roles
 from layerexplain.report.data import FieldAxis, LayerReport, ReceptiveField
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.scalar import Affine, Letter, Quotient
 
 Tensors = dict[TensorRef, View]
+Fields = tuple[ReceptiveField, ...]
 
 
 def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tuple[LayerReport, ...]:
@@ -27,30 +28,34 @@ def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tupl
     return tuple([_with_field(row, found, several) for row in rows])
 
 
-def _with_field(row: LayerReport, found: Mapping[str, tuple[ReceptiveField, ...]], several: bool) -> LayerReport:
-    fields = found.get(row.path, ())
+def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], several: bool) -> LayerReport:
+    calls = found.get(row.path, {})
     explanation = row.explanation
     if explanation is not None and row.type != "InputLayer":
-        explanation = explanation._replace(receptive_field=tuple([words(one, several) for one in fields]))
+        told = [(number, words(one, several)) for number in sorted(calls) for one in calls[number]]
+        alike = all(calls[number] == calls.get(0) for number in calls)
+        lines = (
+            [line for number, line in told if not number] if alike else [f"call {n + 1}: {line}" for n, line in told]
+        )
+        explanation = explanation._replace(receptive_field=tuple(lines))
     layers = tuple([_with_field(inner, found, several) for inner in row.layers])
-    return row._replace(receptive_field=fields, layers=layers, explanation=explanation)
+    return row._replace(receptive_field=calls.get(0, ()), layers=layers, explanation=explanation)
 
 
 class _Walk:
     """One walk through a model and those inside it. `fields` are by the path of the row; a layer's are those of the
-    first output of its first call."""
+    first output of each call, inside a nested model of each within the model's first."""
 
     def __init__(self, network: Network) -> None:
         self.views = ReceptiveFields()
-        self.fields: dict[str, tuple[ReceptiveField, ...]] = {}
+        self.fields: dict[str, dict[int, Fields]] = {}
         self.roles: dict[Expr, tuple[str, ...]] = {}
-        channels_first = _is_channels_first(network.model)
         given = []
         for ref in network.model.inputs:
             made = next((c for c in network.calls if c.call.layer == ref.layer), None)
             spec = made.outputs[0] if made is not None and made.outputs else None
-            leaf = tensor(ref.layer, () if spec is None else spec.shape, "float" if spec is None else spec.dtype)
-            self.roles[leaf] = _roles(leaf, channels_first)
+            leaf = tensor(ref.layer, *(((),) if spec is None else spec))
+            self.roles[leaf] = _roles(leaf)
             unknown = View((), {leaf: "the shape of the input is not known; fix it with --input"})
             given.append(unknown if spec is None else source_view(leaf))
         self._network(network, given, ())
@@ -66,8 +71,8 @@ class _Walk:
                 for i, view in enumerate(self._results(made, args, layers[name])):
                     tensors[TensorRef(name, made.call.index, i)] = view
             result = tensors.get(TensorRef(name, made.call.index, 0))
-            if first and result is not None:
-                self.fields["/".join((*path, name))] = self._described(result)
+            if result is not None:
+                self.fields.setdefault("/".join((*path, name)), {})[made.call.index] = self._described(result)
             if first and made.network is not None:
                 self._network(made.network, args, (*path, name))
 
@@ -85,23 +90,15 @@ class _Walk:
         return tuple([_field(source, seen, self.roles[source]) for source, seen in view.seen.items()])
 
 
-def _is_channels_first(model: Model) -> bool:
-    layers = list(model.layers)
-    for layer in layers:  # grows as it is read
-        if layer.config.get("data_format") == "channels_first":
-            return True
-        layers += layer.model.layers if layer.model is not None else ()
-    return False
-
-
-def _roles(leaf: Expr, channels_first: bool) -> tuple[str, ...]:
+def _roles(leaf: Expr) -> tuple[str, ...]:
     """What the axes of a model's input are; "" are those of no interest: the batch, and channels beside others."""
     if leaf.ndim == 2:
         return ("", "features" if leaf.dtype in FLOATS else "steps")
-    roles = default_roles(leaf.ndim)
-    if channels_first and leaf.ndim > 1:
-        return ("", "", *roles[1:-1])
-    return ("", *roles[1:-1], "") if leaf.ndim > 2 else ("",) * leaf.ndim
+    if leaf.ndim < 2:
+        return ("",) * leaf.ndim
+    return tuple(
+        [role if i > 0 and role not in ("channels", "features") else "" for i, role in enumerate(axis_roles(leaf))]
+    )
 
 
 # In numbers -----------------------------------------------------------------------------------------------------
@@ -130,13 +127,27 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str]) -> ReceptiveField:
                 start=value(span.low, 0) if own or not span.low.terms else None,
                 first=index_text(span.low, names),
                 last="" if last is None else index_text(last, names),
+                at_most=span.at_most,
+                places=tuple([_range_text(part, names) for part in span.parts]),
             )
         )
     return ReceptiveField(name, tuple(axes), "")
 
 
 def _letters_of(span: Span) -> set[Letter]:
-    return {*letters_in(span.low), *(letters_in(span.high) if span.high is not None else ())}
+    return set(_in_order(span))
+
+
+def _in_order(span: Span) -> list[Letter]:
+    """The letters of a span, as they come: what is printed must not hang on the order of a set."""
+    ends = [end for part in span.parts or (span,) for end in (part.low, part.high) if end is not None]
+    return [*dict.fromkeys([one for end in ends for one in letters_in(end)])]
+
+
+def _range_text(span: Span, names: Mapping[Letter, str]) -> str:
+    first = index_text(span.low, names)
+    last = "" if span.high is None else index_text(span.high, names)
+    return first if first == last else f"{first} to {last}" if last else f"{first} on"
 
 
 def _own_letter(span: Span, others: Sequence[Span]) -> bool:
@@ -144,17 +155,18 @@ def _own_letter(span: Span, others: Sequence[Span]) -> bool:
     letters = _letters_of(span)
     remainders = any(isinstance(atom, Quotient) and atom.rest for atom, _ in span.low.terms)
     moves = bool(set(letters_in(span.low)))
-    return moves and len(letters) == 1 and not remainders and all(letters.isdisjoint(_letters_of(o)) for o in others)
+    alone = not span.parts and len(letters) == 1
+    return moves and alone and not remainders and all(letters.isdisjoint(_letters_of(o)) for o in others)
 
 
 def _names(spans: Sequence[tuple[str, Span]]) -> dict[Letter, str]:
     """Index letters: that of the axis' role, or one for all axes that are laid out in one."""
     names: dict[Letter, str] = {}
     for role, span in spans:
-        for letter in sorted(_letters_of(span), key=lambda one: -(one.size or 0)):
+        for letter in sorted(_in_order(span), key=lambda one: -(one.size or 0)):
             if letter not in names:
                 alone = sum(letter in _letters_of(other) for _, other in spans) == 1
-                wanted = LETTERS.get(role, OTHERS)[:1] if alone else "k"
+                wanted = LETTERS.get(role, OTHERS[:1]) if alone else "k"
                 taken = set(names.values())
                 names[letter] = next(c for c in (*wanted, *OTHERS) if c not in taken)
     return names
@@ -180,11 +192,12 @@ def words(field: ReceptiveField, several: bool) -> str:
     sizes = " × ".join(map(size_text, axes))
     if all(axis.whole for axis in axes):
         every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
-        wide = f": its window of {sizes} holds them wherever it stands" if any(map(_slides, axes)) else ""
+        wide = f": its window of {sizes} covers them at every place" if any(map(_slides, axes)) else ""
         return f"one output element sees all {every.replace('  ', ' ')}{unit} of {of}{wide}"
     where = ", ".join(map(_where, axes))
     seen = f"one {unit.removesuffix('s')}" if all(axis.size == 1 for axis in axes) else f"{sizes} {unit}"
-    return f"one output element sees {seen} of {of}: {where}{_apart(axes)}"
+    most = "at most " if any(axis.at_most for axis in axes) else ""
+    return f"one output element sees {most}{seen} of {of}: {where}{_apart(axes)}"
 
 
 def _slides(axis: FieldAxis) -> bool:
@@ -201,6 +214,8 @@ def _unit(axes: Sequence[FieldAxis]) -> str:
 
 def size_text(axis: FieldAxis) -> str:
     """`11`, `2 to 3` where it varies, `all` where not even the axis' size is known, `?`."""
+    if axis.at_most and axis.size is not None:
+        return f"{axis.size}"
     if axis.size is None:
         return "all" if axis.whole else "?" if axis.least is None else f"{axis.least} or more"
     return f"{axis.size}" if axis.least in (axis.size, None) else f"{max(axis.least or 0, 0)} to {axis.size}"
@@ -209,6 +224,8 @@ def size_text(axis: FieldAxis) -> str:
 def _where(axis: FieldAxis) -> str:
     if axis.whole and not _slides(axis):
         return f"all {axis.role}"
+    if axis.places:
+        return f"{axis.role} {', '.join(axis.places[:-1])} and {axis.places[-1]}"
     if axis.first == axis.last:
         return f"{axis.role.removesuffix('s')} {axis.first}"
     return f"{axis.role} {axis.first} to {axis.last}" if axis.last else f"{axis.role} from {axis.first} on"

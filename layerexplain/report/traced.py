@@ -28,6 +28,13 @@ class TracedCall(NamedTuple):
     node: Expr | None = None
 
 
+class Use(NamedTuple):
+    """A call, and how often the models around it make it."""
+
+    made: TracedCall
+    times: int
+
+
 class Network(NamedTuple):
     """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
     made for nested ones only; None, too, where the shapes are not known."""
@@ -43,16 +50,18 @@ class Network(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A tensor on its way through a model: its expression, its mask and the layer that made the mask."""
+    """A tensor on its way through a model: its expression, its mask and the layer that made the mask; `roles` as in
+    its spec."""
 
     expr: Expr
     mask: Expr | None = None
     mask_source: str | None = None
+    roles: tuple[str, ...] | None = None
 
     @property
     def spec(self) -> Spec:
-        """Its shape and dtype."""
-        return Spec(self.expr.shape, self.expr.dtype)
+        """Its shape and dtype, and what its axes are."""
+        return Spec(self.expr.shape, self.expr.dtype, self.roles)
 
 
 def identifier(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.expr import Definition, Expr, Shapes, call, item, tensor
 from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
@@ -13,6 +14,7 @@ from layerexplain.report.binding import Bound, bind_call, references
 from layerexplain.report.carried_masks import CarriedMasks, Mask, as_keras_runs
 from layerexplain.report.cross_checks import disagreements
 from layerexplain.report.order import in_order
+from layerexplain.report.reach import get_layers
 from layerexplain.report.recorded import built_shape, input_spec, recorded_spec
 from layerexplain.report.traced import Network, Tensor, TracedCall, identifier
 
@@ -48,6 +50,7 @@ class Walk:
         self.definitions: dict[str, Definition] = {}
         self.params: dict[TensorRef, Expr] = {}
         self.masks: list[Expr] = []
+        self.roles: dict[Definition, tuple[Roles | None, ...]] = {}
         self.notes: list[Note] = list(model.notes)
         self.failed: set[str] = set()
         self.carried = CarriedMasks(keras2=tracer.keras2)
@@ -148,17 +151,18 @@ class Walk:
         if spec is None:
             self.tensors[ref] = None
             return TracedCall(made, (), (), (None,), None, None)
+        spec = self.tracer.layouts.spec(self.model, ref, spec)
         number = ""
         if len(self.numbers) > 1 or ref not in self.numbers:
             number = str(self.numbers[ref]) if ref in self.numbers else f"_{identifier(layer.name)}"
-        leaf = tensor(f"x{number}", spec.shape, spec.dtype)
+        leaf = tensor(f"x{number}", *spec)
         self.params[ref] = leaf
         mask = None
         given = self.given_masks.get(ref)
         if given is not None:
             mask = tensor("mask" if not number else f"mask{number}", given.shape, given.dtype)
             self.masks.append(mask)
-        self.tensors[ref] = Tensor(leaf, mask, layer.name if mask is not None else None)
+        self.tensors[ref] = Tensor(leaf, mask, layer.name if mask is not None else None, spec.roles)
         return TracedCall(made, (), (), (spec,), None, None, node=leaf)
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
@@ -240,7 +244,7 @@ class Walk:
             mask = declaration.mask(given, masks, arguments)
         if mask is not None:
             source = next((name for m, name in built if m is not None), None)
-            self.tensors[ref] = Tensor(out.expr, mask, source)
+            self.tensors[ref] = out._replace(mask=mask, mask_source=source)
             self.carried.lost.add(ref)
 
     def _plain(
@@ -269,7 +273,7 @@ class Walk:
         self.carried.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(layer.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(layer.model.inputs)} inputs, got {len(known)}")
-        specs = [Spec(t.expr.shape, t.expr.dtype) for t in known]
+        specs = [t.spec for t in known]
         masks = [None if t.mask is None else Spec(t.mask.shape, t.mask.dtype) for t in known]
         network = self.tracer.network(layer.model, specs, masks, self._path(layer))
         if network.definition is None:
@@ -466,7 +470,7 @@ class Walk:
         if weights is None:
             trainable = bool(layer.config.get("trainable", True))
             suffix = f"_{identifier(layer.name)}"
-            reach = f"get_layer({layer.name!r})"
+            reach = get_layers([layer.name]).removeprefix("model.")
             weights = tuple(inner_weights(definition, reach, layer.name, suffix, trainable))
             self.weights[layer.name] = weights
         return call(definition, *args, *weights)
@@ -491,8 +495,11 @@ class Walk:
         handed: tuple[Expr | None, str | None],
         source: str | None,
     ) -> None:
+        roles = self._roles(definition)
         if not definition.masks and len(outputs) == 1:
-            self.tensors[TensorRef(layer.name, made.index, 0)] = Tensor(outputs[0], *handed)
+            self.tensors[TensorRef(layer.name, made.index, 0)] = Tensor(
+                outputs[0], *handed, None if roles is None else roles[0]
+            )
             return
         position = len(outputs)
         for i, e in enumerate(outputs):
@@ -503,7 +510,18 @@ class Walk:
                 position += 1
                 passes = own in definition.params
                 mask_source = (source or layer.name) if passes else layer.name
-            self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(e, mask, mask_source)
+            self.tensors[TensorRef(layer.name, made.index, i)] = Tensor(
+                e, mask, mask_source, None if roles is None else roles[i]
+            )
+
+    def _roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
+        """What the axes of the results are called; None where their number tells, as it nearly always does."""
+        known = self.roles.get(definition)
+        if known is None and is_unusual(definition):
+            from layerexplain.derive.layouts import result_roles
+
+            known = self.roles[definition] = result_roles(definition)
+        return known
 
 
 def _declaration(layer: Layer) -> Declaration | None:

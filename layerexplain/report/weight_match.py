@@ -7,33 +7,47 @@ the file's arrays as they are, with a note.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.expr import Expr
-from layerexplain.model import Note
+from layerexplain.model import Layer, Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.readers.weight_groups import GroupFinder, Groups
 from layerexplain.readers.weight_tensors import StoredTensor
+from layerexplain.readers.weight_tree import LOOSE, WeightTree
 from layerexplain.readers.weight_values import WeightFile
 from layerexplain.records import NamedTuple
+from layerexplain.report.reach import get_layers
 from layerexplain.report.traced import Network
+from layerexplain.report.variables import is_stored
 from layerexplain.report.weight_order import Wanted, assign_by_number, assign_listed
 from layerexplain.report.weight_places import Place, places
+
+if TYPE_CHECKING:
+    from layerexplain.report.shared_weights import FirstUse
+
+SEVERAL = "several layers before it have its name and configuration"
 
 
 class Slot(NamedTuple):
     """A weight of a layer: what its formula says (`weight`), what the file stores (`tensor`), either of which may be
     None. `at` is the attribute path in the file's own attribute names; `merged` says that Keras adds the values to
-    another weight when it saves (LoRA): it stores none, and reads zeros."""
+    another weight when it saves (LoRA): it stores none, and reads zeros. What only the weights tell of has the `name`
+    and the Keras expression (`owner`, of the object) that its groups tell. A weight that is an earlier layer's says so
+    in `shared`: the array is that one's."""
 
     place: Place
     weight: Expr | None
     tensor: StoredTensor | None
     at: str
     merged: bool = False
+    name: str = ""
+    owner: str | None = None
+    shared: FirstUse | None = None
 
 
 class Matched(NamedTuple):
@@ -66,6 +80,8 @@ class Matched(NamedTuple):
 
                 found.append(np.zeros(tuple(slot.weight.shape), dtype=np.float32))
                 continue
+            if slot.tensor is None and slot.shared is not None and not slot.shared.is_certain:
+                raise SourceError(f"does not tell whose the weight '{name}' of the layer '{where}' is: {SEVERAL}")
             if self.stored is None or slot.tensor is None:
                 raise SourceError(f"does not hold the weight '{name}' of the layer '{where}'")
             if slot.weight is not None and tuple(slot.weight.shape) != slot.tensor.shape:
@@ -82,7 +98,15 @@ def weight_name(slot: Slot) -> str:
     if slot.weight is not None:
         path, name = slot.weight.attrs["path"], slot.weight.attrs["name"]
         return f"{path}/{name}" if path else str(name)
-    return "" if slot.tensor is None else stored_name(slot.tensor, slot.place.group, slot.place.path[-1])
+    if slot.name or slot.tensor is None:
+        return slot.name
+    return stored_name(slot.tensor, slot.place.group, slot.place.path[-1])
+
+
+def missing_note(where: str, names: Sequence[str]) -> Note:
+    """A note that a file lacks weights of a layer."""
+    words = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+    return Note("weight-missing", where, f"the file does not store {words}")
 
 
 def stored_name(tensor: StoredTensor, group: Groups | None, layer: str) -> str:
@@ -97,6 +121,15 @@ def stored_name(tensor: StoredTensor, group: Groups | None, layer: str) -> str:
 
 def match(network: Network, stored: WeightFile | None) -> Matched:
     """The weights of a traced model and what a file stores of them; without a file, what the formulas say alone."""
+    matched = _match(network, stored)
+    if not network.model.shared:
+        return matched
+    from layerexplain.report.shared_slots import with_shared_slots
+
+    return with_shared_slots(matched, network)
+
+
+def _match(network: Network, stored: WeightFile | None) -> Matched:
     if stored is None:
         slots = [Slot(place, w, None, w.attrs["at"]) for place in places(network) for w in place.weights]
         return Matched(None, tuple(slots), (), frozenset(), ())
@@ -105,8 +138,14 @@ def match(network: Network, stored: WeightFile | None) -> Matched:
         for place in places(network, matcher.finder):
             matcher.by_class(place)
     else:
-        for name, inside in groupby(places(network), key=lambda place: place.path[0]):
-            matcher.by_name(name, list(inside))
+        for name, group in groupby(places(network), key=lambda place: place.path[0]):
+            inside = list(group)
+            if name not in matcher.layers and any(place.path[-1] in matcher.layers for place in inside):
+                # Keras 1 listed the layers of a Sequential inside another as those of the model.
+                for place in inside:
+                    matcher.by_name(place.path[-1], [place])
+            else:
+                matcher.by_name(name, inside)
     return matcher.matched()
 
 
@@ -132,6 +171,7 @@ class _Matcher:
         for tensor in self.parameters:
             self.direct.setdefault(tensor.parts[:-1], []).append(tensor)
             self.layers.setdefault(tensor.layer, []).append(tensor)
+        self.tree: WeightTree | None = None
         self.order = sorted(self.parameters, key=lambda tensor: tensor.parts)
         self.parts = [tensor.parts for tensor in self.order]
 
@@ -160,7 +200,7 @@ class _Matcher:
         if not place.is_known:
             if place.group is not None:
                 self.opaque.append(place)
-            self._as_stored(place, below)
+            self._by_tree(place, below)
             return
         by_attribute: dict[str, list[tuple[int, Wanted]]] = {}
         for number, weight in enumerate(place.weights):
@@ -173,6 +213,39 @@ class _Matcher:
                 return
             slots.update(zip([number for number, _ in numbered], found, strict=True))
         self._keep(place, [slots[number] for number in sorted(slots)], below)
+
+    def _by_tree(self, place: Place, below: list[StoredTensor]) -> None:
+        """What a layer without a formula stores, by the layers in it that its groups tell of."""
+        if place.group is None:
+            return
+        if self.tree is None:
+            self.tree = WeightTree(self.stored)
+        own = is_stored(place.layer)
+        if not own and not self.tree.is_nested(place.group):
+            self._as_stored(place, below)
+            return
+        start, at = ((), "model") if own else (place.group, get_layers(place.path))
+        waiting = [place] if own else [*reversed(self._inside(place, self.tree.layers(place.group)))]
+        while waiting:
+            current = waiting.pop()
+            if current.layer.model is not None:
+                waiting += reversed(self._inside(current, current.layer.model.layers))
+                continue
+            group = current.group or ()
+            if current.layer.type == LOOSE and len(current.path) > 1:
+                # What an object holds beside its layers is its own.
+                current = current._replace(path=current.path[:-1])
+            for tensor in self.tree.tensors(current.layer, group):
+                self.taken.add(tensor.path)
+                name, owner = self.tree.name(tensor, group), self.tree.reach(tensor, start, at)
+                self.slots.append(Slot(current, None, tensor, "?", name=name, owner=owner))
+
+    def _inside(self, place: Place, layers: Iterable[Layer]) -> list[Place]:
+        found = []
+        for layer in layers:
+            group = self.finder.of_layer(layer, (), None)
+            found.append(Place((*place.path, layer.name), layer, None, place.frozen, group))
+        return found
 
     def _of_attribute(self, place: Place, at: str, wanted: list[Wanted], any_stored: bool) -> list[Slot] | None:
         """The weights that one attribute of a layer holds; None where the arrays there do not fit."""
@@ -255,13 +328,12 @@ class _Matcher:
                     Note(
                         "weight-shape",
                         where,
-                        f"{weight_name(slot)} is stored as {shape_text(slot.tensor.shape)}; "
+                        f"{weight_name(slot)} is stored as {shape_text(slot.tensor.shape)}{_order(slot)}; "
                         f"by its formula it is {shape_text(slot.weight.shape)}",
                     )
                 )
         if missing:
-            names = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-            self.notes.append(Note("weight-missing", where, f"the file does not store {names}"))
+            self.notes.append(missing_note(where, missing))
         self.beside |= {tensor.path for tensor in below if tensor.path not in self.taken}
 
     def _as_stored(self, place: Place, stored: Iterable[StoredTensor]) -> None:
@@ -274,6 +346,12 @@ class _Matcher:
         said = ", ".join(shape_text(tensor.shape) for tensor in stored[:6]) or "none"
         ours = ", ".join(shape_text(w.shape) for w in wanted[:6]) or "none"
         inside = f" in {at}" if at else ""
+        same_size = _size(w.shape for w in wanted) == _size(tensor.shape for tensor in stored)
+        if same_size and wanted and len(stored) >= 3 * len(wanted):
+            words = "as Keras 1 did, the file keeps the arrays of each gate apart"
+            words += f": {len(stored)} for {len(wanted)} weights"
+            self.notes.append(Note("gates-apart", "/".join(place.path), words))
+            return
         self.notes.append(
             Note(
                 "weight-count",
@@ -289,6 +367,17 @@ def _wanted(weight: Expr, path: tuple[str, ...] = (), frozen: bool = False) -> W
     names = (*path, *[part for part in str(attrs["path"]).split("/") if part], str(attrs["name"]))
     shape = tuple([size if isinstance(size, int) else -1 for size in weight.shape])
     return Wanted(weight, names, shape, bool(attrs["trainable"]) and not frozen)
+
+
+def _size(shapes: Iterable[Sequence[int]]) -> int:
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _order(slot: Slot) -> str:
+    """Words on a kernel that Theano's Keras wrote: filters and channels first."""
+    ours = () if slot.weight is None else tuple(slot.weight.shape)
+    theirs = () if slot.tensor is None else slot.tensor.shape
+    return ", in Theano's order of axes" if len(ours) > 2 and theirs == (*ours[:-3:-1], *ours[:-2]) else ""
 
 
 def _attribute_path(place: Place, tensor: StoredTensor, stored: WeightFile) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from layerexplain.expr import Definition, Expr
-from layerexplain.model import Layer
+from layerexplain.model import Layer, Steps
 from layerexplain.readers.weight_groups import GroupFinder, Groups, layer_groups
 from layerexplain.records import NamedTuple
 from layerexplain.report.traced import Network, TracedCall
@@ -38,15 +38,26 @@ class Place(NamedTuple):
 
 def places(network: Network, finder: GroupFinder | None = None) -> Iterator[Place]:
     """All layers in the model's order, those of a nested model in its place."""
-    yield from _places(network, finder, (), (), False)
+    model = network.model
+    again: frozenset[Steps] = frozenset()
+    if model.shared and finder is not None and (model.keras_version or "").startswith("2."):
+        again = frozenset([one.steps for one in model.shared])
+    yield from _places(network, finder, (), (), False, again)
 
 
 def _places(
-    network: Network, finder: GroupFinder | None, path: tuple[str, ...], group: Groups | None, frozen: bool
+    network: Network,
+    finder: GroupFinder | None,
+    path: tuple[str, ...],
+    group: Groups | None,
+    frozen: bool,
+    again: frozenset[Steps],
 ) -> Iterator[Place]:
     model = network.model
     frozen = frozen or not model.trainable
-    classes = layer_groups(model) if finder is not None and group is not None else {}
+    here = tuple([f"/{name}" for name in path]) if again else ()
+    before = {layer.name for layer in model.layers if (*here, f"/{layer.name}") in again} if again else ()
+    classes = layer_groups(model, before) if finder is not None and group is not None else {}
     first: dict[str, list[TracedCall]] = {}
     for call in network.calls:
         first.setdefault(call.call.layer, []).append(call)
@@ -58,7 +69,7 @@ def _places(
         inner = next((call.network for call in calls if call.network is not None), None)
         still = frozen or not layer.config.get("trainable", True)
         if inner is not None:
-            yield from _places(inner, finder, (*path, layer.name), own, still)
+            yield from _places(inner, finder, (*path, layer.name), own, still, again)
         else:
             definition = calls[0].definition if calls else None
             yield Place((*path, layer.name), layer, definition, still, own)

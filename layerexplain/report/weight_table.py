@@ -15,9 +15,10 @@ from layerexplain.readers.weight_statistics import Statistics
 from layerexplain.readers.weight_tensors import StoredTensor
 from layerexplain.readers.weight_tree import WeightTree
 from layerexplain.readers.weight_values import WeightFile
-from layerexplain.report.build import dtypes_of
+from layerexplain.report.dtypes import dtypes_of
 from layerexplain.report.network import trace_model
 from layerexplain.report.reach import get_layers, reach
+from layerexplain.report.shared_weights import shared_weights
 from layerexplain.report.totals import BYTES
 from layerexplain.report.traced import Network
 from layerexplain.report.unbuilt import unbuilt_layers, unbuilt_note
@@ -74,10 +75,12 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, 
     if network is not None:
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
-        rows += [_row(slot, version, has_object=model is not None) for slot in matched.slots]
+        rows += [_row(slot, version, has_object=model is not None) for slot in matched.slots if slot.shared is None]
         if stored is None:
             rows += [row for place in places(network) for row in _told_rows(place)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]
+        if network.model.shared and (shared := shared_weights(network)) is not None:
+            notes += shared.notes
         beside = matched.beside
         certain = _is_certain(network, matched, notes)
         rest: Sequence[StoredTensor] = [tensor for tensor in matched.rest if tensor.path not in beside]

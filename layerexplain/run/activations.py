@@ -15,7 +15,8 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.expr import ITEM, Definition, Expr
 from layerexplain.model import Layer, TensorRef
 from layerexplain.records import NamedTuple
-from layerexplain.report.build import dtypes_of, operation_type
+from layerexplain.report.build import operation_type
+from layerexplain.report.dtypes import dtypes_of
 from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource

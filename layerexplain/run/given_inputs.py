@@ -111,8 +111,12 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
         return array.astype(object)
     if is_float(dtype):
         return rounded_to(array.astype("float64" if dtype == "float64" else "float32"), dtype)
-    if kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
-        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), got {array.dtype} with others")
+    if kind == "f" and not np.isfinite(array).all():
+        words = f"got {array.dtype} with NaN or infinity among the values"
+        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), {words}")
+    if kind == "f" and not (array == np.floor(array)).all():
+        words = f"got {array.dtype} with values such as {array[array != np.floor(array)][0]:g}"
+        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), {words}")
     return array.astype(dtype)
 
 

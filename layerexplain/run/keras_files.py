@@ -23,7 +23,8 @@ from layerexplain.run.to_keras import RUNS_CODE, refusal
 
 
 class KerasRefuses(SourceError):
-    """Keras does not load a file. `old` says that another generation than today's may have written it."""
+    """Keras does not load a file. `old` says that its layers may be made anew all the same: another generation than
+    today's may have written it, or it holds one object in several places, which Keras fails to find again."""
 
     old = False
 
@@ -60,7 +61,8 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
     try:
         return _LOADERS[model.format](source)
     except KerasRefuses as error:
-        error.old = model.keras_version is None or model.keras_version.startswith(("0.", "1.", "2."))
+        generation_1_or_2 = model.keras_version is None or model.keras_version.startswith(("0.", "1.", "2."))
+        error.old = generation_1_or_2 or bool(model.shared)
         raise
 
 

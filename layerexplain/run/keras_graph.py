@@ -36,6 +36,11 @@ class KerasGraph:
         graph = getattr(model, "_functional", None) or model
         if not hasattr(graph, "_nodes_by_depth"):
             raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
+        if not hasattr(graph, "operations"):
+            package = type(model).__module__.partition(".")[0]
+            raise LayerExplainError(
+                f"'{model.name}' is a model of {package}, not of Keras 3: save it and give the file"
+            )
         self.graph = graph
         self.nodes: dict[tuple[str, int], Any] = {}
         own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}

@@ -20,7 +20,7 @@ def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
     these in an order of its own."""
     own = list(getattr(layer, "weights", ()))
     if not any(_MODEL.search(str(w.attrs["at"])) for w in definition.weights):
-        return own
+        return own if len(own) >= len(definition.weights) else _one_by_one(layer, definition) or own
     found: list[Any] = []
     taken: dict[str, int] = {}
     for weight in definition.weights:
@@ -34,6 +34,25 @@ def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
             found.append(variables[number])
     counted = {id(v) for v in found}
     return found + [v for v in own if id(v) not in counted]
+
+
+def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
+    """The variables of a layer that holds one object in two places: Keras lists them once. None of them where one is
+    not found."""
+    found: list[Any] = []
+    taken: dict[str, int] = {}
+    for weight in definition.weights:
+        at = str(weight.attrs["at"])
+        try:
+            variables = list(_reached(layer, at).weights)
+        except (AttributeError, IndexError, TypeError):
+            return []
+        number = taken.get(at, 0)
+        taken[at] = number + 1
+        if number >= len(variables):
+            return []
+        found.append(variables[number])
+    return found
 
 
 def _reached(layer: Any, path: str) -> Any:

@@ -6,6 +6,7 @@ Nothing in a file is unpickled, and what its header says of the shape is held ag
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -218,6 +219,8 @@ def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
                 return {wanted[0].name: _array(file, size, size, path, wanted[0])}
     except FileNotFoundError:
         hint = "give an .npy or .npz file, zeros, ones or random"
+        if re.fullmatch(r"[0-9x×, ]+", path):
+            hint += f"; the sizes that an input leaves open are given with --size {path}"
         raise SourceError(f"no such file; {hint}", source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None

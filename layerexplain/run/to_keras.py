@@ -11,8 +11,9 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Steps, TensorRef
 from layerexplain.report.order import in_order
+from layerexplain.report.shared_weights import Originals
 from layerexplain.run.keras_import import first_line, load_keras
 
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
@@ -86,14 +87,37 @@ def to_keras(model: Model) -> Any:
         raise LayerExplainError(refused)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a graph of its layers cannot be built")
-    return _Builder(model).build()
+    return _Builder(model, (), _Objects(model)).build()
+
+
+class _Objects:
+    """The layers made so far of those that stand in several places of a model."""
+
+    def __init__(self, model: Model) -> None:
+        self.originals = Originals(model.shared)
+        self.made: dict[Steps, Any] = {}
+        self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+
+    def of(self, steps: Steps, layer: Layer) -> Any:
+        """The layer at a place; the one that was made before where it is the same."""
+        if not self.kept:
+            return keras_object(layer, steps, self)
+        original = self.originals.of(steps)[0]
+        made = self.made.get(original)
+        if made is None:
+            made = keras_object(layer, steps, self)
+            if original in self.kept:
+                self.made[original] = made
+        return made
 
 
 class _Builder:
-    """Builds one model, nested ones by builders of their own."""
+    """Builds one model, nested ones by builders of their own; `steps` lead to it in the outermost one."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, steps: Steps, objects: _Objects) -> None:
         self.model = model
+        self.steps = steps
+        self.objects = objects
         self.layers = {layer.name: layer for layer in model.layers}
         self.made: dict[str, Any] = {}
         self.tensors: dict[TensorRef, Any] = {}
@@ -126,7 +150,7 @@ class _Builder:
             return
         made = self.made.get(layer.name)
         if made is None:
-            made = self.made[layer.name] = keras_object(layer)
+            made = self.made[layer.name] = self.objects.of((*self.steps, f"/{layer.name}"), layer)
         args = self._filled(call.args)
         kwargs = self._filled(dict(call.kwargs))
         if kwargs and not args and layer.kind != "operation":
@@ -145,15 +169,15 @@ class _Builder:
         return tuple(self._filled(inner) for inner in value) if isinstance(value, tuple) else value
 
 
-def keras_object(layer: Layer) -> Any:
+def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     """The layer or operation, made by Keras from its configuration. Raises whatever Keras raises."""
     if layer.model is not None:
-        inner = _Builder(layer.model._replace(name=layer.name)).build()
+        inner = _Builder(layer.model._replace(name=layer.name), steps, objects).build()
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
     kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
-    config = {key: _plain(key, value) for key, value in kept.items()}
+    config = {key: _plain(key, value, steps, objects) for key, value in kept.items()}
     if layer.kind == "operation":
         operation = _operation_class(layer.type)(**config)
         operation.name = layer.name  # not every class of them takes one
@@ -186,13 +210,14 @@ def _taken(made: type) -> set[str]:
     return names
 
 
-def _plain(key: str, value: Any) -> Any:
+def _plain(key: str, value: Any, steps: Steps, objects: _Objects) -> Any:
     if isinstance(value, Layer):
-        return keras_object(value)
+        return objects.of((*steps, f".{key}"), value)
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
         return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
-        return [_plain(key, v) for v in value]
+        before = (".cell", ".cells") if key == "cell" else (f".{key}",)
+        return [_plain(f"{before[-1][1:]}[{i}]", v, (*steps, *before[:-1]), objects) for i, v in enumerate(value)]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
         raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
     return value

@@ -25,7 +25,8 @@ class TracedInput(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What holds for all of a run: the source and its model, whose weights were used, what it was given."""
+    """What holds for all of a run: the source and its model, whose weights were used, what it was given, and the
+    version of Keras that wrote the source, None where it does not say."""
 
     source: str
     format: str
@@ -35,6 +36,7 @@ class Run(NamedTuple):
     seed: int
     inputs: tuple[TracedInput, ...]
     notes: tuple[Note, ...]
+    keras_version: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The head of the JSON contract."""
@@ -42,7 +44,7 @@ class Run(NamedTuple):
             "schema": SCHEMA_VERSION,
             "source": self.source,
             "format": self.format,
-            "model": {"name": self.model_name, "type": self.model_type},
+            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
             "weights": self.weights,
             "seed": self.seed,
             "inputs": [

@@ -79,7 +79,17 @@ def _run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
         TracedInput(one.name, tuple(array.shape), str(array.dtype).replace("object", "string"), one.origin)
         for one, array in zip(inputs, running.arrays, strict=True)
     )
-    return Run(model.source, model.format, model.name, model.type, running.weights, seed, given, running.notes)
+    return Run(
+        model.source,
+        model.format,
+        model.name,
+        model.type,
+        running.weights,
+        seed,
+        given,
+        running.notes,
+        model.keras_version,
+    )
 
 
 # One element --------------------------------------------------------------------------------------------------------
@@ -107,7 +117,9 @@ def element_report(
         step = _step(running, path, call, progress)
         try:
             array, at = _output(step, output), tuple(index)
-            at = _checked(at, array)
+            calls = running.activations.network.of_layer(step.name)
+            ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
+            at = _checked(at, array, ranks)
             worked = _worked(step, running, output, at)
         except LayerExplainError as error:
             raise error.with_place(layer=path) from None
@@ -157,11 +169,17 @@ def _output(step: Activation, output: int) -> Any:
     return array
 
 
-def _checked(index: tuple[int, ...], array: Any) -> tuple[int, ...]:
+def _checked(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
+    """The index with negative numbers counted from the end. `ranks` are the numbers of axes that each call gives."""
     shape = tuple(array.shape)
     if len(index) != len(shape):
-        listed = ",".join(map(str, index))
-        raise ArgumentError(f"gives {shape_text(shape)}: --at needs {len(shape)} numbers, got {listed}")
+        got = f"{len(index)}: '{','.join(map(str, index))}'"
+        needed = f"{len(shape)} number{'s' * (len(shape) != 1)}"
+        example = ",".join(["0", *[str(size - 1) for size in shape[1:]]])
+        hint = f"write for example --at {example}"
+        call = next((number for number, rank in ranks.items() if rank == len(index)), None)
+        hint += f", or add --call {call} for the call whose output has {len(index)} axes" if call is not None else ""
+        raise ArgumentError(f"gives {shape_text(shape)}: --at needs {needed}, got {got}; {hint}")
     for axis, (i, size) in enumerate(zip(index, shape, strict=True)):
         if not -size <= i < size:
             raise ArgumentError(f"gives {shape_text(shape)}: number {axis + 1} of --at needs 0 to {size - 1}, got {i}")

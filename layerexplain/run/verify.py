@@ -15,6 +15,7 @@ from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.network import Tracer
 from layerexplain.report.recorded import fixed_input, input_spec
+from layerexplain.report.shared_weights import weight_count
 from layerexplain.report.traced import Network
 from layerexplain.run.comparison import (
     Comparison,
@@ -30,7 +31,7 @@ from layerexplain.run.drawn import after_assigning, draw_inputs, draw_weights
 from layerexplain.run.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
 from layerexplain.run.keras_import import first_line, load_keras, without_warnings
 from layerexplain.run.layer_weights import variables_of_network
-from layerexplain.run.verify_report import DrawnInput, VerifyReport, WholeCheck
+from layerexplain.run.verify_report import DrawnInput, ParameterCheck, VerifyReport, WholeCheck
 
 Weights = Literal["of the model", "drawn"]
 
@@ -273,6 +274,7 @@ def _compared(
 ) -> VerifyReport:
     keras = load_keras()
     # What runs is this Keras, whatever version wrote the file: they differ in which masks reach a layer.
+    written_by = model.keras_version
     model = model._replace(keras_version=keras.__version__)
     if getattr(real, "_functional", real) is None:
         # A Sequential that was never called has no graph before it knows its input.
@@ -304,7 +306,17 @@ def _compared(
         layers=tuple(comparison.checks),
         whole=whole,
         notes=tuple(_unique([*notes, *trial.network.notes, *_walked_alike(trial, graph)])),
+        keras_version=written_by,
+        parameters=ParameterCheck(weight_count(trial.network), _count_params(real)),
     )
+
+
+def _count_params(real: Any) -> int | None:
+    """What Keras says; None where a layer of the model was never built."""
+    try:
+        return int(real.count_params())
+    except Exception:  # Keras raises whatever its parts raise
+        return None
 
 
 def _fixed_batch(model: Model) -> int | None:

@@ -88,6 +88,19 @@ class WholeCheck(NamedTuple):
         }
 
 
+class ParameterCheck(NamedTuple):
+    """How many numbers the weights of the whole model hold, those of an object in several places once: by its formulas,
+    and by Keras's `count_params()`. None where one of them does not tell."""
+
+    formula: int | None
+    keras: int | None
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether the counts are equal; None where they were not compared."""
+        return None if self.formula is None or self.keras is None else self.formula == self.keras
+
+
 class DrawnInput(NamedTuple):
     """An input as it was drawn; the shape has the batch."""
 
@@ -97,8 +110,8 @@ class DrawnInput(NamedTuple):
 
 
 class VerifyReport(NamedTuple):
-    """All that was compared. `keras` and `backend` are the versions that ran; `weights` says whose weights they were:
-    "of the model" or "drawn"."""
+    """All that was compared. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote the
+    source; `weights` says whose weights they were: "of the model" or "drawn"."""
 
     source: str
     format: str
@@ -112,6 +125,8 @@ class VerifyReport(NamedTuple):
     layers: tuple[LayerCheck, ...]
     whole: WholeCheck
     notes: tuple[Note, ...] = ()
+    keras_version: str | None = None
+    parameters: ParameterCheck = ParameterCheck(None, None)
 
     def of(self, status: Status) -> tuple[LayerCheck, ...]:
         """The calls of this status."""
@@ -121,7 +136,7 @@ class VerifyReport(NamedTuple):
     def agrees(self) -> bool:
         """Whether something was compared, and all that was agrees."""
         statuses = {*[one.status for one in self.layers], self.whole.status} - {"not compared"}
-        return statuses == {"agrees"}
+        return statuses == {"agrees"} and self.parameters.agree is not False
 
     def to_dict(self) -> dict[str, Any]:
         """The report as the JSON contract has it."""
@@ -129,7 +144,7 @@ class VerifyReport(NamedTuple):
             "schema": SCHEMA_VERSION,
             "source": self.source,
             "format": self.format,
-            "model": {"name": self.model_name, "type": self.model_type},
+            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
             "keras": self.keras,
             "backend": self.backend,
             "weights": self.weights,
@@ -137,6 +152,7 @@ class VerifyReport(NamedTuple):
             "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in self.inputs],
             "layers": [one.to_dict() for one in self.layers],
             "whole": self.whole.to_dict(),
+            "parameters": {**self.parameters._asdict(), "agree": self.parameters.agree},
             "totals": {
                 "calls": len(self.layers),
                 "agree": len(self.of("agrees")),

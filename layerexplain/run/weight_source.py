@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from layerexplain.errors import LayerExplainError
 from layerexplain.expr import Definition, Expr
 from layerexplain.model import Model, Note
+from layerexplain.report.shared_weights import shared_weights
 from layerexplain.report.traced import Network
 from layerexplain.report.weight_match import Matched, Slot, match
 from layerexplain.run.drawn import drawn_weight
@@ -47,12 +48,12 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
         yield _Live(source, network)
         return
     if content is None:
-        yield _Drawn(seed, "stores no weights")
+        yield _Drawn(seed, "stores no weights", network)
         return
     with open_weights(content) as stored:
         if stored is None or not stored.tensors:
             why = "stores none that are read" if stored is not None and stored.notes else "stores no weights"
-            yield _Drawn(seed, why)
+            yield _Drawn(seed, why, network)
         else:
             yield _Stored(match(network, stored))
 
@@ -152,16 +153,24 @@ class _Live:
 
 
 class _Drawn:
-    """Drawn ones: each depends on the seed, the path of its layer and its own name alone."""
+    """Drawn ones: each depends on the seed, the path of its layer (of the first that has it) and its own name alone."""
 
     origin: Origin = "drawn"
 
-    def __init__(self, seed: int, why: str) -> None:
+    def __init__(self, seed: int, why: str, network: Network) -> None:
         self.seed = seed
+        shared = shared_weights(network)
+        self.first = shared.first if shared is not None else {}
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        return [self._one(path, number, weight) for number, weight in enumerate(definition.weights)]
+        elsewhere = self.first.get(path, {})
+        return [
+            self._one(path, number, weight)
+            if (first := elsewhere.get(number)) is None or first.weight is None
+            else self._one(first.path, first.number, first.weight)
+            for number, weight in enumerate(definition.weights)
+        ]
 
     def _one(self, path: Sequence[str], number: int, weight: Expr) -> Any:
         import numpy as np

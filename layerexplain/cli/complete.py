@@ -1,0 +1,92 @@
+"""What a shell is offered for a word that is being typed: layer types, their arguments, layers of a file, columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from layerexplain.model import Model
+
+_Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
+
+
+def layer_types(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The layer types that begin with what is typed, in upper or lower case, with what each does."""
+    from click.shell_completion import CompletionItem
+
+    from layerexplain.layers.registry import families
+
+    return [
+        CompletionItem(type, help=words)
+        for entries in families().values()
+        for type, _, words in entries
+        if type.lower().startswith(incomplete.lower())
+    ]
+
+
+def layer_arguments(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The arguments of the layer type that was typed, each with its default or an example, and what it takes."""
+    from click.shell_completion import CompletionItem
+
+    from layerexplain.layers.arguments import Argument
+    from layerexplain.layers.registry import IN_FILES_ONLY, find
+
+    type_ = ctx.params.get("type")
+    declaration = find(type_) if isinstance(type_, str) else None
+    found = []
+    for name, argument in (declaration.arguments if declaration is not None else {}).items():
+        if name.startswith(incomplete) and name not in IN_FILES_ONLY:
+            plain = argument.default is not Argument.REQUIRED and isinstance(argument.default, str | int | float)
+            value = str(argument.default).lower() if plain else argument.example.strip("'")
+            # A shell has uses of its own for all other signs.
+            text = f"{name}={value}" if value.replace("_", "").replace(".", "").isalnum() else f"{name}="
+            found.append(CompletionItem(text, help=argument.words))
+    return found
+
+
+def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the layers of the source that was typed, of those in nested models the paths. Nothing is said of a
+    source that cannot be read."""
+    from click.shell_completion import CompletionItem
+
+    from layerexplain.readers import read
+
+    source = ctx.params.get("source")
+    if not isinstance(source, str) or source == "-":
+        return []
+    try:
+        model = read(source)
+    # A shell that completes a word has no use for any message, a bug's neither.
+    except Exception:
+        return []
+    return [CompletionItem(path, help=type_) for path, type_ in _layers(model) if path.startswith(incomplete)]
+
+
+def _layers(model: Model) -> Iterator[tuple[str, str]]:
+    """(path, type) of all layers, those of nested models behind the model."""
+    open_models = [("", model)]
+    while open_models:
+        front, current = open_models.pop()
+        for layer in current.layers:
+            path = front + layer.name
+            yield path, layer.type
+            if layer.model is not None:
+                open_models.append((f"{path}/", layer.model))
+
+
+def names_of(known: Iterable[str]) -> _Complete:
+    """Completes a list with commas between, by one of the `known` names that is not in it."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        before, comma, last = incomplete.rpartition(",")
+        taken = before.split(",")
+        return [CompletionItem(before + comma + name) for name in known if name.startswith(last) and name not in taken]
+
+    return complete

@@ -1,0 +1,152 @@
+"""What is known of the values of elements by their index alone: which are far below 0, and so 0 behind a softmax.
+
+A causal mask compares positions; what it rules out has the score -1e9, the share 0, and is not seen. Conditions are
+kept as what must be 0 or more: `t - s` for `t ≥ s`. Only what holds for every input is known here: a mask that depends
+on values rules out nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from layerexplain.derive.spans import put
+from layerexplain.records import NamedTuple
+from layerexplain.scalar import Affine, Apply, Element, Letter, Number, Position, Scalar, add, number, scale
+
+Conditions: TypeAlias = tuple[Affine, ...]
+"""All of them are 0 or more."""
+
+NEVER = number(-1)
+FAR_BELOW = -1e8
+"""A score of this or less has the share 0 in a softmax: exp of it is 0."""
+
+
+class Facts(NamedTuple):
+    """What is known of an element: its whole number; where exactly a boolean is true, and where false; where alone it
+    is not 0, and not far below 0; whether it is far above 0; `hidden`: whether a
+    mask that depends on values may make it 0 or far below."""
+
+    number: Affine | None = None
+    true: Conditions | None = None
+    false: Conditions | None = None
+    nonzero: Conditions = ()
+    not_low: Conditions = ()
+    high: bool = False
+    hidden: bool = False
+
+    def at(self, env: Mapping[Letter, Affine]) -> Facts:
+        """The same with other indices in place of the letters."""
+        return Facts(
+            None if self.number is None else put(self.number, env),
+            _put(self.true, env),
+            _put(self.false, env),
+            _put(self.nonzero, env) or (),
+            _put(self.not_low, env) or (),
+            self.high,
+            self.hidden,
+        )
+
+
+NOTHING = Facts()
+
+
+def _put(conditions: Conditions | None, env: Mapping[Letter, Affine]) -> Conditions | None:
+    found = None if conditions is None else [put(one, env) for one in conditions]
+    return None if found is None or None in found else tuple([one for one in found if one is not None])
+
+
+def facts(scalar: Scalar, known: Callable[[Element], Facts]) -> Facts:
+    """What is known of a scalar; `known` tells it of an element."""
+    if isinstance(scalar, Element):
+        return known(scalar)
+    if isinstance(scalar, Position):
+        return Facts(number=scalar.index)
+    if isinstance(scalar, Number):
+        return of_number(scalar.value)
+    if isinstance(scalar, Apply):
+        rule = _RULES.get(scalar.op.name)
+        return NOTHING if rule is None else rule(*[facts(arg, known) for arg in scalar.args])
+    return NOTHING
+
+
+def is_far(value: object) -> bool:
+    """Whether a constant is so far from 0 that a score becomes one of those that a softmax leaves out."""
+    return isinstance(value, int | float) and abs(value) >= -FAR_BELOW
+
+
+def of_number(value: object) -> Facts:
+    """What is known of a constant."""
+    if isinstance(value, bool):
+        return Facts(true=() if value else (NEVER,), false=(NEVER,) if value else ())
+    if not isinstance(value, int | float):
+        return NOTHING
+    return Facts(
+        number=number(value) if isinstance(value, int) else None,
+        nonzero=() if value else (NEVER,),
+        not_low=(NEVER,) if value <= FAR_BELOW else (),
+        high=value >= -FAR_BELOW,
+    )
+
+
+def _at_least(more: int) -> Callable[[Facts, Facts], Facts]:
+    """a ≥ b + more."""
+
+    def rule(a: Facts, b: Facts) -> Facts:
+        if a.number is None or b.number is None:
+            return NOTHING
+        apart = add(a.number, add(scale(b.number, -1), -more))
+        return Facts(true=(apart,), false=(add(scale(apart, -1), -1),))
+
+    return rule
+
+
+def _at_most(more: int) -> Callable[[Facts, Facts], Facts]:
+    return lambda a, b: _at_least(more)(b, a)
+
+
+def _and(a: Facts, b: Facts) -> Facts:
+    return NOTHING if a.true is None or b.true is None else Facts(true=a.true + b.true)
+
+
+def _or(a: Facts, b: Facts) -> Facts:
+    return NOTHING if a.false is None or b.false is None else Facts(false=a.false + b.false)
+
+
+def _where(c: Facts, a: Facts, b: Facts) -> Facts:
+    chosen = (NEVER in b.not_low and c.true is None) or (NEVER in a.not_low and c.false is None)
+    return Facts(
+        hidden=chosen or a.hidden or b.hidden,
+        nonzero=_either(c, a.nonzero, b.nonzero),
+        not_low=_either(c, a.not_low, b.not_low),
+    )
+
+
+def _either(c: Facts, a: Conditions, b: Conditions) -> Conditions:
+    """The conditions of what is chosen, where the other choice never is."""
+    if NEVER in b and c.true is not None:
+        return c.true + a
+    if NEVER in a and c.false is not None:
+        return c.false + b
+    return ()
+
+
+_RULES: dict[str, Callable[..., Facts]] = {
+    "greater_equal": _at_least(0),
+    "greater": _at_least(1),
+    "less_equal": _at_most(0),
+    "less": _at_most(1),
+    "logical_not": lambda a: Facts(true=a.false, false=a.true),
+    "logical_and": _and,
+    "logical_or": _or,
+    "where": _where,
+    "cast": lambda a: a,
+    # What is far below stays so when a score is added.
+    "add": lambda a, b: Facts(not_low=a.not_low + b.not_low, hidden=a.hidden or b.hidden),
+    "subtract": lambda a, b: Facts(not_low=a.not_low + ((NEVER,) if b.high else ()), hidden=a.hidden),
+    "exp": lambda a: Facts(nonzero=a.not_low, hidden=a.hidden),
+    "multiply": lambda a, b: Facts(nonzero=a.nonzero + b.nonzero, hidden=a.hidden or b.hidden),
+    "divide": lambda a, b: Facts(nonzero=a.nonzero, hidden=a.hidden),
+}
+"""By the op's name."""
+

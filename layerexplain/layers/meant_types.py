@@ -1,0 +1,98 @@
+"""What was probably meant by a name that is no layer type: other libraries' names, short ones, misspelt ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SYNONYMS = {
+    "affine": "Dense",
+    "attn": "MultiHeadAttention",
+    "avgpool": "AveragePooling2D",
+    "averagepool": "AveragePooling2D",
+    "averagepooling": "AveragePooling2D",
+    "batchnorm": "BatchNormalization",
+    "batchnorm1d": "BatchNormalization",
+    "batchnorm2d": "BatchNormalization",
+    "bilstm": "Bidirectional",
+    "bn": "BatchNormalization",
+    "concat": "Concatenate",
+    "conv": "Conv2D",
+    "convolution": "Conv2D",
+    "convtranspose": "Conv2DTranspose",
+    "convtranspose1d": "Conv1DTranspose",
+    "convtranspose2d": "Conv2DTranspose",
+    "convtranspose3d": "Conv3DTranspose",
+    "deconv": "Conv2DTranspose",
+    "deconvolution": "Conv2DTranspose",
+    "depthwiseconv": "DepthwiseConv2D",
+    "fc": "Dense",
+    "fullyconnected": "Dense",
+    "gap": "GlobalAveragePooling2D",
+    "globalavgpool": "GlobalAveragePooling2D",
+    "globalaveragepooling": "GlobalAveragePooling2D",
+    "globalmaxpool": "GlobalMaxPooling2D",
+    "globalmaxpooling": "GlobalMaxPooling2D",
+    "groupnorm": "GroupNormalization",
+    "inner": "Dense",
+    "innerproduct": "Dense",
+    "instancenorm": "GroupNormalization",
+    "layernorm": "LayerNormalization",
+    "linear": "Dense",
+    "maxpool": "MaxPooling2D",
+    "maxpooling": "MaxPooling2D",
+    "mha": "MultiHeadAttention",
+    "multiheadattn": "MultiHeadAttention",
+    "rmsnorm": "RMSNormalization",
+    "selfattention": "MultiHeadAttention",
+    "separableconv": "SeparableConv2D",
+    "spatialdropout": "SpatialDropout2D",
+    "upsample": "UpSampling2D",
+    "upsampling": "UpSampling2D",
+    "zeropad": "ZeroPadding2D",
+    "zeropadding": "ZeroPadding2D",
+}
+"""Name in lower case and in one word → the type. Where Keras has one for each number of axes, that for images."""
+
+_NEAR = 0.66
+"""How alike a name and a type must be spelt, of 1."""
+_AS_NEAR = 0.05
+"""Types that are alike but for this count as equally near."""
+
+
+def meant_type(name: str, known: Iterable[str]) -> str:
+    """The type of the `known` ones that a name stands for, or ""."""
+    types = sorted(known)
+    word = _word(name)
+    by_word = {_word(type_): type_ for type_ in reversed(types)}
+    if word in by_word:
+        return by_word[word]
+    synonym = SYNONYMS.get(word) or SYNONYMS.get(word.removesuffix("layer"))
+    if synonym in types:
+        return str(synonym)
+    return by_word.get(word.removesuffix("layer"), "") or _nearest(word, by_word)
+
+
+def what_is_meant(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'Dense'?`, or that a name is an activation's, or where all types are listed."""
+    type_ = meant_type(name, known)
+    if type_ and _word(type_) == _word(name):
+        return f"did you mean '{type_}'?"
+    from layerexplain.layers.activations import NAMES
+
+    if name.lower() in NAMES and name.lower() != "linear":
+        return f"it is an activation: did you mean 'Activation' with activation={name.lower()}?"
+    return f"did you mean '{type_}'?" if type_ else "`layerexplain layer` lists all types"
+
+
+def _word(name: str) -> str:
+    """`keras.layers.Max_Pool(2)` → `maxpool`."""
+    bare = name.partition("(")[0].rpartition(".")[2].lower()
+    return "".join(sign for sign in bare if sign.isalnum())
+
+
+def _nearest(word: str, by_word: dict[str, str]) -> str:
+    from difflib import SequenceMatcher, get_close_matches
+
+    near = {found: SequenceMatcher(None, found, word).ratio() for found in get_close_matches(word, by_word, 8, _NEAR)}
+    best = [found for found, ratio in near.items() if ratio >= max(near.values()) - _AS_NEAR]
+    return by_word[min(best, key=lambda found: ("2d" not in found, -near[found]))] if best else ""

@@ -1,0 +1,202 @@
+"""Objects that a file or a live model holds in several places: which layers have the same weights as earlier ones.
+
+A .keras archive gives an object that it writes for a second time a number, `shared_object_id`, and puts that into what
+it wrote first, too, but for where that was copied meanwhile (into the configuration of a wrapper or a nested model):
+there the number is lost. What was written first is then the object before it of the same class, name and configuration.
+Other formats are read by Keras without regard to such numbers, and store the weights of each place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.model import Layer, Model, Note, ObjectNumber, SharedObject, Steps
+from layerexplain.records import NamedTuple
+
+_OF_THE_DTYPE = ("dtype", "dtype_policy")
+
+_MOST_NAMED = 3
+"""Of how many objects a note tells that an object is one of them."""
+
+
+def object_number(item: Mapping[str, Any], config: Any) -> ObjectNumber | None:
+    """The number of a serialized layer that a file holds in several places; None where it has none, or no number."""
+    number = item.get("shared_object_id")
+    if type(number) is not int:
+        return None
+    held = [value for key, value in config.items() if key not in _OF_THE_DTYPE] if isinstance(config, dict) else []
+    inside = [one for value in held for one in (value if isinstance(value, list) else [value]) if _is_object(one)]
+    return ObjectNumber(number, bool(inside) and all("shared_object_id" in one for one in inside))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("class_name"), str) and "config" in value
+
+
+class Part(NamedTuple):
+    """A layer, at any depth, with what leads to it. `is_copied` says that the wrapper around it keeps a copy of it."""
+
+    steps: Steps
+    layer: Layer
+    is_copied: bool
+
+
+def parts(model: Model) -> Iterator[Part]:
+    """All layers of a model, those of nested models and those in the arguments of layers too, in the file's order."""
+    waiting = [Part((f"/{layer.name}",), layer, False) for layer in reversed(model.layers)]
+    while waiting:
+        part = waiting.pop()
+        layer = part.layer
+        if layer.type == "InputLayer":
+            continue
+        yield part
+        inside: list[tuple[Steps, Layer, bool]] = []
+        if layer.model is not None:
+            inside = [((f"/{one.name}",), one, False) for one in layer.model.layers]
+        for key, value in layer.config.items():
+            if isinstance(value, Layer):
+                copies = layer.type == "Bidirectional" and key == "layer"
+                inside.append(((".forward_layer" if copies else f".{key}",), value, copies))
+            elif isinstance(value, list | tuple):
+                # A list of cells is what Keras makes StackedRNNCells of.
+                before = (".cell", ".cells") if key == "cell" else (f".{key}",)
+                for i, one in enumerate(value):
+                    if isinstance(one, Layer):
+                        inside.append(((*before[:-1], f"{before[-1]}[{i}]"), one, False))
+        waiting += [
+            Part((*part.steps, *steps), one, part.is_copied or copied) for steps, one, copied in reversed(inside)
+        ]
+
+
+def with_shared_objects(model: Model) -> Model:
+    """The model with what its layers' numbers say; notes where they cannot be true."""
+    shared, notes = _Numbers(list(parts(model))).resolved()
+    return model._replace(shared=tuple(shared), notes=(*model.notes, *notes)) if shared or notes else model
+
+
+def with_live_objects(model: Model, live: Any) -> Model:
+    """The model that was read of a live one, with what is the same object in that."""
+    objects: dict[Steps, Any] = {(): live}
+    listed: dict[Steps, dict[Any, Any]] = {}
+    first: dict[int, Steps] = {}
+    same: set[Steps] = set()
+    found: list[SharedObject] = []
+    for steps, _, _ in parts(model):
+        holder, step = steps[:-1], steps[-1]
+        if holder not in objects or holder in same:
+            same |= {steps} if holder in same else set()
+            continue
+        if step[0] == "/":
+            layers = listed.get(holder)
+            if layers is None:
+                layers = listed[holder] = {getattr(one, "name", None): one for one in _list(objects[holder], "layers")}
+            held = layers.get(step[1:])
+        else:
+            name, _, place = step[1:].partition("[")
+            held = _attribute(objects[holder], name)
+            if place:
+                held = dict(enumerate(_list(objects[holder], name))).get(int(place[:-1]))
+        if held is None:
+            continue
+        objects[steps] = held
+        if first.setdefault(id(held), steps) != steps:
+            same.add(steps)
+            found.append(SharedObject(steps, (first[id(held)],)))
+    return model._replace(shared=tuple(found)) if found else model
+
+
+def _attribute(holder: Any, name: str) -> Any:
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # a property of someone's own class may raise anything
+        return None
+
+
+def _list(holder: Any, name: str) -> list[Any]:
+    value = _attribute(holder, name)
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def step_text(steps: Steps) -> str:
+    """What leads to an object, for a note: `encoder/td.layer`."""
+    return "".join(steps).removeprefix("/")
+
+
+class _Numbers:
+    """The numbers of one model's objects, followed in the order in which they were written."""
+
+    def __init__(self, all_parts: list[Part]) -> None:
+        self.parts = all_parts
+        self.first: dict[int, int] = {}
+        self.same: set[Steps] = set()
+        self.count: dict[int, int] = {}
+        self._contents: dict[int, Any] = {}
+        self._unnumbered: dict[tuple[str, str], list[int]] = {}
+        self._alike: dict[tuple[str, str], dict[Any, list[int]]] = {}
+        for at, part in enumerate(all_parts):
+            number = part.layer.number
+            if part.is_copied:
+                continue
+            if number is None:
+                self._unnumbered.setdefault((part.layer.type, part.layer.name), []).append(at)
+            else:
+                self.count[number.number] = self.count.get(number.number, 0) + 1
+
+    def resolved(self) -> tuple[list[SharedObject], list[Note]]:
+        found: list[SharedObject] = []
+        notes: list[Note] = []
+        for at, part in enumerate(self.parts):
+            number = part.layer.number
+            if number is None or part.is_copied:
+                continue
+            first = self.first.setdefault(number.number, at)
+            if any(part.steps[:end] in self.same for end in range(1, len(part.steps))):
+                continue  # what holds it is the same object, and so is all in it
+            if first != at:
+                if self._content(first) != self._content(at):
+                    told, other = step_text(part.steps), step_text(self.parts[first].steps)
+                    words = f"the file gives it and '{other}' one number, as one object, but they differ: each counts"
+                    notes.append(Note("not-shared", told, words))
+                    continue
+                earlier = [first]
+            else:
+                lost = number.again or self.count[number.number] == 1
+                earlier = self._alike_before(at) if lost else []
+            if earlier:
+                self.same.add(part.steps)
+                found.append(SharedObject(part.steps, tuple([self.parts[i].steps for i in earlier])))
+        return found, notes
+
+    def _alike_before(self, at: int) -> list[int]:
+        """The objects without a number that may be the one whose number was lost."""
+        part = self.parts[at]
+        key = (part.layer.type, part.layer.name)
+        alike = self._alike.get(key)
+        if alike is None:
+            alike = self._alike[key] = {}
+            for i in self._unnumbered.get(key, []):
+                alike.setdefault(self._content(i), []).append(i)
+        return [i for i in alike.get(self._content(at), [])[:_MOST_NAMED] if i < at]
+
+    def _content(self, at: int) -> Any:
+        known = self._contents.get(at)
+        if known is None:
+            known = self._contents[at] = _content(self.parts[at].layer)
+        return known
+
+
+def _content(value: Any) -> Any:
+    """All that a file says of an object, without its number; equal for two configurations of one object."""
+    kind = type(value)
+    if kind is Layer:
+        return ("layer", value.type, value.name, value.kind, _content(value.config), _content(value.model))
+    if kind is Model:
+        layers = tuple([_content(layer) for layer in value.layers])
+        return ("model", value.type, value.trainable, layers, _content(value.calls), value.inputs, value.outputs)
+    if kind is dict:
+        return ("dict", tuple([(key, _content(item)) for key, item in value.items()]))
+    if isinstance(value, list | tuple):
+        return (kind.__name__, tuple([_content(item) for item in value]))
+    # 1 and true are equal, and NaN is not equal to itself.
+    return value if kind is str or value is None else f"{kind.__name__} {value!r}"

@@ -1,0 +1,155 @@
+"""What a layer costs, in words: multiply-accumulates as named factors, FLOPs, and what several calls come to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from layerexplain.derive.cost import Costs, Term
+from layerexplain.derive.roles import input_roles
+from layerexplain.expr import Batch, Definition, Factor, Size
+from layerexplain.model import Model
+from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.records import NamedTuple
+from layerexplain.report.traced import Network, Use
+from layerexplain.report.uses import cost_of
+
+
+class _Line(NamedTuple):
+    """A sum, and the words behind it; the sum is None where it is not known or not worth telling for several calls."""
+
+    total: int | None
+    words: str
+
+
+def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> tuple[str, ...]:
+    """The cost of a layer that is called like this. `fixed_by` is what fixes the sizes that are open."""
+    kinds: Counter[Definition] = Counter()
+    for made, times in uses:
+        if made.definition is not None:
+            kinds[made.definition] += times
+    lines: list[str] = []
+    for definition, count in kinds.items():
+        one = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
+        before = "" if len(kinds) == 1 else f"at {_shapes(definition)}: "
+        for total, words in one:
+            more = f"; {count:,} calls: {count * total:,} per example" if count > 1 and total else ""
+            lines.append(before + words + more)
+    if len(kinds) > 1:
+        cost = cost_of(uses, costs)
+        told = [f"{total:,} {what}" for total, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if total]
+        lines += [f"all calls: {' and '.join(told)} per example"] if told else []
+    return tuple(lines)
+
+
+def _shapes(definition: Definition) -> str:
+    return "; ".join(shape_text(x.shape) for x in definition.params)
+
+
+def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
+    """The cost of one call: its multiply-accumulates, then its FLOPs."""
+    cost = costs.of(definition)
+    needs = _needs(definition, fixed_by)
+    if definition.kind == "model":
+        told = [f"{n:,} {what}" for n, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if n is not None]
+        if len(told) < 2:
+            return [_Line(None, f"MACs and FLOPs {needs}")]
+        return [
+            _Line(cost.macs, f"{told[0]} {unit}, summed over its layers"),
+            _Line(cost.flops, f"{told[1]} {unit}, summed over its layers"),
+        ]
+    lines = []
+    terms = costs.terms(definition)
+    sums = {once: _sum({t: n for t, n in terms.items() if t.once == once}, definition) for once in (False, True)}
+    if sums[False]:
+        head = "MACs" if cost.macs is None else f"{cost.macs:,} MACs"
+        lines.append(_Line(cost.macs, f"{head} {unit} = {sums[False]}"))
+    if sums[True]:
+        once = [None if t.macs is None else t.macs * n for t, n in terms.items() if t.once]
+        known = None if None in once else sum([n or 0 for n in once])
+        head = "MACs" if known is None else f"{known:,} MACs"
+        lines.append(_Line(None, f"{head} more once per call, whatever the batch = {sums[True]}"))
+    if cost.flops is None:
+        lines.append(_Line(None, f"FLOPs {needs}"))
+    elif cost.macs:
+        rest = cost.flops - 2 * cost.macs
+        more = f" + {rest:,} for the operations between" if rest else ""
+        lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit} = 2 × {cost.macs:,}{more}"))
+    elif cost.flops:
+        lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit}, no multiply-accumulates"))
+    else:
+        lines.append(_Line(None, "free: it moves data and computes nothing"))
+    return lines
+
+
+def _sum(terms: dict[Term, int], definition: Definition) -> str:
+    """The terms as text, equal ones once."""
+    groups: Counter[str] = Counter()
+    for term, count in terms.items():
+        groups[_factors_text(term, open_roles(definition))] += count
+    parts = [text if count == 1 else f"{count} × ({text})" for text, count in groups.items()]
+    if len(parts) == 1:
+        return parts[0]
+    return " + ".join(part if groups.get(part) is None else f"({part})" for part in parts)
+
+
+def _factors_text(term: Term, unknown: Sequence[str]) -> str:
+    return " × ".join(filter(None, [_factor_text(factor, unknown) for factor in term.factors])) or "1"
+
+
+def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
+    """`14 × 14 positions`; a size that is not known has the name of its axis, where only one may be meant."""
+    sizes: list[Size] = [size for size in factor.sizes if not isinstance(size, Batch)]
+    if not sizes:
+        return ""
+    if sizes == [None] and factor.name in unknown:
+        return factor.name
+    # A window has fewer positions than the axis that it slides along.
+    name = unknown[0] if len(unknown) == 1 and factor.name != "positions" else "?"
+    texts = [f"{size:,}" if isinstance(size, int) else name for size in sizes]
+    name = factor.name[:-1] if texts == ["1"] and factor.name.endswith("s") else factor.name
+    return f"{' × '.join(texts)} {name}"
+
+
+# Sizes that are not known ---------------------------------------------------------------------------------------
+
+
+def open_roles(definition: Definition) -> list[str]:
+    """The axes of the inputs whose sizes are not known, by name, each once."""
+    found: dict[str, None] = {}
+    for x in definition.params:
+        roles = input_roles(x, definition)
+        found.update({role: None for role, size in zip(roles, x.shape, strict=True) if size is None})
+    return list(found)
+
+
+def _needs(definition: Definition, fixed_by: str) -> str:
+    roles = open_roles(definition)
+    if not roles:
+        return "are not known before it runs"
+    what = f"the number of {roles[0]}" if len(roles) == 1 else f"the numbers of {', '.join(roles[:-1])} and {roles[-1]}"
+    return f"need {what}; give {fixed_by}"
+
+
+EXAMPLES = {"rows": 224, "columns": 224}
+"""Sizes that an example gives to axes of a name; other axes have 16."""
+
+
+def fixing(network: Network) -> str:
+    """An example of what fixes the open sizes of a model's inputs on the command line."""
+    parts = []
+    for ref in network.model.inputs:
+        made = next((c for c in network.calls if c.call.layer == ref.layer), None)
+        spec = made.outputs[0] if made is not None and made.outputs else None
+        if spec is None or None not in spec.shape[1:]:
+            continue
+        roles = spec.roles or default_roles(len(spec.shape))
+        sizes = [EXAMPLES.get(role, 16) if size is None else size for role, size in zip(roles, spec.shape, strict=True)]
+        name = "" if _alone(network.model) else f"{ref.layer}="
+        parts.append(f"--input {name}{','.join(map(str, sizes[1:]))}")
+    return " ".join(parts) or "--input"
+
+
+def _alone(model: Model) -> bool:
+    """Whether this is a layer with no model around it, whose inputs the user did not name."""
+    return model.format == "layer"

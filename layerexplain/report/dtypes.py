@@ -1,0 +1,41 @@
+"""In what a layer keeps its variables and computes, by its dtype policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from layerexplain.model import Layer
+
+VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
+COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+
+def policy_of(layer: Layer) -> str:
+    """The name of a layer's policy (`mixed_float16`, `int8_from_float32`): float32 where the source does not say."""
+    policy = layer.config.get("dtype")
+    if isinstance(policy, Mapping):
+        config = policy.get("config")
+        said = config if isinstance(config, Mapping) else {}
+        policy = said.get("name")
+        if not isinstance(policy, str):
+            mode, policy = said.get("mode"), said.get("source_name")
+            policy = f"{mode}_from_{policy}" if isinstance(mode, str) and isinstance(policy, str) else policy
+    return policy if isinstance(policy, str) else "float32"
+
+
+def dtypes_of(layer: Layer) -> tuple[str, str]:
+    """The dtypes of a layer's variables and of its computation, from its policy; of a quantized one those of what is
+    not quantized."""
+    policy = policy_of(layer).rpartition("_from_")[2]
+    return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
+
+
+def dtype_words(layer: Layer) -> str:
+    """`mixed_float16: computes in float16, weights in float32`; "" for float32, which goes without saying."""
+    policy = policy_of(layer)
+    if policy == "float32":
+        return ""
+    variables, computes = dtypes_of(layer)
+    words = f"{policy}: computes in {computes}, weights in {variables}"
+    mode, quantized, _ = policy.rpartition("_from_")
+    return f"{words}; what is quantized in {mode.partition('/')[0]}" if quantized else words

@@ -1,0 +1,88 @@
+"""Layers whose input's shape nothing tells: what they have is unknown, never 0; --input fixes it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain.cli.main import program
+
+KERAS = {"module": "keras", "class_name": "Sequential", "registered_name": None}
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(program, [str(a) for a in arguments], prog_name="layerexplain", catch_exceptions=False)
+
+
+def layer(type_: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": type_, "registered_name": None, "config": config}
+
+
+@pytest.fixture
+def unbuilt(tmp_path: Path) -> Path:
+    """What Keras saves of Sequential([Dense(4), LayerNormalization(center=False, scale=False), ReLU(), Dense(2)])
+    that was never called: groups without variables."""
+    layers = [
+        layer("Dense", name="first", units=4),
+        layer("LayerNormalization", name="norm", center=False, scale=False),
+        layer("ReLU", name="relu"),
+        layer("Dense", name="last", units=2),
+    ]
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for group in ("dense", "layer_normalization", "re_lu", "dense_1"):
+            file.create_group(f"layers/{group}/vars")
+    path = tmp_path / "unbuilt.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({**KERAS, "config": {"name": "m", "layers": layers}}))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return path
+
+
+def test_what_is_not_known_is_null_and_what_has_no_weights_has_0(unbuilt: Path) -> None:
+    report = json.loads(run("summary", unbuilt, "--format", "json").output)
+    counts = {row["layer"]: row["params"] for row in report["layers"]}
+    assert counts == {"input_layer": 0, "first": None, "norm": 0, "relu": 0, "last": None}
+    assert (report["totals"]["params"], report["totals"]["bytes"]) == (None, None)
+    assert {(note["code"], note["layer"]) for note in report["notes"]} == {
+        ("unknown-input", None), ("unbuilt", "first"), ("unbuilt", "last"),
+    }  # fmt: skip
+
+
+def test_the_table_of_weights_does_not_say_0(unbuilt: Path) -> None:
+    table = json.loads(run("weights", unbuilt, "--format", "json").output)
+    assert table["totals"] == {"params": None, "trainable": None, "non_trainable": None, "bytes": None}
+    assert [note["layer"] for note in table["notes"] if note["code"] == "unbuilt"] == ["first", "last"]
+
+
+def test_a_layer_of_keras_is_called_known(unbuilt: Path) -> None:
+    text = run("explain", unbuilt, "first").output
+    assert "Dense is known, but the shape of its input is not; fix it with --input." in text
+    assert "nothing is learned" not in text
+    assert "units=4" in text
+
+
+@pytest.mark.parametrize("command", ["summary", "weights"])
+def test_input_answers_it_and_the_note_goes(unbuilt: Path, command: str) -> None:
+    table = json.loads(run(command, unbuilt, "--input", "5", "--format", "json").output)
+    assert table["totals"]["params"] == 5 * 4 + 4 + 4 * 2 + 2
+    assert not [note for note in table["notes"] if note["code"] in ("unknown-input", "unbuilt")]
+
+
+@pytest.mark.parametrize("command", ["summary", "weights"])
+def test_a_spec_without_an_input(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("layers:\n  - Dense: 10\n")
+    unknown = json.loads(run(command, path, "--format", "json").output)
+    assert unknown["totals"]["params"] is None
+    known = json.loads(run(command, path, "--input", "5", "--format", "json").output)
+    assert known["totals"]["params"] == 60
+    assert not [note for note in known["notes"] if note["code"] == "unknown-input"]
