@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.expr import Size
-from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.recorded import built_shape, recorded_spec
 from layerexplain.report.traced import TracedCall
 
 
-def disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> Iterator[tuple[str, str]]:
+def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str]) -> Iterator[Note]:
+    """Notes where the file recorded other shapes than those that are derived; `path` leads to the model."""
+    if not model.recorded and not any(layer.build_shape is not None for layer in model.layers):
+        return
+    by_layer: dict[str, list[TracedCall]] = {}
+    for made in calls:
+        if made.definition is not None and made.definition.kind != "opaque" and not made.built:
+            by_layer.setdefault(made.call.layer, []).append(made)
+    layers = {layer.name: layer for layer in model.layers}
+    for name, own in by_layer.items():
+        for code, message in _disagreements(model, layers[name], own):
+            yield Note(code, "/".join((*path, name)), message)
+
+
+def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> Iterator[tuple[str, str]]:
     """(code, message) of each: outputs of all calls, and what the layer was built with, which one call is to fit."""
     for made in calls:
         for i, spec in enumerate(made.outputs):

@@ -12,11 +12,12 @@ from layerexplain.ops.opaque import opaque
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.binding import Bound, bind_call, references
 from layerexplain.report.carried_masks import CarriedMasks, Mask, as_keras_runs
-from layerexplain.report.cross_checks import disagreements
+from layerexplain.report.cross_checks import cross_checks
 from layerexplain.report.order import in_order
 from layerexplain.report.reach import get_layers
 from layerexplain.report.recorded import built_shape, input_spec, recorded_spec
 from layerexplain.report.traced import Network, Tensor, TracedCall, identifier
+from layerexplain.report.walk_notes import opaque_note, passed_over_note, unread_mask_note
 
 if TYPE_CHECKING:
     from layerexplain.report.network import Tracer
@@ -67,21 +68,8 @@ class Walk:
         if len(calls) < len(self.model.layers):
             called = {c.call.layer for c in calls}
             calls += [self._built(layer) for layer in self.model.layers if layer.name not in called]
-        self._compare(calls)
+        self.notes += cross_checks(self.model, calls, self.path)
         return Network(self.model, tuple(calls), self._definition(), tuple(self.notes))
-
-    def _compare(self, calls: Sequence[TracedCall]) -> None:
-        """Notes where the file recorded other shapes than those that are derived."""
-        if not self.model.recorded and not any(layer.build_shape is not None for layer in self.model.layers):
-            return
-        by_layer: dict[str, list[TracedCall]] = {}
-        for made in calls:
-            if made.definition is not None and made.definition.kind != "opaque" and not made.built:
-                by_layer.setdefault(made.call.layer, []).append(made)
-        for name, own in by_layer.items():
-            layer = self.layers[name]
-            for code, message in disagreements(self.model, layer, own):
-                self.notes.append(Note(code, "/".join(self._path(layer)), message))
 
     def _definition(self) -> Definition | None:
         outputs = [self.tensors.get(ref) for ref in self.model.outputs]
@@ -137,9 +125,9 @@ class Walk:
                 if specs:
                     definition = self.tracer.declared(declaration, layer, Bound([], {}, {}, {}), specs, [])
             elif layer.kind == "layer":
-                self._note_opaque(layer, None)
+                self.notes.append(opaque_note(layer, "/".join(self._path(layer)), None))
         except LayerExplainError as error:
-            self._note_opaque(layer, error.fact)
+            self.notes.append(opaque_note(layer, "/".join(self._path(layer)), error.fact))
         outputs: tuple[Spec | None, ...] = (None,)
         if definition is not None:
             outputs = tuple([Spec(e.shape, e.dtype) for e in definition.results.values()])
@@ -307,7 +295,7 @@ class Walk:
             recorded.append(spec)
         if layer.name not in self.failed:
             self.failed.add(layer.name)
-            self._note_opaque(layer, reason)
+            self.notes.append(opaque_note(layer, "/".join(self._path(layer)), reason))
         params = tuple(
             tensor(f"x{i + 1}" if len(known) > 1 else "x", s.shape, s.dtype)
             for i, s in enumerate(inputs)
@@ -340,24 +328,6 @@ class Walk:
         name, i = self.consumers.get(ref, ("", 0))
         shape = built_shape(self.layers[name], i) if name else None
         return None if shape is None else Spec(shape, "float")
-
-    def _note_opaque(self, layer: Layer, reason: str | None) -> None:
-        from layerexplain.layers.opaque_layers import why_not
-        from layerexplain.layers.opaque_operations import why_not as operation_why_not
-
-        code = "opaque" if reason is None else "not-derived"
-        where = "/".join(self._path(layer))
-        if reason is None:
-            kind = "an operation" if layer.kind == "operation" else "a layer"
-            owner = f" (from {layer.package})" if layer.package else ""
-            reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
-            if layer.type == "Lambda":
-                reason = "its code is in the file and is never read"
-            elif layer.kind == "layer":
-                reason = why_not(layer.type) or reason
-            elif layer.kind == "operation":
-                reason = operation_why_not(layer.type) or reason
-        self.notes.append(Note(code, where, f"{reason}; its shapes are those that the file recorded, if any"))
 
     def _failed(self, made: Call, layer: Layer, sources: tuple[TensorRef, ...], error: LayerExplainError) -> TracedCall:
         """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
@@ -438,22 +408,14 @@ class Walk:
         if mask is None or len([ref for ref in bound.tensors if ref is not None]) < 2:
             return None
         where = "/".join(self._path(layer))
-        message = (
-            f"the mask of '{source}' is passed over: Keras 3 gives a recurrent layer that is called with an "
-            f"initial_state no mask but one that the call names; pass mask= to leave the masked steps out"
-        )
         if not any(note.layer == where and note.code == "mask-passed-over" for note in self.notes):
-            self.notes.append(Note("mask-passed-over", where, message))
+            self.notes.append(passed_over_note(source, where))
         return mask, source
 
     def _note_unread_mask(self, made: Call, layer: Layer, declaration: Declaration) -> None:
         """Keras's MultiHeadAttention takes a query_mask and looks at the mask that the query carries in its place."""
         if "query_mask" in declaration.ignores and isinstance(made.kwargs.get("query_mask"), TensorRef):
-            message = (
-                "its query_mask is passed over: Keras's MultiHeadAttention reads the mask that the query carries, and "
-                "no other; value_mask, key_mask and attention_mask are read"
-            )
-            self.notes.append(Note("mask-passed-over", "/".join(self._path(layer)), message))
+            self.notes.append(unread_mask_note("/".join(self._path(layer))))
 
     def _apply(self, layer: Layer, definition: Definition, args: list[Expr]) -> Expr | None:
         """The call as a node; None where no expression of the whole model is wanted."""

@@ -1,0 +1,47 @@
+"""What the walk through a model has to say of layers that it cannot follow, and of masks that Keras passes over."""
+
+from __future__ import annotations
+
+from layerexplain.model import Layer, Note
+
+
+def opaque_note(layer: Layer, where: str, refusal: str | None) -> Note:
+    """Why a layer has no formula: what its declaration refused (`refusal`), or that it has none."""
+    code = "opaque" if refusal is None else "not-derived"
+    reason = _why_opaque(layer) if refusal is None else refusal
+    return Note(code, where, f"{reason}; its shapes are those that the file recorded, if any")
+
+
+def _why_opaque(layer: Layer) -> str:
+    kind = "an operation" if layer.kind == "operation" else "a layer"
+    owner = f" (from {layer.package})" if layer.package else ""
+    reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
+    if layer.type == "Lambda":
+        return "its code is in the file and is never read"
+    if layer.kind == "layer":
+        from layerexplain.layers.opaque_layers import why_not
+
+        return why_not(layer.type) or reason
+    if layer.kind == "operation":
+        from layerexplain.layers.opaque_operations import why_not as why_no_operation
+
+        return why_no_operation(layer.type) or reason
+    return reason
+
+
+def passed_over_note(source: str | None, where: str) -> Note:
+    """A recurrent layer with an initial_state, which Keras 3 gives no mask."""
+    message = (
+        f"the mask of '{source}' is passed over: Keras 3 gives a recurrent layer that is called with an "
+        f"initial_state no mask but one that the call names; pass mask= to leave the masked steps out"
+    )
+    return Note("mask-passed-over", where, message)
+
+
+def unread_mask_note(where: str) -> Note:
+    """A query_mask that is given to Keras's MultiHeadAttention."""
+    message = (
+        "its query_mask is passed over: Keras's MultiHeadAttention reads the mask that the query carries, and "
+        "no other; value_mask, key_mask and attention_mask are read"
+    )
+    return Note("mask-passed-over", where, message)
