@@ -291,6 +291,13 @@ def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> Non
     assert compare(definition, ReceptiveFields().of(definition), name, exact=False) > 0
 
 
+def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
+    report = build(read(spec(NOT_ALL["hidden by a mask"], tmp_path)), detail=True)
+    explained = report.layers[-1].explanation
+    assert explained is not None
+    assert explained.receptive_field[-1] == "one output element sees at most all 9 steps of 'ids'"
+
+
 def test_picked_positions_are_those_that_are_named() -> None:
     x = tensor("x", (BATCH, 12, 4))
     picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})

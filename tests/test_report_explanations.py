@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from layerexplain.derive.cost import Costs
+from layerexplain.derive.element import element_form
 from layerexplain.derive.sentence import field_names, fields
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.registry import snake_case
+from layerexplain.expr import BATCH
+from layerexplain.layers.registry import Spec, description_of, find, snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.readers import read
+from layerexplain.render.explanation import explanation as printed
+from layerexplain.render.layout import Look
 from layerexplain.report import build, build_layer
+from layerexplain.report.cost_lines import cost_lines
 from layerexplain.report.data import Explanation, LayerReport, Report
+from layerexplain.report.traced import TracedCall, Use
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case
 
@@ -187,6 +194,7 @@ def test_wrong_wiring_says_what_would_be_right(text: str, message: str, tmp_path
         ("Conv1D", {"filters": 6, "kernel_size": 3, "padding": "causal"}, [(9, 4)], "no output step sees a later"),
         ("Reshape", {"target_shape": (3, 8)}, [(4, 6)], "to swap axes, Permute is the layer"),
         ("LayerNormalization", {}, [(4, 6)], "normalized by its own numbers"),
+        ("BatchNormalization", {"trainable": False}, [(7,)], "γ scales; β shifts; μ and v are stored. Frozen"),
         ("ReLU", {"max_value": 6.0, "negative_slope": 0.1}, [(5,)], "0.1 times its distance from 0. max_value=6:"),
     ],
 )
@@ -206,6 +214,106 @@ def test_hints_of_wrappers(tmp_path: Path) -> None:
     assert "2 × 288 = 576 parameters. 'concat' puts their outputs side by side: 6 + 6 = 12 features." in both.hints[0]
     assert each.sentence == "Applies one Dense, with the same weights, to each of the 9 steps on its own."
     assert each.hints[0].startswith("One copy of the Dense: 52 parameters, however many steps there are.")
+
+
+MERGED = {
+    "concat": "'concat' puts their outputs side by side: 6 + 6 = 12 features.",
+    "sum": "'sum' adds their outputs element by element: 6 features.",
+    "mul": "'mul' multiplies their outputs element by element: 6 features.",
+    "ave": "'ave' takes the mean of their outputs element by element: 6 features.",
+    "null": "Without a merge_mode both outputs are handed on, each with 6 features.",
+}
+
+
+@pytest.mark.parametrize("mode", MERGED)
+@pytest.mark.parametrize(
+    ("backward", "said"),
+    [
+        ("", "Two copies of the LSTM, each with weights of its own: 2 × 288 = 576 parameters. "),
+        # As Keras writes it into every file: the copy that it made.
+        ("LSTM: {units: 6, go_backwards: true, name: back}", "Two copies of the LSTM, each with weights of its own: "
+         "2 × 288 = 576 parameters. "),
+        ("SimpleRNN: {units: 6, go_backwards: true}", "A layer of its own each way, LSTM forwards and SimpleRNN "
+         "backwards: 288 + 72 = 360 parameters. "),
+    ],
+)  # fmt: skip
+def test_both_ways(mode: str, backward: str, said: str, tmp_path: Path) -> None:
+    backward = f", backward_layer: {{{backward}}}" if backward else ""
+    text = f"input: [9, 5]\nlayers:\n  - Bidirectional: {{layer: {{LSTM: {{units: 6}}}}, merge_mode: {mode}{backward}}}"
+    assert told(spec(text, tmp_path), "bidirectional").hints[0].startswith(said + MERGED[mode])
+
+
+SENTENCES = [
+    ("BatchNormalization", {}, (7, 3), "variance v, then scales by γ and shifts by β."),
+    ("BatchNormalization", {"scale": False}, (7, 3), "variance v, then shifts by β."),
+    ("BatchNormalization", {"scale": False, "center": False}, (7, 3), "running mean μ and variance v."),
+    ("LayerNormalization", {"center": False}, (7, 3), "mean 0 and variance 1, then scales by γ."),
+    ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image 2×2 times; each pixel is repeated."),
+    ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "2×2 times; values in between are mixed ('bicubic')."),
+    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums its 4 channels."),
+]
+
+
+@pytest.mark.parametrize(("type_", "arguments", "shape", "said"), SENTENCES)
+def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | None, ...], said: str) -> None:
+    (row,) = build_layer(type_, arguments, [shape]).layers
+    assert row.explanation is not None
+    assert row.explanation.sentence.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"),
+    [
+        ("Conv2D", "Slides `filters` learned `kernel_size` windows over the image; each sums over its channels."),
+        ("Dense", "Each of the `units` outputs is a weighted sum of all inputs along the last axis."),
+        ("MultiHeadAttention", "Each of the queries looks at the value positions; `num_heads` heads of width "
+         "`key_dim`."),
+        ("UpSampling2D", "Enlarges the image `size` times; with 'nearest' each pixel is repeated, else values in "
+         "between are mixed."),
+        ("LayerNormalization", "Shifts and scales the numbers along one axis to mean 0 and variance 1, then scales by "
+         "γ and shifts by β."),
+        ("GroupNormalization", "Splits the channels into `groups`, brings each to mean 0 and variance 1, then scales "
+         "by γ and shifts by β."),
+    ],
+)  # fmt: skip
+def test_sentences_of_types_mark_the_names_of_arguments(type_: str, said: str) -> None:
+    declaration = find(type_)
+    assert declaration is not None and description_of(declaration) == said
+
+
+def test_groups_of_one_channel() -> None:
+    (row,) = build_layer("Conv1D", {"filters": 3, "kernel_size": 2, "groups": 3}, [(9, 3)]).layers
+    assert row.explanation is not None
+    assert row.explanation.axes[1].why == "filters = 3, in 3 groups that read 1 channel each"
+
+
+def test_what_orders_is_not_free_of_work() -> None:
+    declaration = find("ops.TopK")
+    assert declaration is not None
+    definition = declaration.trace([Spec((BATCH, 9, 3), "float")], declaration.bind({"k": 2}))
+    use = Use(TracedCall(Call("it", 0, (), {}), (), (), (), definition, None), 1)
+    assert cost_lines([use], Costs()) == ("no FLOPs: it compares to put in order",)
+    why = "is not written by index: what stands where depends on the values"
+    assert element_form(definition).notes == (f"values {why}", f"ids {why}")
+
+
+def test_the_calls_of_a_shared_layer_are_told_apart(tmp_path: Path) -> None:
+    text = """
+inputs: {a: [6], b: [6]}
+layers:
+  - Dense: 4
+    name: tower
+    from: a
+  - reuse: tower
+    name: again
+    from: b
+  - Subtract:
+    name: apart
+    from: [tower, again]
+"""
+    report = spec(text, tmp_path)
+    page = printed(report, [row for row in report.layers if row.layer == "apart"], Look(None), whole=False)
+    assert "inputs    tower (call 1) (None, 4), tower (call 2) (None, 4) → (None, 4)" in page
 
 
 def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None:
@@ -333,6 +441,8 @@ def traceable(case: Case) -> bool:
 
 
 ROWS = [case for case in CASES if traceable(case)]
+BARE = build_layer("Dense", {"units": 2}, [(3,)])
+"""A report to print a row of."""
 
 
 @pytest.mark.parametrize("case", ROWS, ids=lambda c: c.id)
@@ -343,6 +453,8 @@ def test_every_row_is_told_in_full(case: Case) -> None:
     assert not row.notes, row.notes
     assert explanation.sentence.endswith(".")
     assert explanation.statements and explanation.axes
+    page = printed(BARE._replace(layers=(row,)), [row], Look(None, ascii=True), whole=False)
+    assert page.isascii(), sorted({c for c in page if not c.isascii()})
     assert explanation.element or explanation.element_notes  # the form, or the reason why there is none
     assert explanation.cost and explanation.training and explanation.mask and explanation.latex
     assert len(explanation.weights) == len(row.weights)

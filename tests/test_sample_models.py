@@ -9,10 +9,10 @@ import pytest
 
 from layerexplain.model import Shape
 from layerexplain.readers import read
-from layerexplain.report import build
 from layerexplain.render.explanation import explanation
 from layerexplain.render.layout import Look
 from layerexplain.render.table import table
+from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
 from tests.truth import load
 

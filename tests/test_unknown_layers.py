@@ -129,6 +129,25 @@ def test_what_the_configuration_says_is_shown(tmp_path: Path) -> None:
     assert held is not None and "layer=Dense(…), scale=0.5" in held.sentence
 
 
+def test_notes_say_each_thing_once() -> None:
+    mine = {"module": None, "registered_name": "Custom>My", "class_name": "My", "config": {"name": "my"}}
+    code = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
+    secret = {
+        "module": "keras.layers", "class_name": "Lambda", "registered_name": None,
+        "config": {"name": "secret", "function": code},
+    }  # fmt: skip
+    layers = [entry([None, 3]), mine, secret]
+    document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    found = {row.layer: row.notes for row in build(read(document)).layers}
+    behind = "its shapes are those that the file recorded, if any"
+    # Keras writes "Custom" where no package is named.
+    assert found["my"] == (f"My is not a layer that layerexplain has a formula for; {behind}",)
+    assert found["secret"] == (
+        "carries Python code, which is never decoded or run",
+        f"what it computes is not known; {behind}",
+    )
+
+
 def test_in_a_sequential_the_next_layer_says_what_it_was_built_for() -> None:
     layers = [entry([None, 3]), Q_DENSE, dense("d", 2, [None, 5])]
     document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}

@@ -272,7 +272,8 @@ class _Writer:
                 return Element(self._called(source, i, times), index)
             if source.op is split:
                 return split_element(source, i, index, lambda j, at: self._push(source.args[j], tuple(at), times))
-            raise CannotIndex(f"{source.op.name} is not written by index")
+            rule = source.op.element
+            raise CannotIndex(rule.reason if isinstance(rule, Marker) else f"{source.op.name} has several results")
         if isinstance(op.element, Marker):
             raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
 

@@ -149,4 +149,3 @@ _RULES: dict[str, Callable[..., Facts]] = {
     "divide": lambda a, b: Facts(nonzero=a.nonzero, hidden=a.hidden),
 }
 """By the op's name."""
-

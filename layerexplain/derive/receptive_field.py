@@ -2,7 +2,8 @@
 
 An op's element rule says which elements of its arguments one element of its result reads; here those indices are put
 one into the other, letters that are summed over run over their range, and what several paths read is joined to its
-hull (a dilated window has holes, its hull has none). Values do not matter: what a mask or a weight of 0 hides is seen.
+hull (a dilated window has holes, its hull has none). Values do not matter: what a weight of 0 hides is seen. Only what
+a comparison of positions rules out is not, as with a causal mask; what another mask may hide makes a span loose.
 
 Windows keep their full size at the border, where part of what they see is padding. A step of a recurrence sees all
 steps before it. Nothing here knows of a layer or of a convolution: only what moves or weighs elements in a way that
@@ -11,37 +12,15 @@ its element rule does not spell out has a rule here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
-from layerexplain.derive.known_values import NOTHING, Facts, facts, is_far, of_number
-from layerexplain.derive.receptive_rules import RULES, Read
-from layerexplain.derive.spans import Span, at, depth, difference, hull, letters_in, looks_up, through, whole, width
-from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker, Size, walk
-from layerexplain.ops.movement import split, split_element
-from layerexplain.ops.positions import positions
+from layerexplain.derive.known_values import NOTHING, Facts
+from layerexplain.derive.op_reads import Known, index_of, marked, reads
+from layerexplain.derive.spans import Span, at, depth, hull, through, whole
+from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Size, walk
 from layerexplain.records import NamedTuple
-from layerexplain.scalar import (
-    BEYOND,
-    Affine,
-    Apply,
-    Between,
-    CannotIndex,
-    Condition,
-    Element,
-    Fold,
-    Guard,
-    Holds,
-    Letter,
-    Lookup,
-    Named,
-    Quotient,
-    Scalar,
-    add,
-    floor_divide,
-    number,
-    scale,
-)
+from layerexplain.scalar import CannotIndex, Letter, add, number
 
 Seen: TypeAlias = tuple[Span, ...] | str
 """A span for each axis of a source, or why it is not known."""
@@ -77,15 +56,11 @@ def _substituted(source: Expr, seen: tuple[Span, ...], env: Mapping[Letter, Span
 def source_view(leaf: Expr) -> View:
     """A source itself: each element sees itself."""
     letters = _letters(leaf.shape)
-    return View(letters, {leaf: tuple([at(_index(one)) for one in letters])})
+    return View(letters, {leaf: tuple([at(index_of(one)) for one in letters])})
 
 
 def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
     return tuple([Letter("", size if isinstance(size, int) else None) for size in shape])
-
-
-def _index(letter: Letter) -> Affine:
-    return Affine(((letter, 1),), 0)
 
 
 def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
@@ -155,7 +130,7 @@ class ReceptiveFields:
         views = {}
         for param, arg in zip(definition.params, args, strict=False):
             own = source_view(param)
-            env = {old: _index(new) for old, new in zip(arg.letters, own.letters, strict=True)}
+            env = {old: index_of(new) for old, new in zip(arg.letters, own.letters, strict=True)}
             views[param] = [own._replace(facts=arg.facts.at(env))]
         self._body(definition.order, views)
         given = dict(zip(definition.params, args, strict=False))
@@ -191,8 +166,8 @@ class ReceptiveFields:
                 if state in view.seen:
                     _join(before, state, view.seen[state])
                     _through_argument(earlier, view.seen[state], before)
-            seen = _outside(body, now, given, at(_index(step)))
-            past = Span(number(0), add(_index(step), -1))
+            seen = _outside(body, now, given, at(index_of(step)))
+            past = Span(number(0), add(index_of(step), -1))
             for source, spans in _outside(body, before, given, past).items():
                 _join(seen, source, spans)
             results.append(View((view.letters[0], step, *view.letters[1:]), seen))
@@ -259,171 +234,12 @@ def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], 
 def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
     """Result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
-    index = tuple([_index(one) for one in letters])
-    known = _Known(node, args)
+    index = tuple([index_of(one) for one in letters])
+    known = Known(node, args)
     try:
-        for arg, place in _reads(node, i, index, known):
+        for arg, place in reads(node, i, index, known):
             args[arg].read(place, seen)
-        told = known.of(node.op.element(node, index, _marked)) if known else NOTHING
+        told = known.of(node.op.element(node, index, marked)) if known else NOTHING
     except CannotIndex as why:
         return View(letters, {source: str(why) for arg in args for source in arg.seen})
     return View(letters, seen, told)
-
-
-class _Known:
-    """What is known of the values of the arguments of a node; false where that is nothing."""
-
-    def __init__(self, node: Expr, args: Sequence[View]) -> None:
-        self.node = node
-        self.args = args
-
-    def __bool__(self) -> bool:
-        if self.node.op is positions or any([arg.facts is not NOTHING for arg in self.args]):
-            return True
-        return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
-
-    def of(self, scalar: Scalar) -> Facts:
-        """What is known of a scalar in terms of the arguments' elements."""
-        told = facts(scalar, self._element)
-        return NOTHING if told == NOTHING else told
-
-    def _element(self, element: Element) -> Facts:
-        arg = self.node.args[element.of]
-        if arg.op is CONSTANT:
-            return of_number(arg.attrs["value"])
-        view = self.args[element.of]
-        return view.facts.at(dict(zip(view.letters, element.index, strict=False)))
-
-
-def _reads(node: Expr, i: int, index: tuple[Affine, ...], known: _Known) -> Iterator[Read]:
-    rule = RULES.get(node.op.name)
-    reads = None if rule is None else rule(node, index)
-    if reads is not None:
-        yield from reads
-        return
-    if node.op is split:
-        yield from _found(node, split_element(node, i, index, _marked), {}, known)
-        return
-    if isinstance(node.op.element, Marker) or node.op.element is None:
-        reason = node.op.element.reason if node.op.element is not None else "it is not written by index"
-        raise CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
-    yield from _found(node, node.op.element(node, index, _marked), {}, known)
-
-
-def _marked(arg: int, place: Sequence[Affine]) -> Scalar:
-    """What stands for an argument's element in the op's rule: the number of the argument."""
-    return Element(arg, tuple(place))
-
-
-def _found(node: Expr, scalar: Scalar, ranges: Mapping[Letter, Span], known: _Known) -> Iterator[Read]:
-    """What a scalar reads; `ranges` are those of the letters that are summed over."""
-    if isinstance(scalar, Element):
-        sizes = node.args[scalar.of].shape
-        yield scalar.of, tuple([_place(node, i, size, ranges) for i, size in zip(scalar.index, sizes, strict=True)])
-        for index in scalar.index:
-            for looked_up in _values_in(index):
-                yield from _found(node, looked_up, ranges, known)
-    elif isinstance(scalar, Apply | Named):
-        for arg in scalar.args:
-            yield from _found(node, arg, ranges, known)
-    elif isinstance(scalar, Fold):
-        inner = dict(ranges)
-        told = known.of(scalar.body) if known and scalar.kind in ("sum", "mean") else NOTHING
-        nonzero = told.nonzero
-        for one in scalar.letters:
-            inner[one] = _range(one, scalar.conditions, scalar.letters)._replace(loose=told.hidden)
-            if nonzero:
-                least = _range(one, [*scalar.conditions, *[Between(c, 0, None) for c in nonzero]], scalar.letters)
-                # Where all are ruled out, a softmax gives each the same share.
-                inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
-        yield from _conditions(node, scalar.conditions, inner, known)
-        yield from _found(node, scalar.body, inner, known)
-    elif isinstance(scalar, Guard):
-        yield from _conditions(node, scalar.conditions, ranges, known)
-        yield from _found(node, scalar.body, ranges, known)
-        yield from _found(node, scalar.otherwise, ranges, known)
-
-
-def _conditions(
-    node: Expr, conditions: Sequence[Condition], ranges: Mapping[Letter, Span], known: _Known
-) -> Iterator[Read]:
-    for condition in conditions:
-        if isinstance(condition, Holds):
-            yield from _found(node, condition.value, ranges, known)
-
-
-def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
-    if looks_up(index):
-        return _looked_up(node, index, size)
-    span = through(at(index), ranges, size)
-    return span if span.high is not None else Span(span.low, whole(size).high)
-
-
-def _looked_up(node: Expr, index: Affine, size: Size) -> Span:
-    """What an index that is a value may be: one of a constant's, or any."""
-    ((atom, factor), *more) = index.terms
-    value = atom.value if isinstance(atom, Lookup) else None
-    if isinstance(value, Element) and not more and factor == 1 and isinstance(size, int):
-        of = node.args[value.of]
-        numbers = list(_numbers(of.attrs["value"])) if of.op is CONSTANT else []
-        if numbers and all(isinstance(n, int) and -size <= n < size for n in numbers):
-            places = [(n + index.const) % size for n in numbers]
-            return Span(number(min(places)), number(max(places)), loose=len(set(places)) > 1)
-    return whole(size)._replace(loose=True)
-
-
-def _numbers(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        for one in value:
-            yield from _numbers(one)
-    else:
-        yield value
-
-
-def _values_in(index: Affine) -> Iterator[Scalar]:
-    for atom, _ in index.terms:
-        if isinstance(atom, Lookup):
-            yield atom.value
-        elif isinstance(atom, Quotient):
-            yield from _values_in(atom.of)
-
-
-def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter]) -> Span:
-    """The positions that a letter runs over: its own range, narrowed by the conditions of the sum.
-
-    The letters of a window keep theirs, since what a window reads outside is padding and counts as seen.
-    """
-    own = whole(one.size)
-    if one.role == "window":
-        return own
-    low, high = own.low, own.high
-    for condition in conditions:
-        if not isinstance(condition, Between):
-            continue
-        factor = dict(condition.index.terms).get(one)
-        rest = add(condition.index, scale(_index(one), -(factor or 0)))
-        if not factor or not set(folded).isdisjoint(letters_in(rest)):
-            continue
-        least = add(scale(rest, -1), condition.low)
-        most = None if condition.high in (None, BEYOND) else add(scale(rest, -1), (condition.high or 0) - 1)
-        first, last = (least, most) if factor > 0 else (most, least)
-        by = abs(factor)
-        if factor < 0:
-            first, last = (None if e is None else scale(e, -1) for e in (first, last))
-        if first is not None:
-            low = _later(low, floor_divide(add(first, by - 1), by))
-        if last is not None:
-            last = floor_divide(last, by)
-            high = last if high is None else _earlier(high, last)
-    return Span(low, high)
-
-
-def _later(own: Affine, condition: Affine) -> Affine:
-    """The narrower lower end; where it depends on the position, that of the condition."""
-    _, most = difference(condition, own)
-    return own if most is not None and most <= 0 else condition
-
-
-def _earlier(own: Affine, condition: Affine) -> Affine:
-    least, _ = difference(condition, own)
-    return own if least is not None and least >= 0 else condition

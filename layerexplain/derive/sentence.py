@@ -21,7 +21,8 @@ def sentence(definition: Definition) -> str:
     """The description with its fields filled.
 
     Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), `{along}`: the argument `axis` in
-    words, `{then}`: what γ and β do, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
+    words, `{then}`: what γ and β do, `{mixing}`: how pixels
+    are made, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
     space behind it: "Reads the {steps} steps" becomes "Reads the steps".
     """
     values = fields(definition)
@@ -78,6 +79,7 @@ def fields(definition: Definition) -> dict[str, str]:
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
+    values["mixing"] = _mixing(definition.arguments.get("interpolation"))
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
 
@@ -86,6 +88,13 @@ def _then(weights: Collection[str]) -> str:
     """What a normalization does behind bringing numbers to mean 0 and variance 1, with the weights that it has."""
     said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
     return f", then {' and '.join(said)}" if said else ""
+
+
+def _mixing(interpolation: Any) -> str:
+    """How an image is enlarged."""
+    if interpolation == "nearest":
+        return "each pixel is repeated"
+    return f"values in between are mixed ('{interpolation}')"
 
 
 def _along(axis: Any) -> str:

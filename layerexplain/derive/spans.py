@@ -278,10 +278,11 @@ def width(span: Span) -> tuple[int | None, int | None]:
     """The smallest and the largest number of positions, None where it is not known."""
     if span.parts:
         each = [width(part) for part in span.parts]
-        least = max([a or 0 for a, _ in each])
-        most = None if any(b is None for _, b in each) else sum([b or 0 for _, b in each])
+        sizes = [b for _, b in each if b is not None]
+        total = sum(sizes) if len(sizes) == len(each) else None
         all_of_it = width(Span(span.low, span.high))[1]
-        return least, most if all_of_it is None or most is None else min(most, all_of_it)
+        known = [n for n in (total, all_of_it) if n is not None]
+        return max([a or 0 for a, _ in each]), min(known, default=None)
     if span.high is None:
         return None, None
     least, most = _exact_extremes(add(span.high, scale(span.low, -1))) or (None, None)

@@ -203,7 +203,7 @@ def multi_head_attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each of {query_size} query positions looks at {value_size} value positions; {num_heads} heads of width {key_dim}.
+    """Each of the {query_size} queries looks at the {value_size} value positions; {num_heads} heads of width {key_dim}.
 
     Input shape: query (batch, queries, features), value and key (batch, values, their features); Keras's order is
     query, value, key. Output shape: the query's, with return_attention_scores also

@@ -106,7 +106,7 @@ def conv1d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides {filters} learned windows of {kernel_size} steps along the sequence; each sums over {channels} channels.
+    """Slides {filters} learned windows of {kernel_size} steps along the sequence; each sums its {channels} channels.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
     Output shape: (batch, new steps, filters), likewise. 'causal' padding lets no step see a later one.
@@ -131,7 +131,7 @@ def conv2d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides {filters} learned {kernel_size} windows over the image; each sums over {channels} channels.
+    """Slides {filters} learned {kernel_size} windows over the image; each sums over its {channels} channels.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise.
@@ -156,7 +156,7 @@ def conv3d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides {filters} learned {kernel_size} windows through the volume; each sums over {channels} channels.
+    """Slides {filters} learned {kernel_size} windows through the volume; each sums over its {channels} channels.
 
     Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new planes, new rows, new columns, filters), likewise.

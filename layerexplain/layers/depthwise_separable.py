@@ -74,7 +74,7 @@ def depthwise_conv1d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides windows of {kernel_size} steps along each of {channels} channels by itself, {depth_multiplier} for each.
+    """Slides windows of {kernel_size} steps along each of the {channels} channels alone, {depth_multiplier} for each.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
     Output shape: (batch, new steps, channels * depth_multiplier), likewise. Channels are never mixed.
@@ -167,7 +167,7 @@ def separable_conv1d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides a {kernel_size} window along each of {channels} channels by itself, then mixes all into {filters}.
+    """Slides a {kernel_size} window along each of the {channels} channels by itself, then mixes all into {filters}.
 
     Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
     Output shape: (batch, new steps, filters), likewise. Only the second part has a bias.
@@ -192,7 +192,7 @@ def separable_conv2d(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Slides a {kernel_size} window over each of {channels} channels by itself, then mixes all into {filters}.
+    """Slides a {kernel_size} window over each of the {channels} channels by itself, then mixes all into {filters}.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise. Only the second

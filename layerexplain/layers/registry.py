@@ -410,15 +410,24 @@ def signature(declaration: Declaration) -> str:
 
 
 def description_of(declaration: Declaration) -> str:
-    """The description with `{units}` shown as the argument's name, and without sizes, which only an input has."""
+    """The description with `{units}` shown as the argument's name, in backquotes, and without sizes, which only an
+    input has."""
     import re
 
     def fill(match: re.Match[str]) -> str:
-        if match[1] == "along":
-            return f"along one axis{match[2]}"
-        return match[1] + match[2] if match[1] in declaration.arguments else ""
+        if match[1] in IN_GENERAL:
+            return IN_GENERAL[match[1]] + match[2]
+        return f"`{match[1]}`{match[2]}" if match[1] in declaration.arguments else ""
 
-    return re.sub(r"\b(\w+) \1\b", r"\1", re.sub(r"\{(\w+)\}( ?)", fill, declaration.description))
+    return re.sub(r"`(\w+)` \1\b", r"`\1`", re.sub(r"\{(\w+)\}( ?)", fill, declaration.description))
+
+
+IN_GENERAL = {
+    "along": "along one axis",
+    "then": ", then scales by γ and shifts by β",
+    "mixing": "with 'nearest' each pixel is repeated, else values in between are mixed",
+}
+"""Fields of a description that stand for more than a number, where nothing is known of the layer."""
 
 
 def snake_case(type_: str) -> str:

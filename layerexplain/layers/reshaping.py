@@ -228,7 +228,7 @@ def up_sampling2d(
     data_format: DataFormat = "channels_last",
     interpolation: choice(*METHODS) = "nearest",  # type: ignore[valid-type]
 ) -> Expr:
-    """Enlarges the image {size} times; with 'nearest' each pixel is repeated, otherwise values in between are mixed.
+    """Enlarges the image {size} times; {mixing}.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: the same with rows and columns times size.

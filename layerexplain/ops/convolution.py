@@ -66,7 +66,8 @@ def _conv_axes(node: Expr) -> list[Axis]:
     name = W.attrs["axes"][-1][-1][0] if "axes" in W.attrs else "filters"
     why = f"{name} = {W.shape[-1]}"
     if groups > 1:
-        why += f", in {groups} groups that read {W.shape[-2]} channels each"
+        read = W.shape[-2]
+        why += f", in {groups} groups that read {read} channel{'s' * (read != 1)} each"
     return window_axes(node, Axis("channels", (0, channel_axis), W.shape[-1], why))
 
 

@@ -138,9 +138,16 @@ class _Page:
             return []
         lines = []
         for call in calls:
-            fed = [
-                f"{source} {shape_text(shape)}" for source, shape in zip(call.sources, call.input_shapes, strict=False)
-            ] or [shapes_text(call.input_shapes)]
+            names = list(call.sources)
+            if any(call.source_calls):  # a layer that is called several times
+                again = {name for name, number in zip(names, call.source_calls, strict=False) if number}
+                names = [
+                    f"{name} (call {number + 1})" if name in again else name
+                    for name, number in zip(names, call.source_calls, strict=True)
+                ]
+            fed = [f"{name} {shape_text(shape)}" for name, shape in zip(names, call.input_shapes, strict=False)] or [
+                shapes_text(call.input_shapes)
+            ]
             lines.append(f"{', '.join(fed)} → {shapes_text(call.output_shapes)}")
         return self._wrapped(lines)
 

@@ -447,4 +447,5 @@ def _call_report(made: TracedCall, batch: int | None) -> CallReport:
         tuple([None if s is None else plain_shape(s.shape, batch) for s in made.inputs]),
         tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
         made.mask,
+        tuple([ref.call for ref in made.sources]),
     )

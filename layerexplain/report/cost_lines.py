@@ -78,8 +78,14 @@ def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -
     elif cost.flops:
         lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit}, no multiply-accumulates"))
     else:
-        lines.append(_Line(None, "free: it moves data and computes nothing"))
+        compares = any(node.op.name in ORDERING for node in definition.order)
+        words = "no FLOPs: it compares to put in order" if compares else "free: it moves data and computes nothing"
+        lines.append(_Line(None, words))
     return lines
+
+
+ORDERING = frozenset({"sort", "argsort", "top_k", "argmax", "argmin", "unique"})
+"""Ops that compute nothing but an order."""
 
 
 def _sum(terms: dict[Term, int], definition: Definition) -> str:

@@ -41,12 +41,13 @@ class WeightReport(NamedTuple):
 
 class CallReport(NamedTuple):
     """One call of a layer. `sources` are the names of the layers that feed it; `mask` the layer that made the
-    mask which reaches it, or None."""
+    mask which reaches it, or None. `source_calls` are the numbers of the calls that feed it, from 0."""
 
     sources: tuple[str, ...]
     input_shapes: tuple[Shape | None, ...]
     output_shapes: tuple[Shape | None, ...]
     mask: str | None
+    source_calls: tuple[int, ...] = ()
 
 
 class Statement(NamedTuple):
@@ -109,8 +110,8 @@ class FieldAxis(NamedTuple):
 
     `size` is the number of these positions and `least` the smallest where it varies; `whole` says that they hold all
     `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are, where they can
-    be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None where
-    there is no one number.
+    be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None
+    where there is no one number.
     """
 
     role: str

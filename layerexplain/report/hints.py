@@ -313,7 +313,7 @@ def _merging(mode: str | None, width: Any) -> str:
     if not isinstance(width, int):
         return ""
     if mode is None:
-        return f" merge_mode=None hands both outputs on, each with {width} features."
+        return f" Without a merge_mode both outputs are handed on, each with {width} features."
     if mode == "concat":
         return f" 'concat' puts their outputs side by side: {width // 2} + {width // 2} = {width} features."
     what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "takes the mean of their outputs"}

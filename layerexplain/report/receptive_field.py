@@ -190,14 +190,21 @@ def words(field: ReceptiveField, several: bool) -> str:
         return f"one output element sees {of}"
     unit = _unit(axes)
     sizes = " × ".join(map(size_text, axes))
-    if all(axis.whole for axis in axes):
+    if all(axis.whole or _reaches_all(axis) for axis in axes):
         every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
         wide = f": its window of {sizes} covers them at every place" if any(map(_slides, axes)) else ""
-        return f"one output element sees all {every.replace('  ', ' ')}{unit} of {of}{wide}"
+        most = "" if all(axis.whole for axis in axes) else "at most "
+        return f"one output element sees {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
     where = ", ".join(map(_where, axes))
     seen = f"one {unit.removesuffix('s')}" if all(axis.size == 1 for axis in axes) else f"{sizes} {unit}"
     most = "at most " if any(axis.at_most for axis in axes) else ""
     return f"one output element sees {most}{seen} of {of}: {where}{_apart(axes)}"
+
+
+def _reaches_all(axis: FieldAxis) -> bool:
+    """Whether nothing of the axis is known not to be seen, though not all need be."""
+    last = "" if axis.of is None else str(axis.of - 1)
+    return axis.at_most and not axis.places and (axis.first, axis.last) == ("0", last)
 
 
 def _slides(axis: FieldAxis) -> bool:

@@ -14,10 +14,11 @@ def opaque_note(layer: Layer, where: str, refusal: str | None) -> Note:
 
 def _why_opaque(layer: Layer) -> str:
     kind = "an operation" if layer.kind == "operation" else "a layer"
-    owner = f" (from {layer.package})" if layer.package else ""
+    # "Custom" is Keras's own word for a package that was not named.
+    owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
     reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
     if layer.type == "Lambda":
-        return "its code is in the file and is never read"
+        return "what it computes is not known"
     if layer.kind == "layer":
         from layerexplain.layers.opaque_layers import why_not
 
