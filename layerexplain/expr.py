@@ -283,7 +283,10 @@ def constant(value: Any) -> Expr:
     """A number, or a nested tuple of numbers, that stands in the formula."""
     if isinstance(value, tuple | list):
         value = _frozen(value)
-        return Expr(CONSTANT, (), {"value": value}, _nested_shape(value), _nested_dtype(value))
+        shape = _nested_shape(value)
+        if shape is None:
+            raise TypeError("a formula takes numbers in rows of equal length, all of one kind")
+        return Expr(CONSTANT, (), {"value": value}, shape, _nested_dtype(value))
     if isinstance(value, bool):
         return Expr(CONSTANT, (), {"value": value}, (), "bool")
     if not isinstance(value, int | float):
@@ -299,14 +302,15 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def _nested_shape(value: Any) -> tuple[int, ...]:
-    shape = []
-    while isinstance(value, tuple):
-        shape.append(len(value))
-        if not value:
-            break
-        value = value[0]
-    return tuple(shape)
+def _nested_shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of a table of numbers, or of texts; None where it has none, since a row is longer than another."""
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {_nested_shape(v) for v in value}
+    inner = shapes.pop() if shapes else ()
+    if shapes or inner is None or len({isinstance(v, str) for v in value}) > 1:
+        return None
+    return (len(value), *inner)
 
 
 def _nested_dtype(value: Any) -> str:

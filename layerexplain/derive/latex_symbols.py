@@ -50,6 +50,8 @@ def number(value: Any) -> str:
     if isinstance(value, tuple):
         return rf"\left({', '.join(number(v) for v in value)}\right)"
     text = number_text(value)
+    if isinstance(value, str):
+        return rf"\mathrm{{{escaped(text)}}}"
     if "e" in text:
         digits, _, exponent = text.partition("e")
         return rf"{digits} \cdot 10^{{{int(exponent)}}}"

@@ -239,7 +239,7 @@ def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View
     try:
         for arg, place in reads(node, i, index, known):
             args[arg].read(place, seen)
-        told = known.of(node.op.element(node, index, marked)) if known else NOTHING
+        told = known.of(node.op.element(node, index, marked)) if known and callable(node.op.element) else NOTHING
     except CannotIndex as why:
         return View(letters, {source: str(why) for arg in args for source in arg.seen})
     return View(letters, seen, told)

@@ -341,6 +341,19 @@ repeat = movement(
 """`repeat(x, times=2, axis=1)`: each element several times in a row: a a b b."""
 
 
+def _broadcast_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
+    wanted = tuple(shape)
+    behind = wanted[len(wanted) - x.ndim :]
+    if x.ndim > len(wanted) or any(
+        isinstance(a, int) and isinstance(b, int) and a not in (1, b) for a, b in zip(x.shape, behind, strict=True)
+    ):
+        raise ShapeError(
+            f"to repeat {shape_text(x.shape)} to {shape_text(wanted)} needs sizes that are equal or 1, aligned at the "
+            f"last axis"
+        )
+    return wanted
+
+
 def _broadcast_axes(node: Expr) -> list[Axis]:
     (x,) = node.args
     axes = []
@@ -360,7 +373,7 @@ def _broadcast_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 broadcast_to = movement(
     "broadcast_to",
-    shape=lambda x, *, shape: tuple(shape),
+    shape=_broadcast_shape,
     axes=_broadcast_axes,
     evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
     element=_broadcast_element,
