@@ -19,6 +19,11 @@ REASONS: Final[dict[str, str]] = {
 }
 """Class → why; tests/test_registry.py holds it against Keras."""
 
+WITHOUT_WEIGHTS: Final = frozenset(
+    {"ContrastLimitedAdaptiveHistogramEqualization", "Hashing", "HashedCrossing", "StringLookup", "TextVectorization"}
+)
+"""Those that have no weights all the same: a vocabulary is a table of words, which Keras does not count."""
+
 
 def why_not(type_: str) -> str:
     """What to say of a type that has no declaration, where it is one of these: `Hashing has no formula: …`, else ""."""

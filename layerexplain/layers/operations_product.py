@@ -232,18 +232,30 @@ def conv_transpose(
     )
 
 
+def _output_sizes(inputs: Expr, output_size: Any) -> tuple[int, ...]:
+    """One size for each spatial axis."""
+    sizes = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
+    if len(sizes) != inputs.ndim - 2:
+        raise ArgumentError(
+            f"output_size needs one number, or one for each of the {inputs.ndim - 2} spatial axes, got {output_size!r}"
+        )
+    return sizes
+
+
 @layer("ops.AdaptiveMaxPool")
 def adaptive_max_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
     """Keeps the largest of each of {output_size} windows that together cover all, evenly."""
-    size = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
-    return adaptive.adaptive_max_pool(inputs, size=size, data_format=_format(inputs, data_format))
+    return adaptive.adaptive_max_pool(
+        inputs, size=_output_sizes(inputs, output_size), data_format=_format(inputs, data_format)
+    )
 
 
 @layer("ops.AdaptiveAveragePool")
 def adaptive_average_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
     """Averages each of {output_size} windows that together cover all, evenly."""
-    size = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
-    return adaptive.adaptive_average_pool(inputs, size=size, data_format=_format(inputs, data_format))
+    return adaptive.adaptive_average_pool(
+        inputs, size=_output_sizes(inputs, output_size), data_format=_format(inputs, data_format)
+    )
 
 
 @layer("ops.MaxPool")

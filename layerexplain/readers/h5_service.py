@@ -23,6 +23,9 @@ _START = (
     "import sys; sys.path[:] = sys.argv[1].split(sys.argv[2]); from layerexplain.readers.h5_worker import main; main()"
 )
 
+_LONGEST_WAIT = 3600
+"""Seconds after which a child is ended, whatever size of values a file states."""
+
 
 class H5Target(NamedTuple):
     """Where the bytes of an HDF5 file are: `size` bytes (-1: all) of the file `path` from `start` on, or `data`."""
@@ -71,7 +74,7 @@ class Service:
                 held = None if target.data is None else len(target.data)
                 request["target"] = {"path": path, "start": target.start, "size": target.size, "data": held}
             # Waiting for a disk takes no processor time; a stuck child is ended all the same.
-            watch = threading.Timer(60 + 4 * seconds, process.kill)
+            watch = threading.Timer(min(60 + 4 * seconds, _LONGEST_WAIT), process.kill)
             watch.start()
             try:
                 answer = _exchange(process, request, b"" if same else target.data or b"")

@@ -32,6 +32,9 @@ _APPLICATION_LAYERS = frozenset({"LayerScale", "CustomScaleLayer"})
 # The layers of Keras 3 whose configuration does not say whether they are trainable.
 _NEVER_TRAINABLE = frozenset({"InputLayer", "Pipeline", "Discretization", "HashedCrossing"})
 
+# Layers for which Keras opens another file, or loads what is pickled.
+_LEAD_ELSEWHERE = frozenset({"TextVectorization", "StringLookup", "IntegerLookup", "TFSMLayer", "TorchModuleWrapper"})
+
 _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
 
@@ -80,6 +83,8 @@ def _layer(item: Mapping[str, Any], class_name: str, config: Any, context: Conte
     if kind == "layer":
         type_name, config = modern_layer(type_name, config, tells_module="module" in item)
         config = without_input_keys(config, type_name)
+    if type_name in _LEAD_ELSEWHERE:
+        _note_what_it_leads_to(type_name, config, owner or name, context)
     if type_name == "Lambda":
         config = _without_code(config, owner or name, context)
     return Layer(name, type_name, kind, plain_config(config, owner or name, context), None, package, build_shape)
@@ -240,6 +245,15 @@ def _build_shape(build_config: Any) -> Any:
         return None
     shapes = build_config.get("shapes_dict", build_config.get("input_shape"))
     return shape_value(shapes)
+
+
+def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: Context) -> None:
+    """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
+    if type_name == "TorchModuleWrapper":
+        context.note("code-in-file", name, "carries a pickled module of PyTorch, which is never unpickled")
+    for key in ("vocabulary", "filepath"):
+        if isinstance(config.get(key), str):
+            context.note("external-file", name, f"names a file to read, {config[key][:200]!r}, which is never opened")
 
 
 def _without_code(config: Mapping[str, Any], name: str, context: Context) -> dict[str, Any]:

@@ -24,6 +24,10 @@ _ACTIVATION_NAMES = (
     " sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
 )
 ACTIVATIONS = frozenset(_ACTIVATION_NAMES.split())
+_SPELLED_OTHERWISE = frozenset(
+    {"softmax_v2", "log_softmax_v2", "swish_v2", "ReLU", "ELU", "Softmax", "LeakyReLU", "<lambda>"}
+)
+"""Functions that only files call so, and code, of which there is another note."""
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
@@ -84,6 +88,10 @@ def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dic
             plain[key] = Function(plain[key])
         elif context.old and plain[key] == "hard_sigmoid":
             plain[key] = KERAS_2_HARD_SIGMOID
+        value = plain[key]
+        if type(value) is Function and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
+            words = f"its {key} {value.name[:80]!r} is no function of Keras: it is never looked up, and not known"
+            context.note("unknown-function", layer, words)
     return plain
 
 

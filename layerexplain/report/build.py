@@ -27,13 +27,10 @@ from layerexplain.report.opaque_weights import OpaqueWeights
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 from layerexplain.report.traced import Network, TracedCall, Use, identifier
 from layerexplain.report.uses import cost_of, networks_of, uses_of
-from layerexplain.report.variables import is_stored, stored_variables, variable_counts, variable_reports
+from layerexplain.report.variables import has_no_weights, is_stored, stored_variables, variable_counts, variable_reports
 
 if TYPE_CHECKING:
     from layerexplain.report.shared_weights import SharedWeights
-
-NO_WEIGHTS = ("InputLayer", "Lambda")
-"""Layers that never have weights, whatever they do."""
 
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
@@ -305,7 +302,7 @@ class Builder:
             return self.rows(called[0][0], path, batch, frozen, called) if called else (), True
         if (definition is not None and definition.kind != "opaque") or is_stored(layer):
             return (), True
-        if layer.type in NO_WEIGHTS or layer.kind == "operation":
+        if has_no_weights(layer):
             return (), True
         held: tuple[LayerReport, ...] = ()
         if layer.kind == "custom" and (inside := held_layers(layer)):
@@ -356,7 +353,7 @@ class Builder:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
         if definition is not None and definition.kind != "opaque":
             return None
-        if layer.type in NO_WEIGHTS or layer.kind == "operation":
+        if has_no_weights(layer):
             return None
         return stored_variables(layer) if is_stored(layer) else self.opaque.of_layer(where)
 
@@ -430,7 +427,7 @@ def _counts(
     if layers:
         inner = totals(layers)
         return inner.params, inner.trainable
-    if layer.type in NO_WEIGHTS or layer.kind == "operation":
+    if has_no_weights(layer):
         return 0, 0
     if definition is None or definition.kind == "opaque":
         return variable_counts(variables)

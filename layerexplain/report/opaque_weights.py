@@ -52,7 +52,10 @@ class OpaqueWeights:
         found: dict[str, list[StoredVariable]] = {}
         try:
             with open_weights(model.source, patience=_PATIENCE) as stored:
-                if stored is None or (stored.notes and not stored.tensors):
+                if stored is None:
+                    return {}
+                if stored.notes and not stored.tensors:
+                    self.notes = tuple(stored.notes)
                     return {}
                 matched = match(self.network, stored)
                 tree = WeightTree(stored) if stored.layout == "classes" else None

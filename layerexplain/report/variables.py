@@ -41,3 +41,14 @@ def variable_counts(variables: Sequence[StoredVariable] | None) -> tuple[int | N
     if any(v.trainable is None for v in variables):
         return sum(counts), None
     return sum(counts), sum(count for count, v in zip(counts, variables, strict=True) if v.trainable)
+
+
+def has_no_weights(layer: Layer) -> bool:
+    """Whether a layer never has weights, whatever it does."""
+    if layer.kind == "operation" or layer.type in ("InputLayer", "Lambda"):
+        return True
+    if layer.kind != "layer":
+        return False
+    from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS
+
+    return layer.type in WITHOUT_WEIGHTS

@@ -9,8 +9,7 @@ from layerexplain.model import Layer, Steps
 from layerexplain.readers.weight_groups import GroupFinder, Groups, layer_groups
 from layerexplain.records import NamedTuple
 from layerexplain.report.traced import Network, TracedCall
-
-_NO_WEIGHTS = frozenset({"InputLayer", "Lambda"})
+from layerexplain.report.variables import has_no_weights
 
 
 class Place(NamedTuple):
@@ -31,7 +30,7 @@ class Place(NamedTuple):
     @property
     def is_known(self) -> bool:
         """Whether its formula, and so its weights, are known."""
-        if self.layer.kind == "operation" or self.layer.type in _NO_WEIGHTS:
+        if has_no_weights(self.layer):
             return True
         return self.definition is not None and self.definition.kind != "opaque"
 

@@ -53,7 +53,9 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
     with open_weights(content) as stored:
         if stored is None or not stored.tensors:
             why = "stores none that are read" if stored is not None and stored.notes else "stores no weights"
-            yield _Drawn(seed, why, network)
+            drawn = _Drawn(seed, why, network)
+            drawn.notes = (*(stored.notes if stored is not None else ()), *drawn.notes)
+            yield drawn
         else:
             yield _Stored(match(network, stored))
 
