@@ -49,7 +49,8 @@ or explained, or not all of it; the others still are. 2: wrong usage, which incl
 A spec is told of with all its faults in one run. `summary` and `explain` go on behind a layer that is at fault: it and
 what rests on it are unknown (`?`, in JSON null, with a note of the code `not-derived`). Where it is not known what is
 fed into what (a name that is no layer's), nothing is printed but the faults. In a file that a program wrote, a layer of
-Keras's own that refuses its input is told of in the same way, exit 1 included; a layer of an unknown class is no fault.
+Keras's own that refuses its input is told of in the same way, exit 1 included. A layer of an unknown class is no fault,
+nor one with an argument that is not understood, which a newer Keras may know: it is unknown, with a note.
 
 Of several sources `--format json` prints an array of those that could be read: one that could not has no entry, and
 what is said of it stands on standard error."""

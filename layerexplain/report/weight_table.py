@@ -117,7 +117,10 @@ def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
         notes += [unbuilt_note(path) for path in missing]
         return not missing
     unknown = ["/".join(place.path) for place in places(network) if not (place.is_known or is_stored(place.layer))]
-    notes.append(Note("no-values", None, "the source stores no weights: what is listed follows from its layers"))
+    words = "the source stores no weights: what is listed follows from its layers"
+    if network.model.format == "saved-model":
+        words = "a SavedModel's values are not read: what is listed follows from what it tells of its layers"
+    notes.append(Note("no-values", None, words))
     for where in unknown:
         notes.append(Note("unknown-weights", where, "its weights are not known without a file that stores them"))
     return not unknown
