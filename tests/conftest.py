@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Before TensorFlow is imported: the kernels of oneDNN round, and crash, otherwise on each kind of processor.
+# Before TensorFlow is imported, as layerexplain.run.keras_import does: what oneDNN's kernels refuse, and whether they
+# end the process, depends on the processor.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
