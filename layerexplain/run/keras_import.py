@@ -20,8 +20,8 @@ def load_keras() -> Any:
     keras = sys.modules.get("keras")
     if keras is None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # TensorFlow's plain kernels: those of oneDNN (TensorFlow 2.21, on some processors) refuse transposed convolutions
-        # with an output_padding, run windows that do not fit, and end the process in an adaptive pooling.
+        # TensorFlow's plain kernels. On some processors those of oneDNN (TensorFlow 2.21) refuse transposed
+        # convolutions with an output_padding, run windows that do not fit, and crash in an adaptive pooling.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         with silence():
             keras = _imported()
