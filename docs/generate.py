@@ -126,7 +126,7 @@ def op_list() -> str:
 
     import layerexplain.ops
     from layerexplain.derive.text import statements, value_text
-    from layerexplain.expr import BATCH, LEAVES, OPS, Marker
+    from layerexplain.lang.expr import BATCH, LEAVES, OPS, Marker
     from layerexplain.ops.composite import COMPOSITES
 
     for module in pkgutil.iter_modules(layerexplain.ops.__path__):

@@ -9,8 +9,8 @@ from layerexplain.model import Model
 from layerexplain.report.data import Report
 
 if TYPE_CHECKING:
+    from layerexplain.oracle.verify_report import VerifyReport
     from layerexplain.run.trace import Trace
-    from layerexplain.run.verify_report import VerifyReport
 
 
 def read(source: Any) -> Model:
@@ -19,9 +19,9 @@ def read(source: Any) -> Model:
     `source` is the path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, a
     config as a dict, or a live Keras model. Nothing in it is imported or executed. Raises `LayerExplainError`.
     """
-    from layerexplain import readers
+    from layerexplain import frontends
 
-    return readers.read(source)
+    return frontends.read(source)
 
 
 def explain(
@@ -62,8 +62,8 @@ def explain_layer(
     A layer inside a layer is given as `{"LSTM": {"units": 6}}`. The report has one row.
     Raises `LayerExplainError`.
     """
+    from layerexplain.network.nesting import layers_in
     from layerexplain.report import build_layer
-    from layerexplain.report.nesting import layers_in
 
     shapes: list[Any] = list(input_shape)
     if not shapes or shapes[0] is None or isinstance(shapes[0], int):
@@ -90,7 +90,7 @@ def verify(
     before each call of a layer. The report's `agrees` says whether all that was compared agrees.
     Raises `LayerExplainError`, also for a source that would run code which is not Keras's own.
     """
-    from layerexplain.run.verify import verify as run
+    from layerexplain.oracle.verify import verify as run
 
     return run(source, inputs=inputs, tolerance=tolerance, seed=seed, drawn=drawn, progress=progress)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Before TensorFlow is imported, as layerexplain.run.keras_import does: what oneDNN's kernels refuse, and whether they
+# Before TensorFlow is imported, as layerexplain.oracle.keras_import does: what oneDNN's kernels refuse, and whether they
 # end the process, depends on the processor.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 

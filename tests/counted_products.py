@@ -13,8 +13,7 @@ import math
 from collections.abc import Iterator
 
 from layerexplain.derive.element import Called, ElementForm, Line
-from layerexplain.ops.elementwise import multiply
-from layerexplain.scalar import (
+from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
@@ -27,6 +26,7 @@ from layerexplain.scalar import (
     Quotient,
     Scalar,
 )
+from layerexplain.ops.elementwise import multiply
 
 MOST = 100_000
 """Terms of one sum that are counted; where there are more the count would take too long."""

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from layerexplain.readers.weight_files import open_weights
+from layerexplain.frontends.keras.weight_files import open_weights
 
 Fill = Callable[[h5py.File], None]
 

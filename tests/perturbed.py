@@ -13,8 +13,8 @@ from typing import Any
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.derive.receptive_field import View
 from layerexplain.derive.spans import Span
-from layerexplain.expr import BATCH, Definition
-from layerexplain.scalar import Affine, Letter, Quotient
+from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.scalar import Affine, Letter, Quotient
 
 
 def drawn(definition: Definition, name: str, ids: int = 9) -> tuple[list[Any], list[Any]]:

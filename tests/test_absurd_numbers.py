@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.expr import constant
+from layerexplain.lang.expr import constant
 
 HUGE = [9 * 10**18, 10**19, 10**30]
 

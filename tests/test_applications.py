@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from layerexplain.frontends import read
 from layerexplain.model import Shape
-from layerexplain.readers import read
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
 from tests.truth import applications, load

@@ -11,12 +11,12 @@ import pytest
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.element import element_form
-from layerexplain.expr import CALL, LOOP, UNKNOWN_COST, Definition
+from layerexplain.frontends import read
+from layerexplain.lang.expr import CALL, LOOP, UNKNOWN_COST, Definition
 from layerexplain.model import Call
-from layerexplain.readers import read
+from layerexplain.network.traced import TracedCall, Use
 from layerexplain.report import build
 from layerexplain.report.cost_lines import cost_lines
-from layerexplain.report.traced import TracedCall, Use
 from tests.cases import Case, Wrapped
 from tests.counted_products import TooMany, count
 from tests.drawn_values import TYPES, definitions

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.model import Layer
-from layerexplain.report.dtypes import dtype_words, dtypes_of
+from layerexplain.network.dtypes import dtype_words, dtypes_of
 
 
 def policy(class_name: str, **config: Any) -> dict[str, Any]:

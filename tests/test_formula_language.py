@@ -13,7 +13,7 @@ from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same, same_definition
 from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import BATCH, Definition, Expr, call, constant, item, loop, named, tensor, weight
+from layerexplain.lang.expr import BATCH, Definition, Expr, call, constant, item, loop, named, tensor, weight
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case

@@ -11,7 +11,7 @@ import pytest
 
 from layerexplain.derive.parse import parse
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.expr import BATCH, tensor
+from layerexplain.lang.expr import BATCH, tensor
 
 PAGE = Path(__file__).parent.parent / "docs" / "formula-language.md"
 

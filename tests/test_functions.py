@@ -8,7 +8,7 @@ import pytest
 
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, Definition, Expr, tensor
+from layerexplain.lang.expr import BATCH, Definition, Expr, tensor
 from layerexplain.layers.activations import NAMES, activate
 from layerexplain.model import Function
 from layerexplain.ops.composite import COMPOSITES

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.layout import Look
 from layerexplain.report import build

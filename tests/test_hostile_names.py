@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from layerexplain.readers import read
+from layerexplain.frontends import read
+from layerexplain.oracle.verify import verify
 from layerexplain.report.build import build
-from layerexplain.run.verify import verify
 
 pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")

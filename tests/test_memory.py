@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
+from layerexplain.frontends import read
 from layerexplain.model import Model
-from layerexplain.readers import read
 from layerexplain.report import build
 from layerexplain.report.data import DtypeBytes, Memory, Report
 from layerexplain.report.optimizers import SLOTS

@@ -15,13 +15,13 @@ from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same
 from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Definition
+from layerexplain.frontends import read
+from layerexplain.lang.expr import Definition
 from layerexplain.layers.registry import Declaration
-from layerexplain.readers import read
-from layerexplain.report.network import Tracer
-from layerexplain.run.to_keras import to_keras
-from layerexplain.run.verify import verify
-from layerexplain.run.verify_report import VerifyReport
+from layerexplain.network.tracer import Tracer
+from layerexplain.oracle.to_keras import to_keras
+from layerexplain.oracle.verify import verify
+from layerexplain.oracle.verify_report import VerifyReport
 
 pytestmark = pytest.mark.keras
 

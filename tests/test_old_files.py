@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.report.build import build
 from tests.old_dialects import DIALECTS, KERAS_1_BRANCHES, KERAS_1_SEQUENCE, Dialect, entry, merged, model, one
 
@@ -142,7 +142,7 @@ def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
     import numpy as np
 
     from layerexplain.derive.evaluate import evaluate
-    from layerexplain.expr import BATCH
+    from layerexplain.lang.expr import BATCH
     from layerexplain.layers.inner import trace_layer
     from layerexplain.layers.registry import Spec
 

@@ -28,15 +28,15 @@ from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import BATCH, GONE, STRUCTURAL, Definition, Shapes, walk
+from layerexplain.frontends import read
+from layerexplain.lang.expr import BATCH, GONE, STRUCTURAL, Definition, Shapes, walk
+from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from layerexplain.model import TensorRef
-from layerexplain.readers import read
-from layerexplain.report.network import Tracer
-from layerexplain.report.recorded import input_spec
-from layerexplain.report.traced import Network
-from layerexplain.scalar import CannotIndex
+from layerexplain.network.recorded import input_spec
+from layerexplain.network.traced import Network
+from layerexplain.network.tracer import Tracer
 from tests.operation_rows import KERAS_ROWS, Row
 from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from layerexplain.errors import SpecError
+from layerexplain.frontends import read
 from layerexplain.model import Function, Layer, TensorRef
-from layerexplain.readers import read
 from tests.keras_configs import INNER, INNER_SEQUENCE, WRONG, dense, entry, graph, node, sequence, tensor
 
 X = TensorRef

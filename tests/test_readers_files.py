@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.readers import read
+from layerexplain.frontends import read
 
 CONFIG: dict[str, Any] = {
     "module": "keras",
@@ -97,7 +97,7 @@ def test_an_unzipped_archive(tmp_path: Path) -> None:
 
 
 def test_standard_input_and_pipes(file: Any, tmp_path: Path) -> None:
-    code = "from layerexplain.readers import read; m = read('-'); print(m.format, m.source, len(m.layers))"
+    code = "from layerexplain.frontends import read; m = read('-'); print(m.format, m.source, len(m.layers))"
     for data, format_ in [(GOOD, "keras-archive"), (TEXT.encode(), "config-json"), (h5_bytes(model_config=TEXT), "h5")]:
         done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
         assert done.stdout.decode().split() == [format_, "<stdin>", "2"]
@@ -110,7 +110,7 @@ def test_standard_input_and_pipes(file: Any, tmp_path: Path) -> None:
 
 def test_what_is_imported() -> None:
     code = (
-        "import sys, io; from layerexplain.readers import read; read(sys.argv[1])\n"
+        "import sys, io; from layerexplain.frontends import read; read(sys.argv[1])\n"
         "print([m for m in ('yaml', 'h5py', 'numpy', 'tensorflow', 'keras', 'rich') if m in sys.modules])"
     )
     import tempfile
@@ -188,7 +188,7 @@ def test_damaged_hdf5(file: Any) -> None:
 
 def test_an_attribute_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     data = h5_bytes(model_config=TEXT)
-    monkeypatch.setattr("layerexplain.readers.legacy_h5.MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("layerexplain.frontends.keras.legacy_h5.MAX_CONFIG_BYTES", 100)
     assert "the attribute model_config has" in failure(data)
 
 
@@ -265,7 +265,7 @@ def test_deep_nesting_of_models_is_refused_not_followed_to_a_crash() -> None:
 def test_archive_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(("config.json", b" " * 8_000_000), compression=zipfile.ZIP_DEFLATED)
     assert "times its stored size, as zip bombs do" in failure(bomb)
-    monkeypatch.setattr("layerexplain.readers.keras_archive.MAX_CONFIG_BYTES", 1000)
+    monkeypatch.setattr("layerexplain.frontends.keras.archive.MAX_CONFIG_BYTES", 1000)
     assert "config.json unpacks to 8,000,000 bytes; a configuration needs at most 1,000" in failure(bomb)
     with pytest.warns(UserWarning, match="Duplicate"):
         twice = archive(("config.json", TEXT), ("config.json", "{}"))

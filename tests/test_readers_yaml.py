@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import ErrorGroup, LayerExplainError
+from layerexplain.frontends import read
+from layerexplain.frontends.keras.layer_types import LayerTypes, declared_types
+from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import Layer, Model, TensorRef
-from layerexplain.readers import read
-from layerexplain.readers.layer_types import LayerTypes, declared_types
-from layerexplain.readers.yaml_spec import read_yaml_spec
 from tests.wrong_specs import ANY_FAULT, WRONG
 
 X = TensorRef

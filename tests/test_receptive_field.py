@@ -14,14 +14,14 @@ from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field import ReceptiveFields
 from layerexplain.derive.spans import Span
-from layerexplain.expr import BATCH, Definition, constant, tensor
+from layerexplain.frontends import read
+from layerexplain.lang.expr import BATCH, Definition, constant, tensor
+from layerexplain.network.recorded import input_spec
+from layerexplain.network.tracer import Tracer
 from layerexplain.ops.lookup import gather
-from layerexplain.readers import read
 from layerexplain.report import build, build_layer
 from layerexplain.report.data import ReceptiveField, Report
-from layerexplain.report.network import Tracer
 from layerexplain.report.receptive_field import words
-from layerexplain.report.recorded import input_spec
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case

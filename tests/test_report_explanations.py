@@ -11,16 +11,16 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element import element_form
 from layerexplain.derive.sentence import field_names, fields
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import BATCH
+from layerexplain.frontends import read
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec, description_of, find, snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef
-from layerexplain.readers import read
+from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.explanation import explanation as printed
 from layerexplain.render.layout import Look
 from layerexplain.report import build, build_layer
 from layerexplain.report.cost_lines import cost_lines
 from layerexplain.report.data import Explanation, LayerReport, Report
-from layerexplain.report.traced import TracedCall, Use
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.readers import read
+from layerexplain.frontends import read
+from layerexplain.network.tracer import Tracer
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.report.network import Tracer
 from tests import real_models
 from tests.live_truth import LayerTruth, flat, size, truth, weights
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from layerexplain.frontends import read
 from layerexplain.model import Shape
-from layerexplain.readers import read
 from layerexplain.render.explanation import explanation
 from layerexplain.render.layout import Look
 from layerexplain.render.table import table

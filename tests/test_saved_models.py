@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends import read
+from layerexplain.frontends.keras.protobuf import fields
 from layerexplain.model import Model
-from layerexplain.readers import read
-from layerexplain.readers.protobuf import fields
 from layerexplain.report.build import build
 from tests.saved_models import Node, field, keras_metadata_pb, saved_model_pb, signature, tensor_info, varint
 

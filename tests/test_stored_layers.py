@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from layerexplain import api
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport
-from layerexplain.report.weight_table import weight_table
+from layerexplain.weights.table import weight_table
 from tests.h5_files import array, classes, h5_bytes
 
 DATA = Path(__file__).parent / "data"

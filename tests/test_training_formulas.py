@@ -9,7 +9,7 @@ import pytest
 
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Definition
+from layerexplain.lang.expr import BATCH, Definition
 from layerexplain.layers.registry import Spec, find
 
 pytestmark = pytest.mark.keras

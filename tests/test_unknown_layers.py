@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from layerexplain import api
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from tests.h5_files import array, classes, h5_bytes

@@ -16,15 +16,15 @@ from jsonschema import Draft202012Validator
 
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.readers import read
+from layerexplain.frontends import read
+from layerexplain.oracle.keras_files import must_be_keras
+from layerexplain.oracle.to_keras import to_keras
+from layerexplain.oracle.verify import _compared, verify
+from layerexplain.oracle.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from layerexplain.render.layout import Look
 from layerexplain.render.verification import verification_text
-from layerexplain.run import keras_files, keras_import
+from layerexplain.oracle import keras_files, keras_import
 from layerexplain.run.drawn import draw_inputs, draw_weights
-from layerexplain.run.keras_files import must_be_keras
-from layerexplain.run.to_keras import to_keras
-from layerexplain.run.verify import _compared, verify
-from layerexplain.run.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from tests import real_models, verified_models
 
 ROOT = Path(__file__).parent.parent
@@ -156,7 +156,7 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import keras
     import numpy as np
 
-    from layerexplain.report.network import Tracer
+    from layerexplain.network.tracer import Tracer
     from layerexplain.run.drawn import wish_of
 
     model = read(verified_models.sequence_to_sequence(keras))

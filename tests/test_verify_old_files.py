@@ -18,11 +18,11 @@ import pytest
 import layerexplain
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import tensor
+from layerexplain.frontends import read
+from layerexplain.lang.expr import tensor
 from layerexplain.layers.activations import activate
 from layerexplain.model import KERAS_2_HARD_SIGMOID
-from layerexplain.readers import read
-from layerexplain.run.verify import verify
+from layerexplain.oracle.verify import verify
 from tests.keras_configs import sequence
 from tests.old_dialects import DIALECTS
 from tests.test_real_old_files import WITH_GRAPH, folder

@@ -8,7 +8,7 @@ import pytest
 
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, TensorRef
-from layerexplain.run.verify import verify
+from layerexplain.oracle.verify import verify
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case
 

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from layerexplain.readers.h5_worker import windows
-from layerexplain.readers.weight_files import open_weights
-from layerexplain.readers.weight_tensors import role_of
+from layerexplain.frontends.keras.h5_worker import windows
+from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_tensors import role_of
 from tests.h5_files import CONFIG, DENSE, Fill, archive, array, classes, h5_bytes, legacy, listed, noted
 
 

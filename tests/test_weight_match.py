@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.readers import read
-from layerexplain.readers.weight_files import open_weights
-from layerexplain.report.network import trace_model
-from layerexplain.report.weight_match import Matched, match
-from layerexplain.report.weight_table import weight_table
+from layerexplain.frontends import read
+from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.network.tracer import trace_model
+from layerexplain.weights.match import Matched, match
+from layerexplain.weights.table import weight_table
 from tests.weight_models import MODELS, filled
 
 pytestmark = pytest.mark.keras

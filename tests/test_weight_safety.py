@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.readers import limits, read
-from layerexplain.readers.h5_service import SERVICE
-from layerexplain.readers.h5_tree import list_tree
-from layerexplain.readers.weight_files import open_weights
-from layerexplain.readers.weight_values import WeightFile
+from layerexplain.frontends import limits, read
+from layerexplain.frontends.keras.h5_service import SERVICE
+from layerexplain.frontends.keras.h5_tree import list_tree
+from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_values import WeightFile
 from tests.h5_files import CONFIG, DENSE, archive, array, classes, h5_bytes, listed, noted
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def test_groups_nested_too_deeply_are_refused() -> None:
 
 
 def test_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.readers.h5_tree.MAX_H5_OBJECTS", 5)
+    monkeypatch.setattr("layerexplain.frontends.keras.h5_tree.MAX_H5_OBJECTS", 5)
     data = h5_bytes(classes({f"layers/dense_{n}": [array(2)] for n in range(5)}))
     with h5py.File(io.BytesIO(data)) as root, pytest.raises(SourceError, match="more than 5 objects"):
         list_tree(root)
@@ -260,7 +260,7 @@ def test_the_current_folder_is_no_place_for_modules(tmp_path: Path) -> None:
     (tmp_path / "m.weights.h5").write_bytes(h5_bytes(classes(DENSE)))
     code = (
         f"import sys\nsys.path[:] = [{str(ROOT)!r}, *[p for p in sys.path if p]]\n"
-        "from layerexplain.readers.weight_files import open_weights\n"
+        "from layerexplain.frontends.keras.weight_files import open_weights\n"
         "with open_weights('m.weights.h5') as s: print(len(s.tensors))\n"
     )
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -298,7 +298,7 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.readers.stored_member.MAX_INFLATED_BYTES", 1000)
+    monkeypatch.setattr("layerexplain.frontends.keras.stored_member.MAX_INFLATED_BYTES", 1000)
     path = archive(tmp_path / "m.keras", {"model.weights.h5": bytes(100_000)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(SourceError, match=r"unpacks to 100,000 bytes; at most 1,000"):
         listed(path)
@@ -351,7 +351,7 @@ def test_a_shard_is_no_symbolic_link(tmp_path: Path) -> None:
 def test_a_file_left_by_an_error_does_not_crash_the_interpreter(tmp_path: Path) -> None:
     path = archive(tmp_path / "m.keras", {"config.json": CONFIG, "model.weights.h5": h5_bytes(classes(DENSE))})
     code = (
-        "from layerexplain.readers.weight_files import open_weights\n"
+        "from layerexplain.frontends.keras.weight_files import open_weights\n"
         f"c = open_weights({str(path)!r}); s = c.__enter__(); s.read(s.tensors[0]); c.__exit__(None, None, None)\n"
         f"with open_weights({str(path)!r}) as s:\n    s.read(s.tensors[0])\n    raise SystemExit(3)\n"
     )

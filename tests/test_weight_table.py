@@ -21,14 +21,14 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
-from layerexplain.readers.weight_statistics import Statistics, statistics
+from layerexplain.frontends.keras.weight_statistics import Statistics, statistics
+from layerexplain.network.reach import get_layers, reach
 from layerexplain.render.layout import Look
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
-from layerexplain.report.reach import get_layers, reach
-from layerexplain.report.weight_data import WeightRow
-from layerexplain.report.weight_order import only_embedding
-from layerexplain.report.weight_table import weight_table
+from layerexplain.weights.data import WeightRow
+from layerexplain.weights.order import only_embedding
+from layerexplain.weights.table import weight_table
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
 
 ROOT = Path(__file__).parent.parent

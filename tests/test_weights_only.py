@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.report.build import build
 from tests.keras_configs import dense, entry, sequence
 from tests.saved_models import field

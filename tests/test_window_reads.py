@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.bodies import nodes
-from layerexplain.expr import BATCH
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from layerexplain.ops.window import reads

@@ -54,7 +54,7 @@ def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     source that cannot be read."""
     from click.shell_completion import CompletionItem
 
-    from layerexplain.readers import read
+    from layerexplain.frontends import read
 
     source = ctx.params.get("source")
     if not isinstance(source, str) or source == "-":

@@ -94,8 +94,8 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
         parsed = parse_arguments(examples)
         inputs = tuple(map(parse_input, shapes))
         page = partial(_page, declaration, examples, shapes)
+    from layerexplain.network.nesting import layers_in
     from layerexplain.report import build_layer
-    from layerexplain.report.nesting import layers_in
 
     config = {name: layers_in(value) for name, value in parsed.items()}
     report = build_layer(type, config, _in_call_order(type, inputs))

@@ -10,7 +10,7 @@ import click
 
 from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
-from layerexplain.readers.suggest import did_you_mean, or_else
+from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.records import NamedTuple
 from layerexplain.render.columns import COLUMNS
 from layerexplain.render.documents import FORMATS

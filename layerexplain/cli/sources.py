@@ -32,7 +32,7 @@ def report_of(
     `batch` or `optimizer` for the memory. Raises LayerExplainError; the faults of layers are added to `faults` instead
     where that is given.
     """
-    from layerexplain.readers import read
+    from layerexplain.frontends import read
     from layerexplain.report import build
 
     try:

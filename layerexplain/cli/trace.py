@@ -184,7 +184,7 @@ def command(
 
 def _read(source: str) -> tuple[Any, Model]:
     """What weights are read of, and the model; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.readers import read
+    from layerexplain.frontends import read
 
     if source != "-":
         return source, read(source)
@@ -235,7 +235,7 @@ def _element(
         listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")
         raise LayerExplainError(f"--at needs one layer, and '{pattern}' matches {len(paths)}: {listed}")
     if keras is None:
-        from layerexplain.run.keras_value import keras_is_installed
+        from layerexplain.oracle.keras_value import keras_is_installed
 
         keras = keras_is_installed()
     report = element_report(
@@ -249,7 +249,7 @@ def _element(
 
 def _matching(model: Model, pattern: str) -> list[str]:
     """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    from layerexplain.readers.suggest import did_you_mean, or_else
+    from layerexplain.frontends.suggest import did_you_mean, or_else
 
     paths = _paths(model, "")
     exact = [path for path in paths if path == pattern]

@@ -14,7 +14,7 @@ from layerexplain.cli.options import Output, input_option, output_options
 from layerexplain.cli.output import emit
 
 if TYPE_CHECKING:
-    from layerexplain.run.verify_report import VerifyReport
+    from layerexplain.oracle.verify_report import VerifyReport
 
 
 def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -82,8 +82,8 @@ def command(
 
 def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:
     """The report of a source; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.readers import read
-    from layerexplain.run.verify import verify
+    from layerexplain.frontends import read
+    from layerexplain.oracle.verify import verify
 
     content: Any = sys.stdin.buffer.read() if source == "-" else source
     shapes = inputs_of(read(content), inputs) if inputs else {}

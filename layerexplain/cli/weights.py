@@ -16,11 +16,11 @@ from layerexplain.cli.options import Output, columns_must_fit, input_option, job
 from layerexplain.cli.output import emit
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Model, Shape
-from layerexplain.readers.suggest import did_you_mean, or_else
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
-from layerexplain.report.weight_data import WeightTable
+from layerexplain.weights.data import WeightTable
 
 _STANDARD_INPUT = "<stdin>"
 
@@ -94,7 +94,7 @@ def command(
 def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
-    from layerexplain.report.weight_table import weight_table
+    from layerexplain.weights.table import weight_table
 
     def shapes(model: Model) -> dict[str, Shape]:
         return inputs_of(model, inputs)

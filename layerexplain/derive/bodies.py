@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.expr import CALL, LOOP, Definition, Expr, walk
+from layerexplain.lang.expr import CALL, LOOP, Definition, Expr, walk
 
 
 def roots(definition: Definition) -> list[Expr]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from layerexplain.expr import (
+from layerexplain.lang.expr import (
     CALL,
     FREE,
     INPUT,

@@ -13,11 +13,11 @@ from typing import Any
 
 from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.element_lines import Plan, plan
-from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Marker
+from layerexplain.lang.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
 from layerexplain.records import NamedTuple
-from layerexplain.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
 
 Times = Mapping[Expr, Affine]
 """The step at which each loop stands, by its node."""

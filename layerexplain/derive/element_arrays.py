@@ -13,8 +13,8 @@ from typing import Any
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.element_value import Frame, Index
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate_nodes
-from layerexplain.expr import CONSTANT, Expr
-from layerexplain.scalar import Letter
+from layerexplain.lang.expr import CONSTANT, Expr
+from layerexplain.lang.scalar import Letter
 
 
 class ArrayFrame(Frame):

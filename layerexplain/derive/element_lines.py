@@ -7,8 +7,8 @@ from typing import Any
 
 from layerexplain.derive.expand import expanded
 from layerexplain.derive.roles import input_roles, roles_of
-from layerexplain.expr import CALL, FREE, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Op, walk
-from layerexplain.scalar import CannotIndex, Fold, Guard, Number, letter
+from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Op, walk
+from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
 
 DEEPEST = 12
 """An inline part that nests deeper than this gets a line."""

@@ -11,10 +11,9 @@ from typing import Any, Final
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.text import value_text
-from layerexplain.expr import CONSTANT, Definition, Expr
-from layerexplain.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
-from layerexplain.records import NamedTuple
-from layerexplain.scalar import (
+from layerexplain.lang.expr import CONSTANT, Definition, Expr
+from layerexplain.lang.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
+from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     Apply,
@@ -31,6 +30,7 @@ from layerexplain.scalar import (
     Scalar,
     bounds,
 )
+from layerexplain.records import NamedTuple
 
 SIGNS: Final = {"sum": "Σ", "prod": "Π"}
 _ASSOCIATIVE: Final = {"add": ("add", "subtract"), "multiply": ("multiply", "divide")}

@@ -12,9 +12,8 @@ from typing import Any
 
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.evaluate import Run, evaluate
-from layerexplain.expr import CONSTANT, Definition, Expr
-from layerexplain.ops.elementwise import divide, exp
-from layerexplain.scalar import (
+from layerexplain.lang.expr import CONSTANT, Definition, Expr
+from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
@@ -32,6 +31,7 @@ from layerexplain.scalar import (
     Quotient,
     Scalar,
 )
+from layerexplain.ops.elementwise import divide, exp
 
 Index = tuple[int, ...]
 

@@ -17,10 +17,8 @@ from layerexplain.derive.element_text import Printer, inner_names
 from layerexplain.derive.element_value import Frame, Index
 from layerexplain.derive.evaluate import Run
 from layerexplain.derive.index_letters import choose
-from layerexplain.expr import CONSTANT
-from layerexplain.ops.elementwise import multiply
-from layerexplain.records import NamedTuple
-from layerexplain.scalar import (
+from layerexplain.lang.expr import CONSTANT
+from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
@@ -44,6 +42,8 @@ from layerexplain.scalar import (
     remainder,
     scale,
 )
+from layerexplain.ops.elementwise import multiply
+from layerexplain.records import NamedTuple
 
 MOST_LINES = 12
 """So many lines are worked out at most."""

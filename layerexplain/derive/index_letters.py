@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from layerexplain.scalar import Letter
+from layerexplain.lang.scalar import Letter
 
 LETTERS: Final = {
     "batch": "n",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from layerexplain.derive.spans import put
+from layerexplain.lang.scalar import Affine, Apply, Element, Letter, Number, Position, Scalar, add, number, scale
 from layerexplain.records import NamedTuple
-from layerexplain.scalar import Affine, Apply, Element, Letter, Number, Position, Scalar, add, number, scale
 
 Conditions: TypeAlias = tuple[Affine, ...]
 """All of them are 0 or more."""

@@ -17,14 +17,27 @@ from layerexplain.derive.element_lines import kind_of
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.latex_scalar import ScalarWriter, Text, bracketed, combine
 from layerexplain.derive.roles import Roles, input_roles, roles_of
-from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Shapes, walk
-from layerexplain.notation import ATOM, NEGATE, Index, Slice
+from layerexplain.lang.expr import (
+    CALL,
+    CONSTANT,
+    INPUT,
+    ITEM,
+    LEAVES,
+    LOOP,
+    Body,
+    Definition,
+    Expr,
+    Marker,
+    Shapes,
+    walk,
+)
+from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice
+from layerexplain.lang.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
 from layerexplain.ops.contract import dot
 from layerexplain.ops.families import aligned
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.movement import split, split_element, zeros
 from layerexplain.ops.opaque import opaque
-from layerexplain.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
 
 HELPERS = "zsaqgdrv"
 """Names for parts that have none."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from layerexplain.derive import latex_symbols as tex
 from layerexplain.derive.index_letters import choose
-from layerexplain.notation import ATOM, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
-from layerexplain.scalar import (
+from layerexplain.lang.notation import ATOM, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
+from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     Apply,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from layerexplain.derive.roles import Roles, input_roles
 from layerexplain.derive.shape_reasons import origin
-from layerexplain.expr import Definition, Expr
+from layerexplain.lang.expr import Definition, Expr
 from layerexplain.ops.sizes import default_roles
 
 

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from layerexplain.derive.syntax import refuse
-from layerexplain.expr import BATCH
+from layerexplain.lang.expr import BATCH
 
 
 def attribute(node: ast.expr) -> Any:

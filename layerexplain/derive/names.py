@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from keyword import iskeyword
 
-from layerexplain.expr import CALL, LOOP, Definition, Expr
+from layerexplain.lang.expr import CALL, LOOP, Definition, Expr
 
 RESERVED = frozenset({"n", "t", "s", "steps"})
 """Names with a meaning of their own: the batch, the variables of loops, and `steps`."""

@@ -8,10 +8,8 @@ from typing import Any, Protocol
 from layerexplain.derive.known_values import NOTHING, Facts, facts, is_far, of_number
 from layerexplain.derive.receptive_rules import RULES, Read
 from layerexplain.derive.spans import Span, at, difference, letters_in, looks_up, through, whole, width
-from layerexplain.expr import CONSTANT, Expr, Marker, Size
-from layerexplain.ops.movement import split, split_element
-from layerexplain.ops.positions import positions
-from layerexplain.scalar import (
+from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
+from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     Apply,
@@ -32,6 +30,8 @@ from layerexplain.scalar import (
     number,
     scale,
 )
+from layerexplain.ops.movement import split, split_element
+from layerexplain.ops.positions import positions
 
 
 class Indexed(Protocol):

@@ -15,7 +15,7 @@ from typing import Any, cast
 from layerexplain.derive.literals import attribute, is_key, key_part, table_shape
 from layerexplain.derive.syntax import assigned_names, checked_tree, refuse
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.expr import (
+from layerexplain.lang.expr import (
     LEAVES,
     OPS,
     STRUCTURAL,
@@ -30,7 +30,7 @@ from layerexplain.expr import (
     named,
     tensor,
 )
-from layerexplain.notation import Fraction, Infix, Slice
+from layerexplain.lang.notation import Fraction, Infix, Slice
 from layerexplain.ops.composite import COMPOSITES
 from layerexplain.ops.opaque import opaque
 
@@ -46,7 +46,7 @@ def parse(source: str, leaves: Mapping[str, Expr], functions: Mapping[str, Funct
     `leaves` are the tensors that the text may use without binding them: inputs and weights. `functions` are those
     that it may call besides the ops, the composites and its own `def`s. Raises `FormulaError` or `ShapeError`.
 
-    >>> from layerexplain.expr import BATCH, tensor
+    >>> from layerexplain.lang.expr import BATCH, tensor
     >>> x = tensor("x", (BATCH, 3))
     >>> parse("y = 2 * x + 1", {"x": x})["y"].shape
     (n, 3)

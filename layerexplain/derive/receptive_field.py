@@ -18,9 +18,9 @@ from typing import TypeAlias
 from layerexplain.derive.known_values import NOTHING, Facts
 from layerexplain.derive.op_reads import Known, index_of, marked, reads
 from layerexplain.derive.spans import Span, at, depth, hull, through, whole
-from layerexplain.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Size, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Size, walk
+from layerexplain.lang.scalar import CannotIndex, Letter, add, number
 from layerexplain.records import NamedTuple
-from layerexplain.scalar import CannotIndex, Letter, add, number
 
 Seen: TypeAlias = tuple[Span, ...] | str
 """A span for each axis of a source, or why it is not known."""

@@ -8,11 +8,11 @@ from math import gcd
 from typing import TypeAlias
 
 from layerexplain.derive.spans import Span, at, whole
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
+from layerexplain.lang.scalar import Affine, CannotIndex, add, floor_divide, scale
 from layerexplain.ops.image import REACH
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.window import each, spatial_axes
-from layerexplain.scalar import Affine, CannotIndex, add, floor_divide, scale
 
 Read: TypeAlias = tuple[int, tuple[Span, ...]]
 """The number of an argument, and what is read of it."""

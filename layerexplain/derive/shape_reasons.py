@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.roles import input_roles
-from layerexplain.expr import (
+from layerexplain.lang.expr import (
     BATCH,
     CALL,
     CONSTANT,

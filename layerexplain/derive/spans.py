@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
-from layerexplain.expr import Size
-from layerexplain.records import NamedTuple
-from layerexplain.scalar import (
+from layerexplain.lang.expr import Size
+from layerexplain.lang.scalar import (
     Affine,
     Atom,
     Letter,
@@ -25,6 +24,7 @@ from layerexplain.scalar import (
     remainder,
     scale,
 )
+from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000
 """A pattern of rounding that repeats after more positions than this is not followed, unless the axis ends before."""

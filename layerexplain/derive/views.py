@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.expr import CALL, Definition, Expr, Shapes
+from layerexplain.lang.expr import CALL, Definition, Expr, Shapes
 from layerexplain.ops.movement import reshape
 
 

@@ -1,7 +1,7 @@
 """Activation functions as layers of their own: ReLU, LeakyReLU, PReLU, ELU, Softmax."""
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
 from layerexplain.layers.registry import layer
 from layerexplain.ops import functions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import exp
 from layerexplain.ops.opaque import opaque

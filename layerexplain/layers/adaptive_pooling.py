@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import DataFormat, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layer

@@ -1,7 +1,7 @@
 """Layers that stand in the modules of keras.applications: parts of ConvNeXt and Inception-ResNet."""
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr, weight
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.arguments import Anything, Number, PositiveInt, Share
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import floor

@@ -5,7 +5,7 @@ from functools import reduce
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import AxisArgument, Bool, PositiveInt, ShapeArgument, Share, choice
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer

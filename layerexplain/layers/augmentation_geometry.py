@@ -4,7 +4,7 @@ At inference these layers pass images on unchanged; what they do in training, th
 images, labels and boxes Keras changes all alike in training.
 """
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import NonNegative, Number, Numbers, Share
 from layerexplain.layers.image_arguments import (
     ELSEWHERE,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, weight
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import (
     Activation,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, Expr, named, weight
+from layerexplain.lang.expr import BATCH, Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, DataFormat, Padding, PositiveInt, Share, Sizes
 from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr, weight
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Naturals, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import channel_bias, known_channels, one_of_stride_and_dilation, per_axis

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Expr, Shape, Size, weight
+from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
 from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora

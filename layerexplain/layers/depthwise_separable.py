@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import channel_bias, known_channels, per_axis

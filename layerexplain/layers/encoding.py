@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, Shape, constant, named
+from layerexplain.lang.expr import Expr, Shape, constant, named
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, equal, greater_equal, mod, where

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import Bool, PositiveInt, Share
 from layerexplain.layers.attention import allowed_pairs, query_mask, with_axis

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Check, Refused, is_int, one_of
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.sizes import FLOATS, shape_text

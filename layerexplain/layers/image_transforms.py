@@ -1,7 +1,7 @@
 """Layers on images that are not the identity at inference, or that serve bounding boxes: crops, contrast, boxes."""
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, Int, Numbers, PositiveInt
 from layerexplain.layers.image_arguments import ELSEWHERE, images, unchanged
 from layerexplain.layers.preprocessing import with_ratio

@@ -1,6 +1,6 @@
 """Layers that Keras 0.3 and 1 had and later versions dropped, for the files of their time."""
 
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, Number, PositiveInt
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer

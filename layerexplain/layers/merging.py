@@ -5,7 +5,7 @@ from functools import reduce
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number
 from layerexplain.layers.registry import Stored, layer
 from layerexplain.ops.arrange import full_like

@@ -6,7 +6,7 @@ any; two tensors broadcast, by NumPy's rule. Output shape: that of the input. Re
 
 from typing import Any
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e

@@ -3,7 +3,7 @@
 Input shape: any. Output shape: the same. Reference: keras.ops, tf.nn.
 """
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number
 from layerexplain.layers.registry import layer
 from layerexplain.ops import functions

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, CONSTANT, Expr, constant, named
+from layerexplain.lang.expr import BATCH, CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, Int, Number, PositiveInt, Sizes, Text, short
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import measurable

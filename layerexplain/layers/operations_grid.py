@@ -6,7 +6,7 @@ Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, CONSTANT, Expr, Size, constant, named
+from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
 from layerexplain.layers.operations_linalg import turned
 from layerexplain.layers.operations_reduce import measurable

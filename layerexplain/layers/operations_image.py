@@ -7,7 +7,7 @@ Output shape: likewise. Reference: keras.ops.image, tf.image.
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Expr
+from layerexplain.lang.expr import BATCH, Expr
 from layerexplain.layers.arguments import Anything, Bool, Number, PositiveInt, Sizes, Text
 from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer

@@ -4,7 +4,7 @@ Input shape: (…, rows, columns). Output shape: as each says. Reference: keras.
 """
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int, choice
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer

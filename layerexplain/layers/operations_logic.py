@@ -4,7 +4,7 @@ Keras 3 writes masks with them (`NotEqual(ids, 0)`). Input shape: any; several t
 same. Reference: keras.ops, tf.math.
 """
 
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e

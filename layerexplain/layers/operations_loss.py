@@ -4,7 +4,7 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 """
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, Text
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce

@@ -6,7 +6,7 @@ Input shape: any. Output shape: without the folded axes (of size 1 with `keepdim
 from collections.abc import Callable
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers import operations_reduce
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, choice
 from layerexplain.layers.operations_reduce import measurable

@@ -6,7 +6,7 @@ Input shape: any; two tensors broadcast. Output shape: that of the input. Refere
 import math
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Number
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.registry import layer

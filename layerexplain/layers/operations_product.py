@@ -8,7 +8,7 @@ import string
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Naturals, Number, Sizes
 from layerexplain.layers.attention import no_later

@@ -6,7 +6,7 @@ Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops
 import re
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import BATCH, Expr, Size
+from layerexplain.lang.expr import BATCH, Expr, Size
 from layerexplain.layers.arguments import Anything, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m

@@ -5,7 +5,7 @@ if no axis is given. Reference: keras.ops, tf.math.
 """
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e

@@ -6,7 +6,7 @@ Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, CONSTANT, Expr, Size, constant
+from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, PositiveInt, is_int, short
 from layerexplain.layers.operations_shape import numbered
 from layerexplain.layers.registry import layer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Expr, Size
+from layerexplain.lang.expr import BATCH, Expr, Size
 from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m

@@ -6,7 +6,7 @@ Complex numbers come and go as pairs of tensors: real and imaginary parts. Refer
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, constant
+from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.arguments import Anything, Bool, Int, PositiveInt
 from layerexplain.layers.registry import layer
 from layerexplain.ops import fourier, spectrum

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, Shapes, call, named, weight
+from layerexplain.lang.expr import Expr, Shapes, call, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.inner import apply, wrapped
 from layerexplain.layers.registry import Spec, Stored, inner_weights, layer

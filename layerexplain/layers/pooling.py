@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layer

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, constant, weight
+from layerexplain.lang.expr import Expr, constant, weight
 from layerexplain.layers.arguments import (
     AxisArgument,
     Bool,

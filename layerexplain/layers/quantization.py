@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.dtype_policies import Lora, Policy, Quantizer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.lookup import take

@@ -3,7 +3,7 @@
 The order of the weights is Keras's: the trained ones first.
 """
 
-from layerexplain.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.dtype_policies import Lora, Policy, Quantizer
 from layerexplain.layers.quantization import blocks, factors, in_whole_numbers, need_mode, scaled
 from layerexplain.ops.contract import dot

@@ -3,7 +3,7 @@
 import math
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, Number, ShapeArgument, Share
 from layerexplain.layers.registry import layer
 from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import BATCH, Expr
+from layerexplain.lang.expr import BATCH, Expr
 from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layer

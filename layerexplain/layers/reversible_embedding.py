@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
 from layerexplain.layers.quantized_embedding import Table

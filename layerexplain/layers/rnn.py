@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.expr import Expr, WeightAxes, named, weight
+from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
 from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask

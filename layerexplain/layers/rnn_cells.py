@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, item, named, weight
+from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply, wrapped

@@ -3,7 +3,7 @@
 import math
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, item, named, weight
+from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Anything, Bool, DataFormat, Number, Padding, PositiveInt, choice
 from layerexplain.layers.convolutional import known_channels
 from layerexplain.layers.registry import layer

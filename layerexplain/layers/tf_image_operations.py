@@ -7,7 +7,7 @@ as each says. Reference: tf, tf.image, tf.nn, tf.signal.
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, Share, is_int, short
 from layerexplain.layers.operations_filter import rgb_to_grayscale
 from layerexplain.layers.operations_grid import linspace

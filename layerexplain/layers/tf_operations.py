@@ -7,7 +7,7 @@ declared as "tf.<name in the file>". Input shape: any; two tensors broadcast. Re
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Int, is_int, short
 from layerexplain.layers.operations import limited
 from layerexplain.layers.operations_image import channel_axes_last

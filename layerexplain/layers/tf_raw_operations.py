@@ -7,7 +7,7 @@ here as a constant tensor. Input shape: any; two tensors broadcast. Reference: t
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.expr import CONSTANT, Expr
+from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.layers import operations_image, operations_product, tf_operations
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt
 from layerexplain.layers.operations_reduce import tf_one_hot

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.expr import ITEM, Definition, Expr, Shapes, call, item, loop, named
+from layerexplain.lang.expr import ITEM, Definition, Expr, Shapes, call, item, loop, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.inner import InnerLayer
 from layerexplain.layers.registry import Spec, find, inner_weights, layer

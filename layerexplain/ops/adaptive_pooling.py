@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.expr import NO_MACS, Axis, Expr, Op, Shape, Size
-from layerexplain.notation import Function
-from layerexplain.ops.sizes import size_text
-from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, placed, spatial_axes
-from layerexplain.scalar import (
+from layerexplain.lang.expr import NO_MACS, Axis, Expr, Op, Shape, Size
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     At,
@@ -25,6 +23,8 @@ from layerexplain.scalar import (
     letter,
     scale,
 )
+from layerexplain.ops.sizes import size_text
+from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, placed, spatial_axes
 
 
 def spread(n: int, count: int) -> list[range]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, FREE, GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
-from layerexplain.notation import Function
-from layerexplain.ops.families import movement
-from layerexplain.ops.sizes import kept, normalize_axis, shape_text, size_text
-from layerexplain.scalar import (
+from layerexplain.lang.expr import BATCH, FREE, GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import (
     Affine,
     At,
     CannotIndex,
@@ -22,6 +20,8 @@ from layerexplain.scalar import (
     remainder,
     scale,
 )
+from layerexplain.ops.families import movement
+from layerexplain.ops.sizes import kept, normalize_axis, shape_text, size_text
 
 
 def _tile_shape(x: Expr, *, times: tuple[int, ...]) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.expr import CALL, Definition, Expr, call, constant, tensor
+from layerexplain.lang.expr import CALL, Definition, Expr, call, constant, tensor
 
 COMPOSITES: dict[str, Composite] = {}
 """All composite functions by name; with OPS the vocabulary of the formula language. A duplicate raises."""

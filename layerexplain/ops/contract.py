@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import (
+from layerexplain.lang.expr import (
     BATCH,
     CALL,
     GONE,
@@ -20,11 +20,11 @@ from layerexplain.expr import (
     Shape,
     Size,
 )
-from layerexplain.notation import Function
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter
 from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.sizes import agree, default_roles, merge, product, promote, shape_text, size_text
-from layerexplain.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter
 
 __all__ = ["dot", "einsum"]
 

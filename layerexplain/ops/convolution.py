@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.expr import TWICE_MACS, Axis, Expr, Factor, Op, Shape
-from layerexplain.notation import Function
-from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.sizes import product, promote, size_text
-from layerexplain.ops.window import (
-    Window,
-    canonical,
-    channels_last,
-    counts,
-    each,
-    make_windows,
-    placed,
-    spatial_axes,
-    tap,
-    window_axes,
-    windows,
-)
-from layerexplain.ops.window_products import convolved, depthwise, transposed
-from layerexplain.scalar import (
+from layerexplain.lang.expr import TWICE_MACS, Axis, Expr, Factor, Op, Shape
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import (
     Affine,
     Apply,
     At,
@@ -39,6 +23,22 @@ from layerexplain.scalar import (
     remainder,
     scale,
 )
+from layerexplain.ops.elementwise import multiply
+from layerexplain.ops.sizes import product, promote, size_text
+from layerexplain.ops.window import (
+    Window,
+    canonical,
+    channels_last,
+    counts,
+    each,
+    make_windows,
+    placed,
+    spatial_axes,
+    tap,
+    window_axes,
+    windows,
+)
+from layerexplain.ops.window_products import convolved, depthwise, transposed
 
 DEFAULTS = {"strides": 1, "padding": "valid", "dilation_rate": 1, "data_format": "channels_last"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Op, Shape, Shapes
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Op, Shape, Shapes
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import promote, shape_text
 
 OVER_ALL_PATHS = NOT_INDEXED("it runs over all ways to spread the labels over the steps")

@@ -6,8 +6,8 @@ import functools
 import math
 from typing import Any
 
-from layerexplain.expr import FREE
-from layerexplain.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
+from layerexplain.lang.expr import FREE
+from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.sizes import promote
 

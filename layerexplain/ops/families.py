@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.expr import CONSTANT, FREE, GONE, NO_MACS, PER_INPUT, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
-from layerexplain.notation import Function, Notation
+from layerexplain.lang.expr import CONSTANT, FREE, GONE, NO_MACS, PER_INPUT, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
+from layerexplain.lang.notation import Function, Notation
+from layerexplain.lang.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter, number
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
-from layerexplain.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter, number
 
 
 def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
-from layerexplain.notation import Function
+from layerexplain.lang.expr import GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import agree, product, promote, shape_text, size_text
 from layerexplain.ops.spectrum import window_values
 

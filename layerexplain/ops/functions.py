@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.ops.composite import composite
 from layerexplain.ops.elementwise import (
     absolute,

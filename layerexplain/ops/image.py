@@ -6,13 +6,9 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
-from layerexplain.notation import Function
-from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
-from layerexplain.ops.elementwise import add as plus
-from layerexplain.ops.sizes import product, promote, size_text
-from layerexplain.ops.window import channels_last, each, placed, spatial_axes
-from layerexplain.scalar import (
+from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import (
     Affine,
     Apply,
     At,
@@ -26,6 +22,10 @@ from layerexplain.scalar import (
     letter,
     scale,
 )
+from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
+from layerexplain.ops.elementwise import add as plus
+from layerexplain.ops.sizes import product, promote, size_text
+from layerexplain.ops.window import channels_last, each, placed, spatial_axes
 
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 """Ways to resize; the last two are Keras 2's, which Keras 3 dropped."""

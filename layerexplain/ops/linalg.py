@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import GONE, NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Marker, Op, Shape, Shapes, Size
-from layerexplain.notation import Function
+from layerexplain.lang.expr import GONE, NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Marker, Op, Shape, Shapes, Size
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import agree, product, promote, shape_text
 
 EITHER_WAY = "its vectors may point either way"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, NO_MACS, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
-from layerexplain.notation import Function, Index
+from layerexplain.lang.expr import FREE, NO_MACS, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
+from layerexplain.lang.notation import Function, Index
+from layerexplain.lang.scalar import Affine, At, Guard, Holds, Lookup, Number, Position, Scalar, number
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import agree, kept, merge, normalize_axis, shape_text, size_text
-from layerexplain.scalar import Affine, At, Guard, Holds, Lookup, Number, Position, Scalar, number
 
 
 def _axes(node: Expr) -> list[Axis]:
@@ -163,8 +163,8 @@ def _one_hot_value(run: Any, ids: Any, *, n: int, axis: int = -1) -> Any:
 
 
 def _one_hot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    from layerexplain.lang.scalar import Apply
     from layerexplain.ops.elementwise import equal
-    from layerexplain.scalar import Apply
 
     axis = normalize_axis(node.attrs.get("axis", -1), node.ndim)
     here = at(0, (*index[:axis], *index[axis + 1 :]))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import GONE, TWICE_MACS, Axis, Batch, Expr, Factor, Op, Shape
-from layerexplain.notation import Function
+from layerexplain.lang.expr import GONE, TWICE_MACS, Axis, Batch, Expr, Factor, Op, Shape
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import Affine, Apply, At, Fold, Scalar, letter, number
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import aligned
 from layerexplain.ops.sizes import agree, broadcast, promote, shape_text, size_text
-from layerexplain.scalar import Affine, Apply, At, Fold, Scalar, letter, number
 
 
 def _shape(a: Expr, b: Expr) -> Shape:

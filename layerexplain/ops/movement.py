@@ -6,21 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Axis, Batch, Expr, Shape, Shapes, Size
-from layerexplain.notation import Slice
-from layerexplain.ops.families import movement
-from layerexplain.ops.reshaping import reshape_axes, reshape_element, reshape_shape
-from layerexplain.ops.sizes import (
-    agree,
-    kept,
-    known,
-    merge,
-    normalize_axis,
-    shape_text,
-    size_text,
-)
-from layerexplain.ops.slicing import slice_axes, slice_element, slice_shape
-from layerexplain.scalar import (
+from layerexplain.lang.expr import Axis, Batch, Expr, Shape, Shapes, Size
+from layerexplain.lang.notation import Slice
+from layerexplain.lang.scalar import (
     Affine,
     At,
     CannotIndex,
@@ -33,6 +21,18 @@ from layerexplain.scalar import (
     floor_divide,
     scale,
 )
+from layerexplain.ops.families import movement
+from layerexplain.ops.reshaping import reshape_axes, reshape_element, reshape_shape
+from layerexplain.ops.sizes import (
+    agree,
+    kept,
+    known,
+    merge,
+    normalize_axis,
+    shape_text,
+    size_text,
+)
+from layerexplain.ops.slicing import slice_axes, slice_element, slice_shape
 
 
 def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.expr import NOT_INDEXED, Expr
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, Expr
+from layerexplain.lang.notation import Function
 from layerexplain.ops.families import elementwise
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------

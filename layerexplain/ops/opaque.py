@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, Axis, Op
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, Axis, Op
+from layerexplain.lang.notation import Function
 
 opaque = Op(
     "opaque",

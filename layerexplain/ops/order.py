@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.expr import (
+from layerexplain.lang.expr import (
     FREE,
     GONE,
     NO_MACS,
@@ -19,9 +19,9 @@ from layerexplain.expr import (
     Shapes,
     Size,
 )
-from layerexplain.notation import Function
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import Affine, At, Fold, Scalar, add, between, letter, scale
 from layerexplain.ops.sizes import kept, normalize_axis, size_text
-from layerexplain.scalar import Affine, At, Fold, Scalar, add, between, letter, scale
 
 
 def _position_shape(x: Expr, *, axis: int) -> Shape:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import (
+    Affine,
+    At,
+    CannotIndex,
+    Condition,
+    Guard,
+    Number,
+    Scalar,
+    add,
+    between,
+    floor_divide,
+    remainder,
+    scale,
+)
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.window import (
@@ -22,20 +36,6 @@ from layerexplain.ops.window import (
     windows,
 )
 from layerexplain.ops.window_products import padded
-from layerexplain.scalar import (
-    Affine,
-    At,
-    CannotIndex,
-    Condition,
-    Guard,
-    Number,
-    Scalar,
-    add,
-    between,
-    floor_divide,
-    remainder,
-    scale,
-)
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:

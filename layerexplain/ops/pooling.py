@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.expr import NO_MACS, Axis, Expr, Op, Shape
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NO_MACS, Axis, Expr, Op, Shape
+from layerexplain.lang.notation import Function
+from layerexplain.lang.scalar import Affine, At, Condition, Fold, Scalar
 from layerexplain.ops.sizes import product
 from layerexplain.ops.window import (
     Window,
@@ -22,7 +23,6 @@ from layerexplain.ops.window import (
     windows,
 )
 from layerexplain.ops.window_products import pooled
-from layerexplain.scalar import Affine, At, Condition, Fold, Scalar
 
 
 def _shape(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.expr import Axis, Expr, Shape
+from layerexplain.lang.expr import Axis, Expr, Shape
+from layerexplain.lang.scalar import Affine, At, Position, Scalar
 from layerexplain.ops.families import movement
 from layerexplain.ops.sizes import normalize_axis
-from layerexplain.scalar import Affine, At, Position, Scalar
 
 
 def _shape(x: Expr, *, axis: int = 1) -> Shape:

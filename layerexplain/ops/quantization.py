@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.expr import Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.ops.composite import composite
 from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, PER_OUTPUT, Axis, Expr, Op
-from layerexplain.notation import Function
+from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, PER_OUTPUT, Axis, Expr, Op
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import kept
 
 

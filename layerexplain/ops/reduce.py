@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.notation import Function
+from layerexplain.lang.notation import Function
 from layerexplain.ops.families import reduction
 
 sum_ = reduction("sum", lambda np, x, **kw: np.sum(x, **kw), "summed", fold="sum", notation=Function(r"\sum {0}"))

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import BATCH, Axis, Expr, Shape, Size
-from layerexplain.ops.sizes import (
-    default_roles,
-    product,
-    shape_text,
-    size_text,
-)
-from layerexplain.scalar import (
+from layerexplain.lang.expr import BATCH, Axis, Expr, Shape, Size
+from layerexplain.lang.scalar import (
     Affine,
     At,
     CannotIndex,
@@ -20,6 +14,12 @@ from layerexplain.scalar import (
     number,
     remainder,
     scale,
+)
+from layerexplain.ops.sizes import (
+    default_roles,
+    product,
+    shape_text,
+    size_text,
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, GONE, NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape, Shapes
-from layerexplain.notation import Function
+from layerexplain.lang.expr import FREE, GONE, NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape, Shapes
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import agree, kept, normalize_axes, normalize_axis, promote, shape_text, size_text
 
 BY_VALUE = NOT_INDEXED("what stands where depends on the values")

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import GONE, Axis, Expr, Shape, Size
-from layerexplain.ops.sizes import (
-    shape_text,
-    size_text,
-)
-from layerexplain.scalar import (
+from layerexplain.lang.expr import GONE, Axis, Expr, Shape, Size
+from layerexplain.lang.scalar import (
     Affine,
     At,
     CannotIndex,
@@ -18,6 +14,10 @@ from layerexplain.scalar import (
     add,
     number,
     scale,
+)
+from layerexplain.ops.sizes import (
+    shape_text,
+    size_text,
 )
 
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
-from layerexplain.notation import Function
+from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
+from layerexplain.lang.notation import Function
 from layerexplain.ops.sizes import size_text
 
 MEL_BREAK, MEL_Q = 700.0, 1127.0

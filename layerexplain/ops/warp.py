@@ -6,8 +6,8 @@ import itertools
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape
-from layerexplain.notation import Function
+from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape
+from layerexplain.lang.notation import Function
 from layerexplain.ops.image import kernel
 from layerexplain.ops.sizes import kept, product, promote, shape_text
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.expr import Axis, Expr, Shape, Size
+from layerexplain.lang.expr import Axis, Expr, Shape, Size
+from layerexplain.lang.scalar import Affine, CannotIndex, Condition, Letter, add, between, letter, scale
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
-from layerexplain.scalar import Affine, CannotIndex, Condition, Letter, add, between, letter, scale
 
 _PER_AXIS = frozenset({"strides", "dilation_rate", "size", "output_padding"})
 SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}

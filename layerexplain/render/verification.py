@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from layerexplain.oracle.verify_report import LayerCheck, ParameterCheck, VerifyReport
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose
 from layerexplain.render.fitting import Cells, fitted
 from layerexplain.render.grid import GAP
 from layerexplain.render.layout import Look, pad, paint, width_of, wrap
 from layerexplain.render.quantities import count_text, names_text, origin_text, plural, shapes_text
-from layerexplain.run.verify_report import LayerCheck, ParameterCheck, VerifyReport
 
 _STYLES = {"layer": "bold", "type": "dim"}
 _NAMES_SHOWN = 6

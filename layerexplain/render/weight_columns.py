@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from layerexplain.readers.weight_statistics import Statistics
+from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.records import NamedTuple
 from layerexplain.render.quantities import count_text, shape_text
-from layerexplain.report.weight_data import WeightRow, WeightTable
+from layerexplain.weights.data import WeightRow, WeightTable
 
 
 class Row(NamedTuple):

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.text import form, operation, statements
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.expr import BATCH, Definition, Size
+from layerexplain.lang.expr import BATCH, Definition, Size
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
+from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.traced import Network, TracedCall, Use, identifier
+from layerexplain.network.tracer import trace_model
+from layerexplain.network.uses import cost_of, networks_of, uses_of
 from layerexplain.report.data import (
     CallReport,
     InputReport,
@@ -20,17 +24,19 @@ from layerexplain.report.data import (
     Report,
     WeightReport,
 )
-from layerexplain.report.dtypes import dtypes_of
 from layerexplain.report.held_layers import held_layers
-from layerexplain.report.network import trace_model
-from layerexplain.report.opaque_weights import OpaqueWeights
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
-from layerexplain.report.traced import Network, TracedCall, Use, identifier
-from layerexplain.report.uses import cost_of, networks_of, uses_of
-from layerexplain.report.variables import has_no_weights, is_stored, stored_variables, variable_counts, variable_reports
+from layerexplain.weights.opaque_weights import OpaqueWeights
+from layerexplain.weights.variables import (
+    has_no_weights,
+    is_stored,
+    stored_variables,
+    variable_counts,
+    variable_reports,
+)
 
 if TYPE_CHECKING:
-    from layerexplain.report.shared_weights import SharedWeights
+    from layerexplain.weights.shared_weights import SharedWeights
 
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
@@ -404,7 +410,7 @@ class Builder:
 def _shared_weights(network: Network) -> SharedWeights | None:
     if not network.model.shared:
         return None
-    from layerexplain.report.shared_weights import shared_weights
+    from layerexplain.weights.shared_weights import shared_weights
 
     return shared_weights(network)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from layerexplain.derive.cost import Costs, Term
 from layerexplain.derive.roles import input_roles
-from layerexplain.expr import Batch, Definition, Factor, Size
+from layerexplain.lang.expr import Batch, Definition, Factor, Size
 from layerexplain.model import Model
+from layerexplain.network.traced import Network, Use
+from layerexplain.network.uses import cost_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
-from layerexplain.report.traced import Network, Use
-from layerexplain.report.uses import cost_of
 
 
 class _Line(NamedTuple):

@@ -11,18 +11,18 @@ from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.derive.text import Line, inner_blocks, statements
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Definition, Expr, Shapes, walk
+from layerexplain.frontends.arguments_text import arguments_text
+from layerexplain.lang.expr import Definition, Expr, Shapes, walk
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
+from layerexplain.network.dtypes import dtype_words
+from layerexplain.network.reach import reach
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.readers.arguments_text import arguments_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
-from layerexplain.report.dtypes import dtype_words
 from layerexplain.report.hints import hints
-from layerexplain.report.reach import reach
-from layerexplain.report.traced import Network, TracedCall
-from layerexplain.report.variables import is_stored
 from layerexplain.report.where import where
+from layerexplain.weights.variables import is_stored
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 

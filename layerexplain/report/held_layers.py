@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from layerexplain.frontends.keras.layer_types import Names, default_name
 from layerexplain.model import Layer
-from layerexplain.readers.layer_types import Names, default_name
 
 
 def held_layers(layer: Layer) -> tuple[Layer, ...]:

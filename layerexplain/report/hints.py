@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.expr import Definition, Expr
+from layerexplain.lang.expr import Definition, Expr
 from layerexplain.model import Layer
+from layerexplain.network.reach import get_layers
+from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import axis_roles, product, shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
-from layerexplain.report.reach import get_layers
-from layerexplain.report.traced import Network
 
 
 class Place(NamedTuple):

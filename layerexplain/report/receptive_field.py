@@ -9,12 +9,12 @@ from layerexplain.derive.element_text import index_text
 from layerexplain.derive.index_letters import LETTERS, OTHERS
 from layerexplain.derive.receptive_field import ReceptiveFields, Seen, View, source_view
 from layerexplain.derive.spans import Span, is_whole, letters_in, slope, value, width
-from layerexplain.expr import Expr, tensor
+from layerexplain.lang.expr import Expr, tensor
+from layerexplain.lang.scalar import Affine, Letter, Quotient
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, axis_roles
 from layerexplain.report.data import FieldAxis, LayerReport, ReceptiveField
-from layerexplain.report.traced import Network, TracedCall
-from layerexplain.scalar import Affine, Letter, Quotient
 
 Tensors = dict[TensorRef, View]
 Fields = tuple[ReceptiveField, ...]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from layerexplain.model import Model, Note
 from layerexplain.report.data import LayerReport, Totals
-from layerexplain.report.variables import is_stored
+from layerexplain.weights.variables import is_stored
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,

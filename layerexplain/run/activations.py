@@ -12,12 +12,12 @@ from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import ITEM, Definition, Expr
+from layerexplain.lang.expr import ITEM, Definition, Expr
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import operation_type
-from layerexplain.report.dtypes import dtypes_of
-from layerexplain.report.traced import Network, TracedCall
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.expr import Batch, Shape
+from layerexplain.lang.expr import Batch, Shape
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.report.traced import Network
 
 _CARRY_IDS = frozenset(
     {"Reshape", "Flatten", "Permute", "RepeatVector", "Identity", "Dropout", "SpatialDropout1D", "Activation"}

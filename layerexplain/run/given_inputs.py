@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError
-from layerexplain.expr import BATCH
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, Model
+from layerexplain.network.recorded import input_spec
+from layerexplain.network.traced import Network
+from layerexplain.network.tracer import Tracer
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.network import Tracer
-from layerexplain.report.recorded import input_spec
-from layerexplain.report.traced import Network
 from layerexplain.run.precision import is_float, rounded_to
 
 
@@ -58,7 +58,7 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
     names = {one.name for one in wanted}
     for name in given:
         if name not in names:
-            from layerexplain.readers.suggest import did_you_mean, or_else
+            from layerexplain.frontends.suggest import did_you_mean, or_else
 
             hint = or_else(did_you_mean(str(name), names), f"its inputs are {listed}")
             raise ArgumentError(f"the model has no input '{name}'; {hint}")

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
-from layerexplain.expr import BATCH
+from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Model
+from layerexplain.network.recorded import input_spec
+from layerexplain.network.tracer import Tracer
 from layerexplain.ops.sizes import shape_text
-from layerexplain.readers.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.records import NamedTuple
-from layerexplain.report.network import Tracer
-from layerexplain.report.recorded import input_spec
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.run.given_inputs import ModelInput, inputs_of
 

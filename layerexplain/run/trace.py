@@ -60,7 +60,7 @@ class Trace(Mapping[Key, Any]):
             return f"{path!r} has no values: {self.refused[path]}"
         if path in paths:
             return f"{path!r} has no output {key[1:]} (call, output)"
-        from layerexplain.readers.suggest import did_you_mean, or_else
+        from layerexplain.frontends.suggest import did_you_mean, or_else
 
         return f"no layer {path!r}; " + or_else(did_you_mean(str(path), paths), "the keys are paths of layers")
 
@@ -102,7 +102,7 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
 
     Raises LayerExplainError, with the source's name, here and while it runs.
     """
-    from layerexplain.readers import read, source_name
+    from layerexplain.frontends import read, source_name
 
     if isinstance(source, str) and source == "-":
         import sys

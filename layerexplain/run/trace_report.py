@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.element_worked import Worked, WorkedFold, WorkedLine
+from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.model import Note
-from layerexplain.readers.weight_statistics import Statistics
 from layerexplain.records import NamedTuple
 from layerexplain.run.weight_source import Origin
 

@@ -10,15 +10,15 @@ from layerexplain.derive.element import element_form
 from layerexplain.derive.element_worked import worked_element
 from layerexplain.derive.text import statements
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.keras.weight_statistics import statistics
+from layerexplain.lang.scalar import CannotIndex
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
-from layerexplain.readers.weight_statistics import statistics
 from layerexplain.run.activations import Activation
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Progress, Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
-from layerexplain.scalar import CannotIndex
 
 
 def trace_report(
@@ -201,7 +201,7 @@ def _asked_keras(
     source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
 ) -> tuple[float | None, str]:
     """What Keras computes there; None and the reason where that cannot be had."""
-    from layerexplain.run.keras_value import keras_output
+    from layerexplain.oracle.keras_value import keras_output
 
     network, weights = running.activations.network, running.activations.weights
     try:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.expr import Definition, Expr
+from layerexplain.lang.expr import Definition, Expr
 from layerexplain.model import Model, Note
-from layerexplain.report.shared_weights import shared_weights
-from layerexplain.report.traced import Network
-from layerexplain.report.weight_match import Matched, Slot, match
+from layerexplain.network.traced import Network
 from layerexplain.run.drawn import drawn_weight
+from layerexplain.weights.match import Matched, Slot, match
+from layerexplain.weights.shared_weights import shared_weights
 
 Origin = Literal["of the file", "of the model", "drawn"]
 
@@ -40,8 +40,8 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
     `source` is whatever `read` takes, or a Model, whose file is looked for where it was read. Weights are drawn where
     the source stores none.
     """
-    from layerexplain.readers.live_model import is_live_model
-    from layerexplain.readers.weight_files import open_weights
+    from layerexplain.frontends.keras.live_model import is_live_model
+    from layerexplain.frontends.keras.weight_files import open_weights
 
     content = _content(source)
     if content is None and is_live_model(source):
@@ -127,13 +127,13 @@ class _Live:
     notes: tuple[Note, ...] = ()
 
     def __init__(self, model: Any, network: Network) -> None:
-        from layerexplain.run.keras_graph import KerasGraph
+        from layerexplain.oracle.keras_graph import KerasGraph
 
         self.graphs: dict[tuple[str, ...], Any] = {(): KerasGraph(model)}
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        from layerexplain.run.keras_graph import as_array
-        from layerexplain.run.layer_weights import variables_of_layer
+        from layerexplain.oracle.keras_graph import as_array
+        from layerexplain.oracle.layer_weights import variables_of_layer
 
         real = self._graph(path[:-1]).layer(path[-1])
         found = [as_array(v) for v in variables_of_layer(real, definition)] if real is not None else []
@@ -146,7 +146,7 @@ class _Live:
         return found
 
     def _graph(self, path: tuple[str, ...]) -> Any:
-        from layerexplain.run.keras_graph import KerasGraph
+        from layerexplain.oracle.keras_graph import KerasGraph
 
         known = self.graphs.get(path)
         if known is None:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.readers import read
+from layerexplain.frontends import read
 from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build

@@ -1,0 +1,61 @@
+"""JSON bytes → Python values, with every way in which the text can be bad turned into one `SourceError`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_DIGITS
+
+_SURROGATE = r"\\u[dD][89abAB]"
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * (MAX_DIGITS + 2)
+
+
+def parse_json(data: bytes | str, what: str = "the text") -> Any:
+    """The value that the text states. NaN and Infinity pass, since Keras writes them.
+
+    `what` names the text in messages ("config.json", "the attribute model_config"). Raises SourceError for what
+    is too large, not UTF-8, not JSON, nested too deeply, or holds an absurdly long integer or half a character.
+    """
+    if len(data) > MAX_CONFIG_BYTES:
+        raise SourceError(f"{what} has {len(data):,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
+    text = data if isinstance(data, str) else decode_utf8(data, what)
+    # A function called for every integer costs more than the whole parse, so it is used only where it may matter.
+    digits = (text.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).translate(_ANY_DIGIT)
+    check = _checked_int if _LONG_NUMBER in digits else None
+    try:
+        value = json.loads(text, parse_int=check)
+        if "\\u" in text and re.search(_SURROGATE, text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise SourceError(f"{what} is not valid JSON at {place}: {error.msg[:1].lower()}{error.msg[1:]}") from None
+    except RecursionError:
+        raise SourceError(f"{what} is nested too deeply to be a model's configuration") from None
+    except UnicodeEncodeError:
+        raise SourceError(f"{what} holds half a character (a lone surrogate); text needs whole characters") from None
+    except ValueError as error:
+        raise SourceError(f"{what} is not a configuration: {error}") from None
+    return value
+
+
+def decode_utf8(data: bytes, what: str) -> str:
+    """The text of UTF-8 bytes, without a byte order mark. Raises SourceError with the line of the first bad byte."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise SourceError(f"{what} is UTF-16; save it as UTF-8", line=1)
+    data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        bad = data[error.start]
+        raise SourceError(f"{what} is not UTF-8 (byte 0x{bad:02x}); save it as UTF-8", line=line) from None
+
+
+def _checked_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS + 1:
+        raise ValueError(f"an integer has {len(digits):,} digits; sizes need at most {MAX_DIGITS}")
+    return int(digits)

@@ -1,0 +1,325 @@
+"""A Keras model configuration of any generation → `Model`.
+
+What the dialects have in common: an object {class_name, config, …} whose config lists layers; a Sequential's are
+called one after the other, a Functional's are wired by `inbound_nodes`. Structure decides, never a version string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.frontends.arguments_text import arguments_text
+from layerexplain.frontends.keras.config_values import Context, plain_value, shape_value
+from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
+from layerexplain.frontends.keras.layer_config import (
+    GRAPH_CLASSES,
+    class_and_config,
+    first_input_shape,
+    is_graph,
+    is_model,
+    kind_of_value,
+    read_layer,
+)
+from layerexplain.frontends.keras.layer_types import Names, default_name, free_name, known_types
+from layerexplain.model import Call, Layer, Model, ObjectNumber, Shape, TensorRef
+
+
+def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
+    """The model that a configuration describes: {class_name, config}, a bare get_config(), or a list of layers.
+
+    `numbered` says that objects which it gives one number (`shared_object_id`) are the same. Raises SpecError where the
+    configuration is none of these or is damaged.
+    """
+    item = _as_object(document)
+    if keras_version is None:
+        keras_version = item.get("keras_version")
+    class_name, config = class_and_config(item)
+    numbers: list[ObjectNumber] | None = [] if numbered else None
+    context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
+    model = _read_model(item, class_name, config, context, top=True)
+    version = keras_version if isinstance(keras_version, str) else None
+    model = model._replace(keras_version=version, notes=tuple(context.notes))
+    if numbers:
+        from layerexplain.frontends.keras.shared_objects import with_shared_objects
+
+        return with_shared_objects(model)
+    return model
+
+
+def _is_old(config: Any, keras_version: Any) -> bool:
+    """Whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their module."""
+    if isinstance(keras_version, str):
+        return keras_version.startswith(("0.", "1.", "2."))
+    layers = config.get("layers") if isinstance(config, dict) else config
+    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
+    return isinstance(first, dict) and "module" not in first
+
+
+def _as_object(document: Any) -> Mapping[str, Any]:
+    """The document as an object {class_name, config}; a bare configuration gets the class that it is of."""
+    if isinstance(document, (list, tuple)):
+        if document and all(isinstance(item, dict) and "class_name" in item for item in document):
+            return {"class_name": "Sequential", "config": list(document)}
+        raise SpecError("is a list, but not one of layers; an object with class_name and config is needed")
+    if isinstance(document, Mapping) and not isinstance(document, dict):
+        document = dict(document)
+    if not isinstance(document, dict):
+        raise SpecError(f"is {kind_of_value(document)}; an object with class_name and config is needed")
+    if "class_name" in document:
+        return document
+    if is_keras_0(document):
+        from layerexplain.frontends.keras.old_containers import keras_0_item
+
+        return keras_0_item(document)
+    if isinstance(document.get("layers"), (list, tuple)):
+        if "input_layers" in document:
+            return {"class_name": "Functional", "config": document}
+        return {"class_name": "Sequential", "config": document}
+    raise SpecError(f"has {_keys(document)}; a model's configuration has class_name and config")
+
+
+def is_keras_0(document: Mapping[str, Any]) -> bool:
+    """Whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
+    if document.get("name") == "Graph":
+        return "node_config" in document
+    layers = document.get("layers")
+    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
+    return (
+        document.get("name") == "Sequential"
+        and isinstance(first, dict)
+        and "class_name" not in first
+        and isinstance(first.get("name"), str)
+    )
+
+
+def _keys(document: Mapping[str, Any]) -> str:
+    if not document:
+        return "no keys"
+    shown = ", ".join(repr(str(key)[:40]) for key in list(document)[:4])
+    return f"the keys {shown}" + (", …" if len(document) > 4 else "")
+
+
+def _nested_model(item: Mapping[str, Any], context: Context, name: str) -> Model:
+    class_name, config = class_and_config(item)
+    model = _read_model(item, class_name, config, context, top=False)
+    return model._replace(name=name or model.name)
+
+
+def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: Context, *, top: bool) -> Model:
+    if class_name == "Sequential" or (top and _is_sequence(config)):
+        return _sequential(item, config, context, top=top)
+    if is_graph(class_name, config):
+        from layerexplain.frontends.keras.old_containers import read_graph
+
+        return read_graph(config, context)
+    if is_model(class_name, config):
+        return _functional(config, context)
+    if class_name in GRAPH_CLASSES and "layers" in config:
+        raise SpecError(f"layers is {kind_of_value(config['layers'])}; a list of layers is needed")
+    bare = class_name.rpartition(">")[2]
+    if class_name not in GRAPH_CLASSES and (_is_keras_layer(item) or bare in known_types()):
+        raise SpecError(f"is a single layer ({bare}); a model is needed")
+    return _graphless(item, bare, config, context)
+
+
+def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: Any = None) -> Model:
+    """The model of a subclassed model, with the layers that a file tells of beside its configuration.
+
+    Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
+    """
+    class_name, config = class_and_config(item)
+    context = Context([], read_layer, _nested_model, old=_is_old(below, keras_version))
+    model = _graphless(item, class_name.rpartition(">")[2], config, context)
+    told = [_graphless_layer(entry, context) for entry in below]
+    version = keras_version if isinstance(keras_version, str) else None
+    return model._replace(layers=_distinct([*model.layers, *told]), keras_version=version, notes=tuple(context.notes))
+
+
+def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
+    """A layer below a subclassed model. A class that is none of Keras's is shown with the layers below it."""
+    layer = read_layer(item, context)
+    below = item.get("below")
+    if not below or layer.model is not None or (layer.kind == "layer" and layer.type in known_types()):
+        return layer
+    inside = context.inside(layer.name)
+    layers = _distinct([_graphless_layer(entry, inside) for entry in below])
+    model = Model(layer.name, layer.type, layers, (), (), (), layer.config.get("trainable") is not False)
+    return layer._replace(kind="custom", model=model)
+
+
+def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: Context) -> Model:
+    """A subclassed model: no graph, and of its layers those that its configuration holds."""
+    context.note(
+        "no-graph",
+        None,
+        f"{class_name} is a subclassed model: its layers are called by its code, and the file keeps no graph of them",
+    )
+    arguments = arguments_text(config)
+    if arguments:
+        context.note("hyper-parameters", None, f"the file says what {class_name} is made with: {arguments}")
+    name = config.get("name") if isinstance(config, dict) else None
+    model_name = name if isinstance(name, str) and name else default_name(class_name)
+    layers = _distinct(_layers_in(config, context)) if isinstance(config, dict) else ()
+    return Model(model_name, class_name, layers, (), (), (), _trainable(config))
+
+
+def _layers_in(config: Mapping[str, Any], context: Context) -> list[Layer]:
+    """The layers among the values of a configuration, and in lists and mappings of them."""
+    found: list[Layer] = []
+    for key, value in config.items():
+        stack = [plain_value(value, str(key), "", context)] if isinstance(value, (dict, list, tuple)) else []
+        while stack:
+            current = stack.pop()
+            if isinstance(current, Layer):
+                found.append(current if current.name else current._replace(name=str(key)))
+            elif isinstance(current, dict):
+                stack.extend(reversed(current.values()))
+            elif isinstance(current, (list, tuple)):
+                stack.extend(reversed(current))
+    return found
+
+
+def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
+    """The layers, each under a name of its own."""
+    names = Names()
+    return tuple([layer._replace(name=names.take(layer.name or default_name(layer.type))) for layer in layers])
+
+
+def _is_sequence(config: Any) -> bool:
+    """A subclass of Sequential: layer objects that are not wired."""
+    if not isinstance(config, dict) or "input_layers" in config:
+        return False
+    layers = config.get("layers")
+    return isinstance(layers, list) and bool(layers) and all(isinstance(x, dict) and "class_name" in x for x in layers)
+
+
+def _is_keras_layer(item: Mapping[str, Any]) -> bool:
+    module = item.get("module")
+    return isinstance(module, str) and module.startswith(("keras.layers", "keras.src.layers"))
+
+
+def _trainable(config: Any) -> bool:
+    return not (isinstance(config, dict) and config.get("trainable") is False)
+
+
+def _layer_items(layers: Any) -> list[Any]:
+    if not isinstance(layers, (list, tuple)):
+        raise SpecError(f"layers is {kind_of_value(layers)}; a list of layers is needed")
+    return list(layers)
+
+
+def _functional(config: Mapping[str, Any], context: Context) -> Model:
+    items = _layer_items(config["layers"])
+    keras3 = is_keras3_nodes(items)
+    layers = [read_layer(item, context, keras3=keras3) for item in items]
+    names: set[str] = set()
+    for layer in layers:
+        if not layer.name:
+            raise SpecError(f"a {layer.type} layer has no name; each layer of a Functional model needs one")
+        if layer.name in names:
+            raise SpecError("two layers have this name; names must differ", layer=layer.name)
+        names.add(layer.name)
+    wires = read_wires(items, layers, config, context)
+    name = config.get("name")
+    return Model(
+        name if isinstance(name, str) and name else "functional",
+        "Functional",
+        tuple(layers),
+        wires.calls,
+        wires.inputs,
+        wires.outputs,
+        _trainable(config),
+        wires.recorded,
+    )
+
+
+def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:
+    mapping: Mapping[str, Any] = config if isinstance(config, dict) else {}
+    items = _layer_items(mapping.get("layers", []) if isinstance(config, dict) else config)
+    name = mapping.get("name")
+    name = name if isinstance(name, str) and name else "sequential"
+    branches = _merged_branches(items)
+    if branches is not None:
+        from layerexplain.frontends.keras.old_containers import read_merged_sequence
+
+        return read_merged_sequence(name, branches, items, context, _trainable(config))
+    layers = _named([read_layer(entry, context) for entry in items])
+    if not layers or layers[0].type != "InputLayer":
+        shape, dtype = _sequence_input(item, mapping, items, layers)
+        if shape is None and top:
+            context.note(
+                "unknown-input",
+                None,
+                "the file does not say the shape of the input; give it with --input",
+            )
+        taken = {layer.name for layer in layers}
+        layers.insert(0, Layer(free_name("input_layer", taken), "InputLayer", "layer", _input(shape, dtype)))
+    calls = [Call(layers[0].name, 0, (), {})]
+    for before, layer in pairwise(layers):
+        if layer.type == "InputLayer":
+            raise SpecError("an InputLayer stands behind other layers; it must come first", layer=layer.name)
+        calls.append(Call(layer.name, 0, (TensorRef(before.name),), {}))
+    return Model(
+        name,
+        "Sequential",
+        tuple(layers),
+        tuple(calls),
+        (TensorRef(layers[0].name),),
+        (TensorRef(layers[-1].name),),
+        _trainable(config),
+    )
+
+
+def _merged_branches(items: list[Any]) -> list[Any] | None:
+    """The branches that a Sequential of Keras 0.3 or 1 begins with, or None where it is an ordinary one."""
+    if not items or not isinstance(items[0], dict) or items[0].get("class_name") != "Merge":
+        return None
+    config = items[0].get("config")
+    branches = config.get("layers") if isinstance(config, dict) else None
+    return branches if isinstance(branches, list) and branches else None
+
+
+def _input(shape: Shape | None, dtype: str) -> dict[str, Any]:
+    return {"batch_shape": shape, "dtype": dtype}
+
+
+def _named(layers: list[Layer]) -> list[Layer]:
+    """The layers, those without a name named after their class; raises SpecError for a name that comes twice."""
+    taken: set[str] = set()
+    for layer in layers:
+        if layer.name in taken:
+            raise SpecError("two layers have this name; names must differ", layer=layer.name)
+        if layer.name:
+            taken.add(layer.name)
+    names = Names(taken)
+    return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
+
+
+def _sequence_input(
+    item: Mapping[str, Any], config: Mapping[str, Any], items: list[Any], layers: list[Layer]
+) -> tuple[Shape | None, str]:
+    """Shape and dtype of a Sequential's input where no InputLayer says them, from whatever else does."""
+    shape: Shape | None = None
+    dtype = "float32"
+    if layers:
+        first = layers[0]
+        _, first_config = class_and_config(items[0])
+        if isinstance(first_config, dict) and isinstance(first_config.get("input_dtype"), str):
+            dtype = first_config["input_dtype"]
+        shape = first_input_shape(first.type, first_config)
+        if shape is None and first.model is not None and len(first.model.inputs) == 1:
+            inner = next(layer for layer in first.model.layers if layer.name == first.model.inputs[0].layer)
+            shape, dtype = inner.config["batch_shape"], inner.config["dtype"]
+    for value in (
+        config.get("build_input_shape"),
+        item.get("build_config"),
+        *(entry.get("build_config") for entry in items[:1]),
+    ):
+        if shape is None:
+            recorded = shape_value(value.get("input_shape") if isinstance(value, dict) else value)
+            if isinstance(recorded, tuple) and all(size is None or type(size) is int for size in recorded):
+                shape = recorded
+    return shape, dtype

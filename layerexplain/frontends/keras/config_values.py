@@ -1,0 +1,262 @@
+"""The values in a layer's configuration: Keras's serialized objects → plain Python, `Layer`s and `Function`s.
+
+The dialects of three Keras generations meet here: tagged tuples and slices, functions as names or as objects,
+dtype policies, wrapped layers. Names are compared, never looked up; code that a file carries is never decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber
+from layerexplain.records import NamedTuple
+
+KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
+
+# All names that keras.activations.get knows; a function of another name is not Keras's.
+_ACTIVATION_NAMES = (
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear"
+    " log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus"
+    " sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
+)
+ACTIVATIONS = frozenset(_ACTIVATION_NAMES.split())
+_SPELLED_OTHERWISE = frozenset(
+    {"softmax_v2", "log_softmax_v2", "swish_v2", "ReLU", "ELU", "Softmax", "LeakyReLU", "<lambda>"}
+)
+"""Functions that only files call so, and code, of which there is another note."""
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
+_VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
+_VALUE_MODULES = (
+    "initializers",
+    "regularizers",
+    "constraints",
+    "optimizers",
+    "losses",
+    "metrics",
+    "dtype_policies",
+    "mixed_precision",
+    "quantizers",
+)
+_NAMED_POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1"})
+_TAGGED_TUPLES = frozenset({"__tuple__", "TensorShape"})
+_MAX_CONSTANT_ITEMS = 10_000
+_MAX_NUMBER = 10**18
+
+
+class Context(NamedTuple):
+    """What reading passes along: the notes made so far, how to read a layer, the path of the model at hand, whether
+    Keras 1 or 2 wrote it, and the numbers of objects met so far; None where they tell nothing."""
+
+    notes: list[Note]
+    layer: Callable[[Any, Context, str], Layer]
+    model: Callable[[Mapping[str, Any], Context, str], Model]
+    path: str = ""
+    old: bool = False
+    numbers: list[ObjectNumber] | None = None
+
+    def inside(self, name: str) -> Context:
+        """The context for what is nested in the layer `name`."""
+        return self._replace(path=f"{self.path}{name}/")
+
+    def note(self, code: str, layer: str | None, message: str) -> None:
+        self.notes.append(Note(code, None if layer is None else f"{self.path}{layer}", message))
+
+
+def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dict[str, Any]:
+    """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
+    all_text, activation_keys = _told_by_keys(tuple(config))
+    plain: dict[str, Any] = dict(config) if all_text else {str(key): value for key, value in config.items()}
+    plain.pop("name", None)
+    for key in [key for key, value in plain.items() if type(value) not in _SCALARS]:
+        value = plain[key]
+        if key.endswith(_VALUE_KEYS):
+            plain[key] = _same_object(value)
+        elif key in ("dtype", "dtype_policy"):
+            del plain[key]
+            plain["dtype"] = dtype_name(value)
+        else:
+            plain[key] = plain_value(value, key, layer, context)
+    for key in activation_keys:
+        # A custom activation's name stands where one of Keras's would.
+        if type(plain[key]) is str and plain[key] not in ACTIVATIONS:
+            plain[key] = Function(plain[key])
+        elif context.old and plain[key] == "hard_sigmoid":
+            plain[key] = KERAS_2_HARD_SIGMOID
+        value = plain[key]
+        if type(value) is Function and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
+            words = f"its {key} {value.name[:80]!r} is no function of Keras: it is never looked up, and not known"
+            context.note("unknown-function", layer, words)
+    return plain
+
+
+@lru_cache(1000)
+def _told_by_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a configuration's keys are all texts, and which hold an activation: layers of a type have the same."""
+    return all(type(key) is str for key in keys), tuple([key for key in map(str, keys) if key.endswith("activation")])
+
+
+def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
+    """One value: lists of plain items become tuples, serialized objects what they stand for.
+
+    Initializers, regularizers, constraints and objects of unknown kinds stay the dicts that they are.
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is Function or kind is Layer:
+        return value
+    if isinstance(value, (list, tuple)):
+        if _SCALARS.issuperset(map(type, value)):
+            return tuple(value)
+        items = [item if type(item) in _SCALARS else plain_value(item, key, layer, context) for item in value]
+        return tuple(items) if all(type(item) in _SCALARS or type(item) is tuple for item in items) else items
+    if isinstance(value, dict):
+        class_name = value.get("class_name")
+        if isinstance(class_name, str):
+            return _object_value(value, class_name, key, layer, context)
+        if value.keys() == {"start", "stop", "step"}:
+            return slice(value["start"], value["stop"], value["step"])
+        return {str(name): plain_value(item, str(name), layer, context) for name, item in value.items()}
+    return _foreign_value(value, key)
+
+
+def _class_name(value: Mapping[str, Any]) -> str:
+    name = value.get("class_name")
+    return name if isinstance(name, str) else ""
+
+
+def dtype_name(value: Any) -> Any:
+    """The name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
+    if isinstance(value, dict):
+        config = value.get("config")
+        if _class_name(value) in _NAMED_POLICIES and isinstance(config, dict):
+            return config.get("name")
+        return dict(value)
+    # A live tf.DType or numpy dtype has its name as an attribute.
+    return value if value is None or isinstance(value, str) else getattr(value, "name", str(value))
+
+
+def shape_value(value: Any) -> Any:
+    """A recorded shape: a tuple of sizes, a tuple of such, or a dict of such. None where it is none of these."""
+    if isinstance(value, dict):
+        if _class_name(value) in _TAGGED_TUPLES:
+            return shape_value(value.get("items"))
+        return {str(key): shape_value(item) for key, item in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return None
+    if is_shape(value):
+        return tuple(value)
+    nested = all(isinstance(item, (list, tuple, dict)) for item in value)
+    return tuple(shape_value(item) for item in value) if nested else None
+
+
+def is_shape(value: Any) -> bool:
+    """True for a list or tuple of sizes: each None or a whole number from 0."""
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_AXES:
+        return False
+    return all(size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value)
+
+
+def function_value(name: Any, module: Any) -> str | Function:
+    """A serialized function: the name where it is Keras's own, else a `Function` that keeps the name."""
+    text = name if isinstance(name, str) else "<function>"
+    root = module.split(".", 1)[0] if isinstance(module, str) else None
+    if ">" not in text and (root in KERAS_ROOTS or (root in (None, "builtins") and text in ACTIVATIONS)):
+        return text
+    return Function(text)
+
+
+def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: str, context: Context) -> Any:
+    config = value.get("config")
+    if class_name in _TAGGED_TUPLES:
+        items = value.get("items", config)
+        return tuple(plain_value(item, key, layer, context) for item in items) if isinstance(items, list) else ()
+    if class_name == "function":
+        if isinstance(config, dict):  # Keras 2.13 put the code of a Lambda here
+            return _code_in_file(layer, context)
+        return function_value(config, value.get("module"))
+    if class_name == "__lambda__":
+        return _code_in_file(layer, context)
+    if class_name == "__ellipsis__":
+        return Ellipsis
+    if class_name == "__slice__" and isinstance(config, dict):
+        return slice(config.get("start"), config.get("stop"), config.get("step"))
+    if class_name in ("__numpy__", "__tensor__") and isinstance(config, dict):
+        return _constant(config, key, layer, context)
+    if class_name == "__bytes__" and isinstance(config, dict):
+        return str(config.get("value"))
+    if class_name in _NAMED_POLICIES:
+        return dtype_name(value)
+    if _is_layer(value, class_name, config, key):
+        return context.layer(value, context, layer)
+    return _same_object(value)
+
+
+def _same_object(value: Any) -> Any:
+    """An object as it is, without the number by which a file tells it from others that are alike."""
+    if isinstance(value, dict) and "shared_object_id" in value:
+        return {key: item for key, item in value.items() if key != "shared_object_id"}
+    return value
+
+
+def _constant(config: Mapping[str, Any], key: str, layer: str, context: Context) -> Any:
+    values = config.get("value")
+    if isinstance(values, list) and _count(values) > _MAX_CONSTANT_ITEMS:
+        dtype = config.get("dtype")
+        context.note("large-constant", layer, f"a constant tensor ({dtype}) of the file is too large to show")
+        return Function("<constant>")
+    return plain_value(values, key, layer, context)
+
+
+def _count(values: Sequence[Any]) -> int:
+    """Numbers in a regular nested list, by the lengths along its first items."""
+    count = 1
+    while isinstance(values, list):
+        count *= len(values)
+        values = values[0] if values else ()
+    return count
+
+
+def _code_in_file(layer: str, context: Context) -> Function:
+    context.note("code-in-file", layer, "carries Python code, which is never decoded or run")
+    return Function("<lambda>")
+
+
+def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) -> bool:
+    """Whether a serialized object is a layer. Files before Keras 3 do not say, so the configuration's keys decide."""
+    if key in _LAYER_KEYS:
+        return True
+    module = value.get("module")
+    if isinstance(module, str):
+        parts = module.split(".")
+        if any(part in _VALUE_MODULES for part in parts):
+            return False
+        if parts[0] in KERAS_ROOTS and ("layers" in parts or "models" in parts):
+            return True
+    if key.endswith(_VALUE_KEYS):
+        return False
+    return isinstance(config, dict) and "name" in config and ("trainable" in config or "layers" in config)
+
+
+def _foreign_value(value: Any, key: str) -> Any:
+    """A value that JSON cannot hold: numbers and shapes of a live model's get_config."""
+    if isinstance(value, slice) or value is Ellipsis:
+        return value
+    for convert in ("tolist", "as_list", "__index__", "__float__"):
+        method = getattr(value, convert, None)
+        if callable(method):
+            try:
+                converted = method()
+            except (TypeError, ValueError):
+                continue
+            return tuple(converted) if isinstance(converted, list) else converted
+    name = getattr(value, "__name__", None)
+    if callable(value) and isinstance(name, str):
+        return function_value(name, getattr(value, "__module__", None))
+    raise SpecError(f"argument '{key}' is a {type(value).__name__}; a configuration needs plain values")

@@ -1,0 +1,336 @@
+"""How the layers of a Functional model are wired: the `inbound_nodes` of three Keras generations → `Call`s.
+
+Keras 3 writes each call as {"args", "kwargs"} with tensors as `__keras_tensor__` objects anywhere inside. Before,
+a call is a list of [layer, node, tensor] (Keras 1) or [layer, node, tensor, kwargs] (Keras 2, tf.keras), bare and
+not in a list for the operations of tf.keras, and tensors among the kwargs are bare triples.
+
+The node numbers of a nested model start at 1 in Keras 1, 2 and tf.keras and in Keras 3's `output_layers` of a
+Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential. `TensorRef.call` starts at 0 always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
+from layerexplain.frontends.keras.layer_config import TF_OPERATIONS, kind_of_value
+from layerexplain.frontends.keras.tensorflow_ops import with_constants
+from layerexplain.frontends.suggest import did_you_mean, or_else
+from layerexplain.model import Call, Layer, Shape, TensorRef
+from layerexplain.records import NamedTuple
+
+_CONSTANT = "_CONSTANT_VALUE"
+
+# Before Keras 3 their initial states (and constants) stand in the first argument, behind the sequence.
+_RECURRENT = frozenset(
+    {"RNN", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
+    | {"Bidirectional"}
+)
+
+
+class Wires(NamedTuple):
+    """The wiring of one model: its calls, its ends, and the shapes that the file recorded."""
+
+    calls: tuple[Call, ...]
+    inputs: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+    recorded: dict[TensorRef, tuple[Shape, str]]
+
+
+def is_keras3_nodes(layers: list[Any]) -> bool:
+    """Whether the nodes of these layer objects are those of Keras 3; True where no layer is called at all."""
+    for item in layers:
+        nodes = item.get("inbound_nodes") if isinstance(item, dict) else None
+        if isinstance(nodes, (list, tuple)) and nodes:
+            return isinstance(nodes[0], dict)
+    return True
+
+
+def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any], context: Context) -> Wires:
+    """The wires between `layers`, which were read from `items` in the same order.
+
+    Raises SpecError for a node of no known form, for a tensor of a layer that the model does not list, and for
+    calls that wait for each other in a circle.
+    """
+    reader = _NodeReader({layer.name: layer for layer in layers}, context, is_keras3_nodes(items))
+    calls: list[Call] = []
+    counts: dict[str, int] = {}
+    for item, layer in zip(items, layers, strict=True):
+        nodes = item.get("inbound_nodes")
+        if nodes is None:
+            nodes = []
+        if not isinstance(nodes, (list, tuple)):
+            raise SpecError(f"inbound_nodes is {kind_of_value(nodes)}; a list of calls is needed", layer=layer.name)
+        if layer.type == "InputLayer":
+            calls.append(Call(layer.name, 0, (), {}))
+            counts[layer.name] = 1
+            continue
+        for index, node in enumerate(nodes):
+            args, kwargs = reader.call(node, layer)
+            calls.append(Call(layer.name, index, args, kwargs))
+        counts[layer.name] = len(nodes)
+    if reader.keras3:
+        # Its numbers inside and at the ends differ, so each are looked at alone.
+        numbers = _call_numbers(reader, reader.take_used(), counts)
+        inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
+        outer_numbers = _call_numbers(reader, reader.take_used(), counts, ends=True)
+    else:
+        inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
+        numbers = outer_numbers = _call_numbers(reader, reader.take_used(), counts)
+    if any(numbers.values()):
+        calls = [
+            call._replace(args=_renumber(call.args, numbers), kwargs=_renumber(call.kwargs, numbers)) for call in calls
+        ]
+    wires = Wires(
+        tuple(calls),
+        tuple(ref._replace(call=0) for ref in inputs),
+        _renumber(tuple(outputs), outer_numbers),
+        {_renumber(ref, numbers): facts for ref, facts in reader.recorded.items()},
+    )
+    _refuse_circles(wires.calls)
+    return wires
+
+
+class _NodeReader:
+    """Reads the nodes of one model and keeps count of which call numbers the file uses for each layer."""
+
+    def __init__(self, layers: dict[str, Layer], context: Context, keras3: bool) -> None:
+        self.layers = layers
+        self.context = context
+        self.keras3 = keras3
+        self.used: dict[str, set[int]] = {}
+        self.recorded: dict[TensorRef, tuple[Shape, str]] = {}
+
+    def take_used(self) -> dict[str, set[int]]:
+        """The call numbers that were used since the last time this was asked."""
+        used, self.used = self.used, {}
+        return used
+
+    def call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) of one node."""
+        if isinstance(node, dict) and ("args" in node or "kwargs" in node):
+            args, kwargs = node.get("args", []), node.get("kwargs", {})
+            if isinstance(args, (list, tuple)) and isinstance(kwargs, dict):
+                return (
+                    tuple([self.argument(value, layer) for value in args]),
+                    {str(key): self.argument(value, layer) for key, value in kwargs.items()},
+                )
+        elif isinstance(node, (dict, list, tuple)):
+            return self.old_call(node, layer)
+        raise SpecError("a call in inbound_nodes is neither a list nor an object of args and kwargs", layer=layer.name)
+
+    def argument(self, value: Any, layer: Layer) -> Any:
+        """An argument of a Keras 3 call, with its tensors as `TensorRef`."""
+        if isinstance(value, dict):
+            class_name = value.get("class_name")
+            if class_name == "__keras_tensor__":
+                return self.keras_tensor(value.get("config"), layer)
+            if isinstance(class_name, str):
+                return plain_value(value, "", layer.name, self.context)
+            return {str(key): self.argument(item, layer) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.argument(item, layer) for item in value]
+        return value
+
+    def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
+        if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
+            raise SpecError("a __keras_tensor__ has no keras_history [layer, node, tensor]", layer=layer.name)
+        ref = self.ref(config["keras_history"], layer.name)
+        shape: Any = config.get("shape")
+        dtype = config.get("dtype")
+        if is_shape(shape) and isinstance(dtype, str):
+            self.recorded[ref] = (tuple(shape), dtype)
+        return ref
+
+    def ref(self, triple: Any, user: str | None) -> TensorRef:
+        """A [layer, node, tensor] as `TensorRef`, with the file's own node number."""
+        name, call, output = triple[:3]
+        if name not in self.layers:
+            hint = or_else(did_you_mean(name, self.layers), "each layer that is used must be listed under layers")
+            raise SpecError(f"a tensor comes from '{name}', which the model does not list; {hint}", layer=user)
+        self.used.setdefault(name, set()).add(call)
+        return TensorRef(name, call, output)
+
+    def old_call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        kwargs: dict[str, Any] = {}
+        first = self.old_first(node, layer, kwargs)
+        if layer.type == "TensorFlowOpLayer":
+            tensors = first if isinstance(first, list) else [first]
+            return tuple(with_constants(tensors, layer.config.get("constants", {}))), kwargs
+        if isinstance(first, list) and layer.type not in TF_OPERATIONS:
+            if len(first) == 1:
+                first = first[0]
+            elif layer.type in _RECURRENT and first:
+                constants = layer.config.get("num_constants") or 0
+                last = len(first) - constants if type(constants) is int and 0 < constants < len(first) else len(first)
+                if first[1:last]:
+                    kwargs.setdefault("initial_state", first[1:last])
+                if first[last:]:
+                    kwargs.setdefault("constants", first[last:])
+                first = first[0]
+        return (first,), kwargs
+
+    def old_first(self, value: Any, layer: Layer, kwargs: dict[str, Any]) -> Any:
+        """The first argument of a call before Keras 3; what its entries carry as kwargs goes into `kwargs`."""
+        if isinstance(value, dict):
+            return {str(key): self.old_first(item, layer, kwargs) for key, item in value.items()}
+        if not isinstance(value, (list, tuple)):
+            raise SpecError(
+                f"a call in inbound_nodes holds {kind_of_value(value)}; [layer, node, tensor] is needed",
+                layer=layer.name,
+            )
+        constant = len(value) >= 3 and value[0] == _CONSTANT
+        if not constant and not _is_triple(value):
+            if value and isinstance(value[0], str):
+                raise SpecError(
+                    f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed", layer=layer.name
+                )
+            return [self.old_first(item, layer, kwargs) for item in value]
+        if len(value) > 3 and isinstance(value[3], dict):
+            for key, item in value[3].items():
+                # The label of a TensorFlow call is no argument of what is computed.
+                if not (key == "name" and layer.type in TF_OPERATIONS) and key not in kwargs:
+                    kwargs[str(key)] = self.old_keyword(item, layer)
+        return self.old_keyword(value[2], layer) if constant else self.ref(value, layer.name)
+
+    def old_keyword(self, value: Any, layer: Layer) -> Any:
+        """A keyword's value before Keras 3: a bare triple that names a layer is a tensor."""
+        if isinstance(value, (list, tuple)):
+            if _is_triple(value) and len(value) == 3 and value[0] in self.layers:
+                return self.ref(value, layer.name)
+            if len(value) >= 3 and value[0] == _CONSTANT:
+                return value[2]
+            return [self.old_keyword(item, layer) for item in value]
+        if isinstance(value, dict):
+            if value.keys() == {"start", "stop", "step"}:
+                return slice(*(self.old_keyword(value[key], layer) for key in ("start", "stop", "step")))
+            if isinstance(value.get("class_name"), str):
+                return plain_value(value, "", layer.name, self.context)
+            return {str(key): self.old_keyword(item, layer) for key, item in value.items()}
+        return value
+
+    def ends(self, config: Mapping[str, Any], key: str) -> list[TensorRef]:
+        """input_layers or output_layers, one bare triple or any nest of them, in the model's order."""
+        refs: list[TensorRef] = []
+        self._flatten(config.get(key, []), key, refs)
+        return refs
+
+    def _flatten(self, value: Any, key: str, refs: list[TensorRef]) -> None:
+        if isinstance(value, dict):
+            for name in sorted(value):  # the order in which Keras flattens a dict
+                self._flatten(value[name], key, refs)
+        elif _is_triple(value):
+            refs.append(self.ref(value, None))
+        elif isinstance(value, (list, tuple)) and not (value and isinstance(value[0], str)):
+            for item in value:
+                self._flatten(item, key, refs)
+        else:
+            raise SpecError(f"{key} holds {kind_of_value(value)}; [layer, node, tensor] is needed")
+
+
+def _is_triple(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) >= 3
+        and isinstance(value[0], str)
+        and type(value[1]) is int
+        and type(value[2]) is int
+        and value[1] >= 0
+        and value[2] >= 0
+    )
+
+
+def _call_numbers(
+    reader: _NodeReader, used: dict[str, set[int]], counts: dict[str, int], *, ends: bool = False
+) -> dict[str, dict[int, int]]:
+    """For each layer the file's call numbers → numbers from 0; empty where they are the same."""
+    numbers: dict[str, dict[int, int]] = {}
+    for name, indices in used.items():
+        count = counts[name]
+        layer = reader.layers[name]
+        if count == 0:
+            raise SpecError("is used but never called; inbound_nodes needs a call", layer=name)
+        offset = 0
+        if layer.kind == "model" and not (0 in indices and max(indices) < count):
+            # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves tell.
+            from_one = (ends and layer.type != "Sequential") if reader.keras3 else True
+            offset = 1 if from_one or max(indices) == count else 0
+        if 0 in indices and offset:
+            offset = 0
+        if all(0 <= index - offset < count for index in indices):
+            numbers[name] = {index: index - offset for index in indices} if offset else {}
+        elif len(indices) == count or count == 1 == len(indices):
+            # Early Keras 3 kept the numbers of calls that belong to other models too; their order is right.
+            numbers[name] = {index: rank for rank, index in enumerate(sorted(indices))}
+        else:
+            raise SpecError(f"call {max(indices)} of it is used, but the file lists only {count}", layer=name)
+    return numbers
+
+
+def _renumber(value: Any, numbers: dict[str, dict[int, int]]) -> Any:
+    if type(value) is TensorRef:
+        mapping = numbers.get(value.layer)
+        return TensorRef(value.layer, mapping[value.call], value.output) if mapping else value
+    if isinstance(value, list):
+        return [_renumber(item, numbers) for item in value]
+    if isinstance(value, dict):
+        return {key: _renumber(item, numbers) for key, item in value.items()}
+    if type(value) is tuple:
+        return tuple([_renumber(item, numbers) for item in value])
+    if type(value) is slice:
+        return slice(*(_renumber(item, numbers) for item in (value.start, value.stop, value.step)))
+    return value
+
+
+def _refuse_circles(calls: tuple[Call, ...]) -> None:
+    """Raise SpecError where calls wait for each other. Iterative, since a chain may be long."""
+    made: set[tuple[str, int]] = set()
+    for call in calls:
+        args = call.args
+        fed: Sequence[TensorRef] = args if len(args) == 1 and type(args[0]) is TensorRef else tensor_refs(args)
+        if call.kwargs:
+            fed = [*fed, *tensor_refs(call.kwargs)]
+        if not all([ref[:2] in made for ref in fed]):
+            break
+        made.add((call.layer, call.index))
+    else:
+        return  # each stands behind those that feed it, as Keras writes them
+    waiting: dict[tuple[str, int], int] = {}
+    users: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for call in calls:
+        key = (call.layer, call.index)
+        refs = {(ref.layer, ref.call) for ref in tensor_refs([call.args, call.kwargs])}
+        waiting[key] = len(refs)
+        for ref in refs:
+            users.setdefault(ref, []).append(key)
+    ready = [key for key, count in waiting.items() if count == 0]
+    done = 0
+    while ready:
+        key = ready.pop()
+        done += 1
+        for user in users.get(key, ()):
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                ready.append(user)
+    if done < len(waiting):
+        name = next(key[0] for key, count in waiting.items() if count)
+        raise SpecError("waits for its own output: the calls form a circle, which has no order", layer=name)
+
+
+def tensor_refs(value: Any) -> list[TensorRef]:
+    """All tensors in a call's arguments, in order."""
+    refs: list[TensorRef] = []
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if type(item) is TensorRef:
+            refs.append(item)
+        elif isinstance(item, dict):
+            stack.extend(reversed(item.values()))
+        elif isinstance(item, (list, tuple)):
+            stack.extend(reversed(item))
+        elif type(item) is slice:
+            stack.extend((item.step, item.stop, item.start))
+    return refs

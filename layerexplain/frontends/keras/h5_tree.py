@@ -1,0 +1,198 @@
+"""An HDF5 file's groups and arrays, listed without reading a value or following a link out of what is listed.
+
+Only hard links are followed, each group once; external links, soft links, virtual datasets and values kept in other
+files are passed over with a note. Whatever h5py raises for damaged bytes is in `DAMAGE`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.limits import MAX_ATTRIBUTE_BYTES, MAX_H5_DEPTH, MAX_H5_OBJECTS
+from layerexplain.model import Note
+from layerexplain.records import NamedTuple
+
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, NotImplementedError)
+
+_NUMBERS = "biufc"
+_MAX_CHUNKS = 10_000
+
+
+class Dataset(NamedTuple):
+    """An array: the names of the groups that lead to it and its own, its shape, dtype and bytes of one value."""
+
+    parts: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    itemsize: int
+
+
+class Tree(NamedTuple):
+    """What is in a file, datasets in the order of names. `groups` are the paths of all groups, those of one group in
+    the order in which they lie in the file, which is that in which they were written; `names` what the attribute
+    `name` of a group says, by path."""
+
+    datasets: tuple[Dataset, ...]
+    groups: tuple[tuple[str, ...], ...]
+    names: dict[tuple[str, ...], str]
+    notes: tuple[Note, ...]
+
+
+def list_tree(root: Any) -> Tree:
+    """The tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
+    import h5py
+
+    notes: list[Note] = []
+    datasets: list[Dataset] = []
+    addresses: dict[tuple[str, ...], int] = {(): 0}
+    names: dict[tuple[str, ...], str] = {}
+    # A group is known by its address in the file; asking for all of `h5o.get_info` would take most of the time.
+    seen = {h5py.h5o.get_info(root.id).addr}
+    # A group is opened when its turn comes: a file may have more of them than can be open at once.
+    waiting: list[tuple[tuple[str, ...], Any, bytes]] = [((), root.id, b".")]
+    visited = 0
+    while waiting:
+        parts, parent, own = waiting.pop()
+        group = h5py.h5g.open(parent, own)
+        name = text_attribute(group, "name")
+        if name:
+            names[parts] = name
+        inner: list[tuple[tuple[str, ...], Any, bytes]] = []
+        for raw in group:
+            visited += 1
+            if visited > MAX_H5_OBJECTS:
+                raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has as many")
+            path = (*parts, raw.decode("utf-8", "backslashreplace"))
+            link, refused = _link(group, raw, path)
+            if refused is not None:
+                notes.append(refused)
+                continue
+            member = h5py.h5o.open(group, raw)
+            if isinstance(member, h5py.h5d.DatasetID):
+                found = _dataset(member, path)
+                if isinstance(found, Note):
+                    notes.append(found)
+                else:
+                    datasets.append(found)
+            elif isinstance(member, h5py.h5g.GroupID):
+                if link.u in seen:
+                    notes.append(_note("hard-link", path, "is a group that was met before, under another name"))
+                    continue
+                if len(path) > MAX_H5_DEPTH:
+                    raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
+                seen.add(link.u)
+                addresses[path] = link.u
+                inner.append((path, group, raw))
+        waiting += reversed(inner)
+    return Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
+
+
+def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:
+    """Groups, each before what is in it, the members of each by their addresses."""
+    members: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for path in sorted(addresses, key=addresses.__getitem__, reverse=True):
+        if path:
+            members.setdefault(path[:-1], []).append(path)
+    ordered: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        path = waiting.pop()
+        ordered.append(path)
+        waiting += members.get(path, ())
+    return tuple(ordered)
+
+
+def _link(group: Any, raw: bytes, path: tuple[str, ...]) -> tuple[Any, Note | None]:
+    """A link of a group, and why it is not followed, or None for one that names an object of the same file."""
+    import h5py
+
+    # No writer makes such a name; opening it would walk along it, through whatever link it names.
+    if b"/" in raw or raw in (b"", b".", b".."):
+        return None, _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
+    link = group.links.get_info(raw)
+    if link.type == h5py.h5l.TYPE_HARD:
+        return link, None
+    if link.type == h5py.h5l.TYPE_SOFT:
+        return link, _note("soft-link", path, "is a soft link, which is not followed")
+    return link, _note("external-link", path, "is a link to another file, which is not followed")
+
+
+def _dataset(dataset: Any, path: tuple[str, ...]) -> Dataset | Note:
+    """An array's shape and dtype, or why it is passed over."""
+    import h5py
+
+    plan = dataset.get_create_plist()
+    if plan.get_layout() == h5py.h5d.VIRTUAL:
+        return _note("virtual-dataset", path, "is a virtual dataset, made of parts elsewhere, which are not read")
+    if plan.get_external_count() > 0:
+        return _note("external-link", path, "keeps its values in another file, which is not read")
+    if dataset.get_space().get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
+        return _note("not-an-array", path, "has no values")
+    kind = dataset.dtype
+    if kind.kind in _NUMBERS and kind.names is None and kind.subdtype is None:
+        return Dataset(path, tuple(map(int, dataset.shape)), str(kind.name), int(kind.itemsize))
+    if kind.kind == "V" and kind.names is None and kind.subdtype is None:
+        # NumPy has no bfloat16 of its own: HDF5 keeps opaque bytes, and Keras says in an attribute what they are.
+        marked = text_attribute(dataset, "dtype")
+        if marked is not None or kind.itemsize == 2:
+            return Dataset(path, tuple(map(int, dataset.shape)), marked or "bfloat16", int(kind.itemsize))
+    return _note("not-an-array", path, f"holds values of type {str(kind)[:60]}; numbers are needed")
+
+
+def _note(code: str, path: tuple[str, ...], what: str) -> Note:
+    return Note(code, None, f"/{'/'.join(path)} {what}")
+
+
+# Attributes -----------------------------------------------------------------------------------------------------
+
+
+def text_attribute(owner: Any, name: str) -> str | None:
+    """A text attribute of an open group or dataset; None where there is none, or where it is no text."""
+    found = _texts(owner, name)
+    return found[0] if found is not None and len(found) == 1 else None
+
+
+def names_attribute(owner: Any, name: str) -> list[str] | None:
+    """A list of names, joined from name0, name1, … where it was too long for one attribute; None without one."""
+    found = _texts(owner, name)
+    if found is not None:
+        return found
+    joined: list[str] = []
+    for number in range(_MAX_CHUNKS):
+        part = _texts(owner, f"{name}{number}")
+        if part is None:
+            return joined if number else None
+        joined += part
+        if len(joined) > MAX_H5_OBJECTS:
+            break
+    raise SourceError(f"the attribute {name} has more than {MAX_H5_OBJECTS:,} names; no model has as many")
+
+
+def has_attribute(owner: Any, name: str) -> bool:
+    """Whether an open group or dataset has an attribute, whatever it is."""
+    import h5py
+
+    return bool(h5py.h5a.exists(owner, name.encode()))
+
+
+def _texts(owner: Any, name: str) -> list[str] | None:
+    """The texts of an attribute, one or an array of them; its stated type and size are checked before it is read."""
+    import h5py
+    import numpy as np
+
+    key = name.encode()
+    if not h5py.h5a.exists(owner, key):
+        return None
+    attribute = h5py.h5a.open(owner, key)
+    shape = attribute.shape
+    if 0 in shape:
+        return []
+    if h5py.check_string_dtype(attribute.dtype) is None or len(shape) > 1:
+        return None
+    size = attribute.get_storage_size()
+    if size > MAX_ATTRIBUTE_BYTES:
+        raise SourceError(f"the attribute {name} has {size:,} bytes; Keras writes at most {MAX_ATTRIBUTE_BYTES:,}")
+    values = np.empty(shape, dtype=attribute.dtype)
+    attribute.read(values)
+    return [v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v) for v in values.reshape(-1)]

@@ -1,0 +1,224 @@
+"""The child process that reads HDF5 files: it answers one request after another until its input ends."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import IO, Any
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends.keras.h5_service import read_exactly, read_message, write_message
+from layerexplain.frontends.keras.h5_tree import DAMAGE
+from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
+
+_BLOCK_BYTES = 16 * 1024 * 1024
+
+
+def main() -> None:
+    """Serve requests from standard input."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    with suppress(ImportError):
+        import h5py  # noqa: F401 (its memory is not that of a file)
+    at_start = memory_in_use()
+    with H5Files() as files:
+        while True:
+            try:
+                request = read_message(requests)
+            except EOFError:
+                return
+            data = b""
+            target = request.get("target")
+            if target is not None:
+                held = target["data"] or 0
+                limit_memory(at_start + MAX_WORKER_BYTES + 2 * held)
+                data = bytes(read_exactly(requests, held))
+            limit_processor(request["seconds"])
+            try:
+                files.answer(request, data, answers)
+            except LayerExplainError as error:
+                write_message(answers, {"error": error.fact})
+            except DAMAGE as error:
+                write_message(answers, {"error": f"is a damaged HDF5 file ({first_line(error)}); was it copied whole?"})
+            except MemoryError:
+                write_message(answers, {"error": "is an HDF5 file that asks for more memory than it may have"})
+            answers.flush()
+
+
+class H5Files:
+    """The file that is open, and what may be asked of it."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._target: dict[str, Any] = {}
+        self._data = b""
+        self._root: Any = None
+
+    def __enter__(self) -> H5Files:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._close()
+
+    def answer(self, request: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
+        """Answer one request. Raises SourceError, or what h5py raises for damaged bytes."""
+        if request.get("target") is not None:
+            self._close()
+            self._target, self._data = request["target"], data
+        root = self._opened()
+        what = request["do"]
+        if what == "configuration":
+            from layerexplain.frontends.keras.legacy_h5 import configuration
+
+            config, version = configuration(root, request["most"])
+            write_message(answers, {"version": version, "bytes": len(config or b""), "found": config is not None})
+            answers.write(config or b"")
+        elif what == "weights":
+            from layerexplain.frontends.keras.weight_layouts import list_weights
+
+            write_message(answers, {"listing": list_weights(root, classes=request["classes"])})
+        elif what == "values":
+            self._values(root, request, answers)
+        elif what == "statistics":
+            from layerexplain.frontends.keras.weight_statistics import statistics
+
+            found = statistics(_blocks(*_checked(root, request)))
+            write_message(answers, {"statistics": list(found)})
+        else:
+            raise SourceError(f"is asked for {what!r}, which is not known")
+
+    def _values(self, root: Any, request: dict[str, Any], answers: IO[bytes]) -> None:
+        """The values, a piece at a time, so that they are never all here; what fails later ends the child."""
+        dataset, dtype = _checked(root, request)
+        pieces = _blocks(dataset, dtype)
+        first = next(pieces, None)
+        kind = "<f4" if first is None else first.dtype.newbyteorder("<").str
+        size = math.prod(dataset.shape) * (4 if first is None else first.dtype.itemsize)
+        write_message(answers, {"dtype": kind, "bytes": size})
+        try:
+            for piece in () if first is None else _chained(first, pieces):
+                answers.write(piece.astype(kind, copy=False).tobytes())
+        except (LayerExplainError, MemoryError):
+            # The bytes were promised: the only way left to say that they do not come is to go.
+            os._exit(1)
+
+    def _opened(self) -> Any:
+        if self._root is None:
+            try:
+                import h5py
+            except ImportError:
+                raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
+            from layerexplain.frontends.keras.stored_member import FileSlice
+
+            place = self._target
+            file: IO[bytes] = self._stack.enter_context(
+                io.BytesIO(self._data)
+                if place["path"] is None
+                else open(os.fsdecode(bytes.fromhex(place["path"])), "rb")  # noqa: SIM115 (the stack closes it)
+            )
+            size = place["size"] if place["size"] >= 0 else file.seek(0, os.SEEK_END)
+            self._root = self._stack.enter_context(h5py.File(FileSlice(file, place["start"], size), "r"))
+        return self._root
+
+    def _close(self) -> None:
+        self._root = None
+        self._stack.close()
+
+
+def limit_processor(seconds: float) -> None:
+    """End this process when it has used so many seconds more, where the system can."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+        import time
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
+
+
+def limit_memory(limit: int) -> None:
+    """Refuse this process more memory than so many bytes, where the system can."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def memory_in_use() -> int:
+    """The bytes of memory that this process has, as `RLIMIT_AS` counts them; plenty where that is not known."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    return 4 * MAX_WORKER_BYTES
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type where it has none."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text[:160]
+
+
+# Values -----------------------------------------------------------------------------------------------------------
+
+
+def _checked(root: Any, request: dict[str, Any]) -> tuple[Any, str]:
+    """A dataset that was listed before, if what it states is in proportion to what it stores."""
+    path = request["path"]
+    try:
+        dataset = root[path]
+        stored = dataset.id.get_storage_size()
+        stated = math.prod(dataset.shape) * dataset.dtype.itemsize
+    except DAMAGE as error:
+        raise SourceError(f"{path} cannot be read ({first_line(error)})") from None
+    if stated > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
+        raise SourceError(f"{path} states {stated:,} bytes and stores {stored:,}, as decompression bombs do")
+    return dataset, str(request["dtype"])
+
+
+def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
+    """The values in pieces of at most 16 MiB or so, as NumPy arrays: memory does not follow their number."""
+    try:
+        for window in windows(dataset.shape, max(_BLOCK_BYTES // max(dataset.dtype.itemsize, 1), 1)):
+            yield plain(dataset[window], dtype)
+    except DAMAGE as error:
+        raise SourceError(f"{dataset.name} cannot be read ({first_line(error)})") from None
+
+
+def _chained(first: Any, others: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from others
+
+
+def plain(values: Any, dtype: str) -> Any:
+    """Values as numbers; bfloat16 as float32, which holds all of its values."""
+    import numpy as np
+
+    values = np.asarray(values)
+    if values.dtype.kind != "V":
+        return values
+    if dtype == "bfloat16" and values.dtype.itemsize == 2:
+        halves = np.frombuffer(values.tobytes(), dtype=np.uint16).astype(np.uint32)
+        return (halves << 16).view(np.float32).reshape(values.shape)
+    raise SourceError(f"values of dtype {dtype} are not read")
+
+
+def windows(shape: tuple[int, ...], most: int) -> Iterator[tuple[int | slice, ...]]:
+    """Windows that cover an array once, in the order of memory, each of at most `most` values."""
+    import numpy as np
+
+    inner, axis = 1, len(shape)
+    while axis > 0 and inner * shape[axis - 1] <= most:
+        axis -= 1
+        inner *= shape[axis]
+    if axis == 0:
+        yield (slice(None),) * len(shape)
+        return
+    step = max(most // max(inner, 1), 1)
+    for outer in np.ndindex(shape[: axis - 1]):
+        for start in range(0, shape[axis - 1], step):
+            yield (*outer, slice(start, start + step))

@@ -1,0 +1,53 @@
+"""A live Keras model object, of Keras 3 or tf.keras: what its own serialization says. Keras is not imported here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.config import read_config
+from layerexplain.frontends.keras.shared_objects import with_live_objects
+from layerexplain.model import Model
+
+
+def is_live_model(source: Any) -> bool:
+    """Whether an object can be asked for its configuration as Keras objects can."""
+    return callable(getattr(source, "get_config", None)) and not isinstance(source, type)
+
+
+def read_live_model(model: Any) -> Model:
+    """The architecture of a live model. Raises SourceError where the object is a layer or cannot say what it is."""
+    cls = type(model)
+    if not hasattr(model, "layers"):
+        raise SourceError(f"a {cls.__name__} object is no model; a Keras model has layers and get_config()")
+    document = _serialized(model)
+    roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
+    package = next((name for name in roots if name in ("keras", "tf_keras")), "")
+    version = getattr(sys.modules.get(package), "__version__", None)
+    read = read_config(document, keras_version=version)._replace(format="keras-model")
+    return with_live_objects(read, model) if read.calls else read
+
+
+def _serialized(model: Any) -> Any:
+    """The model's {class_name, config}: its to_json() where that works, since it makes plain data of everything."""
+    to_json = getattr(model, "to_json", None)
+    if callable(to_json):
+        try:
+            text = to_json()
+        except Exception:  # A model's own get_config may raise anything; get_config is asked next.
+            text = None
+        if isinstance(text, str):
+            return parse_json(text, "to_json()")
+    cls = type(model)
+    try:
+        config = model.get_config()
+    except NotImplementedError:
+        config = {}
+    except Exception as error:
+        raise SourceError(f"get_config() of {cls.__name__} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(config, Mapping | list):
+        raise SourceError(f"get_config() of {cls.__name__} gave a {type(config).__name__}; a dict is needed")
+    return {"class_name": cls.__name__, "config": config}

@@ -1,0 +1,205 @@
+"""What held the layers before Keras 2: the objects of Keras 0.3, Graph containers, and Sequentials that begin with
+a Merge of branches. All become what today's reader reads, or a Model wired by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.frontends.keras.config_values import Context
+from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config, kind_of_value
+from layerexplain.frontends.keras.layer_types import Names, default_name
+from layerexplain.model import Call, Layer, Model, TensorRef
+
+
+def keras_0_item(layer: Any) -> dict[str, Any]:
+    """An object of Keras 0.3 {name: class, custom_name: name, …arguments} as {class_name, config}."""
+    if not isinstance(layer, dict) or not isinstance(layer.get("name"), str):
+        raise SpecError(f"a layer is {kind_of_value(layer)}; an object with the class in `name` is needed")
+    class_name = layer["name"]
+    config = {key: value for key, value in layer.items() if key not in ("name", "custom_name", "layers", "nodes")}
+    own = layer.get("custom_name")
+    config["name"] = own if isinstance(own, str) and own else default_name(class_name)
+    for key in ("layer", "encoder_config", "decoder_config"):
+        if isinstance(layer.get(key), dict):
+            config[key] = keras_0_item(layer[key])
+    if "layers" in layer:
+        config["layers"] = _own_names([keras_0_item(item) for item in _list(layer["layers"], "layers")])
+    if "nodes" in layer:
+        config["nodes"] = {str(key): keras_0_item(item) for key, item in _object(layer["nodes"], "nodes").items()}
+    if class_name == "AutoEncoder" and layer.get("output_reconstruction", True) is True:
+        halves = [config[key] for key in ("encoder_config", "decoder_config") if isinstance(config.get(key), dict)]
+        return {"class_name": "Sequential", "config": {"name": config["name"], "layers": _own_names(halves)}}
+    if class_name == "BatchNormalization" and "axis" not in layer and layer.get("mode", 0) == 0:
+        class_name = "BatchNormalization0"  # a mean and a deviation for each element, not for each channel
+    return {"class_name": class_name, "config": config}
+
+
+def _own_names(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keras 0.3 called layers of one class all alike; each gets a name of its own."""
+    names = Names()
+    for item in items:
+        item["config"]["name"] = names.take(item["config"]["name"])
+    return items
+
+
+class _Wiring:
+    """A model that is put together layer by layer, its tensors known by the names of the file."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.layers: list[Layer] = []
+        self.calls: list[Call] = []
+        self.inputs: list[TensorRef] = []
+        self.known: dict[str, TensorRef] = {}
+        self.names = Names()
+        self.counts: dict[str, int] = {}
+
+    def name(self, stem: str) -> str:
+        return self.names.take(stem)
+
+    def add_input(self, name: str, config: Mapping[str, Any]) -> TensorRef:
+        layer = Layer(self.name(name), "InputLayer", "layer", config)
+        self.layers.append(layer)
+        self.calls.append(Call(layer.name, 0, (), {}))
+        self.inputs.append(TensorRef(layer.name))
+        return self.inputs[-1]
+
+    def add(self, layer: Layer) -> str:
+        layer = layer._replace(name=self.name(layer.name or default_name(layer.type)))
+        self.layers.append(layer)
+        return layer.name
+
+    def call(self, name: str, *args: Any) -> TensorRef:
+        index = self.counts.get(name, 0)
+        self.counts[name] = index + 1
+        self.calls.append(Call(name, index, args, {}))
+        return TensorRef(name, index)
+
+    def merge(self, name: str, config: Mapping[str, Any], refs: list[TensorRef]) -> TensorRef:
+        """Several tensors made one, as a node of a Graph or a Merge says."""
+        item = {"class_name": "Merge", "config": {"name": name, **config}}
+        return self.call(self.add(self.context.layer(item, self.context, "")), refs)
+
+    def find(self, name: Any, user: str) -> TensorRef:
+        if not isinstance(name, str) or name not in self.known:
+            raise SpecError(f"takes {kind_of_value(name)}, which is no input and no node before it", layer=user)
+        return self.known[name]
+
+    def model(self, name: str, outputs: list[TensorRef], trainable: bool) -> Model:
+        return Model(
+            name,
+            "Functional",
+            tuple(self.layers),
+            tuple(self.calls),
+            tuple(self.inputs),
+            tuple(outputs),
+            trainable,
+        )
+
+
+def read_graph(config: Mapping[str, Any], context: Context) -> Model:
+    """The model of a Graph container: inputs, nodes that name what they take, outputs.
+
+    Raises SpecError for a node that takes what does not stand before it, or that has no layer.
+    """
+    wiring = _Wiring(context)
+    for entry in _list(config.get("input_config", []), "input_config"):
+        name = _text(_object(entry, "input_config"), "name")
+        known = {key: entry[key] for key in ("batch_input_shape", "input_shape") if entry.get(key) is not None}
+        dtype = "int32" if str(entry.get("dtype", "float")).startswith("int") else "float32"
+        wiring.known[name] = wiring.add_input(name, input_config({**known, "dtype": dtype}, name))
+    nodes = _object(config.get("nodes", {}), "nodes")
+    for entry in _list(config.get("node_config"), "node_config"):
+        name = _text(_object(entry, "node_config"), "name")
+        if name not in nodes:
+            raise SpecError("is a node of the graph without a layer under nodes", layer=name)
+        wiring.known[name] = _node(wiring, name, entry, nodes[name])
+    outputs = []
+    for entry in _list(config.get("output_config", []), "output_config"):
+        name = _text(_object(entry, "output_config"), "name")
+        outputs.append(_taken(wiring, name, entry, name))
+    own = config.get("name")
+    return wiring.model(own if isinstance(own, str) and own else "graph", outputs, config.get("trainable") is not False)
+
+
+def _node(wiring: _Wiring, name: str, entry: Mapping[str, Any], item: Any) -> TensorRef:
+    class_name, config = class_and_config(item, name)
+    if class_name == "Siamese" and isinstance(config, dict) and "layer" in config:
+        # One layer that all inputs go through, each for itself, before they are merged.
+        shared = wiring.add(_renamed(wiring.context.layer(config["layer"], wiring.context, ""), name))
+        refs = [wiring.call(shared, wiring.find(one, name)) for one in _list(entry.get("inputs", []), "inputs")]
+        return refs[0] if len(refs) == 1 else wiring.merge(f"{name}_merge", _merge_config(entry), refs)
+    before = _taken(wiring, name, entry, f"merge_inputs_for_{name}")
+    return wiring.call(wiring.add(_renamed(wiring.context.layer(item, wiring.context, ""), name)), before)
+
+
+def _renamed(layer: Layer, name: str) -> Layer:
+    return layer._replace(name=name)
+
+
+def _taken(wiring: _Wiring, name: str, entry: Mapping[str, Any], merged: str) -> TensorRef:
+    """The tensor that a node or an output takes: one that it names, or several merged."""
+    several = entry.get("inputs") or []
+    if entry.get("input") is not None or not several:
+        return wiring.find(entry.get("input"), name)
+    refs = [wiring.find(one, name) for one in _list(several, "inputs")]
+    return refs[0] if len(refs) == 1 else wiring.merge(merged, _merge_config(entry), refs)
+
+
+def _merge_config(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "mode": entry.get("merge_mode") or "concat",
+        "concat_axis": entry.get("concat_axis", -1),
+        "dot_axes": entry.get("dot_axes", -1),
+    }
+
+
+def read_merged_sequence(name: str, branches: list[Any], items: list[Any], context: Context, trainable: bool) -> Model:
+    """The model of a Sequential whose first item merges branches; each branch has an input of its own."""
+    wiring = _Wiring(context)
+    refs = [_branch(wiring, branch) for branch in branches]
+    merge = {key: value for key, value in items[0]["config"].items() if key not in ("layers", "name")}
+    stem = items[0]["config"].get("name")
+    last = wiring.merge(stem if isinstance(stem, str) and stem else "merge", merge, refs)
+    for item in items[1:]:
+        last = wiring.call(wiring.add(context.layer(item, context, "")), last)
+    return wiring.model(name, [last], trainable)
+
+
+def _branch(wiring: _Wiring, item: Any) -> TensorRef:
+    class_name, config = class_and_config(item)
+    layer = wiring.context.layer(item, wiring.context, "")
+    if layer.type == "InputLayer":
+        return wiring.add_input(layer.name or "input", layer.config)
+    if layer.model is not None:
+        inner = {one.name: one for one in layer.model.layers}
+        configs = [inner[ref.layer].config for ref in layer.model.inputs]
+    else:
+        configs = [{"batch_shape": first_input_shape(class_name, config), "dtype": "float32"}]
+    name = layer.name or default_name(layer.type)
+    refs = [wiring.add_input(f"{name}_input", one) for one in configs]
+    if any(one.get("batch_shape") is None for one in configs):
+        message = f"the file does not say the shape of the input '{refs[0].layer}'; give it with --input"
+        wiring.context.note("unknown-input", None, message)
+    return wiring.call(wiring.add(layer), refs[0] if len(refs) == 1 else refs)
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise SpecError(f"{key} is {kind_of_value(value)}; a list is needed")
+    return list(value)
+
+
+def _object(value: Any, key: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise SpecError(f"{key} holds {kind_of_value(value)}; an object is needed")
+    return value
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value:
+        raise SpecError(f"{key} is {kind_of_value(value)}; a text is needed")
+    return value

@@ -1,0 +1,179 @@
+"""TensorFlowOpLayer, by which tf.keras up to TensorFlow 2.3 kept a bare operation: a NodeDef and constants.
+
+The NodeDef is an object as protobuf's JSON form has it, the same as a text, or the wire format read as UTF-8
+(TensorFlow 2.0 to 2.2). It becomes {"function": "raw_ops.<op>", "constants": {place: value}, attribute: value, …}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.errors import SourceError, SpecError
+
+DTYPES = {
+    1: "float32",
+    2: "float64",
+    3: "int32",
+    4: "uint8",
+    5: "int16",
+    6: "int8",
+    7: "string",
+    8: "complex64",
+    9: "int64",
+    10: "bool",
+    14: "bfloat16",
+    17: "uint16",
+    18: "complex128",
+    19: "float16",
+    22: "uint32",
+    23: "uint64",
+}
+"""TensorFlow's numbers of dtypes (types.proto)."""
+
+_NAMES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
+_LONGEST = 100_000
+_MOST_CONSTANTS = 100
+
+
+def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the configuration of a TensorFlowOpLayer says. Raises SpecError where it holds no operation."""
+    node = config.get("node_def")
+    if isinstance(node, str) and len(node) <= _LONGEST:
+        node = _from_json(node) if node.lstrip().startswith("{") else _from_wire(node, name)
+    op = node.get("op") if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping) or not isinstance(op, str) or not op.isidentifier():
+        raise SpecError("node_def names no operation of TensorFlow; an object with op and attr is needed", layer=name)
+    attributes = node.get("attr")
+    made: dict[str, Any] = {}
+    if isinstance(attributes, Mapping):
+        made = {str(key): _attribute(value) for key, value in attributes.items() if not str(key).startswith("_")}
+    made["function"] = f"raw_ops.{op}"
+    made["constants"] = dict(_constants(config.get("constants"), name))
+    return made
+
+
+def with_constants(tensors: list[Any], constants: Mapping[int, Any]) -> list[Any]:
+    """The arguments of an operation: its tensors, and the constants in their places."""
+    made = list(tensors)
+    for place in sorted(constants):
+        made.insert(place, constants[place])
+    return made
+
+
+def _constants(given: Any, name: str) -> Iterator[tuple[int, Any]]:
+    if given is None:
+        return
+    if not isinstance(given, Mapping) or len(given) > _MOST_CONSTANTS:
+        raise SpecError("constants is no object of places and values", layer=name)
+    for place, value in given.items():
+        if not str(place).isdecimal() or len(str(place)) > 3:
+            raise SpecError(f"constants has the place {str(place)[:20]!r}; a whole number is needed", layer=name)
+        if isinstance(value, Mapping):  # an array as Keras writes it: {"class_name": "__numpy__", "config": {"value"}}
+            inner = value.get("config")
+            value = inner.get("value") if isinstance(inner, Mapping) else value.get("value")
+        yield int(place), value
+
+
+def _from_json(node: str) -> Any:
+    import json
+
+    try:
+        return json.loads(node)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_wire(node: str, name: str) -> Any:
+    """A NodeDef (node_def.proto): 2 is the op, 5 the attributes as pairs of key and AttrValue."""
+    from layerexplain.frontends.keras.protobuf import fields, messages, text
+
+    data = node.encode("utf-8", "surrogatepass")
+    try:
+        found: dict[str, Any] = {"attr": {}}
+        for number, value in fields(data):
+            if number == 2:
+                found["op"] = text(value)
+        for pair in messages(data, 5):
+            parts = dict(fields(pair))
+            held = parts.get(2)
+            if isinstance(held, memoryview):
+                found["attr"][text(parts.get(1))] = _of_wire(held)
+        return found
+    except SourceError as error:
+        raise SpecError(f"node_def cannot be read: {error.fact}", layer=name) from None
+
+
+def _of_wire(value: memoryview) -> Any:
+    """An AttrValue (attr_value.proto) as JSON has it."""
+    import base64
+
+    from layerexplain.frontends.keras.protobuf import fields, signed
+
+    for number, part in fields(value):
+        if number == 2:
+            return {"s": base64.b64encode(part).decode() if isinstance(part, memoryview) else ""}
+        if number == 3:
+            return {"i": str(signed(part))}
+        if number == 5:
+            return {"b": bool(part)}
+        if number == 6 and isinstance(part, int):
+            return {"type": DTYPES.get(part, "")}
+        if number == 4 and isinstance(part, memoryview):
+            return {"f": _float(part)}
+        if number == 1 and isinstance(part, memoryview):
+            return {"list": {"i": _packed(part)}}
+    return {}
+
+
+def _float(part: memoryview) -> float:
+    import struct
+
+    return float(struct.unpack("<f", part)[0]) if len(part) == 4 else 0.0
+
+
+def _packed(part: memoryview) -> list[str]:
+    """The whole numbers of a ListValue, which stand packed in its field 3."""
+    from layerexplain.frontends.keras.protobuf import fields, signed
+
+    numbers: list[str] = []
+    for number, value in fields(part):
+        if number == 3 and isinstance(value, int):
+            numbers.append(str(signed(value)))
+        elif number == 3 and isinstance(value, memoryview):
+            numbers += [str(signed(one)) for _, one in fields(b"".join(_tagged(value)))]
+    return numbers
+
+
+def _tagged(packed: memoryview) -> Iterator[bytes]:
+    """Packed numbers as fields of their own, which `fields` reads."""
+    start = 0
+    for at, byte in enumerate(packed):
+        if byte < 0x80:
+            yield b"\x08" + bytes(packed[start : at + 1])  # field 1, a number
+            start = at + 1
+
+
+def _attribute(value: Any) -> Any:
+    """An AttrValue as a plain value: {"b": true}, {"i": "3"}, {"s": base64}, {"type": "DT_INT32"}, {"list": {…}}."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return None
+    ((kind, held),) = value.items()
+    if kind == "list" and isinstance(held, Mapping) and len(held) == 1:
+        ((kind, items),) = held.items()
+        return [_attribute({kind: item}) for item in items] if isinstance(items, list) else []
+    if kind == "i" and str(held).lstrip("-").isdecimal() and len(str(held)) < 20:
+        return int(held)
+    if kind == "s" and isinstance(held, str):
+        import base64
+        import binascii
+
+        try:
+            return base64.b64decode(held, validate=True).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return None
+    if kind == "type" and isinstance(held, str):
+        return _NAMES.get(held, held.removeprefix("DT_").lower())
+    if kind in ("b", "f") and isinstance(held, int | float):
+        return held
+    return None

@@ -1,0 +1,245 @@
+"""The two ways in which Keras lays out weights in HDF5, read as `StoredTensor`s in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from layerexplain.frontends.keras.h5_tree import (
+    Dataset,
+    Tree,
+    has_attribute,
+    list_tree,
+    names_attribute,
+    text_attribute,
+)
+from layerexplain.frontends.keras.weight_tensors import StoredTensor, plain_name, role_of
+from layerexplain.frontends.keras.weight_values import Layout
+from layerexplain.model import Note
+from layerexplain.records import NamedTuple
+
+Groups = tuple[str, ...]
+
+VARIABLES = "vars"
+LAYERS = "layers"
+_LAYERS_2_12 = "_layer_checkpoint_dependencies"
+_LEGACY = "model_weights"
+_OPTIMIZER = "optimizer_weights"
+_GRAPH_0 = "graph"
+"""Where Keras 0.3 kept all weights of a Graph, in the order of its nodes."""
+_TOP_LEVEL = "top_level_model_weights"
+
+
+class Listing(NamedTuple):
+    """What one HDF5 file stores: `layout` is None for one that holds no weights of Keras; `groups` are in the order
+    in which they lie in the file. The child process that reads the file makes it, and sends it as JSON."""
+
+    layout: Layout | None
+    format: str = ""
+    keras_version: str | None = None
+    tensors: tuple[StoredTensor, ...] = ()
+    groups: tuple[Groups, ...] = ()
+    objects: frozenset[Groups] = frozenset()
+    names: Mapping[Groups, str] = {}
+    notes: tuple[Note, ...] = ()
+
+
+def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
+    """The listing of an open file as JSON has it; `classes` says that its layout is known to be the class layout."""
+    found = _class_layout(root) if classes else _any_layout(root)
+    return {
+        **found._asdict(),
+        "tensors": [list(tensor) for tensor in found.tensors],
+        "groups": list(found.groups),
+        "objects": list(found.objects),
+        "names": [[path, name] for path, name in found.names.items()],
+        "notes": [list(note) for note in found.notes],
+    }
+
+
+def as_listing(value: Mapping[str, Any]) -> Listing:
+    """The listing that `list_weights` gave, from JSON."""
+    tensors = []
+    for path, parts, shape, dtype, itemsize, role, layer, file in value["tensors"]:
+        tensors.append(StoredTensor(path, tuple(parts), tuple(shape), dtype, itemsize, role, layer, file))
+    return Listing(
+        value["layout"],
+        value["format"],
+        value["keras_version"],
+        tuple(tensors),
+        tuple(map(tuple, value["groups"])),
+        frozenset(map(tuple, value["objects"])),
+        {tuple(path): name for path, name in value["names"]},
+        tuple([Note(*note) for note in value["notes"]]),
+    )
+
+
+# Groups named after classes: .keras and .weights.h5 ---------------------------------------------------------------
+
+
+def _class_layout(root: Any) -> Listing:
+    """Weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`."""
+    tree = list_tree(root)
+    return Listing(
+        "classes",
+        "weights-h5",
+        tensors=tuple([_class_tensor(dataset) for dataset in tree.datasets]),
+        groups=tuple(dict.fromkeys([_without_variables(path) for path in tree.groups])),
+        objects=frozenset([_without_variables(path) for path in tree.groups if path[-1:] == (VARIABLES,)]),
+        names={_without_variables(path): name for path, name in tree.names.items() if path[-1:] == (VARIABLES,)},
+        notes=tree.notes,
+    )
+
+
+def joined(shards: Mapping[str, Listing]) -> Listing:
+    """The class layout of a whole, of which each file holds a part; tensors in the order of their numbers."""
+    names = {path: name for shard in shards.values() for path, name in shard.names.items()}
+    tensors = [tensor._replace(file=file) for file, shard in shards.items() for tensor in shard.tensors]
+    tensors.sort(key=lambda tensor: [_by_number(part) for part in tensor.parts])
+    return Listing(
+        "classes",
+        "weights-h5",
+        tensors=tuple([tensor._replace(layer=layer_of(tensor.parts[:-1], names)[0]) for tensor in tensors]),
+        groups=tuple(dict.fromkeys([path for shard in shards.values() for path in shard.groups])),
+        objects=frozenset().union(*[shard.objects for shard in shards.values()]),
+        names=names,
+        notes=tuple([note for shard in shards.values() for note in shard.notes]),
+    )
+
+
+def _without_variables(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The groups down to a layer, as later versions name them."""
+    own = path[:-1] if path[-1:] == (VARIABLES,) else path
+    return tuple([LAYERS if part == _LAYERS_2_12 else part for part in own])
+
+
+def _class_tensor(dataset: Dataset) -> StoredTensor:
+    groups, variable = _without_variables(dataset.parts[:-1]), dataset.parts[-1]
+    return StoredTensor(
+        path="/" + "/".join(dataset.parts),
+        parts=(*groups, variable),
+        shape=dataset.shape,
+        dtype=dataset.dtype,
+        itemsize=dataset.itemsize,
+        role=role_of(groups, variable),
+    )
+
+
+def _by_number(part: str) -> tuple[str, int, str]:
+    """`dense_10` behind `dense_9`, `10` behind `9`."""
+    stem = part.rstrip("0123456789")
+    digits = part[len(stem) :]
+    return stem, int(digits) if digits and len(digits) < 10 else -1, part
+
+
+def layer_of(groups: tuple[str, ...], names: Mapping[tuple[str, ...], str]) -> tuple[str, tuple[str, ...]]:
+    """The path of the layer that groups lead to, by names where the file has them, and the groups inside that layer.
+
+    A layer is what a container `layers` holds, or what stands at the top (an attribute of a subclassed model).
+    """
+    path: list[str] = []
+    at = 0
+    while at < len(groups):
+        if groups[at] == LAYERS and at + 1 < len(groups):
+            at += 1
+        elif path:
+            break
+        path.append(names.get(groups[: at + 1], groups[at]))
+        at += 1
+    return "/".join(path), groups[at:]
+
+
+# Groups named after layers: legacy .h5 ----------------------------------------------------------------------------
+
+
+def _any_layout(root: Any) -> Listing:
+    """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
+    top = {name.decode("utf-8", "backslashreplace") for name in root.id}
+    whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
+    if top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params"):
+        reader = _Legacy(root, list_tree(root))
+        return Listing(
+            "names", "h5-weights", None, tuple(reader.layers(())), reader.tree.groups, notes=reader.tree.notes
+        )
+    if not whole and _LEGACY not in top and not _lists_layers(root.id):
+        return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else Listing(None)
+    tree = list_tree(root)
+    base = (_LEGACY,) if _LEGACY in top else ()
+    reader = _Legacy(root, tree)
+    return Listing(
+        "names",
+        "h5" if whole else "h5-weights",
+        text_attribute(reader.open(base), "keras_version"),
+        (*reader.layers(base), *reader.optimizer()),
+        tuple([path[len(base) :] for path in tree.groups]),
+        notes=(*tree.notes, *reader.unlisted(base)),
+    )
+
+
+def _lists_layers(owner: Any) -> bool:
+    return any(has_attribute(owner, name) for name in ("layer_names", "layer_names0", "nb_layers"))
+
+
+class _Legacy:
+    """Reads one file's lists of layers and of their weights."""
+
+    def __init__(self, root: Any, tree: Tree) -> None:
+        self.root = root
+        self.tree = tree
+        self.groups = frozenset(tree.groups)
+        self.datasets = {dataset.parts: dataset for dataset in tree.datasets}
+        self.taken: set[tuple[str, ...]] = set()
+
+    def open(self, path: tuple[str, ...]) -> Any:
+        """A group of the tree, which holds no link that was not looked at."""
+        return self.root["/" + "/".join(path)].id
+
+    def layers(self, base: tuple[str, ...]) -> Iterator[StoredTensor]:
+        """The weights of all layers, in the order of the lists."""
+        listed = names_attribute(self.open(base), "layer_names")
+        if listed is None:
+            inside = {path[: len(base) + 1] for path in self.groups if len(path) > len(base)}
+            listed = sorted([path[-1] for path in inside if path != (_OPTIMIZER,)], key=_by_number)
+        for name in dict.fromkeys([*listed, _TOP_LEVEL]):
+            group = (*base, *name.split("/"))
+            if group in self.groups:
+                yield from self._layer("" if name == _TOP_LEVEL else name, group)
+
+    def _layer(self, name: str, group: tuple[str, ...]) -> Iterator[StoredTensor]:
+        listed = names_attribute(self.open(group), "weight_names")
+        if listed is None:
+            inside = [path for path in self.datasets if path[: len(group)] == group]
+            paths: Iterable[tuple[str, ...]] = sorted(inside, key=lambda path: [_by_number(part) for part in path])
+        else:
+            paths = [(*group, *weight.split("/")) for weight in listed]
+        for path in paths:
+            dataset = self.datasets.get(path)
+            if dataset is not None and path not in self.taken:
+                self.taken.add(path)
+                own = path[len(group) :]
+                parts = (name, *own[:-1], plain_name(own[-1]))
+                yield self._tensor(dataset, parts, name)
+
+    def optimizer(self) -> Iterator[StoredTensor]:
+        """The optimizer's state."""
+        for dataset in self.tree.datasets:
+            if dataset.parts[0] == _OPTIMIZER:
+                self.taken.add(dataset.parts)
+                yield self._tensor(dataset, dataset.parts, "")
+
+    def unlisted(self, base: tuple[str, ...]) -> Iterator[Note]:
+        """A note for each array that no list names: Keras does not read it either."""
+        for path in self.datasets:
+            if path not in self.taken:
+                yield Note("unlisted-weight", None, f"/{'/'.join(path)} is in no list of weights, so Keras ignores it")
+
+    def _tensor(self, dataset: Dataset, parts: tuple[str, ...], layer: str) -> StoredTensor:
+        return StoredTensor(
+            path="/" + "/".join(dataset.parts),
+            parts=parts,
+            shape=dataset.shape,
+            dtype=dataset.dtype,
+            itemsize=dataset.itemsize,
+            role=role_of(dataset.parts[:1] if parts[:1] == (_OPTIMIZER,) else parts[1:-1], parts[-1]),
+            layer=layer,
+        )

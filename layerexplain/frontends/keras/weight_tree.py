@@ -1,0 +1,255 @@
+"""The layers that a tree of weights tells of: a group an object, by the names that Keras gives to groups.
+
+The items of a list or mapping of layers are in groups named after their classes (`layers/dense_1`); a layer in an
+attribute has the attribute's name (`cell`), and since Keras 3.6 its own name beside it. What classes these are is told
+as far as such names tell it, and only where the shapes of the arrays agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from layerexplain.frontends.keras.layer_types import Names, default_name, known_types
+from layerexplain.frontends.keras.weight_layouts import LAYERS
+from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
+from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
+
+Groups = tuple[str, ...]
+
+UNTOLD = "Layer"
+"""The type of a row whose class the file does not tell."""
+LOOSE = "Variables"
+"""The type of a row for what an object holds beside its layers."""
+
+_DEEPEST = 90
+"""Objects that nest deeper are shown as one row; models nest at most 100 deep."""
+
+_NUMBER = re.compile(r"_\d+\Z")
+
+_ANY = -1
+_KERNEL_AND_BIAS = {
+    "Dense": 2,
+    "EinsumDense": _ANY,
+    **{f"Conv{n}D{transposed}": n + 2 for n in (1, 2, 3) for transposed in ("", "Transpose")},
+    "DepthwiseConv1D": 3,
+    "DepthwiseConv2D": 4,
+}
+_CELL = (("kernel", 2), ("recurrent_kernel", 2), ("bias", _ANY))
+_NAMED: dict[str, tuple[tuple[tuple[str, int], ...], int]] = {
+    **{type_: ((("kernel", rank), ("bias", _ANY)), 1) for type_, rank in _KERNEL_AND_BIAS.items()},
+    "SeparableConv1D": ((("depthwise_kernel", 3), ("pointwise_kernel", 3), ("bias", 1)), 2),
+    "SeparableConv2D": ((("depthwise_kernel", 4), ("pointwise_kernel", 4), ("bias", 1)), 2),
+    "Embedding": ((("embeddings", 2),), 1),
+    "ReversibleEmbedding": ((("embeddings", 2), ("reverse_embeddings", 2)), 1),
+    "BatchNormalization": (
+        (("gamma", 1), ("beta", 1), ("moving_mean", 1), ("moving_variance", 1)),
+        4,
+    ),
+    "LayerNormalization": ((("gamma", _ANY), ("beta", _ANY)), 2),
+    "GroupNormalization": ((("gamma", 1), ("beta", 1)), 2),
+    "RMSNormalization": ((("scale", _ANY),), 1),
+    "PReLU": ((("alpha", _ANY),), 1),
+    **{f"{kind}Cell": (_CELL, 2) for kind in ("LSTM", "GRU", "SimpleRNN")},
+}
+"""The variables of a type in the order of their numbers, with their axes, and how many it has at least: fewer than all
+have these names only where the first are the ones that are never left out."""
+
+_HOLDERS = frozenset({
+    "Bidirectional", "TimeDistributed", "SpectralNormalization", "MultiHeadAttention", "GroupedQueryAttention",
+    "RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Pipeline",
+})  # fmt: skip
+"""Layers of Keras that keep their weights in other layers."""
+
+_HELD = {
+    **{(kind, "cell"): f"{kind}Cell" for kind in ("LSTM", "GRU", "SimpleRNN")},
+    **{("MultiHeadAttention", f"{part}_dense"): "EinsumDense" for part in ("query", "key", "value", "output")},
+}
+"""What a layer of Keras keeps in an attribute."""
+
+_ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
+
+
+class WeightTree:
+    """What one file in class layout says of its layers."""
+
+    def __init__(self, stored: WeightFile) -> None:
+        self.stored = stored
+        self._types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
+        self._models = {"sequential": "Sequential", "functional": "Functional"}
+        self._known: dict[Groups, str] = {}
+        self._nested: dict[Groups, bool] = {}
+        self._names: dict[Groups, Counter[str | None]] = {}
+        self._direct: dict[Groups, list[StoredTensor]] = {}
+        self._members: dict[Groups, list[Groups]] = {}
+        self._weighty: set[Groups] = set()
+        for tensor in stored.tensors:
+            if tensor.role == "parameter":
+                group = tensor.parts[:-1]
+                self._direct.setdefault(group, []).append(tensor)
+                while group not in self._weighty:
+                    self._weighty.add(group)
+                    group = group[:-1]
+        for group in stored.groups:
+            if group and role_of(group, "") == "parameter":
+                self._members.setdefault(group[:-1], []).append(group)
+        # What stands in a list bears its class: the same name elsewhere is one that Keras gave for that class.
+        self._classes = {_stem(group[-1]) for group in stored.groups if group and self._in_list(group)}
+
+    def layers(self, root: Groups = (), depth: int = 0) -> tuple[Layer, ...]:
+        """The layers in a group, in the order in which they lie in the file, which is the model's for its list of
+        layers; with a row for the variables of the group itself, where it has some. `depth` is how deep it is in
+        other groups of layers."""
+        names = Names()
+        found = []
+        own = self._direct.get(root, [])
+        if own:
+            found.append(self._row(names.take("weights"), LOOSE, root, own))
+        found += [self._layer(group, names, depth) for group in self._objects(root)]
+        return tuple(found)
+
+    def is_nested(self, group: Groups) -> bool:
+        """Whether a group has objects with weights in it."""
+        if group not in self._nested:
+            self._nested[group] = any(inner in self._weighty for inner in self._objects(group))
+        return self._nested[group]
+
+    def _objects(self, group: Groups) -> Iterator[Groups]:
+        """The objects in a group, those of its lists in their places."""
+        waiting = list(reversed(self._members.get(group, [])))
+        while waiting:
+            member = waiting.pop()
+            if self._is_object(member):
+                yield member
+            else:
+                waiting += reversed(self._members.get(member, []))
+
+    def _is_object(self, group: Groups) -> bool:
+        # Keras marks every object; of a file by another hand, what a list of layers holds, and what holds no other.
+        if group in self.stored.objects or group in self._direct or group[-2:-1] == (LAYERS,):
+            return True
+        return not self._members.get(group)
+
+    def _in_list(self, group: Groups) -> bool:
+        return bool(group[:-1]) and not self._is_object(group[:-1])
+
+    def _layer(self, group: Groups, names: Names, depth: int) -> Layer:
+        name = names.take(self.stored.names.get(group) or group[-1])
+        type_ = self._type(group)
+        below = self._below(group)
+        if not self.is_nested(group) or type_ in _HOLDERS or depth >= _DEEPEST:
+            return self._row(name, type_, group, below)
+        layers = self.layers(group, depth + 1)
+        return Layer(name, type_, "custom", {"group": StoredGroup(group)}, Model(name, type_, layers, (), (), ()))
+
+    def _row(self, name: str, type_: str, group: Groups, tensors: Sequence[StoredTensor]) -> Layer:
+        variables = [StoredVariable(self.name(t, group), t.shape, t.dtype, None) for t in tensors]
+        return Layer(name, type_, "custom", {"variables": tuple(variables), "group": StoredGroup(group)})
+
+    def name(self, tensor: StoredTensor, group: Groups) -> str:
+        """What an array is called below the object that a group stands for: `kernel`, `cell/bias`, or its number."""
+        inside = tensor.parts[len(group) : -1]
+        return "/".join((*inside, self._variable(tensor, self._held_type(group, inside))))
+
+    def reach(self, tensor: StoredTensor, start: Groups, at: str) -> str | None:
+        """The Keras expression of the object that holds an array, from `at`, that of the object in the group `start`
+        (the model's for no group); None where a list is on the way, whose items have no names."""
+        groups, done = tensor.parts[:-1], len(start)
+        while done < len(groups):
+            here, inner = groups[:done], groups[: done + 1]
+            if self._is_object(inner):
+                if not groups[done].isidentifier():
+                    return None
+                at, done = f"{at}.{groups[done]}", done + 1
+                continue
+            done += 2
+            name = self.stored.names.get(groups[:done])
+            if here not in self._names:
+                self._names[here] = Counter([self.stored.names.get(item) for item in self._objects(here)])
+            if name is None or self._names[here][name] != 1 or not self._is_model(here, groups[done - 2]):
+                return None
+            at = f"{at}.get_layer({json.dumps(name, ensure_ascii=False)})"
+        return at
+
+    def _is_model(self, group: Groups, container: str) -> bool:
+        """Whether what a container of an object holds are layers of a model, which finds them by their names."""
+        if not group or self._type(group) in self._models.values():
+            return True
+        inside = self._members.get((*group, LAYERS), [])
+        return container == LAYERS and any(_stem(member[-1]) == "input_layer" for member in inside)
+
+    def tensors(self, layer: Layer, group: Groups) -> list[StoredTensor]:
+        """The arrays of a row that `layers` made."""
+        return self._direct.get(group, []) if layer.type == LOOSE else self._below(group)
+
+    def _below(self, group: Groups) -> list[StoredTensor]:
+        found = []
+        waiting = [group]
+        while waiting:
+            current = waiting.pop()
+            found += self._direct.get(current, [])
+            waiting += reversed([member for member in self._members.get(current, []) if member in self._weighty])
+        return found
+
+    # Classes ----------------------------------------------------------------------------------------------------
+
+    def _type(self, group: Groups) -> str:
+        """The class of an object, as far as names and arrays tell it."""
+        if group not in self._known:
+            self._known[group] = self._told_type(group)
+        return self._known[group]
+
+    def _told_type(self, group: Groups) -> str:
+        if self._in_list(group):
+            stem = _stem(group[-1])
+        else:
+            stem = _stem(self.stored.names.get(group, ""))
+            if stem not in self._types and stem not in self._models and stem not in self._classes:
+                return "MultiHeadAttention" if self._is_attention(group) else UNTOLD
+        if stem in self._models:
+            return self._models[stem]
+        type_ = self._types.get(stem)
+        if type_ is not None and self._fits(group, type_):
+            return type_
+        if self._is_attention(group):
+            return "MultiHeadAttention"
+        return UNTOLD if type_ is not None else "".join([part[:1].upper() + part[1:] for part in stem.split("_")])
+
+    def _fits(self, group: Groups, type_: str) -> bool:
+        own = self._direct.get(group, [])
+        if self.is_nested(group) and type_ not in _HOLDERS:
+            return False
+        known = _NAMED.get(type_)
+        return known is None or not own or known[0][0][1] in (_ANY, len(own[0].shape))
+
+    def _is_attention(self, group: Groups) -> bool:
+        """The four projections by which Keras's attention, and what is derived from it, keeps its weights."""
+        kernels = [self._direct.get((*group, part)) for part in _ATTENTION]
+        return all(kernel is not None and len(kernel[0].shape) == 3 for kernel in kernels)
+
+    def _held_type(self, group: Groups, inside: Groups) -> str:
+        """The class of what holds an array: that of an object, or of one in its attributes."""
+        type_ = self._type(group) if group else UNTOLD
+        for depth in range(1, len(inside) + 1):
+            own = self._type((*group, *inside[:depth]))
+            type_ = own if own != UNTOLD else _HELD.get((type_, inside[depth - 1].lstrip("_")), UNTOLD)
+        return type_
+
+    def _variable(self, tensor: StoredTensor, type_: str) -> str:
+        """A variable's name, where its layer's class and all arrays beside it tell it; else its number."""
+        known = _NAMED.get(type_)
+        beside = self._direct.get(tensor.parts[:-1], [])
+        if known is None or not known[1] <= len(beside) <= len(known[0]):
+            return tensor.parts[-1]
+        for number, (other, (_, rank)) in enumerate(zip(beside, known[0], strict=False)):
+            # Quantized and adapted layers keep other arrays in other orders.
+            if other.parts[-1] != str(number) or rank not in (_ANY, len(other.shape)) or "float" not in other.dtype:
+                return tensor.parts[-1]
+        return known[0][int(tensor.parts[-1])][0]
+
+
+def _stem(name: str) -> str:
+    return _NUMBER.sub("", name)

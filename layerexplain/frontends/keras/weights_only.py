@@ -1,0 +1,113 @@
+"""Files of weights without an architecture → `Model`: a row for each layer that the file tells, and no calls.
+
+`.weights.h5` files, the legacy weights of older Keras, and the index of sharded weights.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.keras.layer_types import Names, default_name, known_types
+from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.model import Layer, Model, Note, StoredVariable
+
+_PATIENCE = 8
+"""Seconds: a summary takes no longer than ten, whatever is in the file."""
+_NUMBER = re.compile(r"_\d+\Z")
+_LISTED = "the layers are those that the weights tell, in the order in which the file lists them"
+_TOLD = (
+    "the layers are those that the weights tell, in the order in which they lie in the file; their types are told by "
+    "the names of groups, and 'Layer' is one whose class is not told"
+)
+
+
+def read_weights_only(source: str | bytes, otherwise: str) -> Model:
+    """The layers that a file of weights tells. Raises SourceError with `otherwise` where the file holds none."""
+    with open_weights(source, patience=_PATIENCE) as stored:
+        if stored is None:
+            raise SourceError(otherwise)
+        tensors = [tensor for tensor in stored.tensors if tensor.role == "parameter"]
+        if not tensors and not stored.groups:
+            raise SourceError("is a file of weights without a weight in it")
+        name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]
+        return Model(
+            name or "weights",
+            "Weights",
+            _rows(tensors, stored),
+            (),
+            (),
+            (),
+            format=stored.format,
+            keras_version=stored.keras_version,
+            notes=(Note("weights-only", None, _words(stored)), *stored.notes),
+        )
+
+
+def with_stored_layers(model: Model, source: str | bytes) -> Model:
+    """A model whose file keeps no graph, with the layers that its weights tell. Those that its configuration holds
+    are as it says."""
+    try:
+        with open_weights(source) as stored:
+            tensors = [] if stored is None else [t for t in stored.tensors if t.role == "parameter"]
+            if stored is None or not tensors:
+                return model
+            if model.layers and not (stored.layout == "classes" and stored.names):
+                return model
+            held = {layer.name: layer for layer in model.layers}
+            rows = tuple([held.get(row.name, row) for row in _rows(tensors, stored)])
+            note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
+            return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
+    except SourceError as error:
+        return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.fact}")))
+
+
+def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[str]) -> list[Layer]:
+    """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
+    name the owner bears, where it is one."""
+    types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
+    rows, names = [], Names(taken)
+    for owner, variables in owners.items():
+        name = names.take(owner)
+        type_ = types.get(_NUMBER.sub("", owner.rpartition("/")[2]), "Variables")
+        rows.append(Layer(name, type_, "custom", {"variables": variables}))
+    return rows
+
+
+def _rows(tensors: list[StoredTensor], stored: WeightFile) -> tuple[Layer, ...]:
+    if stored.layout == "classes":
+        from layerexplain.frontends.keras.weight_tree import WeightTree
+
+        return WeightTree(stored).layers()
+    return tuple(variable_rows(_by_layer(tensors, stored), set()))
+
+
+def _by_layer(tensors: list[StoredTensor], stored: WeightFile) -> dict[str, tuple[StoredVariable, ...]]:
+    owners: dict[str, list[StoredVariable]] = {}
+    for tensor in tensors:
+        own = owners.setdefault(tensor.layer or "weights", [])
+        shape = tuple(tensor.shape)
+        own.append(StoredVariable(_below_layer(tensor), shape, tensor.dtype, None))
+    return {owner: tuple(own) for owner, own in owners.items()}
+
+
+def _below_layer(tensor: StoredTensor) -> str:
+    """A variable's name below its layer: `kernel`, `cell/kernel`."""
+    own = [part for part in tensor.parts[1:] if part != tensor.layer.rpartition("/")[2]]
+    return "/".join(own) or tensor.parts[-1]
+
+
+def _words(stored: WeightFile) -> str:
+    if stored.format == "h5-weights":
+        return (
+            "the file holds weights alone and no architecture: layers are shown as it lists them; "
+            "give the model's .keras, .h5 or config JSON to see what they compute"
+        )
+    return (
+        f"the file holds weights alone and no architecture: {_TOLD}; give the model's .keras or config JSON to see "
+        "what they compute"
+    )

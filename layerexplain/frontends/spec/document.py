@@ -1,0 +1,352 @@
+"""The YAML spec → `Model`: inputs, layers in order, wires by name, nested models. Every fault has its line.
+
+    name: mnist_cnn
+    input: [28, 28, 1]
+    layers:
+      - Conv2D: {filters: 16, kernel_size: 3, activation: relu}
+      - Flatten
+      - Dense: 10
+
+A Keras configuration written as YAML is read as what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.frontends.keras.layer_types import LayerTypes, Names, declared_types, default_name
+from layerexplain.frontends.limits import MAX_SPEC_LAYERS
+from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
+from layerexplain.frontends.spec.items import Item, Maker, make_layer, read_item, words_for
+from layerexplain.frontends.spec.yaml_nodes import Faults, Node, parse_yaml, to_python
+from layerexplain.frontends.suggest import did_you_mean, or_else
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.records import NamedTuple
+
+_KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
+
+# Their Keras call takes one list of tensors; all others take theirs one by one.
+_TAKES_LIST = frozenset(
+    {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+    | {"Attention", "AdditiveAttention", "Sequential", "Functional", "Model"}
+)
+_RECURRENT = frozenset({"RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
+_OUTPUT = re.compile(r"(.+)\[([0-9]{1,4})\]\Z")
+
+
+def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = None) -> Model:
+    """The model that a spec describes.
+
+    `source` is its path: a spec without a name is called as its file. `types` are the layer types that exist,
+    by default those that are declared. Raises SpecError for one fault, an ErrorGroup for several.
+    """
+    faults = Faults()
+    root = parse_yaml(data, faults)
+    if _is_keras_config(root):
+        from layerexplain.frontends.keras.config import read_config
+
+        faults.raise_any()
+        return read_config(to_python(root))._replace(format="yaml-spec")
+    stem = os.path.splitext(os.path.basename(source))[0] if source[:1] not in ("", "<") else ""
+    reader = _SpecReader(faults, types or declared_types())
+    try:
+        model = reader.model("", root, stem, top=True)
+    except LayerExplainError as error:
+        faults.keep(error, None)
+        model = None
+    if model is not None:
+        model = model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes))
+    faults.raise_any(model)
+    if model is None:
+        raise SpecError("holds no model; `input:` and `layers:` are needed")
+    return model
+
+
+def _is_keras_config(root: Node) -> bool:
+    if root.kind != "mapping":
+        return False
+    keys = {key.value for key, _ in root.value}
+    return "class_name" in keys or {"layers", "input_layers", "output_layers"} <= keys
+
+
+class _Known(NamedTuple):
+    """What a name stands for: a tensor's layer and call, and the line in which it was given."""
+
+    layer: str
+    call: int
+    line: int | None
+
+
+class _Graph:
+    """The model at hand while its items are read, one after the other."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.layers: list[Layer] = []
+        self.calls: list[Call] = []
+        self.inputs: list[TensorRef] = []
+        self.known: dict[str, _Known] = {}
+        self.counts: dict[str, int] = {}
+        self.last: TensorRef | None = None
+        self.taken = taken
+        self.names = Names(taken)
+        self.is_graph = False
+        self.later: set[str] = set()
+
+    def add_input(self, layer: Layer) -> None:
+        self.layers.append(layer)
+        self.calls.append(Call(layer.name, 0, (), {}, layer.line))
+        self.inputs.append(TensorRef(layer.name))
+        self.known[layer.name] = _Known(layer.name, 0, layer.line)
+        self.last = TensorRef(layer.name)
+
+    def add_call(self, layer: str, args: tuple[Any, ...], kwargs: dict[str, Any], line: int) -> None:
+        index = self.counts.get(layer, 0)
+        self.counts[layer] = index + 1
+        self.calls.append(Call(layer, index, args, kwargs, line))
+        self.last = TensorRef(layer, index)
+
+
+class _SpecReader:
+    def __init__(self, faults: Faults, types: LayerTypes) -> None:
+        self.faults = faults
+        self.types = types
+        self.notes: list[Note] = []
+        self.made = 0
+
+    def model(self, kind: str, root: Node, name: str, *, top: bool = False) -> Model | None:
+        """A model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
+        if root.kind == "list":
+            root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
+        if root.kind != "mapping":
+            self.faults.add(f"holds {words_for(root)}, which is no spec; `input:` and `layers:` are needed", root.line)
+            return None
+        keys: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in root.value}
+        if "input_shape" in keys and "input" not in keys:
+            keys["input"] = keys.pop("input_shape")
+        self._check_keys(keys)
+        own = keys["name"][1] if top and "name" in keys else None
+        if own is not None:
+            name = self._name(own) or name
+        if "layers" not in keys:
+            self.faults.add("no `layers:`; a model needs a list of layers", root.line)
+            return None
+        items = self._items(keys["layers"][1])
+        graph = _Graph(self._names(items))
+        for layer in read_inputs(keys, self.faults, graph.taken):
+            graph.add_input(layer)
+        graph.later = graph.taken - graph.known.keys()
+        maker = Maker(self.types, self.faults, self.model, lambda type_name: self._free(type_name, graph))
+        for node, item in items:
+            self._item(item, node, graph, maker, top)
+        outputs = self._outputs(keys, graph)
+        trainable = keys["trainable"][1].value is not False if "trainable" in keys else True
+        plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
+        type_name = "Sequential" if plain_sequence else "Functional"
+        return Model(
+            name or type_name.lower(),
+            type_name,
+            tuple(graph.layers),
+            tuple(graph.calls),
+            tuple(graph.inputs),
+            outputs,
+            trainable,
+        )
+
+    def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
+        for key, (node, _) in keys.items():
+            if key not in _KEYS:
+                known = ", ".join(k for k in _KEYS[:6])
+                hint = or_else(did_you_mean(key, _KEYS), f"a model has {known}")
+                self.faults.add(f"unknown key '{key}'; {hint}", node.line)
+        for one, several in (("input", "inputs"), ("output", "outputs")):
+            if one in keys and several in keys:
+                self.faults.add(f"`{one}` and `{several}`; write one of them", keys[several][0].line)
+
+    def _items(self, node: Node) -> list[tuple[Node, Item]]:
+        if node.kind != "list":
+            self.faults.add(f"`layers` is {words_for(node)}; a list is needed, with `- ` before each layer", node.line)
+            return []
+        if not node.value:
+            self.faults.add("`layers` is empty; a model needs a layer", node.line)
+        maker = Maker(self.types, self.faults, self.model, default_name)
+        items = [(entry, read_item(entry, maker)) for entry in node.value]
+        return [(entry, item) for entry, item in items if item is not None]
+
+    def _names(self, items: list[tuple[Node, Item]]) -> set[str]:
+        """All names that the items give, so that no made-up name takes one of them."""
+        names = (item.wishes["name"].value for _, item in items if "name" in item.wishes)
+        return {name for name in names if isinstance(name, str)}
+
+    def _free(self, type_name: str, graph: _Graph) -> str:
+        return graph.names.take(default_name(type_name) or "layer")
+
+    def _name(self, node: Node) -> str | None:
+        """A name as written, None with a fault where it is none."""
+        if node.kind == "scalar" and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return str(node.value)
+        if node.kind == "scalar" and isinstance(node.value, str) and node.value and "/" not in node.value:
+            return node.value
+        self.faults.add(f"a name is {words_for(node)}; a text without '/' is needed", node.line)
+        return None
+
+    def _item(self, item: Item, node: Node, graph: _Graph, maker: Maker, top: bool) -> None:
+        wished = self._name(item.wishes["name"]) if "name" in item.wishes else None
+        if wished is not None and wished in graph.known:
+            first = graph.known[wished].line
+            where = f" (first in line {first})" if first else ""
+            self.faults.add(f"two layers are called '{wished}'{where}; names must differ", item.wishes["name"].line)
+        if item.type == "InputLayer":
+            for wish in ("from", "repeat", "reuse"):
+                if wish in item.wishes:
+                    self.faults.add(f"an input has `{wish}`; an input begins the model", item.wishes[wish].line)
+            name = wished or self._free("input", graph)
+            if graph.counts:
+                graph.is_graph = True
+            graph.add_input(read_input_layer(name, item.arguments, item.line, self.faults))
+            return
+        if graph.last is None:
+            self._first_input(item, graph, top)
+        if "reuse" in item.wishes:
+            self._reuse(item, wished, graph)
+            return
+        for number in range(self._repeat(item)):
+            self._make(item, wished, number, graph, maker)
+
+    def _make(self, item: Item, wished: str | None, number: int, graph: _Graph, maker: Maker) -> None:
+        """The layer of an item; `number` counts its repetitions, each with weights of its own."""
+        repeated = "repeat" in item.wishes
+        if wished is None:
+            name = self._free(item.type, graph)
+        else:
+            name = f"{wished}_{number + 1}" if repeated else wished
+            if repeated and (name in graph.known or name in graph.taken):
+                self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
+        graph.taken.add(name)
+        args, kwargs = self._tensors(item, graph, use_from=number == 0)
+        # What is wrong with a repeated layer is told once.
+        layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
+        graph.layers.append(layer)
+        graph.add_call(name, args, kwargs, item.line)
+        graph.known[name] = _Known(name, 0, item.line)
+        if wished is not None:
+            graph.known[wished] = _Known(name, 0, item.line)
+
+    def _repeat(self, item: Item) -> int:
+        if "repeat" not in item.wishes:
+            count: Any = 1
+        else:
+            node = item.wishes["repeat"]
+            count = node.value
+            if type(count) is not int or count < 1:
+                self.faults.add(f"`repeat` is {words_for(node)}; a whole number from 1 is needed", node.line)
+                count = 1
+        self.made += count
+        if self.made > MAX_SPEC_LAYERS:
+            self.faults.add(f"more than {MAX_SPEC_LAYERS:,} layers; `repeat` less often", item.line)
+            self.faults.raise_any()
+        return int(count)
+
+    def _reuse(self, item: Item, wished: str | None, graph: _Graph) -> None:
+        graph.is_graph = True
+        node = item.wishes["reuse"]
+        if "repeat" in item.wishes:
+            self.faults.add("`reuse` with `repeat`; write one item for each call", item.wishes["repeat"].line)
+        known = self._look_up(node, graph, "reuse")
+        if known is None:
+            # What follows can still be read, from whatever came before.
+            if wished is not None and graph.last is not None:
+                graph.known[wished] = _Known(graph.last.layer, graph.last.call, item.line)
+            return
+        layer = next(layer for layer in graph.layers if layer.name == known.layer)
+        if layer.type == "InputLayer":
+            self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
+            return
+        args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
+        graph.add_call(layer.name, args, kwargs, item.line)
+        if wished is not None and graph.last is not None:
+            graph.known[wished] = _Known(layer.name, graph.last.call, item.line)
+
+    def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) of a call: what `from` names, or what the item before made."""
+        node = item.wishes.get("from") if use_from else None
+        if node is None:
+            if use_from and not graph.counts and len(graph.inputs) > 1:
+                names = ", ".join(ref.layer for ref in graph.inputs)
+                self.faults.add(f"the model has {len(graph.inputs)} inputs ({names}); say which: `from:`", item.line)
+            return (graph.last,), {}
+        graph.is_graph = True
+        if node.kind == "mapping":
+            return (), {str(key.value): self._tensor(value, graph) for key, value in node.value}
+        if node.kind == "scalar":
+            return (self._tensor(node, graph),), {}
+        tensors = [self._tensor(value, graph) for value in node.value]
+        if not tensors:
+            self.faults.add("`from` is an empty list; name at least one layer", node.line)
+        if item.type in _TAKES_LIST:
+            return (tensors,), {}
+        if item.type in _RECURRENT and len(tensors) > 1:
+            return (tensors[0],), {"initial_state": tensors[1:]}
+        return tuple(tensors), {}
+
+    def _tensor(self, node: Node, graph: _Graph) -> Any:
+        if node.kind == "list" and node.value:
+            return [self._tensor(value, graph) for value in node.value]
+        known = self._look_up(node, graph, "from")
+        if known is None:
+            return graph.last
+        output = _OUTPUT.match(str(node.value))
+        picks = output is not None and str(node.value) not in graph.known
+        return TensorRef(known.layer, known.call, int(output[2]) if output and picks else 0)
+
+    def _look_up(self, node: Node, graph: _Graph, key: str) -> _Known | None:
+        """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
+        if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
+            self.faults.add(f"`{key}` holds {words_for(node)}; the name of a layer is needed", node.line)
+            return None
+        name = str(node.value)
+        if name in graph.known:
+            return graph.known[name]
+        output = _OUTPUT.match(name)
+        if output is not None and key != "reuse" and output[1] in graph.known:
+            return graph.known[output[1]]
+        if name in graph.later:
+            fact = f"`{key}: {name}` names a layer that comes later; a layer must stand before those that use it"
+        else:
+            fact = f"`{key}: {name}` names no layer; {_which(name, graph.known)}"
+        self.faults.add(fact, node.line)
+        return None
+
+    def _outputs(self, keys: dict[str, tuple[Node, Node]], graph: _Graph) -> tuple[TensorRef, ...]:
+        pair = keys.get("outputs") or keys.get("output")
+        if pair is None:
+            return (graph.last,) if graph.last is not None else ()
+        graph.is_graph = True
+        node = pair[1]
+        nodes = [node] if node.kind == "scalar" else node.value
+        if node.kind == "mapping":
+            nodes = [value for _, value in node.value]
+        if not nodes:
+            self.faults.add("`outputs` is empty; name at least one layer", node.line)
+        refs = [self._tensor(entry, graph) for entry in nodes]
+        return tuple(ref for ref in refs if isinstance(ref, TensorRef))
+
+    def _first_input(self, item: Item, graph: _Graph, top: bool) -> None:
+        """The input that a spec without `input:` has: what its first layer's input_shape says, else unknown."""
+        name = graph.names.take("input")
+        layer = shape_of_first(item, name, self.faults)
+        if layer is None:
+            if top:
+                message = "the spec does not say the shape of the input; give it with `input:` or --input"
+                self.notes.append(Note("unknown-input", None, message))
+            layer = Layer(name, "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}, line=item.line)
+        graph.add_input(layer)
+
+
+def _which(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    shown = ", ".join(names[-6:])
+    return or_else(did_you_mean(name, names), f"known here: {shown}" if names else "nothing stands before it")

@@ -1,0 +1,133 @@
+"""The inputs of a spec → InputLayers: `input:`, `inputs:`, `- InputLayer: …`, or a first layer's `input_shape`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.keras.layer_types import free_name
+from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.frontends.spec.items import Item, plain, words_for
+from layerexplain.frontends.spec.yaml_nodes import Faults, Node
+from layerexplain.frontends.suggest import did_you_mean, or_else
+from layerexplain.model import Layer, Shape
+
+_INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
+_OLD_KEYS = ("input_shape", "batch_input_shape")
+
+
+def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: set[str]) -> list[Layer]:
+    """The InputLayers that `input:` or `inputs:` describe; their names are added to `taken`."""
+    pair = keys.get("input") or keys.get("inputs")
+    if pair is None:
+        return []
+    key, node = pair
+    named = node.kind == "mapping" and not _is_one_input(str(key.value), [str(k.value) for k, _ in node.value])
+    if named:
+        if not node.value:
+            faults.add(f"`{key.value}` is empty; give a shape, like [28, 28, 1]", node.line)
+        layers = [_input(str(k.value), value, faults) for k, value in node.value]
+    elif node.kind == "list" and node.value and any(item.kind != "scalar" for item in node.value):
+        layers = [_input(f"input_{number}", value, faults) for number, value in enumerate(node.value, 1)]
+    else:
+        layers = [_input(free_name("input", taken), node, faults)]
+    for layer in layers:
+        if layer.name in taken:
+            faults.add(f"an input and a layer are both called '{layer.name}'; names must differ", layer.line)
+        taken.add(layer.name)
+    return layers
+
+
+def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: Faults) -> Layer:
+    """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
+    shape: Shape | None = None
+    found = False
+    batch: int | None = None
+    dtype = "float32"
+    for key, node in arguments.items():
+        if key in ("batch_shape", "batch_input_shape"):
+            shape, found = _sizes(node, key, faults, batch=True), True
+        elif key in ("shape", "input_shape"):
+            inner = _sizes(node, key, faults)
+            shape, found = None if inner is None else (None, *inner), True
+        elif key == "batch_size":
+            if node.value is not None and (type(node.value) is not int or node.value < 1):
+                faults.add(f"batch_size is {words_for(node)}; a whole number from 1 is needed", node.line, name)
+            else:
+                batch = node.value
+        elif key == "dtype":
+            if isinstance(node.value, str):
+                dtype = node.value
+            else:
+                faults.add(f"dtype is {words_for(node)}; a name like float32 is needed", node.line, name)
+        elif key not in _INPUT_KEYS:
+            hint = or_else(did_you_mean(key, _INPUT_KEYS), "an input has shape and dtype")
+            faults.add(f"unknown key '{key}' of an input; {hint}", node.line, name)
+    if not found:
+        faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)
+    if batch is not None and shape is not None:
+        shape = (batch, *shape[1:])
+    return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype}, line=line)
+
+
+def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
+    """The InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has none."""
+    arguments = item.arguments
+    given: dict[str, Node] = {}
+    for key in ("batch_input_shape", "batch_shape", "input_shape"):
+        if key in arguments:
+            given[key] = arguments[key]
+            break
+    else:
+        sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
+        if item.type.endswith("Embedding"):
+            sizes = [arguments["input_length"]] if "input_length" in arguments else []
+        if sizes:
+            given["input_shape"] = Node("list", sizes, sizes[0].line)
+    if not given:
+        return None
+    for key in ("batch_size", "dtype"):
+        if key in arguments and isinstance(arguments[key].value, int | str):
+            given[key] = arguments[key]
+    if "dtype" in given and item.type != "InputLayer":
+        # A layer's dtype is a policy, and its input has the float that the policy computes in.
+        del given["dtype"]
+    return read_input_layer(name, given, item.line, faults)
+
+
+def _is_one_input(where: str, keys: list[str]) -> bool:
+    """Whether keys say something of one input, misspelt or not, rather than being the names of inputs."""
+    if any(key in _OLD_KEYS or key in _INPUT_KEYS for key in keys):
+        return True
+    return where == "input" and bool(keys) and all(did_you_mean(key, _INPUT_KEYS[:4]) for key in keys)
+
+
+def _input(name: str, node: Node, faults: Faults) -> Layer:
+    if node.kind != "mapping":
+        return read_input_layer(name, {"shape": node}, node.line, faults)
+    arguments = {str(key.value): value for key, value in node.value}
+    own = arguments.pop("name", None)
+    if own is not None:
+        if isinstance(own.value, str) and own.value:
+            name = own.value
+        else:
+            faults.add(f"a name is {words_for(own)}; a text is needed", own.line)
+    return read_input_layer(name, arguments, node.line, faults)
+
+
+def _sizes(node: Node, key: str, faults: Faults, *, batch: bool = False) -> Shape | None:
+    """A shape as written: a list of sizes, or one size alone. None, with a fault, where it is none."""
+    value: Any = plain(node)
+    if type(value) is int:
+        value = (value,)
+    if isinstance(value, tuple):
+        if len(value) > MAX_AXES:
+            faults.add(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", node.line)
+            return None
+        wrong = [size for size in value if size is not None and (type(size) is not int or size < 1)]
+        if not wrong:
+            return value
+        faults.add(f"{key} has the size {wrong[0]!r}; sizes are whole numbers from 1, or null for unknown", node.line)
+        return None
+    example = "[null, 28, 28, 1]" if batch else "[28, 28, 1]"
+    faults.add(f"{key} is {words_for(node)}; a list of sizes is needed, like {example}", node.line)
+    return None

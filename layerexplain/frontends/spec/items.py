@@ -1,0 +1,279 @@
+"""One item of a spec's `layers:` → the type, the arguments and the wishes (name, from, repeat, reuse) that it states.
+
+All forms that people write are read: a type alone, a type and its first argument, a type and its arguments, the
+form with a `type:` key, and wrappers around any of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.errors import ArgumentError
+from layerexplain.frontends.keras.layer_config import kind_of_value
+from layerexplain.frontends.keras.layer_types import ALIASES, LayerTypes
+from layerexplain.frontends.spec.yaml_nodes import Faults, Node
+from layerexplain.frontends.suggest import did_you_mean, or_else
+from layerexplain.model import Layer, Model
+from layerexplain.records import NamedTuple
+
+WISHES = ("name", "from", "repeat", "reuse")
+TYPE_KEYS = ("type", "class", "class_name")
+MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
+INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
+
+# Which argument of a wrapper is the layer that it wraps.
+_WRAPPED = {"TimeDistributed": "layer", "Bidirectional": "layer", "SpectralNormalization": "layer", "Wrapper": "layer"}
+_WRAPPED |= {"RNN": "cell", "StackedRNNCells": "cells"}
+_LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
+_MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
+
+
+class Item(NamedTuple):
+    """An item as written: its type ("" where it only reuses a layer), the arguments by name, and the wishes."""
+
+    type: str
+    arguments: dict[str, Node]
+    wishes: dict[str, Node]
+    line: int
+
+
+class Maker(NamedTuple):
+    """What turning items into layers needs: the declared types, where faults go, how a nested model is read,
+    how a layer without a name is called, and whether arguments are still to be checked."""
+
+    types: LayerTypes
+    faults: Faults
+    model: Callable[[str, Node, str], Model | None]
+    name: Callable[[str], str]
+    check: bool = True
+
+
+def read_item(node: Node, maker: Maker) -> Item | None:
+    """What an item states; None, with a fault, where it states no layer."""
+    if node.kind == "scalar":
+        if isinstance(node.value, str) and node.value:
+            return Item(known_type(node.value, node.line, maker), {}, {}, node.line)
+        maker.faults.add(
+            f"a layer is {words_for(node)}; a type is needed, like `- Flatten` or `- Dense: 10`", node.line
+        )
+        return None
+    if node.kind == "list":
+        maker.faults.add("a layer is a list; a type is needed, like `- Flatten` or `- Dense: 10`", node.line)
+        return None
+    pairs: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in node.value}
+    type_key = next((key for key in TYPE_KEYS if key in pairs), None)
+    if type_key is not None:
+        return _typed_item(node, pairs, type_key, maker)
+    wishes = {key: pairs[key][1] for key in WISHES if key in pairs}
+    rest = {key: pair for key, pair in pairs.items() if key not in WISHES}
+    if not rest:
+        if "reuse" in wishes:
+            return Item("", {}, wishes, node.line)
+        maker.faults.add("a layer has no type; write one, like `- Dense: 10`", node.line)
+        return None
+    named = [key for key in rest if _is_type(key, maker) or key[:1].isupper()] or list(rest)[:1]
+    type_name = named[0]
+    key_node, value = rest[type_name]
+    if len(named) > 1:
+        shown = ", ".join(named[:4])
+        maker.faults.add(f"one item names several layers ({shown}); each needs its own `- `", key_node.line)
+        return None
+    # `trainable: false` beside the type is meant for the layer, as `name` is.
+    beside: dict[str, Node] = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
+    type_known = known_type(type_name, key_node.line, maker)
+    for key in [key for key in rest if key not in beside and key != type_name]:
+        _unknown_wish(key, rest[key][0].line, type_name, maker)
+        if _takes(type_known, key):
+            beside[key] = rest[key][1]  # told of once, and not as missing too
+    arguments = _arguments(type_known, value, maker) | beside
+    if "reuse" in wishes:
+        maker.faults.add("an item has a type and `reuse`; a reused layer has its type already", node.line)
+    return Item(type_known, arguments, _own_name(arguments, wishes, maker), key_node.line)
+
+
+def known_type(name: str, line: int, maker: Maker) -> str:
+    """The type's own name; a fault where nothing of that name is declared."""
+    if name not in ALIASES and (name in maker.types.names or name in MODEL_TYPES or name == "InputLayer"):
+        return name
+    declared = {*maker.types.names, *MODEL_TYPES, "InputLayer"}
+    aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
+    if name in aliases:
+        return aliases[name]
+    from layerexplain.layers.opaque_layers import why_not
+
+    if reason := why_not(name):
+        maker.faults.keep(ArgumentError(reason), line)
+        return name
+    from layerexplain.layers.meant_types import what_is_meant
+
+    maker.faults.keep(ArgumentError(f"unknown layer type '{name}'; {what_is_meant(name, declared)}"), line)
+    return name
+
+
+def make_layer(item: Item, name: str, maker: Maker) -> Layer:
+    """The layer that an item describes, under the given name."""
+    if item.type in MODEL_TYPES:
+        body = item.arguments.get("layers")
+        model = maker.model(item.type, _model_node(item, body), name)
+        kept: dict[str, Any] = {
+            key: item.arguments[key].value for key in ("trainable", "dtype") if key in item.arguments
+        }
+        type_name = "Sequential" if item.type == "Sequential" else "Functional"
+        return Layer(name, type_name, "model", kept, model, line=item.line)
+    config = {}
+    for key, node in item.arguments.items():
+        if key in INPUT_KEYS and not (item.type.endswith("Embedding") and key == "input_dim"):
+            continue
+        config[key] = _argument(key, node, maker)
+    if maker.check:
+        _check_arguments(item, name, config, maker)
+    return Layer(name, item.type, "layer", config, line=item.line)
+
+
+def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker) -> None:
+    """Tell of every argument that the declared layer refuses, at its own line."""
+    from layerexplain.layers.registry import find
+
+    declaration = find(item.type)
+    if declaration is None:
+        return
+    try:
+        declaration.bind(config, strict=True)
+    except ArgumentError:
+        for argument, error in declaration.faults(config):
+            line = item.arguments[argument].line if argument is not None else item.line
+            maker.faults.keep(error.with_place(layer=name), line)
+
+
+def _model_node(item: Item, body: Node | None) -> Node:
+    pairs = [(Node("scalar", key, node.line), node) for key, node in item.arguments.items()]
+    if body is None and not pairs:
+        return Node("mapping", [], item.line)
+    return Node("mapping", pairs, item.line)
+
+
+def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, maker: Maker) -> Item | None:
+    """`{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
+    type_node = pairs[type_key][1]
+    if type_node.kind != "scalar" or not isinstance(type_node.value, str):
+        maker.faults.add(f"`{type_key}` is {words_for(type_node)}; the name of a layer type is needed", type_node.line)
+        return None
+    type_name = known_type(type_node.value, type_node.line, maker)
+    wishes = {key: pairs[key][1] for key in WISHES if key in pairs}
+    ignored = {"module", "registered_name", "build_config", "compile_config", "inbound_nodes"}
+    skip = {type_key, *WISHES, "config", "args"} | (ignored if "config" in pairs else set())
+    arguments = {key: value for key, (_, value) in pairs.items() if key not in skip}
+    for key in ("config", "args"):
+        if key in pairs:
+            arguments = _arguments(type_name, pairs[key][1], maker) | arguments
+    inner = _WRAPPED.get(type_name)
+    if inner is not None and inner not in arguments:
+        arguments = _wrapped(type_name, inner, arguments, maker)
+    return Item(type_name, arguments, _own_name(arguments, wishes, maker), type_node.line)
+
+
+def _own_name(arguments: dict[str, Node], wishes: dict[str, Node], maker: Maker) -> dict[str, Node]:
+    """The wishes with the name that stands among the arguments, where Keras has it; takes it out of them."""
+    name = arguments.pop("name", None)
+    if name is None:
+        return wishes
+    if "name" in wishes and wishes["name"].value != name.value:
+        maker.faults.add(f"two names: '{wishes['name'].value}' and '{name.value}'; a layer has one", name.line)
+    return {"name": name, **wishes}
+
+
+def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
+    """The arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
+    if type_name in MODEL_TYPES:
+        if value.kind == "mapping":
+            return {str(key.value): item for key, item in value.value}
+        return {"layers": value}
+    inner = _WRAPPED.get(type_name)
+    if value.kind == "mapping":
+        arguments = {str(key.value): item for key, item in value.value}
+        return arguments if inner is None or inner in arguments else _wrapped(type_name, inner, arguments, maker)
+    if value.kind == "scalar" and value.value is None:
+        return {}
+    if type_name == "InputLayer":
+        return {"shape": value}
+    if inner is not None:
+        return {inner: value}
+    first = maker.types.first_argument(type_name)
+    if first is None:
+        if type_name in maker.types.names:
+            got = words_for(value)
+            words = f"{type_name} takes no arguments, got {got}; write `- {type_name}`"
+            maker.faults.keep(ArgumentError(words), value.line)
+        return {}
+    return {first: value}
+
+
+def _wrapped(type_name: str, inner: str, arguments: dict[str, Node], maker: Maker) -> dict[str, Node]:
+    """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
+    found = [key for key in arguments if _is_type(key, maker) or key[:1].isupper()]
+    if len(found) != 1:
+        return arguments
+    node = arguments[found[0]]
+    layer = Node("mapping", [(Node("scalar", found[0], node.line), node)], node.line)
+    return {inner: layer, **{key: value for key, value in arguments.items() if key != found[0]}}
+
+
+def _argument(key: str, node: Node, maker: Maker) -> Any:
+    """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
+    if key in _LAYER_ARGUMENTS:
+        if node.kind == "list":
+            layers = [_inner_layer(item, maker) for item in node.value]
+            if key == "cells":
+                return layers
+            # Keras makes one cell of a list of them.
+            stacked = "StackedRNNCells"
+            return Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
+        return _inner_layer(node, maker)
+    if key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping":
+        return _inner_layer(node, maker)
+    return plain(node)
+
+
+def _inner_layer(node: Node, maker: Maker) -> Any:
+    item = read_item(node, maker)
+    if item is None:
+        return None
+    for wish in ("from", "repeat", "reuse"):
+        if wish in item.wishes:
+            maker.faults.add(f"a wrapped layer has `{wish}`; it belongs to the wrapper", item.wishes[wish].line)
+    named = item.wishes.get("name")
+    name = named.value if named is not None and isinstance(named.value, str) else maker.name(item.type)
+    return make_layer(item, name, maker)
+
+
+def plain(node: Node) -> Any:
+    """A node's value with lists as tuples."""
+    if node.kind == "list":
+        return tuple(plain(item) for item in node.value)
+    if node.kind == "mapping":
+        return {str(key.value): plain(value) for key, value in node.value}
+    return node.value
+
+
+def _takes(type_name: str, argument: str) -> bool:
+    from layerexplain.layers.registry import find
+
+    declaration = find(type_name)
+    return declaration is not None and argument in declaration.arguments
+
+
+def _is_type(key: str, maker: Maker) -> bool:
+    return key in maker.types.names or key in MODEL_TYPES or key in ALIASES or key == "InputLayer"
+
+
+def _unknown_wish(key: str, line: int, type_name: str, maker: Maker) -> None:
+    braces = f"`- {type_name}: {{{key}: …}}`"
+    otherwise = f"the arguments of {type_name} stand in braces after it ({braces}) or indented below it"
+    hint = or_else(did_you_mean(key, WISHES), otherwise)
+    maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", line)
+
+
+def words_for(node: Node) -> str:
+    """A node's kind in the words of a message."""
+    return {"list": "a list", "mapping": "a mapping"}.get(node.kind) or kind_of_value(node.value)

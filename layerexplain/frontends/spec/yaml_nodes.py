@@ -1,0 +1,276 @@
+"""YAML text → nodes with line numbers, with the scalars of YAML 1.2 and none of YAML's ways to run code or explode.
+
+PyYAML's events are read (those of its C parser where there is one), never its constructors. Tags are refused,
+aliases counted, duplicate keys refused, depth and size capped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, SpecError
+from layerexplain.frontends.json_text import decode_utf8
+from layerexplain.frontends.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_NODES
+from layerexplain.records import NamedTuple
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_SPECIAL_FLOAT = re.compile(r"([-+]?)\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_TUPLE = re.compile(r"\(\s*((?:[-+]?[0-9]+|None)(?:\s*,\s*(?:[-+]?[0-9]+|None))*)\s*,?\s*\)\Z")
+# `None` is Python's, and what people who know Keras write for an unknown size.
+_NULLS = frozenset({"", "~", "null", "Null", "NULL", "None"})
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+class Node(NamedTuple):
+    """A value of the text and the line (from 1) that it starts in.
+
+    `value` is a scalar, a list of nodes, or a list of (key node, value node). `size` counts the values in it.
+    """
+
+    kind: Literal["scalar", "list", "mapping"]
+    value: Any
+    line: int
+    size: int = 1
+
+
+class Faults:
+    """The faults found so far in one text, so that one run tells them all."""
+
+    def __init__(self) -> None:
+        self._errors: list[LayerExplainError] = []
+
+    def add(self, fact: str, line: int | None, layer: str | None = None) -> None:
+        self._errors.append(SpecError(fact, line=line, layer=layer))
+
+    def keep(self, error: LayerExplainError, line: int | None) -> None:
+        self._errors.append(error.with_place(line=line))
+
+    def raise_any(self, partial: Any = None) -> None:
+        """Raise the one fault as it is, several as an ErrorGroup in the order of their lines.
+
+        `partial` is the model that was read, which they get where all are faults of single layers: then the wires are
+        as they were meant.
+        """
+        # A body that is repeated is read anew each time, and tells its faults each time.
+        once = {(error.fact, error.line, error.layer): error for error in self._errors}
+        errors = sorted(once.values(), key=lambda error: error.line or 0)
+        if not errors:
+            return
+        error = errors[0] if len(errors) == 1 else ErrorGroup(errors)
+        if all(isinstance(one, ArgumentError) for one in errors):
+            error.partial = partial
+        raise error
+
+
+def parse_yaml(data: bytes, faults: Faults) -> Node:
+    """The root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
+
+    Raises SpecError with the line where there is no tree: not UTF-8, not YAML, empty, too deep, too large.
+    """
+    import yaml
+
+    text = decode_utf8(data, "the file")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    builder = _Builder(faults)
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            builder.take(event)
+    except yaml.reader.ReaderError as error:
+        raise _unprintable(text, error) from None
+    except yaml.MarkedYAMLError as error:
+        raise _syntax(text, error) from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"is not YAML: {str(error).splitlines()[0]}") from None
+    if builder.root is None:
+        words = "is empty" if not text.strip() else "holds nothing but comments"
+        raise SpecError(f"{words}; a spec needs `input:` and `layers:`", line=1)
+    return builder.root
+
+
+def to_python(node: Node) -> Any:
+    """The node's value as plain lists, dicts and scalars."""
+    if node.kind == "list":
+        return [to_python(item) for item in node.value]
+    if node.kind == "mapping":
+        return {str(key.value): to_python(value) for key, value in node.value}
+    return node.value
+
+
+class _Open(NamedTuple):
+    """A list or mapping that has begun and not ended."""
+
+    kind: Literal["list", "mapping"]
+    line: int
+    anchor: str | None
+    items: list[Node]
+
+
+class _Builder:
+    """Makes the tree from the events, without recursion."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.root: Node | None = None
+        self._faults = faults
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node | None] = {}
+        self._count = 0
+
+    def take(self, event: Any) -> None:
+        name = type(event).__name__
+        line = event.start_mark.line + 1
+        if name == "ScalarEvent":
+            self._refuse_tag(event, line)
+            # What is refused for its tag is read as if it had none, so that nothing more is told of it.
+            plain = event.implicit[0] or (event.tag is not None and event.style in (None, ""))
+            value = _scalar(event.value, line, self._faults) if plain else event.value
+            self._add(Node("scalar", value, line), event.anchor)
+        elif name in ("SequenceStartEvent", "MappingStartEvent"):
+            self._refuse_tag(event, line)
+            if len(self._open) >= MAX_SPEC_DEPTH:
+                raise SpecError(f"values nest more than {MAX_SPEC_DEPTH} deep, which no spec needs", line=line)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = None
+            kind: Literal["list", "mapping"] = "list" if name == "SequenceStartEvent" else "mapping"
+            self._open.append(_Open(kind, line, event.anchor, []))
+        elif name in ("SequenceEndEvent", "MappingEndEvent"):
+            done = self._open.pop()
+            size = 1 + sum(item.size for item in done.items)
+            if done.kind == "list":
+                node = Node("list", done.items, done.line, size)
+            else:
+                node = Node("mapping", self._pairs(done), done.line, size)
+            self._add(node, done.anchor)
+        elif name == "AliasEvent":
+            self._alias(event.anchor, line)
+        elif name == "DocumentStartEvent" and self.root is not None:
+            raise SpecError("a second document begins (`---`); a spec has one", line=line)
+
+    def _alias(self, anchor: str, line: int) -> None:
+        if anchor not in self._anchors:
+            raise SpecError(f"*{anchor} stands for nothing; `&{anchor}` must come before it", line=line)
+        node = self._anchors[anchor]
+        if node is None:
+            raise SpecError(f"*{anchor} stands inside what it stands for, which has no end", line=line)
+        self._add(node._replace(line=line), None)
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        # An alias counts all that it stands for, so a bomb of aliases is refused before anything walks it.
+        self._count += 1
+        if max(self._count, node.size) > MAX_SPEC_NODES:
+            raise SpecError(
+                f"more than {MAX_SPEC_NODES:,} values, aliases expanded, which no spec needs", line=node.line
+            )
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if self._open:
+            self._open[-1].items.append(node)
+        else:
+            self.root = node
+
+    def _pairs(self, done: _Open) -> list[tuple[Node, Node]]:
+        """Keys and values; a key that comes twice is a fault, `<<` merges what the mapping does not say itself."""
+        pairs: dict[Any, tuple[Node, Node]] = {}
+        merged: list[Node] = []
+        for key, value in _with_tuples(done.items):
+            if key.kind != "scalar":
+                self._faults.add("a key is a list or a mapping; keys are names", key.line)
+            elif key.value == "<<":
+                merged += value.value if value.kind == "list" else [value]
+            elif key.value in pairs:
+                first = pairs[key.value][0].line
+                self._faults.add(f"'{key.value}' comes twice (first in line {first}); a key comes once", key.line)
+            else:
+                pairs[key.value] = (key, value)
+        for node in merged:
+            if node.kind != "mapping":
+                self._faults.add("<< merges a mapping; its value must be one", node.line)
+                continue
+            for key, value in node.value:
+                pairs.setdefault(key.value, (key, value))
+        return list(pairs.values())
+
+    def _refuse_tag(self, event: Any, line: int) -> None:
+        # An unquoted scalar's own tag is "!" or None; quoted ones of the C parser likewise.
+        if event.tag is not None and event.tag != "!":
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            hint = "write the plain list [a, b]" if tag.endswith("tuple") else "write the plain value"
+            self._faults.add(f"the tag {tag} is refused, since tags can run code; {hint}", line)
+
+
+def _with_tuples(items: list[Node]) -> Iterator[tuple[Node, Node]]:
+    """The pairs of a mapping. `{kernel_size: (3, 3)}`, which YAML reads as the pairs `kernel_size: (3` and `3)`,
+    is put together again, since Python's tuples are what people type."""
+    pairs = list(zip(items[::2], items[1::2], strict=True))
+    at = 0
+    while at < len(pairs):
+        key, value = pairs[at]
+        at += 1
+        if value.kind == "scalar" and isinstance(value.value, str) and value.value.startswith("("):
+            text, end = value.value, at
+            while end < len(pairs) and not text.endswith(")") and pairs[end][1].value is None:
+                text += f", {pairs[end][0].value}"
+                end += 1
+            sizes = _tuple(text)
+            if sizes is not None:
+                value, at = value._replace(value=sizes), end
+        yield key, value
+
+
+def _tuple(text: str) -> tuple[int | None, ...] | None:
+    """Python's way to write sizes, `(3, 3)`; None for any other text."""
+    if len(text) > 200 or not _TUPLE.match(text):
+        return None
+    return tuple(None if item.strip() == "None" else int(item) for item in text.strip("() ,").split(","))
+
+
+def _scalar(text: str, line: int, faults: Faults) -> Any:
+    """An unquoted scalar by the rules of YAML 1.2: `010` is 10, `off` and `3:30` are texts, `1e-3` a number."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if _INT.match(text):
+        if len(text) > MAX_DIGITS + 1:
+            faults.add(f"an integer has {len(text)} digits; sizes need at most {MAX_DIGITS}", line)
+            return 1
+        return int(text)
+    if _FLOAT.match(text):
+        return float(text)
+    special = _SPECIAL_FLOAT.match(text)
+    if special:
+        return float(f"{special[1] or ''}inf") if special[2] else float("nan")
+    sizes = _tuple(text)
+    if sizes is not None:
+        return sizes
+    return text
+
+
+def _syntax(text: str, error: Any) -> SpecError:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark is not None else 1
+    lines = text.splitlines()
+    content = lines[line - 1] if line <= len(lines) else ""
+    indent = content[: len(content) - len(content.lstrip())]
+    problem = error.problem or str(error)
+    if "\t" in indent or ("\\t" in problem and "\t" in content):
+        return SpecError("a tab stands in the indentation; indent with spaces", line=line)
+    before = lines[line - 2].strip() if 1 < line <= len(lines) else ""
+    if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
+        return SpecError(
+            f"stands below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow", line=line
+        )
+    context = f" {error.context}" if error.context else ""
+    return SpecError(
+        f"is not YAML:{context} {problem}".rstrip() + "; check the indentation, colons and brackets", line=line
+    )
+
+
+def _unprintable(text: str, error: Any) -> SpecError:
+    bad = next((i for i, char in enumerate(text) if ord(char) < 32 and char not in "\t\n\r"), None)
+    position = bad if bad is not None else getattr(error, "position", 0)
+    line = text.count("\n", 0, position) + 1
+    character = ord(text[position]) if position < len(text) else 0
+    return SpecError(f"holds the control character U+{character:04X}; a spec is plain text", line=line)

@@ -1,0 +1,1 @@
+"""The languages of the project: expressions, single elements, notation."""

@@ -1,0 +1,564 @@
+"""Expressions: node, op, definition, call and loop, in one file (over 500 lines) since each is made of the others.
+
+An expression is a graph of `Expr` nodes, never a tree: walks visit each node once and iterate, since a chain of
+100,000 nodes must not meet the recursion limit. Shapes and dtypes are derived when a node is made.
+
+Sizes are an int, `None` (not known until run time; it propagates) or `BATCH`. The dtype "float" is the float of the
+layer's dtype policy; "weak int" and "weak float" are Python numbers, which take the dtype of their neighbours.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+from layerexplain.errors import ShapeError
+from layerexplain.records import NamedTuple
+
+
+class Batch:
+    """The size of the batch axis: the one size by which a cost per example is divided."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "n"
+
+
+BATCH: Final = Batch()
+
+Size: TypeAlias = int | Batch | None
+Shape: TypeAlias = tuple[Size, ...]
+
+
+class Shapes(tuple[Shape, ...]):
+    """The shapes of a node that has several results. `item(e, i)` picks one."""
+
+    __slots__ = ()
+
+
+_serial = itertools.count()
+
+
+class Expr:
+    """A node: an op, the tensors that it takes, and what else it needs to know (`attrs`).
+
+    `serial` is the order of creation, which is the author's order and so the order in which statements and weights
+    are listed. `label` is the name under which the node is printed, `note` a few words beside it.
+    """
+
+    __slots__ = ("args", "attrs", "dtype", "label", "note", "op", "serial", "shape")
+
+    def __init__(
+        self, op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shape: Any, dtype: Any, label: str | None = None
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.attrs = attrs
+        self.shape = shape
+        self.dtype = dtype
+        self.label = label
+        self.note = ""
+        self.serial = next(_serial)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes, the batch included."""
+        if type(self.shape) is Shapes:
+            raise TypeError(f"{self.op.name} has {len(self.shape)} results; pick one with item()")
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<{self.label or self.op.name} {self.shape}>"
+
+    def __add__(self, other: Expr | float) -> Expr:
+        return OPS["add"](self, other)
+
+    def __radd__(self, other: float) -> Expr:
+        return OPS["add"](other, self)
+
+    def __sub__(self, other: Expr | float) -> Expr:
+        return OPS["subtract"](self, other)
+
+    def __rsub__(self, other: float) -> Expr:
+        return OPS["subtract"](other, self)
+
+    def __mul__(self, other: Expr | float) -> Expr:
+        return OPS["multiply"](self, other)
+
+    def __rmul__(self, other: float) -> Expr:
+        return OPS["multiply"](other, self)
+
+    def __truediv__(self, other: Expr | float) -> Expr:
+        return OPS["divide"](self, other)
+
+    def __rtruediv__(self, other: float) -> Expr:
+        return OPS["divide"](other, self)
+
+    def __pow__(self, other: Expr | float) -> Expr:
+        return OPS["power"](self, other)
+
+    def __neg__(self) -> Expr:
+        return OPS["negative"](self)
+
+    def __iter__(self) -> Iterator[Expr]:
+        """The results of a node that has several."""
+        if type(self.shape) is not Shapes:
+            raise TypeError(f"{self.op.name} has one result, which is not iterable")
+        return iter([item(self, i) for i in range(len(self.shape))])
+
+
+class Factor(NamedTuple):
+    """A named factor of a cost: `Factor("positions", (14, 14))` reads "14 × 14 positions"."""
+
+    name: str
+    sizes: tuple[Size, ...]
+
+
+class Axis(NamedTuple):
+    """How one axis of an op's result comes about.
+
+    `source` is the (argument, axis) that it continues, None for a new axis; `after` is its size by this rule's own
+    arithmetic, which `why` prints with the numbers put in ("" where the axis is only kept). An axis with `after`
+    GONE stands behind those of the result: it was in the source and is in the result no more.
+    """
+
+    role: str
+    source: tuple[int, int] | None
+    after: Any
+    why: str = ""
+
+
+GONE: Final = "gone"
+
+
+class Marker:
+    """A named value that says that an op has no such rule, and why."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return self.reason
+
+
+NO_MACS: Final = Marker("no multiply-accumulates")
+FREE: Final = Marker("moves data, computes nothing")
+PER_OUTPUT: Final = Marker("1 per output element")
+PER_INPUT: Final = Marker("1 per input element")
+TWICE_MACS: Final = Marker("2 per multiply-accumulate")
+UNKNOWN_COST: Final = Marker("cost is not known")
+STRUCTURAL: Final = Marker("each walk enters the body itself")
+
+
+class NOT_EVALUATED(Marker):  # noqa: N801 (reads as the value that it is in a record)
+    """Evaluation is refused, with the reason."""
+
+
+class NOT_INDEXED(Marker):  # noqa: N801 (as above)
+    """The element form is refused, with the reason."""
+
+
+class Op:
+    """The record of an op. Every rule is required: one that an op does not have is named by a `Marker`.
+
+    - `shape(*args, **attrs)`: the result's shape, or `Shapes`; raises `ShapeError` with the bare fact.
+    - `axes(node)`: an `Axis` for each axis of the result, then those that are gone.
+    - `dtype(*args, **attrs)`: the result's dtype, a tuple of them for several results.
+    - `evaluate(run, *values, **attrs)`: the value; `run.np` is NumPy, `run.batch` the size of the batch.
+    - `cost(node)`: the factors of its multiply-accumulates, or NO_MACS.
+    - `flops`: PER_OUTPUT, PER_INPUT, FREE, TWICE_MACS, or a function of the node.
+    - `notation`: how it is written (lang/notation.py).
+    - `element(node, index, at)`: the scalar at `index`; `at(i, index)` is that of argument i.
+    - `defaults`: attributes that are not written when they have this value.
+    - `canonical(attrs)`: attributes in the one form in which they are kept.
+    """
+
+    __slots__ = (
+        "axes",
+        "canonical",
+        "cost",
+        "defaults",
+        "dtype",
+        "element",
+        "evaluate",
+        "flops",
+        "name",
+        "notation",
+        "shape",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        shape: Callable[..., Any],
+        axes: Any,
+        dtype: Callable[..., Any],
+        evaluate: Any,
+        cost: Any,
+        flops: Any,
+        notation: Any,
+        element: Any,
+        defaults: Mapping[str, Any] | None = None,
+        canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.axes = axes
+        self.dtype = dtype
+        self.evaluate = evaluate
+        self.cost = cost
+        self.flops = flops
+        self.notation = notation
+        self.element = element
+        self.defaults: Mapping[str, Any] = defaults or {}
+        self.canonical = canonical
+        if name in OPS:
+            raise ValueError(f"op {name!r} is declared twice")
+        OPS[name] = self
+
+    def __call__(self, *args: Expr | float, **attrs: Any) -> Expr:
+        exprs: Any = args
+        for a in args:
+            if type(a) is not Expr:
+                exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
+                break
+        if not attrs:
+            return Expr(self, exprs, attrs, self.shape(*exprs), self.dtype(*exprs))
+        if self.canonical is not None:
+            attrs = self.canonical(attrs)
+        if self.defaults:
+            for key, value in self.defaults.items():
+                if key in attrs and attrs[key] == value and type(attrs[key]) is type(value):
+                    del attrs[key]
+        return Expr(self, exprs, attrs, self.shape(*exprs, **attrs), self.dtype(*exprs, **attrs))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+OPS: dict[str, Op] = {}
+"""All ops by name; a duplicate raises."""
+
+
+def _leaf(name: str) -> Op:
+    def refuse(*args: Any, **attrs: Any) -> Any:
+        raise TypeError(f"{name} is a leaf; make it with {name}()")
+
+    return Op(
+        name,
+        shape=refuse,
+        axes=STRUCTURAL,
+        dtype=refuse,
+        evaluate=STRUCTURAL,
+        cost=NO_MACS,
+        flops=FREE,
+        notation=STRUCTURAL,
+        element=STRUCTURAL,
+    )
+
+
+INPUT: Final = _leaf("input")
+WEIGHT: Final = _leaf("weight")
+CONSTANT: Final = _leaf("constant")
+ITEM: Final = _leaf("item")
+CALL: Final = _leaf("call")
+LOOP: Final = _leaf("loop")
+
+LEAVES: Final = frozenset({INPUT, WEIGHT, CONSTANT})
+
+
+def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...] | None = None) -> Expr:
+    """A tensor that comes from outside: a parameter of a definition. `roles` are what its axes are called, where that
+    is not what their number tells: ("batch", "channels", "rows", "columns")."""
+    return Expr(INPUT, (), {} if roles is None else {"roles": roles}, shape, dtype, name)
+
+
+def constant(value: Any) -> Expr:
+    """A number, or a nested tuple of numbers, that stands in the formula."""
+    if isinstance(value, tuple | list):
+        value = _frozen(value)
+        shape = _nested_shape(value)
+        if shape is None:
+            raise TypeError("a formula takes numbers in rows of equal length, all of one kind")
+        return Expr(CONSTANT, (), {"value": value}, shape, _nested_dtype(value))
+    if isinstance(value, bool):
+        return Expr(CONSTANT, (), {"value": value}, (), "bool")
+    if not isinstance(value, int | float):
+        raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__} {value!r}")
+    return Expr(CONSTANT, (), {"value": value}, (), "weak float" if isinstance(value, float) else "weak int")
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(_frozen(v) for v in value)
+    if not isinstance(value, int | float | str):
+        raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__}")
+    return value
+
+
+def _nested_shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of a table of numbers, or of texts; None where it has none, since a row is longer than another."""
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {_nested_shape(v) for v in value}
+    inner = shapes.pop() if shapes else ()
+    if shapes or inner is None or len({isinstance(v, str) for v in value}) > 1:
+        return None
+    return (len(value), *inner)
+
+
+def _nested_dtype(value: Any) -> str:
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return "int32" if isinstance(value, int) and not isinstance(value, bool) else "float"
+
+
+WeightAxes: TypeAlias = Sequence[Any]
+"""(name, size) for each axis; in place of one pair a list of them for a packed axis."""
+
+
+def weight(
+    name: str,
+    symbol: str,
+    axes: WeightAxes,
+    *,
+    at: str = "",
+    path: str | None = None,
+    trainable: bool = True,
+    dtype: str = "float",
+    positive: bool = False,
+) -> Expr:
+    """A variable of the layer: `name` is Keras's, `symbol` its letter in the formula.
+
+    `axes` are (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`. `at` is the
+    attribute path from the layer to what owns the variable (`forward_layer.cell`), `path` the prefix of its Keras
+    path where that differs (`query`, kept in the attribute `query_dense`). `positive` tells those who draw values
+    that only positive ones make sense (a variance).
+    """
+    factored = tuple([tuple(axis) if type(axis) is list else (axis,) for axis in axes])
+    shape: list[int] = []
+    for factors in factored:
+        size = 1
+        for axis_name, factor in factors:
+            if type(factor) is not int:
+                raise ShapeError(
+                    f"weight '{name}' needs the size of its axis '{axis_name}', got {_size_text(factor)}; "
+                    f"give that axis of the input a fixed size"
+                )
+            size *= factor
+        shape.append(size)
+    attrs = {
+        "name": name,
+        "axes": factored,
+        "at": at,
+        "path": at.replace(".", "/") if path is None else path,
+        "trainable": trainable,
+        "positive": positive,
+    }
+    return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
+
+
+def _size_text(size: Size) -> str:
+    return "None" if size is None or isinstance(size, Batch) else str(size)
+
+
+def item(e: Expr, i: int) -> Expr:
+    """Result number `i` of a node that has several."""
+    return Expr(ITEM, (e,), {"i": i}, e.shape[i], e.dtype[i])
+
+
+def named(label: str, e: Expr, note: str = "") -> Expr:
+    """Print the node as a statement of its own, `label = …`, with a few words beside it. Leaves keep their name."""
+    if e.op not in LEAVES and e.label is None:
+        e.label = label
+        e.note = note
+    return e
+
+
+class Definition:
+    """A formula with parameters: a layer traced at given shapes, a composite function, a nested model.
+
+    `params` are its tensors, `weights` its variables in Keras's order (those that the formula does not use
+    included), `results` its named outputs in Keras's order. `scalar` marks a function that works on each element
+    and counts as one FLOP (relu, sigmoid); `stable` is a function(run, *values, **attrs) that computes the same in a
+    numerically safer way. `attrs` are those a composite was called with. `masks` are the masks of the results,
+    each an Expr in terms of the parameters, or None. `arguments` are all those of a layer, defaults included;
+    `description` is its sentence with `{fields}`.
+    """
+
+    __slots__ = (
+        "_order",
+        "arguments",
+        "attrs",
+        "description",
+        "kind",
+        "masks",
+        "name",
+        "params",
+        "results",
+        "scalar",
+        "stable",
+        "weights",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        params: tuple[Expr, ...],
+        weights: tuple[Expr, ...],
+        results: Mapping[str, Expr],
+        *,
+        kind: str = "layer",
+        attrs: Mapping[str, Any] | None = None,
+        scalar: bool = False,
+        stable: Callable[..., Any] | None = None,
+        masks: tuple[Expr | None, ...] = (),
+        description: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._order: list[Expr] | None = None
+        self.arguments = arguments or {}
+        self.name = name
+        self.params = params
+        self.weights = weights
+        self.results = results
+        self.kind = kind
+        self.attrs = attrs or {}
+        self.scalar = scalar
+        self.stable = stable
+        self.masks = masks
+        self.description = description
+
+    @property
+    def order(self) -> list[Expr]:
+        """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
+        if self._order is None:
+            roots = [*self.results.values(), *[m for m in self.masks if m is not None]]
+            self._order = walk(roots)
+        return self._order
+
+    def __repr__(self) -> str:
+        return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"
+
+
+_by_serial = attrgetter("serial")
+
+
+def call(definition: Definition, *args: Expr) -> Expr:
+    """Apply a definition to tensors, then weights."""
+    expected = len(definition.params) + len(definition.weights)
+    if len(args) != expected:
+        raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
+    results = list(definition.results.values()) + [m for m in definition.masks if m is not None]
+    attrs = {"definition": definition}
+    if len(results) == 1:
+        return Expr(CALL, args, attrs, results[0].shape, results[0].dtype)
+    return Expr(CALL, args, attrs, Shapes(r.shape for r in results), tuple(r.dtype for r in results))
+
+
+class Body:
+    """The body of a loop, traced once: what one step computes.
+
+    `steps` stand for `x[t]` of each sequence, `states` for the state before the step; `next` are the states after
+    it, `collected` what each step adds to a sequence of results. `captured` are the nodes from outside that it uses.
+    """
+
+    __slots__ = ("captured", "collected", "next", "states", "steps")
+
+    def __init__(
+        self,
+        steps: tuple[Expr, ...],
+        states: tuple[Expr, ...],
+        next_states: tuple[Expr, ...],
+        collected: Mapping[str, Expr],
+        captured: tuple[Expr, ...],
+    ) -> None:
+        self.steps = steps
+        self.states = states
+        self.next = next_states
+        self.collected = collected
+        self.captured = captured
+
+    @property
+    def outputs(self) -> list[Expr]:
+        """The states after the step, then what it collects."""
+        return [*self.next, *self.collected.values()]
+
+
+def loop(
+    step: Callable[..., tuple[Sequence[Expr], Mapping[str, Expr]]],
+    over: Sequence[Expr],
+    states: Mapping[str, Expr],
+) -> Expr:
+    """Run `step` for each step of the sequences, along axis 1.
+
+    `step(*x_t, *states)` gives the new states and what it collects, by name. The results are the last states, then
+    the collected sequences; a node with one result has it directly.
+    """
+    length = over[0].shape[1]
+    for other in over[1:]:
+        if other.shape[1] != length and None not in (other.shape[1], length):
+            raise ShapeError(f"sequences of one loop need equal lengths, got {length} and {other.shape[1]}")
+    x_t = tuple(
+        Expr(INPUT, (), {"step_of": s.label}, (s.shape[0], *s.shape[2:]), s.dtype, s.label or f"x{i}")
+        for i, s in enumerate(over)
+    )
+    before = tuple(Expr(INPUT, (), {"state": True}, e.shape, e.dtype, name) for name, e in states.items())
+    after, collected = step(*x_t, *before)
+    body = Body(x_t, before, tuple(after), dict(collected), captured((*after, *collected.values()), x_t + before))
+    for old, new in zip(before, after, strict=True):
+        if len(old.shape) != len(new.shape):
+            raise ShapeError(f"state '{old.label}' needs the same shape after each step, got {old.shape}, {new.shape}")
+    shapes = [e.shape for e in after] + [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
+    dtypes = [e.dtype for e in body.outputs]
+    args = (*over, *states.values(), *body.captured)
+    attrs = {"body": body, "sequences": len(over)}
+    if len(shapes) == 1:
+        return Expr(LOOP, args, attrs, shapes[0], dtypes[0])
+    return Expr(LOOP, args, attrs, Shapes(shapes), tuple(dtypes))
+
+
+def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The nodes that a body uses from outside: those that do not depend on its parameters, seen from those that do."""
+    inside = set(params)
+    found: dict[Expr, None] = {}
+    for node in walk(outputs):
+        if any(a in inside for a in node.args):
+            inside.add(node)
+    for node in sorted((n for n in inside if n.args), key=lambda n: n.serial):
+        for arg in node.args:
+            if arg not in inside and not is_constant(arg):
+                found[arg] = None
+    for output in outputs:
+        if output not in inside and not is_constant(output):
+            found[output] = None
+    return tuple(sorted(found, key=lambda n: n.serial))
+
+
+def is_constant(node: Expr) -> bool:
+    """A number; it needs no capturing and no name."""
+    return node.op is CONSTANT
+
+
+def walk(roots: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
+    """All nodes that the roots need, each once, in the order of creation, which puts arguments first. `stop` are left
+    out, with what only they need. Bodies of calls and loops are not entered."""
+    seen = set(stop)
+    found: list[Expr] = []
+    for root in roots:
+        if root not in seen:
+            seen.add(root)
+            found.append(root)
+    for node in found:  # grows as it is read
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                found.append(arg)
+    found.sort(key=_by_serial)
+    return found

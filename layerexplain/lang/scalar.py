@@ -1,0 +1,242 @@
+"""The language of single elements: indices, scalars, sums and the conditions that they carry.
+
+Ops say in it what one element of their result is (`Op.element`); derive/element.py puts whole formulas together,
+prints and evaluates them. Indices are affine in their letters as far as possible, so that `Flatten` after a
+convolution reads `x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from layerexplain.lang.expr import Expr, Op
+from layerexplain.records import NamedTuple
+
+BEYOND: Final = 2**31
+"""A bound of a condition that is none: no axis is as long."""
+
+
+class CannotIndex(Exception):  # a refusal with its reason, not a fault
+    """The element form cannot be written; the message says why."""
+
+
+class Letter:
+    """An index letter: its role decides its name when it is printed; `size` is its range 0 … size-1, None unknown."""
+
+    __slots__ = ("role", "size")
+
+    def __init__(self, role: str, size: int | None) -> None:
+        self.role = role
+        self.size = size
+
+
+class Quotient(NamedTuple):
+    """`of // by`, or `of % by` with `rest`."""
+
+    of: Affine
+    by: int
+    rest: bool
+
+
+class Lookup(NamedTuple):
+    """An index that is itself a value of a tensor."""
+
+    value: Scalar
+
+
+Atom: TypeAlias = "Letter | Quotient | Lookup"
+
+
+class Affine(NamedTuple):
+    """A sum of atoms times whole numbers, plus a whole number."""
+
+    terms: tuple[tuple[Atom, int], ...]
+    const: int
+
+
+def letter(role: str, size: Any) -> Affine:
+    """A new letter as an index; a size that is no int (the batch, unknown) sets no upper bound."""
+    return Affine(((Letter(role, size if isinstance(size, int) else None), 1),), 0)
+
+
+def number(value: int) -> Affine:
+    """A fixed index."""
+    return Affine((), value)
+
+
+def add(a: Affine, b: Affine | int) -> Affine:
+    """a + b, equal atoms put together."""
+    if isinstance(b, int):
+        return Affine(a.terms, a.const + b)
+    coefficients: dict[Atom, int] = dict(a.terms)
+    for atom, factor in b.terms:
+        coefficients[atom] = coefficients.get(atom, 0) + factor
+    return _rejoined(Affine(tuple((t, c) for t, c in coefficients.items() if c), a.const + b.const))
+
+
+def _rejoined(a: Affine) -> Affine:
+    """`3(k//3) + k%3` is k again: what a reshape takes apart the next one puts together."""
+    coefficients = dict(a.terms)
+    for atom, factor in a.terms:
+        if isinstance(atom, Quotient) and atom.rest:
+            whole = Quotient(atom.of, atom.by, False)
+            if coefficients.get(whole) == factor * atom.by:
+                rest = Affine(tuple((t, c) for t, c in a.terms if t not in (atom, whole)), a.const)
+                return add(rest, scale(atom.of, factor))
+    return a
+
+
+def scale(a: Affine, by: int) -> Affine:
+    """a · by."""
+    return Affine(tuple((t, c * by) for t, c in a.terms), a.const * by) if by else number(0)
+
+
+def bounds(a: Affine) -> tuple[int | None, int | None]:
+    """The smallest and largest value that the letters' ranges allow, None where one is not known."""
+    low: int | None = a.const
+    high: int | None = a.const
+    for atom, factor in a.terms:
+        if isinstance(atom, Letter):
+            least, most = 0, None if atom.size is None else max(atom.size - 1, 0)
+        elif isinstance(atom, Quotient) and atom.rest:
+            least, most = 0, atom.by - 1
+        elif isinstance(atom, Quotient):
+            below, above = bounds(atom.of)
+            least, most = (0 if below is None else below // atom.by), (None if above is None else above // atom.by)
+            if below is None:
+                return None, None
+        else:
+            return None, None
+        if factor > 0:
+            low = None if low is None else low + factor * least
+            high = None if high is None or most is None else high + factor * most
+        else:
+            low = None if low is None or most is None else low + factor * most
+            high = None if high is None else high + factor * least
+    return low, high
+
+
+def _inside(a: Affine, size: int) -> bool:
+    low, high = bounds(a)
+    return low is not None and high is not None and low >= 0 and high < size
+
+
+def _split(a: Affine, by: int) -> tuple[Affine, Affine]:
+    if by == 0:
+        raise CannotIndex("an axis of size 0 has no element")
+    whole = Affine(tuple((t, c // by) for t, c in a.terms if c % by == 0), a.const // by)
+    rest = Affine(tuple((t, c) for t, c in a.terms if c % by), a.const % by)
+    return whole, rest
+
+
+def floor_divide(a: Affine, by: int) -> Affine:
+    """a // by, as simple as the letters' ranges allow."""
+    if by == 1:
+        return a
+    whole, rest = _split(a, by)
+    if _inside(rest, by):
+        return whole
+    if len(rest.terms) == 1 and rest.const == 0 and not whole.terms and not whole.const:
+        atom, factor = rest.terms[0]
+        if factor == 1 and isinstance(atom, Quotient) and not atom.rest:
+            return Affine(((Quotient(atom.of, atom.by * by, False), 1),), 0)
+    return add(whole, Affine(((Quotient(rest, by, False), 1),), 0))
+
+
+def remainder(a: Affine, by: int) -> Affine:
+    """a % by, as simple as the letters' ranges allow."""
+    if by == 1:
+        return number(0)
+    _, rest = _split(a, by)
+    return rest if _inside(rest, by) else Affine(((Quotient(rest, by, True), 1),), 0)
+
+
+class Number(NamedTuple):
+    """A constant."""
+
+    value: Any
+
+
+class Position(NamedTuple):
+    """An index used as a value."""
+
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
+
+
+class Element(NamedTuple):
+    """One element of a named tensor (an input, a weight, or a line of the element form)."""
+
+    of: Any
+    index: tuple[Affine, ...]  # type: ignore[assignment]  # hides tuple.index on purpose
+
+
+class Apply(NamedTuple):
+    """An elementwise op of scalars."""
+
+    op: Op
+    args: tuple[Scalar, ...]
+    attrs: dict[str, Any]
+
+
+class Named(NamedTuple):
+    """A scalar function with a definition of its own (relu, sigmoid), applied."""
+
+    node: Expr
+    args: tuple[Scalar, ...]
+
+
+class Between(NamedTuple):
+    """low ≤ index < high; None is a size that is not known until run time."""
+
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
+    low: int
+    high: int | None
+
+
+class Divisible(NamedTuple):
+    """`by` divides the index."""
+
+    index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
+    by: int
+
+
+class Holds(NamedTuple):
+    """A boolean scalar."""
+
+    value: Scalar
+
+
+Condition: TypeAlias = "Between | Divisible | Holds"
+
+
+class Fold(NamedTuple):
+    """A sum, product, mean, max, min, any or all over letters, of the terms for which all conditions hold.
+    A mean divides by the number of those."""
+
+    kind: str
+    letters: tuple[Letter, ...]
+    body: Scalar
+    conditions: tuple[Condition, ...]
+
+
+class Guard(NamedTuple):
+    """`body` where all conditions hold, else `otherwise`."""
+
+    conditions: tuple[Condition, ...]
+    body: Scalar
+    otherwise: Scalar
+
+
+Scalar: TypeAlias = "Number | Position | Element | Apply | Named | Fold | Guard"
+
+At: TypeAlias = Callable[[int, Sequence[Affine]], Scalar]
+"""`at(i, index)`: the element of argument i at an index."""
+
+
+def between(index: Affine, low: int, high: int | None) -> tuple[Condition, ...]:
+    """The condition, or none where the letters' ranges already guarantee it."""
+    least, most = bounds(index)
+    if least is not None and most is not None and high is not None and least >= low and most < high:
+        return ()
+    return (Between(index, low, high),)

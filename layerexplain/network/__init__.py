@@ -1,0 +1,1 @@
+"""Model → each call traced: binding, masks, order, faults."""

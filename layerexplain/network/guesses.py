@@ -1,0 +1,148 @@
+"""Behind a fault: the shapes there are not known, but faults that do not follow from it are found all the same.
+
+A guess is a shape with the number of axes, and those sizes, that a layer gives whatever the sizes of its input. It is
+used to look for faults alone and never shown. A layer behind a fault is wrong for itself where it refuses its input
+with every size that the open ones may have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.layers.arguments import Argument
+from layerexplain.layers.registry import Declaration, Spec
+from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.network.binding import Bound
+from layerexplain.network.traced import Network
+
+if TYPE_CHECKING:
+    from layerexplain.network.tracer import Tracer
+
+_TRIED = (None, 64, 96)
+"""Sizes for those that are open: unknown, and two that windows fit into and that groups and heads divide."""
+
+_MAKES_AXES = frozenset(
+    {"axes", "cell", "cells", "dims", "equation", "keepdims", "layer", "layers", "output_mode", "output_shape"}
+    | {"return_attention_scores", "return_sequences", "return_state", "target_shape"}
+)
+"""Arguments that say how many axes, or how many results, a layer gives."""
+
+
+class Guesses:
+    """What is guessed of the tensors of one model."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self.specs: dict[TensorRef, Spec] = {}
+
+    def look(
+        self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Sequence[Spec | None]
+    ) -> None:
+        """Guesses what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
+        their sizes; where nothing is guessed of an input, nothing is looked at."""
+        specs: list[Spec | None] = []
+        opened: list[bool] = []
+        for ref, spec in zip(bound.tensors, known, strict=True):
+            guess = None if ref is None or spec is not None else self.specs.get(ref)
+            if ref is not None and spec is None and guess is None:
+                return
+            specs.append(guess or spec)
+            opened.append(guess is not None)
+        made = [self._try(layer, declaration, bound, _filled(specs, opened, size)) for size in _TRIED]
+        errors = [one for one in made if isinstance(one, LayerExplainError)]
+        if len(errors) == len(made):
+            raise errors[0]
+        self._keep(layer, call, [one for one in made if isinstance(one, Definition)], sizes=True)
+
+    def after(
+        self,
+        layer: Layer,
+        call: int,
+        declaration: Declaration,
+        sources: Sequence[TensorRef],
+        known: Sequence[Spec | None],
+    ) -> None:
+        """Guesses what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
+        fed = [_open(spec or self.specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
+        inputs = [fed] if any(spec is not None for spec in fed) else []
+        if declaration.ndim is not None:
+            inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *fed[1:]])
+        bound = Bound([], {}, {}, {})
+        for number, one in enumerate(_mended(layer, declaration)):
+            for specs in inputs:
+                tried = [self._try(one, declaration, bound, _filled(specs, [True] * len(specs), s)) for s in _TRIED]
+                found = [definition for definition in tried if isinstance(definition, Definition)]
+                if found:
+                    self._keep(layer, call, found, sizes=number == 0)
+                    return
+
+    def through(
+        self, layer: Layer, call: int, model: Model, path: tuple[str, ...], fed: Sequence[Spec | None]
+    ) -> Network:
+        """A nested model fed with what is not known: traced for its faults and its layers."""
+        inner = self.tracer.guesses(path)
+        inner.specs.update({ref: spec for ref, spec in zip(model.inputs, fed, strict=False) if spec is not None})
+        network = self.tracer.network(model, (), (), path)
+        self.given_by(layer, call, model, path)
+        return network
+
+    def given_by(self, layer: Layer, call: int, model: Model, path: tuple[str, ...]) -> None:
+        """Takes over what is guessed of the outputs of a nested model, which was traced."""
+        inner = self.tracer.guesses(path)
+        for i, ref in enumerate(model.outputs):
+            if ref in inner.specs:
+                self.specs[TensorRef(layer.name, call, i)] = inner.specs[ref]
+
+    def _try(
+        self, layer: Layer, declaration: Declaration, bound: Bound, specs: list[Spec | None]
+    ) -> Definition | LayerExplainError:
+        try:
+            return self.tracer.declared(declaration, layer, bound, specs, [])
+        except LayerExplainError as error:
+            return error
+
+    def _keep(self, layer: Layer, call: int, made: list[Definition], *, sizes: bool) -> None:
+        """Keeps what all of `made` have in common: with `sizes` also the sizes, else the number of axes."""
+        for i, results in enumerate(zip(*[definition.results.values() for definition in made], strict=False)):
+            shapes = [result.shape for result in results]
+            if len({len(shape) for shape in shapes}) == 1 and shapes[0]:
+                rest = [column[0] if sizes and len({*column}) == 1 else None for column in zip(*shapes, strict=True)]
+                self.specs[TensorRef(layer.name, call, i)] = Spec((BATCH, *rest[1:]), results[0].dtype)
+
+
+def _filled(specs: Sequence[Spec | None], opened: Sequence[bool], size: int | None) -> list[Spec | None]:
+    """The specs, with `size` for the sizes that are open in those that are `opened`."""
+    return [
+        Spec(tuple([size if s is None else s for s in spec.shape]), spec.dtype)
+        if is_open and spec is not None
+        else spec
+        for spec, is_open in zip(specs, opened, strict=True)
+    ]
+
+
+def _open(spec: Spec | None) -> Spec | None:
+    """A spec with none of its sizes."""
+    return None if spec is None else Spec((BATCH, *(None,) * (len(spec.shape) - 1)), spec.dtype)
+
+
+def _mended(layer: Layer, declaration: Declaration) -> Iterator[Layer]:
+    """The layer as it is, then without the arguments that are at fault, then with examples of those alone that it must
+    have, and what says how many axes it gives."""
+    yield layer
+    config = dict(layer.config)
+    faulty = {key for key, _ in declaration.faults(config)}
+    required = {name for name, one in declaration.arguments.items() if one.default is Argument.REQUIRED}
+    missing = required - (config.keys() - faulty)
+    misspelt = any(key is not None and key not in declaration.arguments for key in faulty)
+    if _MAKES_AXES & (faulty | missing) or (misspelt and _MAKES_AXES & declaration.arguments.keys()):
+        return
+    examples = {
+        name: json.loads(declaration.arguments[name].example.replace("'", '"')) for name in required - _MAKES_AXES
+    }
+    sound = {key: value for key, value in config.items() if key not in faulty}
+    yield layer._replace(config={**examples, **sound})
+    yield layer._replace(config={**examples, **{key: value for key, value in sound.items() if key in _MAKES_AXES}})

@@ -1,0 +1,61 @@
+"""The calls of a model in an order in which each stands behind those that feed it."""
+
+from layerexplain.errors import SpecError
+from layerexplain.model import Call, Model, TensorRef
+from layerexplain.network.binding import references
+
+
+def in_order(model: Model) -> list[Call]:
+    """The calls in an order in which each stands behind those that feed it; the file's order where it may.
+
+    Raises `SpecError` for a cycle and for a reference to what no layer makes.
+    """
+    made: dict[tuple[str, int], Call] = {}
+    done: set[tuple[str, int]] = set()
+    order: list[Call] = []
+    for start in model.calls:
+        first = (start.layer, start.index)
+        if first in done:
+            continue
+        needs = _needs(start)
+        while needs and (needs[-1].layer, needs[-1].call) in done:
+            needs.pop()
+        if not needs:  # nearly always: files list the calls in such an order
+            done.add(first)
+            order.append(start)
+            continue
+        made = made or {(c.layer, c.index): c for c in model.calls}
+        stack = [(start, needs)]
+        open_calls = {first}
+        while stack:
+            current, needs = stack[-1]
+            key = (current.layer, current.index)
+            while needs and (needs[-1].layer, needs[-1].call) in done:
+                needs.pop()
+            if not needs:
+                stack.pop()
+                open_calls.discard(key)
+                if key not in done:
+                    done.add(key)
+                    order.append(current)
+                continue
+            ref = needs[-1]
+            wanted = (ref.layer, ref.call)
+            if wanted not in made:
+                raise SpecError(
+                    f"takes call {ref.call} of '{ref.layer}', which is not called that often", layer=current.layer
+                )
+            if wanted in open_calls:
+                raise SpecError(
+                    f"takes its own output, by way of '{ref.layer}'; a model has no cycles", layer=current.layer
+                )
+            open_calls.add(wanted)
+            stack.append((made[wanted], _needs(made[wanted])))
+    return order
+
+
+def _needs(made: Call) -> list[TensorRef]:
+    args = made.args
+    if len(args) == 1 and type(args[0]) is TensorRef and not made.kwargs:
+        return [args[0]]
+    return list(reversed(list(references((args, made.kwargs)))))

@@ -1,0 +1,50 @@
+"""Layers that Keras never built: their class has weights, and the file stores none, for it was never told how many."""
+
+from __future__ import annotations
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.layers.registry import Declaration, Spec, find
+from layerexplain.model import Layer, Note
+from layerexplain.network.binding import Bound
+from layerexplain.network.tracer import Tracer
+from layerexplain.weights.match import Matched
+
+_TRIED_SIZE = 64
+"""A size that windows fit into and that groups and heads divide."""
+
+
+def unbuilt_layers(matched: Matched) -> list[str]:
+    """The paths of the layers of which a file stores nothing though their class has weights, whatever their input."""
+    with_weights = {slot.place.path[:n] for slot in matched.slots for n in range(len(slot.place.path) + 1)}
+    return [
+        "/".join(place.path) for place in matched.opaque if place.path not in with_weights and _has_weights(place.layer)
+    ]
+
+
+def unbuilt_note(path: str) -> Note:
+    """What is said of such a layer."""
+    words = "never built: the file stores no weights, and how many there are follows from the shape of the input"
+    return Note("unbuilt", path, words)
+
+
+def _has_weights(layer: Layer) -> bool:
+    """Whether a layer of Keras's own has weights, tried at an input of each number of axes; so, too, where it takes
+    none of these: then it is not known to have no weights."""
+    declaration = find(layer.type) if layer.kind == "layer" else None
+    if declaration is None:
+        return False
+    for axes in (declaration.ndim,) if declaration.ndim is not None else (2, 3, 4, 5):
+        definition = _tried(layer, declaration, axes)
+        if definition is not None:
+            return bool(definition.weights)
+    return True
+
+
+def _tried(layer: Layer, declaration: Declaration, axes: int) -> Definition | None:
+    count = max(len(declaration.tensors) - declaration.optional, 1)
+    specs: list[Spec | None] = [Spec((BATCH, *(_TRIED_SIZE,) * (axes - 1)), "float") for _ in range(count)]
+    try:
+        return Tracer().declared(declaration, layer, Bound([], {}, {}, {}), specs, [])
+    except LayerExplainError:
+        return None

@@ -1,0 +1,1 @@
+"""Real Keras, with which the formulas are compared."""

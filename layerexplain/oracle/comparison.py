@@ -1,0 +1,340 @@
+"""Every call of a model, by its formula and by Keras: the formula is given Keras's own inputs, masks and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerexplain.derive.bodies import inner_definitions, nodes
+from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.expr import Batch, Definition, Marker
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, Layer, Shape, TensorRef
+from layerexplain.network.binding import bind_call
+from layerexplain.network.carried_masks import as_keras_runs
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.ops.linalg import undetermined
+from layerexplain.oracle.difference import allowed, difference, rounded
+from layerexplain.oracle.keras_faults import fault
+from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
+from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.oracle.layer_weights import shapes_of, variables_of_layer
+from layerexplain.oracle.verify_report import LayerCheck, Status
+from layerexplain.report.build import operation_type
+
+Progress = Callable[[int, int, str], None]
+"""Called before each call of a layer: how many are done, how many there are, the path of the next one."""
+
+
+class Comparison:
+    """Walks a model and the Keras model that was made of it side by side; `checks` grows by each call, `faults` by each
+    fault of Keras that was met."""
+
+    def __init__(self, tolerance: float, batch: int, total: int, progress: Progress | None) -> None:
+        self.tolerance = tolerance
+        self.batch = batch
+        self.total = total
+        self.progress = progress
+        self.checks: list[LayerCheck] = []
+        self.done = 0
+        self.faults: list[str] = []
+
+    def compare(self, network: Network, graph: KerasGraph, path: tuple[str, ...] = ()) -> None:
+        """Compare all calls of a network; the graph was given its inputs."""
+        layers = {layer.name: layer for layer in network.model.layers}
+        sources = _Sources(network, graph)
+        ours = {(made.call.layer, made.call.index) for made in network.calls}
+        others = {key: node for key, node in graph.nodes.items() if not node.is_input and key not in ours}
+        # Where a layer makes a mask, Keras's graph has the operations that compute it, and a Sequential does not list
+        # them. One that took part in a result that we have otherwise would show, as a tensor from elsewhere.
+        graph.between = {key for key, node in others.items() if not isinstance(node.operation, load_keras().Layer)}
+        by_call = {(made.call.layer, made.call.index): made for made in network.calls}
+        checks: dict[tuple[str, int], list[LayerCheck]] = {}
+        before = self.checks
+        # In Keras's order, since a layer may take a mask off its input; told in the model's.
+        for call in as_keras_runs(network.model, [made.call for made in network.calls]):
+            layer = layers[call.layer]
+            if layer.type != "InputLayer":
+                self.checks = []
+                self._call(network, by_call[call.layer, call.index], layer, graph, sources, path)
+                checks[call.layer, call.index] = self.checks
+        self.checks = [*before, *[check for key in by_call for check in checks.get(key, ())]]
+        for (name, index), node in others.items():
+            if (name, index) not in graph.between:
+                layer = Layer(name, type(node.operation).__name__, "layer", {})
+                row = _Row(TracedCall(Call(name, index, (), {}), (), (), (), None, None), layer, (*path, name), 0.0)
+                self._keep(row.differs("Keras's model calls it, the model as it was read does not"))
+
+    def _call(
+        self,
+        network: Network,
+        made: TracedCall,
+        layer: Layer,
+        graph: KerasGraph,
+        sources: _Sources,
+        path: tuple[str, ...],
+    ) -> None:
+        row = _Row(made, layer, (*path, layer.name), self.tolerance)
+        key = (layer.name, made.call.index)
+        if key not in graph.nodes:
+            self._keep(row.differs("Keras's model has no such call"))
+            return
+        arguments = graph.arguments(key)
+        if not arguments and graph.nodes[key].input_tensors:
+            self._keep(row.not_compared("a layer before it gave no values"))
+            return
+        if made.network is not None and self._nested(made.network, graph, key, arguments, row.path):
+            return
+        if self.progress is not None:
+            self.progress(self.done, self.total, "/".join(row.path))
+        given = _given(made, layer, sources)
+        try:
+            theirs = graph.run(key)
+        except Exception as error:  # Keras raises whatever its backend raises
+            self._keep(row.not_compared(f"Keras does not run it: {first_line(error)}"))
+        else:
+            if given is None:
+                self._keep(row.differs("Keras's model has other tensors where this call has its inputs"))
+                return
+            self._keep(self._checked(network, row, graph.nodes[key].operation, given, theirs))
+
+    def _nested(
+        self, network: Network, graph: KerasGraph, key: tuple[str, int], arguments: Sequence[Any], path: tuple[str, ...]
+    ) -> bool:
+        """Compare the calls in a nested model, and keep what it makes; False if it cannot be entered."""
+        try:
+            inner = KerasGraph(graph.nodes[key].operation)
+        except LayerExplainError:
+            return False
+        if len(inner.graph.inputs) > len(arguments):
+            return False
+        # The masks, if the call has any, stand behind the tensors; these carry them as well.
+        arguments = arguments[: len(inner.graph.inputs)]
+        inner.feed(arguments, [mask_of(one) for one in arguments])
+        self.compare(network, inner, path)
+        outputs = inner.outputs()
+        if all(one is not None for one in outputs):
+            graph.keep(key, outputs)
+        return True
+
+    def _keep(self, check: LayerCheck) -> None:
+        self.checks.append(check)
+        self.done += 1
+
+    # One call ---------------------------------------------------------------------------------------------------
+
+    def _checked(
+        self, network: Network, row: _Row, real: Any, given: Sequence[tuple[Any, str]], theirs: Sequence[Any]
+    ) -> LayerCheck:
+        """The row of a call that Keras has run."""
+        definition = row.made.definition
+        values = [as_array(one) for one in theirs]
+        row.keras_shapes = tuple(tuple(v.shape) for v in values)
+        row.keras_weights = shapes_of(list(getattr(real, "weights", ())))
+        if definition is None or definition.kind == "opaque":
+            code, words = _why_opaque(network, row.path)
+            # What Keras runs and our declaration refuses is a disagreement.
+            return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
+        row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
+        variables = variables_of_layer(real, definition)
+        row.keras_weights = shapes_of(variables)
+        row.weights = tuple(tuple(w.shape) for w in definition.weights)
+        if row.weights != row.keras_weights:
+            ours, keras = _list(row.weights), _list(row.keras_weights)
+            return row.differs(f"its weights are {ours} by the formula, {keras} in Keras")
+        if is_random(definition):
+            return row.not_compared("it draws random numbers, at inference too")
+        if any(undetermined(node.op) for node in nodes(definition)):
+            return row.not_compared("its vectors may point either way: minus each is as good")
+        absent = next((name for value, name in given if value is None), None)
+        if absent is not None:
+            return row.differs(f"by its formula a mask of {absent} reaches it, in Keras there is none")
+        compute = str(getattr(real, "compute_dtype", "") or "float32")
+        arrays = [rounded(as_array(value), compute) for value, _ in given]
+        row.tolerance = allowed(self.tolerance, compute, *[_dtype_name(v) for v in theirs])
+        weights = [rounded(as_array(v), compute) for v in variables]
+        try:
+            results = evaluated(
+                definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32"
+            )
+        except CannotEvaluate as refusal:
+            return row.not_compared(f"its formula has no value: {refusal}")
+        except Exception as error:  # one op that fails must not hide what the other layers give
+            said = f"{type(error).__name__}: {first_line(error)}"
+            return row.differs(f"its formula fails: {said}")
+        check = self._values(row, definition, results, values, [mask_of(one) for one in theirs])
+        known = fault(real, row.layer.config, values) if check.status == "differs" and check.shapes_agree else None
+        if known is None:
+            return check
+        self.faults.append(known)
+        return row.not_compared(known)
+
+    def _values(
+        self, row: _Row, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]
+    ) -> LayerCheck:
+        count = len(definition.results)
+        if len(values) != count:
+            return row.differs(f"it has {count} results by its formula, {len(values)} in Keras")
+        if values and all(map(nowhere_finite, values)):
+            return row.not_compared("Keras's values are NaN or infinite everywhere")
+        names = [f"output {i}" for i in range(count)] if count > 1 else [""]
+        pairs = list(zip(names, ours[:count], values, strict=True))
+        left = iter(ours[count:])
+        for i, own in enumerate(definition.masks):
+            if own is None:
+                continue
+            mask = next(left)
+            if i < len(masks) and masks[i] is None:
+                return row.differs("by its formula it hands on a mask, in Keras it does not")
+            pairs.append(("the mask", mask, as_array(masks[i])))
+        for name, a, b in pairs:
+            apart, words = difference(a, b)
+            if row.apart is None or apart > row.apart:
+                row.apart = apart
+            if not apart <= row.tolerance:
+                return row.differs(f"{name}: {words}".removeprefix(": ") if words else name)
+        return row.check("agrees", "")
+
+
+class _Row:
+    """What is known so far of a call."""
+
+    def __init__(self, made: TracedCall, layer: Layer, path: tuple[str, ...], tolerance: float) -> None:
+        self.made = made
+        self.layer = layer
+        self.path = path
+        self.tolerance = tolerance
+        self.shapes: tuple[Shape, ...] | None = None
+        self.keras_shapes: tuple[Shape, ...] | None = None
+        self.weights: tuple[Shape, ...] | None = None
+        self.keras_weights: tuple[Shape, ...] | None = None
+        self.apart: float | None = None
+
+    def check(self, status: Status, reason: str) -> LayerCheck:
+        return LayerCheck(
+            layer=self.layer.name,
+            path="/".join(self.path),
+            type=operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type,
+            call=self.made.call.index,
+            status=status,
+            output_shapes=self.shapes,
+            keras_output_shapes=self.keras_shapes,
+            weight_shapes=self.weights,
+            keras_weight_shapes=self.keras_weights,
+            difference=self.apart,
+            tolerance=self.tolerance,
+            reason=reason,
+        )
+
+    def not_compared(self, reason: str) -> LayerCheck:
+        return self.check("not compared", reason)
+
+    def differs(self, reason: str) -> LayerCheck:
+        return self.check("differs", reason)
+
+
+class _Sources:
+    """Keras's tensors by the names that the Model has for them."""
+
+    def __init__(self, network: Network, graph: KerasGraph) -> None:
+        self.graph = graph
+        ours = [ref.layer for ref in network.model.inputs]
+        theirs = graph.input_names
+        # A Sequential's input has a name that nobody gave: it is known by its place.
+        self.inputs = {name: name if set(ours) == set(theirs) else theirs[i] for i, name in enumerate(ours)}
+
+    def tensor(self, ref: TensorRef) -> Any:
+        return self.graph.tensor(self.inputs.get(ref.layer, ref.layer), ref.call, ref.output)
+
+
+def inputs_in_order(network: Network, graph: KerasGraph, arrays: Sequence[Any]) -> list[Any]:
+    """Arrays in the order of our model's inputs, in the order of Keras's."""
+    named = dict(zip([ref.layer for ref in network.model.inputs], arrays, strict=True))
+    theirs = graph.input_names
+    return [named[name] for name in theirs] if set(theirs) == set(named) else list(arrays)
+
+
+def _given(made: TracedCall, layer: Layer, sources: _Sources) -> list[tuple[Any, str]] | None:
+    """For each parameter of a call's definition Keras's tensor, or None for a mask that Keras does not have, and
+    whose it is; None if Keras made no such tensor. Masks are taken before the call: Keras removes some on the way."""
+    definition = made.definition
+    if definition is None or definition.kind == "opaque":
+        return []
+    tensors = [sources.tensor(ref) for ref in made.sources]
+    if any(t is None for t in tensors):
+        return None
+    given: list[tuple[Any, str]] = [(t, ref.layer) for t, ref in zip(tensors, made.sources, strict=True)]
+    masked = definition.params[len(tensors) :]
+    if not masked:
+        return given
+    declaration = find(layer.type if layer.kind != "operation" else f"ops.{layer.type}")
+    if declaration is None:
+        return None
+    bound = bind_call(declaration, made.call)
+    names = declaration.names(max(len(bound.tensors), len(declaration.tensors)))
+    for param in masked:
+        label = str(param.label)
+        at = 0 if label == "mask" else names.index(label.removesuffix("_mask"))
+        explicit, carrier = bound.masks.get(at), bound.tensors[at]
+        if explicit is not None:
+            given.append((sources.tensor(explicit), explicit.layer))
+        elif carrier is not None:
+            given.append((mask_of(sources.tensor(carrier)), f"'{carrier.layer}'"))
+    return given
+
+
+def evaluated(
+    definition: Definition, values: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str
+) -> list[Any]:
+    """The results of a formula, as arrays. Raises CannotEvaluate."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        results = evaluate(definition, values, weights, Run(batch, dtype))
+    return [np.asarray(result) for result in results]
+
+
+def is_random(definition: Definition) -> bool:
+    """Whether a formula draws random numbers."""
+    return any(
+        isinstance(node.op.element, Marker) and node.op.element.reason == "random"
+        for one in (definition, *inner_definitions(definition))
+        for node in nodes(one)
+    )
+
+
+def calls_in(network: Network) -> int:
+    """How many calls a network has, those in nested models included."""
+    return sum(
+        calls_in(made.network) if made.network is not None else made.definition is not None or bool(made.sources)
+        for made in network.calls
+    )
+
+
+def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
+    """The code and the words of the note that says why a layer has no formula."""
+    said = [note for note in network.notes if note.layer is not None and note.layer == "/".join(path)]
+    note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
+    if note is None:
+        return "", "its formula is not known"
+    return note.code, note.message.partition("; its shapes are those")[0]
+
+
+def _concrete(shape: Sequence[Any], batch: int) -> Shape:
+    return tuple(batch if isinstance(size, Batch) else size for size in shape)
+
+
+def _dtype_name(tensor: Any) -> str:
+    return str(load_keras().backend.standardize_dtype(tensor.dtype))
+
+
+def nowhere_finite(array: Any) -> bool:
+    """Whether there are numbers in an array, and all of them NaN or infinite."""
+    import numpy as np
+
+    return array.dtype.kind == "f" and array.size > 0 and not np.isfinite(array).any()
+
+
+def _list(shapes: Sequence[Shape]) -> str:
+    return ", ".join(str(tuple(shape)) for shape in shapes) or "none"

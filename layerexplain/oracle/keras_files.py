@@ -1,0 +1,217 @@
+"""A file → the model that real Keras makes of it, in safe mode; what would run code is refused before Keras sees it.
+
+Keras's own safe mode has been passed by more than once, so the configuration is read as data first: every class and
+function that it names must be one of Keras's, from those of its modules that hold parts of models.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends.json_text import parse_json
+from layerexplain.model import Model
+from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.oracle.to_keras import RUNS_CODE, refusal
+
+
+class KerasRefuses(SourceError):
+    """Keras does not load a file. `old` says that its layers may be made anew all the same: another generation than
+    today's may have written it, or it holds one object in several places, which Keras fails to find again."""
+
+    old = False
+
+
+_ROOTS = frozenset({"keras", "tf_keras"})
+_PARTS = frozenset(
+    {"layers", "models", "ops", "activations", "initializers", "regularizers", "constraints", "dtype_policies"}
+    | {"quantizers", "applications", "engine", "legacy", "mixed_precision", "random"}
+    | {"losses", "metrics", "optimizers"}
+)
+"""The modules of Keras that hold parts of models. Others (`saving`, `utils`, `config`, …) hold what acts."""
+
+_FUNCTION_MODULES = frozenset(
+    {"activations", "ops", "initializers", "regularizers", "constraints", "losses", "metrics"}
+)
+_PLAIN_OBJECTS = frozenset(
+    {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__slice__", "__ellipsis__", "__tuple__"}
+    | {"TensorShape", "__typespec__"}
+)
+
+
+def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) -> Any:
+    """The model that Keras makes of a .keras or .h5 file, or of a configuration JSON (`model` is what we read of it).
+
+    Raises LayerExplainError for what would run code, and with Keras's own words for what Keras refuses.
+    """
+    refused = refusal(model)
+    if refused is not None:
+        raise LayerExplainError(refused)
+    if model.format not in _LOADERS:
+        unloadable = KerasRefuses(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
+        unloadable.old = True
+        raise unloadable
+    try:
+        return _LOADERS[model.format](source)
+    except KerasRefuses as error:
+        generation_1_or_2 = model.keras_version is None or model.keras_version.startswith(("0.", "1.", "2."))
+        error.old = generation_1_or_2 or bool(model.shared)
+        raise
+
+
+def keras_model_of_config(document: Any) -> Any:
+    """The model that Keras makes of a configuration, {"class_name", "config"}, with weights that it draws."""
+    must_be_keras(document)
+    keras = load_keras()
+    plain = {key: value for key, value in document.items() if key != "compile_config"}
+    with _words_of_keras(), _names_from_the_first():
+        made = keras.models.model_from_json(json.dumps(plain))
+        if not isinstance(made, keras.Model):  # of Keras 0.3 it gives back the configuration itself
+            raise KerasRefuses("Keras refuses it: it makes no model of this configuration")
+        return made
+
+
+def must_be_keras(document: Any) -> None:
+    """Raise LayerExplainError if a configuration names a class, function or module that holds no part of a model."""
+    if isinstance(document, Mapping):
+        # The model is not compiled; a nested one would be, so what it says of that counts.
+        document = {key: value for key, value in document.items() if key != "compile_config"}
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+            reason = _foreign(value)
+            if reason is not None:
+                raise LayerExplainError(f"the configuration {reason}; nothing was loaded")
+
+
+def _foreign(item: Mapping[str, Any]) -> str | None:
+    """What an object of a configuration names that is no part of Keras, in words."""
+    vocabulary = item.get("vocabulary")
+    if isinstance(vocabulary, str):
+        return f"names a file to read ({vocabulary!r})"
+    name = item.get("class_name")
+    if not isinstance(name, str):
+        return None
+    module = item.get("module")
+    if name in RUNS_CODE or name == "__lambda__":
+        return f"holds a {name}, and what it would run is not Keras's own"
+    if name in _PLAIN_OBJECTS:
+        return None
+    parts = module.split(".") if isinstance(module, str) else []
+    own = [part for part in parts[1:] if part not in ("src", "api", "_tf_keras", "python")]
+    if name == "function":
+        function = item.get("config")
+        known = module in (None, "builtins") or (parts[0] in _ROOTS and own[:1] and own[0] in _FUNCTION_MODULES)
+        return None if known and isinstance(function, str) else f"names the function {function!r} of {module}"
+    if parts and (parts[0] not in _ROOTS or not (not own or own[0] in _PARTS)):
+        return f"names the class {name} of {module}, which holds no part of Keras's models"
+    return None
+
+
+# How each kind of file is loaded ------------------------------------------------------------------------------------
+
+
+def _archive(source: str | os.PathLike[str] | bytes) -> Any:
+    if not isinstance(source, bytes) and os.path.isdir(source):
+        with open(os.path.join(source, "config.json"), "rb") as file:
+            config = file.read()
+        must_be_keras(parse_json(config, "config.json"))
+        return _loaded(source, "")
+    with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        config = archive.read("config.json")
+    must_be_keras(parse_json(config, "config.json"))
+    return _loaded(source, ".keras")
+
+
+def _legacy(source: str | os.PathLike[str] | bytes) -> Any:
+    import h5py
+
+    with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as root:
+        text = root.attrs.get("model_config")
+        if text is None:
+            raise KerasRefuses("keeps its configuration in several attributes, which Keras 3 does not load")
+        config = text if isinstance(text, bytes) else str(text).encode()
+    must_be_keras(parse_json(config, "the attribute model_config"))
+    return _loaded(source, ".h5")
+
+
+def _json(source: str | os.PathLike[str] | bytes) -> Any:
+    if not isinstance(source, bytes):
+        with open(source, "rb") as file:
+            source = file.read()
+    return keras_model_of_config(parse_json(source, "the file"))
+
+
+_LOADERS = {"keras-archive": _archive, "h5": _legacy, "config-json": _json}
+
+
+def _loaded(source: str | os.PathLike[str] | bytes, ending: str) -> Any:
+    """What `load_model` makes of a file. Keras goes by the name's ending, so one without it gets a second name."""
+    _values_in_the_file_itself(source)
+    keras = load_keras()
+    with _named(source, ending) as path, _words_of_keras(), _names_from_the_first():
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def _values_in_the_file_itself(source: str | os.PathLike[str] | bytes) -> None:
+    """Refuse weights that lie in other files, by links or otherwise: older versions of Keras follow them."""
+    from layerexplain.frontends.keras.weight_files import open_weights
+
+    with open_weights(source) as stored:
+        notes = stored.notes if stored is not None else ()
+    for note in notes:
+        if note.code in ("external-link", "soft-link", "virtual-dataset"):
+            raise SourceError(f"{note.message}; nothing was loaded")
+
+
+@contextmanager
+def _named(source: str | os.PathLike[str] | bytes, ending: str) -> Iterator[str]:
+    if not isinstance(source, bytes):
+        path = os.path.abspath(os.fspath(source))
+        if path.endswith(ending):
+            yield path
+            return
+    with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:
+        name = os.path.join(folder, f"model{ending}")
+        if isinstance(source, bytes):
+            with open(name, "wb") as file:
+                file.write(source)
+        else:
+            os.symlink(path, name)
+        yield name
+
+
+@contextmanager
+def _words_of_keras() -> Iterator[None]:
+    """What Keras raises, as one line of ours."""
+    try:
+        yield
+    except LayerExplainError:
+        raise
+    except Exception as error:  # Keras raises whatever its parts raise
+        raise KerasRefuses(f"Keras refuses it: {first_line(error)}") from None
+
+
+@contextmanager
+def _names_from_the_first() -> Iterator[None]:
+    """Operations without a name of their own get the ones that they have in the file, as in a process that has made no
+    other model: Keras numbers them through."""
+    from keras.src.backend.common import global_state
+
+    kept = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", kept)

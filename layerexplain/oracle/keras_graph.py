@@ -1,0 +1,189 @@
+"""A real Keras model as a graph that is run call by call: what each call of a layer takes, and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.oracle.keras_import import load_keras, silence
+from layerexplain.records import NamedTuple
+
+NO_KERNEL_ON_CPU = (
+    "only supports the NHWC tensor format",
+    "only supports NHWC",
+    "only supports NDHWC",
+    "not yet support dilation rates larger than 1",
+    "only supports equal length strides",
+)
+"""What TensorFlow says of a layer for which it has no kernel on the CPU. XLA has one: the same layer, the same call."""
+
+
+class Made(NamedTuple):
+    """A tensor of Keras as arrays: its values, and the mask that it carries."""
+
+    value: Any
+    mask: Any
+
+
+class KerasGraph:
+    """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
+
+    `between` are the calls that are made when what they make is needed: see `Comparison.compare`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        graph = getattr(model, "_functional", None) or model
+        if not hasattr(graph, "_nodes_by_depth"):
+            raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
+        if not hasattr(graph, "operations"):
+            package = type(model).__module__.partition(".")[0]
+            raise LayerExplainError(
+                f"'{model.name}' is a model of {package}, not of Keras 3: save it and give the file"
+            )
+        self.graph = graph
+        self.nodes: dict[tuple[str, int], Any] = {}
+        own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
+        for operation in graph.operations:
+            nodes = [node for node in operation._inbound_nodes if id(node) in own]
+            self.nodes.update({(operation.name, i): node for i, node in enumerate(nodes)})
+        self._makers = {id(tensor): key for key, node in self.nodes.items() for tensor in node.outputs}
+        self._tensors: dict[int, Any] = {}
+        self.between: set[tuple[str, int]] = set()
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of its InputLayers, in the model's order."""
+        return [tensor._keras_history.operation.name for tensor in self.graph.inputs]
+
+    def layer(self, name: str) -> Any:
+        """The layer or operation of this name; None if there is none."""
+        return next((one for one in self.graph.operations if one.name == name), None)
+
+    def feed(self, inputs: Sequence[Any], masks: Sequence[Any] = ()) -> None:
+        """Give the inputs, in the model's order, as arrays or as tensors of Keras; forget all that was made."""
+        keras = load_keras()
+        self._tensors = {}
+        for i, (tensor, value) in enumerate(zip(self.graph.inputs, inputs, strict=True)):
+            given = keras.ops.convert_to_tensor(value, dtype=tensor.dtype)
+            mask = masks[i] if i < len(masks) else None
+            if mask is not None:
+                _set_mask(given, mask)
+            self._tensors[id(tensor)] = given
+
+    def arguments(self, key: tuple[str, int]) -> list[Any]:
+        """The tensors that a call takes, in Keras's order; empty if one of them was not made."""
+        node = self.nodes[key]
+        for tensor in node.input_tensors:
+            maker = self._makers.get(id(tensor))
+            if id(tensor) not in self._tensors and maker in self.between and self.arguments(maker):
+                self.run(maker)
+        if any(id(tensor) not in self._tensors for tensor in node.input_tensors):
+            return []
+        return [self._tensors[id(tensor)] for tensor in node.input_tensors]
+
+    def run(self, key: tuple[str, int]) -> list[Any]:
+        """Make a call and keep what it makes. Raises whatever Keras and its backend raise."""
+        node = self.nodes[key]
+        args, kwargs = node.arguments.fill_in(self._tensors)
+        outputs = call_operation(node.operation, args, kwargs)
+        self.keep(key, outputs)
+        return outputs
+
+    def keep(self, key: tuple[str, int], outputs: Sequence[Any]) -> None:
+        """Keep what a call made."""
+        for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
+            self._tensors[id(tensor)] = value
+
+    def tensor(self, layer: str, call: int, output: int) -> Any:
+        """A tensor that was made, or None."""
+        node = self.nodes.get((layer, call))
+        if node is None or output >= len(node.outputs):
+            return None
+        return self._tensors.get(id(node.outputs[output]))
+
+    def outputs(self) -> list[Any]:
+        """The model's outputs, in its order; None for one that was not made."""
+        return [self._tensors.get(id(tensor)) for tensor in self.graph.outputs]
+
+    def output_of(self, layer: str, call: int, output: int) -> int | None:
+        """Which output of the model a tensor is."""
+        node = self.nodes.get((layer, call))
+        if node is None or output >= len(node.outputs):
+            return None
+        wanted = id(node.outputs[output])
+        return next((i for i, tensor in enumerate(self.graph.outputs) if id(tensor) == wanted), None)
+
+
+def call_operation(operation: Any, args: Any, kwargs: Any) -> list[Any]:
+    """What a layer or operation makes at inference, as a flat list; compiled where the CPU has no kernel for it."""
+    keras = load_keras()
+    if "training" in getattr(operation, "_call_context_args", ()):
+        # As Keras does when a model is called with training=False.
+        kwargs = {**kwargs, "training": False}
+    try:
+        return list(keras.tree.flatten(operation(*args, **kwargs)))
+    except Exception as refusal:  # the backend's own classes of errors
+        if not has_no_kernel(refusal):
+            raise
+    return compiled(lambda *a, **k: operation(*a, **k), args, kwargs)
+
+
+def has_no_kernel(refusal: BaseException) -> bool:
+    """Whether TensorFlow only lacks a kernel for the CPU."""
+    return any(words in str(refusal) for words in NO_KERNEL_ON_CPU)
+
+
+def compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
+    """The results of a function of tensors as XLA computes them, with the masks that they carry."""
+    import tensorflow as tf
+
+    keras = load_keras()
+    flat = keras.tree.flatten((args, kwargs))
+    at = [i for i, value in enumerate(flat) if tf.is_tensor(value)]
+    masks = [mask_of(flat[i]) for i in at]
+    masked = [i for i, mask in enumerate(masks) if mask is not None]
+
+    def run(tensors: list[Any], given: list[Any]) -> Any:
+        values = list(flat)
+        for place, tensor in zip(at, tensors, strict=True):
+            values[place] = tensor
+        for i, mask in zip(masked, given, strict=True):
+            _set_mask(tensors[i], mask)
+        new_args, new_kwargs = keras.tree.pack_sequence_as((args, kwargs), values)
+        made = keras.tree.flatten(function(*new_args, **new_kwargs))
+        own = [mask_of(tensor) for tensor in made]
+        return made, [mask for mask in own if mask is not None], tuple(mask is not None for mask in own)
+
+    with silence():
+        made, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
+    left = iter(own)
+    for tensor, one in zip(made, has, strict=True):
+        if bool(one):
+            _set_mask(tensor, next(left))
+    return list(made)
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that a tensor carries, or None."""
+    from keras.src.backend import get_keras_mask
+
+    return get_keras_mask(tensor)
+
+
+def _set_mask(tensor: Any, mask: Any) -> None:
+    from keras.src.backend import set_keras_mask
+
+    set_keras_mask(tensor, mask)
+
+
+def as_array(tensor: Any) -> Any:
+    """A tensor as a NumPy array; bfloat16 comes as float32, text as Python strings."""
+    import numpy as np
+
+    if str(getattr(tensor, "dtype", "")).endswith("string'>") or "string" in str(getattr(tensor, "dtype", "")):
+        return np.asarray(tensor.numpy(), dtype=object)
+    array = np.asarray(load_keras().ops.convert_to_numpy(tensor))
+    if array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        return array.astype("float32")
+    return array

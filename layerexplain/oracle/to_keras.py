@@ -1,0 +1,290 @@
+"""A `Model` → a real Keras model: the classes of Keras, called as the Model's calls say.
+
+Only classes of Keras itself are made, by their names in `keras.layers` and among the operations of `keras.ops`;
+nothing else is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.layers.registry import find
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Steps, TensorRef
+from layerexplain.network.order import in_order
+from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.weights.shared_weights import Originals
+
+RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Classes of Keras that run what is not Keras: code in the file, or a program in another."""
+
+_NOT_OWN = "is not Keras's own; nothing was loaded"
+
+_OLD_ARGUMENTS = {
+    "groups": 1,
+    "mode": 0,
+    "noise_shape": None,
+    "rng_type": "stateful",
+    "softmax_robust_masking": False,
+    "trainable": True,
+}
+"""What Keras 2 wrote into the configurations of layers that have no such argument now, where it says nothing."""
+_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
+"""Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
+
+_OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
+_OF_APPLICATIONS = {"LayerScale": "convnext", "StochasticDepth": "convnext", "CustomScaleLayer": "inception_resnet_v2"}
+"""Layers that stand in a module of keras.applications, by that module."""
+
+
+def refusal(model: Model) -> str | None:
+    """Why a model is not built: what of it would run code that is not Keras's own. None where nothing would."""
+    for layer in _layers(model):
+        if layer.type in RUNS_CODE and layer.kind != "operation":
+            return f"layer '{layer.name}' is a {layer.type}, and what it would run {_NOT_OWN}"
+        if layer.kind == "custom":
+            owner = f" of {layer.package}" if layer.package else ""
+            return f"layer '{layer.name}' is a {layer.type}{owner}, which {_NOT_OWN}"
+        foreign = _foreign_function(layer.config)
+        if foreign is not None:
+            return f"layer '{layer.name}' uses {foreign}, which {_NOT_OWN}"
+    return None
+
+
+def _layers(model: Model) -> list[Layer]:
+    """All layers of a model, those of nested models and those inside wrappers too."""
+    found: list[Layer] = []
+    waiting: list[Any] = [*reversed(model.layers)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Layer):
+            found.append(value)
+            waiting += reversed(value.model.layers) if value.model is not None else ()
+            waiting += [v for v in value.config.values() if isinstance(v, Layer | list | tuple)]
+        elif isinstance(value, list | tuple):
+            waiting += [v for v in value if isinstance(v, Layer | list | tuple)]
+    return found
+
+
+def _foreign_function(value: Any) -> str | None:
+    """The name of a function, in a configuration, that is not one of Keras's."""
+    if isinstance(value, Function):
+        return None if value == KERAS_2_HARD_SIGMOID else value.name
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if isinstance(value, Layer):
+        return None
+    return next((name for name in map(_foreign_function, inner) if name is not None), None)
+
+
+def to_keras(model: Model) -> Any:
+    """The model as a Keras Functional model, with the weights that Keras draws.
+
+    Raises LayerExplainError, with Keras's own words, for what Keras refuses.
+    """
+    refused = refusal(model)
+    if refused is not None:
+        raise LayerExplainError(refused)
+    if not model.calls or not model.outputs:
+        raise LayerExplainError(f"a {model.type} model without a graph of its layers cannot be built")
+    return _Builder(model, (), _Objects(model)).build()
+
+
+class _Objects:
+    """The layers made so far of those that stand in several places of a model."""
+
+    def __init__(self, model: Model) -> None:
+        self.originals = Originals(model.shared)
+        self.made: dict[Steps, Any] = {}
+        self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+
+    def of(self, steps: Steps, layer: Layer) -> Any:
+        """The layer at a place; the one that was made before where it is the same."""
+        if not self.kept:
+            return keras_object(layer, steps, self)
+        original = self.originals.of(steps)[0]
+        made = self.made.get(original)
+        if made is None:
+            made = keras_object(layer, steps, self)
+            if original in self.kept:
+                self.made[original] = made
+        return made
+
+
+class _Builder:
+    """Builds one model, nested ones by builders of their own; `steps` lead to it in the outermost one."""
+
+    def __init__(self, model: Model, steps: Steps, objects: _Objects) -> None:
+        self.model = model
+        self.steps = steps
+        self.objects = objects
+        self.layers = {layer.name: layer for layer in model.layers}
+        self.made: dict[str, Any] = {}
+        self.tensors: dict[TensorRef, Any] = {}
+
+    def build(self) -> Any:
+        keras = load_keras()
+        for call in in_order(self.model):
+            layer = self.layers[call.layer]
+            try:
+                self._call(call, layer)
+            except LayerExplainError:
+                raise
+            except Exception as error:  # Keras raises whatever its backend raises
+                raise SpecError(f"Keras refuses it: {first_line(error)}", layer=layer.name, line=layer.line) from None
+        inputs = [self.tensors[ref] for ref in self.model.inputs]
+        outputs = [self.tensors[ref] for ref in self.model.outputs]
+        # One tensor alone, not a list of it: a wrapper like TimeDistributed wants a model with one output.
+        built = keras.Model(_alone(inputs), _alone(outputs), name=_keras_name(self.model.name))
+        if not self.model.trainable:
+            built.trainable = False
+        return built
+
+    def _call(self, call: Call, layer: Layer) -> None:
+        if layer.type == "InputLayer":
+            shape = layer.config.get("batch_shape")
+            if shape is None:
+                raise LayerExplainError(f"the shape of the input '{layer.name}' is not known; give it with --input")
+            dtype = layer.config.get("dtype") or "float32"
+            self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
+            return
+        made = self.made.get(layer.name)
+        if made is None:
+            made = self.made[layer.name] = self.objects.of((*self.steps, f"/{layer.name}"), layer)
+        args = self._filled(call.args)
+        kwargs = self._filled(dict(call.kwargs))
+        if kwargs and not args and layer.kind != "operation":
+            args, kwargs = _first_in_front(made, kwargs)
+        outputs = _flat(made(*args, **kwargs))
+        for i, output in enumerate(outputs):
+            self.tensors[TensorRef(layer.name, call.index, i)] = output
+
+    def _filled(self, value: Any) -> Any:
+        if isinstance(value, TensorRef):
+            return self.tensors[value]
+        if isinstance(value, dict):
+            return {key: self._filled(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._filled(inner) for inner in value]
+        return tuple(self._filled(inner) for inner in value) if isinstance(value, tuple) else value
+
+
+def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
+    """The layer or operation, made by Keras from its configuration. Raises whatever Keras raises."""
+    if layer.model is not None:
+        inner = _Builder(layer.model._replace(name=layer.name), steps, objects).build()
+        if not layer.config.get("trainable", True):
+            inner.trainable = False
+        return inner
+    kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
+    config = {key: _plain(key, value, steps, objects) for key, value in kept.items()}
+    if layer.kind == "operation":
+        operation = _operation_class(layer.type)(**config)
+        operation.name = layer.name  # not every class of them takes one
+        return operation
+    declaration = find(layer.type)
+    if declaration is not None:
+        # Older names of arguments, and arguments that no longer exist and say nothing here.
+        config = {declaration.renamed.get(key, key): value for key, value in config.items()}
+    made = _layer_class(layer.type)
+    if declaration is not None:
+        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(made)
+        config = {key: v for key, v in config.items() if key not in gone or _OLD_ARGUMENTS.get(key, v) != v}
+        axis = config.get("axis")
+        if layer.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
+            config["axis"] = axis[0]
+    return made(**config, name=_keras_name(layer.name))
+
+
+def _taken(made: type) -> set[str]:
+    """The arguments of a layer class of today, with those of its base classes that it passes on."""
+    import inspect
+
+    names: set[str] = set()
+    for cls in made.__mro__:
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters
+            names |= parameters.keys()
+            if all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
+                break
+    return names
+
+
+def _plain(key: str, value: Any, steps: Steps, objects: _Objects) -> Any:
+    if isinstance(value, Layer):
+        return objects.of((*steps, f".{key}"), value)
+    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+        return _hard_sigmoid_of_keras_2()
+    if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
+        before = (".cell", ".cells") if key == "cell" else (f".{key}",)
+        return [_plain(f"{before[-1][1:]}[{i}]", v, (*steps, *before[:-1]), objects) for i, v in enumerate(value)]
+    if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
+        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
+    return value
+
+
+def _hard_sigmoid_of_keras_2() -> Any:
+    """As a function that Keras knows by name: a wrapper makes its layer anew of its configuration."""
+    keras = load_keras()
+    name = "layerexplain>hard_sigmoid_keras2"
+    known = keras.saving.get_registered_object(name)
+    if known is not None:
+        return known
+
+    def hard_sigmoid_keras2(z: Any) -> Any:
+        return keras.ops.clip(0.2 * z + 0.5, 0, 1)
+
+    return keras.saving.register_keras_serializable("layerexplain")(hard_sigmoid_keras2)
+
+
+def _layer_class(type_: str) -> Any:
+    import importlib
+
+    keras = load_keras()
+    home: Any = keras.layers
+    if type_ in _OF_APPLICATIONS:
+        home = importlib.import_module(f"keras.src.applications.{_OF_APPLICATIONS[type_]}")
+    found = getattr(home, type_, None)
+    if found is None:
+        declaration = find(type_)
+        found = getattr(keras.layers, declaration.type, None) if declaration is not None else None
+    if not (isinstance(found, type) and issubclass(found, keras.layers.Layer)) or type_ in RUNS_CODE:
+        raise LayerExplainError(f"Keras {keras.__version__} has no layer {type_}")
+    return found
+
+
+def _operation_class(type_: str) -> Any:
+    """The class of an operation between layers; the modules are Keras's own, whatever a file says."""
+    import importlib
+
+    keras = load_keras()
+    for module in _OPERATION_MODULES:
+        found = getattr(importlib.import_module(f"keras.src.ops.{module}"), type_, None)
+        if isinstance(found, type) and issubclass(found, keras.Operation):
+            return found
+    raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
+
+
+def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Keras wants the first argument of a layer's call by position, all others may have their names."""
+    import inspect
+
+    names = [name for name in inspect.signature(made.call).parameters if name != "self"]
+    if names and names[0] in kwargs:
+        return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}
+    return (), kwargs
+
+
+def _alone(tensors: list[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [x for key in value for x in _flat(value[key])]
+    return [x for v in value for x in _flat(v)] if isinstance(value, list | tuple) else [value]
+
+
+def _keras_name(name: str) -> str:
+    """Keras takes any text but one with a '/' for a name."""
+    return name.replace("/", "_")

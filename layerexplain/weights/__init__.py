@@ -1,0 +1,1 @@
+"""Weights of files: matched with layers, counted once, listed."""

@@ -1,0 +1,113 @@
+"""The table of weights: everything that `weights` shows, as frozen plain data. `to_dict()` is the JSON contract.
+
+`size` counts scalars (`count` in JSON), `bytes` are bytes; None is unknown, never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.model import Note
+from layerexplain.records import NamedTuple
+
+SCHEMA_VERSION = 1
+
+
+class WeightRow(NamedTuple):
+    """One weight. `path` is its place in the file (None: the file does not store it), `layer` the path of its layer
+    (None: no layer of the model), `name` its name below that, `reach` the Keras expression that gives it.
+    `trainable` is None where neither the formula nor the file tells."""
+
+    path: str | None
+    layer: str | None
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    bytes: int
+    trainable: bool | None
+    reach: str | None
+    statistics: Statistics | None = None
+
+    def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
+        """The row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
+        row: dict[str, Any] = {
+            "path": self.path,
+            "layer": self.layer,
+            "name": self.name,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "count": self.size,
+            "bytes": self.bytes,
+            "trainable": self.trainable,
+            "reach": self.reach,
+        }
+        if stats:
+            row["stats"] = None if self.statistics is None else self.statistics._asdict()
+        return row
+
+
+class StateRow(NamedTuple):
+    """Something that is stored and is no weight. `role` is "optimizer", "seed", "metric" or "beside" (what a layer
+    stores beside its weights, such as a second copy of one)."""
+
+    path: str
+    role: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    bytes: int
+    statistics: Statistics | None = None
+
+    def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
+        """The row as the JSON contract has it."""
+        row: dict[str, Any] = {
+            "path": self.path,
+            "role": self.role,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "count": self.size,
+            "bytes": self.bytes,
+        }
+        if stats:
+            row["stats"] = None if self.statistics is None else self.statistics._asdict()
+        return row
+
+
+class WeightTotals(NamedTuple):
+    """Sums over the weights; None where a row's number is unknown. State is not in them."""
+
+    params: int | None
+    trainable: int | None
+    non_trainable: int | None
+    bytes: int | None
+
+
+class WeightTable(NamedTuple):
+    """All weights of a source. `model_name` and `model_type` are None for weights without an architecture; `stats`
+    says that statistics were asked for."""
+
+    source: str
+    format: str
+    model_name: str | None
+    model_type: str | None
+    keras_version: str | None
+    weights: tuple[WeightRow, ...]
+    state: tuple[StateRow, ...]
+    totals: WeightTotals
+    notes: tuple[Note, ...]
+    stats: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as the JSON contract has it (docs/weights.schema.json)."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "source": self.source,
+            "format": self.format,
+            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
+            "weights": [row.to_dict(stats=self.stats) for row in self.weights],
+            "state": [row.to_dict(stats=self.stats) for row in self.state],
+            "totals": self.totals._asdict(),
+            "notes": [note._asdict() for note in self.notes],
+        }

@@ -1,0 +1,157 @@
+"""Which of the stored arrays, in the file's order, is which of the wanted weights, in Keras's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.lang.expr import Expr
+from layerexplain.records import NamedTuple
+
+Sizes = tuple[int, ...]
+
+_OLD_NAMES = {
+    "W": "kernel", "U": "recurrent_kernel", "b": "bias", "depthwise_kernel": "kernel",
+    "running_mean": "moving_mean", "running_std": "moving_variance", "gammas": "gamma", "betas": "beta",
+}  # fmt: skip
+_OLD_NAME = re.compile(r"_(W|U|b|gamma|beta|running_mean|running_std|alphas?|embeddings)$")
+
+
+class Wanted(NamedTuple):
+    """A weight that a formula has: the names that lead to it, its shape, and whether it is trained."""
+
+    weight: Expr
+    names: tuple[str, ...]
+    shape: Sizes
+    trainable: bool
+
+    @property
+    def merged(self) -> bool:
+        """Whether Keras merges its values into the kernel when it saves: LoRA's two factors."""
+        return self.names[-1].startswith("lora_")
+
+
+def assign_by_number(wanted: Sequence[Wanted], stored: Sequence[Sizes]) -> list[int | None] | None:
+    """For each weight of one object the number of its array (None: it has none); None if the arrays do not fit.
+
+    Keras numbers the trained variables of an object first, and those of quantized layers by a list of its own. An
+    object may hold more, such as a variable of another one (SpectralNormalization the kernel that it normalises), or
+    lack one.
+    """
+    order = stored_order(wanted)
+    shapes = [wanted[i].shape for i in order]
+    places: Sequence[int | None] | None
+    if len(shapes) == len(stored):
+        places = range(len(stored))
+        # The count fits and a shape does not: a disagreement to be told, not a reason to look elsewhere.
+    elif len(shapes) < len(stored):
+        places = only_embedding(shapes, stored)
+    else:
+        back = only_embedding(stored, shapes)
+        places = None if back is None else [back.index(i) if i in back else None for i in range(len(shapes))]
+    if places is None:
+        return None
+    found: list[int | None] = [None] * len(wanted)
+    for i, place in zip(order, places, strict=True):
+        found[i] = place
+    return found
+
+
+def stored_order(wanted: Sequence[Wanted]) -> list[int]:
+    """The numbers of an object's weights in the order in which it stores them; merged ones are left out."""
+    numbers = [i for i, w in enumerate(wanted) if not w.merged]
+    names = {wanted[i].names[-1] for i in numbers}
+    # A kernel that LoRA has frozen keeps its place, too.
+    compressed = any(name.endswith("_scale") for name in names) or len(numbers) < len(wanted)
+    if compressed and names & {"kernel", "embeddings"}:
+        first = {"kernel": 0, "embeddings": 0, "bias": 1}
+        return sorted(numbers, key=lambda i: first.get(wanted[i].names[-1], 2))
+    return sorted(numbers, key=lambda i: not wanted[i].weight.attrs["trainable"])
+
+
+def only_embedding(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
+    """The one way in which `few` are found in `many`, in order; None if there is none or more than one."""
+    first = _greedy(few, many)
+    if first is None:
+        return None
+    last = _greedy(few[::-1], many[::-1])
+    if last is None or [len(many) - 1 - i for i in reversed(last)] != first:
+        return None
+    return first
+
+
+def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
+    found: list[int] = []
+    at = 0
+    for shape in few:
+        while at < len(many) and many[at] != shape:
+            at += 1
+        if at == len(many):
+            return None
+        found.append(at)
+        at += 1
+    return found
+
+
+def assign_listed(
+    wanted: Sequence[Wanted], stored: Sequence[StoredTensor], *, strict: bool = True
+) -> list[int | None] | None:
+    """The same for a legacy list, which has trained weights first and names; `strict` without other arrays in it.
+
+    Order and names together decide, then names, then the order alone; None if none of them fits.
+    """
+    own = [i for i, w in enumerate(wanted) if not w.merged]
+    order = sorted(own, key=lambda i: not wanted[i].trainable)
+    fits = len(order) == len(stored) and all(
+        wanted[i].shape == tensor.shape for i, tensor in zip(order, stored, strict=True)
+    )
+    agree = fits and all(_canon(wanted[i].names[-1]) == _canon(t.parts[-1]) for i, t in zip(order, stored, strict=True))
+    found: list[int | None] = [None] * len(wanted)
+    if agree:
+        for number, i in enumerate(order):
+            found[i] = number
+        return found
+    by_name = _by_names(wanted, own, stored)
+    if by_name is not None and (len(by_name) == len(stored) or not strict):
+        for i, number in by_name.items():
+            found[i] = number
+        return found
+    if len(order) != len(stored):
+        return None
+    for number, i in enumerate(order):
+        found[i] = number
+    return found
+
+
+def _by_names(wanted: Sequence[Wanted], own: Sequence[int], stored: Sequence[StoredTensor]) -> dict[int, int] | None:
+    """Each weight's array by name and shape, the longest agreement of names first; None if one has none."""
+    free: dict[tuple[str, Sizes], list[int]] = {}
+    for number, tensor in enumerate(stored):
+        free.setdefault((_canon(tensor.parts[-1]), tensor.shape), []).append(number)
+    found: dict[int, int] = {}
+    for i in own:
+        fitting = free.get((_canon(wanted[i].names[-1]), wanted[i].shape))
+        if not fitting:
+            return None
+        best = max(fitting, key=lambda number: (_agreement(wanted[i].names, stored[number].parts), -number))
+        found[i] = best
+        fitting.remove(best)
+    return found
+
+
+def _agreement(names: Sequence[str], parts: Sequence[str]) -> int:
+    """How many of the names that lead to a weight lead to the array, from the last on."""
+    count = 0
+    for ours, theirs in zip(reversed(names[:-1]), reversed(parts[:-1]), strict=False):
+        if ours != theirs:
+            break
+        count += 1
+    return count
+
+
+def _canon(name: str) -> str:
+    """A variable's name as Keras 3 has it: `convolution2d_1_W` → `kernel`."""
+    old = _OLD_NAME.search(name)
+    short = old[1] if old is not None else name
+    return _OLD_NAMES.get(short, short)

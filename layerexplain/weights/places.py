@@ -1,0 +1,74 @@
+"""Where a model has weights: each layer that computes, however deep, with what its formula says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.lang.expr import Definition, Expr
+from layerexplain.model import Layer, Steps
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.weights.variables import has_no_weights
+from layerexplain.weights.weight_groups import GroupFinder, Groups, layer_groups
+
+
+class Place(NamedTuple):
+    """A layer: the names that lead to it, its definition (None where its formula is not known), whether it or a model
+    around it is frozen, and its group in a file of class layout."""
+
+    path: tuple[str, ...]
+    layer: Layer
+    definition: Definition | None
+    frozen: bool
+    group: Groups | None
+
+    @property
+    def weights(self) -> tuple[Expr, ...]:
+        """The weights that its formula has, in Keras's order."""
+        return () if self.definition is None else self.definition.weights
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its formula, and so its weights, are known."""
+        if has_no_weights(self.layer):
+            return True
+        return self.definition is not None and self.definition.kind != "opaque"
+
+
+def places(network: Network, finder: GroupFinder | None = None) -> Iterator[Place]:
+    """All layers in the model's order, those of a nested model in its place."""
+    model = network.model
+    again: frozenset[Steps] = frozenset()
+    if model.shared and finder is not None and (model.keras_version or "").startswith("2."):
+        again = frozenset([one.steps for one in model.shared])
+    yield from _places(network, finder, (), (), False, again)
+
+
+def _places(
+    network: Network,
+    finder: GroupFinder | None,
+    path: tuple[str, ...],
+    group: Groups | None,
+    frozen: bool,
+    again: frozenset[Steps],
+) -> Iterator[Place]:
+    model = network.model
+    frozen = frozen or not model.trainable
+    here = tuple([f"/{name}" for name in path]) if again else ()
+    before = {layer.name for layer in model.layers if (*here, f"/{layer.name}") in again} if again else ()
+    classes = layer_groups(model, before) if finder is not None and group is not None else {}
+    first: dict[str, list[TracedCall]] = {}
+    for call in network.calls:
+        first.setdefault(call.call.layer, []).append(call)
+    for layer in model.layers:
+        calls = sorted(first.get(layer.name, ()), key=lambda call: call.call.index)
+        own = None
+        if finder is not None and group is not None and layer.kind != "operation":
+            own = finder.of_layer(layer, group, classes.get(layer.name))
+        inner = next((call.network for call in calls if call.network is not None), None)
+        still = frozen or not layer.config.get("trainable", True)
+        if inner is not None:
+            yield from _places(inner, finder, (*path, layer.name), own, still, again)
+        else:
+            definition = calls[0].definition if calls else None
+            yield Place((*path, layer.name), layer, definition, still, own)

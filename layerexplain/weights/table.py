@@ -1,0 +1,253 @@
+"""A source's weights as a table: what its formulas need, what its file stores, and what each is in Keras."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends import read
+from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_layouts import layer_of
+from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tree import WeightTree
+from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.model import Layer, Model, Note, Shape
+from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.reach import get_layers, reach
+from layerexplain.network.traced import Network
+from layerexplain.network.tracer import trace_model
+from layerexplain.network.unbuilt import unbuilt_layers, unbuilt_note
+from layerexplain.report.totals import BYTES
+from layerexplain.weights.data import StateRow, WeightRow, WeightTable, WeightTotals
+from layerexplain.weights.match import Matched, Slot, match, parameters, stored_name, weight_name
+from layerexplain.weights.places import Place, places
+from layerexplain.weights.shared_weights import shared_weights
+from layerexplain.weights.variables import is_stored, stored_variables
+
+Progress = Callable[[int, int], None]
+"""Told how many tensors have been read, and how many there are."""
+
+
+def weight_table(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    stats: bool = False,
+    inputs: Callable[[Model], Mapping[str, Shape]] | None = None,
+    progress: Progress | None = None,
+) -> WeightTable:
+    """The weights of a source: of a file that stores them, or, without values, of one that tells an architecture.
+
+    With `stats` the values of each stored tensor are read once. `inputs` gives the shapes of a model's inputs by name,
+    without the batch, where the source does not say them. Raises `LayerExplainError`, with the source's name.
+    """
+    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    with open_weights(source) as stored:
+        model = read(source) if stored is None or stored.has_model else None
+        fixed = inputs(model) if inputs is not None and model is not None else {}
+        table = _table(model, stored, fixed)._replace(source=name, stats=stats)
+        if stats and stored is not None:
+            table = _with_statistics(table, stored, progress)
+    return table
+
+
+def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, Shape]) -> WeightTable:
+    notes: list[Note] = list(model.notes) if model is not None else []
+    network = None
+    if model is not None and model.layers:
+        try:
+            network = trace_model(model, inputs)
+            notes = [note for note in notes if note.code != "unknown-input" or note in network.notes]
+        except LayerExplainError as error:
+            if stored is None or model.strict:
+                raise error.with_place(source=model.source) from None
+            notes.append(Note("not-derived", error.layer, f"{error.fact}; the weights are listed as they are stored"))
+    version = model.keras_version if model is not None else None
+    if version is None and stored is not None:
+        version = stored.keras_version
+    rows: list[WeightRow] = []
+    beside: frozenset[str] = frozenset()
+    certain = True
+    if network is None and model is None and stored is not None and stored.layout == "classes":
+        network = trace_model(Model("", "Weights", WeightTree(stored).layers(), (), (), ()))
+    if network is not None:
+        # Values that are kept in a way that is not read are as good as none.
+        matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
+        rows += [_row(slot, version, has_object=model is not None) for slot in matched.slots if slot.shared is None]
+        if stored is None:
+            rows += [row for place in places(network) for row in _told_rows(place)]
+        notes += [*(stored.notes if stored is not None else ()), *matched.notes]
+        if network.model.shared and (shared := shared_weights(network)) is not None:
+            notes += shared.notes
+        beside = matched.beside
+        certain = _is_certain(network, matched, notes)
+        rest: Sequence[StoredTensor] = [tensor for tensor in matched.rest if tensor.path not in beside]
+        if rest:
+            paths = ", ".join(tensor.path for tensor in rest[:3]) + (", …" if len(rest) > 3 else "")
+            words = f"no layer of the model has {len(rest)} of the stored arrays: {paths}"
+            notes.append(Note("weight-unclaimed", None, words))
+    else:
+        notes += stored.notes if stored is not None else ()
+        rest = parameters(stored) if stored is not None else []
+    if stored is not None:
+        rows += [_stored_row(tensor, stored) for tensor in rest]
+    return WeightTable(
+        source="",
+        format=_format(model, stored),
+        model_name=model.name if model is not None else None,
+        model_type=model.type if model is not None else None,
+        keras_version=version,
+        weights=tuple(rows),
+        state=_state(stored, beside),
+        totals=_totals(rows, certain),
+        notes=tuple(notes),
+    )
+
+
+def _format(model: Model | None, stored: WeightFile | None) -> str:
+    return model.format if model is not None else stored.format if stored is not None else ""
+
+
+def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
+    """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
+    if matched.stored is not None:
+        missing = unbuilt_layers(matched)
+        notes += [unbuilt_note(path) for path in missing]
+        return not missing
+    unknown = ["/".join(place.path) for place in places(network) if not (place.is_known or is_stored(place.layer))]
+    words = "the source stores no weights: what is listed follows from its layers"
+    if network.model.format == "saved-model":
+        words = "a SavedModel's values are not read: what is listed follows from what it tells of its layers"
+    notes.append(Note("no-values", None, words))
+    for where in unknown:
+        notes.append(Note("unknown-weights", where, "its weights are not known without a file that stores them"))
+    return not unknown
+
+
+# Rows -------------------------------------------------------------------------------------------------------------
+
+
+def _row(slot: Slot, version: str | None, *, has_object: bool) -> WeightRow:
+    weight, tensor, place = slot.weight, slot.tensor, slot.place
+    if tensor is not None:
+        shape, dtype, size, held = tensor.shape, tensor.dtype, tensor.size, tensor.bytes
+    else:
+        assert weight is not None  # noqa: S101 (a slot has one of them)
+        shape = tuple([s for s in weight.shape if isinstance(s, int)])
+        dtype = dtypes_of(place.layer)[0] if weight.dtype == "float" else weight.dtype
+        size = math.prod(shape)
+        held = size * BYTES.get(dtype, 4)
+    trainable: bool | None = False if place.frozen else None
+    expression = None
+    if weight is not None:
+        trainable = bool(weight.attrs["trainable"]) and not place.frozen
+        expression = reach(place.path, slot.at, str(weight.attrs["name"]), _owner(slot), version)
+    elif tensor is not None and slot.owner is not None and has_object:
+        expression = _numbered(slot.owner, "", tensor, version)
+    elif tensor is not None and slot.at != "?":
+        expression = _numbered(get_layers(place.path), slot.at, tensor, version)
+    return WeightRow(
+        tensor.path if tensor is not None else None,
+        "/".join(place.path),
+        weight_name(slot),
+        shape,
+        dtype,
+        size,
+        held,
+        trainable,
+        expression,
+    )
+
+
+def _told_rows(place: Place) -> list[WeightRow]:
+    """The variables that an export tells of, without their values."""
+    found = []
+    for variable in stored_variables(place.layer):
+        shape = tuple([size for size in variable.shape if size is not None])
+        size = math.prod(shape)
+        held = size * BYTES.get(variable.dtype, 4)
+        where = "/".join(place.path)
+        found.append(WeightRow(None, where, variable.name, shape, variable.dtype, size, held, variable.trainable, None))
+    return found
+
+
+def _owner(slot: Slot) -> str:
+    """The class of what holds a weight, as far as the layer's configuration says."""
+    held = slot.place.layer.config.get("layer") if slot.at == "layer" else None
+    return held.type if isinstance(held, Layer) else slot.place.layer.type
+
+
+def _numbered(owner: str, at: str, tensor: StoredTensor, version: str | None) -> str | None:
+    """The variable of an object by its number; Keras 2 numbers them otherwise where an object holds others."""
+    if not tensor.parts[-1].isdecimal() or (version is not None and not version.startswith("3")):
+        return None
+    return f"{owner}{f'.{at}' if at else ''}.weights[{tensor.parts[-1]}]"
+
+
+def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
+    """An array that no layer claims."""
+    group = None
+    if stored.layout == "classes":
+        groups = tensor.parts[:-1]
+        inside = layer_of(groups, stored.names)[1]
+        group = groups[: len(groups) - len(inside)]
+    return WeightRow(
+        tensor.path,
+        tensor.layer or None,
+        stored_name(tensor, group, tensor.layer.rpartition("/")[2]),
+        tensor.shape,
+        tensor.dtype,
+        tensor.size,
+        tensor.bytes,
+        None,
+        None,
+    )
+
+
+def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[StateRow, ...]:
+    rows = []
+    for tensor in stored.tensors if stored is not None else ():
+        role = "beside" if tensor.path in beside else tensor.role
+        if role != "parameter":
+            rows.append(StateRow(tensor.path, role, tensor.shape, tensor.dtype, tensor.size, tensor.bytes))
+    return tuple(rows)
+
+
+def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
+    if not certain:
+        return WeightTotals(None, None, None, None)
+    params = sum(row.size for row in rows)
+    known = all(row.trainable is not None for row in rows)
+    trainable = sum(row.size for row in rows if row.trainable) if known else None
+    return WeightTotals(
+        params,
+        trainable,
+        None if trainable is None else params - trainable,
+        sum(row.bytes for row in rows),
+    )
+
+
+# Values -----------------------------------------------------------------------------------------------------------
+
+
+def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress | None) -> WeightTable:
+    wanted = {row.path for row in table.weights} | {row.path for row in table.state}
+    tensors = [tensor for tensor in stored.tensors if tensor.path in wanted]
+    found: dict[str, Statistics] = {}
+    notes: list[Note] = []
+    for number, tensor in enumerate(tensors):
+        if progress is not None:
+            progress(number, len(tensors))
+        try:
+            found[tensor.path] = stored.statistics(tensor)
+        except SourceError as error:
+            notes.append(Note("unreadable-values", None, error.fact))
+    if progress is not None:
+        progress(len(tensors), len(tensors))
+    return table._replace(
+        weights=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.weights]),
+        state=tuple([row._replace(statistics=found.get(row.path)) for row in table.state]),
+        notes=(*table.notes, *notes),
+    )

@@ -1,0 +1,128 @@
+"""Which group of a class layout is which layer: groups are named after classes, counted in the order of the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from layerexplain.frontends.keras.weight_layouts import LAYERS
+from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.layers.registry import snake_case
+from layerexplain.model import Layer, Model, StoredGroup
+
+Groups = tuple[str, ...]
+
+_STEP = re.compile(
+    r"""get_layer\((?P<name>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)"""
+    r"""|(?P<attribute>\w+)(?:\[(?P<item>\d+)\])?"""
+)
+"""A step of an attribute path: `get_layer('encoder')`, `cell`, `cells[1]`."""
+
+
+def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:
+    """Layer → the name of its group in the container `layers`: `dense`, `dense_1`, … in the model's order.
+
+    Operations between layers are no layers to Keras and have no group; a Sequential does not count its InputLayer,
+    and Keras 2 none of `stored_before`, which it has stored with another model or layer.
+    """
+    layers = [layer for layer in model.layers if layer.kind != "operation" and layer.name not in stored_before]
+    if model.type == "Sequential":
+        layers = [layer for layer in layers if layer.type != "InputLayer"]
+    return dict(zip([layer.name for layer in layers], container_names(layers), strict=True))
+
+
+def container_names(layers: Iterable[Layer]) -> list[str]:
+    """What Keras calls the items of a list of layers."""
+    used: dict[str, int] = {}
+    names = []
+    for layer in layers:
+        name = snake_case(layer.type.rpartition(">")[2])
+        count = used[name] = used.get(name, -1) + 1
+        names.append(f"{name}_{count}" if count else name)
+    return names
+
+
+class GroupFinder:
+    """Finds groups in one file. Where the file keeps the names of its layers, these decide; else their order does."""
+
+    def __init__(self, stored: WeightFile) -> None:
+        self.stored = stored
+        self.named: dict[Groups, dict[str, Groups | None]] = {}
+        for group, name in stored.names.items():
+            # The name of a layer whose container is a list; one that comes twice in it tells nothing.
+            container = self.named.setdefault(group[:-1], {})
+            container[name] = None if name in container else group
+
+    def of_layer(self, layer: Layer, model_group: Groups, class_name: str | None) -> Groups | None:
+        """The group of a layer of the model at `model_group`, or None if the file has none."""
+        told = layer.config.get("group")
+        if isinstance(told, StoredGroup):
+            return told.parts
+        container = (*model_group, LAYERS)
+        expected = (*container, class_name) if class_name is not None else None
+        if expected is not None and expected in self.stored.groups:
+            name = self.stored.names.get(expected)
+            if name is None or name == layer.name:
+                return expected
+        # A subclass that keeps a layer in an attribute of its own has it there.
+        for place in (container, model_group):
+            found = self.named.get(place, {}).get(layer.name)
+            if found is not None:
+                return found
+        return None
+
+    def inside(self, layer: Layer, group: Groups, at: str) -> tuple[Groups, str] | None:
+        """The group that an attribute path leads to from a layer, and the path in the file's own attribute names
+        (`query_dense` is `_query_dense` in some versions). None if the file has no such group."""
+        owner: Any = layer
+        steps: list[str] = []
+        for step in _STEP.finditer(at):
+            if step["name"] is not None:
+                found = self._of_nested(owner, group, step["name"])
+                if found is None:
+                    return None
+                owner, group = found
+                steps.append(step[0])
+                continue
+            attribute = self._attribute(group, step["attribute"])
+            held = _held(owner, step["attribute"])
+            group = (*group, attribute)
+            steps.append(attribute + step[0][len(step["attribute"]) :])
+            if step["item"] is not None:
+                item = int(step["item"])
+                if not isinstance(held, list | tuple) or item >= len(held):
+                    return None
+                group = (*group, container_names(held)[item])
+                held = held[item]
+            owner = held
+        return (group, ".".join(steps)) if group in self.stored.groups else None
+
+    def _attribute(self, group: Groups, attribute: str) -> str:
+        other = attribute[1:] if attribute.startswith("_") else f"_{attribute}"
+        if (*group, attribute) not in self.stored.groups and (*group, other) in self.stored.groups:
+            return other
+        return attribute
+
+    def _of_nested(self, owner: Any, group: Groups, quoted: str) -> tuple[Layer, Groups] | None:
+        """A layer of a model that another layer holds."""
+        import ast
+
+        if not isinstance(owner, Layer) or owner.model is None:
+            return None
+        name = ast.literal_eval(quoted)
+        layer = next((one for one in owner.model.layers if one.name == name), None)
+        if layer is None:
+            return None
+        found = self.of_layer(layer, group, layer_groups(owner.model).get(layer.name))
+        return None if found is None else (layer, found)
+
+
+def _held(owner: Any, attribute: str) -> Any:
+    """What a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
+    if not isinstance(owner, Layer):
+        return None
+    config: Mapping[str, Any] = owner.config
+    if attribute in ("forward_layer", "backward_layer"):
+        return config.get("backward_layer" if attribute == "backward_layer" else "layer") or config.get("layer")
+    return config.get(attribute)
