@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import Definition
+from layerexplain.lang.definition import Definition
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import BATCH_SIZE, trace_case
 

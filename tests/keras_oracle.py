@@ -10,7 +10,8 @@ import zlib
 from typing import Any, NamedTuple
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases import Case, Wrapped

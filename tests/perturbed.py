@@ -13,7 +13,8 @@ from typing import Any
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.derive.receptive_field import View
 from layerexplain.derive.spans import Span
-from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.lang.scalar import Affine, Letter, Quotient
 
 

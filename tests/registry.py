@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import Definition, Marker
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Marker
 from layerexplain.layers.index import MODULES
 from layerexplain.layers.opaque_layers import REASONS
 from layerexplain.layers.opaque_operations import REASONS as OPAQUE_OPERATIONS

@@ -12,7 +12,8 @@ import pytest
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.element import element_form
 from layerexplain.frontends import read
-from layerexplain.lang.expr import CALL, LOOP, UNKNOWN_COST, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, LOOP, UNKNOWN_COST
 from layerexplain.model import Call
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.report import build

@@ -12,7 +12,8 @@ from layerexplain.derive.element_text import element_text
 from layerexplain.derive.element_value import ElementValues
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.derive.index_letters import LETTERS
-from layerexplain.lang.expr import BATCH, Definition, tensor
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions, values_for

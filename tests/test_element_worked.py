@@ -12,7 +12,7 @@ import pytest
 from layerexplain.derive.element import element_form
 from layerexplain.derive.element_worked import MOST_LINES, Worked, WorkedFold, worked_element
 from layerexplain.derive.evaluate import Run, evaluate
-from layerexplain.lang.expr import Definition
+from layerexplain.lang.definition import Definition
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions, values_for
 from tests.keras_oracle import BATCH_SIZE

@@ -13,7 +13,8 @@ from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same, same_definition
 from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH, Definition, Expr, call, constant, item, loop, named, tensor, weight
+from layerexplain.lang.definition import Definition, call, loop
+from layerexplain.lang.expr import BATCH, Expr, constant, item, named, tensor, weight
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case

@@ -8,7 +8,8 @@ import pytest
 
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Definition, Expr, tensor
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, Expr, tensor
 from layerexplain.layers.activations import NAMES, activate
 from layerexplain.model import Function
 from layerexplain.ops.composite import COMPOSITES

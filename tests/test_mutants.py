@@ -16,7 +16,7 @@ from layerexplain.derive.same import same
 from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.expr import Definition
+from layerexplain.lang.definition import Definition
 from layerexplain.layers.registry import Declaration
 from layerexplain.network.tracer import Tracer
 from layerexplain.oracle.to_keras import to_keras

@@ -29,7 +29,8 @@ from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.expr import BATCH, GONE, STRUCTURAL, Definition, Shapes, walk
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, GONE, STRUCTURAL, Shapes, walk
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.lang.expr import BATCH, Definition, tensor
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, pad_to_ratio, resize
 
 SIZES = [((5, 7), (11, 13)), ((11, 13), (5, 7)), ((7, 11), (3, 17)), ((6, 6), (3, 2)), ((4, 5), (8, 5)), ((5, 5),) * 2]

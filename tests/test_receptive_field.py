@@ -15,7 +15,8 @@ from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field import ReceptiveFields
 from layerexplain.derive.spans import Span
 from layerexplain.frontends import read
-from layerexplain.lang.expr import BATCH, Definition, constant, tensor
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, constant, tensor
 from layerexplain.network.recorded import input_spec
 from layerexplain.network.tracer import Tracer
 from layerexplain.ops.lookup import gather

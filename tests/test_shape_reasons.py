@@ -12,7 +12,8 @@ import pytest
 
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
-from layerexplain.lang.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, Definition, Expr, Shapes, call, tensor
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, Expr, Shapes, tensor
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions

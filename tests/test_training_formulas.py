@@ -9,7 +9,8 @@ import pytest
 
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec, find
 
 pytestmark = pytest.mark.keras

@@ -17,13 +17,13 @@ from jsonschema import Draft202012Validator
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.oracle import keras_files, keras_import
 from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import _compared, verify
 from layerexplain.oracle.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from layerexplain.render.layout import Look
 from layerexplain.render.verification import verification_text
-from layerexplain.oracle import keras_files, keras_import
 from layerexplain.run.drawn import draw_inputs, draw_weights
 from tests import real_models, verified_models
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.lang.expr import CALL, LOOP, Definition, Expr, walk
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, LOOP, Expr, walk
 
 
 def roots(definition: Definition) -> list[Expr]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import (
     CALL,
     FREE,
@@ -19,7 +20,6 @@ from layerexplain.lang.expr import (
     PER_OUTPUT,
     TWICE_MACS,
     UNKNOWN_COST,
-    Definition,
     Expr,
     Factor,
     Size,

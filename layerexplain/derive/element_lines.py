@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.derive.expand import expanded
 from layerexplain.derive.roles import input_roles, roles_of
-from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Body, Definition, Expr, Marker, Op, walk
+from layerexplain.lang.definition import Body, Definition
+from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
 
 DEEPEST = 12

@@ -11,7 +11,8 @@ from typing import Any, Final
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.text import value_text
-from layerexplain.lang.expr import CONSTANT, Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
 from layerexplain.lang.scalar import (
     BEYOND,

@@ -12,7 +12,8 @@ from typing import Any
 
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.evaluate import Run, evaluate
-from layerexplain.lang.expr import CONSTANT, Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.scalar import (
     Affine,
     Apply,

@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.expr import (
-    CALL,
-    CONSTANT,
-    ITEM,
-    LEAVES,
-    LOOP,
-    Batch,
-    Body,
-    Definition,
-    Expr,
-    Marker,
-    Shapes,
-    walk,
-)
+from layerexplain.lang.definition import Body, Definition
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Marker, Shapes, walk
 
 
 class CannotEvaluate(Exception):  # a refusal with its reason, not a fault

@@ -17,20 +17,8 @@ from layerexplain.derive.element_lines import kind_of
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.latex_scalar import ScalarWriter, Text, bracketed, combine
 from layerexplain.derive.roles import Roles, input_roles, roles_of
-from layerexplain.lang.expr import (
-    CALL,
-    CONSTANT,
-    INPUT,
-    ITEM,
-    LEAVES,
-    LOOP,
-    Body,
-    Definition,
-    Expr,
-    Marker,
-    Shapes,
-    walk,
-)
+from layerexplain.lang.definition import Body, Definition
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
 from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
 from layerexplain.ops.contract import dot

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from layerexplain.derive.roles import Roles, input_roles
 from layerexplain.derive.shape_reasons import origin
-from layerexplain.lang.expr import Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.ops.sizes import default_roles
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from keyword import iskeyword
 
-from layerexplain.lang.expr import CALL, LOOP, Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, LOOP, Expr
 
 RESERVED = frozenset({"n", "t", "s", "steps"})
 """Names with a meaning of their own: the batch, the variables of loops, and `steps`."""

@@ -15,21 +15,8 @@ from typing import Any, cast
 from layerexplain.derive.literals import attribute, is_key, key_part, table_shape
 from layerexplain.derive.syntax import assigned_names, checked_tree, refuse
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.lang.expr import (
-    LEAVES,
-    OPS,
-    STRUCTURAL,
-    Definition,
-    Expr,
-    Op,
-    Shapes,
-    call,
-    constant,
-    item,
-    loop,
-    named,
-    tensor,
-)
+from layerexplain.lang.definition import Definition, call, loop
+from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, Shapes, constant, item, named, tensor
 from layerexplain.lang.notation import Fraction, Infix, Slice
 from layerexplain.ops.composite import COMPOSITES
 from layerexplain.ops.opaque import opaque

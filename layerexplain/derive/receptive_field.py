@@ -18,7 +18,8 @@ from typing import TypeAlias
 from layerexplain.derive.known_values import NOTHING, Facts
 from layerexplain.derive.op_reads import Known, index_of, marked, reads
 from layerexplain.derive.spans import Span, at, depth, hull, through, whole
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Body, Definition, Expr, Size, walk
+from layerexplain.lang.definition import Body, Definition
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Size, walk
 from layerexplain.lang.scalar import CannotIndex, Letter, add, number
 from layerexplain.records import NamedTuple
 

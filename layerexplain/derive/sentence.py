@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from layerexplain.derive.roles import input_roles
-from layerexplain.lang.expr import Batch, Definition, Expr, Size
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Batch, Expr, Size
 from layerexplain.ops.sizes import product
 
 WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.names import definition_names, identifier, leaf_names, unique
-from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Body, Definition, Expr, Shapes, walk
+from layerexplain.lang.definition import Body, Definition
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
 from layerexplain.lang.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
 from layerexplain.ops.opaque import opaque
 from layerexplain.records import NamedTuple

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.expr import CALL, Definition, Expr, Shapes
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, Expr, Shapes
 from layerexplain.ops.movement import reshape
 
 

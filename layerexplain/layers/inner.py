@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from layerexplain.errors import ArgumentError
-from layerexplain.lang.expr import Definition, Expr, Shapes, call, item
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import Expr, Shapes, item
 from layerexplain.layers.registry import Spec, find, inner_weights, snake_case, type_names
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, Shapes, call, named, weight
+from layerexplain.lang.definition import call
+from layerexplain.lang.expr import Expr, Shapes, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.inner import apply, wrapped
 from layerexplain.layers.registry import Spec, Stored, inner_weights, layer

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Shape, item, loop, named
+from layerexplain.lang.definition import loop
+from layerexplain.lang.expr import BATCH, Expr, Shape, item, named
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, take_slice, zeros
 from layerexplain.ops.random import dropout

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import WEIGHT, Definition, Expr, Shape, tensor
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor
 from layerexplain.layers.arguments import Argument, argument_of, did_you_mean, short
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple

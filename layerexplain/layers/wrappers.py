@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import ITEM, Definition, Expr, Shapes, call, item, loop, named
+from layerexplain.lang.definition import Definition, call, loop
+from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.inner import InnerLayer
 from layerexplain.layers.registry import Spec, find, inner_weights, layer

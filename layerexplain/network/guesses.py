@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import Declaration, Spec
 from layerexplain.model import Layer, Model, TensorRef

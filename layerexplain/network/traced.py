@@ -2,7 +2,8 @@
 
 import re
 
-from layerexplain.lang.expr import Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Call, Model, Note, TensorRef
 from layerexplain.records import NamedTuple

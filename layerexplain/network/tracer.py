@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ErrorGroup, LayerExplainError, NotKnown, ShapeError, SpecError
-from layerexplain.lang.expr import Batch, Definition, constant
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Batch, constant
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer, Model, Note

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH, Definition
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer, Note
 from layerexplain.network.binding import Bound

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import LayerExplainError, ShapeError
-from layerexplain.lang.expr import Definition, Expr, Shapes, call, item, tensor
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import Expr, Shapes, item, tensor
 from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.network.binding import Bound, bind_call, references

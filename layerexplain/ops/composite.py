@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.lang.expr import CALL, Definition, Expr, call, constant, tensor
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import CALL, Expr, constant, tensor
 
 COMPOSITES: dict[str, Composite] = {}
 """All composite functions by name; with OPS the vocabulary of the formula language. A duplicate raises."""

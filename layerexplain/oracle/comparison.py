@@ -8,7 +8,8 @@ from typing import Any
 from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import Batch, Definition, Marker
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Batch, Marker
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.network.binding import bind_call

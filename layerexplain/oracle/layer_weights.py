@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.lang.expr import Definition
+from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import KerasGraph
 

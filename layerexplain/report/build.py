@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.text import form, operation, statements
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.lang.expr import BATCH, Definition, Size
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, Size
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.network.dtypes import dtypes_of

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from layerexplain.derive.cost import Costs, Term
 from layerexplain.derive.roles import input_roles
-from layerexplain.lang.expr import Batch, Definition, Factor, Size
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Batch, Factor, Size
 from layerexplain.model import Model
 from layerexplain.network.traced import Network, Use
 from layerexplain.network.uses import cost_of

@@ -12,7 +12,8 @@ from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.derive.text import Line, inner_blocks, statements
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.arguments_text import arguments_text
-from layerexplain.lang.expr import Definition, Expr, Shapes, walk
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, Shapes, walk
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.lang.expr import Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer
 from layerexplain.network.reach import get_layers
 from layerexplain.network.traced import Network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.text import statements, value_text
-from layerexplain.lang.expr import Definition
+from layerexplain.lang.definition import Definition
 
 
 def where(definition: Definition) -> tuple[str, ...]:

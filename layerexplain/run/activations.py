@@ -12,7 +12,8 @@ from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import ITEM, Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import ITEM, Expr
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network, TracedCall

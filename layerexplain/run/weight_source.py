@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.run.drawn import drawn_weight

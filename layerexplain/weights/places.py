@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.lang.expr import Definition, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer, Steps
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple

@@ -1,0 +1,166 @@
+"""Definitions, calls and loops: formulas with parameters, which other formulas use as one node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Shapes, walk
+
+
+class Definition:
+    """A formula with parameters: a layer traced at given shapes, a composite function, a nested model.
+
+    `params` are its tensors, `weights` its variables in Keras's order (those that the formula does not use
+    included), `results` its named outputs in Keras's order. `scalar` marks a function that works on each element
+    and counts as one FLOP (relu, sigmoid); `stable` is a function(run, *values, **attrs) that computes the same in a
+    numerically safer way. `attrs` are those a composite was called with. `masks` are the masks of the results,
+    each an Expr in terms of the parameters, or None. `arguments` are all those of a layer, defaults included;
+    `description` is its sentence with `{fields}`.
+    """
+
+    __slots__ = (
+        "_order",
+        "arguments",
+        "attrs",
+        "description",
+        "kind",
+        "masks",
+        "name",
+        "params",
+        "results",
+        "scalar",
+        "stable",
+        "weights",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        params: tuple[Expr, ...],
+        weights: tuple[Expr, ...],
+        results: Mapping[str, Expr],
+        *,
+        kind: str = "layer",
+        attrs: Mapping[str, Any] | None = None,
+        scalar: bool = False,
+        stable: Callable[..., Any] | None = None,
+        masks: tuple[Expr | None, ...] = (),
+        description: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._order: list[Expr] | None = None
+        self.arguments = arguments or {}
+        self.name = name
+        self.params = params
+        self.weights = weights
+        self.results = results
+        self.kind = kind
+        self.attrs = attrs or {}
+        self.scalar = scalar
+        self.stable = stable
+        self.masks = masks
+        self.description = description
+
+    @property
+    def order(self) -> list[Expr]:
+        """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
+        if self._order is None:
+            roots = [*self.results.values(), *[m for m in self.masks if m is not None]]
+            self._order = walk(roots)
+        return self._order
+
+    def __repr__(self) -> str:
+        return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"
+
+
+def call(definition: Definition, *args: Expr) -> Expr:
+    """Apply a definition to tensors, then weights."""
+    expected = len(definition.params) + len(definition.weights)
+    if len(args) != expected:
+        raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
+    results = list(definition.results.values()) + [m for m in definition.masks if m is not None]
+    attrs = {"definition": definition}
+    if len(results) == 1:
+        return Expr(CALL, args, attrs, results[0].shape, results[0].dtype)
+    return Expr(CALL, args, attrs, Shapes(r.shape for r in results), tuple(r.dtype for r in results))
+
+
+class Body:
+    """The body of a loop, traced once: what one step computes.
+
+    `steps` stand for `x[t]` of each sequence, `states` for the state before the step; `next` are the states after
+    it, `collected` what each step adds to a sequence of results. `captured` are the nodes from outside that it uses.
+    """
+
+    __slots__ = ("captured", "collected", "next", "states", "steps")
+
+    def __init__(
+        self,
+        steps: tuple[Expr, ...],
+        states: tuple[Expr, ...],
+        next_states: tuple[Expr, ...],
+        collected: Mapping[str, Expr],
+        captured: tuple[Expr, ...],
+    ) -> None:
+        self.steps = steps
+        self.states = states
+        self.next = next_states
+        self.collected = collected
+        self.captured = captured
+
+    @property
+    def outputs(self) -> list[Expr]:
+        """The states after the step, then what it collects."""
+        return [*self.next, *self.collected.values()]
+
+
+def loop(
+    step: Callable[..., tuple[Sequence[Expr], Mapping[str, Expr]]],
+    over: Sequence[Expr],
+    states: Mapping[str, Expr],
+) -> Expr:
+    """Run `step` for each step of the sequences, along axis 1.
+
+    `step(*x_t, *states)` gives the new states and what it collects, by name. The results are the last states, then
+    the collected sequences; a node with one result has it directly.
+    """
+    length = over[0].shape[1]
+    for other in over[1:]:
+        if other.shape[1] != length and None not in (other.shape[1], length):
+            raise ShapeError(f"sequences of one loop need equal lengths, got {length} and {other.shape[1]}")
+    x_t = tuple(
+        Expr(INPUT, (), {"step_of": s.label}, (s.shape[0], *s.shape[2:]), s.dtype, s.label or f"x{i}")
+        for i, s in enumerate(over)
+    )
+    before = tuple(Expr(INPUT, (), {"state": True}, e.shape, e.dtype, name) for name, e in states.items())
+    after, collected = step(*x_t, *before)
+    body = Body(x_t, before, tuple(after), dict(collected), captured((*after, *collected.values()), x_t + before))
+    for old, new in zip(before, after, strict=True):
+        if len(old.shape) != len(new.shape):
+            raise ShapeError(f"state '{old.label}' needs the same shape after each step, got {old.shape}, {new.shape}")
+    shapes = [e.shape for e in after] + [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
+    dtypes = [e.dtype for e in body.outputs]
+    args = (*over, *states.values(), *body.captured)
+    attrs = {"body": body, "sequences": len(over)}
+    if len(shapes) == 1:
+        return Expr(LOOP, args, attrs, shapes[0], dtypes[0])
+    return Expr(LOOP, args, attrs, Shapes(shapes), tuple(dtypes))
+
+
+def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The nodes that a body uses from outside: those that do not depend on its parameters, seen from those that do."""
+    inside = set(params)
+    found: dict[Expr, None] = {}
+    for node in walk(outputs):
+        if any(a in inside for a in node.args):
+            inside.add(node)
+    for node in sorted((n for n in inside if n.args), key=lambda n: n.serial):
+        for arg in node.args:
+            if arg not in inside and arg.op is not CONSTANT:
+                found[arg] = None
+    for output in outputs:
+        if output not in inside and output.op is not CONSTANT:
+            found[output] = None
+    return tuple(sorted(found, key=lambda n: n.serial))
