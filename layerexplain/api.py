@@ -21,7 +21,7 @@ def read(source: Any) -> Model:
     """
     from layerexplain import frontends
 
-    return frontends.read(source)
+    return frontends.read_faultless(source)
 
 
 def explain(

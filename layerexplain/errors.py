@@ -6,14 +6,11 @@ The layer, the file and the line are added once, at the boundary that knows them
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 
 class LayerExplainError(Exception):
-    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`.
-
-    `partial` is what a reader could make of the source all the same (a Model), None where that is nothing.
-    """
+    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`."""
 
     def __init__(
         self,
@@ -28,7 +25,6 @@ class LayerExplainError(Exception):
         self.source = source
         self.line = line
         self.layer = layer
-        self.partial: Any = None
 
     def with_place(
         self,
@@ -104,3 +100,9 @@ class ErrorGroup(LayerExplainError):
 def each_of(error: LayerExplainError) -> list[LayerExplainError]:
     """The errors of a group, or the one error itself."""
     return error.errors if isinstance(error, ErrorGroup) else [error]
+
+
+def raise_any(faults: Sequence[LayerExplainError]) -> None:
+    """Raise the one fault as it is, several as an `ErrorGroup`; return where there is none."""
+    if faults:
+        raise faults[0] if len(faults) == 1 else ErrorGroup(list(faults))

@@ -7,6 +7,7 @@ the number of its call (0, 1, … in the order in which the file lists them) and
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 
 Shape = tuple[int | None, ...]
@@ -123,7 +124,8 @@ class Model(NamedTuple):
     model's order. `type` is "Functional", "Sequential" or the class name of a model that has no graph
     (then `calls` is empty and a note says so). `recorded` holds what the file says of a tensor's shape (with the
     batch) and dtype: a cross-check, not the truth. `shared` tells, of a whole architecture, which objects in it, at any
-    depth, are the same as earlier ones.
+    depth, are the same as earlier ones. `faults` are the errors that its reader found in single layers: the wires are
+    right all the same, and what does not depend on these layers can be explained.
     """
 
     name: str
@@ -141,3 +143,4 @@ class Model(NamedTuple):
     """True for what a person typed (a spec): an argument that the layer does not have is an error, not a note."""
     notes: tuple[Note, ...] = ()
     shared: tuple[SharedObject, ...] = ()
+    faults: tuple[LayerExplainError, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.errors import ErrorGroup, LayerExplainError
+from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.layer_types import LayerTypes, declared_types
 from layerexplain.frontends.spec.document import read_yaml_spec
@@ -37,9 +37,11 @@ def spec(text: str | bytes, types: LayerTypes | None = None) -> Model:
 
 def faults(text: str | bytes) -> list[str]:
     """The faults of a text, each as `line: fact`."""
-    with pytest.raises(LayerExplainError) as caught:
-        spec(text)
-    errors = caught.value.errors if isinstance(caught.value, ErrorGroup) else [caught.value]
+    try:
+        errors = list(spec(text).faults)
+    except LayerExplainError as error:
+        errors = each_of(error)
+    assert errors
     return [f"{error.line}: {error.fact}" for error in errors]
 
 

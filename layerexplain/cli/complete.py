@@ -54,13 +54,13 @@ def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     source that cannot be read."""
     from click.shell_completion import CompletionItem
 
-    from layerexplain.frontends import read
+    from layerexplain.frontends import read_faultless
 
     source = ctx.params.get("source")
     if not isinstance(source, str) or source == "-":
         return []
     try:
-        model = read(source)
+        model = read_faultless(source)
     # A shell that completes a word has no use for any message, a bug's neither.
     except Exception:
         return []

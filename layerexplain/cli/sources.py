@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.workers import Partly, outcomes
-from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
+from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_any
 from layerexplain.report.data import Report
 
 _Result = TypeVar("_Result")
@@ -35,13 +35,11 @@ def report_of(
     from layerexplain.frontends import read
     from layerexplain.report import build
 
-    try:
-        model = read(source)
-    except LayerExplainError as error:
-        if faults is None or error.partial is None:
-            raise
-        faults += each_of(error)
-        model = error.partial
+    model = read(source)
+    if faults is None:
+        raise_any(model.faults)
+    else:
+        faults += model.faults
     try:
         return build(
             model,

@@ -184,12 +184,12 @@ def command(
 
 def _read(source: str) -> tuple[Any, Model]:
     """What weights are read of, and the model; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.frontends import read
+    from layerexplain.frontends import read_faultless
 
     if source != "-":
-        return source, read(source)
+        return source, read_faultless(source)
     content = sys.stdin.buffer.read()
-    return content, read(content)._replace(source=_STANDARD_INPUT)
+    return content, read_faultless(content)._replace(source=_STANDARD_INPUT)
 
 
 def _table(

@@ -82,11 +82,11 @@ def command(
 
 def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:
     """The report of a source; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.frontends import read
+    from layerexplain.frontends import read_faultless
     from layerexplain.oracle.verify import verify
 
     content: Any = sys.stdin.buffer.read() if source == "-" else source
-    shapes = inputs_of(read(content), inputs) if inputs else {}
+    shapes = inputs_of(read_faultless(content), inputs) if inputs else {}
     name = "<stdin>" if source == "-" else source
     tell = _progress(name)
     try:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import IO, Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.model import Model
 
 _HEAD = 4096
@@ -30,8 +30,8 @@ def read(source: Any) -> Model:
     """The architecture that `source` holds.
 
     `source` is a path, "-" for standard input, the bytes of a file, a configuration as a dict, or a live Keras
-    model. Raises SourceError for what cannot be opened or is no model, SpecError (or an ErrorGroup of them) for a
-    model that is described wrongly; every message names the source.
+    model. The model's `faults` are the errors of single layers. Raises SourceError for what cannot be opened or is no
+    model, SpecError (or an ErrorGroup of them) where no model can be made; every message names the source.
     """
     name = source_name(source)
     try:
@@ -39,13 +39,20 @@ def read(source: Any) -> Model:
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5"):
             model = _with_layers_of_weights(model, source, name)
+        for fault in model.faults:
+            fault.with_place(source=name)
         return model._replace(source=name)
     except LayerExplainError as error:
-        if error.partial is not None:
-            error.partial = error.partial._replace(source=name)
         raise error.with_place(source=name) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be a model", source=name) from None
+
+
+def read_faultless(source: Any) -> Model:
+    """The same, of a source without faults: raises the one that it has, or an ErrorGroup of several."""
+    model = read(source)
+    raise_any(model.faults)
+    return model
 
 
 def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:

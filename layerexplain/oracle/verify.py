@@ -76,13 +76,13 @@ def _verify(
     drawn: bool,
     progress: Progress | None,
 ) -> VerifyReport:
-    from layerexplain.frontends import read, source_name
+    from layerexplain.frontends import read_faultless, source_name
 
     if isinstance(source, str) and source == "-":
         source = _standard_input()
-        model = read(source)._replace(source="<stdin>")
+        model = read_faultless(source)._replace(source="<stdin>")
     else:
-        model = source if isinstance(source, Model) else read(source)
+        model = source if isinstance(source, Model) else read_faultless(source)
     name = model.source or source_name(source)
     try:
         _must_have_a_graph(model)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends import read
+from layerexplain.frontends import read_faultless
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_statistics import Statistics
@@ -45,7 +45,7 @@ def weight_table(
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     with open_weights(source) as stored:
-        model = read(source) if stored is None or stored.has_model else None
+        model = read_faultless(source) if stored is None or stored.has_model else None
         fixed = inputs(model) if inputs is not None and model is not None else {}
         table = _table(model, stored, fixed)._replace(source=name, stats=stats)
         if stats and stored is not None:

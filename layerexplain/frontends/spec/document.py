@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
 from layerexplain.frontends.keras.layer_types import LayerTypes, Names, declared_types, default_name
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
@@ -42,14 +42,15 @@ def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = 
     """The model that a spec describes.
 
     `source` is its path: a spec without a name is called as its file. `types` are the layer types that exist,
-    by default those that are declared. Raises SpecError for one fault, an ErrorGroup for several.
+    by default those that are declared. Faults of single layers are the model's `faults`; with any other, raises
+    SpecError for one fault, an ErrorGroup for several.
     """
     faults = Faults()
     root = parse_yaml(data, faults)
     if _is_keras_config(root):
         from layerexplain.frontends.keras.config import read_config
 
-        faults.raise_any()
+        raise_any(faults.found())
         return read_config(to_python(root))._replace(format="yaml-spec")
     stem = os.path.splitext(os.path.basename(source))[0] if source[:1] not in ("", "<") else ""
     reader = _SpecReader(faults, types or declared_types())
@@ -58,12 +59,12 @@ def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = 
     except LayerExplainError as error:
         faults.keep(error, None)
         model = None
-    if model is not None:
-        model = model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes))
-    faults.raise_any(model)
+    found = faults.found()
+    if model is None or not all(isinstance(fault, ArgumentError) for fault in found):
+        raise_any(found)
     if model is None:
         raise SpecError("holds no model; `input:` and `layers:` are needed")
-    return model
+    return model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes), faults=found)
 
 
 def _is_keras_config(root: Node) -> bool:
@@ -247,7 +248,7 @@ class _SpecReader:
         self.made += count
         if self.made > MAX_SPEC_LAYERS:
             self.faults.add(f"more than {MAX_SPEC_LAYERS:,} layers; `repeat` less often", item.line)
-            self.faults.raise_any()
+            raise_any(self.faults.found())
         return int(count)
 
     def _reuse(self, item: Item, wished: str | None, graph: _Graph) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, SpecError
+from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.json_text import decode_utf8
 from layerexplain.frontends.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_NODES
 from layerexplain.records import NamedTuple
@@ -48,21 +48,10 @@ class Faults:
     def keep(self, error: LayerExplainError, line: int | None) -> None:
         self._errors.append(error.with_place(line=line))
 
-    def raise_any(self, partial: Any = None) -> None:
-        """Raise the one fault as it is, several as an ErrorGroup in the order of their lines.
-
-        `partial` is the model that was read, which they get where all are faults of single layers: then the wires are
-        as they were meant.
-        """
-        # A body that is repeated is read anew each time, and tells its faults each time.
+    def found(self) -> tuple[LayerExplainError, ...]:
+        """The faults in the order of their lines, each once: the body of a `repeat` is read anew each time."""
         once = {(error.fact, error.line, error.layer): error for error in self._errors}
-        errors = sorted(once.values(), key=lambda error: error.line or 0)
-        if not errors:
-            return
-        error = errors[0] if len(errors) == 1 else ErrorGroup(errors)
-        if all(isinstance(one, ArgumentError) for one in errors):
-            error.partial = partial
-        raise error
+        return tuple(sorted(once.values(), key=lambda error: error.line or 0))
 
 
 def parse_yaml(data: bytes, faults: Faults) -> Node:
