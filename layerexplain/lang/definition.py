@@ -17,7 +17,7 @@ class Definition:
     and counts as one FLOP (relu, sigmoid); `stable` is a function(run, *values, **attrs) that computes the same in a
     numerically safer way. `attrs` are those a composite was called with. `masks` are the masks of the results,
     each an Expr in terms of the parameters, or None. `arguments` are all those of a layer, defaults included;
-    `description` is its sentence with `{fields}`.
+    `description` is its sentence with `{fields}`. `order` are its nodes, where they are known already.
     """
 
     __slots__ = (
@@ -49,8 +49,9 @@ class Definition:
         masks: tuple[Expr | None, ...] = (),
         description: str = "",
         arguments: Mapping[str, Any] | None = None,
+        order: list[Expr] | None = None,
     ) -> None:
-        self._order: list[Expr] | None = None
+        self._order = order
         self.arguments = arguments or {}
         self.name = name
         self.params = params

@@ -18,7 +18,7 @@ def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: Positi
     return x * weight("gamma", "γ", [("channels", projection_dim)])
 
 
-@layer("StochasticDepth", training=True)
+@layer("StochasticDepth")
 def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
     """Passes its input on; in training it drops whole examples with probability {drop_path_rate}.
 

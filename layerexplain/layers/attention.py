@@ -97,7 +97,7 @@ def _spread(query: Expr, key: Expr) -> Expr:
     return columns + take_slice(key, key=(Ellipsis, None, slice(None), slice(None)))
 
 
-@layer("Attention", mask=query_mask, training=True, ignores="seed causal")
+@layer("Attention", mask=query_mask, ignores="seed causal")
 def attention(
     query: Expr,
     value: Expr,
@@ -139,7 +139,7 @@ def attention(
     )
 
 
-@layer("AdditiveAttention", mask=query_mask, training=True, ignores="seed causal score_mode")
+@layer("AdditiveAttention", mask=query_mask, ignores="seed causal score_mode")
 def additive_attention(
     query: Expr,
     value: Expr,
@@ -180,7 +180,6 @@ def additive_attention(
 @layer(
     "MultiHeadAttention",
     mask=query_mask,
-    training=True,
     ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape query_mask",
 )
 def multi_head_attention(

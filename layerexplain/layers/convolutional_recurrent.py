@@ -126,7 +126,7 @@ def _conv_lstm(
     )
 
 
-@layer("ConvLSTM1D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+@layer("ConvLSTM1D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
 def conv_lstm1d(
     x: Expr,
     *initial_state: Expr,
@@ -180,7 +180,7 @@ def conv_lstm1d(
     )
 
 
-@layer("ConvLSTM2D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+@layer("ConvLSTM2D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
 def conv_lstm2d(
     x: Expr,
     *initial_state: Expr,
@@ -234,7 +234,7 @@ def conv_lstm2d(
     )
 
 
-@layer("ConvLSTM3D", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+@layer("ConvLSTM3D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
 def conv_lstm3d(
     x: Expr,
     *initial_state: Expr,

@@ -30,7 +30,6 @@ def _checked(query: Expr, value: Expr, key: Expr) -> None:
 @layer(
     "GroupQueryAttention",
     mask=query_mask,
-    training=True,
     ignores=KERNEL_AND_BIAS + " flash_attention seed",
     also=("GroupedQueryAttention",),
 )

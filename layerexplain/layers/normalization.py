@@ -34,7 +34,6 @@ def scaled(y: Expr, gamma: Expr | None, beta: Expr | None) -> Expr:
 @layer(
     "BatchNormalization",
     mask="pass",
-    training=True,
     ignores=GAMMA_BETA + " moving_mean_initializer moving_variance_initializer synchronized virtual_batch_size fused "
     "renorm_momentum adjustment",
     also=["SyncBatchNormalization"],

@@ -15,7 +15,7 @@ from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import FLOATS
 
 
-@layer("Pipeline", training=True)
+@layer("Pipeline")
 def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     """Applies its layers one after the other.
 
@@ -29,7 +29,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     return x
 
 
-@layer("SpectralNormalization", training=True)
+@layer("SpectralNormalization")
 def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
     """Applies {layer}; in training its kernel is first divided by how much it stretches inputs at most, and kept so.
 

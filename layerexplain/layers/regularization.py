@@ -25,7 +25,7 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
     return tuple(i for i, size in enumerate(noise_shape) if size == 1 and x.shape[i] != 1)
 
 
-@layer("Dropout", mask="pass", training=True, ignores="seed")
+@layer("Dropout", mask="pass", ignores="seed")
 def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """Passes its input on; in training each number becomes 0 with probability {rate} and the others grow to make up.
 
@@ -44,7 +44,7 @@ def _spatial(x: Expr, rate: float, data_format: str, training: bool) -> Expr:
     return dropout(x, rate=rate, shared=tuple(i for i in range(1, x.ndim) if i != channels))
 
 
-@layer("SpatialDropout1D", mask="pass", training=True, ignores="seed", ndim=3)
+@layer("SpatialDropout1D", mask="pass", ignores="seed", ndim=3)
 def spatial_dropout1d(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
 
@@ -54,7 +54,7 @@ def spatial_dropout1d(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     return _spatial(x, rate, "channels_last", training)
 
 
-@layer("SpatialDropout2D", mask="pass", training=True, ignores="seed", ndim=4)
+@layer("SpatialDropout2D", mask="pass", ignores="seed", ndim=4)
 def spatial_dropout2d(
     x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
 ) -> Expr:
@@ -66,7 +66,7 @@ def spatial_dropout2d(
     return _spatial(x, rate, data_format, training)
 
 
-@layer("SpatialDropout3D", mask="pass", training=True, ignores="seed", ndim=5)
+@layer("SpatialDropout3D", mask="pass", ignores="seed", ndim=5)
 def spatial_dropout3d(
     x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
 ) -> Expr:
@@ -78,7 +78,7 @@ def spatial_dropout3d(
     return _spatial(x, rate, data_format, training)
 
 
-@layer("AlphaDropout", mask="pass", training=True, ignores="seed")
+@layer("AlphaDropout", mask="pass", ignores="seed")
 def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """Passes its input on; in training selu's lowest value takes the place of numbers with probability {rate}.
 
@@ -98,7 +98,7 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     return factor * (x * keep - depth * (1 - keep)) + factor * depth * rate
 
 
-@layer("GaussianDropout", mask="pass", training=True, ignores="seed")
+@layer("GaussianDropout", mask="pass", ignores="seed")
 def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     """Passes its input on; in training each number is multiplied by noise around 1, as strong as a dropout of {rate}.
 
@@ -112,7 +112,7 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     return x * normal_like(x, mean=1.0, stddev=math.sqrt(rate / (1 - rate)))
 
 
-@layer("GaussianNoise", mask="pass", training=True, ignores="seed")
+@layer("GaussianNoise", mask="pass", ignores="seed")
 def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     """Passes its input on; in training it adds noise with mean 0 and standard deviation {stddev}.
 

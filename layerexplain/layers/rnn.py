@@ -44,7 +44,7 @@ class Gates(NamedTuple):
         return z + self.biases[gate] if self.biases else z
 
 
-@layer("SimpleRNN", mask=recurrent_mask, training=True, ignores=RECURRENT)
+@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT)
 def simple_rnn(
     x: Expr,
     *initial_state: Expr,
@@ -131,7 +131,7 @@ def gru_step(
     return cell
 
 
-@layer("GRU", mask=recurrent_mask, training=True, ignores=RECURRENT)
+@layer("GRU", mask=recurrent_mask, ignores=RECURRENT)
 def gru(
     x: Expr,
     *initial_state: Expr,
@@ -220,7 +220,7 @@ def lstm_step(
     return cell
 
 
-@layer("LSTM", mask=recurrent_mask, training=True, ignores=RECURRENT + " unit_forget_bias")
+@layer("LSTM", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
 def lstm(
     x: Expr,
     *initial_state: Expr,

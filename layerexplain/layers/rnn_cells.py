@@ -80,7 +80,7 @@ def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
-@layer("SimpleRNNCell", training=True, ignores=RECURRENT, called=("h",))
+@layer("SimpleRNNCell", ignores=RECURRENT, called=("h",))
 def simple_rnn_cell(
     x: Expr,
     *states: Expr,
@@ -105,7 +105,7 @@ def simple_rnn_cell(
     return _results(("h",), [activate(activation, z if b is None else z + b)])
 
 
-@layer("GRUCell", training=True, ignores=RECURRENT, called=("h",))
+@layer("GRUCell", ignores=RECURRENT, called=("h",))
 def gru_cell(
     x: Expr,
     *states: Expr,
@@ -130,7 +130,7 @@ def gru_cell(
     return _results(("h",), step(x, *states))
 
 
-@layer("LSTMCell", training=True, ignores=RECURRENT + " unit_forget_bias", called=("h", "c"))
+@layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"))
 def lstm_cell(
     x: Expr,
     *states: Expr,
@@ -154,7 +154,7 @@ def lstm_cell(
     return _results(("h", "c"), step(x, *states))
 
 
-@layer("StackedRNNCells", training=True)
+@layer("StackedRNNCells")
 def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = False) -> Mapping[str, Expr]:
     """One step of several cells, one on top of the other: each reads the output of the one below.
 
@@ -178,7 +178,6 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
 @layer(
     "RNN",
     mask=recurrent_mask,
-    training=True,
     ignores="unroll stateful constants",
 )
 def rnn(

@@ -40,7 +40,7 @@ def _without(prefix: str, name: str) -> str:
     return prefix + name.removeprefix(prefix)
 
 
-@layer("Bidirectional", mask=_two_way_mask, training=True)
+@layer("Bidirectional", mask=_two_way_mask)
 def bidirectional(
     x: Expr,
     *initial_state: Expr,
@@ -162,7 +162,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     return both / 2 if merge_mode == "ave" else both
 
 
-@layer("TimeDistributed", mask="pass", training=True)
+@layer("TimeDistributed", mask="pass")
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
     """Applies one {layer}, with the same weights, to each of the {steps} steps on its own.
 

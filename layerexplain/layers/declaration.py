@@ -1,0 +1,396 @@
+"""A layer type as it is declared: its formula, its signature, and facts about it; and how it is traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
+from layerexplain.layers.arguments import Argument, did_you_mean, short
+from layerexplain.layers.signature import Signature, signature_of
+from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.records import NamedTuple
+
+MaskRule = Callable[..., Any]
+
+# What a formula's code raises for an argument that is no number where it counts, has too few parts, or is 0 where it
+# divides: files may hold anything, and not every argument of every operation has a kind of its own.
+_WRONG_KIND = (
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+    OverflowError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    StopIteration,
+    RuntimeError,
+)
+
+
+class Spec(NamedTuple):
+    """The shape and dtype of a tensor that a layer is traced with; `roles` are what its axes are called, None where
+    their number tells (`default_roles`)."""
+
+    shape: Shape
+    dtype: str
+    roles: tuple[str, ...] | None = None
+
+
+class Stored(NamedTuple):
+    """A declaration's result, with weights that the layer owns and its formula does not use."""
+
+    result: Any
+    weights: tuple[Expr, ...]
+
+
+class Facts(NamedTuple):
+    """What there is to know of a layer beside its formula.
+
+    - `keeps_axes`: it leaves each axis where it is and does not ask which one the channels are.
+    - `tells_axes`: how it says what the axes of its input are: "image" or "sequence" by its data_format, "steps" by
+      taking a sequence of whatever its inner layer takes, "channels" by its axis; "" where it says nothing.
+    - `passes_ids`: whole numbers that stand for things come out of it as they went in.
+    - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
+    - `takes_list`: its call in Keras takes its tensors as one list.
+    - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
+    - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
+      likewise in Keras 2, for variables and for attributes that hold layers.
+    - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
+    - `runs_code`: what it computes is code that the model's author wrote.
+    """
+
+    keeps_axes: bool = False
+    tells_axes: str = ""
+    passes_ids: bool = False
+    ids_below: str = ""
+    takes_list: bool = False
+    takes_masks_off: bool = False
+    attributes: Mapping[str, str] = MappingProxyType({})
+    attributes_keras_2: Mapping[str, str] = MappingProxyType({})
+    home: str = ""
+    runs_code: bool = False
+
+
+NO_FACTS = Facts()
+
+
+class Declaration:
+    """A layer type: its formula, what the formula takes, how it treats masks, and facts about it.
+
+    It is made from a function by `@layer`, or from data by whoever reads a layer's definition: `formula` is then any
+    callable that takes what `signature` lists and returns an `Expr`, or results by name.
+
+    Args:
+        type_: The class name.
+        formula: Called with the tensors (None for one that is left out) and all arguments by name.
+        signature: The tensors and arguments that the formula takes; read off the function if it is not given.
+        description: One sentence, with `{fields}` for arguments and sizes.
+        mask, ignores, ndim, renamed, alone, called, facts: As `layer` has them.
+
+    >>> from layerexplain.layers.arguments import Argument, Number, argument_of
+    >>> scaled = Declaration(
+    ...     "Scaled",
+    ...     lambda x, factor: x * factor,
+    ...     Signature(("x",), {"factor": argument_of(Number, 2.0)}),
+    ...     description="Multiplies each number by {factor}.",
+    ... )
+    >>> scaled.trace([Spec((3,), "float32")], scaled.bind({"factor": 5})).arguments
+    {'factor': 5.0}
+    """
+
+    __slots__ = (
+        "alone",
+        "arguments",
+        "called",
+        "default_values",
+        "description",
+        "facts",
+        "formula",
+        "ignores",
+        "loose",
+        "mask",
+        "name",
+        "ndim",
+        "renamed",
+        "signature",
+        "type",
+    )
+
+    def __init__(
+        self,
+        type_: str,
+        formula: Callable[..., Any],
+        signature: Signature | None = None,
+        *,
+        description: str = "",
+        mask: Any = "stop",
+        ignores: Sequence[str] = (),
+        ndim: int | None = None,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+        alone: str = "",
+        called: Sequence[str] = (),
+        facts: Facts = NO_FACTS,
+    ) -> None:
+        self.type = type_
+        self.name = snake_case(type_)
+        self.formula = formula
+        self.signature = signature or signature_of(formula)
+        self.description = description
+        self.mask = mask
+        self.ignores = frozenset(ignores)
+        self.ndim = ndim
+        self.renamed = renamed
+        self.alone = alone
+        self.called = tuple(called)
+        self.facts = facts
+        self.arguments = self.signature.arguments
+        self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
+        self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The positional tensors, in the order of the Keras call."""
+        return self.signature.tensors
+
+    @property
+    def optional(self) -> int:
+        """How many of the last tensors may be left out."""
+        return self.signature.optional
+
+    @property
+    def variadic(self) -> str | None:
+        """The name of a `*xs` parameter, None where there is none."""
+        return self.signature.variadic
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether the formula uses the mask of its input."""
+        return "mask" in self.signature.reads
+
+    @property
+    def reads_masks(self) -> bool:
+        """Whether the formula uses the masks of all its tensors."""
+        return "masks" in self.signature.reads
+
+    @property
+    def training(self) -> bool:
+        """Whether it computes something else in training."""
+        return "training" in self.signature.reads
+
+    @property
+    def takes_states(self) -> bool:
+        """Whether it runs over the steps of a sequence and may be given the states that it begins with."""
+        return self.signature.variadic == "initial_state"
+
+    @property
+    def takes_list(self) -> bool:
+        """Whether its call in Keras takes its tensors as one list."""
+        return self.facts.takes_list or (not self.tensors and self.variadic is not None)
+
+    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+        """The declaration's arguments from a layer's configuration, checked and in their one normal form.
+
+        With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
+        files of other Keras versions hold arguments that change nothing here.
+        """
+        bound: dict[str, Any] = {}
+        if not strict and not self.renamed:
+            for name, argument in self.arguments.items():
+                if name in config:
+                    value = config[name]
+                    known = argument.known.get(type(value))
+                    if known is not None and value in known:
+                        bound[name] = known[value]
+                    else:
+                        bound[name] = argument.normal(self.type, name, value)
+                elif argument.default is Argument.REQUIRED:
+                    raise self._missing(name, argument)
+            return bound
+        for given, value in config.items():
+            name = self.renamed.get(given, given)
+            taken = self.arguments.get(name)
+            if taken is not None:
+                bound[name] = taken.normal(self.type, name, value)
+            elif strict and name not in COMMON and name not in self.ignores:
+                raise self._unknown(name)
+        for name, argument in self.arguments.items():
+            if name not in bound and argument.default is Argument.REQUIRED:
+                raise self._missing(name, argument)
+        return bound
+
+    def faults(self, config: Mapping[str, Any]) -> list[tuple[str | None, ArgumentError]]:
+        """All that a strict `bind` refuses, each with the argument as it was given (None where one is missing)."""
+        found: list[tuple[str | None, ArgumentError]] = []
+        given = set()
+        for key, value in config.items():
+            name = self.renamed.get(key, key)
+            given.add(name)
+            argument = self.arguments.get(name)
+            if argument is not None:
+                try:
+                    argument.normal(self.type, name, value)
+                except ArgumentError as error:
+                    found.append((key, error))
+            elif name not in COMMON and name not in self.ignores:
+                found.append((key, self._unknown(name)))
+                # One that is misspelt is not missing too.
+                given |= {known for known in self.arguments if did_you_mean(name, [known])}
+        for name, argument in self.arguments.items():
+            if name not in given and argument.default is Argument.REQUIRED:
+                found.append((None, self._missing(name, argument)))
+        return found
+
+    def _wrong(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> str:
+        """What is said where arguments that each are of their kind make no sense together or with the tensors."""
+        given = ", ".join(f"{name}={short(value)}" for name, value in arguments.items()) or "none"
+        shapes = ", ".join(shape_text(t.shape) for t in tensors if t is not None) or "no tensor"
+        return f"{self.type} needs arguments that fit each other and its input, got {given} for {shapes}"
+
+    def _unknown(self, name: str) -> ArgumentError:
+        known = [*self.arguments, *self.ignores, *COMMON]
+        hint = did_you_mean(name, known)
+        takes = f"takes {', '.join(self.arguments) or 'none of its own'}"
+        return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
+
+    def _missing(self, name: str, argument: Argument) -> ArgumentError:
+        return ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")
+
+    def trace(
+        self,
+        specs: Sequence[Spec | None],
+        arguments: Mapping[str, Any],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
+        constants: Mapping[int, Expr] | None = None,
+    ) -> Definition:
+        """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
+
+        `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
+        end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
+        """
+        if len(specs) < len(self.tensors):
+            specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
+        names = self.names(len(specs))
+        given = constants or {}
+        tensors: list[Expr | None] = [
+            given[i] if i in given else None if spec is None else tensor(names[i], *spec)
+            for i, spec in enumerate(specs)
+        ]
+        required = len(self.tensors) - self.optional
+        if None in tensors[:required]:
+            missing = names[tensors.index(None)]
+            raise ShapeError(f"{self.type} needs tensors for {', '.join(names[:required])}, got no {missing}")
+        if self.ndim is not None and tensors[0] is not None and tensors[0].ndim != self.ndim:
+            wanted = ", ".join(default_roles(self.ndim))
+            raise ShapeError(
+                f"{self.type} needs an input with {self.ndim} axes ({wanted}), "
+                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}{_other_rank(tensors[0].shape, self.ndim)}"
+            )
+        used = self._masks(names, masks)
+        complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
+        try:
+            result = self.formula(*tensors, **self._keywords(complete, used, training))
+        except _WRONG_KIND as error:
+            raise ArgumentError(self._wrong(tensors, arguments)) from error
+        stored: tuple[Expr, ...] = ()
+        if type(result) is Stored:
+            result, stored = result
+        results = {"y": result} if type(result) is Expr else result
+        out_masks = self._out_masks(tensors, used, complete, list(results.values()))
+        order = walk([*results.values(), *[m for m in out_masks if m is not None]])
+        weights = [node for node in order if node.op is WEIGHT]
+        if stored:
+            weights = sorted({*weights, *stored}, key=lambda node: node.serial)
+        params = [t for i, t in enumerate(tensors) if t is not None and i not in given]
+        return Definition(
+            self.name,
+            (*params, *[m for m in used if m is not None]),
+            tuple(weights),
+            results,
+            masks=out_masks,
+            description=self.description,
+            arguments=complete,
+            order=order,
+        )
+
+    def _keywords(self, arguments: Mapping[str, Any], masks: Sequence[Expr | None], training: bool) -> dict[str, Any]:
+        """What the formula is called with beside its tensors."""
+        keywords = dict(arguments)
+        for name, record in self.signature.groups.items():
+            keywords[name] = record(**{field: keywords.pop(field) for field in record._fields})
+        if self.reads_mask:
+            keywords["mask"] = next(iter(masks), None)
+        if self.reads_masks:
+            keywords["masks"] = masks
+        if self.training:
+            keywords["training"] = training
+        return keywords
+
+    def names(self, count: int) -> list[str]:
+        """What the formula calls the first `count` tensors of a call: `x1`, `x2` for the tensors of an Add."""
+        extra = count - len(self.tensors)
+        if extra == 0:
+            return list(self.tensors)
+        if self.variadic is None:
+            return [*self.tensors[:count], *[f"tensor{len(self.tensors) + i + 1}" for i in range(extra)]]
+        if 0 < extra <= len(self.called):
+            return [*self.tensors[:count], *self.called[:extra]]
+        stem = self.variadic[:-1] if self.variadic.endswith("s") else self.variadic
+        return [*self.tensors[:count], *[f"{stem}{i + 1}" if extra > 1 else stem for i in range(extra)]]
+
+    def _masks(self, names: list[str], masks: Sequence[Spec | None]) -> list[Expr | None]:
+        if not (self.reads_mask or self.reads_masks or callable(self.mask)):
+            return []
+        given = [m for m in masks if m is not None]
+        result: list[Expr | None] = []
+        for name, spec in zip(names, masks, strict=False):
+            label = "mask" if len(given) == 1 and len(names) == 1 else f"{name}_mask"
+            result.append(None if spec is None else tensor(label, spec.shape, spec.dtype))
+        return result
+
+    def _out_masks(
+        self,
+        tensors: Sequence[Expr | None],
+        masks: list[Expr | None],
+        arguments: Mapping[str, Any],
+        results: list[Expr],
+    ) -> tuple[Expr | None, ...]:
+        """The masks of the results, where the declaration makes them."""
+        if not callable(self.mask):
+            return ()
+        made = self.mask([t for t in tensors if t is not None], masks, arguments)
+        if made is None:
+            return ()
+        return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)
+
+
+def _other_rank(shape: Shape, wanted: int) -> str:
+    """What to do about a wrong number of axes."""
+    sizes = shape[1:]
+    if len(shape) == wanted - 1 and all(isinstance(s, int) for s in sizes):
+        return f"; where the channels are missing, Reshape to ({', '.join(map(str, sizes))}, 1) adds them"
+    if len(shape) == 2:
+        return "; Reshape gives it more"
+    return "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
+
+
+def snake_case(type_: str) -> str:
+    """Keras's own rule from class name to default layer name: `Conv2DTranspose` → `conv2d_transpose`."""
+    import re
+
+    name = re.sub(r"\W+", "", type_.rpartition(".")[2])
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+_COMMON = (
+    "name dtype trainable batch_input_shape batch_shape batch_size input_shape input_dim autocast "
+    "activity_regularizer weights"
+)
+COMMON = frozenset(_COMMON.split())
+"""Arguments that every Keras layer takes and that are handled outside of the declarations."""
