@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.errors import raise_any
 from layerexplain.model import Model
 from layerexplain.report.data import Report
 
@@ -39,18 +40,23 @@ def explain(
     have what `summary` shows and no explanations, which is quicker; `receptive_field` adds those, which explanations
     have anyway. A `batch` (examples at a time) or an `optimizer` ("adam", "sgd", …) fills `Report.memory`.
     `Report.to_dict()` is the JSON contract.
-    Raises `LayerExplainError`.
+    Raises `LayerExplainError`, for a spec also the faults of its layers; those of a file that a program wrote are in
+    `Report.faults`.
     """
     from layerexplain.report import build
 
-    return build(
-        model if isinstance(model, Model) else read(model),
+    source = model if isinstance(model, Model) else read(model)
+    report = build(
+        source,
         inputs=inputs,
         detail=detail,
         receptive_field=receptive_field,
         batch=batch,
         optimizer=optimizer,
     )
+    if source.strict:
+        raise_any(report.faults)
+    return report
 
 
 def explain_layer(

@@ -18,7 +18,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.registry import Declaration
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import Tracer, trace_at
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
 from layerexplain.oracle.verify_report import VerifyReport
@@ -283,8 +283,7 @@ def mutants_by_rule() -> Iterator[tuple[str, str]]:
     for spec, text in SPECS.items():
         model = read(text.encode())
         seen: list[Definition] = []
-        tracer = Tracer(strict=True, linked=True)
-        network = tracer.network(model)
+        network = trace_at(model, linked=True)
         definition = network.calls[-1].definition
         assert definition is not None
         seen.append(definition)

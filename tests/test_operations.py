@@ -37,7 +37,7 @@ from layerexplain.layers.registry import Spec
 from layerexplain.model import TensorRef
 from layerexplain.network.recorded import input_spec
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from tests.operation_rows import KERAS_ROWS, Row
 from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS
@@ -56,7 +56,7 @@ def network_of(source: Path, recorded: bool = True) -> Network:
     model = read(str(source))
     layers = {layer.name: layer for layer in model.layers}
     specs = [input_spec(layers[ref.layer]) for ref in model.inputs]
-    network = Tracer(linked=True).network(model, specs)
+    network = trace_at(model, specs, linked=True)
     assert not network.notes, network.notes
     for made in network.calls:
         for i, spec in enumerate(made.outputs):

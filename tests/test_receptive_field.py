@@ -17,8 +17,7 @@ from layerexplain.derive.spans import Span
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, constant, tensor
-from layerexplain.network.recorded import input_spec
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from layerexplain.ops.lookup import gather
 from layerexplain.report import build, build_layer
 from layerexplain.report.data import ReceptiveField, Report
@@ -203,8 +202,7 @@ def spec(text: str, folder: Path) -> str:
 def definition_of(source: str) -> Definition:
     """The whole model as one formula."""
     model = read(source)
-    layers = {layer.name: layer for layer in model.layers}
-    network = Tracer(strict=True, linked=True).network(model, [input_spec(layers[ref.layer]) for ref in model.inputs])
+    network = trace_at(model, linked=True)
     assert network.definition is not None
     return network.definition
 

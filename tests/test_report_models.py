@@ -10,7 +10,7 @@ import pytest
 
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.frontends import read
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
 from tests import real_models
@@ -140,7 +140,7 @@ def test_the_whole_model_computes_what_keras_computes(make: Callable[[Any], Any]
     expected = [np.asarray(t) for t in flat(outputs)]
 
     ours = read(model)
-    definition = Tracer(linked=True).network(ours).definition
+    definition = trace_at(ours, linked=True).definition
     assert definition is not None
     names = [w.attrs["name"] for w in definition.weights]
     assert names == [v.name.rpartition("/")[2].removesuffix(":0") for v in variables]

@@ -156,11 +156,11 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import keras
     import numpy as np
 
-    from layerexplain.network.tracer import Tracer
+    from layerexplain.network.tracer import trace_at
     from layerexplain.run.drawn import wish_of
 
     model = read(verified_models.sequence_to_sequence(keras))
-    network = Tracer(linked=True).network(model)
+    network = trace_at(model, linked=True)
     source, target = draw_inputs(network, np.random.default_rng(0), 2)
     assert source.max() < 17
     assert target.max() < 13
@@ -169,7 +169,7 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
         assert (ids[:, 0] != 0).all()
     assert [wish_of(network, ref).masked for ref in model.inputs] == [0, 0]
     masked = read(verified_models.masked_numbers(keras))
-    (numbers,) = draw_inputs(Tracer(linked=True).network(masked), np.random.default_rng(0), 2)
+    (numbers,) = draw_inputs(trace_at(masked, linked=True), np.random.default_rng(0), 2)
     assert (numbers == -2).all(axis=-1).any()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -19,6 +19,7 @@ from layerexplain.cli.options import (
     output_options,
 )
 from layerexplain.cli.output import emit
+from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.columns import rows_of
 from layerexplain.render.documents import Chosen, Wanted, explanation_text
@@ -56,10 +57,9 @@ def command(
     """
     columns_must_fit(columns, output)
     only = None if not patterns else lambda path: any(_matches_some_tail(path, pattern) for pattern in patterns)
-    faults: list[LayerExplainError] = []
     reports, fine = reading.of_each(
         [source],
-        lambda one: reading.with_faults(reading.report_of(one, inputs, detail=True, only=only, faults=faults), faults),
+        lambda one: _report_of(one, inputs, only),
     )
     chosen: list[Chosen] = []
     for report in reports:
@@ -79,6 +79,12 @@ def command(
         emit(output, lambda look: explanation_text(chosen, wanted, look))
     if not fine:
         ctx.exit(1)
+
+
+def _report_of(source: str, inputs: Sequence[InputShape], only: Callable[[str], bool] | None) -> Report | Partly:
+    """A source's report, with the faults of its layers to print."""
+    report = reading.report_of(source, inputs, detail=True, only=only)
+    return reading.with_faults(report, report.faults)
 
 
 def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:

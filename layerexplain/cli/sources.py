@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.workers import Partly, outcomes
-from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_any
+from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.report.data import Report
 
 _Result = TypeVar("_Result")
@@ -24,24 +24,19 @@ def report_of(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
-    faults: list[LayerExplainError] | None = None,
 ) -> Report:
     """The Report of a source (`-` is standard input), with its inputs' shapes as typed.
 
     `detail` asks for explanations, of the layers whose path satisfies `only`; `receptive_field` for those alone,
-    `batch` or `optimizer` for the memory. Raises LayerExplainError; the faults of layers are added to `faults` instead
-    where that is given.
+    `batch` or `optimizer` for the memory. The report has the faults of single layers; others are raised, as a
+    LayerExplainError.
     """
     from layerexplain.frontends import read
     from layerexplain.report import build
 
     model = read(source)
-    if faults is None:
-        raise_any(model.faults)
-    else:
-        faults += model.faults
     try:
-        return build(
+        report = build(
             model,
             inputs=inputs_of(model, inputs),
             detail=detail,
@@ -49,18 +44,16 @@ def report_of(
             receptive_field=receptive_field,
             batch=batch,
             optimizer=optimizer,
-            faults=faults,
         )
     except LayerExplainError as error:
-        raise (ErrorGroup([*faults, *each_of(error)]) if faults else error).with_place(
-            source=model.source or source
-        ) from None
-    finally:
-        for fault in faults or ():
-            fault.with_place(source=model.source or source)
+        all_faults = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
+        raise all_faults.with_place(source=model.source or source) from None
+    for fault in report.faults:
+        fault.with_place(source=model.source or source)
+    return report
 
 
-def with_faults(value: _Result, faults: list[LayerExplainError]) -> _Result | Partly:
+def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Partly:
     """What a source gave, with the faults to tell of where there are any."""
     return Partly(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
 

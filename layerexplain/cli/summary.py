@@ -23,7 +23,6 @@ from layerexplain.cli.options import (
 )
 from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
 from layerexplain.cli.workers import Partly, jobs_for
-from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.columns import RECEPTIVE_COLUMNS
 from layerexplain.render.documents import Wanted, joined, summary_pieces
@@ -92,16 +91,14 @@ def command(
 
 def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
     """A source's part of the summary, with what is at fault with some of its layers."""
-    faults: list[LayerExplainError] = []
     report = reading.report_of(
         source,
         ask.inputs,
         receptive_field=ask.receptive_field,
         batch=ask.batch,
         optimizer=ask.optimizer,
-        faults=faults,
     )
-    return reading.with_faults(_printed(ask, report), faults)
+    return reading.with_faults(_printed(ask, report), report.faults)
 
 
 def _printed(ask: _Ask, report: Report) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.registry import Spec
@@ -38,12 +39,14 @@ class Use(NamedTuple):
 
 class Network(NamedTuple):
     """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
-    made for nested ones only; None, too, where the shapes are not known."""
+    made for nested ones only; None, too, where the shapes are not known. `faults` are those of its layers, in the order
+    of their lines, those that reading found among them."""
 
     model: Model
     calls: tuple[TracedCall, ...]
     definition: Definition | None
     notes: tuple[Note, ...]
+    faults: tuple[LayerExplainError, ...] = ()
 
     def of_layer(self, name: str) -> list[TracedCall]:
         """The calls of a layer, in the order of their numbers."""

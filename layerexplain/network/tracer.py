@@ -7,7 +7,7 @@ are cached by type, arguments and input shapes: a bomb of nested calls costs no 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ErrorGroup, LayerExplainError, NotKnown, ShapeError, SpecError
+from layerexplain.errors import LayerExplainError, NotKnown, ShapeError, SpecError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, constant
 from layerexplain.layers.inner import DeclaredLayer
@@ -57,14 +57,13 @@ class ModelLayer:
 class Tracer:
     """Traces models; the caches live as long as one report is made."""
 
-    def __init__(self, *, strict: bool = False, training: bool = False, linked: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, linked: bool = False, told: frozenset[str] = frozenset()) -> None:
         self.strict = strict
         self.linked = linked
-        self.training = training
         self.keras2 = False
         self.layouts = InputLayouts()
         self.errors: list[LayerExplainError] = []
-        self.told: frozenset[str] = frozenset()
+        self.told = told
         self._guesses: dict[tuple[str, ...], Guesses] = {}
         self._definitions: dict[Any, Definition] = {}
         self._networks: dict[Any, Network] = {}
@@ -144,7 +143,7 @@ class Tracer:
         known = self._definitions.get(key)
         if known is None:
             constants = {i: constant(v) for i, v in bound.constants.items()}
-            known = declaration.trace(specs, arguments, masks, training=self.training, constants=constants)
+            known = declaration.trace(specs, arguments, masks, constants=constants)
             self._definitions[key] = known
         return known
 
@@ -192,18 +191,20 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def trace_model(
-    model: Model,
-    inputs: Mapping[str, Sequence[int | None]] | None = None,
-    faults: list[LayerExplainError] | None = None,
-) -> Network:
-    """A whole model. `inputs` fixes the shapes of inputs by name, without the batch.
+def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+    """Trace a whole model: each call at the shapes that reach it.
 
-    Raises one error, or an `ErrorGroup` of all faults of a spec. Where a list of `faults` is given (those that reading
-    it found), the others are added to it instead, also those of a file that some program wrote, and what rests on a
-    layer at fault is unknown.
+    Args:
+        model: The architecture as it was read.
+        inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
+
+    Returns:
+        The network with the `faults` of its layers; what depends on a layer at fault is unknown.
+
+    Raises:
+        SpecError: The wires make no graph.
+        ShapeError: A shape in `inputs` contradicts the model.
     """
-    tracer = Tracer(strict=model.strict)
     specs: list[Spec | None] = []
     layers = {layer.name: layer for layer in model.layers}
     for ref in model.inputs:
@@ -212,16 +213,22 @@ def trace_model(
         if wanted is not None:
             spec = fixed_input(ref.layer, spec, wanted)
         specs.append(spec)
-    tracer.told = frozenset([fault.fact for fault in faults or ()])
-    network = tracer.network(model, specs)
-    if faults is not None:
-        noted = {note.message for note in network.notes}
-        known = [Note("not-derived", one.layer, one.fact) for one in faults if one.fact not in noted]
-        network = network._replace(notes=(*network.notes, *known))
-        faults[:] = sorted([*faults, *tracer.errors], key=lambda error: error.line or 0)
-    elif tracer.errors and model.strict:
-        raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    network = trace_at(model, specs)
     if inputs and all(spec is not None for spec in specs):
         # What the file leaves open the user has said.
         network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
     return network
+
+
+def trace_at(model: Model, specs: Sequence[Spec | None] = (), *, linked: bool = False) -> Network:
+    """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
+
+    With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call.
+    Returns and raises as `trace_model` does.
+    """
+    tracer = Tracer(strict=model.strict, linked=linked, told=frozenset([fault.fact for fault in model.faults]))
+    network = tracer.network(model, specs)
+    noted = {note.message for note in network.notes}
+    known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
+    faults = sorted([*model.faults, *tracer.errors], key=lambda error: error.line or 0)
+    return network._replace(notes=(*network.notes, *known), faults=tuple(faults))

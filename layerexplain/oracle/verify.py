@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from layerexplain.derive.evaluate import CannotEvaluate
-from layerexplain.errors import ErrorGroup, LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Model, Note
 from layerexplain.network.recorded import fixed_input, input_spec
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from layerexplain.oracle.comparison import (
     Comparison,
     Progress,
@@ -191,10 +191,8 @@ def _traced(
             unknown = True
             spec = spec if sizes is None else spec._replace(shape=_filled(spec.shape, sizes))
         specs.append(spec)
-    tracer = Tracer(strict=model.strict, linked=True)
-    network = tracer.network(model, specs)
-    if tracer.errors:
-        raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    network = trace_at(model, specs, linked=True)
+    raise_any(network.faults)
     return network, unknown
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.text import form, operation, statements
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.layers.registry import find, snake_case, type_names
@@ -60,16 +60,15 @@ def build(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
-    faults: list[LayerExplainError] | None = None,
 ) -> Report:
     """The report of a model.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `only` (all if not given) has its explanation; with that or `receptive_field` each row has its receptive field.
-    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError`; the
-    faults of layers are added to `faults` instead where that is given, and what rests on them is unknown.
+    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError` for
+    wires or inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
     """
-    network = trace_model(model, inputs, faults)
+    network = trace_model(model, inputs)
     builder = Builder(detail, only, OpaqueWeights(network), network)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:
@@ -99,6 +98,7 @@ def build(
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
+        faults=network.faults,
     )
 
 
@@ -141,6 +141,7 @@ def build_layer(
         name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
     )
     report = build(model, detail=True, only=lambda path: path == name)
+    raise_any(report.faults)
     row = report.layers[-1]
     return report._replace(layers=(row,), totals=totals((row,)))
 

@@ -6,6 +6,7 @@ scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, nev
 
 from typing import Any
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 
@@ -256,7 +257,7 @@ class Totals(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A model, explained; `memory` is there when it was asked for."""
+    """A model, explained; `memory` is there when it was asked for. `faults` are those of its layers."""
 
     source: str
     format: str
@@ -269,6 +270,7 @@ class Report(NamedTuple):
     totals: Totals
     notes: tuple[Note, ...]
     memory: Memory | None = None
+    faults: tuple[LayerExplainError, ...] = ()
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""

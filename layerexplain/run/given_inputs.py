@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, Model
 from layerexplain.network.recorded import input_spec
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.precision import is_float, rounded_to
 
@@ -134,8 +134,6 @@ def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
         known = input_spec(layers[ref.layer])
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
         specs.append(Spec((BATCH, *array.shape[1:]), dtype))
-    tracer = Tracer(strict=model.strict, linked=True)
-    network = tracer.network(model, specs)
-    if tracer.errors:
-        raise tracer.errors[0] if len(tracer.errors) == 1 else ErrorGroup(tracer.errors)
+    network = trace_at(model, specs, linked=True)
+    raise_any(network.faults)
     return network

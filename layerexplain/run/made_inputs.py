@@ -18,7 +18,7 @@ from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Model
 from layerexplain.network.recorded import input_spec
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.tracer import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
@@ -190,7 +190,7 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
         # An input that is given its array is drawn too, at any size, and left.
         behind = shapes[ref.layer][1:] if ref.layer in shapes else [8 if s is None else s for s in own]
         specs.append(Spec((BATCH, *behind), dtype))
-    network = Tracer(strict=False).network(model, specs)
+    network = trace_at(model._replace(strict=False), specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)
     except ValueError as error:

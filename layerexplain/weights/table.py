@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends import read_faultless
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
@@ -59,6 +59,8 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, 
     if model is not None and model.layers:
         try:
             network = trace_model(model, inputs)
+            if model.strict:
+                raise_any(network.faults)
             notes = [note for note in notes if note.code != "unknown-input" or note in network.notes]
         except LayerExplainError as error:
             if stored is None or model.strict:
