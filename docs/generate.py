@@ -121,16 +121,12 @@ def layer_list() -> str:
 
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
-    import importlib
-    import pkgutil
-
-    import layerexplain.ops
-    from layerexplain.derive.text import statements, value_text
+    from layerexplain.lang.composite import COMPOSITES
     from layerexplain.lang.expr import BATCH, LEAVES, OPS, Marker
-    from layerexplain.ops.composite import COMPOSITES
+    from layerexplain.lang.text import statements, value_text
+    from layerexplain.ops import load_all
 
-    for module in pkgutil.iter_modules(layerexplain.ops.__path__):
-        importlib.import_module(f"layerexplain.ops.{module.name}")
+    load_all()
     structural = {op.name for op in LEAVES} | {"item", "call", "loop"}
     rows = ["| op | attributes at these defaults are not written | FLOPs | element form |", "| --- | --- | --- | --- |"]
     for name in sorted(set(OPS) - structural):

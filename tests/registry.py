@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
-from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Marker
+from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.index import MODULES
 from layerexplain.layers.opaque_layers import REASONS
 from layerexplain.layers.opaque_operations import REASONS as OPAQUE_OPERATIONS

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.opaque import opaque
+from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.index import MODULES
 from layerexplain.layers.registry import find, first_argument, type_names
-from layerexplain.ops.opaque import opaque
 from tests.cases import CASES, DRAWS
 from tests.keras_oracle import trace_case
 from tests.test_keras_values import DRAWN

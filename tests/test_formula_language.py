@@ -9,16 +9,19 @@ from collections.abc import Callable
 
 import pytest
 
-from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same, same_definition
-from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import BATCH, Expr, constant, item, named, tensor, weight
+from layerexplain.lang.parse import redefine
+from layerexplain.lang.text import program
+from layerexplain.ops import load_all
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
+
+load_all()
 
 DRAWN = 24
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from layerexplain.derive.parse import parse
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.parse import parse
+from layerexplain.ops import load_all
+
+load_all()
 
 PAGE = Path(__file__).parent.parent / "docs" / "formula-language.md"
 
@@ -247,6 +250,6 @@ def test_the_page_shows_true_sessions() -> None:
 
 
 def test_the_parser_shows_a_true_session() -> None:
-    import layerexplain.derive.parse
+    import layerexplain.lang.parse
 
-    assert not doctest.testmod(layerexplain.derive.parse).failed
+    assert not doctest.testmod(layerexplain.lang.parse).failed

@@ -8,11 +8,11 @@ import pytest
 
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.errors import ShapeError
+from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Expr, tensor
 from layerexplain.layers.activations import NAMES, activate
 from layerexplain.model import Function
-from layerexplain.ops.composite import COMPOSITES
 
 ATTRIBUTES: list[tuple[str, dict[str, Any]]] = [
     *[(name, {}) for name in sorted(NAMES - {"sparsemax"})],

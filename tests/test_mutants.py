@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same
-from layerexplain.derive.text import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.parse import redefine
+from layerexplain.lang.text import program
 from layerexplain.layers.registry import Declaration
 from layerexplain.network.tracer import Tracer, trace_at
+from layerexplain.ops import load_all
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
 from layerexplain.oracle.verify_report import VerifyReport
+
+load_all()
 
 pytestmark = pytest.mark.keras
 

@@ -20,17 +20,17 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive import text
 from layerexplain.derive.element import element_form
 from layerexplain.derive.element_value import ElementValues
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.parse import redefine
 from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.lang import text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, GONE, STRUCTURAL, Shapes, walk
+from layerexplain.lang.parse import redefine
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
@@ -38,11 +38,14 @@ from layerexplain.model import TensorRef
 from layerexplain.network.recorded import input_spec
 from layerexplain.network.traced import Network
 from layerexplain.network.tracer import trace_at
+from layerexplain.ops import load_all
 from tests.operation_rows import KERAS_ROWS, Row
 from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS
 from tests.raw_operation_rows import RAW_ROWS, RawRow
 from tests.tf_operation_rows import TF_ROWS
+
+load_all()
 
 pytestmark = pytest.mark.keras
 

@@ -9,10 +9,10 @@ import pytest
 
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.same import same_definition
-from layerexplain.derive.text import program
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
+from layerexplain.lang.text import program
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases import Wrapped

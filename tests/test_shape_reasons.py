@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, Expr, Shapes, tensor
+from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions

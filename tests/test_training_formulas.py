@@ -111,7 +111,7 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
 
 
 def test_attention_drops_shares_in_training() -> None:
-    from layerexplain.derive.text import program
+    from layerexplain.lang.text import program
 
     declaration = find("Attention")
     assert declaration is not None

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.bodies import nodes
 from layerexplain.lang.expr import BATCH
+from layerexplain.lang.visit import nodes
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from layerexplain.ops.window import reads

@@ -89,7 +89,7 @@ def _report_of(source: str, inputs: Sequence[InputShape], only: Callable[[str], 
 
 def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
     """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
-    from layerexplain.frontends.suggest import did_you_mean, or_else
+    from layerexplain.suggest import did_you_mean, or_else
 
     every = [row.layer for row in rows_of(report, nested=True)]
     layers = tuple(layer for layer in every if any(_matches(layer, pattern) for pattern in patterns))

@@ -41,7 +41,7 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            from layerexplain.frontends.suggest import did_you_mean, or_else
+            from layerexplain.suggest import did_you_mean, or_else
 
             hint = or_else(did_you_mean(name, COMMANDS), f"the commands are {', '.join(COMMANDS)}")
             ctx.fail(f"no command '{failures.clean(name)}'; {hint}")

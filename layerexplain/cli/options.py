@@ -10,11 +10,11 @@ import click
 
 from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.records import NamedTuple
 from layerexplain.render.columns import COLUMNS
 from layerexplain.render.documents import FORMATS
 from layerexplain.report.optimizers import SLOTS
+from layerexplain.suggest import did_you_mean, or_else
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

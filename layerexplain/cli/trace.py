@@ -249,7 +249,7 @@ def _element(
 
 def _matching(model: Model, pattern: str) -> list[str]:
     """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    from layerexplain.frontends.suggest import did_you_mean, or_else
+    from layerexplain.suggest import did_you_mean, or_else
 
     paths = _paths(model, "")
     exact = [path for path in paths if path == pattern]

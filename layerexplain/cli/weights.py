@@ -16,10 +16,10 @@ from layerexplain.cli.options import Output, columns_must_fit, input_option, job
 from layerexplain.cli.output import emit
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Model, Shape
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
+from layerexplain.suggest import did_you_mean, or_else
 from layerexplain.weights.data import WeightTable
 
 _STANDARD_INPUT = "<stdin>"

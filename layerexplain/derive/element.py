@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.element_lines import Plan, plan
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
+from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
 from layerexplain.records import NamedTuple

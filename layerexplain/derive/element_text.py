@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from layerexplain.derive.element import Called, ElementForm, Line, Part
 from layerexplain.derive.index_letters import choose
-from layerexplain.derive.text import value_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
@@ -31,6 +30,7 @@ from layerexplain.lang.scalar import (
     Scalar,
     bounds,
 )
+from layerexplain.lang.text import value_text
 from layerexplain.records import NamedTuple
 
 SIGNS: Final = {"sum": "Σ", "prod": "Π"}

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive import latex_symbols as tex
-from layerexplain.derive.bodies import inner_definitions
 from layerexplain.derive.element import element_form
 from layerexplain.derive.element_lines import kind_of
 from layerexplain.derive.index_letters import choose
@@ -20,12 +19,13 @@ from layerexplain.derive.roles import Roles, input_roles, roles_of
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
 from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice
+from layerexplain.lang.opaque import opaque
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
+from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.contract import dot
 from layerexplain.ops.families import aligned
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.movement import split, split_element, zeros
-from layerexplain.ops.opaque import opaque
 
 HELPERS = "zsaqgdrv"
 """Names for parts that have none."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element_text import number_text
-from layerexplain.derive.text import key_text, value_text
 from layerexplain.lang.scalar import Affine, Letter, Lookup
+from layerexplain.lang.text import key_text, value_text
 
 GREEK: Final = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "λ": r"\lambda",

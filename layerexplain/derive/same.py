@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from layerexplain.derive.bodies import inner_definitions, roots
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, walk
+from layerexplain.lang.visit import inner_definitions, roots
 
 
 def same(a: Expr, b: Expr) -> bool:

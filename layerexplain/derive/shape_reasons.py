@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import BATCH, CALL, CONSTANT, GONE, INPUT, ITEM, LOOP, WEIGHT, Axis, Expr, Shape, Shapes
+from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.pooling import average_pool, max_pool

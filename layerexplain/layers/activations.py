@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.lang.expr import Expr
+from layerexplain.lang.opaque import opaque
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import exp
-from layerexplain.ops.opaque import opaque
 
 _BY_NAME: dict[str, Callable[[Expr], Expr]] = {
     "celu": functions.celu,

@@ -6,7 +6,7 @@ layer's type, the argument and what would be right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
 from layerexplain.errors import ArgumentError
@@ -102,18 +102,6 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`, did you mean 'units'?` where a known name is close, else nothing."""
-    import difflib
-
-    close = difflib.get_close_matches(str(name), known, 1, 0.6)
-    if not close:
-        folded = {k.lower().replace("_", ""): k for k in known}
-        exact = folded.get(str(name).lower().replace("_", ""))
-        close = [exact] if exact else []
-    return f", did you mean '{close[0]}'?" if close else ""
-
-
 def is_int(value: Any) -> bool:
     """A whole number that is no truth value."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -196,7 +184,9 @@ def one_of(*choices: str) -> Callable[[Any], str]:
     def normal(value: Any) -> str:
         folded = value.lower() if isinstance(value, str) else value
         if folded not in choices:
-            raise Refused(did_you_mean(str(value), choices).strip(", "))
+            from layerexplain.suggest import did_you_mean
+
+            raise Refused(did_you_mean(str(value), choices))
         return str(folded)
 
     return normal
@@ -215,7 +205,9 @@ def _activation(value: Any) -> Any:
         from layerexplain.layers.activations import NAMES
 
         if value not in NAMES:
-            raise Refused(did_you_mean(value, sorted(NAMES)).strip(", "))
+            from layerexplain.suggest import did_you_mean
+
+            raise Refused(did_you_mean(value, sorted(NAMES)))
     elif not (hasattr(value, "name") and not isinstance(value, type)):
         raise Refused  # what readers make of a function or a layer has a name
     return value

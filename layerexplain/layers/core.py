@@ -4,6 +4,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
+from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
 from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
@@ -11,7 +12,6 @@ from layerexplain.layers.registry import KERNEL_AND_BIAS, Stored, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.lookup import take
-from layerexplain.ops.opaque import opaque
 from layerexplain.ops.reduce import any_
 from layerexplain.ops.sizes import shape_text, size_text
 

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
-from layerexplain.layers.arguments import Argument, did_you_mean, short
+from layerexplain.layers.arguments import Argument, short
 from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
@@ -238,6 +238,8 @@ class Declaration:
             elif name not in COMMON and name not in self.ignores:
                 found.append((key, self._unknown(name)))
                 # One that is misspelt is not missing too.
+                from layerexplain.suggest import did_you_mean
+
                 given |= {known for known in self.arguments if did_you_mean(name, [known])}
         for name, argument in self.arguments.items():
             if name not in given and argument.default is Argument.REQUIRED:
@@ -252,7 +254,9 @@ class Declaration:
 
     def _unknown(self, name: str) -> ArgumentError:
         known = [*self.arguments, *self.ignores, *COMMON]
-        hint = did_you_mean(name, known)
+        from layerexplain.suggest import did_you_mean
+
+        hint = did_you_mean(name, known, before=", ")
         takes = f"takes {', '.join(self.arguments) or 'none of its own'}"
         return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 

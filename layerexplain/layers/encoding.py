@@ -4,12 +4,12 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, Shape, constant, named
+from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice
-from layerexplain.ops.opaque import opaque
 from layerexplain.ops.reduce import amax, any_, sum_
 from layerexplain.ops.sizes import FLOATS, shape_text
 

@@ -7,6 +7,7 @@ from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, Shapes, item, tensor
+from layerexplain.lang.opaque import opaque
 from layerexplain.layers.registry import Declaration, Spec, find, inner_weights, snake_case
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.network.binding import Bound, bind_call, references
@@ -17,7 +18,6 @@ from layerexplain.network.reach import get_layers
 from layerexplain.network.recorded import built_shape, input_spec, recorded_spec
 from layerexplain.network.traced import Network, Tensor, TracedCall, identifier
 from layerexplain.network.walk_notes import opaque_note, passed_over_note, unread_mask_note
-from layerexplain.ops.opaque import opaque
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:

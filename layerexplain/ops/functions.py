@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import Expr, named
-from layerexplain.ops.composite import composite
 from layerexplain.ops.elementwise import (
     absolute,
     cast,

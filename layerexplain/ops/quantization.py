@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import Expr, named
-from layerexplain.ops.composite import composite
 from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.movement import reshape, stack, take_slice

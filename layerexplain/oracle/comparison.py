@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.derive.bodies import inner_definitions, nodes
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, Marker
+from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.network.binding import bind_call

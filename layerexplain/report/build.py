@@ -7,10 +7,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.derive.text import form, operation, statements
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
+from layerexplain.lang.text import form, operation, statements
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.network.dtypes import dtypes_of

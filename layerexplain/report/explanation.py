@@ -9,11 +9,11 @@ from layerexplain.derive.element import element_form
 from layerexplain.derive.latex import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
-from layerexplain.derive.text import Line, inner_blocks, statements
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.arguments_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, walk
+from layerexplain.lang.text import Line, inner_blocks, statements
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words

@@ -198,7 +198,7 @@ def _not_flattened(at: Place) -> str | None:
 
 def _windows(at: Place) -> list[Any]:
     """The windows of the layer's first convolution or pooling, an axis each."""
-    from layerexplain.derive.bodies import nodes
+    from layerexplain.lang.visit import nodes
     from layerexplain.ops.window import windows
 
     for node in nodes(at.definition):

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerexplain.derive.views import is_view
 from layerexplain.errors import ArgumentError
-from layerexplain.layers.arguments import did_you_mean
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import dtypes_of
@@ -27,6 +26,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import SLOTS
 from layerexplain.report.totals import BYTES
+from layerexplain.suggest import did_you_mean
 
 
 def memory(
@@ -42,7 +42,7 @@ def memory(
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
     if optimizer is not None and optimizer not in SLOTS:
-        hint = did_you_mean(optimizer, list(SLOTS))
+        hint = did_you_mean(optimizer, SLOTS, before=", ")
         raise ArgumentError(f"optimizer needs to be one of {', '.join(SLOTS)}, got optimizer={optimizer!r}{hint}")
     weights = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights)
     known = complete and weights is not None and all(row.params is not None for row in rows)

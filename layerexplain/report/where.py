@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from layerexplain.derive.bodies import inner_definitions
-from layerexplain.derive.text import statements, value_text
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.text import statements, value_text
+from layerexplain.lang.visit import inner_definitions
 
 
 def where(definition: Definition) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
     names = {one.name for one in wanted}
     for name in given:
         if name not in names:
-            from layerexplain.frontends.suggest import did_you_mean, or_else
+            from layerexplain.suggest import did_you_mean, or_else
 
             hint = or_else(did_you_mean(str(name), names), f"its inputs are {listed}")
             raise ArgumentError(f"the model has no input '{name}'; {hint}")

@@ -60,7 +60,7 @@ class Trace(Mapping[Key, Any]):
             return f"{path!r} has no values: {self.refused[path]}"
         if path in paths:
             return f"{path!r} has no output {key[1:]} (call, output)"
-        from layerexplain.frontends.suggest import did_you_mean, or_else
+        from layerexplain.suggest import did_you_mean, or_else
 
         return f"no layer {path!r}; " + or_else(did_you_mean(str(path), paths), "the keys are paths of layers")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from layerexplain.derive.element import element_form
 from layerexplain.derive.element_worked import worked_element
-from layerexplain.derive.text import statements
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_statistics import statistics
 from layerexplain.lang.scalar import CannotIndex
+from layerexplain.lang.text import statements
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.activations import Activation

@@ -17,9 +17,9 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS, kind_of_value
 from layerexplain.frontends.keras.tensorflow_ops import with_constants
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean, or_else
 
 _CONSTANT = "_CONSTANT_VALUE"
 

@@ -23,9 +23,9 @@ from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
 from layerexplain.frontends.spec.items import Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node, parse_yaml, to_python
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean, or_else
 
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
 

@@ -8,8 +8,8 @@ from layerexplain.frontends.keras.layer_types import free_name
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.spec.items import Item, plain, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Layer, Shape
+from layerexplain.suggest import did_you_mean, or_else
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")

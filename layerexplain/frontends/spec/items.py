@@ -13,9 +13,9 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.layer_config import kind_of_value
 from layerexplain.frontends.keras.layer_types import ALIASES, LayerTypes
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node
-from layerexplain.frontends.suggest import did_you_mean, or_else
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean, or_else
 
 WISHES = ("name", "from", "repeat", "reuse")
 TYPE_KEYS = ("type", "class", "class_name")

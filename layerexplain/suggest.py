@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """`"did you mean 'Dense'?"` for the candidate that is spelt most like `name`, or `""` when none is near."""
+def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
+    """Return `"did you mean 'Dense'?"` for the candidate that is spelt most like `name`, with `before` in front of it;
+    `""` when none is near.
+
+    >>> did_you_mean("Dens", ["Dense", "Conv2D"], before=", ")
+    ", did you mean 'Dense'?"
+    """
     known = list(candidates)
     same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
     if not same:
@@ -14,7 +19,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
         lowered = {candidate.lower(): candidate for candidate in known}
         same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
-    return f"did you mean '{same[0]}'?" if same else ""
+    return f"{before}did you mean '{same[0]}'?" if same else ""
 
 
 def or_else(suggestion: str, otherwise: str) -> str:

@@ -1,60 +1,103 @@
-"""Reads the formula language (docs/formula-language.md): what derive/text.py prints becomes an expression again.
+"""Read the formula language (docs/formula-language.md): what lang/text.py prints becomes an expression again.
 
-The text goes through Python's `ast`, is held against a whitelist and caps, and then builds nodes: nothing is ever
-evaluated. Every refusal is a `FormulaError` (a `ShapeError` where an op finds one) that names the line.
+Python's own parser reads the text, lang/syntax.py checks the tree against a whitelist and caps, and then nodes are
+built: nothing is ever evaluated. What is refused is a `FormulaError` (a `ShapeError` where an op finds one) that names
+the line.
+
+The ops and composites that a text may call are those whose modules are loaded: a module that parses formulas imports
+the ops that it needs, and `layerexplain.ops.load_all` loads all of them for texts that may call any.
 """
 
 from __future__ import annotations
 
-import ast
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.derive.literals import attribute, is_key, key_part, table_shape
-from layerexplain.derive.syntax import assigned_names, checked_tree, refuse
 from layerexplain.errors import FormulaError, LayerExplainError
+from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, Shapes, constant, item, named, tensor
-from layerexplain.lang.notation import Fraction, Infix, Slice
-from layerexplain.ops.composite import COMPOSITES
-from layerexplain.ops.opaque import opaque
+from layerexplain.lang.notation import Slice
+from layerexplain.lang.opaque import opaque
+from layerexplain.lang.syntax import (
+    NO_SETTINGS,
+    assigned_names,
+    attribute,
+    checked_expression,
+    checked_tree,
+    is_key,
+    key_part,
+    refuse,
+    source_of,
+    table_shape,
+)
+
+if TYPE_CHECKING:
+    import ast
+else:
+    import _ast as ast
 
 MOST_NODES = 200_000
 """More expressions than this are not built: calls of calls could make them from a short text."""
 
 Function = Callable[..., Expr]
+NO_FUNCTIONS: Mapping[str, Function] = {}
 
 
-def parse(source: str, leaves: Mapping[str, Expr], functions: Mapping[str, Function] | None = None) -> dict[str, Expr]:
-    """The expressions that a text binds at its top level, by name.
+def parse(
+    source: str,
+    leaves: Mapping[str, Expr],
+    functions: Mapping[str, Function] = NO_FUNCTIONS,
+    settings: Mapping[str, Any] = NO_SETTINGS,
+) -> dict[str, Expr]:
+    """Read a text's statements and return the expressions that it binds at its top level, by name.
 
-    `leaves` are the tensors that the text may use without binding them: inputs and weights. `functions` are those
-    that it may call besides the ops, the composites and its own `def`s. Raises `FormulaError` or `ShapeError`.
+    Args:
+        source: The statements.
+        leaves: The tensors that the text may use without binding them: inputs and weights.
+        functions: What it may call besides the loaded ops, the composites and its own `def`s.
+        settings: Values that it may use by name, as the value of a key or as a number: a configuration.
 
+    Raises:
+        FormulaError: The text is not a formula, or an op cannot take its arguments.
+        ShapeError: An op refuses the shapes.
+
+    >>> import layerexplain.ops
     >>> from layerexplain.lang.expr import BATCH, tensor
     >>> x = tensor("x", (BATCH, 3))
     >>> parse("y = 2 * x + 1", {"x": x})["y"].shape
     (n, 3)
     """
     tree = checked_tree(source)
-    builder = _Builder(functions or {})
+    builder = _Builder(functions, settings)
     scope = _Scope(dict(leaves))
     try:
-        for statement in tree.body:
-            if isinstance(statement, ast.FunctionDef):
-                builder.define(statement)
-            else:
-                builder.statement(statement, scope)
+        builder.body(tree.body, scope)
     except RecursionError:
         raise FormulaError("calls of `def`s nest too deep", line=1) from None
     return {name: e for name, e in scope.names.items() if name not in leaves}
 
 
+def parse_expression(
+    source: str,
+    leaves: Mapping[str, Expr],
+    functions: Mapping[str, Function] = NO_FUNCTIONS,
+    settings: Mapping[str, Any] = NO_SETTINGS,
+) -> Expr:
+    """Read one expression. Arguments and errors are those of `parse`; the result may have several parts.
+
+    >>> import layerexplain.ops
+    >>> from layerexplain.lang.expr import BATCH, tensor
+    >>> x = tensor("x", (BATCH, 3))
+    >>> parse_expression("slope * x + 1", {"x": x}, settings={"slope": 0.5}).shape
+    (n, 3)
+    """
+    return _Builder(functions, settings).expr(checked_expression(source), _Scope(dict(leaves)), several=True)
+
+
 def redefine(definition: Definition, source: str) -> Definition:
     """The definition with its formula read from a text; name, parameters and weights stay, and the results' names."""
-    from layerexplain.derive.names import leaf_names
+    from layerexplain.lang.names import leaf_names
 
     functions = {name: _like(node) for name, node in _opaque_nodes(definition).items()}
     bound = parse(source, {name: leaf for leaf, name in leaf_names(definition).items()}, functions)
@@ -74,7 +117,7 @@ def redefine(definition: Definition, source: str) -> Definition:
 
 
 def _opaque_nodes(definition: Definition) -> dict[str, Expr]:
-    from layerexplain.derive.bodies import inner_definitions, nodes
+    from layerexplain.lang.visit import inner_definitions, nodes
 
     definitions = [definition, *inner_definitions(definition)]
     return {node.attrs["name"]: node for d in definitions for node in nodes(d) if node.op is opaque}
@@ -94,21 +137,32 @@ class _Scope:
         self.assigned: set[str] = set()
         self.collected: dict[str, Expr] = {}
         self.variable: str | None = None
+        self.states: set[str] = set()
+        """Names to which a later loop of the body gives new values: they print with that loop, and need no label."""
 
 
 class _Builder:
     """Builds the nodes of one text."""
 
-    def __init__(self, functions: Mapping[str, Function]) -> None:
-        _load_vocabulary()
+    def __init__(self, functions: Mapping[str, Function], settings: Mapping[str, Any]) -> None:
         self.functions = functions
+        self.settings = settings
         self.defined: dict[str, ast.FunctionDef] = {}
         self.traced: dict[Any, Definition] = {}
         self.open: list[str] = []
-        self.operators = {op.notation.symbol: op for op in OPS.values() if isinstance(op.notation, Infix | Fraction)}
         self.count = 0
 
     # Statements ---------------------------------------------------------------------------------------------------
+
+    def body(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
+        """The statements of the text, of a loop or of a `def`."""
+        for i, statement in enumerate(statements):
+            if isinstance(statement, ast.FunctionDef):
+                self.define(statement)
+                continue
+            loops = [later for later in statements[i + 1 :] if isinstance(later, ast.For)]
+            scope.states = assigned_names(loops)[0] if loops else set()
+            self.statement(statement, scope)
 
     def define(self, node: ast.FunctionDef) -> None:
         """Remember a `def`; it is traced when it is called, for the shapes of that call."""
@@ -120,7 +174,7 @@ class _Builder:
         if isinstance(node, ast.For):
             self.loop(node, scope)
             return
-        assignment = cast(ast.Assign, node)  # checked_tree lets nothing else through
+        assignment = cast("ast.Assign", node)  # checked_tree lets nothing else through
         (target,) = assignment.targets
         source = assignment.value
         if isinstance(target, ast.Tuple):
@@ -139,7 +193,7 @@ class _Builder:
         if name in scope.names and scope.variable is None:
             raise refuse(target, f"'{name}' is bound already; give this value a name of its own")
         scope.assigned.add(name)
-        scope.names[name] = named(name, value) if label else value
+        scope.names[name] = named(name, value) if label and name not in scope.states else value
 
     def _unpack(self, target: ast.Tuple, source: ast.expr, scope: _Scope) -> None:
         names = [e for e in target.elts if isinstance(e, ast.Name)]
@@ -158,27 +212,23 @@ class _Builder:
         variable = target.slice.id if isinstance(target.slice, ast.Name) else ""
         if scope.variable is None or variable != scope.variable:
             wanted = "inside a loop" if scope.variable is None else f"with '{name}[{scope.variable}] = …'"
-            raise refuse(target, f"a sequence is collected {wanted}, got '{ast.unparse(target)} = …'")
+            raise refuse(target, f"a sequence is collected {wanted}, got '{source_of(target)} = …'")
         if name in scope.names or name in scope.collected:
             raise refuse(target, f"'{name}' is bound already; collect into a name of its own")
         scope.collected[name] = self.expr(source, scope)
 
     def loop(self, node: ast.For, scope: _Scope) -> None:
         """`for t in steps(x, …):` names bound before and assigned inside are states."""
-        variable = cast(ast.Name, node.target).id
-        arguments = cast(ast.Call, node.iter).args
+        variable = cast("ast.Name", node.target).id
+        arguments = cast("ast.Call", node.iter).args
         if variable in scope.names or variable in scope.steps:
             raise refuse(node.target, f"'{variable}' is bound already; give the loop's variable a name of its own")
         over = [self.expr(a, scope) for a in arguments]
         for sequence, argument in zip(over, arguments, strict=True):
             if sequence.ndim < 2:
-                raise refuse(argument, f"steps() needs tensors with a batch and steps, got {ast.unparse(argument)}")
+                raise refuse(argument, f"steps() needs tensors with a batch and steps, got {source_of(argument)}")
         inside, collected = assigned_names(node.body)
         states = {name: scope.names[name] for name in scope.names if name in inside}
-        for name, first in states.items():
-            if first.label == name and first.op not in LEAVES:
-                # It is the state's first value and needs no statement beside the state's own.
-                first.label = None
         if not states and not collected:
             raise refuse(node, "a loop needs a state (bound before it, assigned in it) or a sequence to collect")
 
@@ -187,11 +237,10 @@ class _Builder:
             steps = {**scope.steps, variable: dict(zip(over, values, strict=False))}
             inner = _Scope({**scope.names, **dict(zip(states, before, strict=True))}, steps)
             inner.variable = variable
-            for statement in node.body:
-                self.statement(statement, inner)
+            self.body(node.body, inner)
             return [inner.names[name] for name in states], inner.collected
 
-        run = self._guarded(node, "steps", lambda: loop(step, over, states))
+        run = self._made(node, "steps", loop, step, over, states)
         names = [*states, *collected]
         for i, name in enumerate(names):
             scope.names[name] = run if len(names) == 1 else item(run, i)
@@ -200,59 +249,56 @@ class _Builder:
 
     # Expressions --------------------------------------------------------------------------------------------------
 
-    def expr(self, node: ast.expr, scope: _Scope) -> Expr:
-        """One tensor."""
-        value = self._expr(node, scope)
-        if type(value.shape) is Shapes:
-            raise refuse(node, f"this has {len(value.shape)} results; take them apart first: a, b = …")
-        return value
-
-    def _expr(self, node: ast.expr, scope: _Scope) -> Expr:
+    def expr(self, node: ast.expr, scope: _Scope, *, several: bool = False) -> Expr:
+        """One tensor; with `several`, a node with several results too."""
         self.count += 1
         if self.count > MOST_NODES:
             raise refuse(node, f"the formula makes more than {MOST_NODES} expressions")
-        if isinstance(node, ast.Name):
-            return self._name(node, scope)
-        if isinstance(node, ast.Constant | ast.Tuple):
-            return self._number(node)
-        if isinstance(node, ast.UnaryOp):
-            if isinstance(node.operand, ast.Constant):
-                return self._number(node)
-            operand = self.expr(node.operand, scope)
-            return self._guarded(node, "-", lambda: -operand)
-        if isinstance(node, ast.BinOp):
-            return self._operator(node, SYMBOLS[type(node.op)], node.left, node.right, scope)
-        if isinstance(node, ast.Compare):
-            return self._operator(node, SYMBOLS[type(node.ops[0])], node.left, node.comparators[0], scope)
-        if isinstance(node, ast.Call):
-            return self.call(node, scope)
-        if isinstance(node, ast.Subscript):
-            return self._subscript(node, scope)
-        raise refuse(node, f"'{ast.unparse(node)}' is no tensor; tensors are names, numbers, calls and their sums")
+        build = BUILDERS.get(type(node))
+        if build is None:
+            text = source_of(node)
+            raise refuse(node, f"'{text}' is no tensor; tensors are names, numbers, calls and their sums")
+        value = build(self, node, scope)
+        if type(value.shape) is Shapes and not several:
+            raise refuse(node, f"this has {len(value.shape)} results; take them apart first: a, b = …")
+        return value
 
     def _name(self, node: ast.Name, scope: _Scope) -> Expr:
         found = scope.names.get(node.id)
         if found is not None:
             return found
+        if node.id in self.settings:
+            return self._number(node, scope)
         if node.id in scope.steps:
             raise refuse(node, f"'{node.id}' counts the steps; it stands in square brackets only: x[{node.id}]")
         if node.id == "n":
             raise refuse(node, "'n' is the size of the batch; it stands in shapes only: shape=(n, 6)")
-        from layerexplain.layers.arguments import did_you_mean
+        from layerexplain.suggest import did_you_mean
 
-        raise refuse(node, f"nothing is called '{node.id}' here{did_you_mean(node.id, list(scope.names))}")
+        hint = did_you_mean(node.id, [*scope.names, *self.settings], before=", ")
+        raise refuse(node, f"nothing is called '{node.id}' here{hint}")
 
-    def _number(self, node: ast.expr) -> Expr:
-        value = attribute(node)
+    def _number(self, node: ast.expr, scope: _Scope) -> Expr:
+        value = attribute(node, self.settings)
         if table_shape(value) is None:
-            text = ast.unparse(node)
+            text = source_of(node)
             raise refuse(node, f"'{text}' is neither a tensor nor a number, nor rows of as many numbers each")
         return constant(value)
 
-    def _operator(self, node: ast.expr, symbol: str, left: ast.expr, right: ast.expr, scope: _Scope) -> Expr:
-        op = self.operators[symbol]
-        a, b = self.expr(left, scope), self.expr(right, scope)
-        return self._guarded(node, symbol, lambda: op(a, b))
+    def _negative(self, node: ast.UnaryOp, scope: _Scope) -> Expr:
+        if isinstance(node.operand, ast.Constant):
+            return self._number(node, scope)
+        return self._made(node, "-", OPS["negative"], self.expr(node.operand, scope))
+
+    def _binary(self, node: ast.BinOp, scope: _Scope) -> Expr:
+        return self._operator(node, type(node.op), node.left, node.right, scope)
+
+    def _comparison(self, node: ast.Compare, scope: _Scope) -> Expr:
+        return self._operator(node, type(node.ops[0]), node.left, node.comparators[0], scope)
+
+    def _operator(self, node: ast.expr, kind: type[ast.AST], left: ast.expr, right: ast.expr, scope: _Scope) -> Expr:
+        symbol, name = OPERATORS[kind]
+        return self._made(node, symbol, OPS[name], self.expr(left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Scope) -> Expr:
         base = self.expr(node.value, scope)
@@ -260,39 +306,38 @@ class _Builder:
         if isinstance(key, ast.Name) and key.id in scope.steps:
             step = scope.steps[key.id].get(base)
             if step is None:
-                name = ast.unparse(node.value)
+                name = source_of(node.value)
                 raise refuse(node, f"'{name}' has no steps '{key.id}'; list it in that loop: steps(…, {name})")
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
         if isinstance(key, ast.Tuple) or is_key(key):
             made = tuple(key_part(part) for part in parts)
-            return self._guarded(node, "[]", lambda: OPS["slice"](base, key=made))
-        ids = self.expr(key, scope)
-        return self._guarded(node, "[]", lambda: OPS["take"](base, ids))
+            return self._made(node, "[]", OPS["slice"], base, key=made)
+        return self._made(node, "[]", OPS["take"], base, self.expr(key, scope))
 
     def call(self, node: ast.Call, scope: _Scope, results: int = 1) -> Expr:
         """A call of a `def`, a given function, a composite or an op."""
-        name = cast(ast.Name, node.func).id
-        attrs = {str(k.arg): attribute(k.value) for k in node.keywords}
+        name = cast("ast.Name", node.func).id
+        attrs = {str(k.arg): attribute(k.value, self.settings) for k in node.keywords}
         args = [self.expr(a, scope) for a in node.args]
         if name in self.defined:
             return self._call_definition(node, name, args, attrs)
         function: Any = self.functions.get(name) or COMPOSITES.get(name) or callable_op(name)
         if function is None:
-            from layerexplain.layers.arguments import did_you_mean
+            from layerexplain.suggest import did_you_mean
 
             known = [*self.defined, *self.functions, *COMPOSITES, *OPS]
-            raise refuse(node, f"there is no function '{name}'{did_you_mean(name, known)}")
+            raise refuse(node, f"there is no function '{name}'{did_you_mean(name, known, before=', ')}")
         if name == "split" and attrs.get("n") != results:
             raise refuse(node, f"split(…, n={attrs.get('n')}) needs as many names on its left, got {results}")
-        return self._guarded(node, name, lambda: function(*args, **attrs))
+        return self._made(node, name, function, *args, **attrs)
 
     def _call_definition(self, node: ast.Call, name: str, args: list[Expr], attrs: Mapping[str, Any]) -> Expr:
         inner = self.defined[name]
         params = inner.args.args
         if attrs or len(args) != len(params):
             listed = ", ".join(p.arg for p in params)
-            raise refuse(node, f"{name}({listed}) takes {len(params)} tensors, got '{ast.unparse(node)}'")
+            raise refuse(node, f"{name}({listed}) takes {len(params)} tensors, got '{source_of(node)}'")
         if name in self.open:
             raise refuse(node, f"'{name}' calls itself; a formula has no recursion")
         key = (name, *[(a.shape, a.dtype) for a in args])
@@ -307,9 +352,8 @@ class _Builder:
         params = [tensor(p.arg, a.shape, a.dtype) for p, a in zip(node.args.args, args, strict=True)]
         scope = _Scope({str(p.label): p for p in params})
         *statements, last = node.body
-        for statement in statements:
-            self.statement(statement, scope)
-        value = cast(ast.expr, cast(ast.Return, last).value)
+        self.body(statements, scope)
+        value = cast("ast.expr", cast("ast.Return", last).value)
         returned = value.elts if isinstance(value, ast.Tuple) else [value]
         results: dict[str, Expr] = {}
         for part in returned:
@@ -319,32 +363,44 @@ class _Builder:
             results[name] = self.expr(part, scope)
         return Definition(node.name, tuple(params), (), results)
 
-    def _guarded(self, node: ast.AST, name: str, make: Callable[[], Expr]) -> Expr:
-        """What an op refuses is the text's fault, and the line is told."""
+    @staticmethod
+    def _made(node: ast.AST, written: str, function: Function, /, *args: Any, **attrs: Any) -> Expr:
+        """Apply a function; what it refuses is the text's fault, and the line is told."""
         try:
-            return make()
+            return function(*args, **attrs)
         except LayerExplainError as error:
             raise error.with_place(line=getattr(node, "lineno", None)) from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise refuse(node, f"{name} cannot take these arguments: {error}") from None
+            raise refuse(node, f"{written} cannot take these arguments: {error}") from None
 
 
-SYMBOLS: Mapping[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.Pow: "**",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
+OPERATORS: Mapping[type[ast.AST], tuple[str, str]] = {
+    ast.Add: ("+", "add"),
+    ast.Sub: ("-", "subtract"),
+    ast.Mult: ("*", "multiply"),
+    ast.Div: ("/", "divide"),
+    ast.FloorDiv: ("//", "floor_divide"),
+    ast.Mod: ("%", "mod"),
+    ast.Pow: ("**", "power"),
+    ast.Eq: ("==", "equal"),
+    ast.NotEq: ("!=", "not_equal"),
+    ast.Lt: ("<", "less"),
+    ast.LtE: ("<=", "less_equal"),
+    ast.Gt: (">", "greater"),
+    ast.GtE: (">=", "greater_equal"),
 }
-"""The operators of the language."""
+"""The operators of the language: how each is written, and its op."""
+
+BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Scope], Expr]] = {
+    ast.Name: _Builder._name,
+    ast.Constant: _Builder._number,
+    ast.Tuple: _Builder._number,
+    ast.UnaryOp: _Builder._negative,
+    ast.BinOp: _Builder._binary,
+    ast.Compare: _Builder._comparison,
+    ast.Call: _Builder.call,
+    ast.Subscript: _Builder._subscript,
+}
 
 
 def callable_op(name: str) -> Op | None:
@@ -353,11 +409,3 @@ def callable_op(name: str) -> Op | None:
     if op is None or op.evaluate is STRUCTURAL or op is opaque or isinstance(op.notation, Slice):
         return None
     return op
-
-
-def _load_vocabulary() -> None:
-    """Import every module of ops/, so that all ops and composites are known by name."""
-    from layerexplain import ops
-
-    for module in pkgutil.iter_modules(ops.__path__):
-        importlib.import_module(f"{ops.__name__}.{module.name}")

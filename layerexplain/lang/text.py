@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.names import definition_names, identifier, leaf_names, unique
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
+from layerexplain.lang.names import definition_names, identifier, leaf_names, unique
 from layerexplain.lang.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
-from layerexplain.ops.opaque import opaque
+from layerexplain.lang.opaque import opaque
 from layerexplain.records import NamedTuple
 
 WIDEST = 88

@@ -1,4 +1,4 @@
-"""The grammar of the formula language: Python's `ast` held against a whitelist, with caps on length, depth and size.
+"""The grammar of the formula language: Python's syntax held against a whitelist, with caps on length, depth and size.
 
 After `checked_tree` a text holds nothing but the statements and expressions of the language, nested so little that
 whoever walks it may recurse.
@@ -6,12 +6,17 @@ whoever walks it may recurse.
 
 from __future__ import annotations
 
-import ast
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import FormulaError
+from layerexplain.lang.expr import BATCH
+
+if TYPE_CHECKING:
+    import ast
+else:
+    import _ast as ast  # the nodes alone: a short formula is read at start-up, where the whole module costs 2 ms
 
 LONGEST = 1_000_000
 """Characters of a text."""
@@ -20,9 +25,11 @@ DEEPEST = 100
 LARGEST = 200_000
 """Nodes of the syntax tree."""
 
+TOP_LEVEL = (ast.Assign, ast.For, ast.FunctionDef)
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub)
 COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-CONTEXTS = (ast.Load, ast.Store)
+UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
+"""Nodes that may stand wherever Python's syntax puts them."""
 
 WORDS: dict[type[ast.AST], str] = {
     ast.Attribute: "attribute access",
@@ -63,21 +70,35 @@ def refuse(node: ast.AST, fact: str) -> FormulaError:
 
 def checked_tree(source: str) -> ast.Module:
     """The syntax tree of a text that keeps to the language. Raises `FormulaError` with the line."""
+    tree: ast.Module = _tree(source, "exec")
+    for statement in tree.body:
+        if not isinstance(statement, TOP_LEVEL):
+            raise refuse(statement, _not_a_part(statement))
+    _check(tree.body)
+    return tree
+
+
+def checked_expression(source: str) -> ast.expr:
+    """The syntax tree of one expression of the language, `dot(x, W) + b`. Raises `FormulaError`."""
+    tree: ast.Expression = _tree(source, "eval")
+    _check([tree.body])
+    return tree.body
+
+
+def _tree(source: str, mode: str) -> Any:
     if len(source) > LONGEST:
         line = source.count("\n", 0, LONGEST) + 1
         raise FormulaError(f"a formula needs at most {LONGEST} characters, got {len(source)}", line=line)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            tree = ast.parse(source)
+            return compile(source, "<formula>", mode, ast.PyCF_ONLY_AST)
     except SyntaxError as error:
         raise FormulaError(f"this is no formula: {error.msg}", line=error.lineno or 1) from None
     except (RecursionError, MemoryError):
         raise FormulaError(_too_deep(), line=_line_that_fails(source)) from None
     except ValueError as error:  # null bytes, lone surrogates, numbers of too many digits
         raise FormulaError(f"this is no formula: {error}", line=_line_that_fails(source)) from None
-    _check(tree)
-    return tree
 
 
 def _too_deep() -> str:
@@ -87,7 +108,7 @@ def _too_deep() -> str:
 def _line_that_fails(source: str) -> int:
     for number, line in enumerate(source.splitlines(), start=1):
         try:
-            ast.parse(line.strip())
+            compile(line.strip(), "<formula>", "exec", ast.PyCF_ONLY_AST)
         except SyntaxError:
             continue
         except (RecursionError, MemoryError, ValueError):
@@ -95,41 +116,45 @@ def _line_that_fails(source: str) -> int:
     return 1
 
 
-def _check(tree: ast.Module) -> None:
+def _check(roots: list[Any]) -> None:
     """Hold every node against the whitelist, iteratively."""
-    pending: list[tuple[ast.AST, int]] = [(statement, 1) for statement in reversed(tree.body)]
-    for statement in tree.body:
-        if not isinstance(statement, ast.Assign | ast.For | ast.FunctionDef):
-            raise refuse(statement, _not_a_part(statement))
+    pending: list[tuple[ast.AST, int, int | None]] = [(root, 1, None) for root in reversed(roots)]
     count = 0
     while pending:
-        node, depth = pending.pop()
+        node, depth, line = pending.pop()
+        line = getattr(node, "lineno", line)
         count += 1
         if depth > DEEPEST:
-            raise refuse(node, _too_deep())
+            raise FormulaError(_too_deep(), line=line)
         if count > LARGEST:
-            raise refuse(node, f"the formula has more than {LARGEST} parts")
-        _check_node(node)
-        line = getattr(node, "lineno", None)
-        for child in reversed(list(ast.iter_child_nodes(node))):
-            if line is not None and not hasattr(child, "lineno"):
-                child.lineno = line  # type: ignore[attr-defined]
-            pending.append((child, depth + 1))
+            raise FormulaError(f"the formula has more than {LARGEST} parts", line=line)
+        kind = type(node)
+        if kind not in UNCHECKED:
+            check = CHECKS.get(kind)
+            if check is None:
+                raise FormulaError(_not_a_part(node), line=line)
+            check(node)
+        if node._fields:
+            pending += [(child, depth + 1, line) for child in reversed(list(_children(node)))]
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.For):  # what it goes over was checked with it; everywhere else `steps` is refused
+        yield node.target
+        yield from cast("ast.Call", node.iter).args
+        yield from node.body
+        return
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            yield from [part for part in value if isinstance(part, ast.AST)]
+        elif isinstance(value, ast.AST):
+            yield value
 
 
 def _not_a_part(node: ast.AST) -> str:
     words = WORDS.get(type(node), f"'{type(node).__name__}'")
     return f"{words} is no part of the formula language; it has assignments, calls, operators, for and def"
-
-
-def _check_node(node: ast.AST) -> None:
-    kind = type(node)
-    if kind in OPERATORS or kind in COMPARISONS or kind in CONTEXTS or kind in (ast.Tuple, ast.Slice, ast.BinOp):
-        return
-    check = CHECKS.get(kind)
-    if check is None:
-        raise refuse(node, _not_a_part(node))
-    check(node)
 
 
 def _identifier(node: ast.AST, name: str) -> None:
@@ -145,7 +170,7 @@ def _name(node: ast.Name) -> None:
 
 
 def _constant(node: ast.Constant) -> None:
-    if not isinstance(node.value, int | float | str | None | type(Ellipsis)):
+    if not isinstance(node.value, (int, float, str, type(None), type(Ellipsis))):
         kind = type(node.value).__name__
         raise refuse(node, f"{kind} is no part of the formula language; it has numbers and texts")
 
@@ -200,8 +225,6 @@ def _for(node: ast.For) -> None:
     if not over.args or over.keywords:
         raise refuse(node, "steps() needs one or more tensors and nothing else")
     _block(node.body, "a loop")
-    # Checked here, so that everywhere else a call of steps is refused.
-    over.func.id = "steps of a loop"
 
 
 THE_LOOP = "the one loop of the language is: for t in steps(x, …):"
@@ -227,7 +250,7 @@ def _def(node: ast.FunctionDef) -> None:
 
 def _block(statements: list[ast.stmt], where: str) -> None:
     for statement in statements:
-        if not isinstance(statement, ast.Assign | ast.For):
+        if not isinstance(statement, (ast.Assign, ast.For)):
             words = WORDS.get(type(statement), f"'{type(statement).__name__}'")
             raise refuse(statement, f"{where} holds assignments and loops only, got {words}")
 
@@ -253,7 +276,7 @@ CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
 }
 
 
-def assigned_names(statements: list[ast.stmt]) -> tuple[set[str], list[str]]:
+def assigned_names(statements: Sequence[ast.stmt]) -> tuple[set[str], list[str]]:
     """The names that a loop's body assigns, those of inner loops included; and the sequences that it collects."""
     names: set[str] = set()
     collected: list[str] = []
@@ -268,3 +291,67 @@ def assigned_names(statements: list[ast.stmt]) -> tuple[set[str], list[str]]:
             if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 collected.append(target.value.id)
     return names, collected
+
+
+# Values ---------------------------------------------------------------------------------------------------------
+
+NO_SETTINGS: Mapping[str, Any] = {}
+
+
+def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
+    """The value of a keyword: a number, a text, None, a truth value, `n`, a setting's name, or a tuple of these."""
+    if isinstance(node, ast.Constant) and node.value is not Ellipsis:
+        return node.value
+    if isinstance(node, ast.Tuple):
+        return tuple([attribute(e, settings) for e in node.elts])
+    if isinstance(node, ast.Name):
+        if node.id == "n":
+            return BATCH
+        if node.id in settings:
+            return settings[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return -value
+    raise refuse(node, f"a keyword takes a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'")
+
+
+def table_shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of a number or of nested tuples of numbers; None for anything else."""
+    if not isinstance(value, tuple):
+        return () if isinstance(value, (int, float)) else None
+    shapes = {table_shape(v) for v in value}
+    inner = shapes.pop() if len(shapes) == 1 else None
+    return None if inner is None else (len(value), *inner)
+
+
+def is_key(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        node = node.operand
+    return isinstance(node, (ast.Slice, ast.Constant))
+
+
+def key_part(node: ast.expr) -> Any:
+    """A part of a slice's key: `...`, None, a whole number, or `2:5`."""
+    if isinstance(node, ast.Slice):
+        start, stop, step = (None if e is None else _whole(e) for e in (node.lower, node.upper, node.step))
+        if step == 0:
+            raise refuse(node, "a slice needs a step other than 0")
+        return slice(start, stop, step)
+    if isinstance(node, ast.Constant) and (node.value is None or node.value is Ellipsis):
+        return node.value
+    return _whole(node)
+
+
+def _whole(node: ast.expr) -> int:
+    value = attribute(node)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise refuse(node, f"a slice takes whole numbers, `...` and None, got '{source_of(node)}'")
+    return value
+
+
+def source_of(node: ast.AST) -> str:
+    """The text of a node, for a message."""
+    import ast
+
+    return ast.unparse(node)

@@ -26,7 +26,7 @@ def definition_names(definition: Definition) -> dict[Definition, str]:
     """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
     if not _may_call_a_layer(definition.order):
         return {}
-    from layerexplain.derive.bodies import inner_definitions
+    from layerexplain.lang.visit import inner_definitions
 
     definitions = inner_definitions(definition)
     inner_layers = [inner for inner in definitions if inner.kind != "composite"]
@@ -52,7 +52,7 @@ def _may_call_a_layer(nodes: Iterable[Expr]) -> bool:
 
 def _other_names(definitions: Iterable[Definition]) -> set[str]:
     """The names of ops, composites and values in the definitions: a `def` bears none of these."""
-    from layerexplain.derive.bodies import nodes
+    from layerexplain.lang.visit import nodes
 
     found: set[str] = set()
     for definition in definitions:
