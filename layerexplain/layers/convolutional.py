@@ -15,7 +15,7 @@ from layerexplain.layers.arguments import (
     Sizes,
     short,
 )
-from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.window import SPATIAL
@@ -59,18 +59,44 @@ def channel_bias(y: Expr, axes: list[Any], data_format: str) -> Expr:
     return y + b
 
 
-def _convolution(
+def filter_bias(y: Expr, filters: int, data_format: str) -> Expr:
+    """Add one bias per filter."""
+    return channel_bias(y, [("filters", filters)], data_format)
+
+
+@layers_of_rank(
+    "Conv{}D",
+    {
+        1: (
+            "Slides {filters} learned windows of {kernel_size} steps along the sequence; "
+            "each sums its {channels} channels."
+        ),
+        2: "Slides {filters} learned {kernel_size} windows over the image; each sums over its {channels} channels.",
+        3: "Slides {filters} learned {kernel_size} windows through the volume; each sums over its {channels} channels.",
+    },
+    also="Convolution{}D",
+    ignores=KERNEL_AND_BIAS,
+    differs={1: lambda common: common.but(padding=CausalPadding)},
+)
+def convolution(
     x: Expr,
-    filters: int,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    data_format: str,
-    dilation_rate: Any,
-    groups: int,
-    activation: Any,
-    use_bias: bool,
+    *,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    groups: PositiveInt = 1,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
 ) -> Expr:
+    """Sum, at each position of a window, over the window and the channels, once for each filter.
+
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: (batch, new spatial axes, filters), likewise. 'causal' padding lets no step see a later one.
+    Reference: keras.layers.Conv1D, Conv2D, Conv3D.
+    """
     rank = x.ndim - 2
     window = per_axis("kernel_size", kernel_size, rank)
     one_of_stride_and_dilation(strides, dilation_rate, rank)
@@ -87,81 +113,4 @@ def _convolution(
     y = conv(
         x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups, data_format=data_format
     )
-    if use_bias:
-        y = channel_bias(y, [("filters", filters)], data_format)
-    return activate(activation, y)
-
-
-@layer("Conv1D", ndim=3, ignores=KERNEL_AND_BIAS, also=("Convolution1D",))
-def conv1d(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: CausalPadding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    groups: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides {filters} learned windows of {kernel_size} steps along the sequence; each sums its {channels} channels.
-
-    Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
-    Output shape: (batch, new steps, filters), likewise. 'causal' padding lets no step see a later one.
-    Reference: keras.layers.Conv1D.
-    """
-    return _convolution(
-        x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias
-    )
-
-
-@layer("Conv2D", ndim=4, ignores=KERNEL_AND_BIAS, also=("Convolution2D",))
-def conv2d(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    groups: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides {filters} learned {kernel_size} windows over the image; each sums over its {channels} channels.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise.
-    Reference: keras.layers.Conv2D.
-    """
-    return _convolution(
-        x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias
-    )
-
-
-@layer("Conv3D", ndim=5, ignores=KERNEL_AND_BIAS, also=("Convolution3D",))
-def conv3d(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    groups: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides {filters} learned {kernel_size} windows through the volume; each sums over its {channels} channels.
-
-    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, new planes, new rows, new columns, filters), likewise.
-    Reference: keras.layers.Conv3D.
-    """
-    return _convolution(
-        x, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias
-    )
+    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)

@@ -1,15 +1,14 @@
 """Convolutional recurrent layers: ConvLSTM1D, ConvLSTM2D and ConvLSTM3D, an LSTM whose gates are convolutions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, DataFormat, Padding, PositiveInt, Share, Sizes
 from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
-from layerexplain.layers.recurrence import recur, recurrent_mask
-from layerexplain.layers.registry import layer
+from layerexplain.layers.recurrence import Returned, recur, recurrent_mask
+from layerexplain.layers.registry import layers_of_rank
 from layerexplain.layers.rnn import RECURRENT, gates
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape, zeros
@@ -46,29 +45,48 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     return {g: named(f"{label}_{g}", drop(zeros(shape=(BATCH, *shape)) + 1, rate=rate)) for g in GATES}
 
 
-def _conv_lstm(
+@layers_of_rank(
+    "ConvLSTM{}D",
+    {
+        1: (
+            "Reads the {steps} steps in order, each a row of positions; "
+            "the gates of an LSTM are windows of {kernel_size}."
+        ),
+        2: "Reads the {steps} images in order with an LSTM whose gates are {filters} learned {kernel_size} windows.",
+        3: "Reads the {steps} volumes in order with an LSTM whose gates are {filters} learned {kernel_size} windows.",
+    },
+    mask=recurrent_mask,
+    ignores=RECURRENT + " unit_forget_bias",
+    any_ndim=True,
+)
+def convolutional_lstm(
     x: Expr,
-    initial_state: Sequence[Expr],
-    *,
+    *initial_state: Expr,
     rank: int,
-    filters: int,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    data_format: str,
-    dilation_rate: Any,
-    activation: Any,
-    recurrent_activation: Any,
-    use_bias: bool,
-    dropout: float,
-    recurrent_dropout: float,
-    return_sequences: bool,
-    return_state: bool,
-    go_backwards: bool,
-    zero_output_for_mask: bool,
-    mask: Expr | None,
-    training: bool,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    use_bias: Bool = True,
+    dropout: Share = 0.0,
+    recurrent_dropout: Share = 0.0,
+    returned: Returned,
+    zero_output_for_mask: Bool = False,
+    time_major: BatchFirst = False,
+    mask: Expr | None = None,
+    training: bool = False,
 ) -> Mapping[str, Expr]:
+    """Run an LSTM over the steps whose gates are convolutions of the step and of the last h.
+
+    Input shape: (batch, steps, spatial axes, channels), or the channels behind the steps with
+    data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps behind the
+    batch with return_sequences; with return_state the last h and c follow.
+    Reference: keras.layers.ConvLSTM1D, ConvLSTM2D, ConvLSTM3D; Shi et al., Convolutional LSTM network, 2015.
+    """
     if x.ndim != rank + 3:
         behind = ", ".join([*ROLES[rank], "channels"])
         raise ShapeError(
@@ -118,171 +136,7 @@ def _conv_lstm(
         ("h", "c"),
         (state, state),
         initial_state,
+        returned,
         mask=mask,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
-    )
-
-
-@layer("ConvLSTM1D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
-def conv_lstm1d(
-    x: Expr,
-    *initial_state: Expr,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
-    zero_output_for_mask: Bool = False,
-    time_major: BatchFirst = False,
-    mask: Expr | None = None,
-    training: bool = False,
-) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order, each a row of positions; the gates of an LSTM are windows of {kernel_size}.
-
-    Input shape: (batch, steps, positions, channels), or channels behind the steps with
-    data_format='channels_first'. Output shape: (batch, new positions, filters), likewise, with the
-    steps behind the batch with return_sequences; with return_state the last h and c follow.
-    Reference: keras.layers.ConvLSTM1D; Shi et al., Convolutional LSTM network, 2015.
-    """
-    return _conv_lstm(
-        x,
-        initial_state,
-        rank=1,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilation_rate=dilation_rate,
-        activation=activation,
-        recurrent_activation=recurrent_activation,
-        use_bias=use_bias,
-        dropout=dropout,
-        recurrent_dropout=recurrent_dropout,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
-        zero_output_for_mask=zero_output_for_mask,
-        mask=mask,
-        training=training,
-    )
-
-
-@layer("ConvLSTM2D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
-def conv_lstm2d(
-    x: Expr,
-    *initial_state: Expr,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
-    zero_output_for_mask: Bool = False,
-    time_major: BatchFirst = False,
-    mask: Expr | None = None,
-    training: bool = False,
-) -> Mapping[str, Expr]:
-    """Reads the {steps} images in order with an LSTM whose gates are {filters} learned {kernel_size} windows.
-
-    Input shape: (batch, steps, rows, columns, channels), or channels behind the steps with
-    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise, with the
-    steps behind the batch with return_sequences; with return_state the last h and c follow.
-    Reference: keras.layers.ConvLSTM2D; Shi et al., Convolutional LSTM network, 2015.
-    """
-    return _conv_lstm(
-        x,
-        initial_state,
-        rank=2,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilation_rate=dilation_rate,
-        activation=activation,
-        recurrent_activation=recurrent_activation,
-        use_bias=use_bias,
-        dropout=dropout,
-        recurrent_dropout=recurrent_dropout,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
-        zero_output_for_mask=zero_output_for_mask,
-        mask=mask,
-        training=training,
-    )
-
-
-@layer("ConvLSTM3D", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
-def conv_lstm3d(
-    x: Expr,
-    *initial_state: Expr,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
-    zero_output_for_mask: Bool = False,
-    time_major: BatchFirst = False,
-    mask: Expr | None = None,
-    training: bool = False,
-) -> Mapping[str, Expr]:
-    """Reads the {steps} volumes in order with an LSTM whose gates are {filters} learned {kernel_size} windows.
-
-    Input shape: (batch, steps, planes, rows, columns, channels), or channels behind the steps with
-    data_format='channels_first'. Output shape: (batch, new planes, new rows, new columns, filters), likewise, with the
-    steps behind the batch with return_sequences; with return_state the last h and c follow.
-    Reference: keras.layers.ConvLSTM3D; Shi et al., Convolutional LSTM network, 2015.
-    """
-    return _conv_lstm(
-        x,
-        initial_state,
-        rank=3,
-        filters=filters,
-        kernel_size=kernel_size,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilation_rate=dilation_rate,
-        activation=activation,
-        recurrent_activation=recurrent_activation,
-        use_bias=use_bias,
-        dropout=dropout,
-        recurrent_dropout=recurrent_dropout,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
-        zero_output_for_mask=zero_output_for_mask,
-        mask=mask,
-        training=training,
     )

@@ -1,29 +1,55 @@
 """Transposed convolutions (also called deconvolutions): Conv1DTranspose to Conv3DTranspose."""
 
-from typing import Any
-
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Naturals, Padding, PositiveInt, Sizes
-from layerexplain.layers.convolutional import channel_bias, known_channels, one_of_stride_and_dilation, per_axis
-from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.convolutional import filter_bias, known_channels, one_of_stride_and_dilation, per_axis
+from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.window import SPATIAL
 
 
-def _transposed(
+@layers_of_rank(
+    "Conv{}DTranspose",
+    {
+        1: (
+            "Spreads each step over {kernel_size} of a longer sequence, in {filters} channels, "
+            "and sums where they overlap."
+        ),
+        2: (
+            "Spreads each pixel over a {kernel_size} window of a larger image, in {filters} channels, "
+            "and sums what overlaps."
+        ),
+        3: (
+            "Spreads each voxel over a {kernel_size} window of a larger volume, in {filters} channels, "
+            "and sums what overlaps."
+        ),
+    },
+    also="Convolution{}DTranspose",
+    ignores=KERNEL_AND_BIAS,
+    differs={3: lambda common: common.moved("data_format", before="output_padding")},
+)
+def transposed_convolution(
     x: Expr,
-    filters: int,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    output_padding: Any,
-    data_format: str,
-    dilation_rate: Any,
-    activation: Any,
-    use_bias: bool,
+    *,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    output_padding: Naturals | None = None,
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
 ) -> Expr:
+    """Add, for each input position, its channels times the kernel to a window of the larger result.
+
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: (batch, new spatial axes, filters), likewise; sizes * strides with padding='same'.
+    Reference: keras.layers.Conv1DTranspose, Conv2DTranspose, Conv3DTranspose; Zeiler et al., Deconvolutional
+    networks, 2010.
+    """
     rank = x.ndim - 2
     window = per_axis("kernel_size", kernel_size, rank)
     one_of_stride_and_dilation(strides, dilation_rate, rank)
@@ -49,81 +75,4 @@ def _transposed(
         dilation_rate=dilation_rate,
         data_format=data_format,
     )
-    if use_bias:
-        y = channel_bias(y, [("filters", filters)], data_format)
-    return activate(activation, y)
-
-
-@layer("Conv1DTranspose", ndim=3, ignores=KERNEL_AND_BIAS, also=("Convolution1DTranspose",))
-def conv1d_transpose(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    output_padding: Naturals | None = None,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Spreads each step over {kernel_size} of a longer sequence, in {filters} channels, and sums where they overlap.
-
-    Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
-    Output shape: (batch, new steps, filters), likewise; steps * strides with padding='same'.
-    Reference: keras.layers.Conv1DTranspose.
-    """
-    return _transposed(
-        x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias
-    )
-
-
-@layer("Conv2DTranspose", ndim=4, ignores=KERNEL_AND_BIAS, also=("Convolution2DTranspose",))
-def conv2d_transpose(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    output_padding: Naturals | None = None,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Spreads each pixel over a {kernel_size} window of a larger image, in {filters} channels, and sums what overlaps.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise; sizes * strides with
-    padding='same'. Reference: keras.layers.Conv2DTranspose; Zeiler et al., Deconvolutional networks, 2010.
-    """
-    return _transposed(
-        x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias
-    )
-
-
-@layer("Conv3DTranspose", ndim=5, ignores=KERNEL_AND_BIAS, also=("Convolution3DTranspose",))
-def conv3d_transpose(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    output_padding: Naturals | None = None,
-    dilation_rate: Sizes = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Spreads each voxel over a {kernel_size} window of a larger volume, in {filters} channels, and sums what overlaps.
-
-    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, new planes, new rows, new columns, filters), likewise; sizes * strides with padding='same'.
-    Reference: keras.layers.Conv3DTranspose.
-    """
-    return _transposed(
-        x, filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias
-    )
+    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)

@@ -5,8 +5,8 @@ from typing import Any
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Padding, PositiveInt, Sizes
-from layerexplain.layers.convolutional import channel_bias, known_channels, per_axis
-from layerexplain.layers.registry import layer
+from layerexplain.layers.convolutional import channel_bias, filter_bias, known_channels, per_axis
+from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.window import SPATIAL
 
@@ -43,161 +43,87 @@ def _each_channel(
     )
 
 
-def _depthwise(
+def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
+    """The axis that the depthwise part gives: all copies of a channel stand side by side."""
+    channels = ("channels", known_channels(x, data_format))
+    return [channels, ("copies", copies)] if copies > 1 else channels
+
+
+@layers_of_rank(
+    "DepthwiseConv{}D",
+    {
+        1: (
+            "Slides windows of {kernel_size} steps along each of the {channels} channels alone, "
+            "{depth_multiplier} for each."
+        ),
+        2: "Slides {kernel_size} windows over each of the {channels} channels by itself, {depth_multiplier} for each.",
+    },
+    ignores=DEPTHWISE,
+)
+def depthwise_convolution(
     x: Expr,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    depth_multiplier: int,
-    data_format: str,
-    dilation_rate: Any,
-    activation: Any,
-    use_bias: bool,
+    *,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    depth_multiplier: PositiveInt = 1,
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
 ) -> Expr:
+    """Sum over a window in each channel by itself; channels are never mixed.
+
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
+    Reference: keras.layers.DepthwiseConv1D, DepthwiseConv2D; Howard et al., MobileNets, 2017.
+    """
     y = _each_channel(x, "kernel", "W", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate)
     if use_bias:
-        packed = [("channels", known_channels(x, data_format)), ("copies", depth_multiplier)]
-        y = channel_bias(y, [packed] if depth_multiplier > 1 else packed[:1], data_format)
+        y = channel_bias(y, [_channels_and_copies(x, data_format, depth_multiplier)], data_format)
     return activate(activation, y)
 
 
-@layer("DepthwiseConv1D", ndim=3, ignores=DEPTHWISE)
-def depthwise_conv1d(
-    x: Expr,
-    *,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    depth_multiplier: PositiveInt = 1,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides windows of {kernel_size} steps along each of the {channels} channels alone, {depth_multiplier} for each.
-
-    Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
-    Output shape: (batch, new steps, channels * depth_multiplier), likewise. Channels are never mixed.
-    Reference: keras.layers.DepthwiseConv1D.
-    """
-    return _depthwise(
-        x, kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias
-    )
-
-
-@layer("DepthwiseConv2D", ndim=4, ignores=DEPTHWISE)
-def depthwise_conv2d(
-    x: Expr,
-    *,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    depth_multiplier: PositiveInt = 1,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides {kernel_size} windows over each of the {channels} channels by itself, {depth_multiplier} for each.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: (batch, new rows, new columns, channels * depth_multiplier), likewise.
-    Reference: keras.layers.DepthwiseConv2D; Howard et al., MobileNets, 2017.
-    """
-    return _depthwise(
-        x, kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias
-    )
-
-
-def _separable(
-    x: Expr,
-    filters: int,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    data_format: str,
-    dilation_rate: Any,
-    depth_multiplier: int,
-    activation: Any,
-    use_bias: bool,
-) -> Expr:
-    z = named(
-        "z",
-        _each_channel(
-            x,
-            "depthwise_kernel",
-            "W_d",
-            kernel_size,
-            strides,
-            padding,
-            depth_multiplier,
-            data_format,
-            dilation_rate,
+@layers_of_rank(
+    "SeparableConv{}D",
+    {
+        1: (
+            "Slides a {kernel_size} window along each of the {channels} channels by itself, "
+            "then mixes all into {filters}."
         ),
-        "each channel by itself",
+        2: (
+            "Slides a {kernel_size} window over each of the {channels} channels by itself, "
+            "then mixes all into {filters}."
+        ),
+    },
+    also="SeparableConvolution{}D",
+    ignores=SEPARABLE,
+)
+def separable_convolution(
+    x: Expr,
+    *,
+    filters: PositiveInt,
+    kernel_size: Sizes,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    data_format: DataFormat = "channels_last",
+    dilation_rate: Sizes = 1,
+    depth_multiplier: PositiveInt = 1,
+    activation: Activation = "linear",
+    use_bias: Bool = True,
+) -> Expr:
+    """Sum over a window in each channel by itself, then over all channels at each position.
+
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: (batch, new spatial axes, filters), likewise. Only the second part has a bias.
+    Reference: keras.layers.SeparableConv1D, SeparableConv2D; Chollet, Xception, 2017.
+    """
+    each = _each_channel(
+        x, "depthwise_kernel", "W_d", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate
     )
+    z = named("z", each, "each channel by itself")
     rank = x.ndim - 2
-    channels = known_channels(x, data_format)
-    packed: Any = (
-        [("channels", channels), ("copies", depth_multiplier)]
-        if depth_multiplier > 1
-        else (
-            "channels",
-            channels,
-        )
-    )
+    packed = _channels_and_copies(x, data_format, depth_multiplier)
     mixer = weight("pointwise_kernel", "W_p", [*((role, 1) for role in SPATIAL[rank]), packed, ("filters", filters)])
     y = conv(z, mixer, data_format=data_format)
-    if use_bias:
-        y = channel_bias(y, [("filters", filters)], data_format)
-    return activate(activation, y)
-
-
-@layer("SeparableConv1D", ndim=3, ignores=SEPARABLE, also=("SeparableConvolution1D",))
-def separable_conv1d(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    depth_multiplier: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides a {kernel_size} window along each of the {channels} channels by itself, then mixes all into {filters}.
-
-    Input shape: (batch, steps, channels), or (batch, channels, steps) with data_format='channels_first'.
-    Output shape: (batch, new steps, filters), likewise. Only the second part has a bias.
-    Reference: keras.layers.SeparableConv1D.
-    """
-    return _separable(
-        x, filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, activation, use_bias
-    )
-
-
-@layer("SeparableConv2D", ndim=4, ignores=SEPARABLE, also=("SeparableConvolution2D",))
-def separable_conv2d(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
-    depth_multiplier: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
-    """Slides a {kernel_size} window over each of the {channels} channels by itself, then mixes all into {filters}.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: (batch, new rows, new columns, filters), likewise. Only the second
-    part has a bias. Reference: keras.layers.SeparableConv2D; Chollet, Xception, 2017.
-    """
-    return _separable(
-        x, filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, activation, use_bias
-    )
+    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)

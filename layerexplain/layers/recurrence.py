@@ -1,22 +1,30 @@
 """What recurrent layers share: the loop over the steps, its masks, initial states, dropout, and what comes out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import BATCH, Expr, Shape, item, named
+from layerexplain.layers.arguments import Bool
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, take_slice, zeros
 from layerexplain.ops.random import dropout
 from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.records import NamedTuple
 
 Cell = Callable[..., Sequence[Expr]]
 
 StateSize = int | tuple[int, ...]
 """The size of a state, or its sizes where it has several axes (those of an image), without the batch."""
+
+
+class Returned(NamedTuple):
+    """The arguments of a recurrent layer that say which results come out of it, and from which end it begins."""
+
+    return_sequences: Bool = False
+    return_state: Bool = False
+    go_backwards: Bool = False
 
 
 def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
@@ -60,34 +68,33 @@ def recur(
     names: Sequence[str],
     sizes: Sequence[StateSize],
     initial: Sequence[Expr],
+    returned: Returned,
     *,
-    mask: Expr | None,
-    return_sequences: bool,
-    return_state: bool,
-    go_backwards: bool,
-    zero_output_for_mask: bool,
+    mask: Expr | None = None,
+    zero_output_for_mask: bool = False,
     shown: int = 0,
 ) -> Mapping[str, Expr]:
     """Run `cell(x_t, *states) -> new states` over the steps of x; state number `shown` is also the output.
 
     A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
-    with `return_state` the last states under their names.
+    with return_state the last states under their names.
     """
     if initial:
         _need_states(type_, initial, names, sizes)
         states = dict(zip(names, initial, strict=True))
     else:
         states = {n: zeros(shape=_state_shape(size)) for n, size in zip(names, sizes, strict=True)}
-    if go_backwards:
+    sequences = returned.return_sequences
+    if returned.go_backwards:
         x = named("xr", reverse(x))
     over = [x]
     if mask is not None:
         m = named("m", take_slice(mask, key=(Ellipsis, *[None] * (len(_state_shape(sizes[0])) - 1))))
-        over.append(named("mr", reverse(m)) if go_backwards else m)
+        over.append(named("mr", reverse(m)) if returned.go_backwards else m)
     # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
     # where the output is 0 and the state the one that was given.
     differs = mask is not None and (zero_output_for_mask or bool(initial))
-    apart = differs and not (zero_output_for_mask and return_sequences)
+    apart = differs and not (zero_output_for_mask and sequences)
     if apart:
         states["out"] = zeros(shape=_state_shape(sizes[shown]))
 
@@ -102,13 +109,13 @@ def recur(
             kept = [named(f"{n}_kept", where(m_t, a, b)) for n, a, b in zip(names, new, before, strict=False)]
             output = output if differs else kept[shown]
             new = [*kept, output] if apart else kept
-        return new, {"y": output} if return_sequences else {}
+        return new, {"y": output} if sequences else {}
 
     run = loop(step, over, states)
-    count = len(states) + return_sequences
+    count = len(states) + sequences
     parts = [run] if count == 1 else [item(run, i) for i in range(count)]
-    results = {"y": parts[-1] if return_sequences or apart else parts[shown]}
-    if return_state:
+    results = {"y": parts[-1] if sequences or apart else parts[shown]}
+    if returned.return_state:
         results.update(zip(names, parts, strict=False))
     return results
 

@@ -14,6 +14,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import NO_FACTS, Declaration, Facts, Spec, Stored, snake_case
+from layerexplain.layers.signature import RANK, Signature, signature_of
 
 __all__ = [
     "IN_FILES_ONLY",
@@ -29,6 +30,7 @@ __all__ = [
     "first_argument",
     "inner_weights",
     "layer",
+    "layers_of_rank",
     "signature",
     "snake_case",
     "type_names",
@@ -90,6 +92,54 @@ def layer(
         return function
 
     return declare
+
+
+def layers_of_rank(
+    pattern: str,
+    descriptions: Mapping[int, str],
+    *,
+    mask: Any = "stop",
+    ignores: str = "",
+    also: str = "",
+    any_ndim: bool = False,
+    differs: Mapping[int, Callable[[Signature], Signature]] = MappingProxyType({}),
+    facts: Facts = NO_FACTS,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare one layer for several ranks by one formula: Conv1D, Conv2D and Conv3D by "Conv{}D".
+
+    A function with a keyword `rank` is given it. The first tensor has a batch and a channel axis beside the spatial
+    ones, which is checked unless `any_ndim` says that the formula does.
+
+    Args:
+        pattern: The class name, with `{}` for the rank.
+        descriptions: For each rank the sentence of its layer, with `{fields}`.
+        differs: What the signature of a rank is, from that of the function.
+        mask, ignores, facts: As `layer` has them.
+        also: A further name, with `{}` for the rank.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        common = signature_of(function)
+        takes_rank = RANK in function.__annotations__
+        for rank, description in descriptions.items():
+            declaration = Declaration(
+                pattern.format(rank),
+                _of_rank(function, rank) if takes_rank else function,
+                differs[rank](common) if rank in differs else common,
+                description=description,
+                mask=mask,
+                ignores=ignores.split(),
+                ndim=None if any_ndim else rank + 2,
+                facts=facts,
+            )
+            register(declaration, (also.format(rank),) if also else ())
+        return function
+
+    return declare
+
+
+def _of_rank(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
+    return lambda *tensors, **arguments: function(*tensors, rank=rank, **arguments)
 
 
 def register(declaration: Declaration, also: Sequence[str] = ()) -> None:

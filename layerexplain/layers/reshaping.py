@@ -6,7 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr
 from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
 from layerexplain.layers.convolutional import per_axis
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.image import METHODS, resize_by
 from layerexplain.ops.movement import pad, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
@@ -106,7 +106,21 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     return tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
 
 
-def _zero_padding(x: Expr, padding: Any, data_format: str) -> Expr:
+@layers_of_rank(
+    "ZeroPadding{}D",
+    {
+        1: "Puts steps of zeros before and after the sequence; nothing is learned.",
+        2: "Puts rows and columns of zeros around the image; nothing is learned.",
+        3: "Puts planes, rows and columns of zeros around the volume; nothing is learned.",
+    },
+)
+def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
+    """Put zeros around the spatial axes: a number, or one or a pair (before, after) for each axis.
+
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with larger spatial sizes.
+    Reference: keras.layers.ZeroPadding1D, ZeroPadding2D, ZeroPadding3D.
+    """
     axes, _ = spatial_axes(x.ndim, data_format)
     pads = [(0, 0)] * x.ndim
     for axis, pair in zip(axes, _pairs("padding", padding, len(axes)), strict=True):
@@ -114,40 +128,26 @@ def _zero_padding(x: Expr, padding: Any, data_format: str) -> Expr:
     return pad(x, pads=tuple(pads))
 
 
-@layer("ZeroPadding1D", ndim=3)
-def zero_padding1d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
-    """Puts steps of zeros before and after the sequence; nothing is learned.
+@layers_of_rank(
+    "Cropping{}D",
+    {
+        1: "Cuts steps off the beginning and the end of the sequence.",
+        2: "Cuts rows and columns off the edges of the image.",
+        3: "Cuts planes, rows and columns off the edges of the volume.",
+    },
+    differs={
+        1: lambda common: common.without("data_format"),
+        2: lambda common: common.default(cropping=((0, 0),) * 2),
+        3: lambda common: common.default(cropping=((1, 1),) * 3),
+    },
+)
+def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
+    """Cut off the edges of the spatial axes: a number, or one or a pair (before, after) for each axis.
 
-    Input shape: (batch, steps, features), or (batch, features, steps) with data_format='channels_first'.
-    Output shape: the same with more steps. `padding` is a number or (before, after).
-    Reference: keras.layers.ZeroPadding1D.
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with smaller spatial sizes.
+    Reference: keras.layers.Cropping1D, Cropping2D, Cropping3D.
     """
-    return _zero_padding(x, padding, data_format)
-
-
-@layer("ZeroPadding2D", ndim=4)
-def zero_padding2d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
-    """Puts rows and columns of zeros around the image; nothing is learned.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: the same with more rows and columns. `padding` is a number, one for
-    rows and one for columns, or a pair (before, after) for each. Reference: keras.layers.ZeroPadding2D.
-    """
-    return _zero_padding(x, padding, data_format)
-
-
-@layer("ZeroPadding3D", ndim=5)
-def zero_padding3d(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
-    """Puts planes, rows and columns of zeros around the volume; nothing is learned.
-
-    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
-    Output shape: the same with larger sizes. `padding` is a number, or one or a pair (before, after) for each axis.
-    Reference: keras.layers.ZeroPadding3D.
-    """
-    return _zero_padding(x, padding, data_format)
-
-
-def _cropping(x: Expr, cropping: Any, data_format: str) -> Expr:
     axes, _ = spatial_axes(x.ndim, data_format)
     key = [slice(None)] * x.ndim
     for axis, role, (before, after) in zip(
@@ -164,86 +164,38 @@ def _cropping(x: Expr, cropping: Any, data_format: str) -> Expr:
     return take_slice(x, key=tuple(key)) if key else x
 
 
-@layer("Cropping1D", ndim=3)
-def cropping1d(x: Expr, *, cropping: PaddingAmounts = 1) -> Expr:
-    """Cuts steps off the beginning and the end of the sequence.
-
-    Input shape: (batch, steps, features). Output shape: the same with fewer steps. `cropping` is a number or
-    (before, after). Reference: keras.layers.Cropping1D.
-    """
-    return _cropping(x, cropping, "channels_last")
-
-
-@layer("Cropping2D", ndim=4)
-def cropping2d(
-    x: Expr, *, cropping: PaddingAmounts = ((0, 0), (0, 0)), data_format: DataFormat = "channels_last"
-) -> Expr:
-    """Cuts rows and columns off the edges of the image.
-
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: the same with fewer rows and columns. `cropping` is a number, one for
-    rows and one for columns, or a pair (before, after) for each. Reference: keras.layers.Cropping2D.
-    """
-    return _cropping(x, cropping, data_format)
-
-
-@layer("Cropping3D", ndim=5)
-def cropping3d(
-    x: Expr, *, cropping: PaddingAmounts = ((1, 1), (1, 1), (1, 1)), data_format: DataFormat = "channels_last"
-) -> Expr:
-    """Cuts planes, rows and columns off the edges of the volume.
-
-    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
-    Output shape: the same with smaller sizes. `cropping` is a number, or one or a pair (before, after) for each axis.
-    Reference: keras.layers.Cropping3D.
-    """
-    return _cropping(x, cropping, data_format)
-
-
 # Upsampling -----------------------------------------------------------------------------------------------------
 
 
-def _repeated(x: Expr, size: Any, data_format: str) -> Expr:
-    axes, _ = spatial_axes(x.ndim, data_format)
-    for axis, times in zip(axes, per_axis("size", size, len(axes)), strict=True):
-        x = repeat(x, times=times, axis=axis)
-    return x
-
-
-@layer("UpSampling1D", ndim=3)
-def up_sampling1d(x: Expr, *, size: PositiveInt = 2) -> Expr:
-    """Repeats each of the {steps} steps {size} times in a row.
-
-    Input shape: (batch, steps, features). Output shape: (batch, steps * size, features).
-    Reference: keras.layers.UpSampling1D.
-    """
-    return _repeated(x, size, "channels_last")
-
-
-@layer("UpSampling2D", ndim=4)
-def up_sampling2d(
+@layers_of_rank(
+    "UpSampling{}D",
+    {
+        1: "Repeats each of the {steps} steps {size} times in a row.",
+        2: "Enlarges the image {size} times; {mixing}.",
+        3: "Enlarges the volume {size} times by repeating its planes, rows and columns.",
+    },
+    differs={
+        1: lambda common: common.without("data_format", "interpolation").but(size=PositiveInt),
+        3: lambda common: common.without("interpolation"),
+    },
+)
+def up_sampling(
     x: Expr,
     *,
     size: Sizes = 2,
     data_format: DataFormat = "channels_last",
     interpolation: choice(*METHODS) = "nearest",  # type: ignore[valid-type]
 ) -> Expr:
-    """Enlarges the image {size} times; {mixing}.
+    """Enlarge the spatial axes, by repeating or, for images, by a resizing filter.
 
-    Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
-    data_format='channels_first'. Output shape: the same with rows and columns times size.
-    Reference: keras.layers.UpSampling2D.
+    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+    Output shape: the same with spatial sizes times size.
+    Reference: keras.layers.UpSampling1D, UpSampling2D, UpSampling3D.
     """
-    if interpolation == "nearest":
-        return _repeated(x, size, data_format)
-    return resize_by(x, times=per_axis("size", size, 2), method=interpolation, data_format=data_format)
-
-
-@layer("UpSampling3D", ndim=5)
-def up_sampling3d(x: Expr, *, size: Sizes = 2, data_format: DataFormat = "channels_last") -> Expr:
-    """Enlarges the volume {size} times by repeating its planes, rows and columns.
-
-    Input shape: (batch, planes, rows, columns, channels), or the channels second with data_format='channels_first'.
-    Output shape: the same with planes, rows and columns times size. Reference: keras.layers.UpSampling3D.
-    """
-    return _repeated(x, size, data_format)
+    axes, _ = spatial_axes(x.ndim, data_format)
+    times = per_axis("size", size, len(axes))
+    if interpolation != "nearest":
+        return resize_by(x, times=times, method=interpolation, data_format=data_format)
+    for axis, count in zip(axes, times, strict=True):
+        x = repeat(x, times=count, axis=axis)
+    return x

@@ -6,7 +6,7 @@ from typing import Any
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
-from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
+from layerexplain.layers.recurrence import Dropout, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.movement import split, take_slice
@@ -53,9 +53,7 @@ def simple_rnn(
     use_bias: Bool = True,
     dropout: Share = 0.0,
     recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
@@ -84,10 +82,8 @@ def simple_rnn(
         ("h",),
         (units,),
         initial_state,
+        returned,
         mask=mask,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
     )
 
@@ -141,9 +137,7 @@ def gru(
     use_bias: Bool = True,
     dropout: Share = 0.0,
     recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     reset_after: Bool = True,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
@@ -174,10 +168,8 @@ def gru(
         ("h",),
         (units,),
         initial_state,
+        returned,
         mask=mask,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
     )
 
@@ -230,9 +222,7 @@ def lstm(
     use_bias: Bool = True,
     dropout: Share = 0.0,
     recurrent_dropout: Share = 0.0,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
@@ -261,10 +251,8 @@ def lstm(
         ("h", "c"),
         (units, units),
         initial_state,
+        returned,
         mask=mask,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
     )
 
@@ -274,9 +262,7 @@ def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
     """Reads the {steps} steps in order, as GRU with reset_after does; its {units} values h are its memory.
@@ -294,11 +280,7 @@ def cudnn_gru(
         ("h",),
         (units,),
         initial_state,
-        mask=None,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
-        zero_output_for_mask=False,
+        returned,
     )
 
 
@@ -307,9 +289,7 @@ def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
     """Reads the {steps} steps in order, as LSTM does, with a second bias; the cell c is its memory of {units} values.
@@ -327,9 +307,5 @@ def cudnn_lstm(
         ("h", "c"),
         (units, units),
         initial_state,
-        mask=None,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
-        zero_output_for_mask=False,
+        returned,
     )

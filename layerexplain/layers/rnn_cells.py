@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply, wrapped
-from layerexplain.layers.recurrence import Dropout, need_sequence, recur, recurrent_mask
+from layerexplain.layers.recurrence import Dropout, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import layer
 from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
 from layerexplain.ops.contract import dot
@@ -175,18 +175,12 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     return {"y": x, **results}
 
 
-@layer(
-    "RNN",
-    mask=recurrent_mask,
-    ignores="unroll stateful constants",
-)
+@layer("RNN", mask=recurrent_mask, ignores="unroll stateful constants")
 def rnn(
     x: Expr,
     *initial_state: Expr,
     cell: Cell,
-    return_sequences: Bool = False,
-    return_state: Bool = False,
-    go_backwards: Bool = False,
+    returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
@@ -214,10 +208,8 @@ def rnn(
         states.names,
         states.sizes,
         initial_state,
+        returned,
         mask=mask,
-        return_sequences=return_sequences,
-        return_state=return_state,
-        go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
         shown=states.shown,
     )

@@ -12,6 +12,9 @@ from layerexplain.records import NamedTuple
 GIVEN = ("mask", "masks", "training")
 """Keywords that a formula asks for and that no one configures: the caller supplies them."""
 
+RANK = "rank"
+"""The keyword by which a function that is declared for several ranks learns for which one it is called."""
+
 
 class Signature(NamedTuple):
     """The tensors and arguments of a formula.
@@ -75,7 +78,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     arguments: dict[str, Argument] = {}
     groups: dict[str, Any] = {}
     for name in names[count:total]:
-        if name in GIVEN:
+        if name in GIVEN or name == RANK:
             continue
         kind = annotations[name]
         if hasattr(kind, "_fields"):
