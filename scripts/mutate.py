@@ -55,7 +55,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         work = Path(folder)
         trees = [_tree(work / f"tree{i}") for i in range(options.jobs)]
-        reach = _reach(trees, options.map, shlex.split(options.pytest))
+        reach = _reach(trees, options.map, shlex.split(options.pytest), options.stale)
         mutants = list(sample(options.count, options.seed, options.package))
         plan = _planned(mutants, reach, options.budget)
         started = time.monotonic()
@@ -94,6 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=5.0, help="a test that takes so many times longer has failed")
     parser.add_argument("--at-least", type=float, default=0.0, help="percent to kill in each package")
     parser.add_argument("--map", help="keep the tests of each line in this file, and take them from there")
+    parser.add_argument("--stale", action="store_true", help="take --map even where files have changed since")
     parser.add_argument("--json", help="write each fault with the test that noticed it")
     parser.add_argument("--pytest", default="tests", help="what pytest is to run, such as \"-m 'not keras'\"")
     return parser.parse_args()
@@ -128,7 +129,7 @@ def sample(count: int, seed: int, only: Sequence[str] | None = None) -> Iterator
 # Which tests --------------------------------------------------------------------------------------------------------
 
 
-def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str]) -> Reach:
+def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str], stale: bool) -> Reach:
     """Run the tests under coverage.py, or take what an earlier run on the same files kept."""
     key = hashlib.sha256()
     for folder in ("layerexplain", "tests"):
@@ -137,7 +138,7 @@ def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str]) -> Rea
     key.update(repr(list(tests)).encode())
     if kept and Path(kept).is_file():
         stored, seconds, failed, lines = pickle.loads(Path(kept).read_bytes())
-        if stored == key.hexdigest() or os.environ.get("MUTATE_ANY_MAP"):
+        if stored == key.hexdigest() or stale:
             return Reach(seconds, failed, lines)
     started = time.monotonic()
     outs = [tree.with_suffix(".reach") for tree in trees]
