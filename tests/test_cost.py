@@ -213,7 +213,9 @@ def test_macs_equal_a_count_over_the_element_form(type_: str) -> None:
 def test_flops_equal_a_count_while_the_formula_runs(type_: str) -> None:
     for case, definition in definitions(type_, fixed=True):
         inputs, weights = values_for(case, definition)
-        inputs = [x[:1] if param.shape[:1] == (BATCH,) else x for x, param in zip(inputs, definition.params, strict=True)]
+        inputs = [
+            x[:1] if param.shape[:1] == (BATCH,) else x for x, param in zip(inputs, definition.params, strict=True)
+        ]
         counter = Counter()
         try:
             with np.errstate(all="ignore"):
