@@ -16,14 +16,59 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
 
 FREE = set(
-    "cast concatenate full_like gather mel_filters pad positions repeat reshape reverse slice split stack take transpose "
-    "zeros".split()
+    [
+        "cast",
+        "concatenate",
+        "full_like",
+        "gather",
+        "mel_filters",
+        "pad",
+        "positions",
+        "repeat",
+        "reshape",
+        "reverse",
+        "slice",
+        "split",
+        "stack",
+        "take",
+        "transpose",
+        "zeros",
+    ]
 )
 """They move elements, or make them of nothing."""
 
 ELEMENTWISE = set(
-    "abs add arctan2 divide equal exp floor_divide greater greater_equal isnan less log log10 logical_and logical_not "
-    "logical_or max min mod multiply negative not_equal one_hot power round rounded sqrt subtract where".split()
+    [
+        "abs",
+        "add",
+        "arctan2",
+        "divide",
+        "equal",
+        "exp",
+        "floor_divide",
+        "greater",
+        "greater_equal",
+        "isnan",
+        "less",
+        "log",
+        "log10",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "max",
+        "min",
+        "mod",
+        "multiply",
+        "negative",
+        "not_equal",
+        "one_hot",
+        "power",
+        "round",
+        "rounded",
+        "sqrt",
+        "subtract",
+        "where",
+    ]
 )
 FOLDS = {"amax", "amin", "any", "mean", "sum"}
 SCALAR = {"sigmoid", "relu", "leaky_relu", "tanh", "softsign", "hard_tanh", "hard_sigmoid", "elu"}
