@@ -7,6 +7,7 @@ the number of its call (0, 1, … in the order in which the file lists them) and
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from layerexplain.attribute_path import Steps
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 
@@ -67,14 +68,9 @@ class ObjectNumber(NamedTuple):
     again: bool
 
 
-Steps = tuple[str, ...]
-"""What leads from a model to an object in it: a layer of a model by "/" and its name, what a layer keeps in an
-attribute by "." and that: ("/encoder", "/td", ".layer")."""
-
-
 class SharedObject(NamedTuple):
     """A layer or model that is the same object as one before it, with the same weights. Of several in `same_as` it is
-    one, and nothing tells which."""
+    one, and nothing tells which. `steps` lead from the whole model to it."""
 
     steps: Steps
     same_as: tuple[Steps, ...]

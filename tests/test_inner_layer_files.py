@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
 
 pytestmark = pytest.mark.keras
 

@@ -10,8 +10,8 @@ import pytest
 
 from layerexplain.frontends import read
 from layerexplain.report.build import build
+from layerexplain.report.weight_table import weight_table
 from layerexplain.run.trace import trace
-from layerexplain.weights.table import weight_table
 from tests.keras_configs import sequence
 
 ENTRY = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}}

@@ -10,7 +10,7 @@ import pytest
 
 import layerexplain
 from layerexplain.layers.dtype_policies import Policy, policy_of
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED
 from tests.test_keras_values import DRAWN, LEAST, check

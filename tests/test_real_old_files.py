@@ -16,7 +16,7 @@ import pytest
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
 
 DATA = Path(__file__).parent / "data"
 TRUTH = json.loads((DATA / "old_truth.json").read_text())

@@ -31,7 +31,7 @@ def test_a_list_of_cells_is_a_stack() -> None:
     stacked = trace("RNN", {"cell": Wrapped("StackedRNNCells", {"cells": CELLS})})
     assert same_definition(listed, stacked)
     assert [w.shape for w in listed.weights] == [(3, 20), (5, 20), (20,), (5, 12), (4, 12), (2, 12)]
-    assert listed.weights[3].attrs["at"] == "cell.cells[1]"
+    assert listed.weights[3].attrs["at"] == ("cell", "cells", 1)
 
 
 def test_the_cell_is_a_function_of_its_own() -> None:

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import layerexplain
+from layerexplain.attribute_path import step_text
 from layerexplain.frontends import read
-from layerexplain.frontends.keras.shared_objects import step_text
 from layerexplain.model import Model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
 from tests.shared_models import MODELS, drawn_inputs, filled
 
 KERAS = ("keras", "tf_keras")

@@ -18,7 +18,7 @@ from layerexplain import api
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
 from tests.h5_files import array, classes, h5_bytes
 
 DATA = Path(__file__).parent / "data"

@@ -15,8 +15,8 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.network.tracer import trace_model
-from layerexplain.weights.match import Matched, match
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_table import weight_table
+from layerexplain.weights.match import match
 from tests.weight_models import MODELS, filled
 
 pytestmark = pytest.mark.keras
@@ -62,7 +62,7 @@ def layer_at(model: Any, path: tuple[str, ...]) -> Any:
 
 
 def _owner(path: tuple[str, ...], opaque: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """The layer of the model that a place is in: what is inside one without a formula is told by the weights alone."""
+    """The layer of the model that a layer is in: what is inside one without a formula is told by the weights alone."""
     return next((path[:n] for n in range(1, len(path)) if path[:n] in opaque), path)
 
 
@@ -86,19 +86,19 @@ def test_each_weight_has_its_values(keras: str, name: str, ending: str, tmp_path
         assert matched.rest == ()
         assert matched.notes == ()
         seen = 0
-        opaque = {place.path for place in matched.opaque}
-        for where in dict.fromkeys(_owner(slot.place.path, opaque) for slot in matched.slots):
-            slots = matched.of_layer("/".join(where))
+        opaque = {layer.path for layer in matched.opaque}
+        for where in dict.fromkeys(_owner(one.owner.path, opaque) for one in matched.weights):
+            weights = matched.of_layer("/".join(where))
             ours = matched.values("/".join(where))
             theirs = layer_at(model, where).weights
             assert len(ours) == len(theirs), where
             seen += len(theirs)
-            if all(slot.weight is not None for slot in slots):
-                for slot, a, b in zip(slots, ours, theirs, strict=True):
-                    assert same(a, b), (where, slot)
-                    assert slot.weight is not None
-                    trained = slot.weight.attrs["trainable"] and not slot.place.frozen
-                    assert trained == any(b is variable for variable in model.trainable_weights), (where, slot)
+            if all(one.weight is not None for one in weights):
+                for one, a, b in zip(weights, ours, theirs, strict=True):
+                    assert same(a, b), (where, one)
+                    assert one.weight is not None
+                    trained = one.weight.attrs["trainable"] and not one.owner.frozen
+                    assert trained == any(b is variable for variable in model.trainable_weights), (where, one)
             else:  # no formula: the file's order
                 left = [numbers(b) for b in theirs]
                 for a in ours:
@@ -242,6 +242,6 @@ def test_another_shape_than_the_formula_has_is_told(tmp_path: Path) -> None:
         ("weight-shape", "e", "kernel is stored as (4, 2); by its formula it is (5, 2)"),
     ]
     with open_weights(tmp_path / "c.keras") as stored:
-        matched: Matched = match(trace_model(read(tmp_path / "c.keras")), stored)
+        matched = match(trace_model(read(tmp_path / "c.keras")), stored)
         with pytest.raises(SourceError, match=r"holds the weight 'kernel' of the layer 'd' as \(3, 4\)"):
             matched.values("d")

@@ -22,13 +22,15 @@ from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_statistics import Statistics, statistics
-from layerexplain.network.reach import get_layers, reach
+from layerexplain.lang.expr import weight
+from layerexplain.model import Layer
 from layerexplain.render.layout import Look
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
-from layerexplain.weights.data import WeightRow
-from layerexplain.weights.order import only_embedding
-from layerexplain.weights.table import weight_table
+from layerexplain.report.weight_data import WeightRow
+from layerexplain.report.weight_table import weight_table
+from layerexplain.weights.assign import only_embedding
+from layerexplain.weights.keras_expression import layer_expression, variable_expression
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
 
 ROOT = Path(__file__).parent.parent
@@ -201,12 +203,18 @@ def test_weights_alone(tmp_path: Path) -> None:
 
 
 def test_expressions() -> None:
+    def reach(path: list[str], at: str, name: str, type_: str, version: str | None = None) -> str:
+        own = weight(name, "W", [("units", 2)], at=at)
+        return variable_expression(path, Layer(path[-1], type_, "layer", {}), own, version)
+
     assert reach(["a", 'b"c'], "layer", "kernel", "Dense") == 'model.get_layer("a").get_layer("b\\"c").layer.kernel'
     assert reach(["n"], "", "mean", "Normalization") == 'model.get_layer("n").adapt_mean'
     assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "2.9.0").endswith("._query_dense.kernel")
     assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "3.1.0").endswith(".query_dense.kernel")
+    wrapper = Layer("w", "TimeDistributed", "layer", {"layer": Layer("n", "Normalization", "layer", {})})
+    assert variable_expression(["w"], wrapper, weight("mean", "m", [], at="layer")).endswith(".layer.adapt_mean")
     name = "x\n\x1b'\"\\é"
-    assert eval(get_layers([name]).removeprefix("model.get_layer")) == name
+    assert eval(layer_expression([name]).removeprefix("model.get_layer")) == name
 
 
 def test_an_order_is_found_only_where_there_is_one() -> None:

@@ -19,8 +19,8 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
 from layerexplain.render.weight_columns import COLUMNS
 from layerexplain.render.weights import WantedWeights, weights_text
+from layerexplain.report.weight_data import WeightTable
 from layerexplain.suggest import did_you_mean, or_else
-from layerexplain.weights.data import WeightTable
 
 _STANDARD_INPUT = "<stdin>"
 
@@ -94,7 +94,7 @@ def command(
 def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
-    from layerexplain.weights.table import weight_table
+    from layerexplain.report.weight_table import weight_table
 
     def shapes(model: Model) -> dict[str, Shape]:
         return inputs_of(model, inputs)

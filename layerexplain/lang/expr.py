@@ -337,7 +337,7 @@ def weight(
     """A variable of the layer: `name` is Keras's, `symbol` its letter in the formula.
 
     `axes` are (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`. `at` is the
-    attribute path from the layer to what owns the variable (`forward_layer.cell`), `path` the prefix of its Keras
+    layer's attribute that holds the owner of the variable ("" for the layer itself), `path` the prefix of its Keras
     path where that differs (`query`, kept in the attribute `query_dense`). `positive` tells those who draw values
     that only positive ones make sense (a variance).
     """
@@ -356,8 +356,8 @@ def weight(
     attrs = {
         "name": name,
         "axes": factored,
-        "at": at,
-        "path": at.replace(".", "/") if path is None else path,
+        "at": (at,) if at else (),
+        "path": at if path is None else path,
         "trainable": trainable,
         "positive": positive,
     }

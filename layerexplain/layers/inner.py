@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from layerexplain.attribute_path import Steps
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, Shapes, item
@@ -54,7 +55,7 @@ class DeclaredLayer:
 
     def apply(self, x: Expr) -> Expr:
         """Apply a layer without weights, given in place of an activation function."""
-        y = apply(self, [x], at="activation")
+        y = apply(self, [x], at=("activation",))
         # One that makes a mask has that beside its result.
         return item(y, 0) if type(y.shape) is Shapes else y
 
@@ -75,14 +76,14 @@ def apply(
     tensors: Sequence[Expr],
     masks: Sequence[Expr | None] = (),
     *,
-    at: str = "",
+    at: Steps = (),
     suffix: str = "",
     prefix: str | None = None,
     training: bool = False,
     **overrides: Any,
 ) -> Expr:
-    """A call of an inner layer. Its weights become the outer layer's: `at` is the attribute that holds the inner
-    layer, `prefix` its part of their Keras path (its name if not given), `suffix` is added to their symbols."""
+    """A call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, `prefix` its
+    part of their Keras path (its name if not given), `suffix` is added to their symbols."""
     specs = [Spec(t.shape, t.dtype) for t in tensors]
     definition = inner.definition(
         specs, [None if m is None else Spec(m.shape, m.dtype) for m in masks], training=training, **overrides

@@ -22,7 +22,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     Input shape: that of the first layer. Output shape: that of the last. Reference: keras.layers.Pipeline.
     """
     for i, one in enumerate(layers):
-        y = apply(wrapped(one), [x], at=f"layers[{i}]", suffix=f"_{i + 1}", training=training)
+        y = apply(wrapped(one), [x], at=("layers", i), suffix=f"_{i + 1}", training=training)
         if isinstance(y.shape, Shapes):
             raise ShapeError(f"Pipeline needs layers with one output, got {one.type} with {len(y.shape)}")
         x = named(f"x_{i + 2}", y)
@@ -51,7 +51,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
             f"for example layer={{Dense: 10}}"
         )
     # Keras counts the kernel as the wrapper's own: it comes first, then u, then what else the layer has.
-    weights = inner_weights(definition, "layer", layer.name, trainable=layer.trainable)
+    weights = inner_weights(definition, ("layer",), layer.name, trainable=layer.trainable)
     W = weights[inside.index(name)]
     u = weight("vector_u", "u", [("repeated", 1), ("outputs", W.shape[-1])], trainable=False)
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]

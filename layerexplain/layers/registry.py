@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from layerexplain.attribute_path import Steps
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
@@ -226,13 +227,15 @@ IN_GENERAL = {
 """Fields of a description that stand for more than a number, where nothing is known of the layer."""
 
 
-def inner_weights(definition: Definition, at: str, prefix: str, suffix: str = "", trainable: bool = True) -> list[Expr]:
-    """New leaves for the weights of a wrapped layer: `at` is its attribute, `prefix` its Keras path, `suffix` is
+def inner_weights(
+    definition: Definition, at: Steps, prefix: str, suffix: str = "", trainable: bool = True
+) -> list[Expr]:
+    """New leaves for the weights of a wrapped layer: `at` leads to it, `prefix` is its Keras path, `suffix` is
     added to the symbols."""
     leaves = []
     for old in definition.weights:
         attrs = dict(old.attrs)
-        attrs["at"] = f"{at}.{attrs['at']}" if attrs["at"] else at
+        attrs["at"] = (*at, *attrs["at"])
         attrs["path"] = f"{prefix}/{attrs['path']}".strip("/")
         attrs["trainable"] = attrs["trainable"] and trainable
         leaves.append(Expr(WEIGHT, (), attrs, old.shape, old.dtype, f"{old.label}{suffix}"))

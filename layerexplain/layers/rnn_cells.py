@@ -168,7 +168,7 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     for i, cell in enumerate(stack):
         own = states_of(cell, f"_{i + 1}")
         count = len(own.names)
-        run = apply(cell, [x, *left[:count]], at=f"cells[{i}]", suffix=f"_{i + 1}", training=training)
+        run = apply(cell, [x, *left[:count]], at=("cells", i), suffix=f"_{i + 1}", training=training)
         left = left[count:]
         x = named(f"y_{i + 1}", item(run, 0))
         results.update({f"{name}_new": item(run, k + 1) for k, name in enumerate(own.names)})
@@ -198,7 +198,7 @@ def rnn(
     states = states_of(one)
 
     def step(x_t: Expr, *before: Expr) -> Sequence[Expr]:
-        run = apply(one, [x_t, *before], at="cell", training=training)
+        run = apply(one, [x_t, *before], at=("cell",), training=training)
         return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.names)]
 
     return recur(

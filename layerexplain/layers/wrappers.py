@@ -83,7 +83,7 @@ def bidirectional(
         inner = layer if way == "fwd" else second
         turned = backwards == (way == "fwd")
         at = "forward_layer" if way == "fwd" else "backward_layer"
-        weights = inner_weights(definition, at, prefix, f"_{way}", inner.trainable)
+        weights = inner_weights(definition, (at,), prefix, f"_{way}", inner.trainable)
         half = len(initial_state) // 2
         states = initial_state[:half] if way == "fwd" else initial_state[half:]
         made[way] = _parts(definition, x, mask, states, weights, turned)
@@ -181,7 +181,7 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
         raise ShapeError(
             f"TimeDistributed needs a layer with one output, got {layer.type} with {len(definition.results)}"
         )
-    weights = inner_weights(definition, "layer", layer.name, trainable=layer.trainable)
+    weights = inner_weights(definition, ("layer",), layer.name, trainable=layer.trainable)
     over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:

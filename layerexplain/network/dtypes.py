@@ -6,6 +6,12 @@ from collections.abc import Mapping
 
 from layerexplain.model import Layer
 
+BYTES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
+}  # fmt: skip
+"""Bytes of one element, by dtype."""
+
 VARIABLE_DTYPES = {"mixed_float16": "float32", "mixed_bfloat16": "float32"}
 COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 

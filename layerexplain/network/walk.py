@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from layerexplain.attribute_path import LayerNamed
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition, call
@@ -14,7 +15,6 @@ from layerexplain.network.binding import Bound, bind_call, references
 from layerexplain.network.carried_masks import CarriedMasks, Mask, as_keras_runs
 from layerexplain.network.cross_checks import cross_checks
 from layerexplain.network.order import in_order
-from layerexplain.network.reach import get_layers
 from layerexplain.network.recorded import built_shape, input_spec, recorded_spec
 from layerexplain.network.traced import Network, Tensor, TracedCall, identifier
 from layerexplain.network.walk_notes import opaque_note, passed_over_note, unread_mask_note
@@ -433,8 +433,8 @@ class Walk:
         if weights is None:
             trainable = bool(layer.config.get("trainable", True))
             suffix = f"_{identifier(layer.name)}"
-            reach = get_layers([layer.name]).removeprefix("model.")
-            weights = tuple(inner_weights(definition, reach, layer.name, suffix, trainable))
+            at = (LayerNamed(layer.name),)
+            weights = tuple(inner_weights(definition, at, layer.name, suffix, trainable))
             self.weights[layer.name] = weights
         return call(definition, *args, *weights)
 

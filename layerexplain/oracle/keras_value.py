@@ -16,7 +16,7 @@ from layerexplain.oracle.layer_weights import variables_of_layer
 from layerexplain.oracle.verify import keras_model
 from layerexplain.run.drawn import after_assigning
 from layerexplain.run.weight_source import WeightSource
-from layerexplain.weights.places import places
+from layerexplain.weights.weighted_layers import weighted_layers
 
 
 def keras_is_installed() -> bool:
@@ -55,15 +55,15 @@ def keras_output(
 
 def _assign(real: Any, network: Network, weights: WeightSource) -> None:
     """Give a Keras model the weights that were drawn."""
-    for place in places(network):
-        if place.definition is None or not place.definition.weights:
+    for weighted in weighted_layers(network):
+        if weighted.definition is None or not weighted.definition.weights:
             continue
         owner = real
-        for name in place.path[:-1]:
+        for name in weighted.path[:-1]:
             owner = KerasGraph(owner).layer(name)
-        layer = KerasGraph(owner).layer(place.path[-1])
-        values = weights.of(place.path, place.definition)
-        for variable, value in zip(variables_of_layer(layer, place.definition), values, strict=True):
+        layer = KerasGraph(owner).layer(weighted.path[-1])
+        values = weights.of(weighted.path, weighted.definition)
+        for variable, value in zip(variables_of_layer(layer, weighted.definition), values, strict=True):
             variable.assign(value)
     after_assigning(real)
 

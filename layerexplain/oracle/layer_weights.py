@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.attribute_path import LayerNamed, Steps, reached
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import KerasGraph
-
-_MODEL = re.compile(r"""get_layer\(('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)""")
-_STEP = re.compile(rf"""{_MODEL.pattern}|(\w+)|\[(\d+)\]""")
 
 
 def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
     """The variables of one layer. Those of a model inside it are taken by the names of the model's layers: Keras keeps
     these in an order of its own."""
     own = list(getattr(layer, "weights", ()))
-    if not any(_MODEL.search(str(w.attrs["at"])) for w in definition.weights):
+    inside = [_to_nested_model(w.attrs["at"]) for w in definition.weights]
+    if not any(inside):
         return own if len(own) >= len(definition.weights) else _one_by_one(layer, definition) or own
     found: list[Any] = []
-    taken: dict[str, int] = {}
-    for weight in definition.weights:
-        inside = ""
-        for match in _MODEL.finditer(str(weight.attrs["at"])):
-            inside = str(weight.attrs["at"])[: match.end()]
-        variables = own if not inside else list(_reached(layer, inside).weights)
-        number = taken.get(inside, 0)
-        taken[inside] = number + 1
+    taken: dict[Steps, int] = {}
+    for at in inside:
+        variables = own if not at else list(reached(layer, at).weights)
+        number = taken.get(at, 0)
+        taken[at] = number + 1
         if number < len(variables):
             found.append(variables[number])
     counted = {id(v) for v in found}
@@ -40,11 +34,11 @@ def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
     """The variables of a layer that holds one object in two places: Keras lists them once. None of them where one is
     not found."""
     found: list[Any] = []
-    taken: dict[str, int] = {}
+    taken: dict[Steps, int] = {}
     for weight in definition.weights:
-        at = str(weight.attrs["at"])
+        at = weight.attrs["at"]
         try:
-            variables = list(_reached(layer, at).weights)
+            variables = list(reached(layer, at).weights)
         except (AttributeError, IndexError, TypeError):
             return []
         number = taken.get(at, 0)
@@ -55,14 +49,10 @@ def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
     return found
 
 
-def _reached(layer: Any, path: str) -> Any:
-    for match in _STEP.finditer(path):
-        name, attribute, index = match.groups()
-        if name is not None:
-            layer = layer.get_layer(ast.literal_eval(name))
-        else:
-            layer = layer[int(index)] if index is not None else getattr(layer, attribute)
-    return layer
+def _to_nested_model(at: Steps) -> Steps:
+    """The steps to the last layer of a nested model on the way; none where there is no model on it."""
+    ends = [end for end, step in enumerate(at, 1) if isinstance(step, LayerNamed)]
+    return at[: ends[-1]] if ends else ()
 
 
 def variables_of_network(network: Network, graph: KerasGraph) -> list[list[Any]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.frontends.keras.shared_objects import list_steps
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Steps, TensorRef
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef
 from layerexplain.network.order import in_order
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.weights.shared_weights import Originals
@@ -150,7 +152,7 @@ class _Builder:
             return
         made = self.made.get(layer.name)
         if made is None:
-            made = self.made[layer.name] = self.objects.of((*self.steps, f"/{layer.name}"), layer)
+            made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
         args = self._filled(call.args)
         kwargs = self._filled(dict(call.kwargs))
         if kwargs and not args and layer.kind != "operation":
@@ -177,7 +179,7 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
             inner.trainable = False
         return inner
     kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
-    config = {key: _plain(key, value, steps, objects) for key, value in kept.items()}
+    config = {key: _plain(key, value, (*steps, key), objects) for key, value in kept.items()}
     if layer.kind == "operation":
         operation = _operation_class(layer.type)(**config)
         operation.name = layer.name  # not every class of them takes one
@@ -210,14 +212,15 @@ def _taken(made: type) -> set[str]:
     return names
 
 
-def _plain(key: str, value: Any, steps: Steps, objects: _Objects) -> Any:
+def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
+    """The value of an argument, to which the steps `at` lead in the outermost model, as Keras takes it."""
     if isinstance(value, Layer):
-        return objects.of((*steps, f".{key}"), value)
+        return objects.of(at, value)
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
         return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
-        before = (".cell", ".cells") if key == "cell" else (f".{key}",)
-        return [_plain(f"{before[-1][1:]}[{i}]", v, (*steps, *before[:-1]), objects) for i, v in enumerate(value)]
+        at = list_steps(at)
+        return [_plain(f"{at[-1]}[{i}]", v, (*at, i), objects) for i, v in enumerate(value)]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
         raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
     return value

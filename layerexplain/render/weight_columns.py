@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.records import NamedTuple
 from layerexplain.render.quantities import count_text, shape_text
-from layerexplain.weights.data import WeightRow, WeightTable
+from layerexplain.report.weight_data import WeightRow, WeightTable
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from layerexplain.render.grid import GAP
 from layerexplain.render.layout import Look, pad, paint, width_of, wrap
 from layerexplain.render.quantities import bytes_text, count_text, names_text, plural
 from layerexplain.render.weight_columns import COLUMNS, Column, Row, default_columns, rows_of
-from layerexplain.weights.data import WeightTable
+from layerexplain.report.weight_data import WeightTable
 
 _STYLES = {"layer": "bold", "dtype": "dim", "role": "dim", "reach": "cyan"}
 _LIKED = 44

@@ -25,16 +25,10 @@ from layerexplain.report.data import (
     Report,
     WeightReport,
 )
-from layerexplain.report.held_layers import held_layers
+from layerexplain.report.rows_without_formula import held_layers, variable_counts, variable_reports
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
-from layerexplain.weights.opaque_weights import OpaqueWeights
-from layerexplain.weights.variables import (
-    has_no_weights,
-    is_stored,
-    stored_variables,
-    variable_counts,
-    variable_reports,
-)
+from layerexplain.weights.known_weights import has_no_weights, is_stored, stored_variables
+from layerexplain.weights.stored_weights import StoredWeights, stored_weights
 
 if TYPE_CHECKING:
     from layerexplain.weights.shared_weights import SharedWeights
@@ -69,10 +63,10 @@ def build(
     wires or inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
     """
     network = trace_model(model, inputs)
-    builder = Builder(detail, only, OpaqueWeights(network), network)
+    builder = Builder(detail, only, network)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:
-        builder.opaque.open()
+        builder.stored()
     if detail or receptive_field:
         from layerexplain.report.receptive_field import with_receptive_fields
 
@@ -83,7 +77,7 @@ def build(
 
         complete = is_complete(model)
         memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
-    notes = (*builder.notes, *builder.opaque.notes)
+    notes = (*builder.notes, *(builder.opened.notes if builder.opened is not None else ()))
     if any(note.code in ("opaque", "not-derived") for note in notes):
         notes = (*notes, *partial_totals(rows))
     return Report(
@@ -193,12 +187,10 @@ def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
 class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
-    def __init__(
-        self, detail: bool, only: Callable[[str], bool] | None, opaque: OpaqueWeights, network: Network
-    ) -> None:
+    def __init__(self, detail: bool, only: Callable[[str], bool] | None, network: Network) -> None:
         self.detail = detail
         self.only = only
-        self.opaque = opaque
+        self.opened: StoredWeights | None = None
         self.network = network
         self.costs = Costs()
         self.shared = _shared_weights(network)
@@ -206,6 +198,12 @@ class Builder:
         self._texts: dict[Any, tuple[str, tuple[str, ...]]] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
+
+    def stored(self) -> StoredWeights:
+        """What the file stores for layers without a formula: it is opened when the first one is met."""
+        if self.opened is None:
+            self.opened = stored_weights(self.network)
+        return self.opened
 
     def rows(
         self,
@@ -315,7 +313,7 @@ class Builder:
         held: tuple[LayerReport, ...] = ()
         if layer.kind == "custom" and (inside := held_layers(layer)):
             held = self.rows(trace_model(Model(layer.name, layer.type, inside, (), (), ())), path, batch, frozen)
-        told = self.opaque.inside("/".join(path))
+        told = self.stored().inside.get("/".join(path))
         if told is None:
             return held, not held
         by_name = {row.layer: row for row in held}
@@ -363,7 +361,7 @@ class Builder:
             return None
         if has_no_weights(layer):
             return None
-        return stored_variables(layer) if is_stored(layer) else self.opaque.of_layer(where)
+        return stored_variables(layer) if is_stored(layer) else self.stored().variables.get(where)
 
     def _weights(
         self,

@@ -17,13 +17,13 @@ from layerexplain.lang.text import Line, inner_blocks, statements
 from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
-from layerexplain.network.reach import reach
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
 from layerexplain.report.hints import hints
 from layerexplain.report.where import where
-from layerexplain.weights.variables import is_stored
+from layerexplain.weights.keras_expression import variable_expression
+from layerexplain.weights.known_weights import is_stored
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 
@@ -204,9 +204,6 @@ def _weights(
 ) -> tuple[WeightReason, ...]:
     found = []
     for weight, told in zip(definition.weights, row.weights, strict=True):
-        at, name = str(weight.attrs["at"]), str(weight.attrs["name"])
-        held = layer.config.get("layer") if at == "layer" else None
-        owner = held.type if isinstance(held, Layer) else layer.type
         found.append(
             WeightReason(
                 symbol=told.symbol,
@@ -215,7 +212,7 @@ def _weights(
                 factors=factors(weight),
                 params=told.params,
                 trainable=told.trainable,
-                reach=reach((*path, row.layer), at, name, owner, keras_version),
+                reach=variable_expression((*path, row.layer), layer, weight, keras_version),
             )
         )
     return tuple(found)

@@ -8,11 +8,11 @@ from typing import Any
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer
-from layerexplain.network.reach import get_layers
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import axis_roles, product, shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
+from layerexplain.weights.keras_expression import layer_expression
 
 
 class Place(NamedTuple):
@@ -222,7 +222,7 @@ def _embedding_reach(at: Place) -> str | None:
     E = at.definition.weights[0]  # noqa: N806
     return (
         f"The table itself is one weight of shape {shape_text(E.shape)}, a row for each id: "
-        f"{get_layers([at.layer.name])}.embeddings; a loss may use that variable. The layer's output is another "
+        f"{layer_expression([at.layer.name])}.embeddings; a loss may use that variable. The layer's output is another "
         f"tensor, of shape {shape_text(at.y.shape)}: the rows that were looked up."
     )
 
@@ -295,7 +295,7 @@ def _two_copies(at: Place) -> str | None:
     inner, other = at.argument("layer"), at.argument("backward_layer")
     halves = [0, 0]
     for w in at.definition.weights:
-        halves[w.attrs["at"].startswith("backward_layer")] += product(w.shape) or 0
+        halves[w.attrs["at"][:1] == ("backward_layer",)] += product(w.shape) or 0
     one, two = halves
     # Keras writes the copy that it made into every file.
     if other is None or alike(inner, other):

@@ -19,13 +19,12 @@ from layerexplain.derive.views import is_view
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import SLOTS
-from layerexplain.report.totals import BYTES
 from layerexplain.suggest import did_you_mean
 
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.model import Model, Note
+from layerexplain.network.dtypes import BYTES
 from layerexplain.report.data import LayerReport, Totals
-from layerexplain.weights.variables import is_stored
-
-BYTES = {
-    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
-    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
-}  # fmt: skip
-"""Bytes of one element, by dtype."""
+from layerexplain.weights.known_weights import is_stored
 
 UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 

@@ -14,7 +14,8 @@ from layerexplain.lang.expr import Expr
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.run.drawn import drawn_weight
-from layerexplain.weights.match import Matched, Slot, match
+from layerexplain.weights.match import match
+from layerexplain.weights.matched import MatchedWeight, MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
 
 Origin = Literal["of the file", "of the model", "drawn"]
@@ -75,16 +76,16 @@ class _Stored:
 
     origin: Origin = "of the file"
 
-    def __init__(self, matched: Matched) -> None:
+    def __init__(self, matched: MatchedWeights) -> None:
         self.matched = matched
         self.notes = (*(matched.stored.notes if matched.stored is not None else ()), *matched.notes)
-        self._slots: dict[tuple[str, ...], list[Slot]] = {}
-        for slot in matched.slots:
-            self._slots.setdefault(slot.place.path, []).append(slot)
+        self._weights: dict[tuple[str, ...], list[MatchedWeight]] = {}
+        for weight in matched.weights:
+            self._weights.setdefault(weight.owner.path, []).append(weight)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        slots = self._slots.get(path, [])
-        values = self.matched._replace(slots=tuple(slots)).values("/".join(path))
+        own = self._weights.get(path, [])
+        values = self.matched._replace(weights=tuple(own)).values("/".join(path))
         if len(values) > len(definition.weights):
             values = _joined_gates(values, definition)
         if len(values) != len(definition.weights):

@@ -5,32 +5,20 @@ Each is counted, and listed, where its object comes first; wherever it stands it
 
 from __future__ import annotations
 
-import ast
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from layerexplain.lang.expr import Expr
-from layerexplain.model import Note, SharedObject, Steps
+from layerexplain.attribute_path import LayerNamed, Steps, layer_steps
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.model import Note, SharedObject
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.weights.places import Place, places
+from layerexplain.weights.matched import FirstUse, MatchedWeight, MatchedWeights, missing_note
+from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 Path = tuple[str, ...]
-
-_STEP = re.compile(r"""get_layer\(('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)|([^.]+)""")
-
-
-class FirstUse(NamedTuple):
-    """Where a weight is counted: the names that lead to the layer, the weight's number there and itself; 0 and None
-    where the layer has no formula. `is_certain` is False where it may be another one, and nothing tells which."""
-
-    path: Path
-    number: int
-    weight: Expr | None
-    is_certain: bool
 
 
 class SharedWeights(NamedTuple):
@@ -48,8 +36,8 @@ def shared_weights(network: Network) -> SharedWeights | None:
     if not shared:
         return None
     known = _Known(shared)
-    for place in places(network):
-        known.meet(place)
+    for layer in weighted_layers(network):
+        known.meet(layer)
     return SharedWeights(known.first, known.words, tuple(known.notes)) if known.first or known.notes else None
 
 
@@ -57,12 +45,49 @@ def weight_count(network: Network) -> int | None:
     """How many numbers the weights of a whole model hold, each counted once; None where a layer's are not known."""
     shared = shared_weights(network)
     count = 0
-    for place in places(network):
-        if not place.is_known:
+    for layer in weighted_layers(network):
+        if not layer.is_known:
             return None
-        elsewhere = shared.first.get(place.path, {}) if shared is not None else {}
-        count += sum([prod(w.shape) for number, w in enumerate(place.weights) if number not in elsewhere])
+        elsewhere = shared.first.get(layer.path, {}) if shared is not None else {}
+        count += sum([prod(w.shape) for number, w in enumerate(layer.weights) if number not in elsewhere])
     return count
+
+
+def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeights:
+    """The weights with the arrays that are theirs wherever they stand, where a file keeps each once; `shared` says
+    which are counted elsewhere."""
+    known = shared_weights(network)
+    if known is None or not known.first:
+        return matched
+    uses = []
+    stored: dict[tuple[Path, int], StoredTensor] = {}
+    for one in matched.weights:
+        # -1 is the number of what only the file tells of.
+        number = next((i for i, weight in enumerate(one.owner.weights) if weight is one.weight), -1)
+        first = known.first.get(one.owner.path, {}).get(number)
+        home = (one.owner.path, number) if first is None else (first.path, first.number)
+        uses.append((one, number, first, home))
+        if one.tensor is not None and (first is None or (first.is_certain and first.weight is not None)):
+            stored.setdefault(home, one.tensor)
+    weights = []
+    for one, number, first, home in uses:
+        tensor = one.tensor
+        if tensor is None and number >= 0 and (first is None or first.is_certain):
+            tensor = stored.get(home)
+        weights.append(one._replace(tensor=tensor, shared=first))
+    touched = {"/".join(path) for path in known.first}
+    touched |= {"/".join(first.path) for found in known.first.values() for first in found.values()}
+    notes = [note for note in matched.notes if note.code != "weight-missing" or note.layer not in touched]
+    return matched._replace(weights=tuple(weights), notes=(*notes, *_missing(weights, touched)))
+
+
+def _missing(weights: Iterable[MatchedWeight], touched: Container[str]) -> list[Note]:
+    """Notes on weights of these layers that the file stores in no layer."""
+    names: dict[str, list[str]] = {}
+    for one in weights:
+        if one.owner.where in touched and one.tensor is None and one.shared is None and not one.merged:
+            names.setdefault(one.owner.where, []).append(one.name)
+    return [missing_note(where, missing) for where, missing in names.items()]
 
 
 class Originals:
@@ -110,35 +135,35 @@ class _Known:
             for end in range(1, len(steps)):
                 self._inside.setdefault(steps[:end], []).append(owner)
 
-    def meet(self, place: Place) -> None:
+    def meet(self, layer: WeightedLayer) -> None:
         """Enter the weights of a layer."""
-        here = tuple([f"/{name}" for name in place.path])
-        if not place.is_known:
-            self._opaque.setdefault(self._originals.of(here)[0], place.path)
+        here = layer_steps(layer.path)
+        if not layer.is_known:
+            self._opaque.setdefault(self._originals.of(here)[0], layer.path)
             if here in self._inside:
-                self._note(place.path, _words(dict.fromkeys(self._inside[here]), "some of its"))
+                self._note(layer.path, _words(dict.fromkeys(self._inside[here]), "some of its"))
             return
         uses: list[tuple[int, Steps, FirstUse, Path]] = []
-        times: Counter[tuple[str, str]] = Counter()
+        times: Counter[tuple[Steps, str]] = Counter()
         other: dict[Steps, Path] = {}
-        for number, weight in enumerate(place.weights):
-            at, name = str(weight.attrs["at"]), str(weight.attrs["name"])
-            steps, is_certain, owner = self._originals.of((*here, *_steps(at)))
+        for number, weight in enumerate(layer.weights):
+            at, name = weight.attrs["at"], str(weight.attrs["name"])
+            steps, is_certain, owner = self._originals.of((*here, *at))
             key = (steps, name, times[at, name])
             times[at, name] += 1
-            own = FirstUse(place.path, number, weight, True)
+            own = FirstUse(layer.path, number, weight, True)
             first = self._in_an_opaque_layer(steps) or self._seen.setdefault(key, own)
             if first is not own and first.weight is not None and first.weight.shape != weight.shape:
                 other.setdefault(steps, first.path)
             uses.append((number, steps, first._replace(is_certain=is_certain), owner or first.path))
         for path in other.values():
             words = f"'{'/'.join(path)}' is said to be the same object, but has other shapes: each counts"
-            self.notes.append(Note("not-shared", "/".join(place.path), words))
-        uses = [use for use in uses if use[1] not in other and use[2][:2] != (place.path, use[0])]
+            self.notes.append(Note("not-shared", layer.where, words))
+        uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:
             found = {number: first for number, _, first, _ in uses}
-            self.first[place.path] = found
-            self._tell(place, here, found, list(dict.fromkeys([owner for *_, owner in uses])))
+            self.first[layer.path] = found
+            self._tell(layer, here, found, list(dict.fromkeys([owner for *_, owner in uses])))
 
     def _in_an_opaque_layer(self, steps: Steps) -> FirstUse | None:
         """A layer without a formula that holds the object: what the file stores of it is counted there."""
@@ -148,7 +173,7 @@ class _Known:
                 return FirstUse(path, 0, None, True)
         return None
 
-    def _tell(self, place: Place, here: Steps, found: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
+    def _tell(self, layer: WeightedLayer, here: Steps, found: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
         """Words for the layer, and a note at the outermost thing that is all one object."""
         top = next((end for end in range(1, len(here) + 1) if here[:end] in self._others), 0)
         if top:
@@ -158,17 +183,17 @@ class _Known:
             )
             if len(same) > 1:
                 words += "; nothing tells of which of them"
-            self._note(place.path[:top], words)
-            self.words[place.path] = words
+            self._note(layer.path[:top], words)
+            self.words[layer.path] = words
             return
-        count, of = len(found), len(place.weights)
-        if owners == [place.path]:
+        count, of = len(found), len(layer.weights)
+        if owners == [layer.path]:
             words = f"{count} of its {of} weights are others of them, counted once"
         else:
             words = _words(owners, "its" if count == of else f"{count} of its {of}")
         if not all(first.is_certain for first in found.values()):
             words += "; nothing tells whether of another one of this name"
-        self._note(place.path, words)
+        self._note(layer.path, words)
 
     def _note(self, path: Path, words: str) -> None:
         self.words[path] = words
@@ -186,15 +211,7 @@ def _layer_of(steps: Steps) -> Path:
     """The layer of a model in which an object is."""
     names = []
     for step in steps:
-        if step[0] != "/":
+        if not isinstance(step, LayerNamed):
             break
-        names.append(step[1:])
+        names.append(step.name)
     return tuple(names)
-
-
-def _steps(at: str) -> Steps:
-    """An attribute path as steps: `layer.get_layer("d").cell` → (".layer", "/d", ".cell")."""
-    found = []
-    for name, attribute in _STEP.findall(at):
-        found.append(f"/{ast.literal_eval(name)}" if name else f".{attribute}")
-    return tuple(found)

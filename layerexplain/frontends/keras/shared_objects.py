@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.model import Layer, Model, Note, ObjectNumber, SharedObject, Steps
+from layerexplain.attribute_path import LayerNamed, Steps, step_text
+from layerexplain.model import Layer, Model, Note, ObjectNumber, SharedObject
 from layerexplain.records import NamedTuple
 
 _OF_THE_DTYPE = ("dtype", "dtype_policy")
@@ -34,44 +35,47 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("class_name"), str) and "config" in value
 
 
-class Part(NamedTuple):
-    """A layer, at any depth, with what leads to it. `is_copied` says that the wrapper around it keeps a copy of it."""
+class PlacedLayer(NamedTuple):
+    """A layer, at any depth, with the steps that lead to it and to what holds it. `is_copied` says that the wrapper
+    around it keeps a copy of it."""
 
     steps: Steps
     layer: Layer
-    is_copied: bool
+    holder: Steps = ()
+    is_copied: bool = False
 
 
-def parts(model: Model) -> Iterator[Part]:
+def all_layers(model: Model) -> Iterator[PlacedLayer]:
     """All layers of a model, those of nested models and those in the arguments of layers too, in the file's order."""
-    waiting = [Part((f"/{layer.name}",), layer, False) for layer in reversed(model.layers)]
+    waiting = [PlacedLayer((LayerNamed(layer.name),), layer) for layer in reversed(model.layers)]
     while waiting:
-        part = waiting.pop()
-        layer = part.layer
+        placed = waiting.pop()
+        layer = placed.layer
         if layer.type == "InputLayer":
             continue
-        yield part
+        yield placed
         inside: list[tuple[Steps, Layer, bool]] = []
         if layer.model is not None:
-            inside = [((f"/{one.name}",), one, False) for one in layer.model.layers]
+            inside = [((LayerNamed(one.name),), one, False) for one in layer.model.layers]
         for key, value in layer.config.items():
             if isinstance(value, Layer):
                 copies = layer.type == "Bidirectional" and key == "layer"
-                inside.append(((".forward_layer" if copies else f".{key}",), value, copies))
+                inside.append((("forward_layer" if copies else key,), value, copies))
             elif isinstance(value, list | tuple):
-                # A list of cells is what Keras makes StackedRNNCells of.
-                before = (".cell", ".cells") if key == "cell" else (f".{key}",)
-                for i, one in enumerate(value):
-                    if isinstance(one, Layer):
-                        inside.append(((*before[:-1], f"{before[-1]}[{i}]"), one, False))
-        waiting += [
-            Part((*part.steps, *steps), one, part.is_copied or copied) for steps, one, copied in reversed(inside)
-        ]
+                items = enumerate(value)
+                inside += [((*list_steps((key,)), i), one, False) for i, one in items if isinstance(one, Layer)]
+        for steps, one, copied in reversed(inside):
+            waiting.append(PlacedLayer((*placed.steps, *steps), one, placed.steps, placed.is_copied or copied))
+
+
+def list_steps(at: Steps) -> Steps:
+    """The steps to the list of layers in an argument: of a list of cells Keras makes StackedRNNCells."""
+    return (*at, "cells") if at[-1] == "cell" else at
 
 
 def with_shared_objects(model: Model) -> Model:
     """The model with what its layers' numbers say; notes where they cannot be true."""
-    shared, notes = _Numbers(list(parts(model))).resolved()
+    shared, notes = _Numbers(list(all_layers(model))).resolved()
     return model._replace(shared=tuple(shared), notes=(*model.notes, *notes)) if shared or notes else model
 
 
@@ -82,21 +86,21 @@ def with_live_objects(model: Model, live: Any) -> Model:
     first: dict[int, Steps] = {}
     same: set[Steps] = set()
     found: list[SharedObject] = []
-    for steps, _, _ in parts(model):
-        holder, step = steps[:-1], steps[-1]
+    for steps, _, holder, _ in all_layers(model):
         if holder not in objects or holder in same:
             same |= {steps} if holder in same else set()
             continue
-        if step[0] == "/":
-            layers = listed.get(holder)
-            if layers is None:
-                layers = listed[holder] = {getattr(one, "name", None): one for one in _list(objects[holder], "layers")}
-            held = layers.get(step[1:])
-        else:
-            name, _, place = step[1:].partition("[")
-            held = _attribute(objects[holder], name)
-            if place:
-                held = dict(enumerate(_list(objects[holder], name))).get(int(place[:-1]))
+        held = objects[holder]
+        for step in steps[len(holder) :]:
+            if isinstance(step, LayerNamed):
+                layers = listed.get(holder)
+                if layers is None:
+                    layers = listed[holder] = {
+                        getattr(one, "name", None): one for one in _items(_attribute(held, "layers"))
+                    }
+                held = layers.get(step.name)
+            else:
+                held = dict(enumerate(_items(held))).get(step) if isinstance(step, int) else _attribute(held, step)
         if held is None:
             continue
         objects[steps] = held
@@ -113,49 +117,43 @@ def _attribute(holder: Any, name: str) -> Any:
         return None
 
 
-def _list(holder: Any, name: str) -> list[Any]:
-    value = _attribute(holder, name)
+def _items(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
-
-
-def step_text(steps: Steps) -> str:
-    """What leads to an object, for a note: `encoder/td.layer`."""
-    return "".join(steps).removeprefix("/")
 
 
 class _Numbers:
     """The numbers of one model's objects, followed in the order in which they were written."""
 
-    def __init__(self, all_parts: list[Part]) -> None:
-        self.parts = all_parts
+    def __init__(self, layers: list[PlacedLayer]) -> None:
+        self.layers = layers
         self.first: dict[int, int] = {}
         self.same: set[Steps] = set()
         self.count: dict[int, int] = {}
         self._contents: dict[int, Any] = {}
         self._unnumbered: dict[tuple[str, str], list[int]] = {}
         self._alike: dict[tuple[str, str], dict[Any, list[int]]] = {}
-        for at, part in enumerate(all_parts):
-            number = part.layer.number
-            if part.is_copied:
+        for at, placed in enumerate(layers):
+            number = placed.layer.number
+            if placed.is_copied:
                 continue
             if number is None:
-                self._unnumbered.setdefault((part.layer.type, part.layer.name), []).append(at)
+                self._unnumbered.setdefault((placed.layer.type, placed.layer.name), []).append(at)
             else:
                 self.count[number.number] = self.count.get(number.number, 0) + 1
 
     def resolved(self) -> tuple[list[SharedObject], list[Note]]:
         found: list[SharedObject] = []
         notes: list[Note] = []
-        for at, part in enumerate(self.parts):
-            number = part.layer.number
-            if number is None or part.is_copied:
+        for at, placed in enumerate(self.layers):
+            number = placed.layer.number
+            if number is None or placed.is_copied:
                 continue
             first = self.first.setdefault(number.number, at)
-            if any(part.steps[:end] in self.same for end in range(1, len(part.steps))):
+            if any(placed.steps[:end] in self.same for end in range(1, len(placed.steps))):
                 continue  # what holds it is the same object, and so is all in it
             if first != at:
                 if self._content(first) != self._content(at):
-                    told, other = step_text(part.steps), step_text(self.parts[first].steps)
+                    told, other = step_text(placed.steps), step_text(self.layers[first].steps)
                     words = f"the file gives it and '{other}' one number, as one object, but they differ: each counts"
                     notes.append(Note("not-shared", told, words))
                     continue
@@ -164,14 +162,14 @@ class _Numbers:
                 lost = number.again or self.count[number.number] == 1
                 earlier = self._alike_before(at) if lost else []
             if earlier:
-                self.same.add(part.steps)
-                found.append(SharedObject(part.steps, tuple([self.parts[i].steps for i in earlier])))
+                self.same.add(placed.steps)
+                found.append(SharedObject(placed.steps, tuple([self.layers[i].steps for i in earlier])))
         return found, notes
 
     def _alike_before(self, at: int) -> list[int]:
         """The objects without a number that may be the one whose number was lost."""
-        part = self.parts[at]
-        key = (part.layer.type, part.layer.name)
+        placed = self.layers[at]
+        key = (placed.layer.type, placed.layer.name)
         alike = self._alike.get(key)
         if alike is None:
             alike = self._alike[key] = {}
@@ -182,7 +180,7 @@ class _Numbers:
     def _content(self, at: int) -> Any:
         known = self._contents.get(at)
         if known is None:
-            known = self._contents[at] = _content(self.parts[at].layer)
+            known = self._contents[at] = _content(self.layers[at].layer)
         return known
 
 

@@ -7,11 +7,11 @@ as far as such names tell it, and only where the shapes of the arrays agree.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.layer_types import Names, default_name, known_types
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
@@ -154,16 +154,18 @@ class WeightTree:
         inside = tensor.parts[len(group) : -1]
         return "/".join((*inside, self._variable(tensor, self._held_type(group, inside))))
 
-    def reach(self, tensor: StoredTensor, start: Groups, at: str) -> str | None:
-        """The Keras expression of the object that holds an array, from `at`, that of the object in the group `start`
-        (the model's for no group); None where a list is on the way, whose items have no names."""
+    def holder(self, tensor: StoredTensor, start: Groups) -> Steps | None:
+        """The steps to the object that holds an array, from the object in the group `start` (the model for no group);
+        None where a list is on the way, whose items have no names."""
         groups, done = tensor.parts[:-1], len(start)
+        steps: list[Step] = []
         while done < len(groups):
             here, inner = groups[:done], groups[: done + 1]
             if self._is_object(inner):
                 if not groups[done].isidentifier():
                     return None
-                at, done = f"{at}.{groups[done]}", done + 1
+                steps.append(groups[done])
+                done += 1
                 continue
             done += 2
             name = self.stored.names.get(groups[:done])
@@ -171,8 +173,8 @@ class WeightTree:
                 self._names[here] = Counter([self.stored.names.get(item) for item in self._objects(here)])
             if name is None or self._names[here][name] != 1 or not self._is_model(here, groups[done - 2]):
                 return None
-            at = f"{at}.get_layer({json.dumps(name, ensure_ascii=False)})"
-        return at
+            steps.append(LayerNamed(name))
+        return tuple(steps)
 
     def _is_model(self, group: Groups, container: str) -> bool:
         """Whether what a container of an object holds are layers of a model, which finds them by their names."""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import Any
 
+from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.layers.registry import snake_case
 from layerexplain.model import Layer, Model, StoredGroup
 
 Groups = tuple[str, ...]
-
-_STEP = re.compile(
-    r"""get_layer\((?P<name>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)"""
-    r"""|(?P<attribute>\w+)(?:\[(?P<item>\d+)\])?"""
-)
-"""A step of an attribute path: `get_layer('encoder')`, `cell`, `cells[1]`."""
 
 
 def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:
@@ -72,31 +66,28 @@ class GroupFinder:
                 return found
         return None
 
-    def inside(self, layer: Layer, group: Groups, at: str) -> tuple[Groups, str] | None:
-        """The group that an attribute path leads to from a layer, and the path in the file's own attribute names
+    def inside(self, layer: Layer, group: Groups, at: Steps) -> tuple[Groups, Steps] | None:
+        """The group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
         (`query_dense` is `_query_dense` in some versions). None if the file has no such group."""
         owner: Any = layer
-        steps: list[str] = []
-        for step in _STEP.finditer(at):
-            if step["name"] is not None:
-                found = self._of_nested(owner, group, step["name"])
+        steps: list[Step] = []
+        for step in at:
+            if isinstance(step, LayerNamed):
+                found = self._of_nested(owner, group, step.name)
                 if found is None:
                     return None
                 owner, group = found
-                steps.append(step[0])
-                continue
-            attribute = self._attribute(group, step["attribute"])
-            held = _held(owner, step["attribute"])
-            group = (*group, attribute)
-            steps.append(attribute + step[0][len(step["attribute"]) :])
-            if step["item"] is not None:
-                item = int(step["item"])
-                if not isinstance(held, list | tuple) or item >= len(held):
+            elif isinstance(step, int):
+                if not isinstance(owner, list | tuple) or step >= len(owner):
                     return None
-                group = (*group, container_names(held)[item])
-                held = held[item]
-            owner = held
-        return (group, ".".join(steps)) if group in self.stored.groups else None
+                group = (*group, container_names(owner)[step])
+                owner = owner[step]
+            else:
+                owner = _held(owner, step)
+                step = self._attribute(group, step)
+                group = (*group, step)
+            steps.append(step)
+        return (group, tuple(steps)) if group in self.stored.groups else None
 
     def _attribute(self, group: Groups, attribute: str) -> str:
         other = attribute[1:] if attribute.startswith("_") else f"_{attribute}"
@@ -104,13 +95,10 @@ class GroupFinder:
             return other
         return attribute
 
-    def _of_nested(self, owner: Any, group: Groups, quoted: str) -> tuple[Layer, Groups] | None:
+    def _of_nested(self, owner: Any, group: Groups, name: str) -> tuple[Layer, Groups] | None:
         """A layer of a model that another layer holds."""
-        import ast
-
         if not isinstance(owner, Layer) or owner.model is None:
             return None
-        name = ast.literal_eval(quoted)
         layer = next((one for one in owner.model.layers if one.name == name), None)
         if layer is None:
             return None
@@ -122,7 +110,8 @@ def _held(owner: Any, attribute: str) -> Any:
     """What a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
     if not isinstance(owner, Layer):
         return None
-    config: Mapping[str, Any] = owner.config
     if attribute in ("forward_layer", "backward_layer"):
-        return config.get("backward_layer" if attribute == "backward_layer" else "layer") or config.get("layer")
-    return config.get(attribute)
+        return owner.config.get("backward_layer" if attribute == "backward_layer" else "layer") or owner.config.get(
+            "layer"
+        )
+    return owner.config.get(attribute)

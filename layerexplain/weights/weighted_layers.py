@@ -1,19 +1,20 @@
-"""Where a model has weights: each layer that computes, however deep, with what its formula says of them."""
+"""The layers of a model that may have weights, at any depth, each with what its formula says of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.attribute_path import Steps, layer_steps
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.model import Layer, Steps
+from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.weights.variables import has_no_weights
-from layerexplain.weights.weight_groups import GroupFinder, Groups, layer_groups
+from layerexplain.weights.known_weights import has_no_weights
+from layerexplain.weights.layer_groups import GroupFinder, Groups, layer_groups
 
 
-class Place(NamedTuple):
+class WeightedLayer(NamedTuple):
     """A layer: the names that lead to it, its definition (None where its formula is not known), whether it or a model
     around it is frozen, and its group in a file of class layout."""
 
@@ -22,6 +23,11 @@ class Place(NamedTuple):
     definition: Definition | None
     frozen: bool
     group: Groups | None
+
+    @property
+    def where(self) -> str:
+        """The names that lead to it, as notes have them: `encoder/dense`."""
+        return "/".join(self.path)
 
     @property
     def weights(self) -> tuple[Expr, ...]:
@@ -36,27 +42,26 @@ class Place(NamedTuple):
         return self.definition is not None and self.definition.kind != "opaque"
 
 
-def places(network: Network, finder: GroupFinder | None = None) -> Iterator[Place]:
+def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iterator[WeightedLayer]:
     """All layers in the model's order, those of a nested model in its place."""
     model = network.model
     again: frozenset[Steps] = frozenset()
     if model.shared and finder is not None and (model.keras_version or "").startswith("2."):
         again = frozenset([one.steps for one in model.shared])
-    yield from _places(network, finder, (), (), False, again)
+    yield from _layers(network, finder, (), (), False, again)
 
 
-def _places(
+def _layers(
     network: Network,
     finder: GroupFinder | None,
     path: tuple[str, ...],
     group: Groups | None,
     frozen: bool,
     again: frozenset[Steps],
-) -> Iterator[Place]:
+) -> Iterator[WeightedLayer]:
     model = network.model
     frozen = frozen or not model.trainable
-    here = tuple([f"/{name}" for name in path]) if again else ()
-    before = {layer.name for layer in model.layers if (*here, f"/{layer.name}") in again} if again else ()
+    before = {layer.name for layer in model.layers if layer_steps((*path, layer.name)) in again} if again else ()
     classes = layer_groups(model, before) if finder is not None and group is not None else {}
     first: dict[str, list[TracedCall]] = {}
     for call in network.calls:
@@ -69,7 +74,7 @@ def _places(
         inner = next((call.network for call in calls if call.network is not None), None)
         still = frozen or not layer.config.get("trainable", True)
         if inner is not None:
-            yield from _places(inner, finder, (*path, layer.name), own, still, again)
+            yield from _layers(inner, finder, (*path, layer.name), own, still, again)
         else:
             definition = calls[0].definition if calls else None
-            yield Place((*path, layer.name), layer, definition, still, own)
+            yield WeightedLayer((*path, layer.name), layer, definition, still, own)

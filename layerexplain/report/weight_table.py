@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 
+from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends import read_faultless
 from layerexplain.frontends.keras.weight_files import open_weights
@@ -14,18 +15,18 @@ from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
 from layerexplain.frontends.keras.weight_values import WeightFile
-from layerexplain.model import Layer, Model, Note, Shape
-from layerexplain.network.dtypes import dtypes_of
-from layerexplain.network.reach import get_layers, reach
+from layerexplain.model import Model, Note, Shape
+from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.traced import Network
 from layerexplain.network.tracer import trace_model
-from layerexplain.network.unbuilt import unbuilt_layers, unbuilt_note
-from layerexplain.report.totals import BYTES
-from layerexplain.weights.data import StateRow, WeightRow, WeightTable, WeightTotals
-from layerexplain.weights.match import Matched, Slot, match, parameters, stored_name, weight_name
-from layerexplain.weights.places import Place, places
+from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
+from layerexplain.weights.keras_expression import variable_expression
+from layerexplain.weights.known_weights import is_stored, stored_variables
+from layerexplain.weights.match import match, parameters
+from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.variables import is_stored, stored_variables
+from layerexplain.weights.unbuilt import unbuilt_layers, unbuilt_note
+from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 Progress = Callable[[int, int], None]
 """Told how many tensors have been read, and how many there are."""
@@ -77,9 +78,9 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, 
     if network is not None:
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
-        rows += [_row(slot, version, has_object=model is not None) for slot in matched.slots if slot.shared is None]
+        rows += [_row(one, version, has_object=model is not None) for one in matched.weights if one.shared is None]
         if stored is None:
-            rows += [row for place in places(network) for row in _told_rows(place)]
+            rows += [row for layer in weighted_layers(network) for row in _told_rows(layer)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]
         if network.model.shared and (shared := shared_weights(network)) is not None:
             notes += shared.notes
@@ -112,13 +113,13 @@ def _format(model: Model | None, stored: WeightFile | None) -> str:
     return model.format if model is not None else stored.format if stored is not None else ""
 
 
-def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
+def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) -> bool:
     """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
     if matched.stored is not None:
         missing = unbuilt_layers(matched)
         notes += [unbuilt_note(path) for path in missing]
         return not missing
-    unknown = ["/".join(place.path) for place in places(network) if not (place.is_known or is_stored(place.layer))]
+    unknown = [one.where for one in weighted_layers(network) if not (one.is_known or is_stored(one.layer))]
     words = "the source stores no weights: what is listed follows from its layers"
     if network.model.format == "saved-model":
         words = "a SavedModel's values are not read: what is listed follows from what it tells of its layers"
@@ -131,61 +132,41 @@ def _is_certain(network: Network, matched: Matched, notes: list[Note]) -> bool:
 # Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _row(slot: Slot, version: str | None, *, has_object: bool) -> WeightRow:
-    weight, tensor, place = slot.weight, slot.tensor, slot.place
+def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> WeightRow:
+    """The row of a weight. `has_object` says that there is a model, so that an expression can reach it in Keras."""
+    weight, tensor, owner = one.weight, one.tensor, one.owner
     if tensor is not None:
         shape, dtype, size, held = tensor.shape, tensor.dtype, tensor.size, tensor.bytes
     else:
-        assert weight is not None  # noqa: S101 (a slot has one of them)
+        assert weight is not None  # noqa: S101 (a weight has one of them)
         shape = tuple([s for s in weight.shape if isinstance(s, int)])
-        dtype = dtypes_of(place.layer)[0] if weight.dtype == "float" else weight.dtype
+        dtype = dtypes_of(owner.layer)[0] if weight.dtype == "float" else weight.dtype
         size = math.prod(shape)
         held = size * BYTES.get(dtype, 4)
-    trainable: bool | None = False if place.frozen else None
-    expression = None
+    trainable: bool | None = False if owner.frozen else None
+    reach = None
     if weight is not None:
-        trainable = bool(weight.attrs["trainable"]) and not place.frozen
-        expression = reach(place.path, slot.at, str(weight.attrs["name"]), _owner(slot), version)
-    elif tensor is not None and slot.owner is not None and has_object:
-        expression = _numbered(slot.owner, "", tensor, version)
-    elif tensor is not None and slot.at != "?":
-        expression = _numbered(get_layers(place.path), slot.at, tensor, version)
-    return WeightRow(
-        tensor.path if tensor is not None else None,
-        "/".join(place.path),
-        weight_name(slot),
-        shape,
-        dtype,
-        size,
-        held,
-        trainable,
-        expression,
-    )
+        trainable = bool(weight.attrs["trainable"]) and not owner.frozen
+        at = None if one.holder is None else one.holder[len(owner.path) :]
+        reach = variable_expression(owner.path, owner.layer, weight, version, at)
+    elif one.holder is not None and has_object and tensor is not None and tensor.parts[-1].isdecimal():
+        # Keras 2 numbers the variables otherwise where an object holds others.
+        numbered = version is None or version.startswith("3")
+        reach = f"{expression(one.holder)}.weights[{tensor.parts[-1]}]" if numbered else None
+    path = tensor.path if tensor is not None else None
+    return WeightRow(path, owner.where, one.name, shape, dtype, size, held, trainable, reach)
 
 
-def _told_rows(place: Place) -> list[WeightRow]:
+def _told_rows(layer: WeightedLayer) -> list[WeightRow]:
     """The variables that an export tells of, without their values."""
     found = []
-    for variable in stored_variables(place.layer):
+    for variable in stored_variables(layer.layer):
         shape = tuple([size for size in variable.shape if size is not None])
         size = math.prod(shape)
         held = size * BYTES.get(variable.dtype, 4)
-        where = "/".join(place.path)
-        found.append(WeightRow(None, where, variable.name, shape, variable.dtype, size, held, variable.trainable, None))
+        own = (shape, variable.dtype, size, held, variable.trainable)
+        found.append(WeightRow(None, layer.where, variable.name, *own, None))
     return found
-
-
-def _owner(slot: Slot) -> str:
-    """The class of what holds a weight, as far as the layer's configuration says."""
-    held = slot.place.layer.config.get("layer") if slot.at == "layer" else None
-    return held.type if isinstance(held, Layer) else slot.place.layer.type
-
-
-def _numbered(owner: str, at: str, tensor: StoredTensor, version: str | None) -> str | None:
-    """The variable of an object by its number; Keras 2 numbers them otherwise where an object holds others."""
-    if not tensor.parts[-1].isdecimal() or (version is not None and not version.startswith("3")):
-        return None
-    return f"{owner}{f'.{at}' if at else ''}.weights[{tensor.parts[-1]}]"
 
 
 def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
@@ -195,17 +176,9 @@ def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
         groups = tensor.parts[:-1]
         inside = layer_of(groups, stored.names)[1]
         group = groups[: len(groups) - len(inside)]
-    return WeightRow(
-        tensor.path,
-        tensor.layer or None,
-        stored_name(tensor, group, tensor.layer.rpartition("/")[2]),
-        tensor.shape,
-        tensor.dtype,
-        tensor.size,
-        tensor.bytes,
-        None,
-        None,
-    )
+    name = stored_name(tensor, group, tensor.layer.rpartition("/")[2])
+    own = (tensor.shape, tensor.dtype, tensor.size, tensor.bytes)
+    return WeightRow(tensor.path, tensor.layer or None, name, *own, None, None)
 
 
 def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[StateRow, ...]:

@@ -9,22 +9,20 @@ from layerexplain.layers.registry import Declaration, Spec, find
 from layerexplain.model import Layer, Note
 from layerexplain.network.binding import Bound
 from layerexplain.network.tracer import Tracer
-from layerexplain.weights.match import Matched
+from layerexplain.weights.matched import MatchedWeights
 
 _TRIED_SIZE = 64
 """A size that windows fit into and that groups and heads divide."""
 
 
-def unbuilt_layers(matched: Matched) -> list[str]:
+def unbuilt_layers(matched: MatchedWeights) -> list[str]:
     """The paths of the layers of which a file stores nothing though their class has weights, whatever their input."""
-    with_weights = {slot.place.path[:n] for slot in matched.slots for n in range(len(slot.place.path) + 1)}
-    return [
-        "/".join(place.path) for place in matched.opaque if place.path not in with_weights and _has_weights(place.layer)
-    ]
+    with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
+    return [one.where for one in matched.opaque if one.path not in with_weights and _has_weights(one.layer)]
 
 
 def unbuilt_note(path: str) -> Note:
-    """What is said of such a layer."""
+    """The note for an unbuilt layer."""
     words = "never built: the file stores no weights, and how many there are follows from the shape of the input"
     return Note("unbuilt", path, words)
 

@@ -1,0 +1,117 @@
+"""The weights of a model side by side with the arrays that a file stores for them, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.attribute_path import Steps
+from layerexplain.errors import SourceError
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.lang.expr import Expr
+from layerexplain.model import Note
+from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
+from layerexplain.weights.layer_groups import Groups
+from layerexplain.weights.weighted_layers import WeightedLayer
+
+_SEVERAL = "several layers before it have its name and configuration"
+
+
+class FirstUse(NamedTuple):
+    """Where a weight is counted: the names that lead to the layer, the weight's number there and itself; 0 and None
+    where the layer has no formula. `is_certain` is False where it may be another one, and nothing tells which."""
+
+    path: tuple[str, ...]
+    number: int
+    weight: Expr | None
+    is_certain: bool
+
+
+class MatchedWeight(NamedTuple):
+    """A weight of a layer: what the layer's formula says (`weight`) and what the file stores (`tensor`); one of them
+    may be None.
+
+    `holder` leads from the model to the object that holds the variable, in the file's own attribute names; None where
+    the file does not say. `merged` says that Keras adds the values to another weight when it saves (LoRA): the file
+    stores none, and it reads zeros. A weight that only the file knows may have a `name` of its groups. A weight that is
+    an earlier layer's says so in `shared`: the array is that one's.
+    """
+
+    owner: WeightedLayer
+    weight: Expr | None
+    tensor: StoredTensor | None
+    holder: Steps | None
+    merged: bool = False
+    told_name: str = ""
+    shared: FirstUse | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name below its layer: the Keras path where the formula is known, else what the file says."""
+        if self.weight is not None:
+            path, name = self.weight.attrs["path"], self.weight.attrs["name"]
+            return f"{path}/{name}" if path else str(name)
+        if self.told_name or self.tensor is None:
+            return self.told_name
+        return stored_name(self.tensor, self.owner.group, self.owner.path[-1])
+
+
+class MatchedWeights(NamedTuple):
+    """All weights of a model in Keras's order. `rest` are stored arrays that belong to no layer of the model, or that
+    a layer stores beside its weights (`beside` has their paths). `opaque` are the layers without a formula of which
+    the file tells, also those that have no weights."""
+
+    stored: WeightFile | None
+    weights: tuple[MatchedWeight, ...]
+    rest: tuple[StoredTensor, ...]
+    beside: frozenset[str]
+    notes: tuple[Note, ...]
+    opaque: tuple[WeightedLayer, ...] = ()
+
+    def of_layer(self, path: str) -> tuple[MatchedWeight, ...]:
+        """The weights of a layer by the names that lead to it (`encoder/dense`), of a nested model all of its own, in
+        the order of the definition's `weights`."""
+        return tuple([one for one in self.weights if f"{one.owner.where}/".startswith(f"{path}/")])
+
+    def values(self, path: str) -> list[Any]:
+        """The values of a layer's weights as NumPy arrays, in the order of its definition's `weights`.
+
+        Raises SourceError where the file does not have them all, or not in the shapes that the formula needs.
+        """
+        found = []
+        for one in self.of_layer(path):
+            where = one.owner.where
+            if one.merged and one.weight is not None:
+                import numpy as np
+
+                found.append(np.zeros(tuple(one.weight.shape), dtype=np.float32))
+                continue
+            if one.tensor is None and one.shared is not None and not one.shared.is_certain:
+                raise SourceError(f"does not tell whose the weight '{one.name}' of the layer '{where}' is: {_SEVERAL}")
+            if self.stored is None or one.tensor is None:
+                raise SourceError(f"does not hold the weight '{one.name}' of the layer '{where}'")
+            if one.weight is not None and tuple(one.weight.shape) != one.tensor.shape:
+                raise SourceError(
+                    f"holds the weight '{one.name}' of the layer '{where}' as {shape_text(one.tensor.shape)}; "
+                    f"its formula needs {shape_text(one.weight.shape)}"
+                )
+            found.append(self.stored.read(one.tensor))
+        return found
+
+
+def missing_note(where: str, names: Sequence[str]) -> Note:
+    """A note that a file lacks weights of a layer."""
+    words = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+    return Note("weight-missing", where, f"the file does not store {words}")
+
+
+def stored_name(tensor: StoredTensor, group: Groups | None, layer: str) -> str:
+    """An array's name below its layer as the file has it: `d1/0`, or `dense/kernel` in a legacy file."""
+    parts = tensor.parts
+    if group is not None and parts[: len(group)] == group:
+        return "/".join(parts[len(group) :])
+    # A legacy path begins with the model's and the layer's name, as the path of the variable in Keras does.
+    inside = parts[1:]
+    return "/".join(inside[inside.index(layer) + 1 :] if layer in inside[:-1] else inside)

@@ -1,0 +1,81 @@
+"""What the file of a model stores for the layers without a formula: their variables, and the layers inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from layerexplain.errors import SourceError
+from layerexplain.model import Model, Note, StoredVariable
+from layerexplain.network.traced import Network
+from layerexplain.records import NamedTuple
+from layerexplain.weights.known_weights import is_stored
+
+_WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
+
+_PATIENCE = 6
+"""Seconds: a summary takes no longer than ten, whatever is in the file."""
+
+
+class StoredWeights(NamedTuple):
+    """`variables` are those of each layer without a formula, `inside` the layers that the weights tell of inside one,
+    as a model without a graph; both by the names that lead to the layer (`encoder/block`). `notes` are also those on
+    layers with a formula, whose weights were compared with what is stored."""
+
+    variables: Mapping[str, tuple[StoredVariable, ...]] = {}
+    inside: Mapping[str, Model] = {}
+    notes: tuple[Note, ...] = ()
+
+
+def stored_weights(network: Network) -> StoredWeights:
+    """Open the file of a traced model and list what it stores; nothing for a source without weights."""
+    model = network.model
+    if model.format not in _WITH_WEIGHTS or model.source.startswith("<"):
+        return StoredWeights()
+    try:
+        return _read(network)
+    except SourceError as error:
+        note = Note("weights-unreadable", None, f"its stored weights are not told: it {error.fact}")
+        return StoredWeights(notes=(note,))
+
+
+def _read(network: Network) -> StoredWeights:
+    from layerexplain.frontends.keras.weight_files import open_weights
+    from layerexplain.frontends.keras.weight_tree import WeightTree
+    from layerexplain.weights.match import match
+    from layerexplain.weights.unbuilt import unbuilt_layers, unbuilt_note
+
+    with open_weights(network.model.source, patience=_PATIENCE) as stored:
+        if stored is None:
+            return StoredWeights()
+        if stored.notes and not stored.tensors:
+            return StoredWeights(notes=tuple(stored.notes))
+        matched = match(network, stored)
+        tree = WeightTree(stored) if stored.layout == "classes" else None
+    opaque = {layer.path for layer in matched.opaque}
+    found: dict[str, list[StoredVariable]] = {layer.where: [] for layer in matched.opaque}
+    inside = {
+        layer.where: Model(layer.layer.name, layer.layer.type, tree.layers(layer.group), (), (), ())
+        for layer in matched.opaque
+        if tree is not None and layer.group is not None and tree.is_nested(layer.group)
+    }
+    for one in matched.weights:
+        if one.weight is None and one.tensor is not None:
+            trainable = False if one.owner.frozen else None
+            variable = StoredVariable(one.name, one.tensor.shape, one.tensor.dtype, trainable)
+            # The layers that its weights tell of count as the layer that they are in.
+            path = one.owner.path
+            owner = next((path[:n] for n in range(1, len(path)) if path[:n] in opaque), path)
+            found.setdefault("/".join(owner), []).append(variable)
+    unbuilt = unbuilt_layers(matched)
+    # The rows that only the weights tell of need no words on that.
+    plain = {layer.where for layer in matched.opaque if is_stored(layer.layer)}
+    counted = [path for path, variables in found.items() if variables and path not in plain]
+    words = "its weights are counted as the file stores them"
+    notes = (
+        *stored.notes,
+        # A file that was saved without any weights is not one of which some are missing.
+        *(matched.notes if stored.tensors else ()),
+        *[unbuilt_note(path) for path in unbuilt],
+        *[Note("stored-weights", path, words) for path in counted],
+    )
+    return StoredWeights({p: tuple(own) for p, own in found.items() if p not in unbuilt}, inside, notes)
