@@ -172,38 +172,6 @@ def test_wrong_wiring_says_what_would_be_right(text: str, message: str, tmp_path
     assert str(caught.value).removeprefix(f"{tmp_path}/model.yaml:").removeprefix("line ") == message
 
 
-@pytest.mark.parametrize(
-    ("type_", "arguments", "shapes", "said"),
-    [
-        ("BatchNormalization", {}, [(28, 28, 16)], "4 numbers per channel, 4 × 16 = 64 parameters: γ scales and is"),
-        ("BatchNormalization", {"scale": False}, [(7,)], "3 numbers per channel, 3 × 7 = 21 parameters: β shifts"),
-        ("MaxPooling2D", {}, [(9, 8, 3)], "No window reaches row 8: what stands there is dropped"),
-        ("MaxPooling1D", {"pool_size": 5, "strides": 5}, [(13, 2)], "No window reaches steps 10 to 12"),
-        ("MaxPooling2D", {}, [(9, 8, 3)], "strides is not given, so windows are as far apart as they are large"),
-        ("GlobalAveragePooling2D", {}, [(7, 7, 512)], "512 numbers per example are left, in place of the 25,088"),
-        ("GRU", {"units": 6}, [(9, 5)], "234 parameters = 3 gates × 6 units × (5 inputs + 6 states + 2 biases)"),
-        ("GRU", {"units": 6}, [(9, 5)], "so b has 2 rows; with reset_after=False there is one"),
-        ("SimpleRNN", {"units": 4, "use_bias": False}, [(9, 5)], "36 parameters = 4 units × (5 inputs + 4 states),"),
-        ("LSTM", {"units": 6}, [(9, 5)], "Only the last step's output comes out, (None, 6)"),
-        ("Embedding", {"input_dim": 20, "output_dim": 3, "mask_zero": True}, [(5,)], "leaves 19 for what is meant"),
-        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 8}, [(4, 16), (9, 16)], "2 × 8 = 16 numbers at each"),
-        ("Conv2DTranspose", {"filters": 5, "kernel_size": 3}, [(7, 7, 4)], "(filters 5, channels 4), the other way"),
-        ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, [(7, 7, 4)], "4 input channels are split into 2"),
-        ("Conv2D", {"filters": 6, "kernel_size": 1}, [(7, 7, 4)], "it is a Dense on the channels of each pixel"),
-        ("Conv1D", {"filters": 6, "kernel_size": 3, "dilation_rate": 2}, [(9, 4)], "reads every 2nd of 5 steps"),
-        ("Conv1D", {"filters": 6, "kernel_size": 3, "padding": "causal"}, [(9, 4)], "no output step sees a later"),
-        ("Reshape", {"target_shape": (3, 8)}, [(4, 6)], "to swap axes, Permute is the layer"),
-        ("LayerNormalization", {}, [(4, 6)], "normalized by its own numbers"),
-        ("BatchNormalization", {"trainable": False}, [(7,)], "γ scales; β shifts; μ and v are stored. Frozen"),
-        ("ReLU", {"max_value": 6.0, "negative_slope": 0.1}, [(5,)], "0.1 times its distance from 0. max_value=6:"),
-    ],
-)
-def test_hints(type_: str, arguments: dict[str, object], shapes: list[tuple[int, ...]], said: str) -> None:
-    (row,) = build_layer(type_, arguments, shapes).layers
-    assert row.explanation is not None
-    assert said in " ".join(row.explanation.hints)
-
-
 def test_hints_of_wrappers(tmp_path: Path) -> None:
     report = spec(
         "input: [9, 5]\nlayers:\n  - Bidirectional: {LSTM: {units: 6, return_sequences: true}}\n"
