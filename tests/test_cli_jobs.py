@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from layerexplain.cli import workers
-from layerexplain.render.documents import FORMATS
+from layerexplain.render.formats import FORMATS
 from tests.test_cli_shell import ENVIRONMENT, PROGRAM, run
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
-from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report import build
+from tests.printing import Chosen, Wanted, explanation_text, summary_text
 
 FEW, MANY = 40, 160
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
-from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from tests.hostile import run
 from tests.keras_configs import dense, entry, graph, node, tensor
+from tests.printing import Chosen, Wanted, explanation_text, summary_text
 
 NAMES = {
     "escape": "\x1b]0;owned\x07\x1b[2J\x1b[31mred",

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from layerexplain.render.columns import COLUMNS, DATA_COLUMNS
-from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_pieces, summary_text
+from layerexplain.render.documents.layer_columns import COLUMNS, DATA_COLUMNS
 from layerexplain.render.layout import Look
 from layerexplain.report.data import Explanation, LayerReport, Report
 from tests import reports
+from tests.printing import Chosen, Wanted, explanation_text, summary_pieces, summary_text
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text("utf-8"))
 LOOK = Look()

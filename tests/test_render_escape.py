@@ -7,8 +7,6 @@ from io import StringIO
 
 import pytest
 
-from layerexplain.render.catalog import catalog
-from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
 from layerexplain.render.escape import (
     clean,
     csv_cell,
@@ -17,8 +15,10 @@ from layerexplain.render.escape import (
     markdown_prose,
     to_ascii,
 )
+from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from tests import reports
+from tests.printing import Chosen, Wanted, catalog, explanation_text, summary_text
 
 DANGEROUS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

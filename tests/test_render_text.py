@@ -6,13 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from layerexplain.model import Shape
-from layerexplain.render.catalog import catalog
-from layerexplain.render.documents import Chosen, Wanted, explanation_text, summary_text
-from layerexplain.render.explanation import explanation
 from layerexplain.render.layout import Look, aligned, fit, width_of, wrap
 from layerexplain.render.quantities import bytes_text, count_text, names_text, shape_text, shapes_text
-from layerexplain.render.table import table
 from tests import reports
+from tests.printing import Chosen, Wanted, catalog, explanation, explanation_text, summary_text, table
 
 Snapshot = Callable[[str, str], None]
 WIDTHS = {"pipe": None, "80": 80, "200": 200}

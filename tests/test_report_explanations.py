@@ -16,13 +16,13 @@ from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec, description_of, find, snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.traced import TracedCall, Use
-from layerexplain.render.explanation import explanation as printed
 from layerexplain.render.layout import Look
 from layerexplain.report import build, build_layer
 from layerexplain.report.cost_lines import cost_lines
 from layerexplain.report.data import Explanation, LayerReport, Report
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case
+from tests.printing import explanation as printed
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 

@@ -9,11 +9,10 @@ import pytest
 
 from layerexplain.frontends import read
 from layerexplain.model import Shape
-from layerexplain.render.explanation import explanation
 from layerexplain.render.layout import Look
-from layerexplain.render.table import table
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
+from tests.printing import explanation, table
 from tests.truth import load
 
 FOLDER = Path(__file__).parents[1] / "sample_models"

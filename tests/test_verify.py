@@ -22,8 +22,9 @@ from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import _compared, verify
 from layerexplain.oracle.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
+from layerexplain.render.documents.verification import verification
+from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
-from layerexplain.render.verification import verification_text
 from layerexplain.run.drawn import draw_inputs, draw_weights
 from tests import real_models, verified_models
 
@@ -563,20 +564,20 @@ def test_every_format_says_it_and_nothing_acts() -> None:
     assert not report.agrees
     assert not [e.message for e in Draft202012Validator(SCHEMA).iter_errors(report.to_dict())]
     for look in (Look(), Look(80), Look(200, True), Look(40, False, True)):
-        text = verification_text([report], "table", False, look)
+        text = printed([verification(report)], "table", look)
         assert "\x1b[31m" not in text
         assert "DIFFERS" in text
         assert look.width is None or look.color or all(len(line) <= max(look.width, 80) for line in text.splitlines())
         assert not look.ascii or text.isascii()
-    plain = verification_text([report], "table", False, Look())
+    plain = printed([verification(report)], "table", Look())
     assert "1 of 4 calls agrees, 2 differ, 1 not compared." in plain
     assert "b (call 1)" in plain
-    markdown = verification_text([report], "markdown", False, Look())
+    markdown = printed([verification(report)], "markdown", Look())
     assert "<b>" not in markdown.replace("`=x\\x1b[31m\\|`<b>`", "").replace("``", "") or "\\<b\\>" in markdown
-    csv_text = verification_text([report, report], "csv", True, Look())
+    csv_text = printed([verification(report, several=True)] * 2, "csv", Look(), several=True)
     assert csv_text.count("\n") == 9
     assert "\n=" not in csv_text
-    assert json.loads(verification_text([report], "json", False, Look()))["layers"][1]["difference"] is None
+    assert json.loads(printed([verification(report)], "json", Look()))["layers"][1]["difference"] is None
 
 
 def test_nothing_compared_is_no_agreement() -> None:

@@ -24,9 +24,10 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_statistics import Statistics, statistics
 from layerexplain.lang.expr import weight
 from layerexplain.model import Layer
+from layerexplain.render.documents.weights import COLUMNS
+from layerexplain.render.documents.weights import weights as weights_sheet
+from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
-from layerexplain.render.weight_columns import COLUMNS
-from layerexplain.render.weights import WantedWeights, weights_text
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import weight_table
 from layerexplain.weights.assign import only_embedding
@@ -387,12 +388,12 @@ def test_names_steer_nothing(tmp_path: Path) -> None:
     assert table.weights[0].layer == name
     for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
         for width in (None, 60):
-            text = weights_text([table], WantedWeights(format), Look(width))
+            text = printed([weights_sheet(table)], format, Look(width))
             assert "\x1b" not in text
             assert "\u202e" not in text
             if format == "markdown":
                 assert "<b>" not in re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
-    cells = list(csv.reader(io.StringIO(weights_text([table], WantedWeights("csv"), Look()))))
+    cells = list(csv.reader(io.StringIO(printed([weights_sheet(table)], "csv", Look()))))
     assert cells[1][1].startswith("'=")
 
 

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
-from layerexplain.render.fitting import Cells, fitted
 from layerexplain.render.layout import Look, width_of, wrap
+from layerexplain.render.text_table import Cells, fitted
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 DIGITS = str(SAMPLES / "digits.keras")

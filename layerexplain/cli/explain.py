@@ -21,8 +21,9 @@ from layerexplain.cli.options import (
 from layerexplain.cli.output import emit
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
-from layerexplain.render.columns import rows_of
-from layerexplain.render.documents import Chosen, Wanted, explanation_text
+from layerexplain.render.documents.explanation import explanation
+from layerexplain.render.documents.layer_columns import layers_of
+from layerexplain.render.formats import Sheet, printed
 from layerexplain.report.data import LayerReport, Report
 
 
@@ -61,22 +62,21 @@ def command(
         [source],
         lambda one: _report_of(one, inputs, only),
     )
-    chosen: list[Chosen] = []
+    sheets: list[Sheet] = []
     for report in reports:
         if not patterns:
-            rows = tuple(row.layer for row in rows_of(report, nested)) if nested else report.layers
-            chosen.append(Chosen(report, rows))
+            rows = [row.layer for row in layers_of(report, nested)]
+            sheets.append(explanation(report, rows, columns=columns, nested=nested))
             continue
         layers, missing = choose(report, patterns)
         for error in missing:
             tell(error, report.source)
             fine = False
         if layers:
-            chosen.append(Chosen(report, layers, whole=False))
-    if chosen:
-        # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
-        wanted = Wanted(output.format, columns, nested and not patterns)
-        emit(output, lambda look: explanation_text(chosen, wanted, look))
+            # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
+            sheets.append(explanation(report, layers, whole=False, columns=columns))
+    if sheets:
+        emit(output, lambda look: printed(sheets, output.format, look))
     if not fine:
         ctx.exit(1)
 
@@ -91,7 +91,7 @@ def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, 
     """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
     from layerexplain.suggest import did_you_mean, or_else
 
-    every = [row.layer for row in rows_of(report, nested=True)]
+    every = [row.layer for row in layers_of(report, nested=True)]
     layers = tuple(layer for layer in every if any(_matches(layer, pattern) for pattern in patterns))
     missing = []
     for pattern in patterns:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,8 +15,8 @@ from layerexplain.cli.options import Output, input_option, output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Shape
-from layerexplain.render.documents import Chosen, Wanted, explanation_text
-from layerexplain.render.layout import Look
+from layerexplain.render.document import Block, Document
+from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.layers.registry import Declaration
@@ -64,11 +63,11 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
     """
     if type is None:
         from layerexplain.layers.registry import families
-        from layerexplain.render.catalog import catalog
+        from layerexplain.render.documents.catalogue import catalogue
 
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
-        emit(output, lambda look: catalog(families(), output.format, look))
+        emit(output, lambda look: printed([catalogue(families())], output.format, look))
         return
     try:
         _explain(type, arguments, output, inputs)
@@ -82,7 +81,7 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
     from layerexplain.layers.registry import first_argument
 
     declaration = _declared(type)
-    page: Callable[[Look], str] | None = None
+    page: tuple[Block, ...] = ()
     parsed = parse_arguments(arguments, first_argument(type))
     if not inputs:
         from layerexplain.layers.examples import example_of
@@ -93,15 +92,18 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
             raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
         parsed = parse_arguments(examples)
         inputs = tuple(map(parse_input, shapes))
-        page = partial(_page, declaration, examples, shapes)
+        page = _page(declaration, examples, shapes)
     from layerexplain.network.nesting import layers_in
+    from layerexplain.render.documents.explanation import explanation
     from layerexplain.report import build_layer
 
     config = {name: layers_in(value) for name, value in parsed.items()}
     report = build_layer(type, config, _in_call_order(type, inputs))
-    chosen = [Chosen(report, report.layers, whole=False)]
-    wanted = Wanted(output.format)
-    emit(output, lambda look: (page(look) + "\n" if page else "") + explanation_text(chosen, wanted, look))
+    sheet = explanation(report, whole=False)
+    if page:
+        document = Document((*page, *sheet.document().blocks))
+        sheet = sheet._replace(document=lambda: document)
+    emit(output, lambda look: printed([sheet], output.format, look))
 
 
 def _declared(type: str) -> Declaration:
@@ -115,10 +117,10 @@ def _declared(type: str) -> Declaration:
     return declaration
 
 
-def _page(declaration: Declaration, arguments: Sequence[str], inputs: Sequence[str], look: Look) -> str:
+def _page(declaration: Declaration, arguments: Sequence[str], inputs: Sequence[str]) -> tuple[Block, ...]:
     from shlex import quote
 
-    from layerexplain.render.layer_type import layer_type
+    from layerexplain.render.documents.catalogue import layer_type
 
     shapes = [word for shape in inputs for word in ("--input", shape)]
-    return layer_type(declaration, ["layerexplain", "layer", declaration.type, *map(quote, arguments), *shapes], look)
+    return layer_type(declaration, ["layerexplain", "layer", declaration.type, *map(quote, arguments), *shapes])

@@ -11,8 +11,8 @@ import click
 from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
-from layerexplain.render.columns import COLUMNS
-from layerexplain.render.documents import FORMATS
+from layerexplain.render.documents.layer_columns import COLUMNS
+from layerexplain.render.formats import FORMATS
 from layerexplain.report.optimizers import SLOTS
 from layerexplain.suggest import did_you_mean, or_else
 

@@ -24,8 +24,9 @@ from layerexplain.cli.options import (
 from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
 from layerexplain.cli.workers import Partly, jobs_for
 from layerexplain.records import NamedTuple
-from layerexplain.render.columns import RECEPTIVE_COLUMNS
-from layerexplain.render.documents import Wanted, joined, summary_pieces
+from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, data_columns
+from layerexplain.render.documents.summary import summary
+from layerexplain.render.formats import joined, pieces
 from layerexplain.render.layout import Look
 from layerexplain.report.data import Report
 
@@ -37,7 +38,10 @@ class _Ask(NamedTuple):
     receptive_field: bool
     batch: int | None
     optimizer: str | None
-    wanted: Wanted
+    columns: tuple[str, ...] | None
+    nested: bool
+    several: bool
+    format: str
     look: Look
     encoding: str
 
@@ -79,12 +83,14 @@ def command(
     columns_must_fit(columns, output)
     memory_must_fit(batch, optimizer, output)
     reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
-    wanted = Wanted(output.format, columns, nested, several=len(sources) > 1)
-    ask = _Ask(inputs, reach, batch, optimizer, wanted, look_of(output), encoding_of(output))
+    several = len(sources) > 1
+    ask = _Ask(
+        inputs, reach, batch, optimizer, columns, nested, several, output.format, look_of(output), encoding_of(output)
+    )
     count = jobs_for(jobs, sources)
     answers = reading.Answers(sources, partial(_pieces if count == 1 else _whole, ask), count)
     with closing(iter(answers)) as reports:
-        emit_pieces(output, joined(reports, wanted))
+        emit_pieces(output, joined(reports, output.format, data_columns(columns, nested, several), several))
     if not answers.fine:
         ctx.exit(1)
 
@@ -103,13 +109,14 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
 
 def _printed(ask: _Ask, report: Report) -> Iterable[str]:
     """The report as text. Where its characters cannot be printed (an old code page), it is in ASCII."""
-    pieces = summary_pieces(report, ask.wanted, ask.look)
+    sheet = summary(report, ask.columns, ask.nested, ask.several)
+    found = pieces(sheet, ask.format, ask.look)
     if ask.look.ascii or encodable("→", ask.encoding):
-        return pieces
-    text = "".join(pieces)
+        return found
+    text = "".join(found)
     if encodable(text, ask.encoding):
         return [text]
-    return summary_pieces(report, ask.wanted, ask.look._replace(ascii=True))
+    return pieces(sheet, ask.format, ask.look._replace(ascii=True))
 
 
 def _whole(ask: _Ask, source: str) -> list[str] | Partly:

@@ -203,14 +203,15 @@ def _table(
     output: Output,
     tell: Callable[[int, int, str], None] | None,
 ) -> Callable[[], None]:
-    from layerexplain.render.activations import activations_text
+    from layerexplain.render.documents.trace import trace
+    from layerexplain.render.formats import printed
     from layerexplain.run.trace_results import trace_report
 
     for pattern in patterns:
         _matching(model, pattern)
     wanted = None if not patterns else lambda path: any(_matches(path, pattern) for pattern in patterns)
     report = trace_report(content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell)
-    return lambda: emit(output, lambda look: activations_text(report, output.format, look))
+    return lambda: emit(output, lambda look: printed([trace(report)], output.format, look))
 
 
 def _element(
@@ -227,7 +228,8 @@ def _element(
     terms: int,
     tell: Callable[[int, int, str], None] | None,
 ) -> Callable[[], None]:
-    from layerexplain.render.worked_element import element_text
+    from layerexplain.render.documents.worked_element import worked_element
+    from layerexplain.render.formats import printed
     from layerexplain.run.trace_results import element_report
 
     paths = _matching(model, pattern)
@@ -241,7 +243,7 @@ def _element(
     report = element_report(
         content, model, given, paths[0], at, call=call, output=result, seed=seed, keras=keras, progress=tell
     )
-    return lambda: emit(output, lambda look: element_text(report, output.format, look, terms))
+    return lambda: emit(output, lambda look: printed([worked_element(report, terms)], output.format, look))
 
 
 # Layers by name -----------------------------------------------------------------------------------------------------

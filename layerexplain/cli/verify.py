@@ -71,11 +71,14 @@ def command(
       layerexplain verify spec.yaml --seed 7
       layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
     """  # fmt: skip
-    from layerexplain.render.verification import verification_text
+    from layerexplain.render.documents.verification import verification
+    from layerexplain.render.formats import printed
 
     reports, fine = reading.of_each(sources, lambda one: _verified(one, inputs, tolerance, seed, drawn))
     if reports:
-        emit(output, lambda look: verification_text(reports, output.format, len(sources) > 1, look))
+        several = len(sources) > 1
+        sheets = [verification(report, several) for report in reports]
+        emit(output, lambda look: printed(sheets, output.format, look, several))
     if not fine or not all(report.agrees for report in reports):
         ctx.exit(1)
 

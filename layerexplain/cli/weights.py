@@ -17,8 +17,8 @@ from layerexplain.cli.output import emit
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
-from layerexplain.render.weight_columns import COLUMNS
-from layerexplain.render.weights import WantedWeights, weights_text
+from layerexplain.render.documents.weights import COLUMNS, weights
+from layerexplain.render.formats import printed
 from layerexplain.report.weight_data import WeightTable
 from layerexplain.suggest import did_you_mean, or_else
 
@@ -85,8 +85,9 @@ def command(
     count = jobs_for(jobs, sources)
     tables, fine = reading.of_each(sources, partial(_table_of, stats=stats, inputs=inputs, quiet=count > 1), count)
     if tables:
-        wanted = WantedWeights(output.format, columns, state, several=len(sources) > 1)
-        emit(output, lambda look: weights_text(tables, wanted, look))
+        several = len(sources) > 1
+        sheets = [weights(table, columns, state, several) for table in tables]
+        emit(output, lambda look: printed(sheets, output.format, look, several))
     if not fine:
         ctx.exit(1)
 

@@ -7,40 +7,31 @@ empty. A cell that a spreadsheet would run as a formula starts with an apostroph
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
+from typing import Any
 
-from layerexplain.render.columns import Column, columns, rows_of
+from layerexplain.render.document import Column
 from layerexplain.render.escape import clean, csv_cell
-from layerexplain.report.data import Report
 
 _LINES = 1000
 
 
-def header(names: tuple[str, ...], *, delimiter: str) -> str:
+def header(columns: Sequence[Column], delimiter: str) -> str:
     """The first line, which has the columns' names."""
-    return delimiter.join(names) + "\n"
+    return delimiter.join([column.name for column in columns]) + "\n"
 
 
-def delimited(
-    report: Report,
-    names: tuple[str, ...],
-    *,
-    delimiter: str,
-    nested: bool = False,
-    ascii_only: bool = False,
-) -> Iterator[str]:
-    """The rows of a report, in pieces of many lines."""
-    chosen = columns(names)
-    rows = rows_of(report, nested)
-    while some := list(islice(rows, _LINES)):
+def delimited(columns: Sequence[Column], rows: Iterable[Any], delimiter: str, ascii_only: bool) -> Iterator[str]:
+    """The rows, in pieces of many lines."""
+    waiting = iter(rows)
+    while some := list(islice(waiting, _LINES)):
         out = StringIO()
         writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-        for row in some:
-            writer.writerow([_guarded(column, column.data(row), ascii_only) for column in chosen])
+        writer.writerows([_guarded(column, column.data(row), ascii_only) for column in columns] for row in some)
         yield out.getvalue()
 
 
 def _guarded(column: Column, text: str, ascii_only: bool) -> str:
-    return text if column.is_count else csv_cell(clean(text, ascii_only))
+    return text if column.is_number else csv_cell(clean(text, ascii_only))

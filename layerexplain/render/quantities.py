@@ -44,9 +44,14 @@ def bytes_text(count: int | None) -> str:
     return f"{value:,.1f} {units[0]}"
 
 
+def written_by(format: str, keras_version: str | None) -> str:
+    """What wrote a file: `keras-archive, Keras 3.15.1`."""
+    return ", ".join(part for part in (format, f"Keras {keras_version}" if keras_version else "") if part)
+
+
 def origin_text(source: str, format: str, keras_version: str | None) -> str:
     """Where a model is from: `model.keras (keras-archive, Keras 3.15.1)`."""
-    written = ", ".join(part for part in (format, f"Keras {keras_version}" if keras_version else "") if part)
+    written = written_by(format, keras_version)
     return " ".join(part for part in (source, f"({written})" if written else "") if part)
 
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.render.documents import FORMATS, Chosen, Wanted, explanation_text, summary_text
+from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from tests.fuzz.mutations import mutation
+from tests.printing import Chosen, Wanted, explanation_text, summary_text
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

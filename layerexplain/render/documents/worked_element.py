@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from layerexplain.derive.element_worked import Term, WorkedFold, WorkedLine
-from layerexplain.render.activations import (
-    call_name,
-    encoded,
-    heading,
-    laid_out,
-    markdown_heading,
-    markdown_notes,
-    notes,
-    title_of,
-)
-from layerexplain.render.escape import clean, csv_cell, json_safe
+from layerexplain.records import NamedTuple
+from layerexplain.render.document import Column, Document, Figure, noted, notes_block, number, words
+from layerexplain.render.documents.trace import call_name, heading
+from layerexplain.render.escape import clean
+from layerexplain.render.formats import Sheet
 from layerexplain.render.layout import Look, pad, paint, width_of, wrap
 from layerexplain.render.quantities import plural, shape_text
 from layerexplain.run.trace_report import ElementReport
@@ -33,21 +28,57 @@ _MOST_GRIDS = 3
 _SUMS = {"sum": "sum", "prod": "product", "mean": "mean", "max": "largest", "min": "smallest"}
 
 
-def element_text(report: ElementReport, format: str, look: Look, terms: int) -> str:
-    """The report in one of the formats; `terms` is how many terms of a sum text shows."""
-    if format == "json":
-        return json_safe(laid_out(report.to_dict()), look.ascii) + "\n"
-    if format == "jsonl":
-        front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
-        lines = [encoded({**front, **line}) for line in report.to_dict()["lines"]]
-        return json_safe("".join(line + "\n" for line in lines), look.ascii)
-    if format in ("csv", "tsv"):
-        return _delimited(report, "," if format == "csv" else "\t", look)
-    if format == "markdown":
-        return _markdown(report, look, terms)
-    body = _body(report, look, terms)
-    parts = [heading(title_of(report.run), look), *body, notes(report.run, look)]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+class TermRow(NamedTuple):
+    """A row of csv: a term of a fold of a line, or the value that a line comes to."""
+
+    line: WorkedLine
+    fold: WorkedFold | None = None
+    term: Term | None = None
+
+
+def _of_term(name: str, get: Any) -> Column:
+    return words(name, "", lambda row: "" if row.term is None else get(row))
+
+
+_DATA_COLUMNS = (
+    words("line", "", lambda row: row.line.name),
+    _of_term("fold", lambda row: row.fold.text),
+    _of_term("place", lambda row: " ".join(map("{}={}".format, row.fold.letters, row.term.place))),
+    _of_term("factors", lambda row: "; ".join(row.fold.factors)),
+    _of_term("values", lambda row: "; ".join(map(repr, row.term.factors)))._replace(kind="number"),
+    number("term", "", lambda row: row.line.value if row.term is None else row.term.value, str),
+)
+
+
+def worked_element(report: ElementReport, terms: int) -> Sheet:
+    """What `trace LAYER --at` prints; `terms` is how many terms of a sum text shows."""
+    return Sheet(
+        document=lambda: Document(
+            (
+                heading(report.run),
+                Figure(lambda look: _body(report, look, terms)),
+                notes_block(noted(report.run.notes)),
+            )
+        ),
+        data=report.to_dict,
+        records=lambda: _records(report),
+        columns=_DATA_COLUMNS,
+        rows=lambda: _term_rows(report),
+    )
+
+
+def _records(report: ElementReport) -> Iterator[dict[str, Any]]:
+    front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
+    for line in report.to_dict()["lines"]:
+        yield {**front, **line}
+
+
+def _term_rows(report: ElementReport) -> Iterator[TermRow]:
+    for line in report.worked.lines:
+        for fold in line.folds:
+            for term in fold.terms:
+                yield TermRow(line, fold, term)
+        yield TermRow(line)
 
 
 def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
@@ -107,9 +138,9 @@ def _result(report: ElementReport, look: Look) -> list[str]:
     if report.keras is not None:
         rows.append(("in Keras", report.keras))
     width = max(len(label) for label, _ in rows) + 2
-    for label, number in rows:
-        apart = "" if number is value else f"   {_apart(value, number)}"
-        text = clean(f"  {pad(label, width)}{_digits(number):>14}{apart}", look.ascii)
+    for label, result in rows:
+        apart = "" if result is value else f"   {_apart(value, result)}"
+        text = clean(f"  {pad(label, width)}{_digits(result):>14}{apart}", look.ascii)
         lines += wrap(text, look.width, hang=width)
     if report.keras is None and report.keras_note:
         lines += wrap(clean(f"  Keras: {report.keras_note}", look.ascii), look.width)
@@ -248,44 +279,3 @@ def _side_by_side(blocks: Sequence[tuple[str, list[list[str]]]], label: str, loo
         joined = [line.rstrip() for part in drawn for line in part]
     room = _room(look)
     return [line for text in ([f"{label}:", *joined] if label else joined) for line in wrap(text, room)]
-
-
-# Markdown and data --------------------------------------------------------------------------------------------------
-
-
-def _markdown(report: ElementReport, look: Look, terms: int) -> str:
-    """The text in a code block: its columns are aligned by spaces."""
-    plain = Look(None, False, look.ascii)
-    body = "\n\n".join("\n".join(part) for part in _body(report, plain, terms) if part)
-    fence = "`" * max(3, 1 + max((len(run) for run in _ticks(body)), default=0))
-    lines = [*markdown_heading(report.run, look), f"{fence}text", body, fence, *markdown_notes(report.run, look)]
-    return "\n".join(lines) + "\n"
-
-
-def _ticks(text: str) -> list[str]:
-    import re
-
-    return re.findall("`+", text)
-
-
-def _delimited(report: ElementReport, delimiter: str, look: Look) -> str:
-    """A row a term."""
-    import csv
-    from io import StringIO
-
-    out = StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(["line", "fold", "place", "factors", "values", "term"])
-
-    def cell(text: str) -> str:
-        return csv_cell(clean(text, look.ascii))
-
-    for line in report.worked.lines:
-        for fold in line.folds:
-            for term in fold.terms:
-                place = " ".join(f"{name}={at}" for name, at in zip(fold.letters, term.place, strict=True))
-                values = "; ".join(map(repr, term.factors))
-                texts = [line.name, fold.text, place, "; ".join(fold.factors)]
-                writer.writerow([*map(cell, texts), values, repr(term.value)])
-        writer.writerow([cell(line.name), "", "", "", "", repr(line.value)])
-    return out.getvalue()

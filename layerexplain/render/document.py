@@ -1,0 +1,231 @@
+"""A report as a document: a few kinds of blocks, which each printer lays out for its format.
+
+The builders in `documents/` make a `Document` of a report. `text`, `markdown` and further printers (a page, LaTeX) walk
+its blocks; a block says what it is, the printer how that looks. Texts are raw: escaping is the printer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerexplain.records import NamedTuple
+
+TEXT, MARKDOWN = "text", "markdown"
+"""Names of printers, for the `only` of a part that other layouts tell elsewhere."""
+
+
+class Span(NamedTuple):
+    """A piece of a line and its kind: "prose", "name", "type", "code", "shape", "symbol" or "number"."""
+
+    text: str
+    kind: str = "prose"
+    only: str = ""
+
+
+class Names(NamedTuple):
+    """Names of layers in a line. A text that must fit a width shows `shown` of them and how many more there are."""
+
+    names: tuple[str, ...]
+    shown: int
+
+
+Line = Sequence[Span | Names]
+"""What stands on one line. A plain text is prose."""
+
+
+class Heading(NamedTuple):
+    """A heading: of the document (level 1) or of a section (level 2).
+
+    `title` are its name and, in most, its type. `about` are details, in order; `beside` is what a text puts at the
+    right edge, so that a list of sections can be skimmed.
+    """
+
+    level: int
+    title: tuple[Span, ...]
+    about: tuple[Line, ...] = ()
+    beside: str = ""
+
+
+class Prose(NamedTuple):
+    """Paragraphs."""
+
+    texts: tuple[str, ...]
+
+
+class CodeLine(NamedTuple):
+    """A line of code and the comment on it."""
+
+    text: str
+    comment: str = ""
+
+
+class Code(NamedTuple):
+    """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments."""
+
+    lines: tuple[CodeLine, ...]
+    title: str = ""
+    hang: int = 2
+    formula: bool = False
+
+
+class Points(NamedTuple):
+    """A list, a line each. `tone` is "", "aside" for what is said by the way, or "warning"."""
+
+    items: tuple[Line, ...]
+    title: str = ""
+    tone: str = ""
+    only: str = ""
+
+
+class Column(NamedTuple):
+    """A column of a table, declared once for all formats.
+
+    `shown` is the cell to read (`25,636,712`, unknown `?`), `data` that of csv and tsv (`25636712`, unknown empty).
+    `kind` is that of a span; numbers stand at the right. It and `style`, the colour on a terminal, may depend on the
+    row. In a narrow text words get at most `liked` columns, while what is `firm` stays whole. `depth` indents a cell.
+    `gap` is what a table without headings has before the column.
+    """
+
+    name: str
+    heading: str
+    shown: Callable[[Any], str]
+    data: Callable[[Any], str]
+    kind: str | Callable[[Any], str] = "code"
+    style: str | Callable[[Any], str] = ""
+    liked: int = 60
+    firm: bool = False
+    depth: Callable[[Any], int] | None = None
+    gap: str = "  "
+    only: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its cells are numbers, which need no escaping in csv."""
+        return self.kind == "number"
+
+
+class Table(NamedTuple):
+    """Rows in columns.
+
+    A narrow text does without the columns `dropped`, in this order, or puts those of `stacked` on top of each other.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Any]
+    dropped: tuple[str, ...] = ()
+    stacked: tuple[tuple[str, ...], ...] = ()
+
+
+class Listing(NamedTuple):
+    """A small table, whose rows a text prints as lines without headings.
+
+    What follows the first `head` columns wraps beneath its own start; with `breaks` it goes to the next line as a
+    whole. With a `head` of 0 it is indented a little.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Any]
+    head: int
+    breaks: bool = False
+    only: str = ""
+
+
+class Fact(NamedTuple):
+    """A label, its value and, if there is more to say, a few words on it, in parts."""
+
+    label: str
+    value: str
+    words: tuple[str, ...] | None = None
+
+
+class Facts(NamedTuple):
+    """Facts below each other."""
+
+    facts: tuple[Fact, ...]
+    title: str = ""
+    only: str = ""
+
+
+class Notes(NamedTuple):
+    """Each message with the names of the layers that it holds for; without names it is about the whole."""
+
+    notes: tuple[tuple[str, tuple[str, ...]], ...]
+    only: str = ""
+
+
+class Figure(NamedTuple):
+    """What is drawn with characters: groups of lines for a `Look`."""
+
+    draw: Callable[[Any], Sequence[Sequence[str]]]
+
+
+class Labelled(NamedTuple):
+    """Blocks that a text prints beside a label."""
+
+    label: str
+    blocks: tuple[Any, ...]
+    only: str = ""
+
+
+class Section(NamedTuple):
+    """Blocks that belong together; a text leaves no lines between them."""
+
+    blocks: tuple[Any, ...]
+
+
+Block = Heading | Prose | Code | Points | Table | Listing | Facts | Notes | Figure | Labelled | Section
+
+
+class Document(NamedTuple):
+    """All blocks of a report, in the order in which they are read."""
+
+    blocks: tuple[Block, ...]
+
+
+def words(name: str, heading: str, get: Callable[[Any], str | None], **options: Any) -> Column:
+    """A column of words, which are the same to read and as data.
+
+    >>> words("type", "Type", lambda row: row["type"]).shown({"type": "Dense"})
+    'Dense'
+    """
+
+    def text(row: Any) -> str:
+        return get(row) or ""
+
+    return Column(name, heading, text, text, **options)
+
+
+def number(name: str, heading: str, get: Callable[[Any], float | None], show: Callable[[Any], str]) -> Column:
+    """A column of numbers: `show` prints one to be read; as data it has all digits, and is empty where it is unknown.
+
+    >>> column = number("params", "Params", lambda row: row["params"], lambda count: f"{count:,}")
+    >>> column.shown({"params": 1290}), column.data({"params": 1290})
+    ('1,290', '1290')
+    """
+
+    def data(row: Any) -> str:
+        value = get(row)
+        return "" if value is None else repr(value)
+
+    return Column(name, heading, lambda row: show(get(row)), data, "number")
+
+
+def of_row(value: str | Callable[[Any], str], row: Any) -> str:
+    """The kind or style of a cell, which may depend on its row."""
+    return value if isinstance(value, str) else value(row)
+
+
+def noted(notes: Sequence[Any]) -> dict[str, list[str]]:
+    """Each message of the notes, once, and the layers that it holds for."""
+    holds_for: dict[str, list[str]] = {}
+    for note in notes:
+        names = holds_for.setdefault(note.message, [])
+        if note.layer is not None and note.layer not in names:
+            names.append(note.layer)
+    return holds_for
+
+
+def notes_block(holds_for: dict[str, list[str]], only: str = "") -> Notes:
+    """The block of notes."""
+    return Notes(tuple([(message, tuple(names)) for message, names in holds_for.items()]), only)

@@ -1,0 +1,1 @@
+"""What each report gives to the printers: its document, its columns and its data."""

@@ -1,0 +1,88 @@
+"""The document of `layer`: the list of layer types by family, or the page of one type with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+
+from layerexplain.layers.arguments import Argument
+from layerexplain.layers.registry import IN_FILES_ONLY, Declaration, description_of
+from layerexplain.render.document import (
+    MARKDOWN,
+    TEXT,
+    Block,
+    Document,
+    Heading,
+    Labelled,
+    Listing,
+    Points,
+    Prose,
+    Section,
+    Span,
+    words,
+)
+from layerexplain.render.formats import Sheet
+
+Families = Mapping[str, Sequence[tuple[str, str, str]]]
+"""Family → (type, its arguments as `units, use_bias=True`, one line) of each layer."""
+
+_FIELDS = ("family", "type", "arguments", "description")
+
+
+def catalogue(families: Families) -> Sheet:
+    """All types by family: json is an array of objects, jsonl one a line."""
+    rows = [(family, *entry) for family, entries in families.items() for entry in entries]
+    objects = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
+    return Sheet(
+        document=lambda: _document(families),
+        data=lambda: objects,
+        records=lambda: objects,
+        columns=tuple([words(name, "", itemgetter(name)) for name in _FIELDS]),
+        rows=lambda: objects,
+    )
+
+
+def _document(families: Families) -> Document:
+    # The types of all families are as wide as the widest.
+    width = max((len(entry[0]) for entries in families.values() for entry in entries), default=0)
+    columns = (
+        words("type", "Layer", lambda entry: entry[0].ljust(width), style="cyan", only=TEXT),
+        words("call", "Layer", lambda entry: f"{entry[0]}({entry[1]})", only=MARKDOWN),
+        words("description", "Does", lambda entry: entry[2], kind="prose"),
+    )
+    return Document(
+        tuple(
+            [
+                Section((Heading(2, (Span(family),)), Listing(columns, entries, head=1)))
+                for family, entries in families.items()
+            ]
+        )
+    )
+
+
+def layer_type(declaration: Declaration, example: Sequence[str]) -> tuple[Block, ...]:
+    """The page of a type: what it does and takes. `example` are the words of the command that shows it at work."""
+    arguments = [(n, a) for n, a in declaration.arguments.items() if n not in IN_FILES_ONLY]
+    columns = (
+        words("name", "Argument", lambda one: one[0], style="cyan"),
+        words("words", "Meaning", lambda one: _words(one[1]), kind="prose"),
+    )
+    taken = Listing(columns, arguments, head=1) if arguments else Points(((Span("none"),),))
+    return (
+        Section(
+            (
+                Heading(2, (Span(declaration.type, "type"),)),
+                Prose((description_of(declaration),)),
+                Labelled("arguments", (taken,)),
+            )
+        ),
+        Prose((f"An example, as `{' '.join(example)}` explains it:",)),
+    )
+
+
+def _words(argument: Argument) -> str:
+    if argument.default is Argument.REQUIRED:
+        return f"{argument.words}; needed"
+    default = argument.default
+    shown = str(default).lower() if isinstance(default, bool) else "none" if default is None else repr(default)
+    return f"{argument.words}; {shown} if not given"

@@ -1,0 +1,146 @@
+"""The document of `summary`: heading, a row a layer, totals, memory, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from layerexplain.render.document import (
+    MARKDOWN,
+    TEXT,
+    Block,
+    Document,
+    Fact,
+    Facts,
+    Heading,
+    Span,
+    Table,
+    noted,
+    notes_block,
+)
+from layerexplain.render.documents.layer_columns import STACKED, data_columns, layers_of, table_columns
+from layerexplain.render.formats import Sheet
+from layerexplain.render.quantities import bytes_text, count_text, plural, written_by
+from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
+
+
+def summary(
+    report: Report, columns: tuple[str, ...] | None = None, nested: bool = False, several: bool = False
+) -> Sheet:
+    """What `summary` prints. `columns` None are those that a format has by default; `several` says that several sources
+    were asked for."""
+    return report_sheet(report, columns, nested, several)._replace(document=lambda: _document(report, columns, nested))
+
+
+def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, several: bool) -> Sheet:
+    """What the formats for programs print of a report."""
+    return Sheet(
+        document=lambda: Document(()),
+        data=lambda: report.to_dict(nested=nested),
+        records=lambda: _records(report, nested),
+        columns=data_columns(columns, nested, several),
+        rows=lambda: layers_of(report, nested),
+    )
+
+
+def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:
+    """A layer's object with `source` and `model` in front; with `nested` also those inside nested models."""
+    for row in layers_of(report, nested):
+        yield {"source": report.source, "model": report.model_name, **row.layer.to_dict()}
+
+
+def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> Document:
+    rows = list(layers_of(report, nested))
+    table = Table(table_columns(columns), rows, stacked=STACKED if columns is None else ())
+    return Document((heading(report), table, *totals(report), *_memory(report), notes_block(all_notes(report))))
+
+
+def heading(report: Report) -> Heading:
+    """The model, and where it is from."""
+    written = written_by(report.format, report.keras_version)
+    source = (Span(report.source, "code"), Span(f" ({written})" if written else ""))
+    return Heading(
+        1,
+        (Span(report.model_name, "name"), Span(report.model_type, "type")),
+        ((Span(plural(len(report.layers), "layer"), only=TEXT),), source if report.source else source[1:]),
+    )
+
+
+def totals(report: Report) -> tuple[Block, ...]:
+    """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
+    sums = report.totals
+    split = (f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}")
+    size = f"{sums.bytes:,} bytes" if sums.bytes is not None and sums.bytes >= 1000 else ""
+    dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
+    text = (
+        Fact("Parameters", count_text(sums.params), split if sums.params else ()),
+        Fact("Weights", bytes_text(sums.bytes), (size, ", ".join(dtypes))),
+        Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
+        Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs and the operations between",)),
+    )
+    markdown = (
+        Fact("Parameters", count_text(sums.params)),
+        Fact("Trainable", count_text(sums.trainable)),
+        Fact("Non-trainable", count_text(sums.non_trainable)),
+        Fact("Weights", bytes_text(sums.bytes)),
+        Fact("MACs per example", count_text(sums.macs)),
+        Fact("FLOPs per example", count_text(sums.flops)),
+    )
+    return Facts(text, only=TEXT), Facts(markdown, only=MARKDOWN)
+
+
+def all_notes(report: Report) -> dict[str, list[str]]:
+    """Each message and the layers that it holds for (none: it is about the model)."""
+    holds_for = noted(report.notes)
+    for row in layers_of(report, nested=True):
+        for message in row.layer.notes:
+            # A note of a row that the report's notes have too, in the same words, is not told twice.
+            names = holds_for.setdefault(message, [])
+            if not {row.layer.path, row.layer.layer} & set(names):
+                names.append(row.layer.path)
+    return holds_for
+
+
+def title_of(layer: LayerReport) -> str:
+    """The name that a layer is known by: inside a nested model its path."""
+    return layer.path if layer.depth else layer.layer
+
+
+# Memory -------------------------------------------------------------------------------------------------------------
+
+
+def _memory(report: Report) -> tuple[Facts, ...]:
+    """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
+    memory = report.memory
+    if memory is None:
+        return ()
+    trained = "" if memory.optimizer is None else f", trained with {memory.optimizer}"
+    return (Facts(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
+
+
+def memory_facts(memory: Memory) -> tuple[Fact, ...]:
+    """The lines, in the order in which they add up."""
+    at = f", at '{memory.peak_at}'" if memory.peak_at else ""
+    made = ["per example: the outputs of all layers and the inputs", _dtypes(memory.activations_by_dtype)]
+    facts = [
+        ("weights", memory.weights, _dtypes(memory.weights_by_dtype)),
+        ("activations", memory.activations, "; ".join(filter(None, made))),
+        ("peak", memory.peak, f"per example: the most of them that live at once at inference{at}"),
+        ("inference", memory.inference, f"= weights + {memory.batch:,} × peak"),
+    ]
+    if memory.optimizer is not None:
+        each = memory.slots_each or 0
+        kept = f"{plural(each, 'value')} that {memory.optimizer} keeps" if each else f"{memory.optimizer} keeps nothing"
+        facts += [
+            ("gradients", memory.gradients, "one for each trainable parameter"),
+            ("optimizer", memory.slots, f"{kept} for each trainable parameter"),
+            ("training", memory.training, f"= weights + gradients + optimizer + {memory.batch:,} × activations"),
+        ]
+    return tuple([Fact(label, bytes_text(size), (words,)) for label, size, words in facts])
+
+
+def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:
+    """`float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
+    if len(by_dtype) == 1:
+        return by_dtype[0].dtype
+    return ", ".join(f"{one.dtype} {bytes_text(one.bytes)}" for one in by_dtype)

@@ -1,0 +1,192 @@
+"""The document of `weights`: every weight tensor, the sums, what else is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.records import NamedTuple
+from layerexplain.render.document import (
+    Column,
+    Document,
+    Fact,
+    Facts,
+    Heading,
+    Span,
+    Table,
+    noted,
+    notes_block,
+    number,
+    words,
+)
+from layerexplain.render.formats import Sheet
+from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, written_by
+from layerexplain.report.weight_data import WeightRow, WeightTable
+
+_DROPPED = ("reach", "infinities", "std", "dtype", "trainable", "zeros", "mean", "nans", "bytes")
+"""What a terminal without room for all columns does without, in this order."""
+_ROLES = {
+    "optimizer": "Optimizer state", "seed": "Random generators", "metric": "Metrics",
+    "beside": "Beside the weights",
+}  # fmt: skip
+
+
+class StoredArray(NamedTuple):
+    """A stored array and the table that it stands in; `role` is "weight" or what else it is."""
+
+    table: WeightTable
+    weight: WeightRow
+    role: str
+
+
+def arrays_of(table: WeightTable, state: bool) -> Iterator[StoredArray]:
+    """The weights in order; with `state` also what else is stored."""
+    for weight in table.weights:
+        yield StoredArray(table, weight, "weight")
+    for other in table.state if state else ():
+        row = WeightRow(
+            other.path, None, "", other.shape, other.dtype, other.size, other.bytes, None, None, other.statistics
+        )
+        yield StoredArray(table, row, other.role)
+
+
+def _words(name: str, heading: str, get: Callable[[StoredArray], str | None], **options: Any) -> Column:
+    return words(name, heading, get, liked=44, **options)
+
+
+def _count(name: str, heading: str, get: Callable[[StoredArray], int | None]) -> Column:
+    return number(name, heading, get, lambda count: "" if count is None else count_text(count))
+
+
+def _figure(name: str, heading: str) -> Column:
+    return number(name, heading, _statistic(name), lambda value: "" if value is None else f"{value:.5g}")
+
+
+def _statistic(name: str) -> Callable[[StoredArray], Any]:
+    def value(row: StoredArray) -> Any:
+        found: Statistics | None = row.weight.statistics
+        return None if found is None else getattr(found, name)
+
+    return value
+
+
+def _flag(yes: str, no: str) -> Callable[[StoredArray], str]:
+    return lambda row: {True: yes, False: no, None: ""}[row.weight.trainable]
+
+
+COLUMNS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        _words("source", "Source", lambda row: row.table.source),
+        _words("model", "Model", lambda row: row.table.model_name),
+        _words("role", "Role", lambda row: row.role, style="dim"),
+        _words("path", "Path in the file", lambda row: row.weight.path),
+        _words("layer", "Layer", lambda row: row.weight.layer, style="bold"),
+        _words("name", "Name", lambda row: row.weight.name),
+        _words("shape", "Shape", lambda row: shape_text(row.weight.shape), firm=True),
+        _words("dtype", "Dtype", lambda row: row.weight.dtype, firm=True, style="dim"),
+        _count("count", "Count", lambda row: row.weight.size),
+        _count("bytes", "Bytes", lambda row: row.weight.bytes),
+        Column("trainable", "Trainable", _flag("yes", "no"), _flag("true", "false"), liked=44),
+        _words("reach", "In Keras", lambda row: row.weight.reach, style="cyan"),
+        _figure("min", "Min"),
+        _figure("mean", "Mean"),
+        _figure("max", "Max"),
+        _figure("std", "Std"),
+        _count("zeros", "Zeros", _statistic("zeros")),
+        _count("nans", "NaNs", _statistic("nans")),
+        _count("infinities", "Infinite", _statistic("infinities")),
+    )
+}
+"""Every column that `--columns` takes."""
+
+STATISTICS = ("min", "mean", "max", "std", "zeros", "nans", "infinities")
+"""Those that `--stats` adds."""
+
+DATA_COLUMNS = ("path", "layer", "name", "shape", "dtype", "count", "bytes", "trainable", "reach")
+"""What csv and tsv have by default."""
+
+TABLE_COLUMNS = ("layer", "name", "shape", "dtype", "count", "trainable", "reach")
+"""What tables have by default."""
+
+BARE_COLUMNS = ("layer", "path", "shape", "dtype", "count", "bytes")
+"""What tables have by default for weights without an architecture."""
+
+
+def weights(
+    table: WeightTable, columns: tuple[str, ...] | None = None, state: bool = False, several: bool = False
+) -> Sheet:
+    """What `weights` prints; with `state` also what is stored and is no weight."""
+    return Sheet(
+        document=lambda: _document(table, columns, state),
+        data=table.to_dict,
+        records=lambda: _records(table, state),
+        columns=data_columns(columns, table.stats, state, several),
+        rows=lambda: arrays_of(table, state),
+    )
+
+
+def data_columns(columns: tuple[str, ...] | None, stats: bool, state: bool, several: bool) -> tuple[Column, ...]:
+    """The columns of csv and tsv; of several sources they say which."""
+    names = columns or (*(["role"] if state else []), *DATA_COLUMNS, *(STATISTICS if stats else ()))
+    if several and "source" not in names:
+        names = ("source", *names)
+    return tuple([COLUMNS[name] for name in names])
+
+
+def _table_columns(table: WeightTable, state: bool) -> tuple[str, ...]:
+    has_layers = table.model_name is not None and any(row.layer for row in table.weights)
+    names: tuple[str, ...] = TABLE_COLUMNS if has_layers else BARE_COLUMNS
+    if state and "path" not in names:
+        names = ("path", *names)
+    if table.stats:
+        names = (*[name for name in names if name not in ("reach", "trainable", "bytes")], *STATISTICS)
+    return ("role", *names) if state else names
+
+
+def _records(table: WeightTable, state: bool) -> Iterator[dict[str, Any]]:
+    """A weight's object with `source`, `model` and `role` in front."""
+    front = {"source": table.source, "model": table.model_name}
+    for row in table.weights:
+        yield {**front, "role": "weight", **row.to_dict(stats=table.stats)}
+    for other in table.state if state else ():
+        yield {**front, **other.to_dict(stats=table.stats)}
+
+
+def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) -> Document:
+    names = columns or _table_columns(table, state)
+    body = Table(
+        tuple([COLUMNS[name] for name in names]),
+        list(arrays_of(table, state)),
+        dropped=() if columns else _DROPPED,
+    )
+    return Document((_heading(table), body, Facts(_facts(table)), notes_block(noted(table.notes))))
+
+
+def _heading(table: WeightTable) -> Heading:
+    """What the table is of: the model, or the file of weights alone; how many weights; where from."""
+    origin = written_by(table.format, table.keras_version)
+    about = [plural(len(table.weights), "weight"), origin]
+    if table.model_name is not None:
+        about = [table.model_type or "", about[0], f"{table.source} ({origin})"]
+    return Heading(1, (Span(table.model_name or table.source, "name"),), tuple([(Span(one),) for one in about if one]))
+
+
+def _facts(table: WeightTable) -> tuple[Fact, ...]:
+    sums = table.totals
+    split: tuple[str, ...] = ()
+    if sums.params and sums.trainable is not None:
+        split = (f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}")
+    dtypes = ", ".join(sorted({row.dtype for row in table.weights}))
+    size = f"{sums.bytes:,} bytes" if sums.bytes is not None and sums.bytes >= 1000 else ""
+    facts = [
+        Fact("Parameters", count_text(sums.params), split),
+        Fact("Weights", bytes_text(sums.bytes), (size, dtypes)),
+    ]
+    for role, label in _ROLES.items():
+        rows = [row for row in table.state if row.role == role]
+        if rows:
+            counted = f"{plural(len(rows), 'array')}, not counted"
+            facts.append(Fact(label, bytes_text(sum(row.bytes for row in rows)), (counted,)))
+    return tuple(facts)

@@ -1,0 +1,76 @@
+"""Which printer a format has: what reports give to printers in, the text of the output out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.document import Column, Document
+from layerexplain.render.layout import Look
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+class Sheet(NamedTuple):
+    """A report, as printers ask for it: a document to read; for programs its own data, a record a line, and rows with
+    their columns. Each is made when a format needs it."""
+
+    document: Callable[[], Document]
+    data: Callable[[], Any]
+    records: Callable[[], Iterable[dict[str, Any]]]
+    columns: tuple[Column, ...]
+    rows: Callable[[], Iterable[Any]]
+
+
+def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = False) -> str:
+    """All sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one or none
+    could be read."""
+    waiting = iter(sheets)
+    first = next(waiting, None)
+    if first is None:
+        return ""
+    parts = (pieces(sheet, format, look) for group in ([first], waiting) for sheet in group)
+    return "".join(joined(parts, format, first.columns, several))
+
+
+def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
+    """What one sheet adds to an output: one piece, or where a format has a line for each row many."""
+    if format == "table":
+        from layerexplain.render.text import text
+
+        return [text(sheet.document(), look)]
+    if format == "markdown":
+        from layerexplain.render.markdown import markdown
+
+        return [markdown(sheet.document(), look)]
+    if format in _DELIMITERS:
+        from layerexplain.render.delimited import delimited
+
+        return delimited(sheet.columns, sheet.rows(), _DELIMITERS[format], look.ascii)
+    from layerexplain.render.json import json_lines, json_value
+
+    return [json_value(sheet.data(), look.ascii)] if format == "json" else json_lines(sheet.records(), look.ascii)
+
+
+def joined(
+    parts: Iterable[Iterable[str]], format: str, columns: Sequence[Column], several: bool = False
+) -> Iterator[str]:
+    """The pieces of all sheets with what stands before, between and behind them; none where there is no sheet.
+    `columns` are those of csv and tsv."""
+    before, between, behind = "", "\n", ""
+    if format == "json":
+        before, between, behind = ("[\n", ",\n", "\n]\n") if several else ("", "", "\n")
+    elif format == "jsonl":
+        between = ""
+    elif format in _DELIMITERS:
+        from layerexplain.render.delimited import header
+
+        before, between = header(columns, _DELIMITERS[format]), ""
+    number = -1
+    for number, part in enumerate(parts):
+        yield between if number else before
+        yield from part
+    if number >= 0:
+        yield behind

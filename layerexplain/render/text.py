@@ -1,0 +1,223 @@
+"""Text: a document as lines for a terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from layerexplain.render.document import (
+    TEXT,
+    Code,
+    Document,
+    Facts,
+    Figure,
+    Heading,
+    Labelled,
+    Line,
+    Listing,
+    Names,
+    Notes,
+    Points,
+    Prose,
+    Section,
+    Table,
+)
+from layerexplain.render.escape import clean
+from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.quantities import names_text
+
+_MARGIN = "  "
+_LABEL = 10
+"""Columns of a label and the space after it."""
+_COMMENT_AT_MOST = 64
+"""Code longer than this does not push the comments of the other lines to the right."""
+_NAMES_SHOWN = 6
+_LONGEST_PROSE = 100
+_LONGEST_HEADLINE = 120
+"""Running text, and the way from a name to its shapes, get hard to follow on a wider line; formulas do not."""
+_TONES = {"": "", "aside": "dim", "warning": "yellow"}
+
+
+def text(document: Document, look: Look) -> str:
+    """The document as text: its blocks with an empty line between them.
+
+    >>> text(Document((Prose(("A model of 3 layers.",)),)), Look())
+    'A model of 3 layers.\\n'
+    """
+    return _Writer(look).document(document)
+
+
+class _Writer:
+    """Writes blocks for a look. Every text goes through `_say` on its way."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        room = None if look.width is None else look.width - len(_MARGIN)
+        self.section_room = room
+        self.labelled_room = None if room is None else max(room - _LABEL, 16)
+
+    def document(self, document: Document) -> str:
+        parts = [self._block(block) for block in document.blocks]
+        return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+    def _say(self, text: str) -> str:
+        return clean(text, self.look.ascii)
+
+    def _line(self, line: Line) -> str:
+        """A line in words; names that are left out are counted."""
+        if isinstance(line, str):
+            return self._say(line)
+        limited = self.look.width is not None
+        return self._say(
+            "".join(
+                [
+                    names_text(list(one.names), one.shown if limited else None)
+                    if isinstance(one, Names)
+                    else one.text * (one.only in ("", TEXT))
+                    for one in line
+                ]
+            )
+        )
+
+    def _block(self, block: Any) -> list[str]:
+        """The lines of a block of the document."""
+        look = self.look
+        if getattr(block, "only", "") not in ("", TEXT):
+            return []
+        match block:
+            case Heading():
+                return self._title(block)
+            case Section():
+                return [line for inner in block.blocks for line in self._inner(inner)]
+            case Table():
+                from layerexplain.render.text_table import table_lines
+
+                return table_lines(block, look)
+            case Prose():
+                return [line for one in block.texts for line in wrap(self._say(one), look.width)]
+            case Facts():
+                return self._facts(block)
+            case Notes():
+                return self._notes(block)
+            case Figure():
+                return list("\n\n".join("\n".join(part) for part in block.draw(look) if part).split("\n"))
+        raise TypeError(f"no block of a document: {block!r}")
+
+    def _title(self, heading: Heading) -> list[str]:
+        """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
+        name, *rest = [self._line(line) for line in [*[[span] for span in heading.title], *heading.about]]
+        first, *others = wrap(self.look.dot.join([name, *filter(None, rest)]), self.look.width)
+        if first.startswith(name):
+            first = paint(name, "bold", self.look) + paint(first[len(name) :], "dim", self.look)
+        return [first, *[paint(line, "dim", self.look) for line in others]]
+
+    def _facts(self, block: Facts) -> list[str]:
+        """A line a fact; below a title they are indented."""
+        look = self.look
+        lines = [paint(line, "bold", look) for line in wrap(self._say(block.title), look.width)] if block.title else []
+        margin = _MARGIN if block.title else ""
+        label_width = max(len(fact.label) for fact in block.facts) + 1
+        width = max(len(fact.value) for fact in block.facts)
+        for label, value, words in block.facts:
+            head = f"{margin}{label:<{label_width}}{pad(value, width, right=True)}"
+            first, *others = wrap(
+                f"{head}  {look.dot.join(map(self._say, filter(None, words or ())))}".rstrip(),
+                look.width,
+                hang=len(head) + 2 - len(margin),
+            )
+            shown = head if margin else paint(label, "bold", look) + head[len(label) :]
+            lines += [shown + paint(first[len(head) :], "dim", look), *[paint(line, "dim", look) for line in others]]
+        return lines
+
+    def _notes(self, block: Notes) -> list[str]:
+        lines = []
+        for message, names in block.notes:
+            limit = None if self.look.width is None else _NAMES_SHOWN
+            said = f"{names_text(list(names), limit)}: {message}" if names else message
+            lines += wrap("  " + self._say(said), self.look.width)
+        return [paint("Notes", "bold", self.look), *lines] if lines else []
+
+    # Sections -------------------------------------------------------------------------------------------------------
+
+    def _inner(self, block: Any) -> list[str]:
+        """The lines of a block inside a section."""
+        if getattr(block, "only", "") not in ("", TEXT):
+            return []
+        match block:
+            case Heading():
+                return self._headline(block)
+            case Prose():
+                room = self.section_room and min(self.section_room, _LONGEST_PROSE - len(_MARGIN))
+                return [_MARGIN + line for one in block.texts for line in wrap(self._say(one), room, hang=0)]
+            case Labelled():
+                return self._labelled(block)
+        return [_MARGIN + line for line in self._lines(block, self.section_room)]
+
+    def _labelled(self, block: Labelled) -> list[str]:
+        lines = [line for inner in block.blocks for line in self._lines(inner, self.labelled_room)]
+        return [
+            _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
+            for label, line in zip([block.label, *[""] * len(lines)], lines, strict=False)
+        ]
+
+    def _lines(self, block: Any, room: int | None) -> list[str]:
+        """The lines of a block, each at most `room` columns wide."""
+        if getattr(block, "only", "") not in ("", TEXT):
+            return []
+        match block:
+            case Code():
+                return self._code(block, room)
+            case Points():
+                lines = [line for item in block.items for line in wrap(self._line(item), room)]
+                return [paint(line, _TONES[block.tone], self.look) for line in lines]
+            case Listing():
+                from layerexplain.render.text_table import listing_lines
+
+                return listing_lines(block, self.look, room)
+        raise TypeError(f"no block of a section: {block!r}")
+
+    def _headline(self, heading: Heading) -> list[str]:
+        """`name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
+        look = self.look
+        name, *rest = [self._say(span.text) for span in heading.title]
+        left = look.dot.join([name, *rest])
+        right = self._say(heading.beside)
+        painted = paint(name, "bold", look) + paint(left[len(name) :], "dim", look)
+        if look.width is None or not right:
+            return [f"{painted}  {right}".rstrip()]
+        edge = min(look.width, max(_LONGEST_HEADLINE, width_of(left) + 2 + len(right)))
+        if width_of(left) + 2 + len(right) <= edge:
+            return [painted + " " * (edge - width_of(left) - len(right)) + right]
+        first, *others = wrap(left, edge)
+        return [
+            painted if not others else paint(first, "bold", look),
+            *[paint(line, "bold", look) for line in others],
+            *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
+        ]
+
+    def _code(self, code: Code, room: int | None) -> list[str]:
+        """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
+        style = "cyan" if code.formula else ""
+        texts = [self._say(line.text) for line in code.lines]
+        comments = [self._say(line.comment) for line in code.lines]
+        column = self._comment_column(texts, comments, room)
+        lines: list[str] = []
+        for text, comment in zip(texts, comments, strict=True):
+            remark = f"# {comment}"
+            if comment and (room is None or max(width_of(text), column) + 2 + width_of(remark) <= room):
+                space = " " * (max(column - width_of(text), 0) + 2)
+                lines.append(paint(text, style, self.look) + space + paint(remark, "dim", self.look))
+                continue
+            lines += [paint(line, style, self.look) for line in wrap(text, room, code.hang)]
+            if comment:
+                indent = " " * (len(text) - len(text.lstrip(" ")) + 4)
+                lines += [paint(line, "dim", self.look) for line in wrap(indent + remark, room)]
+        return lines
+
+    def _comment_column(self, texts: Sequence[str], comments: Iterable[str], room: int | None) -> int:
+        comments = list(comments)
+        sizes = [width_of(text) for text, comment in zip(texts, comments, strict=True) if comment]
+        column = max((size for size in sizes if size <= _COMMENT_AT_MOST), default=0)
+        if room is None:
+            return column
+        return min(column, max(room - max(map(width_of, comments), default=0) - 4, 0))

@@ -1,0 +1,266 @@
+"""Tables in text: aligned columns for a pipe; for a terminal columns that are wrapped, left out or folded to fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.document import TEXT, Column, Listing, Table, of_row
+from layerexplain.render.escape import clean
+from layerexplain.render.layout import Look, aligned, fit, pad, paint, width_of, wrap
+
+GAP = "  "
+"""What stands between two columns."""
+_ROOMY = 130
+"""From this width on columns that may be stacked are wrapped beside each other."""
+_LEAST = 8
+"""No column of words is narrower, if its words are not."""
+_WIDEST_FIRM = 24
+"""What is wider is wrapped even though it is firm."""
+_EASY = 18
+"""Words wrapped into less are hard to read: from here on columns are left out, if they may be."""
+
+
+class Cells(NamedTuple):
+    """A column for a terminal: a line of text for each row, and its style there. Numbers (`right`) and what is `firm`
+    are never wrapped; other words get at most `liked` columns where not all have what they need."""
+
+    name: str
+    heading: str
+    texts: list[str]
+    styles: list[str]
+    right: bool = False
+    firm: bool = False
+    liked: int = 60
+
+    @property
+    def natural(self) -> int:
+        """Its width where nothing is wrapped."""
+        return max(map(width_of, [self.heading, *self.texts]))
+
+    def at_least(self, words: int) -> int:
+        """Its width where words may be wrapped into `words` columns."""
+        return self.natural if self.keeps else min(self.natural, words)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is never wrapped."""
+        return self.right or (self.firm and self.natural <= _WIDEST_FIRM)
+
+
+class WrappedColumn(NamedTuple):
+    """A column laid out: its heading lines, the cell of each row as lines of (text, style), and its alignment."""
+
+    heading: list[str]
+    cells: list[list[tuple[str, str]]]
+    right: bool
+
+
+def table_lines(table: Table, look: Look) -> list[str]:
+    """The lines of a table."""
+    table = table._replace(columns=tuple([column for column in table.columns if column.only in ("", TEXT)]))
+    if look.width is None:
+        return _plain(table, look)
+    cells = [
+        Cells(
+            column.name,
+            clean(column.heading, look.ascii),
+            _texts(column, table.rows, look),
+            [of_row(column.style, row) for row in table.rows],
+            column.is_number,
+            column.firm,
+            column.liked,
+        )
+        for column in table.columns
+    ]
+    natural = sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
+    if table.stacked and look.width < min(natural, _ROOMY):
+        by_name = {one.name: one for one in cells}
+        stacks = [[by_name[name] for name in names] for names in table.stacked]
+        return drawn(_stacked(stacks, look.width), look, look.width)
+    return fitted(cells, look, look.width, table.dropped)
+
+
+def _texts(column: Column, rows: Sequence[object], look: Look) -> list[str]:
+    """A column's cells, those of layers inside others indented."""
+    texts = list(map(column.shown, rows))
+    if look.ascii or not "".join(texts).isprintable():
+        texts = [clean(text, look.ascii) for text in texts]
+    if column.depth is not None:
+        texts = ["  " * column.depth(row) + text for row, text in zip(rows, texts, strict=True)]
+    return texts
+
+
+def _plain(table: Table, look: Look) -> list[str]:
+    """A line a row, columns aligned, nothing cut or wrapped."""
+    padded = []
+    for column in table.columns:
+        heading, *cells = aligned(
+            [clean(column.heading, look.ascii), *_texts(column, table.rows, look)], column.is_number
+        )
+        if look.color:
+            heading = paint(heading, "bold", look)
+            cells = [paint(c, of_row(column.style, row), look) for c, row in zip(cells, table.rows, strict=True)]
+        padded.append([heading, *cells])
+    return [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
+
+
+def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
+    """The rows of a listing as lines of at most `room` columns: columns aligned, no headings."""
+    columns = [column for column in listing.columns if column.only in ("", TEXT)]
+    grid = [[clean(column.shown(row), look.ascii) for row in listing.rows] for column in columns]
+    # A column in which all is empty goes with its gap.
+    kept = [i for i, texts in enumerate(grid) if any(texts)]
+    columns, grid = [columns[i] for i in kept], [grid[i] for i in kept]
+    widths = [max(map(width_of, texts), default=0) for texts in grid]
+    at = sum(1 for i in kept if i < listing.head)
+    gaps = [clean(column.gap, look.ascii) if i else "" for i, column in enumerate(columns)]
+    lines: list[str] = []
+    for number, row in enumerate(listing.rows):
+        cells = [texts[number] for texts in grid]
+        padded = [pad(c, w, right=column.is_number) for c, w, column in zip(cells, widths, columns, strict=True)]
+        head = "".join(map("".join, zip(gaps[:at], padded[:at], strict=True))) + (gaps[at] if at < len(gaps) else "")
+        tail = "".join(map("".join, zip(["", *gaps[at + 1 :]], padded[at:], strict=False))).rstrip()
+        if listing.breaks and room is not None and width_of(head + tail) > room:
+            tail = "".join(map("".join, zip(["", *gaps[at + 1 :]], cells[at:], strict=False))).rstrip()
+            if width_of(head + tail) > room:
+                indent = " " * ((0 if 0 not in kept else widths[0]) + 1)
+                lines += [*wrap(head.rstrip(), room, hang=4), *wrap(indent + tail, room)]
+                continue
+        fits = room is None or width_of(head) <= room * 2 // 3
+        hang = width_of(head) if at and fits else 4
+        first, *others = wrap((head + tail).rstrip(), room, hang)
+        style = of_row(columns[0].style, row)
+        lines += [paint(first[: len(head)], style, look) + first[len(head) :] if style else first, *others]
+    return lines
+
+
+def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[str] = ()) -> list[str]:
+    """The lines of a table that is at most `width` columns wide. `dropped` are the columns to do without, in this
+    order, which a last line then names.
+    """
+    shown = list(columns)
+    left_out: list[str] = []
+    for name in dropped:
+        if _room(shown, width) >= sum(column.at_least(_EASY) for column in shown):
+            break
+        left_out += [column.heading for column in shown if column.name == name]
+        shown = [column for column in shown if column.name != name]
+    room = _room(shown, width)
+    if room < sum(column.at_least(_LEAST) for column in shown):
+        lines = _folded(shown, look, width)
+    else:
+        lines = drawn(_wrapped(shown, room), look, width)
+    if left_out:
+        words = f"Left out for want of room: {', '.join(left_out)}; a wider terminal or --format csv shows them."
+        lines += ["", *[paint(line, "dim", look) for line in wrap(clean(words, look.ascii), width, hang=0)]]
+    return lines
+
+
+def _room(columns: Sequence[Cells], width: int) -> int:
+    return width - len(GAP) * (len(columns) - 1)
+
+
+def _wrapped(columns: Sequence[Cells], room: int) -> list[WrappedColumn]:
+    widths = [column.natural for column in columns]
+    if sum(widths) > room:
+        widths = [column.at_least(column.liked) for column in columns]
+        words = [size for size, column in zip(widths, columns, strict=True) if not column.keeps]
+        given = iter(fit(words, room - sum(widths) + sum(words), _LEAST))
+        widths = [size if column.keeps else next(given) for size, column in zip(widths, columns, strict=True)]
+    return [
+        WrappedColumn(
+            wrap(column.heading, size),
+            [
+                [(line, style) for line in wrap(text, size)]
+                for text, style in zip(column.texts, column.styles, strict=True)
+            ],
+            column.right,
+        )
+        for column, size in zip(columns, widths, strict=True)
+    ]
+
+
+def _folded(columns: Sequence[Cells], look: Look, width: int) -> list[str]:
+    """A row as several lines: its first cell, and below it each other one that is not empty behind its heading."""
+    first, *others = columns
+    label = min(max((width_of(column.heading) for column in others), default=0), width // 3)
+    lines: list[str] = []
+    for row, title in enumerate(first.texts):
+        lines += [paint(line, "bold", look) for line in wrap(title, width, hang=4)]
+        for column in others:
+            if not column.texts[row]:
+                continue
+            head = wrap(column.heading, label)[0]
+            text = wrap(column.texts[row], width - label - 4)
+            front = "  " + head + " " * (label - width_of(head) + 2)
+            lines += [
+                (paint(front, "dim", look) if number == 0 else " " * (label + 4))
+                + paint(line, column.styles[row], look)
+                for number, line in enumerate(text)
+            ]
+    return lines
+
+
+def _stacked(stacks: Sequence[Sequence[Cells]], width: int) -> list[WrappedColumn]:
+    """Columns for a narrow terminal: two of names and words with one cell above another, then one of numbers."""
+    (names, kinds), (middle, below), (counts,) = stacks
+    # As deep as the name, and a bit deeper.
+    depths = [len(text) - len(text.lstrip(" ")) for text in names.texts]
+    under = ["  " + " " * depth + text for depth, text in zip(depths, kinds.texts, strict=True)]
+    below = below._replace(texts=["  " + text for text in below.texts])
+    left = max(names.natural, *map(width_of, under))
+    right = max(map(width_of, [*middle.texts, *below.texts]))
+    room = width - 2 * len(GAP) - counts.natural
+    if left + right > room:
+        left = min(left, max(room // 3, min(17, room // 2)))
+        right = max(min(right, room - left), 8)
+
+    def cells(upper: Cells, lower: Cells, texts: Sequence[str], size: int, hang: int) -> list[list[tuple[str, str]]]:
+        return [
+            [(line, upper.styles[row]) for line in wrap(above, size, hang)]
+            + [(line, lower.styles[row]) for line in wrap(beneath, size)]
+            for row, (above, beneath) in enumerate(zip(upper.texts, texts, strict=True))
+        ]
+
+    return [
+        WrappedColumn([names.heading], cells(names, kinds, under, left, 4), False),
+        WrappedColumn(wrap(middle.heading, right), cells(middle, below, below.texts, right, 2), False),
+        WrappedColumn([counts.heading], [[(text, "")] for text in counts.texts], True),
+    ]
+
+
+def drawn(columns: list[WrappedColumn], look: Look, width: int) -> list[str]:
+    """The columns, already wrapped to their widths, as a rich table with a rule under the headings."""
+    from io import StringIO
+
+    from rich.box import SIMPLE_HEAD, Box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    box = Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True) if look.ascii else SIMPLE_HEAD
+    grid = RichTable(box=box, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    sizes = [
+        max(map(width_of, [*column.heading, *[line for cell in column.cells for line, _ in cell]]))
+        for column in columns
+    ]
+    for column, size in zip(columns, sizes, strict=True):
+        grid.add_column(
+            Text("\n".join(column.heading)), justify="right" if column.right else "left", no_wrap=True, width=size
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        # Text objects, never strings: names are not read as markup.
+        grid.add_row(*(Text("\n").join(Text(line, style) for line, style in cell) for cell in cells))
+    out = StringIO()
+    console = Console(
+        file=out,
+        # Room enough in any case: rich would cut what we have wrapped already.
+        width=max(width, sum(sizes) + len(GAP) * len(sizes)),
+        force_terminal=look.color,
+        color_system="standard" if look.color else None,
+        legacy_windows=False,
+        _environ={},
+    )
+    console.print(grid, crop=False, overflow="ignore", no_wrap=True)
+    return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
