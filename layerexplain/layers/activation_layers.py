@@ -3,7 +3,7 @@
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import KEEPS_AXES, layer
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.sizes import agree, axis_roles, normalize_axes, normalize_axis, shape_text
@@ -12,7 +12,7 @@ FAR_BELOW = -1e9
 """What Keras puts in place of a masked score, so that its share of a softmax is 0."""
 
 
-@layer("ReLU", mask="pass")
+@layer("ReLU", mask="pass", facts=KEEPS_AXES)
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
@@ -24,7 +24,7 @@ def relu(
     return functions.relu(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
 
 
-@layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"})
+@layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"}, facts=KEEPS_AXES)
 def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
     """Keeps what is positive and makes the rest {negative_slope} times as large.
 
@@ -34,7 +34,7 @@ def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
     return functions.leaky_relu(x, negative_slope=negative_slope)
 
 
-@layer("PReLU", mask="pass", ignores="alpha_initializer alpha_regularizer alpha_constraint")
+@layer("PReLU", mask="pass", ignores="alpha_initializer alpha_regularizer alpha_constraint", facts=KEEPS_AXES)
 def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
     """Keeps what is positive and multiplies the rest by learned slopes α.
 
@@ -50,7 +50,7 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
     return functions.relu(x) - weight("alpha", "α", sizes) * functions.relu(-x)
 
 
-@layer("ELU", mask="pass")
+@layer("ELU", mask="pass", facts=KEEPS_AXES)
 def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     """Keeps what is positive; the rest follows a curve that levels off at -{alpha}.
 
@@ -60,7 +60,7 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     return functions.elu(x, alpha=alpha)
 
 
-@layer("Softmax", mask="pass")
+@layer("Softmax", mask="pass", facts=KEEPS_AXES)
 def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
     """Turns the numbers {along} into shares that sum to 1; a masked place gets the share 0.
 

@@ -3,12 +3,12 @@
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.arguments import Anything, Number, PositiveInt, Share
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import Facts, layer
 from layerexplain.ops.elementwise import floor
 from layerexplain.ops.random import uniform_like
 
 
-@layer("LayerScale")
+@layer("LayerScale", facts=Facts(home="convnext"))
 def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: PositiveInt) -> Expr:
     """Multiplies each of the {projection_dim} channels by a learned number of its own.
 
@@ -18,7 +18,7 @@ def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: Positi
     return x * weight("gamma", "γ", [("channels", projection_dim)])
 
 
-@layer("StochasticDepth")
+@layer("StochasticDepth", facts=Facts(home="convnext"))
 def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
     """Passes its input on; in training it drops whole examples with probability {drop_path_rate}.
 
@@ -33,7 +33,7 @@ def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) 
     return x / (1 - drop_path_rate) * floor(1 - drop_path_rate + uniform_like(one))
 
 
-@layer("CustomScaleLayer")
+@layer("CustomScaleLayer", facts=Facts(home="inception_resnet_v2"))
 def custom_scale_layer(*xs: Expr, scale: Number) -> Expr:
     """Adds to its first input {scale} times its second.
 

@@ -20,16 +20,25 @@ class Check:
     """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
     `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
-    same, so that they serve as keys as they are.
+    same, so that they serve as keys as they are. `of_layers` says that they are layers.
     """
 
-    __slots__ = ("example", "normal", "plain", "words")
+    __slots__ = ("example", "normal", "of_layers", "plain", "words")
 
-    def __init__(self, words: str, example: str, normal: Callable[[Any], Any], *, plain: bool = False) -> None:
+    def __init__(
+        self,
+        words: str,
+        example: str,
+        normal: Callable[[Any], Any],
+        *,
+        plain: bool = False,
+        of_layers: bool = False,
+    ) -> None:
         self.words = words
         self.example = example
         self.normal = normal
         self.plain = plain
+        self.of_layers = of_layers
 
 
 _INT = frozenset({int})
@@ -294,9 +303,9 @@ MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None"
 BatchFirst = Annotated[bool, _plain("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
 Text = Annotated[str, _plain("a text", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
-Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer)]
-Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers)]
-Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell)]
+Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]
+Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, of_layers=True)]
+Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, of_layers=True)]
 
 
 def choice(*choices: str) -> Any:

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import AxisArgument, Bool, PositiveInt, ShapeArgument, Share, choice
-from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.registry import KERNEL_AND_BIAS, Facts, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh
@@ -97,7 +97,7 @@ def _spread(query: Expr, key: Expr) -> Expr:
     return columns + take_slice(key, key=(Ellipsis, None, slice(None), slice(None)))
 
 
-@layer("Attention", mask=query_mask, ignores="seed causal")
+@layer("Attention", mask=query_mask, ignores="seed causal", facts=Facts(takes_list=True))
 def attention(
     query: Expr,
     value: Expr,
@@ -139,7 +139,7 @@ def attention(
     )
 
 
-@layer("AdditiveAttention", mask=query_mask, ignores="seed causal score_mode")
+@layer("AdditiveAttention", mask=query_mask, ignores="seed causal score_mode", facts=Facts(takes_list=True))
 def additive_attention(
     query: Expr,
     value: Expr,
@@ -181,6 +181,10 @@ def additive_attention(
     "MultiHeadAttention",
     mask=query_mask,
     ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape query_mask",
+    facts=Facts(
+        takes_masks_off=True,
+        attributes_keras_2={f"{part}_dense": f"_{part}_dense" for part in ("query", "key", "value", "output")},
+    ),
 )
 def multi_head_attention(
     query: Expr,

@@ -8,7 +8,7 @@ from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, DataFormat, Padding, PositiveInt, Share, Sizes
 from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
 from layerexplain.layers.recurrence import Returned, recur, recurrent_mask
-from layerexplain.layers.registry import layers_of_rank
+from layerexplain.layers.registry import Facts, layers_of_rank
 from layerexplain.layers.rnn import RECURRENT, gates
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape, zeros
@@ -58,6 +58,7 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
     any_ndim=True,
+    facts=Facts(tells_axes="sequence"),
 )
 def convolutional_lstm(
     x: Expr,

@@ -8,7 +8,7 @@ from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
 from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
-from layerexplain.layers.registry import KERNEL_AND_BIAS, Stored, layer
+from layerexplain.layers.registry import CARRIES_IDS, KERNEL_AND_BIAS, Facts, Stored, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.lookup import take
@@ -63,6 +63,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
     "Embedding",
     mask=_nonzero,
     ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights input_length",
+    facts=Facts(ids_below="input_dim"),
 )
 def embedding(
     ids: Expr,
@@ -88,7 +89,7 @@ def embedding(
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)
 
 
-@layer("Activation", mask="pass")
+@layer("Activation", mask="pass", facts=CARRIES_IDS)
 def activation(x: Expr, *, activation: Activation) -> Expr:
     """Applies the function {activation}; nothing is learned.
 
@@ -197,7 +198,7 @@ def _letter_name(letter: str, kernel: str, summed: set[str], sizes: dict[str, tu
     return kind(letter) if alike == 1 else f"{kind(letter)} {letter}"
 
 
-@layer("Identity", mask="pass")
+@layer("Identity", mask="pass", facts=CARRIES_IDS)
 def identity(x: Expr) -> Expr:
     """Passes its input on unchanged.
 
@@ -215,7 +216,7 @@ def _plain_number(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-@layer("Masking", mask=_counted_steps)
+@layer("Masking", mask=_counted_steps, facts=CARRIES_IDS)
 def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
     """Marks the steps whose features all equal {mask_value}: they become 0, and the layers behind leave them out.
 
@@ -225,7 +226,7 @@ def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
     return where(any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True), x, 0)
 
 
-@layer("Lambda", ignores="function_type module output_shape_type output_shape_module")
+@layer("Lambda", ignores="function_type module output_shape_type output_shape_module", facts=Facts(runs_code=True))
 def lambda_(
     *xs: Expr,
     function: Anything,

@@ -10,6 +10,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
 from layerexplain.layers.arguments import Argument, short
+from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
@@ -45,37 +46,6 @@ class Stored(NamedTuple):
 
     result: Any
     weights: tuple[Expr, ...]
-
-
-class Facts(NamedTuple):
-    """What there is to know of a layer beside its formula.
-
-    - `keeps_axes`: it leaves each axis where it is and does not ask which one the channels are.
-    - `tells_axes`: how it says what the axes of its input are: "image" or "sequence" by its data_format, "steps" by
-      taking a sequence of whatever its inner layer takes, "channels" by its axis; "" where it says nothing.
-    - `passes_ids`: whole numbers that stand for things come out of it as they went in.
-    - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
-    - `takes_list`: its call in Keras takes its tensors as one list.
-    - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
-    - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
-      likewise in Keras 2, for variables and for attributes that hold layers.
-    - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
-    - `runs_code`: what it computes is code that the model's author wrote.
-    """
-
-    keeps_axes: bool = False
-    tells_axes: str = ""
-    passes_ids: bool = False
-    ids_below: str = ""
-    takes_list: bool = False
-    takes_masks_off: bool = False
-    attributes: Mapping[str, str] = MappingProxyType({})
-    attributes_keras_2: Mapping[str, str] = MappingProxyType({})
-    home: str = ""
-    runs_code: bool = False
-
-
-NO_FACTS = Facts()
 
 
 class Declaration:
@@ -189,7 +159,13 @@ class Declaration:
     @property
     def takes_list(self) -> bool:
         """Whether its call in Keras takes its tensors as one list."""
-        return self.facts.takes_list or (not self.tensors and self.variadic is not None)
+        only_variadic = not self.tensors and self.variadic is not None
+        return self.facts.takes_list or (only_variadic and not self.facts.runs_code)
+
+    @property
+    def holds(self) -> str:
+        """The argument that is the layer, the cell or the layers that it wraps; "" where it wraps none."""
+        return next((name for name, argument in self.arguments.items() if argument.check.of_layers), "")
 
     def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
         """The declaration's arguments from a layer's configuration, checked and in their one normal form.

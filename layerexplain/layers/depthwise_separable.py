@@ -6,7 +6,7 @@ from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import channel_bias, filter_bias, known_channels, per_axis
-from layerexplain.layers.registry import layers_of_rank
+from layerexplain.layers.registry import Facts, layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.window import SPATIAL
 
@@ -59,6 +59,7 @@ def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
         2: "Slides {kernel_size} windows over each of the {channels} channels by itself, {depth_multiplier} for each.",
     },
     ignores=DEPTHWISE,
+    facts=Facts(attributes_keras_2={"kernel": "depthwise_kernel"}),
 )
 def depthwise_convolution(
     x: Expr,

@@ -6,7 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, Shape, constant, named
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import Facts, layer
 from layerexplain.ops.elementwise import cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice
@@ -41,7 +41,7 @@ def _encode(type_: str, ids: Expr, mode: str, depth: int, count_weights: Expr | 
     return sum_(hot, axis=1)
 
 
-@layer("CategoryEncoding", ignores="sparse")
+@layer("CategoryEncoding", ignores="sparse", facts=Facts(ids_below="num_tokens"))
 def category_encoding(
     x: Expr,
     count_weights: Expr | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import CARRIES_IDS, KEEPS_AXES, layer
 from layerexplain.ops import elementwise
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import einsum
@@ -50,7 +50,7 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
     return result
 
 
-@layer("Add", mask=either, alone=NEEDS_LIST)
+@layer("Add", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def add(*xs: Expr) -> Expr:
     """Adds the tensors element by element; sizes of 1 are repeated.
 
@@ -60,7 +60,7 @@ def add(*xs: Expr) -> Expr:
     return reduce(elementwise.add, same_rank(xs))
 
 
-@layer("Subtract", mask=either, alone=NEEDS_LIST)
+@layer("Subtract", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def subtract(*xs: Expr) -> Expr:
     """Subtracts the second tensor from the first, element by element; sizes of 1 are repeated.
 
@@ -73,7 +73,7 @@ def subtract(*xs: Expr) -> Expr:
     return a - b
 
 
-@layer("Multiply", mask=either, alone=NEEDS_LIST)
+@layer("Multiply", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Multiplies the tensors element by element; sizes of 1 are repeated.
 
@@ -88,7 +88,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
     return where(reduce(logical_or, known), product, 0) if len(known) == len(xs) else product
 
 
-@layer("Average", mask=either, alone=NEEDS_LIST)
+@layer("Average", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def average(*xs: Expr) -> Expr:
     """Averages the tensors element by element; sizes of 1 are repeated.
 
@@ -114,7 +114,7 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
     return result
 
 
-@layer("Maximum", mask=either, alone=NEEDS_LIST)
+@layer("Maximum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Takes the largest of the tensors, element by element; sizes of 1 are repeated.
 
@@ -124,7 +124,7 @@ def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
     return _extreme(elementwise.maximum, "Maximum", xs, masks)
 
 
-@layer("Minimum", mask=either, alone=NEEDS_LIST)
+@layer("Minimum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Takes the smallest of the tensors, element by element; sizes of 1 are repeated.
 
@@ -162,6 +162,7 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
     mask=_joined_mask,
     alone="joins two or more tensors, got one of shape {shape}: it cannot flatten it; "
     "to lay its elements out in one row use Flatten, to arrange them otherwise Reshape",
+    facts=CARRIES_IDS,
 )
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
     """Puts the tensors one behind the other {along}.

@@ -6,7 +6,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number
-from layerexplain.layers.registry import Stored, layer
+from layerexplain.layers.registry import KEEPS_AXES, Facts, Stored, layer
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
@@ -37,6 +37,7 @@ def scaled(y: Expr, gamma: Expr | None, beta: Expr | None) -> Expr:
     ignores=GAMMA_BETA + " moving_mean_initializer moving_variance_initializer synchronized virtual_batch_size fused "
     "renorm_momentum adjustment",
     also=["SyncBatchNormalization"],
+    facts=Facts(tells_axes="channels", frozen_as_inference=True),
 )
 def batch_normalization(
     x: Expr,
@@ -126,7 +127,7 @@ def _renormalized(
     return y * named("ratio", r) + named("shift", d)
 
 
-@layer("LayerNormalization", mask="pass", ignores=GAMMA_BETA)
+@layer("LayerNormalization", mask="pass", ignores=GAMMA_BETA, facts=KEEPS_AXES)
 def layer_normalization(
     x: Expr,
     *,
@@ -168,7 +169,7 @@ def _laid(w: Expr, shape: tuple[Any, ...]) -> Expr:
     return w if shape[len(shape) - w.ndim :] == w.shape else reshape(w, shape=shape)
 
 
-@layer("GroupNormalization", mask="pass", ignores=GAMMA_BETA)
+@layer("GroupNormalization", mask="pass", ignores=GAMMA_BETA, facts=Facts(tells_axes="channels"))
 def group_normalization(
     x: Expr,
     *,
@@ -223,7 +224,7 @@ def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-
     return x / rms * gamma
 
 
-@layer("UnitNormalization", mask="pass")
+@layer("UnitNormalization", mask="pass", facts=KEEPS_AXES)
 def unit_normalization(x: Expr, *, axis: AxisArgument = -1) -> Expr:
     """Scales the numbers {along} so that their squares sum to 1.
 

@@ -13,7 +13,7 @@ from layerexplain.layers.arguments import (
     PositiveInt,
     choice,
 )
-from layerexplain.layers.registry import Stored, layer
+from layerexplain.layers.registry import KEEPS_AXES, Facts, Stored, layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import pad, reshape, take_slice
@@ -35,7 +35,7 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
     return numbers
 
 
-@layer("Rescaling", mask="pass")
+@layer("Rescaling", mask="pass", facts=KEEPS_AXES)
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
     """Multiplies every number by {scale} and adds {offset}.
 
@@ -97,7 +97,11 @@ def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Ex
     return constant(mean), constant(variance)
 
 
-@layer("Normalization", mask="pass")
+@layer(
+    "Normalization",
+    mask="pass",
+    facts=Facts(keeps_axes=True, copies_weights=True, attributes={"mean": "adapt_mean", "variance": "adapt_variance"}),
+)
 def normalization(
     x: Expr,
     *,

@@ -14,11 +14,22 @@ from layerexplain.attribute_path import Steps
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import NO_FACTS, Declaration, Facts, Spec, Stored, snake_case
+from layerexplain.layers.declaration import (
+    CARRIES_IDS,
+    KEEPS_AXES,
+    NO_FACTS,
+    Declaration,
+    Facts,
+    Spec,
+    Stored,
+    snake_case,
+)
 from layerexplain.layers.signature import RANK, Signature, signature_of
 
 __all__ = [
+    "CARRIES_IDS",
     "IN_FILES_ONLY",
+    "KEEPS_AXES",
     "KERNEL_AND_BIAS",
     "LAYERS",
     "Declaration",
@@ -26,6 +37,7 @@ __all__ = [
     "Spec",
     "Stored",
     "description_of",
+    "facts_of",
     "families",
     "find",
     "first_argument",
@@ -168,6 +180,12 @@ def find(type_: str) -> Declaration | None:
         importlib.import_module(f"layerexplain.layers.{module}")
         declaration = LAYERS[type_]
     return declaration
+
+
+def facts_of(type_: str) -> Facts:
+    """What there is to know of a layer type; of one that is not declared, nothing."""
+    declaration = find(type_)
+    return declaration.facts if declaration is not None else NO_FACTS
 
 
 def type_names() -> list[str]:

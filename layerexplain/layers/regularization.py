@@ -5,7 +5,7 @@ import math
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, Number, ShapeArgument, Share
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import CARRIES_IDS, KEEPS_AXES, layer, layers_of_rank
 from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
 from layerexplain.ops.random import bernoulli_like, dropout, normal_like
 from layerexplain.ops.sizes import shape_text
@@ -25,7 +25,7 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
     return tuple(i for i, size in enumerate(noise_shape) if size == 1 and x.shape[i] != 1)
 
 
-@layer("Dropout", mask="pass", ignores="seed")
+@layer("Dropout", mask="pass", ignores="seed", facts=CARRIES_IDS)
 def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """Passes its input on; in training each number becomes 0 with probability {rate} and the others grow to make up.
 
@@ -37,48 +37,30 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     return dropout(x, rate=rate, shared=shared_axes("Dropout", x, noise_shape))
 
 
-def _spatial(x: Expr, rate: float, data_format: str, training: bool) -> Expr:
+@layers_of_rank(
+    "SpatialDropout{}D",
+    dict.fromkeys(
+        (1, 2, 3),
+        "Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.",
+    ),
+    mask="pass",
+    ignores="seed",
+    differs={1: lambda common: common.without("data_format")},
+    facts=CARRIES_IDS,
+)
+def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False) -> Expr:
+    """Drop whole channels in training.
+
+    Input shape: (batch, spatial axes, channels), or channels first. Output shape: the same.
+    Reference: keras.layers.SpatialDropout1D, SpatialDropout2D, SpatialDropout3D; Tompson et al., 2015.
+    """
     if not training or rate == 0:
         return x
     channels = 1 if data_format == "channels_first" else x.ndim - 1
     return dropout(x, rate=rate, shared=tuple(i for i in range(1, x.ndim) if i != channels))
 
 
-@layer("SpatialDropout1D", mask="pass", ignores="seed", ndim=3)
-def spatial_dropout1d(x: Expr, *, rate: Share, training: bool = False) -> Expr:
-    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
-
-    Input shape: (batch, steps, channels). Output shape: the same.
-    Reference: keras.layers.SpatialDropout1D; Tompson et al., 2015.
-    """
-    return _spatial(x, rate, "channels_last", training)
-
-
-@layer("SpatialDropout2D", mask="pass", ignores="seed", ndim=4)
-def spatial_dropout2d(
-    x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
-) -> Expr:
-    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
-
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same.
-    Reference: keras.layers.SpatialDropout2D; Tompson et al., 2015.
-    """
-    return _spatial(x, rate, data_format, training)
-
-
-@layer("SpatialDropout3D", mask="pass", ignores="seed", ndim=5)
-def spatial_dropout3d(
-    x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False
-) -> Expr:
-    """Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.
-
-    Input shape: (batch, planes, rows, columns, channels), or channels first. Output shape: the same.
-    Reference: keras.layers.SpatialDropout3D; Tompson et al., 2015.
-    """
-    return _spatial(x, rate, data_format, training)
-
-
-@layer("AlphaDropout", mask="pass", ignores="seed")
+@layer("AlphaDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """Passes its input on; in training selu's lowest value takes the place of numbers with probability {rate}.
 
@@ -98,7 +80,7 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     return factor * (x * keep - depth * (1 - keep)) + factor * depth * rate
 
 
-@layer("GaussianDropout", mask="pass", ignores="seed")
+@layer("GaussianDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     """Passes its input on; in training each number is multiplied by noise around 1, as strong as a dropout of {rate}.
 
@@ -112,7 +94,7 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     return x * normal_like(x, mean=1.0, stddev=math.sqrt(rate / (1 - rate)))
 
 
-@layer("GaussianNoise", mask="pass", ignores="seed")
+@layer("GaussianNoise", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     """Passes its input on; in training it adds noise with mean 0 and standard deviation {stddev}.
 
@@ -122,7 +104,7 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     return x + normal_like(x, stddev=stddev) if training and stddev else x
 
 
-@layer("ActivityRegularization", mask="pass")
+@layer("ActivityRegularization", mask="pass", facts=KEEPS_AXES)
 def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
     """Passes its input on; in training the loss grows by {l1} times its sum of sizes and {l2} times its sum of squares.
 

@@ -6,14 +6,14 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr
 from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
 from layerexplain.layers.convolutional import per_axis
-from layerexplain.layers.registry import layer, layers_of_rank
+from layerexplain.layers.registry import Facts, layer, layers_of_rank
 from layerexplain.ops.image import METHODS, resize_by
 from layerexplain.ops.movement import pad, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.window import SPATIAL, spatial_axes
 
 
-@layer("Flatten")
+@layer("Flatten", facts=Facts(tells_axes="", passes_ids=True))
 def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
     """Lays the elements of each example out in one row; nothing is computed and nothing is learned.
 
@@ -26,7 +26,7 @@ def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
     return reshape(x, shape=(BATCH, -1 if size is None else size))
 
 
-@layer("Reshape")
+@layer("Reshape", facts=Facts(passes_ids=True))
 def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
     """Puts the elements of each example into a new shape, in the same order, the last axis fastest.
 
@@ -58,7 +58,7 @@ def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
     return reshape(x, shape=(BATCH, *target_shape))
 
 
-@layer("Permute")
+@layer("Permute", facts=Facts(passes_ids=True))
 def permute(x: Expr, *, dims: Sizes) -> Expr:
     """Puts the axes in the order {dims}, counted from 1 behind the batch; no element changes.
 
@@ -76,7 +76,7 @@ def permute(x: Expr, *, dims: Sizes) -> Expr:
     return transpose(x, axes=(0, *order))
 
 
-@layer("RepeatVector", ndim=2)
+@layer("RepeatVector", ndim=2, facts=Facts(passes_ids=True))
 def repeat_vector(x: Expr, *, n: PositiveInt) -> Expr:
     """Makes a sequence of {n} steps, each of which is the same vector of {features} numbers.
 
@@ -113,6 +113,7 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
         2: "Puts rows and columns of zeros around the image; nothing is learned.",
         3: "Puts planes, rows and columns of zeros around the volume; nothing is learned.",
     },
+    facts=Facts(passes_ids=True),
 )
 def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
     """Put zeros around the spatial axes: a number, or one or a pair (before, after) for each axis.
@@ -140,6 +141,7 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
         2: lambda common: common.default(cropping=((0, 0),) * 2),
         3: lambda common: common.default(cropping=((1, 1),) * 3),
     },
+    facts=Facts(passes_ids=True),
 )
 def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
     """Cut off the edges of the spatial axes: a number, or one or a pair (before, after) for each axis.

@@ -7,7 +7,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
 from layerexplain.layers.quantized_embedding import Table
-from layerexplain.layers.registry import Stored, layer
+from layerexplain.layers.registry import Facts, Stored, layer
 from layerexplain.ops.elementwise import cast, not_equal
 from layerexplain.ops.functions import tanh
 from layerexplain.ops.sizes import FLOATS, agree, shape_text
@@ -21,6 +21,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
     "ReversibleEmbedding",
     mask=_nonzero,
     ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights",
+    facts=Facts(ids_below="input_dim"),
 )
 def reversible_embedding(
     x: Expr,

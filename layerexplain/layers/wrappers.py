@@ -8,7 +8,7 @@ from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.inner import InnerLayer
-from layerexplain.layers.registry import Spec, find, inner_weights, layer
+from layerexplain.layers.registry import Facts, Spec, find, inner_weights, layer
 from layerexplain.ops.movement import concatenate, reverse
 from layerexplain.ops.sizes import shape_text
 
@@ -162,7 +162,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     return both / 2 if merge_mode == "ave" else both
 
 
-@layer("TimeDistributed", mask="pass")
+@layer("TimeDistributed", mask="pass", facts=Facts(tells_axes="steps", passes_ids=True))
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
     """Applies one {layer}, with the same weights, to each of the {steps} steps on its own.
 
