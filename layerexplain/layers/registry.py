@@ -14,16 +14,8 @@ from layerexplain.attribute_path import Steps
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import (
-    CARRIES_IDS,
-    KEEPS_AXES,
-    NO_FACTS,
-    Declaration,
-    Facts,
-    Spec,
-    Stored,
-    snake_case,
-)
+from layerexplain.layers.declaration import Declaration, Spec, Stored, snake_case
+from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES, NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
 
 __all__ = [
