@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.registry import Declaration
+from layerexplain.layers.registry import Declaration, facts_of
 from layerexplain.model import Call, Model, TensorRef
 from layerexplain.network.binding import Bound, references
 
 Mask = tuple[Expr | None, str | None]
 """A mask and the layer that it comes from."""
-
-_TAKES_OFF = "MultiHeadAttention"
 
 
 class CarriedMasks:
@@ -57,7 +55,7 @@ class CarriedMasks:
 
     def taken_off(self, declaration: Declaration, refs: Sequence[TensorRef | None]) -> None:
         """A call has run: if it is one that takes masks off its query, value and key, these have none from now on."""
-        if declaration.type == _TAKES_OFF and not self.keras2:
+        if declaration.facts.takes_masks_off and not self.keras2:
             self.lost.update(ref for ref in refs[:3] if ref is not None)
 
     def _is_lost(self, declaration: Declaration, bound: Bound, i: int) -> bool:
@@ -66,14 +64,14 @@ class CarriedMasks:
             return False
         named = i in bound.masks or (declaration.reads_mask and len(bound.tensors) == 1)
         # MultiHeadAttention reads the mask of its query off the tensor, whatever it is given.
-        return not named or (declaration.type == _TAKES_OFF and i == 0)
+        return not named or (declaration.facts.takes_masks_off and i == 0)
 
 
 def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
     """Calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance from
     the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph.
     """
-    if all(layer.type != _TAKES_OFF for layer in model.layers):
+    if not any(facts_of(layer.type).takes_masks_off for layer in model.layers):
         return calls
     made = {(call.layer, call.index): call for call in calls}
     depths: dict[tuple[str, int], int] = {}

@@ -1,45 +1,11 @@
 """What the axes of a model's inputs are where their number does not tell: as the first layers that say so read them."""
 
 from layerexplain.derive.roles import Roles, image_roles, sequence_roles
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.facts import NO_FACTS, Facts
+from layerexplain.layers.registry import Spec, facts_of
 from layerexplain.model import Layer, Model, TensorRef
 from layerexplain.network.binding import references
 from layerexplain.ops.sizes import channels_at, default_roles
-
-KEEPING = frozenset(
-    [
-        "Activation",
-        "ReLU",
-        "LeakyReLU",
-        "PReLU",
-        "ELU",
-        "Softmax",
-        "Dropout",
-        "SpatialDropout1D",
-        "SpatialDropout2D",
-        "SpatialDropout3D",
-        "GaussianNoise",
-        "GaussianDropout",
-        "AlphaDropout",
-        "Identity",
-        "ActivityRegularization",
-        "Rescaling",
-        "Normalization",
-        "LayerNormalization",
-        "UnitNormalization",
-        "Add",
-        "Subtract",
-        "Multiply",
-        "Average",
-        "Maximum",
-        "Minimum",
-        "Concatenate",
-        "Masking",
-    ]
-)
-"""Layers that leave each axis where it is and do not ask which one the channels are."""
-
-OF_CHANNELS = frozenset({"BatchNormalization", "SyncBatchNormalization", "GroupNormalization"})
 
 _DEEPEST = 20
 """How many models in models are looked into."""
@@ -92,29 +58,33 @@ class InputLayouts:
                 elif _tells(layer):
                     return layer
                 behind = TensorRef(layer.name, index)
-                if layer.type in KEEPING and behind not in seen:
+                if _facts(layer).keeps_axes and behind not in seen:
                     seen.add(behind)
                     ahead.append(behind)
         return None
 
 
+def _facts(layer: Layer) -> Facts:
+    return NO_FACTS if layer.kind == "custom" else facts_of(layer.type)
+
+
 def _tells(layer: Layer) -> bool:
     """Whether a layer says what the axes of its tensor are."""
-    config = layer.config
-    if layer.type in OF_CHANNELS:
+    tells = _facts(layer).tells_axes
+    if tells == "channels":
         # Counted from the end the axis is the last one, whatever stands before it.
-        return config.get("axis") in (1, [1], (1,))
-    if layer.type == "TimeDistributed" or layer.type.startswith("ConvLSTM"):
+        return layer.config.get("axis") in (1, [1], (1,))
+    if tells in ("steps", "sequence"):
         return True
-    # Flatten's own is what is configured for all of Keras, whatever it is fed with.
-    return layer.type != "Flatten" and config.get("data_format") in ("channels_first", "channels_last")
+    return bool(tells) and layer.config.get("data_format") in ("channels_first", "channels_last")
 
 
 def _roles(layer: Layer, ndim: int) -> Roles:
-    if layer.type in OF_CHANNELS:
+    tells = _facts(layer).tells_axes
+    if tells == "channels":
         return channels_at(ndim, 1)
-    if layer.type == "TimeDistributed":
+    if tells == "steps":
         inner = layer.config.get("layer")
         return sequence_roles(ndim, inner.config.get("data_format") if isinstance(inner, Layer) else None)
-    roles = sequence_roles if layer.type.startswith("ConvLSTM") else image_roles
+    roles = sequence_roles if tells == "sequence" else image_roles
     return roles(ndim, layer.config.get("data_format"))

@@ -488,9 +488,10 @@ class Walk:
 
 
 def _declaration(layer: Layer) -> Declaration | None:
-    if layer.kind == "custom" or layer.type == "Lambda":
+    if layer.kind == "custom":
         return None
     if layer.kind == "operation":
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
-    return find(layer.type)
+    declaration = find(layer.type)
+    return None if declaration is not None and declaration.facts.runs_code else declaration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Note
 
 
@@ -17,9 +18,9 @@ def _why_opaque(layer: Layer) -> str:
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
     reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
-    if layer.type == "Lambda":
-        return "what it computes is not known"
     if layer.kind == "layer":
+        if facts_of(layer.type).runs_code:
+            return "what it computes is not known"
         from layerexplain.layers.opaque_layers import why_not
 
         return why_not(layer.type) or reason

@@ -36,8 +36,6 @@ _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 """Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
 
 _OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
-_OF_APPLICATIONS = {"LayerScale": "convnext", "StochasticDepth": "convnext", "CustomScaleLayer": "inception_resnet_v2"}
-"""Layers that stand in a module of keras.applications, by that module."""
 
 
 def refusal(model: Model) -> str | None:
@@ -245,11 +243,11 @@ def _layer_class(type_: str) -> Any:
 
     keras = load_keras()
     home: Any = keras.layers
-    if type_ in _OF_APPLICATIONS:
-        home = importlib.import_module(f"keras.src.applications.{_OF_APPLICATIONS[type_]}")
+    declaration = find(type_)
+    if declaration is not None and declaration.facts.home:
+        home = importlib.import_module(f"keras.src.applications.{declaration.facts.home}")
     found = getattr(home, type_, None)
     if found is None:
-        declaration = find(type_)
         found = getattr(keras.layers, declaration.type, None) if declaration is not None else None
     if not (isinstance(found, type) and issubclass(found, keras.layers.Layer)) or type_ in RUNS_CODE:
         raise LayerExplainError(f"Keras {keras.__version__} has no layer {type_}")

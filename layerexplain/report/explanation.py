@@ -14,7 +14,7 @@ from layerexplain.frontends.arguments_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, walk
 from layerexplain.lang.text import Line, inner_blocks, statements
-from layerexplain.layers.registry import Declaration, Spec, find
+from layerexplain.layers.registry import Declaration, Spec, facts_of, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.traced import Network, TracedCall
@@ -122,7 +122,7 @@ def _without_masks(definition: Definition) -> Definition:
 
 def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Explanation:
     """A layer without a formula: what the file says of it, and no more."""
-    if layer.type == "Lambda":
+    if facts_of(layer.type).runs_code:
         said = "Code of the model's author; nothing is claimed about it."
     elif is_stored(layer):
         said = "Known by its weights alone: the file does not say what it computes from what."
@@ -243,8 +243,8 @@ def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall])
     declaration = find(layer.type)
     if declaration is None or not declaration.training:
         return ("the same",)
-    if not layer.config.get("trainable", True) and layer.type == "BatchNormalization":
-        return ("the same: the layer is frozen, and a frozen BatchNormalization works as at inference",)
+    if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
+        return (f"the same: the layer is frozen, and a frozen {declaration.type} works as at inference",)
     specs, masks = _given(declaration, definition)
     try:
         trained = declaration.trace(specs, dict(definition.arguments), masks, training=True)

@@ -7,17 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.expr import Batch, Shape
+from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-
-_CARRY_IDS = frozenset(
-    {"Reshape", "Flatten", "Permute", "RepeatVector", "Identity", "Dropout", "SpatialDropout1D", "Activation"}
-    | {"Cropping1D", "ZeroPadding1D", "Concatenate", "Masking", "TimeDistributed"}
-)
-"""Layers through which ids come as they are."""
-
-_IDS_OF = {"Embedding": "input_dim", "ReversibleEmbedding": "input_dim", "CategoryEncoding": "num_tokens"}
 
 
 class Wish(NamedTuple):
@@ -43,7 +36,7 @@ def draw_weights(keras_model: Any, rng: Any) -> None:
 def after_assigning(keras_model: Any) -> None:
     """Let layers that compute with copies of their weights make these anew."""
     for layer in keras_model._flatten_layers():
-        if type(layer).__name__ == "Normalization" and layer.built:
+        if facts_of(type(layer).__name__).copies_weights and layer.built:
             layer.finalize_state()
 
 
@@ -148,7 +141,7 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
                 continue
             _ask(layer, ids, masked, words)
             integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in made.outputs]
-            if layer.type in _CARRY_IDS or any(integral):
+            if facts_of(layer.type).passes_ids or any(integral):
                 outputs = range(len(made.outputs))
                 waiting += [(where, TensorRef(layer.name, made.call.index, i)) for i in outputs]
     return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words))
@@ -159,11 +152,13 @@ def _ask(layer: Layer, ids: list[int], masked: list[float], words: list[str]) ->
     inner = config.get("layer")
     if isinstance(inner, Layer):
         _ask(inner, ids, masked, words)
-    if layer.type in _IDS_OF and isinstance(config.get(_IDS_OF[layer.type]), int):
-        ids.append(config[_IDS_OF[layer.type]])
+    declaration = find(layer.type)
+    bound = config.get(declaration.facts.ids_below) if declaration is not None else None
+    if isinstance(bound, int):
+        ids.append(bound)
         if config.get("mask_zero"):
             masked.append(0)
-    if layer.type == "Masking":
+    if declaration is not None and "mask_value" in declaration.arguments:
         masked.append(config.get("mask_value") or 0.0)
     vocabulary = config.get("vocabulary")
     if isinstance(vocabulary, list | tuple):

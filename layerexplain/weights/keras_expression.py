@@ -6,20 +6,8 @@ from collections.abc import Sequence
 
 from layerexplain.attribute_path import Steps, expression, layer_steps
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer
-
-_ATTRIBUTES = {
-    ("Normalization", "mean"): "adapt_mean",
-    ("Normalization", "variance"): "adapt_variance",
-}
-"""Variables that a layer keeps in an attribute of another name."""
-
-_ATTRIBUTES_KERAS_2 = {
-    ("DepthwiseConv1D", "kernel"): "depthwise_kernel",
-    ("DepthwiseConv2D", "kernel"): "depthwise_kernel",
-    **{("MultiHeadAttention", f"{part}_dense"): f"_{part}_dense" for part in ("query", "key", "value", "output")},
-}
-"""The same, and attributes that hold layers, in Keras 2 and tf.keras."""
 
 
 def layer_expression(path: Sequence[str]) -> str:
@@ -38,8 +26,9 @@ def variable_expression(
     held = layer.config.get("layer") if at == ("layer",) else None
     type_ = held.type if isinstance(held, Layer) else layer.type
     name = str(weight.attrs["name"])
+    facts = facts_of(type_)
     if keras_version is not None and keras_version.startswith(("0.", "1.", "2.")):
         if len(at) == 1:
-            at = (_ATTRIBUTES_KERAS_2.get((type_, str(at[0])), at[0]),)
-        name = _ATTRIBUTES_KERAS_2.get((type_, name), name)
-    return expression((*layer_steps(path), *at, _ATTRIBUTES.get((type_, name), name)))
+            at = (facts.attributes_keras_2.get(str(at[0]), at[0]),)
+        name = facts.attributes_keras_2.get(name, name)
+    return expression((*layer_steps(path), *at, facts.attributes.get(name, name)))

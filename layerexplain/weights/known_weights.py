@@ -7,13 +7,14 @@ from layerexplain.model import Layer, StoredGroup, StoredVariable
 
 def has_no_weights(layer: Layer) -> bool:
     """Whether a layer never has weights, whatever it does."""
-    if layer.kind == "operation" or layer.type in ("InputLayer", "Lambda"):
+    if layer.kind == "operation" or layer.type == "InputLayer":
         return True
     if layer.kind != "layer":
         return False
     from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS
+    from layerexplain.layers.registry import facts_of
 
-    return layer.type in WITHOUT_WEIGHTS
+    return layer.type in WITHOUT_WEIGHTS or facts_of(layer.type).runs_code
 
 
 def stored_variables(layer: Layer) -> tuple[StoredVariable, ...]:

@@ -23,12 +23,6 @@ from layerexplain.suggest import did_you_mean, or_else
 
 _CONSTANT = "_CONSTANT_VALUE"
 
-# Before Keras 3 their initial states (and constants) stand in the first argument, behind the sequence.
-_RECURRENT = frozenset(
-    {"RNN", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
-    | {"Bidirectional"}
-)
-
 
 class Wires(NamedTuple):
     """The wiring of one model: its calls, its ends, and the shapes that the file recorded."""
@@ -162,7 +156,8 @@ class _NodeReader:
         if isinstance(first, list) and layer.type not in TF_OPERATIONS:
             if len(first) == 1:
                 first = first[0]
-            elif layer.type in _RECURRENT and first:
+            elif first and _takes_states(layer):
+                # Before Keras 3 initial states (and constants) stand in the first argument, behind the sequence.
                 constants = layer.config.get("num_constants") or 0
                 last = len(first) - constants if type(constants) is int and 0 < constants < len(first) else len(first)
                 if first[1:last]:
@@ -334,3 +329,10 @@ def tensor_refs(value: Any) -> list[TensorRef]:
         elif type(item) is slice:
             stack.extend((item.step, item.stop, item.start))
     return refs
+
+
+def _takes_states(layer: Layer) -> bool:
+    from layerexplain.layers.registry import find
+
+    declaration = find(layer.type)
+    return declaration is not None and declaration.takes_states

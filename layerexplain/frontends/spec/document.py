@@ -21,7 +21,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, rai
 from layerexplain.frontends.keras.layer_types import LayerTypes, Names, declared_types, default_name
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
-from layerexplain.frontends.spec.items import Item, Maker, make_layer, read_item, words_for
+from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node, parse_yaml, to_python
 from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple
@@ -29,12 +29,6 @@ from layerexplain.suggest import did_you_mean, or_else
 
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
 
-# Their Keras call takes one list of tensors; all others take theirs one by one.
-_TAKES_LIST = frozenset(
-    {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
-    | {"Attention", "AdditiveAttention", "Sequential", "Functional", "Model"}
-)
-_RECURRENT = frozenset({"RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
 _OUTPUT = re.compile(r"(.+)\[([0-9]{1,4})\]\Z")
 
 
@@ -287,9 +281,12 @@ class _SpecReader:
         tensors = [self._tensor(value, graph) for value in node.value]
         if not tensors:
             self.faults.add("`from` is an empty list; name at least one layer", node.line)
-        if item.type in _TAKES_LIST:
+        from layerexplain.layers.registry import find
+
+        declaration = find(item.type)
+        if item.type in MODEL_TYPES or (declaration is not None and declaration.takes_list):
             return (tensors,), {}
-        if item.type in _RECURRENT and len(tensors) > 1:
+        if declaration is not None and declaration.takes_states and len(tensors) > 1:
             return (tensors[0],), {"initial_state": tensors[1:]}
         return tuple(tensors), {}
 

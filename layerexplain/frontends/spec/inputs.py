@@ -6,7 +6,7 @@ from typing import Any
 
 from layerexplain.frontends.keras.layer_types import free_name
 from layerexplain.frontends.limits import MAX_AXES
-from layerexplain.frontends.spec.items import Item, plain, words_for
+from layerexplain.frontends.spec.items import Item, plain, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node
 from layerexplain.model import Layer, Shape
 from layerexplain.suggest import did_you_mean, or_else
@@ -79,7 +79,7 @@ def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
             break
     else:
         sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
-        if item.type.endswith("Embedding"):
+        if takes(item.type, "input_dim"):
             sizes = [arguments["input_length"]] if "input_length" in arguments else []
         if sizes:
             given["input_shape"] = Node("list", sizes, sizes[0].line)

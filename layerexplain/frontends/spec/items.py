@@ -22,9 +22,6 @@ TYPE_KEYS = ("type", "class", "class_name")
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
 INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
-# Which argument of a wrapper is the layer that it wraps.
-_WRAPPED = {"TimeDistributed": "layer", "Bidirectional": "layer", "SpectralNormalization": "layer", "Wrapper": "layer"}
-_WRAPPED |= {"RNN": "cell", "StackedRNNCells": "cells"}
 _LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
 
@@ -84,7 +81,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
     type_known = known_type(type_name, key_node.line, maker)
     for key in [key for key in rest if key not in beside and key != type_name]:
         _unknown_wish(key, rest[key][0].line, type_name, maker)
-        if _takes(type_known, key):
+        if takes(type_known, key):
             beside[key] = rest[key][1]  # told of once, and not as missing too
     arguments = _arguments(type_known, value, maker) | beside
     if "reuse" in wishes:
@@ -123,7 +120,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         return Layer(name, type_name, "model", kept, model, line=item.line)
     config = {}
     for key, node in item.arguments.items():
-        if key in INPUT_KEYS and not (item.type.endswith("Embedding") and key == "input_dim"):
+        if key in INPUT_KEYS and not (key == "input_dim" and takes(item.type, key)):
             continue
         config[key] = _argument(key, node, maker)
     if maker.check:
@@ -167,7 +164,7 @@ def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, 
     for key in ("config", "args"):
         if key in pairs:
             arguments = _arguments(type_name, pairs[key][1], maker) | arguments
-    inner = _WRAPPED.get(type_name)
+    inner = _wrapped_argument(type_name)
     if inner is not None and inner not in arguments:
         arguments = _wrapped(type_name, inner, arguments, maker)
     return Item(type_name, arguments, _own_name(arguments, wishes, maker), type_node.line)
@@ -189,7 +186,7 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
         if value.kind == "mapping":
             return {str(key.value): item for key, item in value.value}
         return {"layers": value}
-    inner = _WRAPPED.get(type_name)
+    inner = _wrapped_argument(type_name)
     if value.kind == "mapping":
         arguments = {str(key.value): item for key, item in value.value}
         return arguments if inner is None or inner in arguments else _wrapped(type_name, inner, arguments, maker)
@@ -256,7 +253,18 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def _takes(type_name: str, argument: str) -> bool:
+def _wrapped_argument(type_name: str) -> str | None:
+    """Which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
+    from layerexplain.layers.registry import find
+
+    if type_name == "Wrapper":  # the base class of Keras, which has no formula of its own
+        return "layer"
+    declaration = find(type_name)
+    return (declaration.holds or None) if declaration is not None else None
+
+
+def takes(type_name: str, argument: str) -> bool:
+    """Whether a declared layer has an argument."""
     from layerexplain.layers.registry import find
 
     declaration = find(type_name)
