@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from layerexplain.derive.same import same
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.expr import BATCH, tensor
-from layerexplain.lang.parse import parse
+from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.ops import load_all
 
 load_all()
@@ -253,3 +254,38 @@ def test_the_parser_shows_a_true_session() -> None:
     import layerexplain.lang.parse
 
     assert not doctest.testmod(layerexplain.lang.parse).failed
+
+
+# One expression -------------------------------------------------------------------------------------------------
+
+
+def test_one_expression_takes_its_configuration_by_name() -> None:
+    settings = {"axis": -1, "rate": 0.5, "keepdims": True}
+    y = parse_expression("sum(x * rate, axis=axis, keepdims=keepdims)", LEAVES, settings=settings)
+    assert same(y, parse("y = sum(x * 0.5, axis=-1, keepdims=True)", LEAVES)["y"])
+
+
+def test_one_expression_may_have_several_results() -> None:
+    assert len(parse_expression("top_k(x, k=2)", LEAVES).shape) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("y = x", "this is no formula"),
+        ("x +", "this is no formula"),
+        ("x if x else W", "if … else is no part"),
+        ("x + axi", "nothing is called 'axi' here, did you mean 'axis'?"),
+        ("x + axis", "'axis' is neither a tensor nor a number"),
+        ("sum(x, axis=other)", "a keyword takes a number"),
+    ],
+)
+def test_one_expression_that_is_refused(text: str, words: str) -> None:
+    with pytest.raises(FormulaError, match=re.escape(words)):
+        parse_expression(text, LEAVES, settings={"axis": "rows"})
+
+
+def test_a_refused_operator_is_reported_on_its_own_line() -> None:
+    for lines in (3, 1, 2):
+        with pytest.raises(FormulaError, match=f"line {lines}: the operator @"):
+            parse("\n" * (lines - 1) + "y = x @ W", LEAVES)

@@ -8,13 +8,12 @@ reaches. What is not known is None, never 0. Sources: DESIGN of this project; ke
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any, Generic, TypeVar
 
-from layerexplain.lang.definition import Definition
+from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
-    CALL,
     FREE,
     INPUT,
-    LOOP,
     NO_MACS,
     PER_INPUT,
     PER_OUTPUT,
@@ -25,8 +24,11 @@ from layerexplain.lang.expr import (
     Size,
     walk,
 )
+from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
+
+Charge = TypeVar("Charge")
 
 
 class Cost(NamedTuple):
@@ -53,87 +55,128 @@ class Costs:
     """Costs of definitions, each computed once."""
 
     def __init__(self) -> None:
-        self._known: dict[Definition, Cost] = {}
-        self._terms_of: dict[Definition, Counter[Term]] = {}
+        self._sums = _Sums()
+        self._terms = _Terms()
 
     def of(self, definition: Definition) -> Cost:
         """The cost of one call of a definition."""
-        known = self._known.get(definition)
-        if known is None:
-            known = self._known[definition] = self._body(_order(definition), set(definition.params))
-        return known
+        cost: Cost = self._sums.of(definition)
+        return cost
 
     def terms(self, definition: Definition) -> Counter[Term]:
         """The contractions of a definition, calls and loops opened, and how often each comes."""
-        known = self._terms_of.get(definition)
+        terms: Counter[Term] = self._terms.of(definition)
+        return terms
+
+
+class _Charges(Interpreter[bool], Generic[Charge]):
+    """Whether an input reaches each node; on the way what the nodes cost is gathered, once for each definition."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gathered: list[Charge] = []
+        self._known: dict[Definition, Any] = {}
+
+    def of(self, definition: Definition) -> Any:
+        """What one call of a definition costs."""
+        known = self._known.get(definition)
         if known is None:
-            known = self._terms_of[definition] = self._terms(_order(definition), set(definition.params))
+            reached = dict.fromkeys(definition.params, True)
+            known = self._known[definition] = self.body(_order(definition), reached)
         return known
 
-    def _body(self, order: list[Expr], fed: set[Expr]) -> Cost:
-        """The cost of nodes, arguments first; `fed` are those that depend on an input, and grow by what does."""
-        macs: int | None = 0
-        flops: int | None = 0
-        for node in order:
-            args = node.args
-            if not args:
-                if node.op is INPUT:
-                    fed.add(node)
-                continue
-            if fed.isdisjoint(args):
-                continue
-            fed.add(node)
-            own_macs, own_flops = self._node(node, fed)
-            macs = None if macs is None or own_macs is None else macs + own_macs
-            flops = None if flops is None or own_flops is None else flops + own_flops
-        return Cost(macs, flops)
+    def body(self, order: list[Expr], reached: dict[Expr, Any]) -> Any:
+        """What the nodes of a body cost together."""
+        outside, self.gathered = self.gathered, []
+        self.visit(order, reached)
+        gathered, self.gathered = self.gathered, outside
+        return self.total(gathered)
 
-    def _node(self, node: Expr, fed: set[Expr]) -> tuple[int | None, int | None]:
-        """The MACs and FLOPs of a node."""
-        op = node.op
-        if op is CALL:
-            definition: Definition = node.attrs["definition"]
-            if definition.scalar:
-                return 0, product(node.shape)
-            return self.of(definition)
-        if op is LOOP:
-            body = node.attrs["body"]
-            order = walk(body.outputs, {*body.captured, *body.steps, *body.states})
-            step = self._body(order, {*body.steps, *body.states, *[c for c in body.captured if c in fed]})
-            return times(step.macs, node.args[0].shape[1]), times(step.flops, node.args[0].shape[1])
-        if op.cost is NO_MACS:
-            return 0, _flops(node, 0)
-        if op.cost is UNKNOWN_COST:
-            return None, None
-        macs = product([size for factor in op.cost(node) for size in factor.sizes])
-        return macs, _flops(node, macs)
+    def steps(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        """What one step of a loop costs."""
+        body: Body = node.attrs["body"]
+        reached = dict.fromkeys((*body.steps, *body.states), True)
+        return self.body(body.order, {**reached, **{c: env[c] for c in body.captured}})
 
-    def _terms(self, order: list[Expr], fed: set[Expr]) -> Counter[Term]:
+    def total(self, gathered: list[Charge]) -> Any:
+        """The charges put together."""
+        raise NotImplementedError
+
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        return node.op is INPUT
+
+    def item(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        return bool(env[node.args[0]])
+
+
+class _Sums(_Charges[tuple[int | None, int | None]]):
+    """Adds up the MACs and FLOPs of the nodes that an input reaches."""
+
+    def total(self, gathered: list[tuple[int | None, int | None]]) -> Cost:
+        return Cost(_sum([macs for macs, _ in gathered]), _sum([flops for _, flops in gathered]))
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        if not any([env[a] for a in node.args]):
+            return False
+        cost = node.op.cost
+        if cost is NO_MACS:
+            self.gathered.append((0, _flops(node, 0)))
+        elif cost is UNKNOWN_COST:
+            self.gathered.append((None, None))
+        else:
+            macs = product([size for factor in cost(node) for size in factor.sizes])
+            self.gathered.append((macs, _flops(node, macs)))
+        return True
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        if not any([env[a] for a in node.args]):
+            return False
+        definition: Definition = node.attrs["definition"]
+        self.gathered.append((0, product(node.shape)) if definition.scalar else self.of(definition))
+        return True
+
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        if not any([env[a] for a in node.args]):
+            return False
+        step, length = self.steps(node, env), node.args[0].shape[1]
+        self.gathered.append((times(step.macs, length), times(step.flops, length)))
+        return True
+
+
+class _Terms(_Charges[tuple[Term, int]]):
+    """Counts the contractions, those included that no input reaches."""
+
+    def total(self, gathered: list[tuple[Term, int]]) -> Counter[Term]:
         found: Counter[Term] = Counter()
-        for node in order:
-            if not node.args:
-                if node.op is INPUT:
-                    fed.add(node)
-                continue
-            op = node.op
-            once = fed.isdisjoint(node.args)
-            if not once:
-                fed.add(node)
-            inside: Counter[Term] = Counter()
-            around: tuple[Factor, ...] = ()
-            if op is CALL:
-                definition: Definition = node.attrs["definition"]
-                inside = self.terms(definition) if not definition.scalar else inside
-            elif op is LOOP:
-                body = node.attrs["body"]
-                reached = {*body.steps, *body.states, *[c for c in body.captured if c in fed]}
-                inside = self._terms(walk(body.outputs, {*body.captured, *body.steps, *body.states}), reached)
-                around = (Factor("steps", (node.args[0].shape[1],)),)
-            elif op.cost is not NO_MACS and op.cost is not UNKNOWN_COST:
-                inside[Term(tuple(op.cost(node)))] = 1
-            for term, count in inside.items():
-                found[Term((*around, *term.factors), once or term.once)] += count
+        for term, count in gathered:
+            found[term] += count
         return found
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        reached = any([env[a] for a in node.args])
+        cost = node.op.cost
+        if node.args and cost is not NO_MACS and cost is not UNKNOWN_COST:
+            self.gathered.append((Term(tuple(cost(node)), not reached), 1))
+        return reached
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        definition: Definition = node.attrs["definition"]
+        return self._inside(node, env, Counter() if definition.scalar else self.of(definition), ())
+
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        return self._inside(node, env, self.steps(node, env), (Factor("steps", (node.args[0].shape[1],)),))
+
+    def _inside(self, node: Expr, env: dict[Expr, Any], inside: Counter[Term], around: tuple[Factor, ...]) -> bool:
+        reached = any([env[a] for a in node.args])
+        for term, count in inside.items():
+            self.gathered.append((Term((*around, *term.factors), not reached or term.once), count))
+        return reached
+
+
+def _sum(costs: list[int | None]) -> int | None:
+    """The sum; None if one is unknown."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def _order(definition: Definition) -> list[Expr]:

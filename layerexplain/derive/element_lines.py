@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.expand import expanded
-from layerexplain.derive.roles import input_roles, roles_of
+from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
@@ -70,10 +70,7 @@ def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tupl
     made = Plan(definition)
     made.collect()
     _Chooser(made).choose()
-    made.roles.update({p: input_roles(p, definition) for p in definition.params})
-    for node in made.order:
-        if node not in made.roles:
-            made.roles[node] = roles_of(node, made.roles, made.loop_of, called_roles)
+    made.roles = AxisRoles(called_roles).within(definition, [e for e in made.order if not made.loops_of(e)])
     return made
 
 

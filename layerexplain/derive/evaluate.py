@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Marker, Shapes, walk
+from layerexplain.lang.expr import CONSTANT, Batch, Expr, Marker, Shapes
+from layerexplain.lang.visit import Interpreter
 
 
 class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
@@ -47,16 +48,12 @@ def evaluate(
     """
     if run is None:
         run = Run(_batch(definition.params, values))
-    leaves = dict(zip((*definition.params, *definition.weights), (*values, *weights), strict=True))
-    roots = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
-    return evaluate_nodes(roots, leaves, run)
+    return _Evaluator(run).results(definition, (*values, *weights))
 
 
 def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Run) -> list[Any]:
     """The values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
-    env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()}
-    _run(run, roots, env)
-    return [env[e] for e in roots]
+    return _Evaluator(run).values(roots, {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()})
 
 
 def _batch(params: Sequence[Expr], values: Sequence[Any]) -> int:
@@ -73,64 +70,66 @@ def _cast(run: Run, value: Any, dtype: str) -> Any:
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
 
 
-def _run(run: Run, roots: Sequence[Expr], env: dict[Expr, Any]) -> None:
-    """Compute the roots and all that they need; `env` holds what is known."""
-    _run_nodes(run, walk(roots, env), env)
+class _Evaluator(Interpreter[Any]):
+    """Computes each node's array."""
 
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
 
-def _run_nodes(run: Run, nodes: Sequence[Expr], env: dict[Expr, Any]) -> None:
-    for node in nodes:
-        env[node] = _value(run, node, env)
-        if node in run.recorded:
-            run.recorded[node].append(env[node])
+    def results(self, definition: Definition, args: Sequence[Any]) -> list[Any]:
+        """The values of a definition's results and masks at arrays for its params and weights."""
+        run = self.run
+        leaves = (*definition.params, *definition.weights)
+        env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in zip(leaves, args, strict=True)}
+        self.visit(definition.order, env)
+        return [env[e] for e in definition.outputs]
 
+    def visit(self, nodes: Sequence[Expr], env: dict[Expr, Any]) -> dict[Expr, Any]:
+        super().visit(nodes, env)
+        recorded = self.run.recorded
+        if recorded:
+            for node in nodes:
+                if node in recorded:
+                    recorded[node].append(env[node])
+        return env
 
-def _value(run: Run, node: Expr, env: Mapping[Expr, Any]) -> Any:
-    op = node.op
-    if op is CONSTANT:
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        if node.op is not CONSTANT:
+            raise CannotEvaluate(f"{node.label} has no value")
         value = node.attrs["value"]
-        return _cast(run, value, node.dtype) if isinstance(value, tuple) else value
-    if op in LEAVES:
-        raise CannotEvaluate(f"{node.label} has no value")
-    if op is ITEM:
-        return env[node.args[0]][node.attrs["i"]]
-    args = [env[a] for a in node.args]
-    if op is CALL:
-        return _call(run, node.attrs["definition"], args, node)
-    if op is LOOP:
-        return _loop(run, node, args, env)
-    if isinstance(op.evaluate, Marker):
-        raise CannotEvaluate(f"{node.attrs.get('name', op.name)}: {op.evaluate.reason}")
-    value = op.evaluate(run, *args, **node.attrs)
-    if isinstance(node.shape, Shapes):
-        return tuple(_cast(run, v, d) for v, d in zip(value, node.dtype, strict=True))
-    return _cast(run, value, node.dtype)
+        return _cast(self.run, value, node.dtype) if isinstance(value, tuple) else value
 
+    def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        run, evaluate = self.run, node.op.evaluate
+        if isinstance(evaluate, Marker):
+            raise CannotEvaluate(f"{node.attrs.get('name', node.op.name)}: {evaluate.reason}")
+        value = evaluate(run, *[env[a] for a in node.args], **node.attrs)
+        if isinstance(node.shape, Shapes):
+            return tuple([_cast(run, v, d) for v, d in zip(value, node.dtype, strict=True)])
+        return _cast(run, value, node.dtype)
 
-def _call(run: Run, definition: Definition, args: Sequence[Any], node: Expr) -> Any:
-    if definition.stable is not None:
-        values = [_cast(run, a, p.dtype) for a, p in zip(args, definition.params, strict=True)]
-        return _cast(run, definition.stable(run.np, *values, **definition.attrs), node.dtype)
-    count = len(definition.params)
-    results = evaluate(definition, args[:count], args[count:], run)
-    return results[0] if not isinstance(node.shape, Shapes) else tuple(results)
+    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        run = self.run
+        definition: Definition = node.attrs["definition"]
+        args = [env[a] for a in node.args]
+        if definition.stable is not None:
+            values = [_cast(run, a, p.dtype) for a, p in zip(args, definition.params, strict=True)]
+            return _cast(run, definition.stable(run.np, *values, **definition.attrs), node.dtype)
+        results = self.results(definition, args)
+        return tuple(results) if isinstance(node.shape, Shapes) else results[0]
 
-
-def _loop(run: Run, node: Expr, args: Sequence[Any], env: Mapping[Expr, Any]) -> Any:
-    body: Body = node.attrs["body"]
-    count = node.attrs["sequences"]
-    sequences = args[:count]
-    states = list(args[count : count + len(body.states)])
-    outside = {e: env[e] for e in body.captured}
-    collected: list[list[Any]] = [[] for _ in body.collected]
-    nodes = walk(body.outputs, {*outside, *body.steps, *body.states})
-    for t in range(sequences[0].shape[1]):
-        inner = dict(outside)
-        inner.update(zip(body.steps, (s[:, t] for s in sequences), strict=True))
-        inner.update(zip(body.states, states, strict=True))
-        _run_nodes(run, nodes, inner)
-        states = [inner[e] for e in body.next]
-        for values, e in zip(collected, body.collected.values(), strict=True):
-            values.append(inner[e])
-    results = [*states, *[run.np.stack(values, axis=1) for values in collected]]
-    return results[0] if len(results) == 1 else tuple(results)
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        body: Body = node.attrs["body"]
+        args = [env[a] for a in node.args]
+        count = len(body.steps)
+        sequences, states = args[:count], args[count : count + len(body.states)]
+        outside = args[count + len(states) :]
+        collected: list[list[Any]] = [[] for _ in body.collected]
+        for t in range(sequences[0].shape[1]):
+            outputs = self.step(body, [*[s[:, t] for s in sequences], *states, *outside])
+            states = outputs[: len(states)]
+            for values, value in zip(collected, outputs[len(states) :], strict=True):
+                values.append(value)
+        results = [*states, *[self.run.np.stack(values, axis=1) for values in collected]]
+        return results[0] if len(results) == 1 else tuple(results)

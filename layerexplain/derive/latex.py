@@ -15,7 +15,7 @@ from layerexplain.derive.element import element_form
 from layerexplain.derive.element_lines import kind_of
 from layerexplain.derive.index_letters import choose
 from layerexplain.derive.latex_scalar import ScalarWriter, Text, bracketed, combine
-from layerexplain.derive.roles import Roles, input_roles, roles_of
+from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
 from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice
@@ -64,13 +64,11 @@ class _Scope:
         self, definition: Definition, names: Mapping[Definition, str], called: Mapping[Definition, Sequence[Roles]]
     ) -> None:
         self.called_names = names
-        self.called_roles = called
         self.lines: list[str] = []
         self.plain: dict[Expr, tuple[str, tuple[str, ...]]] = {}
         self.texts: dict[Expr, Text] = {}
         self.notes: dict[Expr, list[str]] = {}
-        self.roles: dict[Expr, Any] = {p: input_roles(p, definition) for p in definition.params}
-        self.loop_of: dict[Expr, Expr] = {}
+        self.roles = AxisRoles(called).within(definition, walk(definition.results.values()))
         self.items: dict[Expr, list[Expr]] = {}
         self.sums: dict[Expr, bool] = {}
         self.results = set(definition.results)
@@ -104,8 +102,6 @@ class _Scope:
                 self.items.setdefault(node.args[0], []).append(node)
         for node in order:
             op = node.op
-            if op is not LOOP and node not in self.roles:
-                self.roles[node] = self._roles(node)
             if op is CONSTANT:
                 text = tex.number(node.attrs["value"])
                 self.texts[node] = (text, NEGATE if text.startswith("-") else ATOM)
@@ -248,14 +244,6 @@ class _Scope:
         value: Scalar = op.element(node, index, lambda i, at: self._push(node.args[i], tuple(at)))
         return value
 
-    def _roles(self, node: Expr) -> Any:
-        if node.op is CALL and node.attrs["definition"].kind == "composite":
-            arg: Roles = self.roles[node.args[0]]
-            shapes = list(node.shape) if type(node.shape) is Shapes else [node.shape]
-            each = [arg if len(arg) == len(s) else ("batch", *["features"] * (len(s) - 1)) for s in shapes]
-            return each if type(node.shape) is Shapes else each[0]
-        return roles_of(node, self.roles, self.loop_of, self.called_roles)
-
     # Loops -------------------------------------------------------------------------------------------------------
 
     def _loop(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
@@ -264,9 +252,6 @@ class _Scope:
         variable = "tsr"[len(steps)] if len(steps) < 3 else f"t{len(steps)}"
         length = node.args[0].shape[1]
         last = str(length - 1) if isinstance(length, int) else "T"
-        self.loop_of.update(dict.fromkeys((*body.steps, *body.states), node))
-        for leaf in (*body.steps, *body.states):
-            self.roles[leaf] = self._roles(leaf)
         for step, sequence in zip(body.steps, node.args, strict=False):
             if sequence in self.plain:
                 name, outer = self.plain[sequence]
@@ -303,9 +288,6 @@ class _Scope:
     ) -> None:
         body: Body = node.attrs["body"]
         several = len(body.outputs) > 1
-        each = [self.roles[e] for e in body.next]
-        each += [(self.roles[e][0], "steps", *self.roles[e][1:]) for e in body.collected.values()]
-        self.roles[node] = each if several else each[0]
         for i, e in enumerate(body.outputs):
             parts = [p for p in self.items.get(node, []) if p.attrs["i"] == i] if several else [node]
             if i < len(states):

@@ -13,14 +13,15 @@ its element rule does not spell out has a rule here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from layerexplain.derive.known_values import NOTHING, Facts
 from layerexplain.derive.op_reads import Known, index_of, marked, reads
 from layerexplain.derive.spans import Span, at, depth, hull, through, whole
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Size, walk
+from layerexplain.lang.expr import INPUT, Expr, Shapes, Size
 from layerexplain.lang.scalar import CannotIndex, Letter, add, number
+from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
 Seen: TypeAlias = tuple[Span, ...] | str
@@ -74,57 +75,33 @@ def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
         into[source] = tuple([hull(a, b, size) for a, b, size in zip(before, seen, source.shape, strict=True)])
 
 
-class ReceptiveFields:
+class ReceptiveFields(Interpreter[View]):
     """The views of definitions, each computed once."""
-
-    def __init__(self) -> None:
-        self._known: dict[Definition, list[View]] = {}
 
     def of(self, definition: Definition) -> list[View]:
         """For each result, then each mask that there is: what an element of it sees of the params."""
-        known = self._known.get(definition)
-        if known is None:
-            views: dict[Expr, list[View]] = {}
-            self._body(definition.order, views)
-            roots = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
-            known = self._known[definition] = [views[root][0] for root in roots]
-        return known
+        return self.outputs(definition)
 
     def called(self, definition: Definition, args: Sequence[View]) -> list[View]:
         """The results of a definition that is called with tensors; masks and weights may be left out behind them."""
         known = dict(zip(definition.params, args, strict=False))
-        found = []
-        for view in self.of(definition):
-            seen: dict[Expr, Seen] = {}
-            for param, spans in view.seen.items():
-                if param in known:
-                    _through_argument(known[param], spans, seen)
-            found.append(View(view.letters, seen))
-        return found
+        return [View(view.letters, _in_terms_of(known, view.seen)) for view in self.of(definition)]
 
-    def _body(self, order: Sequence[Expr], views: dict[Expr, list[View]]) -> None:
-        for node in order:
-            if node not in views:
-                views[node] = self._node(node, views)
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> View:
+        return source_view(node) if node.op is INPUT else View(_letters(node.shape), {})
 
-    def _node(self, node: Expr, views: Mapping[Expr, list[View]]) -> list[View]:
-        op = node.op
-        if op is INPUT:
-            return [source_view(node)]
-        if op is WEIGHT or op is CONSTANT:
-            return [View(_letters(node.shape), {})]
-        if op is ITEM:
-            return [views[node.args[0]][node.attrs["i"]]]
-        args = [views[a][0] for a in node.args]
-        if op is CALL:
-            definition: Definition = node.attrs["definition"]
-            if definition.kind == "composite" and any([arg.facts is not NOTHING for arg in args]):
-                return self._opened(definition, args)
-            return self.called(definition, args)
-        if op is LOOP:
-            return self._loop(node, args)
-        shapes = [node.shape] if type(node.shape) is tuple else list(node.shape)
-        return [_result(node, i, _letters(shape), args) for i, shape in enumerate(shapes)]
+    def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        args = [env[a] for a in node.args]
+        if type(node.shape) is tuple:
+            return _result(node, 0, _letters(node.shape), args)
+        return [_result(node, i, _letters(shape), args) for i, shape in enumerate(node.shape)]
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        definition: Definition = node.attrs["definition"]
+        args = [env[a] for a in node.args]
+        opened = definition.kind == "composite" and any([arg.facts is not NOTHING for arg in args])
+        views = self._opened(definition, args) if opened else self.called(definition, args)
+        return views if type(node.shape) is Shapes else views[0]
 
     def _opened(self, definition: Definition, args: Sequence[View]) -> list[View]:
         """The results of a composite, with what is known of the values that it is given: a softmax of masked scores."""
@@ -132,34 +109,19 @@ class ReceptiveFields:
         for param, arg in zip(definition.params, args, strict=False):
             own = source_view(param)
             env = {old: index_of(new) for old, new in zip(arg.letters, own.letters, strict=True)}
-            views[param] = [own._replace(facts=arg.facts.at(env))]
-        self._body(definition.order, views)
+            views[param] = own._replace(facts=arg.facts.at(env))
         given = dict(zip(definition.params, args, strict=False))
-        found = []
-        for result in definition.results.values():
-            view = views[result][0]
-            seen: dict[Expr, Seen] = {}
-            for param, spans in view.seen.items():
-                _through_argument(given[param], spans, seen)
-            found.append(view._replace(seen=seen))
-        return found
+        found: list[View] = self.values(list(definition.results.values()), views)
+        return [view._replace(seen=_in_terms_of(given, view.seen)) for view in found]
 
-    # Recurrences ------------------------------------------------------------------------------------------------
-
-    def _loop(self, node: Expr, args: Sequence[View]) -> list[View]:
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         body: Body = node.attrs["body"]
-        leaves = (*body.steps, *body.states, *body.captured)
-        views = {leaf: [source_view(leaf)] for leaf in leaves}
-        self._body(walk(body.outputs, leaves), views)
-        for output in body.outputs:
-            if output not in views:  # a number
-                views[output] = [View(_letters(output.shape), {})]
-        after = _over_time(body, [views[e][0] for e in body.next])
+        views = self.step(body, [source_view(leaf) for leaf in body.leaves])
+        after = _over_time(body, views[: len(body.states)])
         length = node.args[0].shape[1]
-        given = dict(zip(leaves, args, strict=True))
+        given = {leaf: env[arg] for leaf, arg in zip(body.leaves, node.args, strict=True)}
         results = [View(view.letters, _outside(body, view.seen, given, whole(length))) for view in after]
-        for e in body.collected.values():
-            view = views[e][0]
+        for view in views[len(body.states) :]:
             step = Letter("steps", length if isinstance(length, int) else None)
             now = {leaf: seen for leaf, seen in view.seen.items() if leaf not in body.states}
             before: dict[Expr, Seen] = {}
@@ -172,7 +134,16 @@ class ReceptiveFields:
             for source, spans in _outside(body, before, given, past).items():
                 _join(seen, source, spans)
             results.append(View((view.letters[0], step, *view.letters[1:]), seen))
-        return results
+        return results if len(results) > 1 else results[0]
+
+
+def _in_terms_of(args: Mapping[Expr, View], seen: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
+    """What is seen of a definition's params, as what is seen behind its arguments."""
+    found: dict[Expr, Seen] = {}
+    for param, spans in seen.items():
+        if param in args:
+            _through_argument(args[param], spans, found)
+    return found
 
 
 def _through_argument(arg: View, seen: Seen, into: dict[Expr, Seen]) -> None:

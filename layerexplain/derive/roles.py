@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr
+from layerexplain.lang.expr import WEIGHT, Expr
+from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.sizes import FLOATS, axis_roles, channels_at, default_roles
 
 Roles = tuple[str, ...]
@@ -52,55 +53,55 @@ OF_CHANNELS = frozenset({"batch_normalization", "group_normalization"})
 """Layers whose `axis` is that of the channels."""
 
 
-def roles_of(
-    node: Expr,
-    known: Mapping[Expr, Any],
-    loop_of: Mapping[Expr, Expr],
-    called: Mapping[Definition, Sequence[Roles]],
-) -> Any:
-    """The role of each axis; for a node with several results those of each.
+class AxisRoles(Interpreter[Roles]):
+    """The role of each axis of each node: that which an op's rule gives it, or that of the axis that it continues.
 
-    `known` are the roles of its arguments and of the loop bodies that it needs; `loop_of` tells of the leaves of a
-    loop's body which loop it is; `called` are the roles of the results of the layers that are called.
+    `called` are the roles of the results of layers that are called.
     """
-    op = node.op
-    if op is INPUT:
-        return _leaf_roles(node, known, loop_of)
-    if op is WEIGHT:
-        return tuple(str(factors[-1][0]) for factors in node.attrs["axes"])
-    if op is CONSTANT:
+
+    def __init__(self, called: Mapping[Definition, Sequence[Roles]]) -> None:
+        super().__init__()
+        self.called = called
+
+    def within(self, definition: Definition, nodes: Sequence[Expr]) -> dict[Expr, Any]:
+        """The roles of nodes of a definition, arguments first, and of all nodes in the bodies of their loops."""
+        return self.visit(nodes, {p: input_roles(p, definition) for p in definition.params})
+
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> Roles:
+        if node.op is WEIGHT:
+            return tuple([str(factors[-1][0]) for factors in node.attrs["axes"]])
         return default_roles(node.ndim)
-    if op is ITEM:
-        return known[node.args[0]][node.attrs["i"]]
-    if op is LOOP:
-        body: Body = node.attrs["body"]
-        each = [known[e] for e in body.next]
-        each += [(known[e][0], "steps", *known[e][1:]) for e in body.collected.values()]
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        if type(node.shape) is tuple:
+            return _by_rule(node, node.shape, env)
+        return [_by_rule(node, shape, env) for shape in node.shape]
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        definition = node.attrs["definition"]
+        results = self.called.get(definition)
+        if results is not None:
+            return results if len(results) > 1 else results[0]
+        # A function of each element has the axes of its largest tensor; softmax and the like those of their first.
+        arg: Roles = env[max(node.args, key=lambda a: a.ndim) if definition.scalar else node.args[0]]
+        shapes = [node.shape] if type(node.shape) is tuple else list(node.shape)
+        each = [arg if len(arg) == len(shape) else default_roles(len(shape)) for shape in shapes]
         return each if len(each) > 1 else each[0]
-    if op is CALL and not node.attrs["definition"].scalar:
-        results = called[node.attrs["definition"]]
-        return results if len(results) > 1 else results[0]
-    if type(node.shape) is tuple:
-        return _by_rule(node, node.shape, known)
-    return [_by_rule(node, shape, known) for shape in node.shape]
 
-
-def _leaf_roles(node: Expr, known: Mapping[Expr, Any], loop_of: Mapping[Expr, Expr]) -> Roles:
-    loop = loop_of.get(node)
-    if loop is None:
-        return default_roles(node.ndim)
-    body: Body = loop.attrs["body"]
-    if node in body.steps:
-        whole: Roles = known[loop.args[body.steps.index(node)]]
-        return (whole[0], *whole[2:])
-    return default_roles(node.ndim)
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        body: Body = node.attrs["body"]
+        for step, sequence in zip(body.steps, node.args, strict=False):
+            whole: Roles = env[sequence]
+            env[step] = (whole[0], *whole[2:])
+        env.update({state: default_roles(state.ndim) for state in body.states})
+        self.visit(body.order, env)
+        each = [env[e] for e in body.next]
+        each += [(env[e][0], "steps", *env[e][1:]) for e in body.collected.values()]
+        return each if len(each) > 1 else each[0]
 
 
 def _by_rule(node: Expr, shape: Sequence[Any], known: Mapping[Expr, Any]) -> Roles:
     default = default_roles(len(shape))
-    if node.op is CALL:
-        roles: Roles = known[max(node.args, key=lambda a: a.ndim)]
-        return roles if len(roles) == len(shape) else default
     found = []
     for i, axis in enumerate(node.op.axes(node)[: len(shape)]):
         role = axis.role

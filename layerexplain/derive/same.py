@@ -7,11 +7,12 @@ letters of an einsum by order of appearance.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
+from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, walk
-from layerexplain.lang.visit import inner_definitions, roots
+from layerexplain.lang.expr import CONSTANT, Expr
+from layerexplain.lang.visit import Interpreter, inner_definitions
 
 
 def same(a: Expr, b: Expr) -> bool:
@@ -26,22 +27,26 @@ def same_definition(a: Definition, b: Definition) -> bool:
     return numbers.of_definition(a) == numbers.of_definition(b)
 
 
-class _Numbers:
+class _Numbers(Interpreter[int]):
     """One number for each different value, shared by all expressions that are compared."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._numbers: dict[Hashable, int] = {}
         self._definitions: dict[Definition, int] = {}
+        self._depth = 0
+        """How many loops stand around."""
 
     def of(self, root: Expr) -> int:
         self._called_from(Definition("", (), (), {"y": root}))
-        return self._body([root], {}, 0)[0]
+        number: int = self.values([root], {})[0]
+        return number
 
     def of_definition(self, definition: Definition) -> int:
         self._called_from(definition)
         return self._definition(definition)
 
-    def _number(self, key: Hashable) -> int:
+    def _number(self, *key: Hashable) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
     def _called_from(self, definition: Definition) -> None:
@@ -52,42 +57,40 @@ class _Numbers:
     def _definition(self, definition: Definition) -> int:
         known = self._definitions.get(definition)
         if known is None:
-            leaves = (*definition.params, *definition.weights)
-            memo = {leaf: self._number(("param", i, leaf.shape, leaf.dtype)) for i, leaf in enumerate(leaves)}
-            results = self._body(roots(definition), memo, 0)
-            known = self._definitions[definition] = self._number(("definition", len(leaves), tuple(results)))
+            count = len(definition.params) + len(definition.weights)
+            depth, self._depth = self._depth, 0
+            known = self._number("definition", count, tuple(self.outputs(definition)))
+            self._definitions[definition], self._depth = known, depth
         return known
 
-    def _body(self, outputs: Sequence[Expr], memo: dict[Expr, int], depth: int) -> list[int]:
-        """The numbers of the outputs; `memo` holds what is known, `depth` is how many loops stand around."""
-        for node in walk(outputs, memo):
-            memo[node] = self._number(self._key(node, memo, depth))
-        return [memo[e] for e in outputs]
+    def parameters(self, definition: Definition) -> dict[Expr, int]:
+        leaves = (*definition.params, *definition.weights)
+        return {leaf: self._number("param", i, leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
 
-    def _key(self, node: Expr, memo: dict[Expr, int], depth: int) -> Hashable:
-        op = node.op
-        if op is INPUT or op is WEIGHT:
-            return "leaf", node
-        if op is CONSTANT:
-            return "constant", repr(node.attrs["value"])
-        args = tuple([memo[a] for a in node.args])
-        if op is ITEM:
-            return "item", args, node.attrs["i"]
-        if op is CALL:
-            return "call", self._definition(node.attrs["definition"]), args
-        if op is LOOP:
-            return self._loop(node, memo, depth)
-        return op.name, args, tuple(sorted((k, _attribute(k, v)) for k, v in node.attrs.items()))
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> int:
+        return (
+            self._number("constant", repr(node.attrs["value"])) if node.op is CONSTANT else self._number("leaf", node)
+        )
 
-    def _loop(self, node: Expr, memo: dict[Expr, int], depth: int) -> Hashable:
+    def item(self, node: Expr, env: dict[Expr, Any]) -> int:
+        return self._number("item", env[node.args[0]], node.attrs["i"])
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> int:
+        attrs = tuple(sorted((k, _attribute(k, v)) for k, v in node.attrs.items()))
+        return self._number(node.op.name, tuple([env[a] for a in node.args]), attrs)
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> int:
+        return self._number("call", self._definition(node.attrs["definition"]), tuple([env[a] for a in node.args]))
+
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> int:
         body: Body = node.attrs["body"]
-        inner = {e: memo[e] for e in body.captured}
-        for kind, params in (("step", body.steps), ("state", body.states)):
-            for i, param in enumerate(params):
-                inner[param] = self._number((kind, depth, i))
-        own = tuple([memo[a] for a in node.args[: len(body.steps) + len(body.states)]])
-        outputs = tuple(self._body(body.outputs, inner, depth + 1))
-        return "loop", len(body.steps), len(body.states), own, outputs
+        steps, states = len(body.steps), len(body.states)
+        own = [self._number("step", self._depth, i) for i in range(steps)]
+        own += [self._number("state", self._depth, i) for i in range(states)]
+        self._depth += 1
+        outputs = self.step(body, [*own, *[env[e] for e in body.captured]])
+        self._depth -= 1
+        return self._number("loop", steps, states, tuple([env[a] for a in node.args[: steps + states]]), tuple(outputs))
 
 
 def _attribute(name: str, value: object) -> str:

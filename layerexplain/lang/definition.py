@@ -65,11 +65,15 @@ class Definition:
         self.description = description
 
     @property
+    def outputs(self) -> list[Expr]:
+        """The results, then the masks that there are: what a call of the definition gives."""
+        return [*self.results.values(), *[m for m in self.masks if m is not None]]
+
+    @property
     def order(self) -> list[Expr]:
         """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
         if self._order is None:
-            roots = [*self.results.values(), *[m for m in self.masks if m is not None]]
-            self._order = walk(roots)
+            self._order = walk(self.outputs)
         return self._order
 
     def __repr__(self) -> str:
@@ -81,7 +85,7 @@ def call(definition: Definition, *args: Expr) -> Expr:
     expected = len(definition.params) + len(definition.weights)
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
-    results = list(definition.results.values()) + [m for m in definition.masks if m is not None]
+    results = definition.outputs
     attrs = {"definition": definition}
     if len(results) == 1:
         return Expr(CALL, args, attrs, results[0].shape, results[0].dtype)
@@ -95,7 +99,7 @@ class Body:
     it, `collected` what each step adds to a sequence of results. `captured` are the nodes from outside that it uses.
     """
 
-    __slots__ = ("captured", "collected", "next", "states", "steps")
+    __slots__ = ("_order", "captured", "collected", "next", "states", "steps")
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class Body:
         collected: Mapping[str, Expr],
         captured: tuple[Expr, ...],
     ) -> None:
+        self._order: list[Expr] | None = None
         self.steps = steps
         self.states = states
         self.next = next_states
@@ -115,6 +120,18 @@ class Body:
     def outputs(self) -> list[Expr]:
         """The states after the step, then what it collects."""
         return [*self.next, *self.collected.values()]
+
+    @property
+    def leaves(self) -> tuple[Expr, ...]:
+        """What the body takes from the loop's arguments, in their order."""
+        return (*self.steps, *self.states, *self.captured)
+
+    @property
+    def order(self) -> list[Expr]:
+        """The nodes that a step computes, each once, in the order of creation; its leaves are left out."""
+        if self._order is None:
+            self._order = walk(self.outputs, self.leaves)
+        return self._order
 
 
 def loop(
