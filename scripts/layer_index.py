@@ -59,22 +59,27 @@ class Noted(dict[str, Any]):
 
 
 def table() -> str:
-    """The source of index.py."""
+    """The source of index.py. Raises ValueError for a type that is declared twice."""
     sys.path.insert(0, str(ROOT))
     from layerexplain.layers import registry
+    from layerexplain.layers.operation_table import rows_by_name
 
     noted = registry.LAYERS = Noted()
     for path in sorted(LAYERS.glob("*.py")):
         if path.stem != "index":
-            importlib.import_module(f"layerexplain.layers.{path.stem}")
+            module = importlib.import_module(f"layerexplain.layers.{path.stem}")
+            for name in rows_by_name(getattr(module, "ROWS", "")):
+                if name in noted.modules:
+                    raise ValueError(f"{name} is declared in {noted.modules[name]} and in {path.stem}")
+                noted.modules[name] = path.stem
     types: dict[str, list[str]] = {}
-    for name, module in noted.modules.items():
-        types.setdefault(module, []).append(name)
+    for name, stem in noted.modules.items():
+        types.setdefault(stem, []).append(name)
     lines = [
         textwrap.fill(
-            f"{module}: {' '.join(sorted(types[module]))}", 120, break_long_words=False, break_on_hyphens=False
+            f"{stem}: {' '.join(sorted(types[stem]))}", 120, break_long_words=False, break_on_hyphens=False
         )
-        for module in sorted(types)
+        for stem in sorted(types)
     ]
     return f"{HEADER}{chr(10).join(lines)}\n{FOOTER}"
 

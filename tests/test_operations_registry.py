@@ -63,9 +63,9 @@ def test_each_formula_is_held_against_keras() -> None:
         outputs = row.function(*inputs)
         model = keras.Model(inputs, list(outputs) if isinstance(outputs, list | tuple) else [outputs])
         used |= {type(operation).__name__ for operation in model.operations}
-    functions = {found.function for name in used if (found := find(f"ops.{name}")) is not None}
+    functions = {found.formula for name in used if (found := find(f"ops.{name}")) is not None}
     declared = {name: found for name in keras_operations() if (found := find(f"ops.{name}")) is not None}
-    apart = {name for name, found in declared.items() if found.function not in functions}
+    apart = {name for name, found in declared.items() if found.formula not in functions}
     assert apart == {"Sparsemax"}  # Keras's is wrong: test_functions.py holds ours against the paper's
 
 

@@ -305,10 +305,10 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
     if isinstance(node, ast.Tuple):
         return tuple([attribute(e, settings) for e in node.elts])
     if isinstance(node, ast.Name):
-        if node.id == "n":
-            return BATCH
         if node.id in settings:
             return settings[node.id]
+        if node.id == "n":
+            return BATCH
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         value = node.operand.value
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -303,6 +303,8 @@ MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None"
 BatchFirst = Annotated[bool, _plain("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
 Text = Annotated[str, _plain("a text", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
+Dtype = Annotated[str, Check("any value", "1", str)]
+Truth = Annotated[bool, Check("any value", "1", bool)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]
 Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, of_layers=True)]
 Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, of_layers=True)]

@@ -50,16 +50,16 @@ tf.raw_ops.Softsign tf.raw_ops.Tanh
 operations_filter: ops.AffineTransform ops.ExtractPatches ops.Fold ops.GaussianBlur ops.HSVToRGB ops.MapCoordinates
 ops.PerspectiveTransform ops.RGBToGrayscale ops.RGBToHSV ops.SSIM ops.ScaleAndTranslate ops.SobelEdges ops.Unfold
 tf.image.extract_patches tf.image.hsv_to_rgb tf.image.rgb_to_hsv
-operations_grid: ops.Array ops.Corrcoef ops.Correlate ops.Cross ops.Dsplit ops.Dstack ops.EmptyLike ops.Fliplr
-ops.Flipud ops.Full ops.Geomspace ops.Hsplit ops.Kron ops.Linspace ops.Logspace ops.Meshgrid ops.Rot90 ops.Select
-ops.Size ops.Trapezoid ops.Vander ops.Vdot ops.Vsplit tf.fill tf.linalg.cross tf.size
+operations_grid: ops.Array ops.Corrcoef ops.Correlate ops.Cross ops.Dsplit ops.Dstack ops.Fliplr ops.Flipud ops.Full
+ops.Geomspace ops.Hsplit ops.Kron ops.Linspace ops.Logspace ops.Meshgrid ops.Rot90 ops.Select ops.Size ops.Trapezoid
+ops.Vander ops.Vdot ops.Vsplit tf.fill tf.linalg.cross tf.size
 operations_image: ops.CropImages ops.DepthToSpace ops.PadImages ops.Resize ops.SpaceToDepth tf.compat.v1.image.resize
 tf.image.flip_left_right tf.image.resize tf.nn.depth_to_space tf.nn.space_to_depth
 operations_linalg: ops.Cholesky ops.CholeskyInverse ops.Det ops.Diag ops.Diagflat ops.Diagonal ops.Eigh ops.Inv
 ops.Logdet ops.Lstsq ops.LuFactor ops.MatrixRank ops.Pinv ops.Qr ops.SVD ops.Slogdet ops.Solve ops.SolveTriangular
 ops.Trace tf.linalg.cholesky tf.linalg.det tf.linalg.diag tf.linalg.diag_part tf.linalg.eigh tf.linalg.inv
-tf.linalg.logdet tf.linalg.lu tf.linalg.matrix_rank tf.linalg.pinv tf.linalg.slogdet tf.linalg.solve tf.linalg.svd
-tf.linalg.trace
+tf.linalg.logdet tf.linalg.lu tf.linalg.matrix_rank tf.linalg.pinv tf.linalg.qr tf.linalg.slogdet tf.linalg.solve
+tf.linalg.svd tf.linalg.trace
 operations_logic: ops.Cast ops.ConvertToTensor ops.Copy ops.Equal ops.Greater ops.GreaterEqual ops.Isfinite ops.Isinf
 ops.Isnan ops.Less ops.LessEqual ops.LogicalAnd ops.LogicalNot ops.LogicalOr ops.LogicalXor ops.NotEqual
 ops.SaturateCast ops.StopGradient ops.Where tf.cast tf.convert_to_tensor tf.ensure_shape tf.identity tf.math.is_finite
@@ -87,9 +87,10 @@ ops.Prod ops.Ptp ops.Sort ops.Std ops.Sum ops.TopK ops.Var tf.argsort tf.compat.
 tf.math.reduce_all tf.math.reduce_any tf.math.reduce_logsumexp tf.math.reduce_max tf.math.reduce_mean tf.math.reduce_min
 tf.math.reduce_prod tf.math.reduce_std tf.math.reduce_sum tf.math.reduce_variance tf.math.top_k tf.norm tf.one_hot
 tf.sort
-operations_repeat: ops.BroadcastTo ops.Flip ops.FullLike ops.OnesLike ops.Pad ops.Repeat ops.Roll ops.Tile ops.Tril
-ops.Triu ops.ZerosLike tf.broadcast_to tf.compat.v1.pad tf.compat.v1.shape tf.linalg.band_part tf.ones_like tf.pad
-tf.raw_ops.OnesLike tf.raw_ops.Shape tf.raw_ops.ZerosLike tf.repeat tf.reverse tf.roll tf.shape tf.tile tf.zeros_like
+operations_repeat: ops.BroadcastTo ops.EmptyLike ops.Flip ops.FullLike ops.OnesLike ops.Pad ops.Repeat ops.Roll ops.Tile
+ops.Tril ops.Triu ops.ZerosLike tf.broadcast_to tf.compat.v1.pad tf.compat.v1.shape tf.linalg.band_part tf.ones_like
+tf.pad tf.raw_ops.OnesLike tf.raw_ops.Shape tf.raw_ops.ZerosLike tf.repeat tf.reverse tf.roll tf.shape tf.tile
+tf.zeros_like
 operations_scatter: ops.Bincount ops.Histogram ops.InTopK ops.Nonzero ops.Scatter ops.ScatterUpdate ops.SegmentMax
 ops.SegmentMin ops.SegmentProd ops.SegmentSum ops.Slice ops.SliceUpdate ops.Unique ops.UnravelIndex tf.gather_nd
 tf.math.in_top_k tf.math.unsorted_segment_max tf.math.unsorted_segment_min tf.math.unsorted_segment_prod
@@ -118,7 +119,7 @@ tf.compat.v1.image.resize_nearest_neighbor tf.compat.v1.linspace tf.compat.v1.ma
 tf.compat.v1.nn.depthwise_conv2d tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2 tf.image.adjust_brightness
 tf.image.adjust_contrast tf.image.central_crop tf.image.crop_to_bounding_box tf.image.flip_up_down
 tf.image.per_image_standardization tf.image.resize_with_crop_or_pad tf.image.rgb_to_grayscale tf.linalg.matvec
-tf.linalg.qr tf.linspace tf.math.count_nonzero tf.math.cumprod tf.nn.crelu tf.nn.depthwise_conv2d tf.nn.l2_loss
+tf.linspace tf.math.count_nonzero tf.math.cumprod tf.nn.crelu tf.nn.depthwise_conv2d tf.nn.l2_loss
 tf.nn.softmax_cross_entropy_with_logits tf.signal.frame tf.slice tf.strided_slice
 tf_operations: tf.__operators__.add tf.__operators__.eq tf.__operators__.ne tf.add tf.argmax tf.argmin tf.clip_by_value
 tf.compat.v1.div tf.compat.v1.floor_div tf.compat.v1.nn.avg_pool tf.compat.v1.nn.bias_add tf.compat.v1.nn.conv2d
@@ -129,11 +130,12 @@ tf.math.logical_and tf.math.logical_or tf.math.logical_xor tf.math.maximum tf.ma
 tf.math.not_equal tf.math.pow tf.math.squared_difference tf.math.subtract tf.math.truediv tf.maximum tf.minimum
 tf.multiply tf.nn.avg_pool tf.nn.avg_pool1d tf.nn.avg_pool2d tf.nn.avg_pool3d tf.nn.bias_add tf.nn.conv1d tf.nn.conv2d
 tf.nn.conv3d tf.nn.convolution tf.nn.max_pool tf.nn.max_pool1d tf.nn.max_pool2d tf.nn.max_pool3d tf.pow tf.raw_ops.Add
-tf.raw_ops.AddV2 tf.raw_ops.Div tf.raw_ops.DivNoNan tf.raw_ops.Equal tf.raw_ops.FloorDiv tf.raw_ops.FloorMod
-tf.raw_ops.Greater tf.raw_ops.GreaterEqual tf.raw_ops.Less tf.raw_ops.LessEqual tf.raw_ops.LogicalAnd
-tf.raw_ops.LogicalOr tf.raw_ops.Maximum tf.raw_ops.Minimum tf.raw_ops.Mul tf.raw_ops.NotEqual tf.raw_ops.Pow
-tf.raw_ops.RealDiv tf.raw_ops.SelectV2 tf.raw_ops.SquaredDifference tf.raw_ops.Sub tf.realdiv tf.subtract tf.where
-tf_raw_operations: tf.raw_ops.AddN tf.raw_ops.All tf.raw_ops.Any tf.raw_ops.ArgMax tf.raw_ops.ArgMin tf.raw_ops.AvgPool
+tf.raw_ops.AddN tf.raw_ops.AddV2 tf.raw_ops.Div tf.raw_ops.DivNoNan tf.raw_ops.Equal tf.raw_ops.FloorDiv
+tf.raw_ops.FloorMod tf.raw_ops.Greater tf.raw_ops.GreaterEqual tf.raw_ops.Less tf.raw_ops.LessEqual
+tf.raw_ops.LogicalAnd tf.raw_ops.LogicalOr tf.raw_ops.Maximum tf.raw_ops.Minimum tf.raw_ops.Mul tf.raw_ops.NotEqual
+tf.raw_ops.Pow tf.raw_ops.RealDiv tf.raw_ops.SelectV2 tf.raw_ops.SquaredDifference tf.raw_ops.Sub tf.realdiv tf.subtract
+tf.where
+tf_raw_operations: tf.raw_ops.All tf.raw_ops.Any tf.raw_ops.ArgMax tf.raw_ops.ArgMin tf.raw_ops.AvgPool
 tf.raw_ops.BatchMatMul tf.raw_ops.BatchMatMulV2 tf.raw_ops.BiasAdd tf.raw_ops.Cast tf.raw_ops.ConcatV2 tf.raw_ops.Conv2D
 tf.raw_ops.Cumsum tf.raw_ops.DepthToSpace tf.raw_ops.ExpandDims tf.raw_ops.GatherV2 tf.raw_ops.LeakyRelu
 tf.raw_ops.MatMul tf.raw_ops.Max tf.raw_ops.MaxPool tf.raw_ops.Mean tf.raw_ops.Min tf.raw_ops.MirrorPad

@@ -24,6 +24,11 @@ from layerexplain.ops.patches import patches as cut
 from layerexplain.ops.sizes import few, shape_text
 from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 
+ROWS = """
+tf.image.rgb_to_hsv(images): _hsv(images) | Turns red, green and blue into hue, saturation and brightness.
+tf.image.hsv_to_rgb(images): _rgb(images) | Turns hue, saturation and brightness into red, green and blue.
+"""
+
 
 def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -> Expr:
     """A change of images with a batch and the channels last, for images without and with the channels first."""
@@ -89,22 +94,10 @@ def rgb_to_hsv(images: Expr, *, data_format: Anything = None) -> Expr:
     return on_batches(images, data_format, _hsv)
 
 
-@layer("tf.image.rgb_to_hsv")
-def tf_rgb_to_hsv(images: Expr) -> Expr:
-    """Turns red, green and blue into hue, saturation and brightness."""
-    return _hsv(images)
-
-
 @layer("ops.HSVToRGB")
 def hsv_to_rgb(images: Expr, *, data_format: Anything = None) -> Expr:
     """Turns hue, saturation and brightness into red, green and blue."""
     return on_batches(images, data_format, _rgb)
-
-
-@layer("tf.image.hsv_to_rgb")
-def tf_hsv_to_rgb(images: Expr) -> Expr:
-    """Turns hue, saturation and brightness into red, green and blue."""
-    return _rgb(images)
 
 
 # Filters --------------------------------------------------------------------------------------------------------

@@ -10,15 +10,39 @@ from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
 from layerexplain.layers.operations_linalg import turned
 from layerexplain.layers.operations_reduce import measurable
-from layerexplain.layers.operations_shape import moved, numbered, split
+from layerexplain.layers.operations_shape import divided, moved, numbered
 from layerexplain.layers.registry import layer
 from layerexplain.ops import contract, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.arrange import full_like, shape_of
+from layerexplain.ops.arrange import full_like
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import few, normalize_axis, product, shape_text
+
+USES = (contract,)
+ROWS = """
+ops.Logspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, base: Number = 10.0, dtype: Anything = None,
+    axis: Int = 0):
+    base ** _between(start, stop, num=num, endpoint=endpoint, axis=axis, dtype=dtype)
+    | Raises {base} to the power of {num} numbers from the first tensor to the second, evenly apart.
+ops.Size, tf.size(x, out_type: Ignored): prod(shape_of(x)) | Counts all elements of its input.
+ops.Vsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=0)
+    | Cuts its input into parts along the first axis.
+ops.Dsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=2)
+    | Cuts its input into parts along the third axis.
+ops.Fliplr(x): reverse(x, axis=1) | Turns the order of the elements round along the second axis.
+ops.Flipud(x): reverse(x, axis=0) | Turns the order of the elements round along the first axis.
+ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
+    | Cuts its input into parts along the second axis.
+ops.Dstack(*xs): in_depth(*xs) | Puts its inputs one behind the other along the third axis.
+ops.Array(x, dtype: Anything = None): of_kind(x, dtype=dtype) | Hands its input on.
+ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value, shape=shape, dtype=dtype)
+    | Fills a tensor of the shape {shape} with its input.
+tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one number.
+ops.Vdot(x1, x2): dot(in_a_row(x1), in_a_row(x2)) | Sums the products of all pairs of elements.
+"""
+
 
 # Rows of numbers ------------------------------------------------------------------------------------------------
 
@@ -61,21 +85,6 @@ def linspace(
     if not retstep:
         return {"y": y}
     return {"y": y, "step": (measurable(stop) - measurable(start)) / max(num - 1 if endpoint else num, 1)}
-
-
-@layer("ops.Logspace")
-def logspace(
-    start: Expr,
-    stop: Expr,
-    *,
-    num: PositiveInt = 50,
-    endpoint: Bool = True,
-    base: Number = 10.0,
-    dtype: Anything = None,
-    axis: Int = 0,
-) -> Expr:
-    """Raises {base} to the power of {num} numbers from the first tensor to the second, evenly apart."""
-    return e.power(base, _between(start, stop, num, endpoint, axis, dtype))
 
 
 @layer("ops.Geomspace")
@@ -131,40 +140,6 @@ def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
     return numbered(grids)
 
 
-@layer("ops.Full")
-def full(fill_value: Expr, *, shape: Anything, dtype: Anything = None) -> Expr:
-    """Fills a tensor of the shape {shape} with its input."""
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
-    value = e.cast(fill_value, to="float" if dtype is None else str(dtype))
-    return m.broadcast_to(value, shape=sizes)
-
-
-@layer("tf.fill")
-def tf_fill(dims: Expr, value: Expr) -> Expr:
-    """Fills a tensor of a given shape with one number."""
-    if dims.op is not CONSTANT:
-        raise ArgumentError("fill needs its shape in numbers, got a tensor")
-    return m.broadcast_to(value, shape=tuple(dims.attrs["value"]))
-
-
-@layer("ops.EmptyLike")
-def empty_like(x: Expr, *, dtype: Anything = None) -> Expr:
-    """A tensor in the shape of its input, which holds zeros in TensorFlow."""
-    return full_like(x, value=0, to="" if dtype is None else str(dtype))
-
-
-@layer("ops.Array")
-def array(x: Expr, *, dtype: Anything = None) -> Expr:
-    """Hands its input on."""
-    return x if dtype is None else e.cast(x, to=str(dtype))
-
-
-@layer("ops.Size", also=("tf.size",), ignores="out_type")
-def size(x: Expr) -> Expr:
-    """Counts all elements of its input."""
-    return reduce.prod(shape_of(x))
-
-
 # Products of all pairs ------------------------------------------------------------------------------------------
 
 
@@ -182,13 +157,6 @@ def kron(x1: Expr, x2: Expr) -> Expr:
         else:
             shape.append(b if a == 1 else a if b == 1 else product((a, b)))
     return m.reshape(left * right, shape=tuple(shape))
-
-
-@layer("ops.Vdot")
-def vdot(x1: Expr, x2: Expr) -> Expr:
-    """Sums the products of all pairs of elements."""
-    flat = [z if z.ndim == 1 else m.reshape(z, shape=(-1,)) for z in (x1, x2)]
-    return contract.dot(*flat)
 
 
 @layer("ops.Cross", also=("tf.linalg.cross",))
@@ -291,50 +259,11 @@ def select(*xs: Expr, default: Anything = 0) -> Expr:
 # Apart and together ---------------------------------------------------------------------------------------------
 
 
-@layer("ops.Hsplit")
-def hsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
-    """Cuts its input into parts along the second axis."""
-    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=1 if x.ndim > 1 else 0)
-    return parts
-
-
-@layer("ops.Vsplit")
-def vsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
-    """Cuts its input into parts along the first axis."""
-    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=0)
-    return parts
-
-
-@layer("ops.Dsplit")
-def dsplit(x: Expr, *, indices_or_sections: Anything) -> dict[str, Expr]:
-    """Cuts its input into parts along the third axis."""
-    parts: dict[str, Expr] = split(x, indices_or_sections=indices_or_sections, axis=2)
-    return parts
-
-
 def _with_depth(x: Expr) -> Expr:
     """At least three axes, as NumPy's dstack has it."""
     if x.ndim == 1:
         return m.take_slice(x, key=(None, slice(None), None))
     return m.take_slice(x, key=(Ellipsis, None)) if x.ndim == 2 else x
-
-
-@layer("ops.Dstack")
-def dstack(*xs: Expr) -> Expr:
-    """Puts its inputs one behind the other along the third axis."""
-    return m.concatenate(*map(_with_depth, xs), axis=2)
-
-
-@layer("ops.Fliplr")
-def fliplr(x: Expr) -> Expr:
-    """Turns the order of the elements round along the second axis."""
-    return m.reverse(x, axis=1)
-
-
-@layer("ops.Flipud")
-def flipud(x: Expr) -> Expr:
-    """Turns the order of the elements round along the first axis."""
-    return m.reverse(x, axis=0)
 
 
 @layer("ops.Rot90")
@@ -352,3 +281,36 @@ def rot90(array: Expr, *, k: Int = 1, axes: AxisArgument = (0, 1)) -> Expr:
     if k % 4 == 1:
         return m.transpose(m.reverse(array, axis=second), axes=tuple(order))
     return m.reverse(m.transpose(array, axes=tuple(order)), axis=second)
+
+
+def columns(x: Expr, at: Any) -> dict[str, Expr]:
+    """Parts along the second axis, of a row along its only one."""
+    return divided(x, at, 1 if x.ndim > 1 else 0)
+
+
+def in_depth(*xs: Expr) -> Expr:
+    """Tensors behind each other along the third axis."""
+    return m.concatenate(*map(_with_depth, xs), axis=2)
+
+
+def of_kind(x: Expr, dtype: Any) -> Expr:
+    """The same elements as another kind of number."""
+    return x if dtype is None else e.cast(x, to=str(dtype))
+
+
+def filled(value: Expr, shape: Any, dtype: Any) -> Expr:
+    """A tensor of a shape with one value everywhere."""
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    return m.broadcast_to(e.cast(value, to="float" if dtype is None else str(dtype)), shape=sizes)
+
+
+def filled_with(dims: Expr, value: Expr) -> Expr:
+    """The same with the shape as a constant."""
+    if dims.op is not CONSTANT:
+        raise ArgumentError("fill needs its shape in numbers, got a tensor")
+    return m.broadcast_to(value, shape=tuple(dims.attrs["value"]))
+
+
+def in_a_row(x: Expr) -> Expr:
+    """All elements in one row."""
+    return x if x.ndim == 1 else m.reshape(x, shape=(-1,))

@@ -24,6 +24,11 @@ def channel_axes_last(x: Expr, data_format: Any) -> bool:
     return data_format in (None, "channels_last", "NHWC")
 
 
+def layout(last: bool) -> str:
+    """Keras's word for where the channels are."""
+    return "channels_last" if last else "channels_first"
+
+
 def _sides(size: Any) -> tuple[int, int]:
     """Rows and columns."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
@@ -54,7 +59,7 @@ def resize(
         fill_mode=fill_mode,
         fill_value=fill_value,
         antialias=antialias,
-        data_format="channels_last" if channel_axes_last(images, data_format) else "channels_first",
+        data_format=layout(channel_axes_last(images, data_format)),
     )
     return y
 

@@ -5,7 +5,7 @@ Input shape: (…, rows, columns). Output shape: as each says. Reference: keras.
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Anything, Bool, Int, choice
+from layerexplain.layers.arguments import Anything, Bool, Int
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange, reduce
@@ -15,6 +15,35 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
+ROWS = """
+ops.Inv, tf.linalg.inv(x, adjoint: Ignored): inv(x) | Inverts each matrix.
+ops.Det, tf.linalg.det(x): det(x) | Gives the determinant of each matrix.
+ops.Logdet, tf.linalg.logdet(x): 2 * sum(log(diagonal(cholesky(x))), axis=-1)
+    | Gives the logarithm of the determinant of each matrix, by its Cholesky triangle.
+ops.Slogdet, tf.linalg.slogdet(x): sign, log_size = slogdet(x)
+    | Gives the sign of the determinant of each matrix and the logarithm of its size.
+ops.Solve, tf.linalg.solve(a, b, adjoint: Ignored): solved(a, b)
+    | Solves linear equations: gives what, multiplied by the first tensor, is the second.
+ops.LuFactor, tf.linalg.lu(x): factors, order = lu(x)
+    | Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows.
+ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, mode=mode)
+    | Takes each matrix apart into one with columns at right angles and an upper triangle.
+ops.Eigh, tf.linalg.eigh(x): w, v = eigh(x)
+    | Gives the eigenvalues of each symmetric matrix, the smallest first, and its eigenvectors as columns.
+ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, rcond=rcond) | Inverts each matrix as far as it can be.
+ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1):
+    diagonal_of(x, offset=offset, axis1=axis1, axis2=axis2)
+    | Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
+tf.linalg.qr(x, full_matrices: Bool = False): q, r = orthogonal(x, full=full_matrices)
+    | Takes each matrix apart into one with columns at right angles and an upper triangle.
+tf.linalg.trace(x): sum(diagonal(x), axis=-1) | Adds up what stands on the diagonal of each matrix.
+tf.linalg.diag_part(x, k: Int = 0, padding_value: Ignored, align: Ignored): diagonal(x, offset=k)
+    | Gives what stands on the diagonal of each matrix.
+tf.linalg.diag(x, k: Int = 0, num_rows: Ignored, num_cols: Ignored, padding_value: Ignored, align: Ignored):
+    diag(x, offset=k) | Makes matrices with the elements of the last axis on their diagonal.
+"""
+
+
 EPSILON = 1.1920928955078125e-07
 """The distance from 1 to the next larger float32."""
 
@@ -22,6 +51,12 @@ EPSILON = 1.1920928955078125e-07
 def turned(x: Expr) -> Expr:
     """Rows as columns."""
     return moved(x, -1, x.ndim - 2)
+
+
+def orthogonal(x: Expr, full: bool) -> dict[str, Expr]:
+    """A matrix as one with columns at right angles and an upper triangle."""
+    q, r = a_.qr(x, mode="complete" if full else "reduced")
+    return {"q": q, "r": r}
 
 
 @layer("ops.Cholesky", also=("tf.linalg.cholesky",))
@@ -38,31 +73,6 @@ def cholesky_inverse(x: Expr, *, upper: Bool = False) -> Expr:
     return matmul(z, turned(z)) if upper else matmul(turned(z), z)
 
 
-@layer("ops.Inv", also=("tf.linalg.inv",), ignores="adjoint")
-def inv(x: Expr) -> Expr:
-    """Inverts each matrix."""
-    return a_.inv(x)
-
-
-@layer("ops.Det", also=("tf.linalg.det",))
-def det(x: Expr) -> Expr:
-    """Gives the determinant of each matrix."""
-    return a_.det(x)
-
-
-@layer("ops.Logdet", also=("tf.linalg.logdet",))
-def logdet(x: Expr) -> Expr:
-    """Gives the logarithm of the determinant of each matrix, by its Cholesky triangle."""
-    return 2 * reduce.sum_(e.log(arrange.diagonal(a_.cholesky(x))), axis=-1)
-
-
-@layer("ops.Slogdet", also=("tf.linalg.slogdet",))
-def slogdet(x: Expr) -> dict[str, Expr]:
-    """Gives the sign of the determinant of each matrix and the logarithm of its size."""
-    sign, size = a_.slogdet(x)
-    return {"sign": sign, "log_size": size}
-
-
 def solved(a: Expr, b: Expr) -> Expr:
     """The x with a · x = b; b is a matrix, or a vector with an axis less than a."""
     if b.ndim == a.ndim - 1:
@@ -70,30 +80,10 @@ def solved(a: Expr, b: Expr) -> Expr:
     return a_.solve(a, b)
 
 
-@layer("ops.Solve", also=("tf.linalg.solve",), ignores="adjoint")
-def solve(a: Expr, b: Expr) -> Expr:
-    """Solves linear equations: gives what, multiplied by the first tensor, is the second."""
-    return solved(a, b)
-
-
 @layer("ops.SolveTriangular")
 def solve_triangular(a: Expr, b: Expr, *, lower: Bool = False) -> Expr:
     """Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read."""
     return solved(arrange.band(a, above=0) if lower else arrange.band(a, below=0), b)
-
-
-@layer("ops.LuFactor", also=("tf.linalg.lu",))
-def lu_factor(x: Expr) -> dict[str, Expr]:
-    """Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows."""
-    factors, order = a_.lu(x)
-    return {"factors": factors, "order": order}
-
-
-@layer("ops.Qr")
-def qr(x: Expr, *, mode: choice("reduced", "complete") = "reduced") -> dict[str, Expr]:  # type: ignore[valid-type]
-    """Takes each matrix apart into one with columns at right angles and an upper triangle."""
-    q, r = a_.qr(x, mode=mode)
-    return {"q": q, "r": r}
 
 
 @layer("ops.SVD")
@@ -112,19 +102,6 @@ def tf_svd(x: Expr, *, full_matrices: Bool = False, compute_uv: Bool = True) -> 
         return {"y": a_.singular_values(x)}
     u, sizes, v = a_.svd(x, full=full_matrices)
     return {"sizes": sizes, "u": u, "v": turned(v)}
-
-
-@layer("ops.Eigh", also=("tf.linalg.eigh",))
-def eigh(x: Expr) -> dict[str, Expr]:
-    """Gives the eigenvalues of each symmetric matrix, the smallest first, and its eigenvectors as columns."""
-    w, v = a_.eigh(x)
-    return {"w": w, "v": v}
-
-
-@layer("ops.Pinv", also=("tf.linalg.pinv",))
-def pinv(x: Expr, *, rcond: Anything = None) -> Expr:
-    """Inverts each matrix as far as it can be."""
-    return a_.pinv(x, rcond=rcond)
 
 
 @layer("ops.Lstsq")
@@ -168,35 +145,11 @@ def diagonal_of(x: Expr, offset: int, axis1: int, axis2: int) -> Expr:
     return arrange.diagonal(moved(x, (first, second), (-2, -1)), offset=offset)
 
 
-@layer("ops.Diagonal")
-def diagonal(x: Expr, *, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> Expr:
-    """Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}."""
-    return diagonal_of(x, offset, axis1, axis2)
-
-
 @layer("ops.Trace")
 def trace(x: Expr, *, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> Expr:
     """Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}."""
     y = diagonal_of(x, offset, axis1, axis2)
     return reduce.sum_(e.cast(y, to="int32") if y.dtype == "bool" else y, axis=-1)
-
-
-@layer("tf.linalg.trace")
-def tf_trace(x: Expr) -> Expr:
-    """Adds up what stands on the diagonal of each matrix."""
-    return reduce.sum_(arrange.diagonal(x), axis=-1)
-
-
-@layer("tf.linalg.diag_part", ignores="padding_value align")
-def diag_part(x: Expr, *, k: Int = 0) -> Expr:
-    """Gives what stands on the diagonal of each matrix."""
-    return arrange.diagonal(x, offset=k)
-
-
-@layer("tf.linalg.diag", ignores="num_rows num_cols padding_value align")
-def tf_diag(x: Expr, *, k: Int = 0) -> Expr:
-    """Makes matrices with the elements of the last axis on their diagonal."""
-    return arrange.diag(x, offset=k)
 
 
 @layer("ops.Diag")

@@ -5,13 +5,22 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, Text
+from layerexplain.layers.arguments import Bool, Int, PositiveInt, Text
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import take_along
 from layerexplain.ops.sizes import normalize_axis, shape_text
+
+ROWS = """
+ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
+    ctc_loss(target, output, target_length, output_length, blank=mask_index)
+    | Gives the surprise at a text of which each letter may take many steps.
+ops.PSNR(x1, x2, max_val: Number): 20 * log10(max_val) - 10 * log10(mean((x1 - x2) ** 2))
+    | Gives the ratio of the largest possible value to the mean difference, in decibels.
+"""
+
 
 EPSILON = 1e-7
 """Keras's own, unless someone changed it: shares are kept this far from 0 and 1."""
@@ -57,12 +66,6 @@ def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: 
     return -m.take_slice(take_along(logs, ids, axis=-1), key=(Ellipsis, 0))
 
 
-@layer("ops.CTCLoss")
-def ctc_loss(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, mask_index: Int = 0) -> Expr:
-    """Gives the surprise at a text of which each letter may take many steps."""
-    return ctc.ctc_loss(target, output, target_length, output_length, blank=mask_index)
-
-
 @layer("ops.CTCDecode", ignores="beam_width")
 def ctc_decode(
     inputs: Expr,
@@ -78,12 +81,6 @@ def ctc_decode(
         raise ArgumentError(f"ctc_decode is known for strategy='greedy', got {strategy=} and {top_paths=}")
     labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
     return {"labels": labels, "score": score}
-
-
-@layer("ops.PSNR")
-def psnr(x1: Expr, x2: Expr, *, max_val: Number) -> Expr:
-    """Gives the ratio of the largest possible value to the mean difference, in decibels."""
-    return 20 * e.log10(max_val) - 10 * e.log10(reduce.mean((x1 - x2) ** 2))
 
 
 @layer("ops.CDist")

@@ -16,6 +16,47 @@ from layerexplain.ops import reduce
 from layerexplain.ops.scatter import quantile as share
 from layerexplain.ops.sizes import FLOATS
 
+ROWS = """
+ops.Nansum(x, axis: AxisArgument = None, keepdims: Bool = False):
+    Sum(without_nan(x, instead=0), axis=axis, keepdims=keepdims) | Adds up the elements {along} that are numbers.
+ops.Nanprod(x, axis: AxisArgument = None, keepdims: Bool = False):
+    Prod(without_nan(x, instead=1), axis=axis, keepdims=keepdims) | Multiplies the elements {along} that are numbers.
+ops.Nanmean(x, axis: AxisArgument = None, keepdims: Bool = False): _mean(measurable(x), axis=axis, keepdims=keepdims)
+    | Averages the elements {along} that are numbers.
+ops.Nanvar(x, axis: AxisArgument = None, keepdims: Bool = False): _variance(x, axis=axis, keepdims=keepdims)
+    | Averages the squares of the distances from the mean {along}, of the elements that are numbers.
+ops.Nanstd(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(_variance(x, axis=axis, keepdims=keepdims))
+    | Gives the standard deviation {along} of the elements that are numbers.
+ops.Nanmax(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=1)
+    | Keeps the largest element {along} that is a number.
+ops.Nanmin(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=-1)
+    | Keeps the smallest element {along} that is a number.
+ops.Nancumsum(x, axis: Int = None, dtype: Anything = None): Cumsum(without_nan(x, instead=0), axis=axis, dtype=dtype)
+    | Adds to each element all those before it {along}; what is no number counts as 0.
+ops.Nancumprod(x, axis: Int = None, dtype: Anything = None):
+    Cumprod(without_nan(x, instead=1), axis=axis, dtype=dtype)
+    | Multiplies each element by all those before it {along}; what is no number counts as 1.
+ops.Quantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, q, axis=axis, method=method, keepdims=keepdims)
+    | Gives the numbers below which the asked-for shares of the elements {along} lie.
+ops.Nanquantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, q, axis=axis, method=method, keepdims=keepdims, nan='ignored')
+    | Gives the numbers below which the asked-for shares of the elements {along} lie that are numbers.
+ops.Percentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims)
+    | Gives the numbers below which so many percent of the elements {along} lie.
+ops.Nanpercentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims, nan='ignored')
+    | Gives the numbers below which so many percent of the elements {along} lie that are numbers.
+ops.Median(x, axis: AxisArgument = None, keepdims: Bool = False):
+    quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims)
+    | Gives the number {along} below and above which half of the elements lie.
+ops.Nanmedian(x, axis: AxisArgument = None, keepdims: Bool = False):
+    quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan='ignored')
+    | Gives the number {along} below and above which half of the elements lie that are numbers.
+"""
+
+
 LARGEST = {"float64": 1.7976931348623157e308, "float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 """The largest number of a kind of float; all others have float32's."""
 FLOAT32 = 3.4028234663852886e38
@@ -37,20 +78,6 @@ def nan_to_num(x: Expr, *, nan: Anything = 0.0, posinf: Anything = None, neginf:
     return e.where(e.equal(y, float("inf")), high, e.where(e.equal(y, float("-inf")), low, y))
 
 
-@layer("ops.Nansum")
-def nansum(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Adds up the elements {along} that are numbers."""
-    y: Expr = operations_reduce.sum_(without_nan(x, 0), axis=axis, keepdims=keepdims)
-    return y
-
-
-@layer("ops.Nanprod")
-def nanprod(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Multiplies the elements {along} that are numbers."""
-    y: Expr = operations_reduce.prod(without_nan(x, 1), axis=axis, keepdims=keepdims)
-    return y
-
-
 def _count(x: Expr, axis: AxisArgument, keepdims: bool) -> Expr:
     return reduce.sum_(e.cast(e.logical_not(e.isnan(x)), to="float"), axis=axis, keepdims=keepdims)
 
@@ -65,24 +92,6 @@ def _variance(x: Expr, axis: AxisArgument, keepdims: bool) -> Expr:
     return reduce.sum_(without_nan(off**2, 0), axis=axis, keepdims=keepdims) / _count(x, axis, keepdims)
 
 
-@layer("ops.Nanmean")
-def nanmean(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages the elements {along} that are numbers."""
-    return _mean(measurable(x), axis, keepdims)
-
-
-@layer("ops.Nanvar")
-def nanvar(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages the squares of the distances from the mean {along}, of the elements that are numbers."""
-    return _variance(x, axis, keepdims)
-
-
-@layer("ops.Nanstd")
-def nanstd(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the standard deviation {along} of the elements that are numbers."""
-    return e.sqrt(_variance(x, axis, keepdims))
-
-
 def _extreme(x: Expr, axis: AxisArgument, keepdims: bool, sign: int) -> Expr:
     fold = reduce.amax if sign > 0 else reduce.amin
     if x.dtype not in FLOATS:
@@ -90,18 +99,6 @@ def _extreme(x: Expr, axis: AxisArgument, keepdims: bool, sign: int) -> Expr:
     y = fold(without_nan(x, -sign * float("inf")), axis=axis, keepdims=keepdims)
     # Of nothing but NaN the largest is NaN.
     return e.where(reduce.all_(e.isnan(x), axis=axis, keepdims=keepdims), fold(x, axis=axis, keepdims=keepdims), y)
-
-
-@layer("ops.Nanmax")
-def nanmax(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Keeps the largest element {along} that is a number."""
-    return _extreme(x, axis, keepdims, 1)
-
-
-@layer("ops.Nanmin")
-def nanmin(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Keeps the smallest element {along} that is a number."""
-    return _extreme(x, axis, keepdims, -1)
 
 
 def _place(x: Expr, find: Callable[..., Expr], instead: float, axis: Int | None, keepdims: bool) -> Expr:
@@ -114,27 +111,13 @@ def _place(x: Expr, find: Callable[..., Expr], instead: float, axis: Int | None,
 @layer("ops.Nanargmax")
 def nanargmax(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
     """Gives the number of the largest element {along} that is a number, -1 where there is none."""
-    return _place(x, operations_reduce.argmax, float("-inf"), axis, keepdims)
+    return _place(x, operations_reduce.place_of_largest, float("-inf"), axis, keepdims)
 
 
 @layer("ops.Nanargmin")
 def nanargmin(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
     """Gives the number of the smallest element {along} that is a number, -1 where there is none."""
-    return _place(x, operations_reduce.argmin, float("inf"), axis, keepdims)
-
-
-@layer("ops.Nancumsum")
-def nancumsum(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Adds to each element all those before it {along}; what is no number counts as 0."""
-    y: Expr = operations_reduce.cumsum(without_nan(x, 0), axis=axis, dtype=dtype)
-    return y
-
-
-@layer("ops.Nancumprod")
-def nancumprod(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Multiplies each element by all those before it {along}; what is no number counts as 1."""
-    y: Expr = operations_reduce.cumprod(without_nan(x, 1), axis=axis, dtype=dtype)
-    return y
+    return _place(x, operations_reduce.place_of_smallest, float("inf"), axis, keepdims)
 
 
 # Quantiles ------------------------------------------------------------------------------------------------------
@@ -146,67 +129,3 @@ def _quantile(x: Expr, q: Expr, axis: AxisArgument, method: str, keepdims: bool,
     if q.ndim > 1:
         raise ArgumentError(f"a quantile needs one share, or a row of them, got a tensor with {q.ndim} axes")
     return share(measurable(x), q, axis=axis, method=method, keepdims=keepdims, nan=nan)
-
-
-@layer("ops.Quantile")
-def quantile(
-    x: Expr,
-    q: Expr,
-    *,
-    axis: AxisArgument = None,
-    method: Method = "linear",  # type: ignore[valid-type]
-    keepdims: Bool = False,
-) -> Expr:
-    """Gives the numbers below which the asked-for shares of the elements {along} lie."""
-    return _quantile(x, q, axis, method, keepdims)
-
-
-@layer("ops.Nanquantile")
-def nanquantile(
-    x: Expr,
-    q: Expr,
-    *,
-    axis: AxisArgument = None,
-    method: Method = "linear",  # type: ignore[valid-type]
-    keepdims: Bool = False,
-) -> Expr:
-    """Gives the numbers below which the asked-for shares of the elements {along} lie that are numbers."""
-    return _quantile(x, q, axis, method, keepdims, "ignored")
-
-
-@layer("ops.Percentile")
-def percentile(
-    x: Expr,
-    q: Expr,
-    *,
-    axis: AxisArgument = None,
-    method: Method = "linear",  # type: ignore[valid-type]
-    keepdims: Bool = False,
-) -> Expr:
-    """Gives the numbers below which so many percent of the elements {along} lie."""
-    return _quantile(x, q / 100, axis, method, keepdims)
-
-
-@layer("ops.Nanpercentile")
-def nanpercentile(
-    x: Expr,
-    q: Expr,
-    *,
-    axis: AxisArgument = None,
-    method: Method = "linear",  # type: ignore[valid-type]
-    keepdims: Bool = False,
-) -> Expr:
-    """Gives the numbers below which so many percent of the elements {along} lie that are numbers."""
-    return _quantile(x, q / 100, axis, method, keepdims, "ignored")
-
-
-@layer("ops.Median")
-def median(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the number {along} below and above which half of the elements lie."""
-    return share(measurable(x), 0.5, axis=axis, keepdims=keepdims)
-
-
-@layer("ops.Nanmedian")
-def nanmedian(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the number {along} below and above which half of the elements lie that are numbers."""
-    return share(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan="ignored")

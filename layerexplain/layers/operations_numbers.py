@@ -7,54 +7,59 @@ import math
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Anything, Bool, Number
+from layerexplain.layers.arguments import Anything, Bool
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import numbers as n
-from layerexplain.ops import reduce
+from layerexplain.ops import reduce, scatter
 from layerexplain.ops.arrange import full_like
-from layerexplain.ops.scatter import searchsorted
 from layerexplain.ops.sizes import INTS, shape_text
 
+USES = (scatter,)
+ROWS = """
+ops.BitwiseAnd, tf.bitwise.bitwise_and(x, y): z = bitwise_and(x, y)
+    | Keeps the bits that both numbers have, element by element.
+ops.BitwiseOr, tf.bitwise.bitwise_or(x, y): z = bitwise_or(x, y)
+    | Keeps the bits that one of the numbers has, or both, element by element.
+ops.BitwiseXor, tf.bitwise.bitwise_xor(x, y): z = bitwise_xor(x, y)
+    | Keeps the bits that just one of the numbers has, element by element.
+ops.BitwiseNot, ops.BitwiseInvert, tf.bitwise.invert(x): bitwise_not(x) | Turns every bit of every element round.
+ops.LeftShift, ops.BitwiseLeftShift, tf.bitwise.left_shift(x, y): z = left_shift(x, y)
+    | Moves the bits of the first number to the left, by as many places as the second says.
+ops.RightShift, ops.BitwiseRightShift, tf.bitwise.right_shift(x, y): z = right_shift(x, y)
+    | Moves the bits of the first number to the right, by as many places as the second says.
+ops.Gcd(x1, x2): gcd(x1, x2) | Gives the greatest number that divides both, element by element.
+ops.Lcm(x1, x2): lcm(x1, x2) | Gives the smallest number that both divide, element by element.
+ops.Fmod(x1, x2): fmod(x1, x2) | Gives what is left of a division that rounds towards 0, element by element.
+ops.Cbrt(x): cbrt(x) | Takes the cube root of every element.
+ops.I0, tf.math.bessel_i0(x): i0(x)
+    | Applies the modified Bessel function of the first kind and order 0 to every element.
+ops.Erfinv, tf.math.erfinv(x): erfinv(x) | Gives the number of which every element is the Gauss error function.
+ops.Ldexp(x1, x2): x1 * 2.0 ** measurable(x2)
+    | Multiplies the first tensor by 2 to the power of the second, element by element.
+ops.Nextafter, tf.math.nextafter(x1, x2): nextafter(x1, x2)
+    | Gives the floating-point number next to the first on the way to the second, element by element.
+ops.Isposinf(x): logical_and(isinf(measurable(x)), x > 0) | Says of each element whether it is infinity.
+ops.Isneginf(x): logical_and(isinf(measurable(x)), x < 0) | Says of each element whether it is minus infinity.
+ops.Isclose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False):
+    close(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    | Says for each pair of elements whether they differ by at most {atol} plus {rtol} times the second.
+ops.AllClose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False):
+    all(close(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan))
+    | Says whether all pairs of elements differ by at most {atol} plus {rtol} times the second.
+ops.SearchSorted, tf.searchsorted(sorted_sequence, values, side: Dtype = 'left', out_type: Ignored):
+    searchsorted(sorted_sequence, values, side=side)
+    | Gives for each element the place in a rising row of numbers where it belongs.
+ops.ViewAsReal(x): stack(real(x), imag(x), axis=-1)
+    | Makes a pair along a new last axis of each complex number: real part, imaginary part.
+ops.Polar(abs_, angle): complex(abs_ * cos(angle), abs_ * sin(angle))
+    | Makes a complex number of a length and an angle, element by element.
+"""
+
+
 # Bits -----------------------------------------------------------------------------------------------------------
-
-
-@layer("ops.BitwiseAnd", also=("tf.bitwise.bitwise_and",))
-def bitwise_and(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Keeps the bits that both numbers have, element by element."""
-    return {"z": n.bitwise_and(x, y)}
-
-
-@layer("ops.BitwiseOr", also=("tf.bitwise.bitwise_or",))
-def bitwise_or(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Keeps the bits that one of the numbers has, or both, element by element."""
-    return {"z": n.bitwise_or(x, y)}
-
-
-@layer("ops.BitwiseXor", also=("tf.bitwise.bitwise_xor",))
-def bitwise_xor(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Keeps the bits that just one of the numbers has, element by element."""
-    return {"z": n.bitwise_xor(x, y)}
-
-
-@layer("ops.BitwiseNot", also=("ops.BitwiseInvert", "tf.bitwise.invert"))
-def bitwise_not(x: Expr) -> Expr:
-    """Turns every bit of every element round."""
-    return n.bitwise_not(x)
-
-
-@layer("ops.LeftShift", also=("ops.BitwiseLeftShift", "tf.bitwise.left_shift"))
-def left_shift(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Moves the bits of the first number to the left, by as many places as the second says."""
-    return {"z": n.left_shift(x, y)}
-
-
-@layer("ops.RightShift", also=("ops.BitwiseRightShift", "tf.bitwise.right_shift"))
-def right_shift(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Moves the bits of the first number to the right, by as many places as the second says."""
-    return {"z": n.right_shift(x, y)}
 
 
 _WIDTHS = {"float": 4, "float32": 4, "int32": 4, "uint32": 4, "float64": 8, "int64": 8, "uint64": 8}
@@ -75,43 +80,7 @@ def view(x: Expr, *, dtype: Anything = None) -> Expr:
 # Whole numbers and remainders -----------------------------------------------------------------------------------
 
 
-@layer("ops.Gcd")
-def gcd(x1: Expr, x2: Expr) -> Expr:
-    """Gives the greatest number that divides both, element by element."""
-    return n.gcd(x1, x2)
-
-
-@layer("ops.Lcm")
-def lcm(x1: Expr, x2: Expr) -> Expr:
-    """Gives the smallest number that both divide, element by element."""
-    return n.lcm(x1, x2)
-
-
-@layer("ops.Fmod")
-def fmod(x1: Expr, x2: Expr) -> Expr:
-    """Gives what is left of a division that rounds towards 0, element by element."""
-    return n.fmod(x1, x2)
-
-
 # Functions ------------------------------------------------------------------------------------------------------
-
-
-@layer("ops.Cbrt")
-def cbrt(x: Expr) -> Expr:
-    """Takes the cube root of every element."""
-    return n.cbrt(x)
-
-
-@layer("ops.I0", also=("tf.math.bessel_i0",))
-def i0(x: Expr) -> Expr:
-    """Applies the modified Bessel function of the first kind and order 0 to every element."""
-    return n.i0(x)
-
-
-@layer("ops.Erfinv", also=("tf.math.erfinv",))
-def erfinv(x: Expr) -> Expr:
-    """Gives the number of which every element is the Gauss error function."""
-    return n.erfinv(x)
 
 
 @layer("ops.Sinc")
@@ -128,24 +97,12 @@ def heaviside(x1: Expr, x2: Expr) -> Expr:
     return e.where(e.less(x1, 0), 0.0, e.where(e.greater(x1, 0), 1.0, x2))
 
 
-@layer("ops.Ldexp")
-def ldexp(x1: Expr, x2: Expr) -> Expr:
-    """Multiplies the first tensor by 2 to the power of the second, element by element."""
-    return x1 * e.power(2.0, measurable(x2))
-
-
 @layer("ops.Logaddexp2")
 def logaddexp2(x1: Expr, x2: Expr) -> Expr:
     """Adds 2 to the power of two tensors and takes the logarithm to base 2, element by element."""
     x1, x2 = measurable(x1), measurable(x2)
     largest = e.maximum(x1, x2)
     return largest + e.log2(e.power(2.0, x1 - largest) + e.power(2.0, x2 - largest))
-
-
-@layer("ops.Nextafter", also=("tf.math.nextafter",))
-def nextafter(x1: Expr, x2: Expr) -> Expr:
-    """Gives the floating-point number next to the first on the way to the second, element by element."""
-    return n.nextafter(x1, x2)
 
 
 @layer("ops.Signbit")
@@ -157,35 +114,11 @@ def signbit(x: Expr) -> Expr:
 # Questions ------------------------------------------------------------------------------------------------------
 
 
-@layer("ops.Isposinf")
-def isposinf(x: Expr) -> Expr:
-    """Says of each element whether it is infinity."""
-    return e.logical_and(e.isinf(measurable(x)), e.greater(x, 0))
-
-
-@layer("ops.Isneginf")
-def isneginf(x: Expr) -> Expr:
-    """Says of each element whether it is minus infinity."""
-    return e.logical_and(e.isinf(measurable(x)), e.less(x, 0))
-
-
 def close(x1: Expr, x2: Expr, rtol: float, atol: float, equal_nan: bool) -> Expr:
     """Whether two numbers differ by at most atol + rtol times the size of the second."""
     near = e.less_equal(e.absolute(x1 - x2), e.absolute(x2) * rtol + atol)
     y = e.logical_or(e.logical_and(e.logical_and(e.isfinite(x1), e.isfinite(x2)), near), e.equal(x1, x2))
     return e.logical_or(y, e.logical_and(e.isnan(x1), e.isnan(x2))) if equal_nan else y
-
-
-@layer("ops.Isclose")
-def isclose(x1: Expr, x2: Expr, *, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: Bool = False) -> Expr:
-    """Says for each pair of elements whether they differ by at most {atol} plus {rtol} times the second."""
-    return close(x1, x2, rtol, atol, equal_nan)
-
-
-@layer("ops.AllClose")
-def allclose(x1: Expr, x2: Expr, *, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: Bool = False) -> Expr:
-    """Says whether all pairs of elements differ by at most {atol} plus {rtol} times the second."""
-    return reduce.all_(close(x1, x2, rtol, atol, equal_nan))
 
 
 @layer("ops.IsIn", ignores="assume_unique")
@@ -194,12 +127,6 @@ def isin(x1: Expr, x2: Expr, *, invert: Bool = False) -> Expr:
     flat = x2 if x2.ndim == 1 else m.reshape(x2, shape=(-1,))
     found = reduce.any_(e.equal(m.take_slice(x1, key=(Ellipsis, None)), flat), axis=-1)
     return e.logical_not(found) if invert else found
-
-
-@layer("ops.SearchSorted", also=("tf.searchsorted",), ignores="out_type")
-def search_sorted(sorted_sequence: Expr, values: Expr, *, side: Anything = "left") -> Expr:
-    """Gives for each element the place in a rising row of numbers where it belongs."""
-    return searchsorted(sorted_sequence, values, side=str(side))
 
 
 @layer("ops.Digitize")
@@ -250,15 +177,3 @@ def view_as_complex(x: Expr) -> Expr:
     if x.ndim < 1 or x.shape[-1] not in (2, None):
         raise ShapeError(f"view_as_complex needs a last axis of size 2, got {shape_text(x.shape)}")
     return n.complex_(m.take_slice(x, key=(Ellipsis, 0)), m.take_slice(x, key=(Ellipsis, 1)))
-
-
-@layer("ops.ViewAsReal")
-def view_as_real(x: Expr) -> Expr:
-    """Makes a pair along a new last axis of each complex number: real part, imaginary part."""
-    return m.stack(n.real(x), n.imag(x), axis=-1)
-
-
-@layer("ops.Polar")
-def polar(abs_: Expr, angle: Expr) -> Expr:
-    """Makes a complex number of a length and an angle, element by element."""
-    return n.complex_(abs_ * e.cos(angle), abs_ * e.sin(angle))

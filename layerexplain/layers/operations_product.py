@@ -24,6 +24,23 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import normalize_axes, shape_text
 
+ROWS = """
+ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices: rows of the first times columns of the second.
+ops.Conv(inputs, kernel, strides: Sizes = 1, padding: Anything = 'valid', data_format: Anything = None,
+    dilation_rate: Sizes = 1):
+    convolved(inputs, kernel, strides=strides, padding=padding, data_format=data_format, dilation=dilation_rate)
+    | Slides the windows of a given kernel over the input; each sums over the channels.
+tf.linalg.matmul, tf.matmul(a, b, transpose_a: Bool = False, transpose_b: Bool = False, adjoint_a: Bool = False,
+    adjoint_b: Bool = False, a_is_sparse: Ignored, b_is_sparse: Ignored, output_type: Ignored, grad_a: Ignored,
+    grad_b: Ignored):
+    matrix_product_of(a, b, turn_a=transpose_a, turn_b=transpose_b, adjoint_a=adjoint_a, adjoint_b=adjoint_b)
+    | Multiplies matrices: rows of the first times columns of the second.
+ops.Dot(x1, x2): dot_product(x1, x2)
+    | Sums products over the last axis of the first tensor and the last but one of the second.
+ops.Inner(x1, x2): inner_product(x1, x2) | Sums products over the last axes of both tensors.
+"""
+
+
 # Matrices -------------------------------------------------------------------------------------------------------
 
 
@@ -38,41 +55,26 @@ def matrix_product(a: Expr, b: Expr) -> Expr:
     return matmul(a, b)
 
 
-@layer("ops.Matmul")
-def matmul_(x1: Expr, x2: Expr) -> Expr:
-    """Multiplies matrices: rows of the first times columns of the second."""
-    return matrix_product(x1, x2)
-
-
-@layer("tf.linalg.matmul", also=("tf.matmul",), ignores="a_is_sparse b_is_sparse output_type grad_a grad_b")
-def tf_matmul(
-    a: Expr,
-    b: Expr,
-    *,
-    transpose_a: Bool = False,
-    transpose_b: Bool = False,
-    adjoint_a: Bool = False,
-    adjoint_b: Bool = False,
+def matrix_product_of(
+    a: Expr, b: Expr, turn_a: bool, turn_b: bool, adjoint_a: bool = False, adjoint_b: bool = False
 ) -> Expr:
-    """Multiplies matrices: rows of the first times columns of the second."""
-    if transpose_a or adjoint_a:
+    """The product of matrices, of which some have rows as columns."""
+    if turn_a or adjoint_a:
         a = moved(a, -1, a.ndim - 2)
-    if transpose_b or adjoint_b:
+    if turn_b or adjoint_b:
         b = moved(b, -1, b.ndim - 2)
     return matrix_product(a, b)
 
 
-@layer("ops.Dot")
-def dot(x1: Expr, x2: Expr) -> Expr:
-    """Sums products over the last axis of the first tensor and the last but one of the second."""
+def dot_product(x1: Expr, x2: Expr) -> Expr:
+    """NumPy's dot: single numbers multiply."""
     if x1.ndim == 0 or x2.ndim == 0:
         return x1 * x2
     return contract.dot(x1, x2 if x2.ndim == 1 else moved(x2, x2.ndim - 2, 0))
 
 
-@layer("ops.Inner")
-def inner(x1: Expr, x2: Expr) -> Expr:
-    """Sums products over the last axes of both tensors."""
+def inner_product(x1: Expr, x2: Expr) -> Expr:
+    """NumPy's inner."""
     return contract.dot(x1, moved(x2, x2.ndim - 1, 0))
 
 
@@ -141,20 +143,6 @@ def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: An
         groups=channels // read,
         data_format=form,
     )
-
-
-@layer("ops.Conv")
-def conv(
-    inputs: Expr,
-    kernel: Expr,
-    *,
-    strides: Sizes = 1,
-    padding: Anything = "valid",
-    data_format: Anything = None,
-    dilation_rate: Sizes = 1,
-) -> Expr:
-    """Slides the windows of a given kernel over the input; each sums over the channels."""
-    return convolved(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
 @layer("ops.DepthwiseConv")

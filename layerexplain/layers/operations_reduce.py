@@ -4,9 +4,12 @@ Input shape: any. Output shape: without the folded axes (of size 1 with `keepdim
 if no axis is given. Reference: keras.ops, tf.math.
 """
 
+from typing import Annotated, Any
+
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt
+from layerexplain.layers.arguments import AxisArgument, Check
+from layerexplain.layers.operations import limited
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import order, reduce
@@ -14,6 +17,81 @@ from layerexplain.ops.linalg import singular_values
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice, transpose
 from layerexplain.ops.sizes import INTS, normalize_axis
+
+USES = (limited,)
+Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
+ROWS = """
+ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False):
+    sum(countable(x), axis=axis, keepdims=keepdims) | Adds up the elements {along}.
+ops.Mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(measurable(x), axis=axis, keepdims=keepdims)
+    | Averages the elements {along}.
+tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(x, axis=axis, keepdims=keepdims)
+    | Averages the elements {along}; whole numbers stay whole.
+ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
+    prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
+ops.Max, ops.Amax, tf.math.reduce_max(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
+    limited(amax(x, axis=axis, keepdims=keepdims), low=initial) | Keeps the largest element {along}.
+ops.Min, ops.Amin, tf.math.reduce_min(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
+    limited(amin(x, axis=axis, keepdims=keepdims), high=initial) | Keeps the smallest element {along}.
+ops.Any, tf.math.reduce_any(x, axis: AxisArgument = None, keepdims: Bool = False):
+    any(x, axis=axis, keepdims=keepdims) | Says whether any element {along} is true.
+ops.All, tf.math.reduce_all(x, axis: AxisArgument = None, keepdims: Bool = False):
+    all(x, axis=axis, keepdims=keepdims) | Says whether all elements {along} are true.
+ops.Var, tf.math.reduce_variance(x, axis: AxisArgument = None, keepdims: Bool = False):
+    variance(x, axis=axis, keepdims=keepdims) | Averages the squares of the distances from the mean {along}.
+ops.Std, tf.math.reduce_std(x, axis: AxisArgument = None, keepdims: Bool = False):
+    sqrt(variance(x, axis=axis, keepdims=keepdims))
+    | Gives the standard deviation {along}: the square root of the variance.
+ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored):
+    moments_along(x, axes=axes, keepdims=keepdims) | Gives the mean and the variance {along}.
+ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False):
+    log_of_sum(x, axis=axis, keepdims=keepdims)
+    | Adds up the exponentials of all elements {along} and takes the logarithm.
+ops.CountNonzero(x, axis: AxisArgument = None): sum(cast(x != 0, to='int32'), axis=axis)
+    | Counts the elements {along} that are not 0.
+ops.Ptp(x, axis: AxisArgument = None, keepdims: Bool = False):
+    amax(x, axis=axis, keepdims=keepdims) - amin(x, axis=axis, keepdims=keepdims)
+    | Gives the distance from the smallest to the largest element {along}.
+
+# Norms
+ops.Norm(x, ord: Anything = None, axis: AxisArgument = None, keepdims: Bool = False):
+    norm(measurable(x), order_=ord, axis=axis, keepdims=keepdims) | Gives the length of the vectors {along}.
+ops.Normalize(x, axis: AxisArgument = -1, order: Anything = 2, epsilon: Epsilon = 1e-07):
+    x / max(vector_norm(x, order_=order, axis=axis, keepdims=True), epsilon)
+    | Divides by the length of the vectors {along}, so that each has length 1.
+tf.norm, tf.compat.v1.norm(x, ord: Anything = 'euclidean', axis: AxisArgument = None, keepdims: Truth = False):
+    vector_norm(x, order_=ord, axis=axis, keepdims=keepdims) | Gives the length of the vectors {along}.
+tf.math.l2_normalize(x, axis: AxisArgument = None, epsilon: Number = 1e-12):
+    x / sqrt(max(sum(x ** 2, axis=axis, keepdims=True), epsilon))
+    | Divides by the length of the vectors {along}, so that each has length 1.
+
+# Order
+ops.Argmax(x, axis: Int = None, keepdims: Bool = False): place_of_largest(x, axis=axis, keepdims=keepdims)
+    | Gives the number of the largest element {along}.
+ops.Argmin(x, axis: Int = None, keepdims: Bool = False): place_of_smallest(x, axis=axis, keepdims=keepdims)
+    | Gives the number of the smallest element {along}.
+ops.Cumsum(x, axis: Int = None, dtype: Anything = None): running_sum(counted(x, dtype=dtype), axis=axis)
+    | Adds to each element all those before it {along}.
+ops.Cumprod(x, axis: Int = None, dtype: Anything = None): running_product(counted(x, dtype=dtype), axis=axis)
+    | Multiplies each element by all those before it {along}.
+ops.Sort, tf.sort(x, axis: Int = -1): sort(x, axis=axis) | Sorts the elements {along}, the smallest first.
+ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, axis=axis)
+    | Gives the numbers of the elements {along} in the order in which sorting puts them.
+ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, k=k)
+    | Gives the {k} largest elements along the last axis, the largest first, and their numbers.
+
+# Codes
+ops.OneHot(x, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
+    hot(x, classes=num_classes, axis=axis, dtype=dtype)
+    | Turns each id into {num_classes} numbers: 1 in the place of the id, 0 elsewhere.
+ops.MultiHot(inputs, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
+    several_hot(inputs, classes=num_classes, axis=axis, dtype=dtype)
+    | Marks with 1, among {num_classes} numbers, each id that occurs in the row.
+tf.one_hot(x, depth: PositiveInt, on_value: Anything = None, off_value: Anything = None, axis: Anything = None,
+    dtype: Anything = None):
+    hot_between(x, classes=depth, on_value=on_value, off_value=off_value, axis=axis, dtype=dtype)
+    | Turns each id into {depth} numbers: 1 in the place of the id, 0 elsewhere.
+"""
 
 
 def countable(x: Expr) -> Expr:
@@ -26,80 +104,29 @@ def measurable(x: Expr) -> Expr:
     return e.cast(x, to="float") if x.dtype == "bool" or x.dtype in INTS else x
 
 
-@layer("ops.Sum", also=("tf.math.reduce_sum",))
-def sum_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Adds up the elements {along}."""
-    return reduce.sum_(countable(x), axis=axis, keepdims=keepdims)
+def counted(x: Expr, dtype: Any) -> Expr:
+    """The elements as numbers, of a given kind if one is given."""
+    return countable(x) if dtype is None else e.cast(x, to=str(dtype))
 
 
-@layer("ops.Mean")
-def mean(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages the elements {along}."""
-    return reduce.mean(measurable(x), axis=axis, keepdims=keepdims)
-
-
-@layer("tf.math.reduce_mean")
-def tf_mean(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages the elements {along}; whole numbers stay whole."""
-    return reduce.mean(x, axis=axis, keepdims=keepdims)
-
-
-@layer("ops.Prod", also=("tf.math.reduce_prod",))
-def prod(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None) -> Expr:
-    """Multiplies the elements {along}."""
-    return reduce.prod(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis=axis, keepdims=keepdims)
-
-
-@layer("ops.Max", also=("ops.Amax", "tf.math.reduce_max"))
-def max_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None) -> Expr:
-    """Keeps the largest element {along}."""
-    y = reduce.amax(x, axis=axis, keepdims=keepdims)
-    return y if initial is None else e.maximum(y, initial)
-
-
-@layer("ops.Min", also=("ops.Amin", "tf.math.reduce_min"))
-def min_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None) -> Expr:
-    """Keeps the smallest element {along}."""
-    y = reduce.amin(x, axis=axis, keepdims=keepdims)
-    return y if initial is None else e.minimum(y, initial)
-
-
-@layer("ops.Any", also=("tf.math.reduce_any",))
-def any_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Says whether any element {along} is true."""
-    return reduce.any_(x, axis=axis, keepdims=keepdims)
-
-
-@layer("ops.All", also=("tf.math.reduce_all",))
-def all_(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Says whether all elements {along} are true."""
-    return reduce.all_(x, axis=axis, keepdims=keepdims)
-
-
-def variance(x: Expr, axis: AxisArgument, keepdims: bool, centre: str = "m") -> Expr:
+def variance(x: Expr, axis: Any, keepdims: bool, centre: str = "m") -> Expr:
     """The mean square of the distance from the mean, which is called `centre` in the formula."""
     x = measurable(x)
     m = named(centre, reduce.mean(x, axis=axis, keepdims=True), "the mean")
     return reduce.mean((x - m) ** 2, axis=axis, keepdims=keepdims)
 
 
-@layer("ops.Var", also=("tf.math.reduce_variance",))
-def var(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Averages the squares of the distances from the mean {along}."""
-    return variance(x, axis, keepdims)
-
-
-@layer("ops.Std", also=("tf.math.reduce_std",))
-def std(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the standard deviation {along}: the square root of the variance."""
-    return e.sqrt(variance(x, axis, keepdims))
-
-
-@layer("ops.Moments", ignores="synchronized")
-def moments(x: Expr, *, axes: AxisArgument, keepdims: Bool = False) -> dict[str, Expr]:
-    """Gives the mean and the variance {along}."""
+def moments_along(x: Expr, axes: Any, keepdims: bool) -> dict[str, Expr]:
+    """The mean and the variance."""
     m = reduce.mean(x, axis=axes, keepdims=keepdims)
     return {"m": m, "v": variance(x, axes, keepdims, "centre")}
+
+
+def log_of_sum(x: Expr, axis: Any, keepdims: bool) -> Expr:
+    """The logarithm of the sum of exponentials."""
+    m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the largest; taken out so that exp stays small")
+    total = e.log(reduce.sum_(e.exp(x - m), axis=axis, keepdims=keepdims))
+    return total + (m if keepdims else reduce.amax(x, axis=axis))
 
 
 @layer("ops.Average")
@@ -112,33 +139,13 @@ def average(x: Expr, weights: Expr | None = None, *, axis: AxisArgument = None) 
     return reduce.sum_(x * weights, axis=axis) / reduce.sum_(weights + e.multiply(x, 0), axis=axis)
 
 
-@layer("ops.Logsumexp", also=("tf.math.reduce_logsumexp",))
-def logsumexp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Adds up the exponentials of all elements {along} and takes the logarithm."""
-    m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the largest; taken out so that exp stays small")
-    total = e.log(reduce.sum_(e.exp(x - m), axis=axis, keepdims=keepdims))
-    return total + (m if keepdims else reduce.amax(x, axis=axis))
-
-
-@layer("ops.CountNonzero")
-def count_nonzero(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Counts the elements {along} that are not 0."""
-    return reduce.sum_(e.cast(e.not_equal(x, 0), to="int32"), axis=axis)
-
-
-@layer("ops.Ptp")
-def ptp(x: Expr, *, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the distance from the smallest to the largest element {along}."""
-    return reduce.amax(x, axis=axis, keepdims=keepdims) - reduce.amin(x, axis=axis, keepdims=keepdims)
-
-
 # Norms ----------------------------------------------------------------------------------------------------------
 
 
 INFINITY = float("inf")
 
 
-def vector_norm(x: Expr, order_: float | str | None, axis: AxisArgument, keepdims: bool) -> Expr:
+def vector_norm(x: Expr, order_: float | str | None, axis: Any, keepdims: bool) -> Expr:
     """The length of vectors: Euclidean (2), city block (1), the largest (inf), or of another order."""
     if order_ in (None, 2, "euclidean"):
         return e.sqrt(reduce.sum_(x**2, axis=axis, keepdims=keepdims))
@@ -155,13 +162,12 @@ def vector_norm(x: Expr, order_: float | str | None, axis: AxisArgument, keepdim
     return reduce.sum_(e.absolute(x) ** order_, axis=axis, keepdims=keepdims) ** (1.0 / order_)
 
 
-@layer("ops.Norm")
-def norm(x: Expr, *, ord: Anything = None, axis: AxisArgument = None, keepdims: Bool = False) -> Expr:
-    """Gives the length of the vectors {along}."""
+def norm(x: Expr, order_: Any, axis: Any, keepdims: bool) -> Expr:
+    """The length of vectors, or the size of matrices where two axes are meant."""
     axes = tuple(range(x.ndim)) if axis is None else axis
-    if isinstance(axes, tuple) and len(axes) == 2 and ord not in (None, "fro"):
-        return matrix_norm(measurable(x), ord, axes, keepdims)
-    return vector_norm(measurable(x), None if ord == "fro" else ord, axis, keepdims)
+    if isinstance(axes, tuple) and len(axes) == 2 and order_ not in (None, "fro"):
+        return matrix_norm(x, order_, axes, keepdims)
+    return vector_norm(x, None if order_ == "fro" else order_, axis, keepdims)
 
 
 def matrix_norm(x: Expr, order_: float | str, axes: tuple[int, ...], keepdims: bool) -> Expr:
@@ -184,34 +190,16 @@ def matrix_norm(x: Expr, order_: float | str, axes: tuple[int, ...], keepdims: b
     )
 
 
-@layer("tf.norm", also=("tf.compat.v1.norm",))
-def tf_norm(x: Expr, *, ord: Anything = "euclidean", axis: AxisArgument = None, keepdims: Anything = False) -> Expr:
-    """Gives the length of the vectors {along}."""
-    return vector_norm(x, ord, axis, bool(keepdims))
-
-
-@layer("ops.Normalize")
-def normalize(x: Expr, *, axis: AxisArgument = -1, order: Anything = 2, epsilon: Anything = None) -> Expr:
-    """Divides by the length of the vectors {along}, so that each has length 1."""
-    least = 1e-7 if epsilon is None else epsilon
-    return x / e.maximum(vector_norm(x, order, axis, True), least)
-
-
-@layer("tf.math.l2_normalize")
-def l2_normalize(x: Expr, *, axis: AxisArgument = None, epsilon: Number = 1e-12) -> Expr:
-    """Divides by the length of the vectors {along}, so that each has length 1."""
-    return x / e.sqrt(e.maximum(reduce.sum_(x**2, axis=axis, keepdims=True), epsilon))
-
-
 # Order ----------------------------------------------------------------------------------------------------------
 
 
-def _whole(x: Expr, axis: Int | None) -> tuple[Expr, int]:
+def _whole(x: Expr, axis: int | None) -> tuple[Expr, int]:
     """The tensor and axis to work along: without an axis all elements in one row."""
     return (reshape(x, shape=(-1,)), 0) if axis is None else (x, axis)
 
 
-def _kept(y: Expr, x: Expr, axis: Int | None, keepdims: bool) -> Expr:
+def _kept(y: Expr, x: Expr, axis: int | None, keepdims: bool) -> Expr:
+    """A fold with the folded axis kept, of size 1."""
     if not keepdims:
         return y
     if axis is None:
@@ -219,82 +207,46 @@ def _kept(y: Expr, x: Expr, axis: Int | None, keepdims: bool) -> Expr:
     return take_slice(y, key=(*[slice(None)] * (axis % x.ndim), None))
 
 
-@layer("ops.Argmax")
-def argmax(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the largest element {along}."""
-    return _kept(order.argmax(_whole(x, axis)[0], axis=_whole(x, axis)[1]), x, axis, keepdims)
+def place_of_largest(x: Expr, axis: int | None, keepdims: bool) -> Expr:
+    """The number of the largest element."""
+    whole, at = _whole(x, axis)
+    return _kept(order.argmax(whole, axis=at), x, axis, keepdims)
 
 
-@layer("ops.Argmin")
-def argmin(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the smallest element {along}."""
-    return _kept(order.argmin(_whole(x, axis)[0], axis=_whole(x, axis)[1]), x, axis, keepdims)
+def place_of_smallest(x: Expr, axis: int | None, keepdims: bool) -> Expr:
+    """The number of the smallest element."""
+    whole, at = _whole(x, axis)
+    return _kept(order.argmin(whole, axis=at), x, axis, keepdims)
 
 
-@layer("ops.Sort", also=("tf.sort",))
-def sort(x: Expr, *, axis: Int = -1) -> Expr:
-    """Sorts the elements {along}, the smallest first."""
-    return order.sort(x, axis=axis)
-
-
-@layer("ops.Argsort", also=("tf.argsort",))
-def argsort(x: Expr, *, axis: Int = -1) -> Expr:
-    """Gives the numbers of the elements {along} in the order in which sorting puts them."""
-    return order.argsort(x, axis=axis)
-
-
-@layer("ops.TopK", also=("tf.math.top_k",), ignores="sorted")
-def top_k(x: Expr, *, k: PositiveInt = 1) -> dict[str, Expr]:
-    """Gives the {k} largest elements along the last axis, the largest first, and their numbers."""
-    values, ids = order.top_k(x, k=k)
-    return {"values": values, "ids": ids}
-
-
-@layer("ops.Cumsum")
-def cumsum(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Adds to each element all those before it {along}."""
-    whole, at = _whole(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis)
+def running_sum(x: Expr, axis: int | None) -> Expr:
+    """For each element the sum up to it."""
+    whole, at = _whole(x, axis)
     return order.cumsum(whole, axis=at)
 
 
-@layer("ops.Cumprod")
-def cumprod(x: Expr, *, axis: Int | None = None, dtype: Anything = None) -> Expr:
-    """Multiplies each element by all those before it {along}."""
-    whole, at = _whole(countable(x) if dtype is None else e.cast(x, to=str(dtype)), axis)
+def running_product(x: Expr, axis: int | None) -> Expr:
+    """For each element the product up to it."""
+    whole, at = _whole(x, axis)
     return order.cumprod(whole, axis=at)
 
 
 # Codes ----------------------------------------------------------------------------------------------------------
 
 
-def _hot(x: Expr, classes: int, axis: int, dtype: Anything) -> Expr:
+def hot(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
+    """For each id a row with 1 in its place."""
     y = one_hot(x, n=classes, axis=axis)
     return y if dtype is None or str(dtype).startswith("float32") else e.cast(y, to=str(dtype))
 
 
-@layer("ops.OneHot", ignores="sparse")
-def one_hot_(x: Expr, *, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None) -> Expr:
-    """Turns each id into {num_classes} numbers: 1 in the place of the id, 0 elsewhere."""
-    return _hot(x, num_classes, axis, dtype)
+def several_hot(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
+    """One row for all ids of a row."""
+    return reduce.amax(hot(x, classes, axis, dtype), axis=1 if x.ndim > 1 else 0)
 
 
-@layer("tf.one_hot")
-def tf_one_hot(
-    x: Expr,
-    *,
-    depth: PositiveInt,
-    on_value: Anything = None,
-    off_value: Anything = None,
-    axis: Anything = None,
-    dtype: Anything = None,
-) -> Expr:
-    """Turns each id into {depth} numbers: 1 in the place of the id, 0 elsewhere."""
-    y = _hot(x, depth, -1 if axis is None else axis, dtype)
+def hot_between(x: Expr, classes: int, on_value: Any, off_value: Any, axis: int | None, dtype: Any) -> Expr:
+    """Codes with other numbers than 1 and 0."""
+    y = hot(x, classes, -1 if axis is None else axis, dtype)
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     return y if (on, off) == (1, 0) else y * (on - off) + off
-
-
-@layer("ops.MultiHot", ignores="sparse")
-def multi_hot(inputs: Expr, *, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None) -> Expr:
-    """Marks with 1, among {num_classes} numbers, each id that occurs in the row."""
-    return reduce.amax(_hot(inputs, num_classes, axis, dtype), axis=1 if inputs.ndim > 1 else 0)

@@ -8,12 +8,45 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, Size, constant
-from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int, short
+from layerexplain.layers.arguments import Anything, Int, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, shape_text
+
+ROWS = """
+ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, axis=axis)
+    | Turns the order of the elements round {along}.
+ops.Roll, tf.roll(x, shift: AxisArgument, axis: AxisArgument = None): rolled(x, shift=shift, axis=axis)
+    | Moves all elements {shift} places on {along}; what falls off the end comes in at the start.
+ops.Tile(x, repeats: Anything): tiled(x, repeats=repeats)
+    | Lays copies of the whole tensor behind each other: {repeats} along its axes.
+tf.tile(x, multiples: Anything): Tile(x, repeats=multiples)
+    | Lays copies of the whole tensor behind each other: {multiples} along its axes.
+ops.Pad(x, pad_width: Anything, mode: Anything = 'constant', constant_values: Anything = None):
+    padded(x, amounts=pad_width, mode=mode, value=constant_values)
+    | Adds elements before and after along its axes: {pad_width}.
+tf.pad, tf.compat.v1.pad(x, paddings: Anything, mode: Anything = 'CONSTANT', constant_values: Anything = 0):
+    padded(x, amounts=paddings, mode=mode, value=constant_values)
+    | Adds elements before and after along its axes: {paddings}.
+ops.ZerosLike, tf.zeros_like, tf.raw_ops.ZerosLike(x, dtype: Anything = None): filled_like(x, value=0, dtype=dtype)
+    | A tensor of zeros in the shape of its input.
+ops.OnesLike, tf.ones_like, tf.raw_ops.OnesLike(x, dtype: Anything = None): filled_like(x, value=1, dtype=dtype)
+    | A tensor of ones in the shape of its input.
+ops.FullLike(x, fill_value: Anything, dtype: Anything = None): filled_like(x, value=fill_value, dtype=dtype)
+    | A tensor in the shape of its input, filled with {fill_value}.
+ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, dtype=dtype)
+    | A tensor in the shape of its input, which holds zeros in TensorFlow.
+ops.Tril(x, k: Int = 0): band(x, above=k)
+    | Keeps what lies on and below diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
+ops.Triu(x, k: Int = 0): upper(x, k=k)
+    | Keeps what lies on and above diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
+tf.linalg.band_part(x, num_lower: Int, num_upper: Int): banded(x, below=num_lower, above=num_upper)
+    | Keeps {num_lower} diagonals below and {num_upper} above the middle one of each matrix (-1: all).
+tf.shape, tf.compat.v1.shape, tf.raw_ops.Shape(x, out_type: Ignored): shape_of(x)
+    | Gives the sizes of the axes of its input as a tensor.
+"""
 
 
 def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
@@ -23,15 +56,13 @@ def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
     return x
 
 
-@layer("ops.Flip", also=("tf.reverse",))
-def flip(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Turns the order of the elements round {along}."""
+def flipped(x: Expr, axis: Any) -> Expr:
+    """The elements in the opposite order along some axes, along all if none is given."""
     return reversed_along(x, normalize_axes(axis, x.ndim))
 
 
-@layer("ops.Roll", also=("tf.roll",))
-def roll(x: Expr, *, shift: AxisArgument, axis: AxisArgument = None) -> Expr:
-    """Moves all elements {shift} places on {along}; what falls off the end comes in at the start."""
+def rolled(x: Expr, shift: Any, axis: Any) -> Expr:
+    """All elements moved on along some axes, each by its own number of places."""
     if axis is None:
         raise ArgumentError("roll is known along an axis, got axis=None")
     axes = axis if isinstance(axis, tuple) else (axis,)
@@ -71,18 +102,6 @@ def tiled(x: Expr, repeats: Any) -> Expr:
     return arrange.tile(x, times=times)
 
 
-@layer("ops.Tile")
-def tile(x: Expr, *, repeats: Anything) -> Expr:
-    """Lays copies of the whole tensor behind each other: {repeats} along its axes."""
-    return tiled(x, repeats)
-
-
-@layer("tf.tile")
-def tf_tile(x: Expr, *, multiples: Anything) -> Expr:
-    """Lays copies of the whole tensor behind each other: {multiples} along its axes."""
-    return tiled(x, multiples)
-
-
 @layer("ops.BroadcastTo", also=("tf.broadcast_to",))
 def broadcast_to(x: Expr, *, shape: Anything) -> Expr:
     """Repeats axes of size 1 until the tensor has the shape {shape}."""
@@ -119,83 +138,21 @@ def padded(x: Expr, amounts: Any, mode: str, value: Any) -> Expr:
     return m.pad(x, pads=pairs, mode=mode, value=value or 0)
 
 
-@layer("ops.Pad")
-def pad(x: Expr, *, pad_width: Anything, mode: Anything = "constant", constant_values: Anything = None) -> Expr:
-    """Adds elements before and after along its axes: {pad_width}."""
-    return padded(x, pad_width, mode, constant_values)
-
-
-@layer("tf.pad", also=("tf.compat.v1.pad",))
-def tf_pad(x: Expr, *, paddings: Anything, mode: Anything = "CONSTANT", constant_values: Anything = 0) -> Expr:
-    """Adds elements before and after along its axes: {paddings}."""
-    return padded(x, paddings, mode, constant_values)
-
-
 # Constants and triangles ----------------------------------------------------------------------------------------
 
 
-def _dtype(dtype: Any) -> str:
-    return "" if dtype is None else str(dtype)
+def filled_like(x: Expr, value: Any, dtype: Any) -> Expr:
+    """A tensor in the shape of another, with the same number everywhere."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentError(f"full_like needs a number as its value, got fill_value={value!r}")
+    return arrange.full_like(x, value=value, to="" if dtype is None else str(dtype))
 
 
-@layer(
-    "ops.ZerosLike",
-    also=(
-        "tf.zeros_like",
-        "tf.raw_ops.ZerosLike",
-    ),
-)
-def zeros_like(x: Expr, *, dtype: Anything = None) -> Expr:
-    """A tensor of zeros in the shape of its input."""
-    return arrange.full_like(x, value=0, to=_dtype(dtype))
-
-
-@layer(
-    "ops.OnesLike",
-    also=(
-        "tf.ones_like",
-        "tf.raw_ops.OnesLike",
-    ),
-)
-def ones_like(x: Expr, *, dtype: Anything = None) -> Expr:
-    """A tensor of ones in the shape of its input."""
-    return arrange.full_like(x, value=1, to=_dtype(dtype))
-
-
-@layer("ops.FullLike")
-def full_like(x: Expr, *, fill_value: Anything, dtype: Anything = None) -> Expr:
-    """A tensor in the shape of its input, filled with {fill_value}."""
-    if isinstance(fill_value, bool) or not isinstance(fill_value, int | float):
-        raise ArgumentError(f"full_like needs a number as its value, got fill_value={fill_value!r}")
-    return arrange.full_like(x, value=fill_value, to=_dtype(dtype))
-
-
-@layer("ops.Tril")
-def tril(x: Expr, *, k: Int = 0) -> Expr:
-    """Keeps what lies on and below diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0."""
-    return arrange.band(x, above=k)
-
-
-@layer("ops.Triu")
-def triu(x: Expr, *, k: Int = 0) -> Expr:
-    """Keeps what lies on and above diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0."""
+def upper(x: Expr, k: int) -> Expr:
+    """What lies on and above a diagonal."""
     return arrange.band(x, below=-k)
 
 
-@layer("tf.linalg.band_part")
-def band_part(x: Expr, *, num_lower: Int, num_upper: Int) -> Expr:
-    """Keeps {num_lower} diagonals below and {num_upper} above the middle one of each matrix (-1: all)."""
-    return arrange.band(x, below=None if num_lower < 0 else num_lower, above=None if num_upper < 0 else num_upper)
-
-
-@layer(
-    "tf.shape",
-    also=(
-        "tf.compat.v1.shape",
-        "tf.raw_ops.Shape",
-    ),
-    ignores="out_type",
-)
-def shape(x: Expr) -> Expr:
-    """Gives the sizes of the axes of its input as a tensor."""
-    return arrange.shape_of(x)
+def banded(x: Expr, below: int, above: int) -> Expr:
+    """So many diagonals on either side of the middle one; a negative number means all."""
+    return arrange.band(x, below=None if below < 0 else below, above=None if above < 0 else above)

@@ -18,31 +18,30 @@ from layerexplain.ops.lookup import gather_nd as taken
 from layerexplain.ops.lookup import take_along
 from layerexplain.ops.sizes import few, shape_text
 
+ROWS = """
+ops.SegmentSum, tf.math.unsorted_segment_sum(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
+    segment(data, segment_ids, n=num_segments) | Adds up the parts along the first axis that have the same number.
+ops.SegmentProd, tf.math.unsorted_segment_prod(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
+    segment(data, segment_ids, how='prod', n=num_segments)
+    | Multiplies the parts along the first axis that have the same number.
+ops.SegmentMax, tf.math.unsorted_segment_max(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
+    segment(data, segment_ids, how='max', n=num_segments)
+    | Keeps the largest elements of the parts along the first axis that have the same number.
+ops.SegmentMin, tf.math.unsorted_segment_min(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
+    segment(data, segment_ids, how='min', n=num_segments)
+    | Keeps the smallest elements of the parts along the first axis that have the same number.
+tf.scatter_nd(indices, updates, shape: Anything): Scatter(indices, updates, shape=shape)
+    | Puts values in their places in a tensor of zeros; those for one place are added up.
+tf.tensor_scatter_nd_update(tensor, indices, updates): scatter(tensor, indices, updates)
+    | Puts values in their places in a tensor.
+tf.tensor_scatter_nd_add(tensor, indices, updates): scatter(tensor, indices, updates, how='add')
+    | Adds values in their places to a tensor.
+ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indices, updates)
+    | Puts a tensor over a part of its input.
+"""
+
+
 # Segments -------------------------------------------------------------------------------------------------------
-
-
-@layer("ops.SegmentSum", also=("tf.math.unsorted_segment_sum",), ignores="sorted")
-def segment_sum(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
-    """Adds up the parts along the first axis that have the same number."""
-    return s.segment(data, segment_ids, n=num_segments)
-
-
-@layer("ops.SegmentProd", also=("tf.math.unsorted_segment_prod",), ignores="sorted")
-def segment_prod(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
-    """Multiplies the parts along the first axis that have the same number."""
-    return s.segment(data, segment_ids, how="prod", n=num_segments)
-
-
-@layer("ops.SegmentMax", also=("tf.math.unsorted_segment_max",), ignores="sorted")
-def segment_max(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
-    """Keeps the largest elements of the parts along the first axis that have the same number."""
-    return s.segment(data, segment_ids, how="max", n=num_segments)
-
-
-@layer("ops.SegmentMin", also=("tf.math.unsorted_segment_min",), ignores="sorted")
-def segment_min(data: Expr, segment_ids: Expr, *, num_segments: PositiveInt | None = None) -> Expr:
-    """Keeps the smallest elements of the parts along the first axis that have the same number."""
-    return s.segment(data, segment_ids, how="min", n=num_segments)
 
 
 # Counts ---------------------------------------------------------------------------------------------------------
@@ -132,13 +131,6 @@ def scatter(indices: Expr, values: Expr, *, shape: Anything) -> Expr:
     return s.scatter(start, indices, values, how="add")
 
 
-@layer("tf.scatter_nd")
-def scatter_nd(indices: Expr, updates: Expr, *, shape: Anything) -> Expr:
-    """Puts values in their places in a tensor of zeros; those for one place are added up."""
-    y: Expr = scatter(indices, updates, shape=shape)
-    return y
-
-
 @layer("ops.ScatterUpdate")
 def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Anything = None) -> Expr:
     """Puts values in their places in a tensor."""
@@ -146,18 +138,6 @@ def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Any
     if how not in ("set", "add", "mul", "max", "min"):
         raise ArgumentError(f"scatter_update needs 'add', 'mul', 'max', 'min' or None, got reduction={how!r}")
     return s.scatter(inputs, indices, updates, how=how)
-
-
-@layer("tf.tensor_scatter_nd_update")
-def tensor_scatter_nd_update(tensor: Expr, indices: Expr, updates: Expr) -> Expr:
-    """Puts values in their places in a tensor."""
-    return s.scatter(tensor, indices, updates)
-
-
-@layer("tf.tensor_scatter_nd_add")
-def tensor_scatter_nd_add(tensor: Expr, indices: Expr, updates: Expr) -> Expr:
-    """Adds values in their places to a tensor."""
-    return s.scatter(tensor, indices, updates, how="add")
 
 
 @layer("tf.gather_nd", ignores="bad_indices_policy")
@@ -186,9 +166,3 @@ def slice_(inputs: Expr, start_indices: Expr, *, shape: Anything) -> Expr:
     if inputs.shape[0] is BATCH and y.shape[0] is None and shape[0] != -1:
         return m.reshape(y, shape=(shape[0], *y.shape[1:]))
     return y
-
-
-@layer("ops.SliceUpdate")
-def slice_update(inputs: Expr, start_indices: Expr, updates: Expr) -> Expr:
-    """Puts a tensor over a part of its input."""
-    return s.slice_update(inputs, start_indices, updates)

@@ -8,13 +8,59 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Size
-from layerexplain.layers.arguments import Anything, AxisArgument, Int, is_int
-from layerexplain.layers.registry import layer
+from layerexplain.layers.arguments import is_int
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product, shape_text, size_text
 
-# Reshape --------------------------------------------------------------------------------------------------------
+ROWS = """
+ops.Reshape(x, newshape: Anything): reshaped(x, shape=newshape)
+    | Lays the same elements out in the shape {newshape}, the batch included; -1 stands for what is left.
+tf.reshape(x, shape: Anything): reshaped(x, shape=shape)
+    | Lays the same elements out in the shape {shape}, the batch included; -1 stands for what is left.
+ops.Ravel(x): reshape(x, shape=(-1,)) | Lays all elements out in one row, those of all examples.
+tf.keras.backend.batch_flatten(x): flat_examples(x) | Lays the elements of each example out in one row.
+ops.ExpandDims, tf.expand_dims(x, axis: AxisArgument): expanded(x, axis=axis)
+    | Puts in a new axis of size 1 at place {axis}; no element changes.
+ops.Squeeze, tf.squeeze, tf.compat.v1.squeeze(x, axis: AxisArgument = None): squeezed(x, axis=axis)
+    | Drops axes of size 1; no element changes.
+ops.Transpose(x, axes: AxisArgument = None): permuted(x, axes=axes)
+    | Puts the axes into another order; no element changes.
+tf.transpose, tf.compat.v1.transpose(x, perm: AxisArgument = None): Transpose(x, axes=perm)
+ops.Swapaxes(x, axis1: Int, axis2: Int): swapped(x, axis1=axis1, axis2=axis2)
+    | Lets axis {axis1} and axis {axis2} change places.
+ops.Moveaxis(x, source: AxisArgument, destination: AxisArgument): moved(x, source=source, destination=destination)
+    | Moves axis {source} to the place {destination}.
+
+# Together and apart
+ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, axis=axis)
+    | Puts its inputs one behind the other {along}.
+ops.Hstack(*xs): side_by_side(*xs) | Puts its inputs one behind the other along the second axis.
+ops.Vstack(*xs): one_below_the_other(*xs) | Puts its inputs one behind the other along the first axis.
+ops.Append(x1, x2, axis: Int = None): appended(x1, x2, axis=axis) | Puts the second tensor behind the first {along}.
+ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, axis=axis)
+    | Lays its inputs on top of each other, along a new axis at place {axis}.
+ops.Split(x, indices_or_sections: Anything, axis: Int = 0): divided(x, at=indices_or_sections, axis=axis)
+    | Cuts its input into parts {along}.
+ops.ArraySplit(x, indices_or_sections: Anything, axis: Int = 0):
+    nearly_equal_parts(x, at=indices_or_sections, axis=axis)
+    | Cuts its input into parts {along}, the first ones longer by 1 where the size does not divide.
+tf.split(x, num_or_size_splits: Anything, axis: Int = 0): divided_by_sizes(x, sizes=num_or_size_splits, axis=axis)
+    | Cuts its input into parts {along}.
+ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): unstacked(x, num=num, axis=axis)
+    | Takes its input apart {along}: a tensor for each place.
+
+# Slices
+ops.GetItem(x, key: Anything): sliced(x, key=key) | Takes a part of its input, as x[…] does in Python.
+tf.__operators__.getitem(x, slice_spec: Anything): GetItem(x, key=slice_spec)
+ops.Take(x, indices, axis: Int = None): picked(x, indices, axis=axis) | Picks the parts with the given numbers {along}.
+tf.gather, tf.compat.v1.gather(x, indices, axis: Int = None, batch_dims: Int = 0, validate_indices: Ignored):
+    gathered(x, indices, axis=axis, batch_dims=batch_dims) | Picks the parts with the given numbers {along}.
+ops.TakeAlongAxis(x, indices, axis: Int = None): taken_along(x, indices, axis=axis)
+    | Puts into each place the element {along} whose number stands there.
+ops.Diff(a, n: Int = 1, axis: Int = -1): differences(a, times=n, axis=axis)
+    | Subtracts from each element the one before it {along}.
+"""
 
 
 def target_shape(shape: Any) -> tuple[Size, ...]:
@@ -37,42 +83,21 @@ def reshaped(x: Expr, shape: Any) -> Expr:
     return m.reshape(x, shape=target)
 
 
-@layer("ops.Reshape")
-def reshape(x: Expr, *, newshape: Anything) -> Expr:
-    """Lays the same elements out in the shape {newshape}, the batch included; -1 stands for what is left."""
-    return reshaped(x, newshape)
-
-
-@layer("tf.reshape")
-def tf_reshape(x: Expr, *, shape: Anything) -> Expr:
-    """Lays the same elements out in the shape {shape}, the batch included; -1 stands for what is left."""
-    return reshaped(x, shape)
-
-
-@layer("ops.Ravel")
-def ravel(x: Expr) -> Expr:
-    """Lays all elements out in one row, those of all examples."""
-    return m.reshape(x, shape=(-1,))
-
-
-@layer("tf.keras.backend.batch_flatten")
-def batch_flatten(x: Expr) -> Expr:
-    """Lays the elements of each example out in one row."""
+def flat_examples(x: Expr) -> Expr:
+    """The elements of each example in one row."""
     size = product(x.shape[1:])
     return m.reshape(x, shape=(BATCH, -1 if size is None else size))
 
 
-@layer("ops.ExpandDims", also=("tf.expand_dims",))
-def expand_dims(x: Expr, *, axis: AxisArgument) -> Expr:
-    """Puts in a new axis of size 1 at place {axis}; no element changes."""
+def expanded(x: Expr, axis: Any) -> Expr:
+    """New axes of size 1."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     new = normalize_axes(axes, x.ndim + len(axes))
     return m.take_slice(x, key=tuple(None if i in new else slice(None) for i in range(max(new) + 1)))
 
 
-@layer("ops.Squeeze", also=("tf.squeeze", "tf.compat.v1.squeeze"))
-def squeeze(x: Expr, *, axis: AxisArgument = None) -> Expr:
-    """Drops axes of size 1; no element changes."""
+def squeezed(x: Expr, axis: Any) -> Expr:
+    """Without some axes of size 1; without all if none is named."""
     ones = tuple(i for i, s in enumerate(x.shape) if s == 1)
     gone = ones if axis is None or axis == () else normalize_axes(axis, x.ndim)
     for i in gone:
@@ -82,25 +107,13 @@ def squeeze(x: Expr, *, axis: AxisArgument = None) -> Expr:
     return m.take_slice(x, key=tuple(0 if i in gone else slice(None) for i in range(max(gone) + 1))) if gone else x
 
 
-# Transpose ------------------------------------------------------------------------------------------------------
+def permuted(x: Expr, axes: Any) -> Expr:
+    """The axes in another order, turned round if none is given."""
+    return m.transpose(x, axes=tuple(reversed(range(x.ndim))) if axes is None else tuple(a % x.ndim for a in axes))
 
 
-@layer("ops.Transpose")
-def transpose(x: Expr, *, axes: AxisArgument = None) -> Expr:
-    """Puts the axes into another order; no element changes."""
-    order = tuple(reversed(range(x.ndim))) if axes is None else tuple(a % x.ndim for a in axes)
-    return m.transpose(x, axes=order)
-
-
-@layer("tf.transpose", also=("tf.compat.v1.transpose",))
-def tf_transpose(x: Expr, *, perm: AxisArgument = None) -> Expr:
-    """Puts the axes into another order; no element changes."""
-    return m.transpose(x, axes=tuple(reversed(range(x.ndim))) if perm is None else tuple(a % x.ndim for a in perm))
-
-
-@layer("ops.Swapaxes")
-def swapaxes(x: Expr, *, axis1: Int, axis2: Int) -> Expr:
-    """Lets axis {axis1} and axis {axis2} change places."""
+def swapped(x: Expr, axis1: int, axis2: int) -> Expr:
+    """Two axes in each other's place."""
     order = list(range(x.ndim))
     a, b = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
     order[a], order[b] = b, a
@@ -119,45 +132,21 @@ def moved(x: Expr, source: Any, destination: Any) -> Expr:
     return x if order == list(range(x.ndim)) else m.transpose(x, axes=tuple(order))
 
 
-@layer("ops.Moveaxis")
-def moveaxis(x: Expr, *, source: AxisArgument, destination: AxisArgument) -> Expr:
-    """Moves axis {source} to the place {destination}."""
-    return moved(x, source, destination)
-
-
-# Together and apart ---------------------------------------------------------------------------------------------
-
-
-@layer("ops.Concatenate", also=("tf.concat",))
-def concatenate(*xs: Expr, axis: Int = 0) -> Expr:
-    """Puts its inputs one behind the other {along}."""
-    return m.concatenate(*xs, axis=axis)
-
-
-@layer("ops.Hstack")
-def hstack(*xs: Expr) -> Expr:
-    """Puts its inputs one behind the other along the second axis."""
+def side_by_side(*xs: Expr) -> Expr:
+    """Tensors one behind the other along the second axis; rows along their only one."""
     return m.concatenate(*xs, axis=1 if xs[0].ndim > 1 else 0)
 
 
-@layer("ops.Vstack")
-def vstack(*xs: Expr) -> Expr:
-    """Puts its inputs one behind the other along the first axis."""
+def one_below_the_other(*xs: Expr) -> Expr:
+    """Tensors one behind the other along the first axis; rows on top of each other."""
     return m.stack(*xs) if xs[0].ndim == 1 else m.concatenate(*xs, axis=0)
 
 
-@layer("ops.Append")
-def append(x1: Expr, x2: Expr, *, axis: Int | None = None) -> Expr:
-    """Puts the second tensor behind the first {along}."""
+def appended(x1: Expr, x2: Expr, axis: int | None) -> Expr:
+    """One tensor behind the other; without an axis all elements in one row."""
     if axis is None:
         return m.concatenate(m.reshape(x1, shape=(-1,)), m.reshape(x2, shape=(-1,)), axis=0)
     return m.concatenate(x1, x2, axis=axis)
-
-
-@layer("ops.Stack", also=("tf.stack",))
-def stack(*xs: Expr, axis: Int = 0) -> Expr:
-    """Lays its inputs on top of each other, along a new axis at place {axis}."""
-    return m.stack(*xs, axis=axis)
 
 
 def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
@@ -183,48 +172,41 @@ def equal_parts(x: Expr, count: int, axis: int) -> dict[str, Expr]:
     return {"y": x} if count == 1 else numbered(list(m.split(x, n=count, axis=axis)))
 
 
-@layer("ops.Split")
-def split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts its input into parts {along}."""
-    if is_int(indices_or_sections):
-        return equal_parts(x, indices_or_sections, axis)
-    return parts(x, [*indices_or_sections, None], axis)
+def divided(x: Expr, at: Any, axis: int) -> dict[str, Expr]:
+    """So many equal parts, or those between given places."""
+    if is_int(at):
+        return equal_parts(x, at, axis)
+    return parts(x, [*at, None], axis)
 
 
-@layer("ops.ArraySplit")
-def array_split(x: Expr, *, indices_or_sections: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts its input into parts {along}, the first ones longer by 1 where the size does not divide."""
+def nearly_equal_parts(x: Expr, at: Any, axis: int) -> dict[str, Expr]:
+    """So many parts, the first ones longer by 1 where the size does not divide."""
     size = x.shape[normalize_axis(axis, x.ndim)]
-    if not is_int(indices_or_sections):
-        return parts(x, [*indices_or_sections, None], axis)
+    if not is_int(at):
+        return parts(x, [*at, None], axis)
     if not isinstance(size, int):
         raise ShapeError(f"array_split needs the size of axis {axis}, got {size_text(size)}")
-    whole, longer = divmod(size, few(indices_or_sections))
-    ends = [whole * i + min(i, longer) for i in range(1, indices_or_sections + 1)]
+    whole, longer = divmod(size, few(at))
+    ends = [whole * i + min(i, longer) for i in range(1, at + 1)]
     return parts(x, [*ends[:-1], None], axis)
 
 
-@layer("tf.split")
-def tf_split(x: Expr, *, num_or_size_splits: Anything, axis: Int = 0) -> dict[str, Expr]:
-    """Cuts its input into parts {along}."""
-    if is_int(num_or_size_splits):
-        return equal_parts(x, num_or_size_splits, axis)
-    ends = [sum(num_or_size_splits[: i + 1]) for i in range(len(num_or_size_splits))]
+def divided_by_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
+    """So many equal parts, or parts of given sizes."""
+    if is_int(sizes):
+        return equal_parts(x, sizes, axis)
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return parts(x, [*ends[:-1], None], axis)
 
 
-@layer("ops.Unstack", also=("tf.unstack",))
-def unstack(x: Expr, *, num: Int | None = None, axis: Int = 0) -> dict[str, Expr]:
-    """Takes its input apart {along}: a tensor for each place."""
+def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:
+    """A tensor for each place along an axis."""
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     count = num if num is not None else size
     if not isinstance(count, int) or (isinstance(size, int) and size != count):
         raise ShapeError(f"unstack needs the size of axis {axis}, got {size_text(size)} and num={num}")
     return numbered([m.take_slice(x, key=(*[slice(None)] * at, i)) for i in range(few(count))])
-
-
-# Slices ---------------------------------------------------------------------------------------------------------
 
 
 def sliced(x: Expr, key: Any) -> Expr:
@@ -237,35 +219,17 @@ def sliced(x: Expr, key: Any) -> Expr:
     return m.take_slice(x, key=keys)
 
 
-@layer("ops.GetItem")
-def get_item(x: Expr, *, key: Anything) -> Expr:
-    """Takes a part of its input, as x[…] does in Python."""
-    return sliced(x, key)
-
-
-@layer("tf.__operators__.getitem")
-def tf_get_item(x: Expr, *, slice_spec: Anything) -> Expr:
-    """Takes a part of its input, as x[…] does in Python."""
-    return sliced(x, slice_spec)
-
-
-def _picked(x: Expr, indices: Expr, axis: int | None) -> Expr:
+def picked(x: Expr, indices: Expr, axis: int | None) -> Expr:
+    """The parts with the given numbers; without an axis elements of one row."""
     if axis is None:
         return gather(m.reshape(x, shape=(-1,)), indices, axis=0)
     return gather(x, indices, axis=normalize_axis(axis, x.ndim))
 
 
-@layer("ops.Take")
-def take(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
-    """Picks the parts with the given numbers {along}."""
-    return _picked(x, indices, axis)
-
-
-@layer("tf.gather", also=("tf.compat.v1.gather",), ignores="validate_indices")
-def tf_gather(x: Expr, indices: Expr, *, axis: Int | None = None, batch_dims: Int = 0) -> Expr:
-    """Picks the parts with the given numbers {along}."""
+def gathered(x: Expr, indices: Expr, axis: int | None, batch_dims: int) -> Expr:
+    """The parts with the given numbers, for each example its own with batch_dims=1."""
     if not batch_dims:
-        return _picked(x, indices, 0 if axis is None else axis)
+        return picked(x, indices, 0 if axis is None else axis)
     if batch_dims not in (1, indices.ndim) or indices.ndim > x.ndim:
         raise ArgumentError(f"gather is known for batch_dims 0 and 1, got batch_dims={batch_dims}")
     at = batch_dims if axis is None else normalize_axis(axis, x.ndim)
@@ -281,18 +245,16 @@ def tf_gather(x: Expr, indices: Expr, *, axis: Int | None = None, batch_dims: In
     return take_along(x, ids, axis=at)
 
 
-@layer("ops.TakeAlongAxis")
-def take_along_axis(x: Expr, indices: Expr, *, axis: Int | None = None) -> Expr:
-    """Puts into each place the element {along} whose number stands there."""
+def taken_along(x: Expr, indices: Expr, axis: int | None) -> Expr:
+    """For each place the element whose number stands there."""
     if axis is None:
         return take_along(m.reshape(x, shape=(-1,)), m.reshape(indices, shape=(-1,)), axis=0)
     return take_along(x, indices, axis=axis)
 
 
-@layer("ops.Diff")
-def diff(a: Expr, *, n: Int = 1, axis: Int = -1) -> Expr:
-    """Subtracts from each element the one before it {along}."""
+def differences(a: Expr, times: int, axis: int) -> Expr:
+    """What each element has more than the one before, so many times."""
     lead = (slice(None),) * normalize_axis(axis, a.ndim)
-    for _ in range(few(n)):
+    for _ in range(few(times)):
         a = m.take_slice(a, key=(*lead, slice(1, None))) - m.take_slice(a, key=(*lead, slice(None, -1)))
     return a

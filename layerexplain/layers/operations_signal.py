@@ -13,6 +13,11 @@ from layerexplain.ops import fourier, spectrum
 from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, shape_text
 
+ROWS = """
+ops.IRFFT(a, b, fft_length: PositiveInt = None): irfft(a, b, length=fft_length)
+    | Puts a real signal together of its waves, along the last axis.
+"""
+
 
 def _pair(parts: Any) -> dict[str, Expr]:
     re, im = parts
@@ -41,12 +46,6 @@ def ifft2(a: Expr, b: Expr) -> dict[str, Expr]:
 def rfft(x: Expr, *, fft_length: PositiveInt | None = None) -> dict[str, Expr]:
     """Takes a real signal apart into waves, along the last axis."""
     return _pair(fourier.rfft(x, length=fft_length))
-
-
-@layer("ops.IRFFT")
-def irfft(a: Expr, b: Expr, *, fft_length: PositiveInt | None = None) -> Expr:
-    """Puts a real signal together of its waves, along the last axis."""
-    return fourier.irfft(a, b, length=fft_length)
 
 
 def _window(window: Any) -> str:

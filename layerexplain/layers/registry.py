@@ -169,8 +169,18 @@ def find(type_: str) -> Declaration | None:
         module = MODULES.get(type_)
         if module is None:
             return None
-        importlib.import_module(f"layerexplain.layers.{module}")
-        declaration = LAYERS[type_]
+        loaded = importlib.import_module(f"layerexplain.layers.{module}")
+        declaration = LAYERS.get(type_) or _from_row(type_, loaded)
+    return declaration
+
+
+def _from_row(type_: str, module: Any) -> Declaration:
+    """The declaration of an operation that is a row of its module's table."""
+    from layerexplain.layers.operation_table import declaration_of, read_row, rows_by_name
+
+    row = read_row(rows_by_name(module.ROWS)[type_])
+    declaration = declaration_of(row, vars(module))
+    register(declaration, row.names[1:])
     return declaration
 
 

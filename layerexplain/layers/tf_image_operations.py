@@ -9,15 +9,13 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, Share, is_int, short
-from layerexplain.layers.operations_filter import rgb_to_grayscale
 from layerexplain.layers.operations_grid import linspace
 from layerexplain.layers.operations_image import channel_axes_last
-from layerexplain.layers.operations_linalg import qr
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
 from layerexplain.layers.tf_raw_operations import cut_out, strided
-from layerexplain.ops import contract, functions, order, reduce
+from layerexplain.ops import contract, order, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
@@ -25,6 +23,36 @@ from layerexplain.ops.image import resize
 from layerexplain.ops.lookup import gather_nd
 from layerexplain.ops.scatter import nonzero
 from layerexplain.ops.sizes import product, shape_text
+
+ROWS = """
+tf.math.count_nonzero, tf.compat.v1.math.count_nonzero(x, axis: AxisArgument = None, keepdims: Truth = False,
+    dtype: Dtype = 'int64', reduction_indices: Ignored, keep_dims: Ignored):
+    sum(cast(x != 0, to=dtype), axis=axis, keepdims=keepdims) | Counts the elements {along} that are not 0.
+tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2, tf.nn.softmax_cross_entropy_with_logits(labels, logits,
+    axis: Int = -1):
+    -sum(labels * log_softmax(logits, axis=axis), axis=axis)
+    | Gives the surprise at the labels {along} when the shares by softmax were expected.
+tf.image.crop_to_bounding_box(image, offset_height: Int, offset_width: Int, target_height: PositiveInt,
+    target_width: PositiveInt):
+    _cropped(image, top=offset_height, left=offset_width, height=target_height, width=target_width)
+    | Keeps {target_height} rows and {target_width} columns of each image.
+tf.image.rgb_to_grayscale(images): RGBToGrayscale(images)
+tf.image.adjust_brightness(image, delta: Number): image + delta | Adds {delta} to every pixel.
+tf.compat.v1.image.resize_bilinear(images, size: Anything, align_corners: Bool = False,
+    half_pixel_centers: Bool = False):
+    _old_resize(images, size=size, method='bilinear', align_corners=align_corners,
+    half_pixel_centers=half_pixel_centers)
+    | Resizes each image to {size}; each new pixel mixes those around its place.
+tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners: Bool = False,
+    half_pixel_centers: Bool = False):
+    _old_resize(images, size=size, method='nearest', align_corners=align_corners,
+    half_pixel_centers=half_pixel_centers)
+    | Resizes each image to {size}; each new pixel is the one nearest to its place.
+tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), axis=axis)
+    | Keeps what is positive, and behind it what is negative, without its sign.
+tf.nn.l2_loss(t): sum(t ** 2) / 2 | Adds up the squares of all elements and takes half of it.
+"""
+
 
 # Parts ----------------------------------------------------------------------------------------------------------
 
@@ -75,12 +103,6 @@ def clip_by_norm(x: Expr, *, clip_norm: Number, axes: AxisArgument = None) -> Ex
     return x * clip_norm / e.maximum(length, clip_norm)
 
 
-@layer("tf.math.count_nonzero", also=("tf.compat.v1.math.count_nonzero",), ignores="reduction_indices keep_dims")
-def count_nonzero(x: Expr, *, axis: AxisArgument = None, keepdims: Anything = None, dtype: Anything = "int64") -> Expr:
-    """Counts the elements {along} that are not 0."""
-    return reduce.sum_(e.cast(e.not_equal(x, 0), to=str(dtype)), axis=axis, keepdims=bool(keepdims))
-
-
 @layer("tf.math.cumprod")
 def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False) -> Expr:
     """Multiplies each element by all those before it {along}."""
@@ -98,13 +120,6 @@ def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
     return gather_nd(tensor, m.stack(*places, axis=-1))
 
 
-@layer("tf.linalg.qr")
-def tf_qr(x: Expr, *, full_matrices: Bool = False) -> dict[str, Expr]:
-    """Takes each matrix apart into one with columns at right angles and an upper triangle."""
-    parts: dict[str, Expr] = qr(x, mode="complete" if full_matrices else "reduced")
-    return parts
-
-
 @layer("tf.signal.frame", ignores="pad_value")
 def frame(
     signal: Expr, *, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1
@@ -114,12 +129,6 @@ def frame(
         raise ArgumentError(f"frame is known along the last axis without padding, got {axis=} and {pad_end=}")
     y: Expr = extract_sequences(signal, sequence_length=frame_length, sequence_stride=frame_step)
     return y
-
-
-@layer("tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2", also=("tf.nn.softmax_cross_entropy_with_logits",))
-def softmax_cross_entropy(labels: Expr, logits: Expr, *, axis: Int = -1) -> Expr:
-    """Gives the surprise at the labels {along} when the shares by softmax were expected."""
-    return -reduce.sum_(labels * functions.log_softmax(logits, axis=axis), axis=axis)
 
 
 # Images ---------------------------------------------------------------------------------------------------------
@@ -142,14 +151,6 @@ def flip_up_down(x: Expr) -> Expr:
     return m.reverse(x, axis=x.ndim - 3)
 
 
-@layer("tf.image.crop_to_bounding_box")
-def crop_to_bounding_box(
-    image: Expr, *, offset_height: Int, offset_width: Int, target_height: PositiveInt, target_width: PositiveInt
-) -> Expr:
-    """Keeps {target_height} rows and {target_width} columns of each image."""
-    return _cropped(image, offset_height, offset_width, target_height, target_width)
-
-
 @layer("tf.image.central_crop")
 def central_crop(image: Expr, *, central_fraction: Share) -> Expr:
     """Keeps the middle of each image."""
@@ -169,19 +170,6 @@ def resize_with_crop_or_pad(image: Expr, *, target_height: PositiveInt, target_w
     above, left = (target_height - height) // 2, (target_width - width) // 2
     frame = (above, target_height - height - above), (left, target_width - width - left)
     return m.pad(y, pads=(*[(0, 0)] * (image.ndim - 3), *frame, (0, 0))) if any(map(any, frame)) else y
-
-
-@layer("tf.image.rgb_to_grayscale")
-def tf_rgb_to_grayscale(images: Expr) -> Expr:
-    """Mixes red, green and blue to one channel, as bright as the eye sees them."""
-    y: Expr = rgb_to_grayscale(images)
-    return y
-
-
-@layer("tf.image.adjust_brightness")
-def adjust_brightness(image: Expr, *, delta: Number) -> Expr:
-    """Adds {delta} to every pixel."""
-    return image + delta
 
 
 @layer("tf.image.adjust_contrast")
@@ -212,22 +200,6 @@ def _old_resize(x: Expr, size: Any, method: str, align_corners: bool, half_pixel
     return resize(x, size=tuple(_numbers(size, "resize")), method=method)
 
 
-@layer("tf.compat.v1.image.resize_bilinear")
-def resize_bilinear(
-    images: Expr, *, size: Anything, align_corners: Bool = False, half_pixel_centers: Bool = False
-) -> Expr:
-    """Resizes each image to {size}; each new pixel mixes those around its place."""
-    return _old_resize(images, size, "bilinear", align_corners, half_pixel_centers)
-
-
-@layer("tf.compat.v1.image.resize_nearest_neighbor")
-def resize_nearest(
-    images: Expr, *, size: Anything, align_corners: Bool = False, half_pixel_centers: Bool = False
-) -> Expr:
-    """Resizes each image to {size}; each new pixel is the one nearest to its place."""
-    return _old_resize(images, size, "nearest", align_corners, half_pixel_centers)
-
-
 # Windows --------------------------------------------------------------------------------------------------------
 
 
@@ -255,18 +227,6 @@ def depthwise_conv2d(
         dilation_rate=rate or dilations or 1,
         data_format="channels_last" if channel_axes_last(x, data_format) else "channels_first",
     )
-
-
-@layer("tf.nn.crelu", also=("tf.compat.v1.nn.crelu",))
-def crelu(features: Expr, *, axis: Int = -1) -> Expr:
-    """Keeps what is positive, and behind it what is negative, without its sign."""
-    return m.concatenate(functions.relu(features), functions.relu(-features), axis=axis)
-
-
-@layer("tf.nn.l2_loss")
-def l2_loss(t: Expr) -> Expr:
-    """Adds up the squares of all elements and takes half of it."""
-    return reduce.sum_(t**2) / 2
 
 
 @layer("tf.linalg.matvec", ignores="transpose_a adjoint_a a_is_sparse b_is_sparse")

@@ -1,0 +1,217 @@
+"""Bare operations as rows of a table: names, tensors, arguments, a formula in the formula language, and a sentence.
+
+A module of operations holds its rows in the text `ROWS`:
+
+    ops.Hypot(x1, x2): sqrt(x1 ** 2 + x2 ** 2) | Gives the length of the vector (x1, x2), element by element.
+
+- A row begins at the margin; indented lines continue it; lines that begin with # are comments.
+- Further names of the same operation follow the first one, after commas.
+- A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them.
+  Arguments of the kind `Ignored` change nothing here.
+- The formula may call ops, composites, functions of its module, and declared operations by Keras's class name
+  (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
+- A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`.
+- A row that calls one operation and gives no sentence has the sentence of that operation.
+
+A table is split into rows when one of its operations is first looked up, and only that row is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
+from layerexplain.lang.composite import COMPOSITES
+from layerexplain.lang.expr import CONSTANT, OPS, Expr, Shapes, item
+from layerexplain.lang.parse import parse_expression
+from layerexplain.lang.syntax import attribute
+from layerexplain.layers import arguments as kinds
+from layerexplain.layers.arguments import Argument, argument_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.signature import Signature
+from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    import ast
+else:
+    import _ast as ast
+
+
+class Row(NamedTuple):
+    """One row: its text in four parts. `results` are the names of the results, none where there is one `y`."""
+
+    names: tuple[str, ...]
+    parameters: str
+    results: tuple[str, ...]
+    formula: str
+    sentence: str
+
+
+@cache
+def rows_by_name(table: str) -> dict[str, str]:
+    """Split a table into the texts of its rows, by the operations' names. Raises ValueError for a name given twice.
+
+    >>> rows_by_name("ops.Abs, tf.abs(x): abs(x) | Drops the sign.")["tf.abs"]
+    'ops.Abs, tf.abs(x): abs(x) | Drops the sign.'
+    """
+    found: dict[str, str] = {}
+    for text in re.split(r"\n(?=\S)", table.strip()):
+        if not text or text.startswith("#"):
+            continue
+        for name in text.partition("(")[0].split(","):
+            if name.strip() in found:
+                raise ValueError(f"operation {name.strip()!r} has two rows")
+            found[name.strip()] = text
+    return found
+
+
+def read_row(text: str) -> Row:
+    """Take a row apart.
+
+    >>> read_row("ops.TopK(x, k: PositiveInt = 1): values, ids = top_k(x, k=k) | Gives the {k} largest elements.")
+    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.')
+    """  # noqa: E501
+    names, _, rest = " ".join(text.split()).partition("(")
+    parameters, _, rest = rest.partition("):")
+    formula, bar, sentence = rest.rpartition(" | ")
+    formula = (formula if bar else rest).strip()
+    results, assigned, value = formula.partition(" = ")
+    if assigned and "(" not in results:
+        return Row(tuple(names.split(", ")), parameters, tuple(results.split(", ")), value, sentence if bar else "")
+    return Row(tuple(names.split(", ")), parameters, (), formula, sentence if bar else "")
+
+
+def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
+    """The declaration that a row of a module stands for; `namespace` holds the module's functions and kinds."""
+    signature, ignored = _signature(row, namespace)
+    formula = _Formula(row, signature, namespace)
+    sentence = row.sentence
+    if not sentence:
+        called = _operation(row.formula.partition("(")[0])
+        sentence = called.description if called else ""
+    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignored)
+
+
+def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
+    """What a row takes, and the arguments that it ignores."""
+    text = row.parameters if "*" in row.parameters else re.sub(r"(\w+:)", r"*, \1", row.parameters, count=1)
+    tree = compile(f"def row({text}): 0", row.names[0], "exec", ast.PyCF_ONLY_AST)
+    taken = tree.body[0].args  # type: ignore[attr-defined]
+    arguments: dict[str, Argument] = {}
+    ignored = []
+    for parameter, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True):
+        if getattr(parameter.annotation, "id", "") == "Ignored":
+            ignored.append(parameter.arg)
+            continue
+        value = Argument.REQUIRED if default is None else attribute(default)
+        arguments[parameter.arg] = argument_of(_kind(parameter.annotation, namespace), value)
+    variadic = taken.vararg.arg if taken.vararg else None
+    return Signature(tuple(p.arg for p in taken.args), arguments, 0, variadic), tuple(ignored)
+
+
+def _kind(node: Any, namespace: Mapping[str, Any]) -> Any:
+    """A kind of argument by its name, `choice('a', 'b')`, or either with `| None`."""
+    if isinstance(node, ast.BinOp):
+        return _kind(node.left, namespace) | None
+    if isinstance(node, ast.Call):
+        return kinds.choice(*map(attribute, node.args))
+    return namespace.get(node.id) or getattr(kinds, node.id)
+
+
+def _operation(name: str) -> Declaration | None:
+    """The declared operation with a Keras class name, None where the name is no such name."""
+    from layerexplain.layers.registry import find
+
+    return find(f"ops.{name}") if name[:1].isupper() else None
+
+
+class _Formula:
+    """The formula of a row, called like a function."""
+
+    __slots__ = ("_functions", "_namespace", "_row", "_signature")
+
+    def __init__(self, row: Row, signature: Signature, namespace: Mapping[str, Any]) -> None:
+        self._row = row
+        self._signature = signature
+        self._namespace = namespace
+        self._functions = _Functions(namespace)
+
+    def __call__(self, *tensors: Expr, **arguments: Any) -> Expr | Mapping[str, Expr]:
+        names, formula, variadic = list(self._signature.tensors), self._row.formula, self._signature.variadic
+        if variadic is not None:
+            more = [f"{variadic}_{i}" for i in range(len(tensors) - len(names))]
+            names, formula = names + more, formula.replace(f"*{variadic}", ", ".join(more))
+        given = dict(zip(names, tensors, strict=True))
+        values = _Values({name: argument.default for name, argument in self._signature.arguments.items()})
+        values.update(arguments)
+        values.tensors = given
+        try:
+            made: Any = parse_expression(formula, given, self._functions, values)
+        except FormulaError as error:
+            raise TypeError(error.fact) from error
+        except LayerExplainError as error:
+            error.line = None  # a row is no text of the user's
+            raise
+        results: Expr | Mapping[str, Expr] = _named(made, self._row.results)
+        return results
+
+
+def _named(made: Any, names: tuple[str, ...]) -> Any:
+    """The results by the names of a row."""
+    if isinstance(made, _Several):
+        return dict(zip(names, made.values(), strict=True)) if names else dict(made)
+    if type(made.shape) is Shapes:
+        return {name: item(made, i) for i, name in enumerate(names)}
+    return {names[0]: made} if names else made
+
+
+class _Values(dict[str, Any]):
+    """The values that a key may have by name: arguments, and tensors that are constants."""
+
+    tensors: Mapping[str, Expr]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.tensors
+
+    def __missing__(self, name: str) -> Any:
+        tensor = self.tensors[name]
+        if tensor.op is not CONSTANT:
+            raise ArgumentError(f"{'an' if name[0] in 'aeiou' else 'a'} {name} needs to be a constant, got a tensor")
+        return tensor.attrs["value"]
+
+
+class _Several(dict[str, Expr]):
+    """The results of a called operation that has several."""
+
+    shape = Shapes()
+
+
+class _Functions(dict[str, Any]):
+    """The functions that a row may call besides ops and composites: those of its module, and declared operations."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.namespace = namespace
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in OPS or name in COMPOSITES:
+            return default
+        operation = _operation(name)
+        return _of_results(operation.formula if operation else self.namespace.get(name))
+
+
+def _of_results(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """A function as a formula calls it: one result is a tensor."""
+    if function is None:
+        return None
+
+    def called(*tensors: Expr, **arguments: Any) -> Any:
+        made = function(*tensors, **arguments)
+        if not isinstance(made, Mapping):
+            return made
+        return next(iter(made.values())) if len(made) == 1 else _Several(made)
+
+    return called
