@@ -76,9 +76,7 @@ def table() -> str:
     for name, stem in noted.modules.items():
         types.setdefault(stem, []).append(name)
     lines = [
-        textwrap.fill(
-            f"{stem}: {' '.join(sorted(types[stem]))}", 120, break_long_words=False, break_on_hyphens=False
-        )
+        textwrap.fill(f"{stem}: {' '.join(sorted(types[stem]))}", 120, break_long_words=False, break_on_hyphens=False)
         for stem in sorted(types)
     ]
     return f"{HEADER}{chr(10).join(lines)}\n{FOOTER}"
