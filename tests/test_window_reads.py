@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from layerexplain.derive.window_reads import reads
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
-from layerexplain.ops.window import reads
 
 ROWS = [
     (

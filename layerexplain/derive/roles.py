@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import WEIGHT, Expr
+from layerexplain.lang.expr import WEIGHT, Expr, axes_of
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.sizes import FLOATS, axis_roles, channels_at, default_roles
 
@@ -75,7 +75,7 @@ class AxisRoles(Interpreter[Roles]):
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
         if type(node.shape) is tuple:
             return _by_rule(node, node.shape, env)
-        return [_by_rule(node, shape, env) for shape in node.shape]
+        return [_by_rule(node, shape, env, i) for i, shape in enumerate(node.shape)]
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         definition = node.attrs["definition"]
@@ -100,10 +100,10 @@ class AxisRoles(Interpreter[Roles]):
         return each if len(each) > 1 else each[0]
 
 
-def _by_rule(node: Expr, shape: Sequence[Any], known: Mapping[Expr, Any]) -> Roles:
+def _by_rule(node: Expr, shape: Sequence[Any], known: Mapping[Expr, Any], result: int = 0) -> Roles:
     default = default_roles(len(shape))
     found = []
-    for i, axis in enumerate(node.op.axes(node)[: len(shape)]):
+    for i, axis in enumerate(axes_of(node, result)[: len(shape)]):
         role = axis.role
         if not role and axis.source is not None:
             source = known[node.args[axis.source[0]]]

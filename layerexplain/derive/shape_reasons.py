@@ -10,15 +10,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.derive.roles import input_roles
+from layerexplain.derive.window_reads import reads
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import BATCH, CALL, CONSTANT, GONE, INPUT, ITEM, LOOP, WEIGHT, Axis, Expr, Shape, Shapes
+from layerexplain.lang.expr import (
+    BATCH,
+    CALL,
+    CONSTANT,
+    GONE,
+    INPUT,
+    ITEM,
+    LOOP,
+    WEIGHT,
+    Axis,
+    Expr,
+    Shape,
+    Shapes,
+    axes_of,
+)
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.reshaping import joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
-from layerexplain.ops.window import reads
 from layerexplain.records import NamedTuple
 
 WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
@@ -125,8 +139,9 @@ class _Way:
             place = self._structural(frame, node, axis)
             if place is None and self.leaf is None and node.op not in (INPUT, WEIGHT, CONSTANT):
                 rule = self._rule(node, axis)
-                whys += [rule.why] if rule.why else []
-                self.laid_out_only &= not rule.why or node.op is reshape
+                why = rule.reason
+                whys += [why] if why else []
+                self.laid_out_only &= not why or node.op is reshape
                 self.roles += [rule.role] if rule.role else []
                 if node.op is reshape and rule.source is not None:
                     parts = joined(node, axis)
@@ -141,9 +156,7 @@ class _Way:
     @staticmethod
     def _rule(node: Expr, axis: int) -> Axis:
         source = node.args[0] if node.op is ITEM else node
-        axes: list[Axis] = source.op.axes(source)
-        rule = axes[axis]
-        return rule
+        return axes_of(source, node.attrs["i"] if node.op is ITEM else 0)[axis]
 
     def _structural(self, frame: _Frame, node: Expr, axis: int) -> tuple[_Frame, Expr, int] | None:
         """One step back through leaves, calls and loops; None where an op's rule says how it goes on."""
@@ -213,9 +226,9 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
                 why += f"; return_sequences=True gives {shape_text(whole)}"
             yield source.args[0], 1, why
     elif source.op not in (INPUT, WEIGHT, CONSTANT, CALL):
-        for axis in source.op.axes(source):
+        for axis in axes_of(source, i):
             if axis.after == GONE and axis.source is not None:
-                yield source.args[axis.source[0]], axis.source[1], axis.why
+                yield source.args[axis.source[0]], axis.source[1], axis.reason
 
 
 def _notes(definition: Definition) -> list[str]:

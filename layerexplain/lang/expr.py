@@ -120,15 +120,35 @@ class Factor(NamedTuple):
 class Axis(NamedTuple):
     """How one axis of an op's result comes about.
 
-    `source` is the (argument, axis) that it continues, None for a new axis; `after` is its size by this rule's own
-    arithmetic, which `why` prints with the numbers put in ("" where the axis is only kept). An axis with `after`
-    GONE stands behind those of the result: it was in the source and is in the result no more.
+    `role` is what the axis is called ("" where that of its source holds), `source` the (argument, axis) that it
+    continues, None for a new axis. `after` is its size, the one statement of it: an op's shape is what its axes are
+    after. An axis with `after` GONE stands behind those of the result: its source has it, the result does not.
+    `why` is the arithmetic in words, "" for an axis that is only kept; a function of no arguments where the words take
+    time to make, since nodes are made far more often than explained.
     """
 
     role: str
     source: tuple[int, int] | None
     after: Any
-    why: str = ""
+    why: str | Callable[[], str] = ""
+
+    @property
+    def reason(self) -> str:
+        """`why` as text.
+
+        >>> Axis("rows", (0, 1), 14, lambda: "28 / 2 = 14").reason
+        '28 / 2 = 14'
+        """
+        return self.why if isinstance(self.why, str) else self.why()
+
+
+Axes: TypeAlias = Sequence[Axis]
+
+
+class AxesOfEach(tuple[Axes, ...]):
+    """The axes of each result of an op that has several."""
+
+    __slots__ = ()
 
 
 GONE: Final = "gone"
@@ -166,8 +186,10 @@ class NOT_INDEXED(Marker):  # noqa: N801 (as above)
 class Op:
     """The record of an op. Every rule is required: one that an op does not have is named by a `Marker`.
 
-    - `shape(*args, **attrs)`: the result's shape, or `Shapes`; raises `ShapeError` with the bare fact.
-    - `axes(node)`: an `Axis` for each axis of the result, then those that are gone.
+    A record is complete when it is made and never changes.
+
+    - `axes(*args, **attrs)`: an `Axis` for each axis of the result, then those that are gone; `AxesOfEach` for several
+      results. The shape is what they say. Raises `ShapeError` with the bare fact.
     - `dtype(*args, **attrs)`: the result's dtype, a tuple of them for several results.
     - `evaluate(run, *values, **attrs)`: the value; `run.np` is NumPy, `run.batch` the size of the batch.
     - `cost(node)`: the factors of its multiply-accumulates, or NO_MACS.
@@ -189,15 +211,23 @@ class Op:
         "flops",
         "name",
         "notation",
-        "shape",
     )
+    name: str
+    axes: Callable[..., Any]
+    dtype: Callable[..., Any]
+    evaluate: Any
+    cost: Any
+    flops: Any
+    notation: Any
+    element: Any
+    defaults: Mapping[str, Any]
+    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None
 
     def __init__(
         self,
         name: str,
         *,
-        shape: Callable[..., Any],
-        axes: Any,
+        axes: Callable[..., Any],
         dtype: Callable[..., Any],
         evaluate: Any,
         cost: Any,
@@ -207,20 +237,23 @@ class Op:
         defaults: Mapping[str, Any] | None = None,
         canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
-        self.name = name
-        self.shape = shape
-        self.axes = axes
-        self.dtype = dtype
-        self.evaluate = evaluate
-        self.cost = cost
-        self.flops = flops
-        self.notation = notation
-        self.element = element
-        self.defaults: Mapping[str, Any] = defaults or {}
-        self.canonical = canonical
         if name in OPS:
             raise ValueError(f"op {name!r} is declared twice")
+        put = object.__setattr__
+        put(self, "name", name)
+        put(self, "axes", axes)
+        put(self, "dtype", dtype)
+        put(self, "evaluate", evaluate)
+        put(self, "cost", cost)
+        put(self, "flops", flops)
+        put(self, "notation", notation)
+        put(self, "element", element)
+        put(self, "defaults", defaults or {})
+        put(self, "canonical", canonical)
         OPS[name] = self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self!r} is complete: its {name} cannot be changed")
 
     def __call__(self, *args: Expr | float, **attrs: Any) -> Expr:
         exprs: Any = args
@@ -229,17 +262,30 @@ class Op:
                 exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
                 break
         if not attrs:
-            return Expr(self, exprs, attrs, self.shape(*exprs), self.dtype(*exprs))
+            return Expr(self, exprs, attrs, _shape(self.axes(*exprs)), self.dtype(*exprs))
         if self.canonical is not None:
             attrs = self.canonical(attrs)
         if self.defaults:
             for key, value in self.defaults.items():
                 if key in attrs and attrs[key] == value and type(attrs[key]) is type(value):
                     del attrs[key]
-        return Expr(self, exprs, attrs, self.shape(*exprs, **attrs), self.dtype(*exprs, **attrs))
+        return Expr(self, exprs, attrs, _shape(self.axes(*exprs, **attrs)), self.dtype(*exprs, **attrs))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _shape(axes: Any) -> Any:
+    """The shape that the axes make, `Shapes` for those of several results."""
+    if type(axes) is AxesOfEach:
+        return Shapes(map(_shape, axes))
+    return tuple([size for _, _, size, _ in axes if size is not GONE])
+
+
+def axes_of(node: Expr, result: int = 0) -> Axes:
+    """How each axis of a node's result comes about, then the axes that are gone; `result` picks one of several."""
+    axes: Axes | AxesOfEach = node.op.axes(*node.args, **node.attrs)
+    return axes[result] if isinstance(axes, AxesOfEach) else axes
 
 
 OPS: dict[str, Op] = {}
@@ -252,8 +298,7 @@ def _leaf(name: str) -> Op:
 
     return Op(
         name,
-        shape=refuse,
-        axes=STRUCTURAL,
+        axes=refuse,
         dtype=refuse,
         evaluate=STRUCTURAL,
         cost=NO_MACS,

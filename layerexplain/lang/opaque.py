@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, Axis, Op
+from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Op, Shape, Shapes
 from layerexplain.lang.notation import Function
+from layerexplain.ops.sizes import new_axes
+
+
+def _recorded(shape: Shape) -> list[Axis]:
+    return new_axes(shape, "as the file recorded it")
+
 
 opaque = Op(
     "opaque",
-    shape=lambda *args, name, shape: shape,
-    axes=lambda node: [Axis("", None, size, "as the file recorded it") for size in node.shape],
+    axes=lambda *args, name, shape: AxesOfEach(map(_recorded, shape)) if type(shape) is Shapes else _recorded(shape),
     dtype=lambda *args, name, shape: args[0].dtype if args else "float",
     evaluate=NOT_EVALUATED("its code is not known"),
     cost=UNKNOWN_COST,

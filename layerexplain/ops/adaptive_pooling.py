@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.lang.expr import NO_MACS, Axis, Expr, Op, Shape, Size
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import Axis, Expr, Op, Size
 from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
@@ -15,7 +15,6 @@ from layerexplain.lang.scalar import (
     CannotIndex,
     Condition,
     Fold,
-    Letter,
     Scalar,
     add,
     between,
@@ -23,8 +22,9 @@ from layerexplain.lang.scalar import (
     letter,
     scale,
 )
+from layerexplain.ops.families import function, letters_of
 from layerexplain.ops.sizes import size_text
-from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, placed, spatial_axes
+from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, laid_out, spatial_axes
 
 
 def spread(n: int, count: int) -> list[range]:
@@ -43,11 +43,6 @@ def covered(n: int, count: int) -> int:
     return n + count - math.gcd(n, count)
 
 
-def _shape(x: Expr, *, size: Any, data_format: str = "channels_last") -> Shape:
-    _, channel_axis = spatial_axes(x.ndim, data_format)
-    return placed(x, data_format, each(size, x.ndim - 2), x.shape[channel_axis])
-
-
 def _why(n: Size, count: int, role: str) -> str:
     start, end = f"floor(i * n / {count})", f"ceil((i + 1) * n / {count})"
     if not isinstance(n, int):
@@ -56,13 +51,17 @@ def _why(n: Size, count: int, role: str) -> str:
     return f"{count} windows of {covers} over {size_text(n)} {role}, number i from {start} up to {end}"
 
 
-def _axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
-    for axis, role, count in zip(axes, SPATIAL[node.ndim - 2], each(node.attrs["size"], node.ndim - 2), strict=True):
-        result[axis] = Axis(role, (0, axis), count, _why(x.shape[axis], count, role))
-    return result
+def _axes(x: Expr, *, size: Any, data_format: str = "channels_last") -> list[Axis]:
+    attrs, rank = {"data_format": data_format}, x.ndim - 2
+    axes, _ = spatial_axes(x.ndim, data_format)
+    return laid_out(
+        x,
+        attrs,
+        [
+            (role, count, functools.partial(_why, x.shape[axis], count, role))
+            for axis, role, count in zip(axes, SPATIAL[rank], each(size, rank), strict=True)
+        ],
+    )
 
 
 def _flops(node: Expr) -> int | None:
@@ -94,7 +93,8 @@ def _value(fold: str) -> Callable[..., Any]:
 def _element(fold: str) -> Callable[..., Scalar]:
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-        place, letters = list(index), []
+        place = list(index)
+        letters = []
         conditions: list[Condition] = []
         for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
             n = node.args[0].shape[axis]
@@ -102,27 +102,22 @@ def _element(fold: str) -> Callable[..., Scalar]:
                 raise CannotIndex(f"needs the size of axis {axis} to place the windows; fix it with --input")
             u = letter("window", lengths(n, count)[-1])
             place[axis] = add(floor_divide(scale(index[axis], n), count), u)
-            first: Letter = u.terms[0][0]  # type: ignore[assignment]
-            letters.append(first)
+            letters.append(u)
             if n % count:
                 # Inside the window: p < ceil((i + 1) · n / count), that is (i + 1) · n - p · count > 0.
                 left = add(add(scale(index[axis], n), n), scale(place[axis], -count))
                 conditions += between(left, 1, BEYOND)
-        return Fold(fold, tuple(letters), at(0, place), tuple(conditions))
+        return Fold(fold, letters_of(letters), at(0, place), tuple(conditions))
 
     return element
 
 
 def _pool(name: str, fold: str) -> Op:
-    return Op(
+    return function(
         name,
-        shape=_shape,
         axes=_axes,
-        dtype=lambda x, **attrs: x.dtype,
         evaluate=_value(fold),
-        cost=NO_MACS,
         flops=_flops,
-        notation=Function(),
         element=_element(fold),
         defaults={"data_format": "channels_last"},
         canonical=canonical,

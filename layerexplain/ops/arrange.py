@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, FREE, GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import BATCH, GONE, NOT_INDEXED, Axis, Expr, Shape, Size
 from layerexplain.lang.scalar import (
+    BEYOND,
     Affine,
     At,
     CannotIndex,
@@ -21,22 +21,17 @@ from layerexplain.lang.scalar import (
     scale,
 )
 from layerexplain.ops.families import movement
-from layerexplain.ops.sizes import kept, normalize_axis, shape_text, size_text
+from layerexplain.ops.sizes import equation, kept, new_axes, normalize_axis, shape_text, size_text
 
 
-def _tile_shape(x: Expr, *, times: tuple[int, ...]) -> Shape:
+def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
     if len(times) != x.ndim:
         raise ShapeError(f"tile needs a number for each axis of {shape_text(x.shape)}, got {times}")
-    return tuple(s if t == 1 else s * t if isinstance(s, int) else None for s, t in zip(x.shape, times, strict=True))
-
-
-def _tile_axes(node: Expr) -> list[Axis]:
-    axes = kept(node)
-    for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
-        if times != 1:
-            after = node.shape[i]
-            text = f"{size_text(size)} * {times}"
-            axes[i] = Axis("", (0, i), after, f"{text} = {after}" if isinstance(size, int) else text)
+    axes = kept(x)
+    for i, (size, count) in enumerate(zip(x.shape, times, strict=True)):
+        if count != 1:
+            after = size * count if isinstance(size, int) else None
+            axes[i] = Axis("", (0, i), after, equation(f"{size_text(size)} * {count}", after))
     return axes
 
 
@@ -52,7 +47,6 @@ def _tile_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 tile = movement(
     "tile",
-    shape=_tile_shape,
     axes=_tile_axes,
     evaluate=lambda run, x, times: run.np.tile(x, times),
     element=_tile_element,
@@ -73,8 +67,7 @@ def _roll_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 roll = movement(
     "roll",
-    shape=lambda x, *, by, axis: x.shape,
-    axes=kept,
+    axes=lambda x, *, by, axis: kept(x),
     evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
     element=_roll_element,
 )
@@ -95,27 +88,24 @@ def _band_value(run: Any, x: Any, *, below: int | None = None, above: int | None
 def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     below, above = node.attrs.get("below"), node.attrs.get("above")
     row, column = index[-2], index[-1]
-    most = 2**31
     conditions: tuple[Condition, ...] = ()
     if below is not None:
-        conditions += between(add(column, scale(row, -1)), -below, most)
+        conditions += between(add(column, scale(row, -1)), -below, BEYOND)
     if above is not None:
-        conditions += between(add(row, scale(column, -1)), -above, most)
+        conditions += between(add(row, scale(column, -1)), -above, BEYOND)
     body = at(0, index)
     return Guard(conditions, body, Number(0)) if conditions else body
 
 
-def _band_shape(x: Expr, *, below: int | None = None, above: int | None = None) -> Shape:
+def _band_axes(x: Expr, *, below: int | None = None, above: int | None = None) -> list[Axis]:
     if x.ndim < 2:
         raise ShapeError(f"a band needs matrices, got {shape_text(x.shape)} with {x.ndim}")
-    shape: Shape = x.shape
-    return shape
+    return kept(x)
 
 
 band = movement(
     "band",
-    shape=_band_shape,
-    axes=kept,
+    axes=_band_axes,
     evaluate=_band_value,
     element=_band_element,
     defaults={"below": None, "above": None},
@@ -130,10 +120,15 @@ def _diagonal_length(sides: Shape, offset: int) -> Size:
     return max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
 
 
-def _diagonal_shape(x: Expr, *, offset: int = 0) -> Shape:
+def _diagonal_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
     if x.ndim < 2:
         raise ShapeError(f"a diagonal needs matrices, got {shape_text(x.shape)} with {x.ndim} axes")
-    return (*x.shape[:-2], _diagonal_length(x.shape[-2:], offset))
+    lead, length = x.ndim - 2, _diagonal_length(x.shape[-2:], offset)
+    return [
+        *kept(x)[:lead],
+        Axis("", (0, lead), length, "as many as the diagonal has"),
+        Axis("", (0, lead + 1), GONE, "one number of each row"),
+    ]
 
 
 def _diagonal_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -143,12 +138,7 @@ def _diagonal_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 diagonal = movement(
     "diagonal",
-    shape=_diagonal_shape,
-    axes=lambda node: [
-        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])],
-        Axis("", (0, node.ndim - 1), node.shape[-1], "as many as the diagonal has"),
-        Axis("", (0, node.ndim), GONE, "one number of each row"),
-    ],
+    axes=_diagonal_axes,
     evaluate=lambda run, x, offset=0: run.np.diagonal(x, offset, -2, -1),
     element=_diagonal_element,
     defaults={"offset": 0},
@@ -173,19 +163,20 @@ def _diag_value(run: Any, x: Any, *, offset: int = 0) -> Any:
     return made
 
 
-def _diag_shape(x: Expr, *, offset: int = 0) -> Shape:
+def _diag_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
     size = x.shape[-1]
     side = size + abs(offset) if isinstance(size, int) else None if offset else size
-    return (*x.shape[:-1], side, None if side is BATCH else side)
+    lead = x.ndim - 1
+    return [
+        *kept(x)[:lead],
+        Axis("", (0, lead), side),
+        Axis("", (0, lead), None if side is BATCH else side, "as many columns as rows"),
+    ]
 
 
 diag = movement(
     "diag",
-    shape=_diag_shape,
-    axes=lambda node: [
-        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])],
-        Axis("", (0, node.ndim - 2), node.shape[-1], "as many columns as rows"),
-    ],
+    axes=_diag_axes,
     evaluate=_diag_value,
     element=_diag_element,
     defaults={"offset": 0},
@@ -195,8 +186,7 @@ diag = movement(
 
 full_like = movement(
     "full_like",
-    shape=lambda x, *, value, to="": x.shape,
-    axes=kept,
+    axes=lambda x, *, value, to="": kept(x),
     evaluate=lambda run, x, value, to="": run.np.full(x.shape, value),
     element=lambda node, index, at: Number(node.attrs["value"]),
     dtype=lambda x, *, value, to="": to or x.dtype,
@@ -205,15 +195,11 @@ full_like = movement(
 """`full_like(x, value=0)`: a tensor of the shape of x, filled with one number."""
 
 
-shape_of = Op(
+shape_of = movement(
     "shape_of",
-    shape=lambda x: (x.ndim,),
-    axes=lambda node: [Axis("", None, node.shape[0], "a number for each axis")],
+    axes=lambda x: new_axes((x.ndim,), "a number for each axis"),
     dtype=lambda x: "int32",
     evaluate=lambda run, x: run.np.asarray(x.shape),
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=NOT_INDEXED("it is a size"),
 )
 """`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import (
-    BATCH,
-    CALL,
-    GONE,
-    PER_OUTPUT,
-    STRUCTURAL,
-    TWICE_MACS,
-    WEIGHT,
-    Axis,
-    Expr,
-    Factor,
-    Op,
-    Shape,
-    Size,
-)
+from layerexplain.lang.expr import BATCH, CALL, GONE, PER_OUTPUT, STRUCTURAL, WEIGHT, Axis, Expr, Size, axes_of
 from layerexplain.lang.notation import Function
-from layerexplain.lang.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter
+from layerexplain.lang.scalar import Affine, Apply, At, Scalar
 from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.sizes import agree, default_roles, merge, product, promote, shape_text, size_text
+from layerexplain.ops.families import contraction
+from layerexplain.ops.sizes import agree, default_roles, kept, merge, shape_text, size_text
 
 __all__ = ["dot", "einsum"]
-
-
-def _dot_shape(x: Expr, W: Expr) -> Shape:
-    if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
-        raise ShapeError(
-            f"dot needs the last axis of the first tensor as long as the first axis of the second, "
-            f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
-        )
-    return (*x.shape[:-1], *W.shape[1:])
 
 
 _FARTHEST = 50
@@ -44,6 +24,8 @@ _FARTHEST = 50
 
 def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
     """What the weight calls the axis that an axis continues: W itself, or one that W is computed from, as with LoRA."""
+    if W.op is WEIGHT:
+        return str(W.attrs["axes"][axis][-1][0])
     ahead = [(W, axis)]
     for node, at in ahead:  # grows as it is read
         if node.op is WEIGHT:
@@ -56,8 +38,8 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
             # Element by element; W may be the one that broadcasts, or be packed.
             places = [(arg, at - node.ndim + arg.ndim) for arg in node.args if type(arg.shape) is tuple]
             ahead += [(arg, i) for arg, i in places if i >= 0 and arg.shape[i] == node.shape[at]]
-        elif node.op.axes is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
-            rule = node.op.axes(node)[at]
+        elif node.op.element is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
+            rule = axes_of(node)[at]
             if rule.source is not None:
                 ahead.append((node.args[rule.source[0]], rule.source[1]))
             elif rule.role:
@@ -65,52 +47,63 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
     return otherwise
 
 
-def _dot_axes(node: Expr) -> list[Axis]:
-    x, W = node.args
+def _dot_axes(x: Expr, W: Expr) -> list[Axis]:
+    if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
+        raise ShapeError(
+            f"dot needs the last axis of the first tensor as long as the first axis of the second, "
+            f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
+        )
     lead = x.ndim - 1
-    axes = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
+    axes = kept(x)[:-1]
     for i, size in enumerate(W.shape[1:]):
         role = _axis_name(W, i + 1, "features")
-        why = f"{role} = {size_text(size)}"
-        axes.append(Axis(role, (0, lead) if i == W.ndim - 2 else None, size, why))
+        source = (0, lead) if i == W.ndim - 2 else None
+        axes.append(Axis(role, source, size, functools.partial(_of_role, role, size)))
     if W.ndim == 1:
-        axes.append(Axis("", (0, lead), GONE, f"all {size_text(x.shape[-1])} are multiplied and summed"))
+        axes.append(Axis("", (0, lead), GONE, functools.partial(_summed_up, x.shape[-1])))
     return axes
 
 
-def _dot_cost(node: Expr) -> list[Factor]:
-    x, W = node.args
-    lead = node.shape[: x.ndim - 1]
-    factors = []
-    if BATCH not in lead:  # of weights alone
-        factors += [Factor(_axis_name(x, i, "outputs"), (size,)) for i, size in enumerate(lead)]
-    elif any((isinstance(s, int) and s != 1) or s is None for s in lead):
-        roles = default_roles(x.ndim)[1:-1]
-        name = roles[0] if len(roles) == 1 else "positions"
-        factors.append(Factor(name, tuple(s for s in lead if s != 1 and s is not BATCH)))
-    for i, size in enumerate(W.shape[1:]):
-        factors.append(Factor(_axis_name(W, i + 1, "outputs"), (size,)))
-    return [*factors, Factor("products", (x.shape[-1],))]
+def _of_role(role: str, size: Size) -> str:
+    return f"{role} = {size_text(size)}"
 
 
-def _dot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _summed_up(size: Size) -> str:
+    return f"all {size_text(size)} are multiplied and summed"
+
+
+def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     x, W = node.args
-    summed = letter("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])
     lead = x.ndim - 1
-    body = Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {})
-    return Fold("sum", (summed.terms[0][0],), body, ())  # type: ignore[arg-type]
+    outputs: list[tuple[str, Sequence[int]]] = []
+    if BATCH not in x.shape[:-1]:  # of weights alone
+        outputs += [(_axis_name(x, i, "outputs"), (i,)) for i in range(lead)]
+    else:
+        places = [i for i, size in enumerate(x.shape[:-1]) if size is not BATCH and size != 1]
+        roles = default_roles(x.ndim)[1:-1]
+        outputs += [(roles[0] if len(roles) == 1 else "positions", places)] if places else []
+    return outputs + [(_axis_name(W, i, "outputs"), (lead + i - 1,)) for i in range(1, W.ndim)]
 
 
-dot = Op(
+def _dot_summed(node: Expr) -> list[tuple[str, Any]]:
+    x, W = node.args
+    return [("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])]
+
+
+def _dot_term(node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At) -> tuple[Scalar, Any]:
+    lead = node.args[0].ndim - 1
+    (summed,) = letters
+    return Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
+
+
+dot = contraction(
     "dot",
-    shape=_dot_shape,
     axes=_dot_axes,
-    dtype=lambda x, W: promote(x.dtype, W.dtype),
     evaluate=lambda run, x, W: run.np.tensordot(x, W, axes=1),
-    cost=_dot_cost,
-    flops=TWICE_MACS,
+    outputs=_dot_outputs,
+    summed=_dot_summed,
+    term=_dot_term,
     notation=Function(r"{0}\,{1}"),
-    element=_dot_element,
 )
 """`dot(x, W)`: sums the last axis of x against the first of W; all other axes stay, those of x first."""
 
@@ -157,56 +150,40 @@ def _letters(args: tuple[Expr, ...], eq: str) -> tuple[list[list[str]], list[str
     return terms, result, sizes
 
 
-def _einsum_shape(*args: Expr, eq: str) -> Shape:
-    _, result, sizes = _letters(args, eq)
-    return tuple(sizes[name] for name in result)
-
-
-def _einsum_axes(node: Expr) -> list[Axis]:
-    terms, result, sizes = _letters(node.args, node.attrs["eq"])
+def _einsum_axes(*args: Expr, eq: str) -> list[Axis]:
+    terms, result, sizes = _letters(args, eq)
     axes: list[Axis] = []
     last_new: int | None = None
     for name in result:
         source = next(((i, term.index(name)) for i, term in enumerate(terms) if name in term), None)
-        role, why = "", ""
-        if source is not None and source[0] > 0:
-            arg = node.args[source[0]]
-            role = _axis_name(arg, source[1], "")
-            why = f"{role} = {size_text(sizes[name])}" if role else ""
-            if role:
-                last_new = len(axes)
-                source = None
-        axes.append(Axis(role, source, sizes[name], why))
+        role = "" if source is None or source[0] == 0 else _axis_name(args[source[0]], source[1], "")
+        if role:
+            last_new = len(axes)
+            source = None
+        axes.append(Axis(role, source, sizes[name], functools.partial(_of_role, role, sizes[name]) if role else ""))
     gone = [i for i, name in enumerate(terms[0]) if name not in result]
     if last_new is not None and gone:
         # The axis that is summed away and the last new one are one story: 16 → units = 8.
         axes[last_new] = axes[last_new]._replace(source=(0, gone.pop()))
-    return axes + [
-        Axis("", (0, i), GONE, f"all {size_text(sizes[terms[0][i]])} are multiplied and summed") for i in gone
-    ]
+    return axes + [Axis("", (0, i), GONE, functools.partial(_summed_up, sizes[terms[0][i]])) for i in gone]
 
 
-def _einsum_cost(node: Expr) -> list[Factor]:
+def _einsum_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    outputs = [i for i, size in enumerate(node.shape) if size is not BATCH]
+    return [("outputs", outputs)] if outputs else []
+
+
+def _einsum_summed(node: Expr) -> list[tuple[str, Any]]:
     _, result, sizes = _letters(node.args, node.attrs["eq"])
-    summed = [name for name in sizes if name not in result]
-    outputs = tuple(sizes[n] for n in result if isinstance(sizes[n], int) or sizes[n] is None)
-    factors = [Factor("outputs", outputs)] if outputs else []
-    return [*factors, Factor("products", (product(sizes[n] for n in summed),))]
+    return [("per head" if name == "d" else "inputs", size) for name, size in sizes.items() if name not in result]
 
 
-def _einsum_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _einsum_term(node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At) -> tuple[Scalar, Any]:
     terms, result, sizes = _letters(node.args, node.attrs["eq"])
     place = dict(zip(result, index, strict=True))
-    letters: list[Letter] = []
-    for name, size in sizes.items():
-        if name not in place:
-            place[name] = letter("per head" if name == "d" else "inputs", size)
-            letters.append(place[name].terms[0][0])  # type: ignore[arg-type]
-    parts = [at(i, [place[name] for name in term]) for i, term in enumerate(terms)]
-    body = parts[0]
-    for part in parts[1:]:
-        body = Apply(multiply, (body, part), {})
-    return Fold("sum", tuple(letters), body, ()) if letters else body
+    place |= zip([name for name in sizes if name not in place], letters, strict=True)
+    factors = [at(i, [place[name] for name in term]) for i, term in enumerate(terms)]
+    return functools.reduce(lambda a, b: Apply(multiply, (a, b), {}), factors), ()
 
 
 def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
@@ -218,15 +195,12 @@ def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
     return run.np.einsum(eq, *values, optimize=True)
 
 
-einsum = Op(
+einsum = contraction(
     "einsum",
-    shape=_einsum_shape,
     axes=_einsum_axes,
-    dtype=lambda *args, eq: promote(*[a.dtype for a in args]),
     evaluate=_einsum_value,
-    cost=_einsum_cost,
-    flops=TWICE_MACS,
-    notation=Function(),
-    element=_einsum_element,
+    outputs=_einsum_outputs,
+    summed=_einsum_summed,
+    term=_einsum_term,
 )
 """`einsum(a, b, eq='nqad,nkad->naqk')`: products summed over the letters that the result does not have."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Op, Shape, Shapes
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
+from layerexplain.ops.families import function
 from layerexplain.ops.sizes import promote, shape_text
 
 OVER_ALL_PATHS = NOT_INDEXED("it runs over all ways to spread the labels over the steps")
 
 
-def _loss_shape(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int = 0) -> Shape:
+def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int = 0) -> list[Axis]:
     if target.ndim != 2 or output.ndim != 3:
         raise ShapeError(
             f"ctc_loss needs labels (batch, labels) and scores (batch, steps, classes), "
             f"got {shape_text(target.shape)} and {shape_text(output.shape)}"
         )
-    return (target.shape[0],)
+    return [Axis("batch", (1, 0), target.shape[0])]
 
 
 def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int = 0) -> Any:
@@ -51,15 +51,12 @@ def _example(np: Any, labels: Any, rows: Any, blank: int) -> float:
         return -float(np.logaddexp.reduce(reached[-2:]))
 
 
-ctc_loss = Op(
+ctc_loss = function(
     "ctc_loss",
-    shape=_loss_shape,
-    axes=lambda node: [Axis("batch", (1, 0), node.shape[0])],
+    axes=_loss_axes,
     dtype=lambda target, output, *lengths, **attrs: promote(output.dtype, "float"),
     evaluate=_loss_value,
-    cost=NO_MACS,
     flops=UNKNOWN_COST,
-    notation=Function(),
     element=OVER_ALL_PATHS,
     defaults={"blank": 0},
 )
@@ -67,10 +64,12 @@ ctc_loss = Op(
 the scores, that a class for each step, equal neighbours joined and blanks left out, reads the labels."""
 
 
-def _decode_shape(output: Expr, length: Expr, *, blank: int = 0, merge: bool = True) -> Shapes:
+def _decode_axes(output: Expr, length: Expr, *, blank: int = 0, merge: bool = True) -> AxesOfEach:
     if output.ndim != 3:
         raise ShapeError(f"ctc_decode needs scores (batch, steps, classes), got {shape_text(output.shape)}")
-    return Shapes([(1, *output.shape[:2]), (output.shape[0], 1)])
+    batch = Axis("batch", (0, 0), output.shape[0])
+    steps = Axis("steps", (0, 1), output.shape[1], "filled up with -1")
+    return AxesOfEach([[Axis("", None, 1, "one reading"), batch, steps], [batch, Axis("", None, 1, "one score")]])
 
 
 def _decode_value(run: Any, output: Any, length: Any, *, blank: int = 0, merge: bool = True) -> Any:
@@ -87,19 +86,12 @@ def _decode_value(run: Any, output: Any, length: Any, *, blank: int = 0, merge: 
     return made[None], score
 
 
-ctc_decode = Op(
+ctc_decode = function(
     "ctc_decode",
-    shape=_decode_shape,
-    axes=lambda node: [
-        Axis("", None, 1, "one reading"),
-        Axis("batch", (0, 0), node.shape[0][1]),
-        Axis("steps", (0, 1), node.shape[0][2], "filled up with -1"),
-    ],
+    axes=_decode_axes,
     dtype=lambda output, length, **attrs: ("int32", promote(output.dtype, "float")),
     evaluate=_decode_value,
-    cost=NO_MACS,
     flops=UNKNOWN_COST,
-    notation=Function(),
     element=NOT_INDEXED("what stands where depends on the values"),
     defaults={"blank": 0, "merge": True},
 )

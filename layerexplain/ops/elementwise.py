@@ -113,9 +113,7 @@ isnan = elementwise("isnan", lambda np, a: np.isnan(a), dtype="bool")
 isinf = elementwise("isinf", lambda np, a: np.isinf(a), dtype="bool")
 isfinite = elementwise("isfinite", lambda np, a: np.isfinite(a), dtype="bool")
 
-where = elementwise("where", lambda np, c, a, b: np.where(c, a, b))
-where.dtype = lambda c, a, b: promote(a.dtype, b.dtype)
+where = elementwise("where", lambda np, c, a, b: np.where(c, a, b), dtype=lambda c, a, b: promote(a.dtype, b.dtype))
 
-cast = elementwise("cast", lambda np, a, to: a, flops=FREE)
+cast = elementwise("cast", lambda np, a, to: a, flops=FREE, dtype=lambda a, to: to)
 """`cast(x, to='int32')`; the evaluator brings every value to its node's dtype, so there is no more to do."""
-cast.dtype = lambda a, to: to

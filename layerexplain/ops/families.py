@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
-from layerexplain.lang.expr import CONSTANT, FREE, GONE, NO_MACS, PER_INPUT, PER_OUTPUT, WEIGHT, Axis, Expr, Op, Shape
+from layerexplain.lang.expr import (
+    BATCH,
+    CONSTANT,
+    FREE,
+    GONE,
+    NO_MACS,
+    PER_INPUT,
+    PER_OUTPUT,
+    TWICE_MACS,
+    WEIGHT,
+    Axes,
+    Axis,
+    Expr,
+    Factor,
+    Op,
+    Size,
+)
 from layerexplain.lang.notation import Function, Notation
-from layerexplain.lang.scalar import Affine, Apply, At, Fold, Letter, Scalar, letter, number
-from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
+from layerexplain.lang.scalar import Affine, Apply, At, Condition, Fold, Letter, Scalar, letter, number
+from layerexplain.ops.sizes import axes_like, broadcast, kept, normalize_axes, promote, size_text
 
 
 def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...]:
@@ -18,29 +36,59 @@ def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...
     return tuple(number(0) if a == 1 and s != 1 else i for i, a, s in zip(last, arg.shape, sizes, strict=True))
 
 
-def _elementwise_axes(node: Expr) -> list[Axis]:
+def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
+    """The letters of indices that are one letter each, as `letter` makes them."""
+    return tuple([index.terms[0][0] for index in indices])  # type: ignore[misc]
+
+
+def of_first(x: Expr, *others: Expr, **attrs: Any) -> Any:
+    """The dtype of an op whose result has that of its first argument."""
+    return x.dtype
+
+
+def common(*args: Expr, **attrs: Any) -> str:
+    """The dtype that all arguments fit."""
+    return promote(*[a.dtype for a in args])
+
+
+def always(dtype: Any) -> Callable[..., Any]:
+    """The dtype of an op that has the same whatever it takes; a tuple for several results."""
+    return lambda *args, **attrs: dtype
+
+
+# Each element ---------------------------------------------------------------------------------------------------
+
+
+def _elementwise_axes(name: str, args: Sequence[Expr]) -> Axes:
     """Each axis continues that of the first argument that has it in full; masks, weights and constants come last."""
+    first = args[0]
+    if len(args) == 1:
+        return axes_like(first.shape)
+    shape = broadcast(name, [a.shape for a in args])
+    if first.shape == shape and not _comes_last(first):
+        return axes_like(shape)
+    order = sorted(range(len(args)), key=lambda i: _comes_last(args[i]))
     axes = []
-    ndim = len(node.shape)
-    order = sorted(range(len(node.args)), key=lambda i: node.args[i].dtype == "bool" or _is_given(node.args[i]))
-    for k, size in enumerate(node.shape):
+    ndim = len(shape)
+    for k, size in enumerate(shape):
         source = None
         for i in order:
-            arg = node.args[i]
-            at = k - (ndim - len(arg.shape))
-            if at >= 0 and (source is None or (arg.shape[at] != 1 and node.args[source[0]].shape[source[1]] == 1)):
+            arg = args[i].shape
+            at = k - (ndim - len(arg))
+            if at >= 0 and (source is None or (arg[at] != 1 and args[source[0]].shape[source[1]] == 1)):
                 source = (i, at)
-        before = None if source is None else node.args[source[0]].shape[source[1]]
-        stretched = before == 1 and size != 1
+        stretched = size != 1 and source is not None and args[source[0]].shape[source[1]] == 1
         axes.append(Axis("", source, size, f"1 is repeated to {size_text(size)}" if stretched else ""))
     return axes
 
 
-def _is_given(arg: Expr) -> bool:
-    """A weight, a constant, or one that is only laid out anew."""
+def _comes_last(arg: Expr) -> bool:
+    """A mask, a weight, a constant, or one of them that is only laid out anew."""
+    if arg.dtype == "bool":
+        return True
     while len(arg.args) == 1 and arg.op.flops is FREE:
         arg = arg.args[0]
-    return arg.op in (WEIGHT, CONSTANT)
+    return arg.op is WEIGHT or arg.op is CONSTANT
 
 
 def _elementwise_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -53,37 +101,67 @@ def elementwise(
     evaluate: Callable[..., Any],
     notation: Notation | None = None,
     *,
-    dtype: str | None = None,
+    dtype: str | Callable[..., str] | None = None,
     flops: Any = PER_OUTPUT,
-    defaults: dict[str, Any] | None = None,
+    element: Any = _elementwise_element,
 ) -> Op:
-    """An op on each element of tensors that broadcast. `evaluate(np, *values, **attrs)`; `dtype` where it is not
-    that of the arguments ("float" turns ints into floats)."""
+    """An op on each element of tensors that broadcast: one line declares it.
 
-    def shape(*args: Expr, **attrs: Any) -> Shape:
-        return args[0].shape if len(args) == 1 else broadcast(name, [a.shape for a in args])
+    Args:
+        name: how it is called in formulas.
+        evaluate: `evaluate(np, *values, **attrs)`.
+        notation: how it is written; as a call of its name if not given.
+        dtype: of the result, where it is not that of the arguments: "float" turns ints into floats, another name is
+            that dtype, and a function of the arguments is the rule itself.
+        flops: what an element costs.
+        element: the element form, where it is not the op applied to the arguments' elements.
+    """
 
     def result_dtype(*args: Expr, **attrs: Any) -> str:
         common: str = args[0].dtype
         for a in args:
             if a.dtype != common:
                 common = promote(common, a.dtype)
-        if dtype is None:
-            return common
-        return promote(common, dtype) if dtype == "float" else dtype
+        return common if dtype is None else promote(common, "float")
 
+    rule = result_dtype if dtype in (None, "float") else dtype if callable(dtype) else always(dtype)
     return Op(
         name,
-        shape=shape,
-        axes=_elementwise_axes,
-        dtype=result_dtype,
+        axes=lambda *args, **attrs: _elementwise_axes(name, args),
+        dtype=rule,
         evaluate=lambda run, *values, **attrs: evaluate(run.np, *values, **attrs),
         cost=NO_MACS,
         flops=flops,
         notation=Function() if notation is None else notation,
-        element=_elementwise_element,
-        defaults=defaults,
+        element=element,
     )
+
+
+# Axes folded into one value -------------------------------------------------------------------------------------
+
+
+def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str], arg: int = 0) -> list[Axis]:
+    """The axes of an argument of which some are folded into one value: of size 1 with `keepdims`, else gone."""
+    axes = normalize_axes(axis, x.ndim)
+    result, gone = [], []
+    for i, size in enumerate(x.shape):
+        if i not in axes:
+            result.append(Axis("", (arg, i), size))
+            continue
+        why = functools.partial(words, size)
+        if keepdims:
+            result.append(Axis("", (arg, i), 1, why))
+        else:
+            gone.append(Axis("", (arg, i), GONE, why))
+    return result + gone
+
+
+def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Attributes in which an axis in a list is that axis, and several are a tuple."""
+    axis = attrs.get("axis")
+    if isinstance(axis, list | tuple):
+        attrs["axis"] = axis[0] if len(axis) == 1 else tuple(axis)
+    return attrs
 
 
 def reduction(
@@ -98,85 +176,123 @@ def reduction(
     """An op that folds axes of its argument into one value each. `evaluate(np, x, axis=…, keepdims=…)`; `words` say
     what happens to an axis ("summed"), `fold` names the kind of `Fold`."""
 
-    def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-        axis = attrs.get("axis")
-        if isinstance(axis, list | tuple):
-            attrs["axis"] = axis[0] if len(axis) == 1 else tuple(axis)
-        return attrs
-
-    def shape(x: Expr, *, axis: Any = None, keepdims: bool = False) -> Shape:
-        axes = normalize_axes(axis, x.ndim)
-        if keepdims:
-            return tuple(1 if i in axes else s for i, s in enumerate(x.shape))
-        return tuple(s for i, s in enumerate(x.shape) if i not in axes)
-
-    def axes_rule(node: Expr) -> list[Axis]:
-        (x,) = node.args
-        axes = normalize_axes(node.attrs.get("axis"), x.ndim)
-        keepdims = node.attrs.get("keepdims", False)
-        result, gone = [], []
-        for i, size in enumerate(x.shape):
-            if i not in axes:
-                result.append(Axis("", (0, i), size))
-            elif keepdims:
-                result.append(Axis("", (0, i), 1, f"all {size_text(size)} are {words}"))
-            else:
-                gone.append(Axis("", (0, i), GONE, f"all {size_text(size)} are {words}"))
-        return result + gone
+    def axes(x: Expr, *, axis: Any = None, keepdims: bool = False) -> Axes:
+        return folded_axes(x, axis, keepdims, lambda size: f"all {size_text(size)} are {words}")
 
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         (x,) = node.args
         axes = normalize_axes(node.attrs.get("axis"), x.ndim)
         rest = iter([i for k, i in enumerate(index) if k not in axes] if node.attrs.get("keepdims") else index)
-        full: list[Affine] = []
-        letters: list[Letter] = []
-        for k, size in enumerate(x.shape):
-            if k in axes:
-                summed = letter("summed", size)
-                full.append(summed)
-                letters.append(summed.terms[0][0])  # type: ignore[arg-type]
-            else:
-                full.append(next(rest))
-        return Fold(fold, tuple(letters), at(0, full), ())
+        full = [letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
+        return Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
 
     return Op(
         name,
-        shape=shape,
-        axes=axes_rule,
-        dtype=lambda x, **attrs: dtype or x.dtype,
+        axes=axes,
+        dtype=always(dtype) if dtype else of_first,
         evaluate=lambda run, x, axis=None, keepdims=False: evaluate(run.np, x, axis=axis, keepdims=keepdims),
         cost=NO_MACS,
         flops=PER_INPUT,
         notation=Function() if notation is None else notation,
         element=element,
         defaults={"axis": None, "keepdims": False},
-        canonical=canonical,
+        canonical=one_form_of_axis,
     )
 
 
-def movement(
+# Sums of products -----------------------------------------------------------------------------------------------
+
+
+def contraction(
     name: str,
     *,
-    shape: Callable[..., Any],
-    axes: Callable[[Expr], list[Axis]],
+    axes: Callable[..., Any],
     evaluate: Callable[..., Any],
-    element: Any,
+    outputs: Callable[[Expr], Sequence[tuple[str, Sequence[int]]]],
+    summed: Callable[[Expr], Sequence[tuple[str, Any]]],
+    term: Callable[..., tuple[Scalar, Sequence[Condition]]],
+    cost: Callable[[Expr], list[Factor]] | None = None,
     notation: Notation | None = None,
-    dtype: Callable[..., Any] | None = None,
     defaults: dict[str, Any] | None = None,
     canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Op:
-    """An op that only moves data: it costs nothing."""
+    """An op whose elements are sums of products. Its multiply-accumulates follow from the element form: as many as
+    there are elements times values of the letters that are summed over.
+
+    Args:
+        name: how it is called in formulas.
+        axes: the axes of the result.
+        evaluate: the value.
+        outputs: `outputs(node)`: the names under which elements are counted ("positions", "filters"), each with those
+            axes of the result.
+        summed: `summed(node)`: the (role, size) of each letter that is summed over.
+        term: `term(node, index, letters, at)`: the product at values of those letters, and the conditions under
+            which it takes part.
+        cost: by hand, where far fewer products than the element form has are ever computed.
+        notation: how it is written; as a call of its name if not given.
+        defaults: attributes that are not written when they have this value.
+        canonical: attributes in the one form in which they are kept.
+    """
+
+    def factors(node: Expr) -> list[Factor]:
+        shape = node.shape
+        made = [Factor(name, tuple([shape[a] for a in of if shape[a] is not BATCH])) for name, of in outputs(node)]
+        sizes = [size for _, size in summed(node) if size is not BATCH]
+        return [*made, Factor("products", (None if None in sizes else prod(sizes),))]
+
+    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+        letters = [letter(role, size) for role, size in summed(node)]
+        body, conditions = term(node, index, letters, at)
+        return Fold("sum", letters_of(letters), body, tuple(conditions)) if letters else body
+
     return Op(
         name,
-        shape=shape,
         axes=axes,
-        dtype=dtype or (lambda *args, **attrs: promote(*[a.dtype for a in args])),
+        dtype=common,
         evaluate=evaluate,
-        cost=NO_MACS,
-        flops=FREE,
+        cost=cost or factors,
+        flops=TWICE_MACS,
         notation=Function() if notation is None else notation,
         element=element,
         defaults=defaults,
         canonical=canonical,
     )
+
+
+# All others -----------------------------------------------------------------------------------------------------
+
+
+def function(
+    name: str,
+    *,
+    axes: Callable[..., Any],
+    evaluate: Any,
+    element: Any,
+    flops: Any,
+    dtype: Callable[..., Any] = of_first,
+    notation: Notation | None = None,
+    defaults: dict[str, Any] | None = None,
+    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> Op:
+    """An op without multiply-accumulates that is none of the above: it sorts, looks up, transforms."""
+    return Op(
+        name,
+        axes=axes,
+        dtype=dtype,
+        evaluate=evaluate,
+        cost=NO_MACS,
+        flops=flops,
+        notation=Function() if notation is None else notation,
+        element=element,
+        defaults=defaults,
+        canonical=canonical,
+    )
+
+
+movement = functools.partial(function, flops=FREE)
+"""An op that only moves data: it costs nothing."""
+
+
+def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:
+    """The axes of an op whose result has those of its first argument."""
+    return kept(x)

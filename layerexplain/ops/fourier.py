@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
-from layerexplain.lang.notation import Function
-from layerexplain.ops.sizes import agree, product, promote, shape_text, size_text
+from layerexplain.lang.expr import GONE, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
+from layerexplain.ops.families import common, function
+from layerexplain.ops.sizes import agree, equation, kept, product, promote, shape_text, size_text
 from layerexplain.ops.spectrum import window_values
 
 SUM_OF_WAVES = NOT_INDEXED("each number is a sum over the whole signal with cosines and sines")
@@ -35,11 +35,20 @@ def _parts(name: str, re: Expr, im: Expr) -> Shape:
     return shape
 
 
-def _fft_shape(re: Expr, im: Expr, *, rank: int = 1, inverse: bool = False) -> Shapes:
+def _transform(
+    name: str, axes: Callable[..., Any], dtype: Callable[..., Any], value: Any, count: Any, **defaults: Any
+) -> Op:
+    """A transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
+    return function(
+        name, axes=axes, dtype=dtype, evaluate=value, flops=_flops(count), element=SUM_OF_WAVES, defaults=defaults
+    )
+
+
+def _fft_axes(re: Expr, im: Expr, *, rank: int = 1, inverse: bool = False) -> AxesOfEach:
     shape = _parts("fft", re, im)
     if len(shape) < rank:
         raise ShapeError(f"fft needs at least {rank} axes, got {shape_text(shape)}")
-    return Shapes([shape, shape])
+    return AxesOfEach([kept(re), kept(re)])
 
 
 def _fft_value(run: Any, re: Any, im: Any, *, rank: int = 1, inverse: bool = False) -> Any:
@@ -55,37 +64,25 @@ def _fft_count(node: Expr) -> tuple[Any, int | None]:
     return shape[:-rank], product(shape[-rank:])
 
 
-fft = Op(
+fft = _transform(
     "fft",
-    shape=_fft_shape,
-    axes=lambda node: [Axis("", (0, i), size) for i, size in enumerate(node.shape[0])],
-    dtype=lambda re, im, **attrs: (promote(re.dtype, im.dtype),) * 2,
-    evaluate=_fft_value,
-    cost=NO_MACS,
-    flops=_flops(_fft_count),
-    notation=Function(),
-    element=SUM_OF_WAVES,
-    defaults={"rank": 1, "inverse": False},
+    _fft_axes,
+    lambda re, im, **attrs: (promote(re.dtype, im.dtype),) * 2,
+    _fft_value,
+    _fft_count,
+    rank=1,
+    inverse=False,
 )
 """`re, im = fft(a, b)`: the Fourier transform of a + b·i along the last axis, or along the last two with rank=2:
 the sum over k of (a[k] + b[k]·i) · exp(-2πi·f·k/N). `inverse` has a plus there and divides by N."""
 
 
-def _rfft_shape(x: Expr, *, length: int | None = None) -> Shapes:
+def _rfft_axes(x: Expr, *, length: int | None = None) -> AxesOfEach:
     n = x.shape[-1] if length is None else length
-    shape = (*x.shape[:-1], n // 2 + 1 if isinstance(n, int) else None)
-    return Shapes([shape, shape])
-
-
-def _rfft_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    n = node.attrs.get("length") or x.shape[-1]
-    high = node.shape[0][-1]
-    why = f"{size_text(n)} // 2 + 1" + ("" if high is None else f" = {high}")
-    return [
-        *[Axis("", (0, i), s) for i, s in enumerate(x.shape[:-1])],
-        Axis("frequencies", (0, x.ndim - 1), high, why),
-    ]
+    high = n // 2 + 1 if isinstance(n, int) else None
+    why = equation(f"{size_text(n)} // 2 + 1", high)
+    one = [*kept(x)[:-1], Axis("frequencies", (0, x.ndim - 1), high, why)]
+    return AxesOfEach([one, one])
 
 
 def _rfft_value(run: Any, x: Any, *, length: int | None = None) -> Any:
@@ -97,50 +94,32 @@ def _number(n: Any) -> int | None:
     return n if isinstance(n, int) else None
 
 
-rfft = Op(
+rfft = _transform(
     "rfft",
-    shape=_rfft_shape,
-    axes=_rfft_axes,
-    dtype=lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
-    evaluate=_rfft_value,
-    cost=NO_MACS,
-    flops=_flops(lambda node: (node.args[0].shape[:-1], _number(node.attrs.get("length") or node.args[0].shape[-1]))),
-    notation=Function(),
-    element=SUM_OF_WAVES,
-    defaults={"length": None},
+    _rfft_axes,
+    lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
+    _rfft_value,
+    lambda node: (node.args[0].shape[:-1], _number(node.attrs.get("length") or node.args[0].shape[-1])),
+    length=None,
 )
 """`re, im = rfft(x)`: the Fourier transform of a real signal along the last axis, up to half its length; `length`
 cuts it off or fills it up with 0 first."""
 
 
-def _irfft_length(x: Expr, length: int | None) -> Size:
-    n = x.shape[-1]
-    return length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
+def _irfft_axes(re: Expr, im: Expr, *, length: int | None = None) -> list[Axis]:
+    *_, n = _parts("irfft", re, im)
+    after = length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
+    why = "as long as asked for" if length is not None else equation(f"2 * ({size_text(n)} - 1)", after)
+    return [*kept(re)[:-1], Axis("steps", (0, re.ndim - 1), after, why)]
 
 
-def _irfft_shape(re: Expr, im: Expr, *, length: int | None = None) -> Shape:
-    return (*_parts("irfft", re, im)[:-1], _irfft_length(re, length))
-
-
-def _irfft_axes(node: Expr) -> list[Axis]:
-    re = node.args[0]
-    n, after = re.shape[-1], node.shape[-1]
-    text = "as long as asked for" if node.attrs.get("length") is not None else f"2 * ({size_text(n)} - 1)"
-    why = text if node.attrs.get("length") is not None or after is None else f"{text} = {after}"
-    return [*[Axis("", (0, i), s) for i, s in enumerate(re.shape[:-1])], Axis("steps", (0, re.ndim - 1), after, why)]
-
-
-irfft = Op(
+irfft = _transform(
     "irfft",
-    shape=_irfft_shape,
-    axes=_irfft_axes,
-    dtype=lambda re, im, **attrs: promote(re.dtype, im.dtype),
-    evaluate=lambda run, re, im, length=None: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
-    cost=NO_MACS,
-    flops=_flops(lambda node: (node.shape[:-1], _number(node.shape[-1]))),
-    notation=Function(),
-    element=SUM_OF_WAVES,
-    defaults={"length": None},
+    _irfft_axes,
+    common,
+    lambda run, re, im, length=None: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
+    lambda node: (node.shape[:-1], _number(node.shape[-1])),
+    length=None,
 )
 """`irfft(a, b)`: the real signal of which a + b·i is the Fourier transform (see rfft)."""
 
@@ -163,7 +142,7 @@ def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool
     return max(whole - 2 * start, 0)
 
 
-def _istft_shape(
+def _istft_axes(
     re: Expr,
     im: Expr,
     *,
@@ -173,11 +152,18 @@ def _istft_shape(
     window: str = "hann",
     keep: int | None = None,
     center: bool = True,
-) -> Shape:
+) -> list[Axis]:
     shape = _parts("istft", re, im)
     if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
         raise ShapeError(f"istft needs stretches of {fft // 2 + 1} frequencies, got {shape_text(shape)}")
-    return (*shape[:-2], _istft_length(shape[-2], stride, fft, keep, center))
+    lead, count = re.ndim - 2, shape[-2]
+    after = _istft_length(count, stride, fft, keep, center)
+    text = f"{fft} + {stride} * ({size_text(count)} - 1), the ends cut off"
+    return [
+        *kept(re)[:lead],
+        Axis("steps", (0, lead), after, text if after is None else f"{text}: {after}"),
+        Axis("", (0, lead + 1), GONE, "waves are added up"),
+    ]
 
 
 def _istft_value(
@@ -209,26 +195,15 @@ def _istft_value(
     return y[..., start:end]
 
 
-def _istft_axes(node: Expr) -> list[Axis]:
-    re = node.args[0]
-    stride, fft = node.attrs["stride"], node.attrs["fft"]
-    after = node.shape[-1]
-    text = f"{fft} + {stride} * ({size_text(re.shape[-2])} - 1), the ends cut off"
-    why = text if after is None else f"{text}: {after}"
-    return [*[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])], Axis("steps", (0, re.ndim - 2), after, why)]
-
-
-istft = Op(
+istft = _transform(
     "istft",
-    shape=_istft_shape,
-    axes=lambda node: [*_istft_axes(node), Axis("", (0, node.ndim), GONE, "waves are added up")],
-    dtype=lambda re, im, **attrs: promote(re.dtype, im.dtype),
-    evaluate=_istft_value,
-    cost=NO_MACS,
-    flops=_flops(lambda node: (node.args[0].shape[:-1], node.attrs["fft"])),
-    notation=Function(),
-    element=SUM_OF_WAVES,
-    defaults={"window": "hann", "keep": None, "center": True},
+    _istft_axes,
+    common,
+    _istft_value,
+    lambda node: (node.args[0].shape[:-1], node.attrs["fft"]),
+    window="hann",
+    keep=None,
+    center=True,
 )
 """`istft(a, b, length=400, stride=160, fft=512)`: the signal whose stretches have the spectra a + b·i (see stft):
 each is turned back, weighted by the window divided by the sum of the squares of all windows there, and added up.

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Size
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, Axis, Expr, Size
 from layerexplain.lang.scalar import (
     Affine,
     Apply,
@@ -24,8 +23,9 @@ from layerexplain.lang.scalar import (
 )
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
+from layerexplain.ops.families import function, letters_of, movement
 from layerexplain.ops.sizes import product, promote, size_text
-from layerexplain.ops.window import channels_last, each, placed, spatial_axes
+from layerexplain.ops.window import channels_last, each, laid_out, spatial_axes
 
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 """Ways to resize; the last two are Keras 2's, which Keras 3 dropped."""
@@ -42,34 +42,26 @@ def resize_by(x: Expr, *, times: Any, method: str, data_format: str = "channels_
     return resize(x, times=times, method=method, data_format=data_format)
 
 
-def _target(node_or_x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
+def _target(x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
     """(size before, size after) of rows and columns."""
-    axes, _ = spatial_axes(len(node_or_x.shape), attrs.get("data_format", "channels_last"))
-    before = [node_or_x.shape[a] for a in axes]
+    axes, _ = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
+    before = [x.shape[a] for a in axes]
     if attrs.get("size") is not None:
         return list(zip(before, each(attrs["size"], 2), strict=True))
     times = each(attrs["times"], 2)
     return [(n, n * t if isinstance(n, int) else n) for n, t in zip(before, times, strict=True)]
 
 
-def _resize_shape(x: Expr, **attrs: Any) -> Shape:
-    data_format = attrs.get("data_format", "channels_last")
-    _, channel_axis = spatial_axes(x.ndim, data_format)
-    return placed(x, data_format, [after for _, after in _target(x, attrs)], x.shape[channel_axis])
-
-
-def _resize_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
-    times = each(node.attrs.get("times"), 2)
-    for a, role, factor, (before, after) in zip(axes, ("rows", "columns"), times, _target(x, node.attrs), strict=True):
+def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
+    spatial = []
+    times = each(attrs.get("times"), 2)
+    for role, factor, (before, after) in zip(("rows", "columns"), times, _target(x, attrs), strict=True):
         if factor is not None:
             why = f"{size_text(before)} * {factor} = {after}" if isinstance(after, int) else f"unknown * {factor}"
         else:
             why = f"{size_text(before) if isinstance(before, int) else 'unknown'} resized to {after}"
-        result[a] = Axis(role, (0, a), after, why)
-    return result
+        spatial.append((role, after, why))
+    return laid_out(x, attrs, spatial)
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -199,13 +191,13 @@ def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
             continue
         p = letter("summed", n)
         place[a] = p
-        letters.append(p.terms[0][0])
+        letters.append(p)
         weight = (_overlap if method == "area" else _share)(index[a], p, n, out)
         body = weight if body is None else Apply(multiply, (body, weight), {})
     value = at(0, place)
     if body is None:
         return value
-    return Fold("sum", tuple(letters), Apply(multiply, (value, body), {}), ())  # type: ignore[arg-type]
+    return Fold("sum", letters_of(letters), Apply(multiply, (value, body), {}), ())
 
 
 def _share(i: Affine, p: Affine, n: int, out: int) -> Scalar:
@@ -226,15 +218,12 @@ def _overlap(i: Affine, p: Affine, n: int, out: int) -> Scalar:
     return Apply(multiply, (shared, Number(out / n)), {})
 
 
-resize = Op(
+resize = function(
     "resize",
-    shape=_resize_shape,
     axes=_resize_axes,
     dtype=_resize_dtype,
     evaluate=_resize_value,
-    cost=NO_MACS,
     flops=_resize_flops,
-    notation=Function(),
     element=_resize_element,
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
     canonical=_canonical,
@@ -281,32 +270,22 @@ def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float = 0, data_
     return x[:, top : top + height, left : left + width]
 
 
-def _fit_shape(x: Expr, *, size: Any, how: str, value: float = 0, data_format: str = "channels_last") -> Shape:
-    _, channel_axis = spatial_axes(x.ndim, data_format)
-    return placed(x, data_format, size if how == "center" else (None, None), x.shape[channel_axis])
-
-
-def _fit_axes(node: Expr) -> list[Axis]:
-    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    result = [Axis("", (0, i), size) for i, size in enumerate(node.shape)]
-    height, width = node.attrs["size"]
+def _fit_axes(x: Expr, *, size: Any, how: str, value: float = 0, data_format: str = "channels_last") -> list[Axis]:
+    height, width = size
     words = {"crop": "cropped to", "pad": "padded to"}
-    for a, role, after in zip(axes, ("rows", "columns"), (height, width), strict=True):
-        how = node.attrs["how"]
-        why = f"the middle {after}" if how == "center" else f"{words[how]} the ratio {height} : {width}, at run time"
-        result[a] = Axis(role, (0, a), node.shape[a], why)
-    return result
+    spatial: list[tuple[str, Size, str]] = []
+    for role, after in (("rows", height), ("columns", width)):
+        if how == "center":
+            spatial.append((role, after, f"the middle {after}"))
+        else:
+            spatial.append((role, None, f"{words[how]} the ratio {height} : {width}, at run time"))
+    return laid_out(x, {"data_format": data_format}, spatial)
 
 
-fit = Op(
+fit = movement(
     "fit",
-    shape=_fit_shape,
     axes=_fit_axes,
-    dtype=lambda x, **attrs: x.dtype,
     evaluate=_fit_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=NOT_INDEXED("needs the size of the image; fix it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},

@@ -6,9 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, NO_MACS, NOT_INDEXED, UNKNOWN_COST, Axis, Expr, Marker, Op, Shape, Shapes, Size
-from layerexplain.lang.notation import Function
-from layerexplain.ops.sizes import agree, product, promote, shape_text
+from layerexplain.lang.expr import (
+    GONE,
+    NOT_INDEXED,
+    UNKNOWN_COST,
+    AxesOfEach,
+    Axis,
+    Expr,
+    Marker,
+    Op,
+    Shape,
+    Shapes,
+    Size,
+)
+from layerexplain.ops.families import function
+from layerexplain.ops.sizes import agree, kept, known, product, promote, shape_text
 
 EITHER_WAY = "its vectors may point either way"
 """Why the results of some factorizations are not compared: minus a vector is as good as the vector."""
@@ -28,70 +40,72 @@ def _least(a: Size, b: Size) -> Size:
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else None
 
 
-def _float(x: Expr) -> str:
-    return promote(x.dtype, "float")
+def _float(*args: Expr) -> str:
+    return promote(*[x.dtype for x in args], "float")
 
 
-def _lead_axes(node: Expr, shape: Shape) -> list[Axis]:
+def _lead_axes(x: Expr, shape: Shape) -> list[Axis]:
     """Axes that continue those of the argument in the same places; what is beyond them is gone."""
-    (x, *_) = node.args
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
     return axes + [Axis("", (0, i), GONE, "one number for each matrix") for i in range(len(shape), x.ndim)]
 
 
+def _in_places(shape: Callable[..., Any]) -> Callable[..., Any]:
+    """The axes rule of results whose sizes `shape` tells and whose axes are, place by place, those of the argument."""
+
+    def axes(x: Expr, **attrs: Any) -> Any:
+        made = shape(x, **attrs)
+        return AxesOfEach(_lead_axes(x, one) for one in made) if type(made) is Shapes else _lead_axes(x, made)
+
+    return axes
+
+
 def _matrices(
     name: str,
-    shape: Callable[..., Any],
+    axes: Callable[..., Any],
     evaluate: Callable[..., Any],
-    flops: Callable[[int, int], float] | None,
+    flops: Callable[..., float] | None,
     *,
     dtypes: Sequence[str] | None = None,
     defaults: dict[str, Any] | None = None,
     why: str = "each number depends on the whole matrix",
 ) -> Op:
     """An op on the matrices of its first argument. `evaluate(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
-    for one matrix, by the textbook (Golub and Van Loan), None where it iterates; `dtypes` those of several results."""
+    for one matrix (and the columns of further arguments), by the textbook (Golub and Van Loan), None where it
+    iterates; `dtypes` those of several results."""
 
-    def cost(node: Expr) -> int | None:
-        rows, columns = node.args[0].shape[-2:]
-        lead = product(node.args[0].shape[:-2])
-        if flops is None or lead is None or not isinstance(rows, int) or not isinstance(columns, int):
+    def count(node: Expr) -> int | None:
+        first, *others = node.args
+        lead, sizes = product(first.shape[:-2]), [*first.shape[-2:], *[x.shape[-1] for x in others]]
+        if flops is None or lead is None or not all(map(known, sizes)):
             return None
-        return lead * round(flops(rows, columns))
+        return lead * round(flops(*sizes))
 
-    def result_dtype(x: Expr, *others: Expr, **attrs: Any) -> Any:
+    def result_dtype(*args: Expr, **attrs: Any) -> Any:
         if dtypes is None:
-            return _float(x)
-        return tuple(_float(x) if d == "float" else d for d in dtypes)
+            return _float(*args)
+        return tuple(_float(*args) if d == "float" else d for d in dtypes)
 
     def value(run: Any, *values: Any, **attrs: Any) -> Any:
         return evaluate(run.np, *[run.np.asarray(v, "f8") for v in values], **attrs)
 
-    def axes(node: Expr) -> list[Axis]:
-        return _lead_axes(node, node.shape[0] if isinstance(node.shape, Shapes) else node.shape)
-
-    rule: Any = UNKNOWN_COST if flops is None else cost
-    return Op(
+    return function(
         name,
-        shape=shape,
         axes=axes,
         dtype=result_dtype,
         evaluate=value,
-        cost=NO_MACS,
-        flops=rule,
-        notation=Function(),
+        flops=UNKNOWN_COST if flops is None else count,
         element=NOT_INDEXED(why),
         defaults=defaults,
     )
 
 
-def _square(name: str) -> Callable[..., Shape]:
-    def shape(x: Expr, **attrs: Any) -> Shape:
+def _square(name: str) -> Callable[..., list[Axis]]:
+    def axes(x: Expr, **attrs: Any) -> list[Axis]:
         _sides(name, x)
-        kept: Shape = x.shape
-        return kept
+        return kept(x)
 
-    return shape
+    return axes
 
 
 def _of_each(name: str, count: int = 1) -> Callable[..., Any]:
@@ -99,7 +113,7 @@ def _of_each(name: str, count: int = 1) -> Callable[..., Any]:
         _sides(name, x)
         return x.shape[:-2] if count == 1 else Shapes([x.shape[:-2]] * count)
 
-    return shape
+    return _in_places(shape)
 
 
 cholesky = _matrices("cholesky", _square("cholesky"), lambda np, x: np.linalg.cholesky(x), lambda n, _: n**3 / 3)
@@ -121,32 +135,20 @@ slogdet = _matrices(
 """`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its size."""
 
 
-def _solve_shape(a: Expr, b: Expr) -> Shape:
+def _solve_axes(a: Expr, b: Expr) -> list[Axis]:
     rows, _ = _sides("solve", a)
     if b.ndim != a.ndim or not agree(rows, b.shape[-2]):
         raise ShapeError(f"solve needs b with as many rows as a, got {shape_text(a.shape)} and {shape_text(b.shape)}")
-    return (*a.shape[:-1], b.shape[-1])
+    return [*kept(a)[:-1], Axis("", (1, b.ndim - 1), b.shape[-1])]
 
 
 solve = _matrices(
-    "solve", _solve_shape, lambda np, a, b: np.linalg.solve(a, b), lambda n, _: 2 * n**3 / 3, why="it solves equations"
+    "solve",
+    _solve_axes,
+    lambda np, a, b: np.linalg.solve(a, b),
+    lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
+    why="it solves equations",
 )
-solve.dtype = lambda a, b: promote(a.dtype, b.dtype, "float")
-solve.axes = lambda node: [
-    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-1])],
-    Axis("", (1, node.args[1].ndim - 1), node.shape[-1]),
-]
-
-
-def _solve_flops(node: Expr) -> int | None:
-    a, b = node.args
-    lead, n, k = product(a.shape[:-2]), a.shape[-1], b.shape[-1]
-    if lead is None or not isinstance(n, int) or not isinstance(k, int):
-        return None
-    return lead * round(2 * n**3 / 3 + 2 * n * n * k)
-
-
-solve.flops = _solve_flops
 """`solve(a, b)`: the x with a · x = b, column by column."""
 
 
@@ -165,16 +167,18 @@ def _lu_value(np: Any, x: Any) -> Any:
     return lu.reshape(x.shape), order.reshape(x.shape[:-1])
 
 
-def _lu_shape(x: Expr) -> Shapes:
+@_in_places
+def _lu_axes(x: Expr) -> Shapes:
     _sides("lu", x)
     return Shapes([x.shape, x.shape[:-1]])
 
 
-lu = _matrices("lu", _lu_shape, _lu_value, lambda n, _: 2 * n**3 / 3, dtypes=("float", "int32"))
+lu = _matrices("lu", _lu_axes, _lu_value, lambda n, _: 2 * n**3 / 3, dtypes=("float", "int32"))
 """`f, p = lu(x)`: x[p] = L · U, both in one matrix: below the diagonal L, whose diagonal is 1, and above it U."""
 
 
-def _qr_shape(x: Expr, *, mode: str = "reduced") -> Shapes:
+@_in_places
+def _qr_axes(x: Expr, *, mode: str = "reduced") -> Shapes:
     rows, columns = _sides("qr", x, square=False)
     inner = _least(rows, columns) if mode == "reduced" else rows
     return Shapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
@@ -182,7 +186,7 @@ def _qr_shape(x: Expr, *, mode: str = "reduced") -> Shapes:
 
 qr = _matrices(
     "qr",
-    _qr_shape,
+    _qr_axes,
     lambda np, x, mode="reduced": tuple(np.linalg.qr(x, mode=mode)),
     lambda m, n: 4 * (m * min(m, n) * n - min(m, n) ** 3 / 3),
     dtypes=("float", "float"),
@@ -191,7 +195,8 @@ qr = _matrices(
 """`q, r = qr(x)`: x = q · r, the columns of q of length 1 and at right angles, r an upper triangle (Householder)."""
 
 
-def _svd_shape(x: Expr, *, full: bool = False) -> Shapes:
+@_in_places
+def _svd_axes(x: Expr, *, full: bool = False) -> Shapes:
     rows, columns = _sides("svd", x, square=False)
     inner = _least(rows, columns)
     lead = x.shape[:-2]
@@ -201,7 +206,7 @@ def _svd_shape(x: Expr, *, full: bool = False) -> Shapes:
 
 svd = _matrices(
     "svd",
-    _svd_shape,
+    _svd_axes,
     lambda np, x, full=False: tuple(np.linalg.svd(x, full_matrices=full)),
     None,
     dtypes=("float", "float", "float"),
@@ -211,29 +216,30 @@ svd = _matrices(
 """`u, s, v = svd(x)`: x = u · diag(s) · v, with the singular values s from the largest to the smallest."""
 
 
-def _singular_shape(x: Expr) -> Shape:
-    return (*x.shape[:-2], _least(*_sides("singular_values", x, square=False)))
+def _singular_axes(x: Expr) -> list[Axis]:
+    shorter = _least(*_sides("singular_values", x, square=False))
+    return [
+        *kept(x)[:-2],
+        Axis("", (0, x.ndim - 2), shorter, "as many as the shorter side"),
+        Axis("", (0, x.ndim - 1), GONE, "one number for each direction"),
+    ]
 
 
 singular_values = _matrices(
-    "singular_values", _singular_shape, lambda np, x: np.linalg.svd(x, compute_uv=False), None, why="it iterates"
+    "singular_values", _singular_axes, lambda np, x: np.linalg.svd(x, compute_uv=False), None, why="it iterates"
 )
-singular_values.axes = lambda node: [
-    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-1])],
-    Axis("", (0, node.ndim - 1), node.shape[-1], "as many as the shorter side"),
-    Axis("", (0, node.ndim), GONE, "one number for each direction"),
-]
 """`singular_values(x)`: by how much a matrix stretches the directions that it keeps at right angles; largest first."""
 
 
-def _eigh_shape(x: Expr) -> Shapes:
+@_in_places
+def _eigh_axes(x: Expr) -> Shapes:
     _sides("eigh", x)
     return Shapes([x.shape[:-1], x.shape])
 
 
 eigh = _matrices(
     "eigh",
-    _eigh_shape,
+    _eigh_axes,
     lambda np, x: tuple(np.linalg.eigh(x)),
     None,
     dtypes=("float", "float"),
@@ -242,9 +248,13 @@ eigh = _matrices(
 """`w, v = eigh(x)`: the eigenvalues of symmetric matrices, smallest first, and the eigenvectors as columns."""
 
 
-def _pinv_shape(x: Expr, *, rcond: float | None = None) -> Shape:
+def _pinv_axes(x: Expr, *, rcond: float | None = None) -> list[Axis]:
     rows, columns = _sides("pinv", x, square=False)
-    return (*x.shape[:-2], columns, rows)
+    return [
+        *kept(x)[:-2],
+        Axis("", (0, x.ndim - 1), columns, "was the last axis"),
+        Axis("", (0, x.ndim - 2), rows, "was the last but one"),
+    ]
 
 
 def _pinv_value(np: Any, x: Any, rcond: float | None = None) -> Any:
@@ -252,12 +262,7 @@ def _pinv_value(np: Any, x: Any, rcond: float | None = None) -> Any:
     return np.linalg.pinv(x, rcond=least)
 
 
-pinv = _matrices("pinv", _pinv_shape, _pinv_value, None, defaults={"rcond": None}, why="it iterates")
-pinv.axes = lambda node: [
-    *[Axis("", (0, i), size) for i, size in enumerate(node.shape[:-2])],
-    Axis("", (0, node.ndim - 1), node.shape[-2], "was the last axis"),
-    Axis("", (0, node.ndim - 2), node.shape[-1], "was the last but one"),
-]
+pinv = _matrices("pinv", _pinv_axes, _pinv_value, None, defaults={"rcond": None}, why="it iterates")
 """`pinv(x)`: the inverse as far as there is one (Moore and Penrose); singular values below rcond times the largest
 count as 0."""
 

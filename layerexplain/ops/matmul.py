@@ -2,71 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, TWICE_MACS, Axis, Batch, Expr, Factor, Op, Shape
+from layerexplain.lang.expr import BATCH, GONE, Axis, Expr
 from layerexplain.lang.notation import Function
-from layerexplain.lang.scalar import Affine, Apply, At, Fold, Scalar, letter, number
+from layerexplain.lang.scalar import Affine, Apply, At, Condition, Scalar, number
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.families import aligned
-from layerexplain.ops.sizes import agree, broadcast, promote, shape_text, size_text
+from layerexplain.ops.families import aligned, contraction
+from layerexplain.ops.sizes import agree, broadcast, shape_text, size_text
 
 
-def _shape(a: Expr, b: Expr) -> Shape:
+def _axes(a: Expr, b: Expr) -> list[Axis]:
     if a.ndim < 2 or b.ndim < 2 or not agree(a.shape[-1], b.shape[-2]):
         raise ShapeError(
             "matmul needs matrices, the first with as many columns as the second has rows, "
             f"got {shape_text(a.shape)} and {shape_text(b.shape)}"
         )
-    return (*broadcast("matmul", [a.shape[:-2], b.shape[:-2]]), a.shape[-2], b.shape[-1])
+    stack = broadcast("matmul", [a.shape[:-2], b.shape[:-2]])
+    sides = [x.ndim - 2 - len(stack) for x in (a, b)]  # from an axis of the stack to that of the argument
+    arg = [0 if k + sides[0] >= 0 else 1 for k in range(len(stack))]
+    return [
+        *[Axis("", (i, k + sides[i]), size) for k, (i, size) in enumerate(zip(arg, stack, strict=True))],
+        Axis("", (0, a.ndim - 2), a.shape[-2]),
+        Axis("", (1, b.ndim - 1), b.shape[-1], "the columns of the second"),
+        Axis("", (0, a.ndim - 1), GONE, f"all {size_text(a.shape[-1])} are multiplied and summed"),
+    ]
 
 
-def _axes(node: Expr) -> list[Axis]:
+def _outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    lead = node.ndim - 2
+    stack = [k for k in range(lead) if node.shape[k] is not BATCH and node.shape[k] != 1]
+    return [*([("matrices", stack)] if stack else []), ("outputs", (lead, lead + 1))]
+
+
+def _summed(node: Expr) -> list[tuple[str, Any]]:
     a, b = node.args
-    axes = []
-    for k, size in enumerate(node.shape[:-2]):
-        arg = 0 if k - node.ndim + a.ndim >= 0 else 1
-        axes.append(Axis("", (arg, k - node.ndim + node.args[arg].ndim), size))
-    axes.append(Axis("", (0, a.ndim - 2), a.shape[-2]))
-    axes.append(Axis("", (1, b.ndim - 1), b.shape[-1], "the columns of the second"))
-    gone = f"all {size_text(a.shape[-1])} are multiplied and summed"
-    return [*axes, Axis("", (0, a.ndim - 1), GONE, gone)]
+    return [("inputs", a.shape[-1] if isinstance(a.shape[-1], int) else b.shape[-2])]
 
 
-def _cost(node: Expr) -> list[Factor]:
+def _term(
+    node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
+) -> tuple[Scalar, tuple[Condition, ...]]:
     a, b = node.args
-    stack = tuple(s for s in node.shape[:-2] if not isinstance(s, Batch) and s != 1)
-    factors = [Factor("matrices", stack)] if stack else []
-    inner = a.shape[-1] if isinstance(a.shape[-1], int) else b.shape[-2]
-    return [*factors, Factor("outputs", node.shape[-2:]), Factor("products", (inner,))]
-
-
-def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    a, b = node.args
-    inner = a.shape[-1] if isinstance(a.shape[-1], int) else b.shape[-2]
-    summed = letter("inputs", inner)
+    (summed,) = letters
     # Both sides with the index of the stack alone, then their own rows and columns.
     left = [*aligned((*index[:-1], number(0)), node, a)[:-1], summed]
     right = [*aligned((*index[:-2], number(0), index[-1]), node, b)[:-2], summed, index[-1]]
     left[-2] = index[-2]
-    body = Apply(multiply, (at(0, left), at(1, right)), {})
-    return Fold("sum", (summed.terms[0][0],), body, ())  # type: ignore[arg-type]
+    return Apply(multiply, (at(0, left), at(1, right)), {}), ()
 
 
-def _value(run: Any, a: Any, b: Any) -> Any:
-    return run.np.matmul(a, b)
-
-
-matmul = Op(
+matmul = contraction(
     "matmul",
-    shape=_shape,
     axes=_axes,
-    dtype=lambda a, b: promote(a.dtype, b.dtype),
-    evaluate=_value,
-    cost=_cost,
-    flops=TWICE_MACS,
+    evaluate=lambda run, a, b: run.np.matmul(a, b),
+    outputs=_outputs,
+    summed=_summed,
+    term=_term,
     notation=Function(r"{0}\,{1}"),
-    element=_element,
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them say which matrices meet."""

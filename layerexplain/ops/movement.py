@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Axis, Batch, Expr, Shape, Shapes, Size
+from layerexplain.lang.expr import AxesOfEach, Axis, Batch, Expr, Size
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.scalar import (
     Affine,
@@ -21,18 +21,10 @@ from layerexplain.lang.scalar import (
     floor_divide,
     scale,
 )
-from layerexplain.ops.families import movement
-from layerexplain.ops.reshaping import reshape_axes, reshape_element, reshape_shape
-from layerexplain.ops.sizes import (
-    agree,
-    kept,
-    known,
-    merge,
-    normalize_axis,
-    shape_text,
-    size_text,
-)
-from layerexplain.ops.slicing import slice_axes, slice_element, slice_shape
+from layerexplain.ops.families import aligned, common, movement
+from layerexplain.ops.reshaping import reshape_axes, reshape_element
+from layerexplain.ops.sizes import agree, equation, kept, known, merge, new_axes, normalize_axis, shape_text, size_text
+from layerexplain.ops.slicing import slice_axes, slice_element
 
 
 def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
@@ -44,7 +36,6 @@ def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
 
 reshape = movement(
     "reshape",
-    shape=reshape_shape,
     axes=reshape_axes,
     evaluate=lambda run, x, shape: run.np.reshape(x, _runtime(run, shape)),
     element=reshape_element,
@@ -56,10 +47,10 @@ reshape = movement(
 # transpose ------------------------------------------------------------------------------------------------------
 
 
-def _transpose_shape(x: Expr, *, axes: tuple[int, ...]) -> Shape:
+def _transpose_axes(x: Expr, *, axes: tuple[int, ...]) -> list[Axis]:
     if sorted(axes) != list(range(x.ndim)):
         raise ShapeError(f"transpose needs each of the axes 0 to {x.ndim - 1} once, got {axes}")
-    return tuple(x.shape[a] for a in axes)
+    return [Axis("", (0, a), x.shape[a], "" if a == i else f"was axis {a}") for i, a in enumerate(axes)]
 
 
 def _transpose_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -71,11 +62,7 @@ def _transpose_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 transpose = movement(
     "transpose",
-    shape=_transpose_shape,
-    axes=lambda node: [
-        Axis("", (0, a), s, "" if a == i else f"was axis {a}")
-        for i, (a, s) in enumerate(zip(node.attrs["axes"], node.shape, strict=True))
-    ],
+    axes=_transpose_axes,
     evaluate=lambda run, x, axes: run.np.transpose(x, axes),
     element=_transpose_element,
     canonical=lambda attrs: {"axes": tuple(attrs["axes"])},
@@ -86,10 +73,10 @@ transpose = movement(
 # concatenate, split, stack --------------------------------------------------------------------------------------
 
 
-def _concatenate_shape(*xs: Expr, axis: int = -1) -> Shape:
+def _concatenate_axes(*xs: Expr, axis: int = -1) -> list[Axis]:
     first = xs[0]
     at = normalize_axis(axis, first.ndim)
-    result = list(first.shape)
+    shape = list(first.shape)
     for x in xs[1:]:
         if x.ndim != first.ndim or not all(
             agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
@@ -98,20 +85,11 @@ def _concatenate_shape(*xs: Expr, axis: int = -1) -> Shape:
                 f"concatenate needs equal shapes but for axis {axis}, "
                 f"got {' and '.join(shape_text(t.shape) for t in xs)}"
             )
-        for i, size in enumerate(x.shape):
-            if i != at:
-                result[i] = merge(result[i], size)
+        shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
     sizes = [x.shape[at] for x in xs]
-    result[at] = sum(sizes) if all(known(s) for s in sizes) else None
-    return tuple(result)
-
-
-def _concatenate_axes(node: Expr) -> list[Axis]:
-    axis = node.attrs.get("axis", -1) % node.ndim
-    axes = kept(node)
-    size = node.shape[axis]
-    parts = " + ".join(size_text(x.shape[axis]) for x in node.args)
-    axes[axis] = Axis("", (0, axis), size, parts if size is None else f"{parts} = {size}")
+    total = sum(sizes) if all(known(s) for s in sizes) else None
+    axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
+    axes[at] = Axis("", (0, at), total, lambda: equation(" + ".join(map(size_text, sizes)), total))
     return axes
 
 
@@ -139,28 +117,28 @@ def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
 
 concatenate = movement(
     "concatenate",
-    shape=_concatenate_shape,
     axes=_concatenate_axes,
     evaluate=lambda run, *xs, axis=-1: run.np.concatenate(xs, axis=axis),
     element=_concatenate_element,
+    dtype=common,
     defaults={"axis": -1},
 )
 """`concatenate(a, b, axis=-1)`: one behind the other along an axis."""
 
 
-def _split_shape(x: Expr, *, n: int, axis: int = -1) -> Shapes:
+def _split_axes(x: Expr, *, n: int, axis: int = -1) -> AxesOfEach:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     if not isinstance(size, int) or size % n:
         raise ShapeError(f"split needs an axis that {n} divides, got {size_text(size)}")
-    part = (*x.shape[:at], size // n, *x.shape[at + 1 :])
-    return Shapes([part] * n)
+    part = kept(x)
+    part[at] = Axis("", (0, at), size // n)
+    return AxesOfEach([part] * n)
 
 
 split = movement(
     "split",
-    shape=_split_shape,
-    axes=lambda node: [Axis("", (0, i), s) for i, s in enumerate(node.shape[0])],
+    axes=_split_axes,
     evaluate=lambda run, x, n, axis=-1: tuple(run.np.split(x, n, axis=axis)),
     element=None,
     dtype=lambda x, n, axis=-1: (x.dtype,) * n,
@@ -177,11 +155,12 @@ def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> S
     return at(0, place)
 
 
-def _stack_shape(*xs: Expr, axis: int = 0) -> Shape:
+def _stack_axes(*xs: Expr, axis: int = 0) -> list[Axis]:
     at = normalize_axis(axis, xs[0].ndim + 1)
     if any(x.shape != xs[0].shape for x in xs):
         raise ShapeError(f"stack needs equal shapes, got {' and '.join(shape_text(x.shape) for x in xs)}")
-    return (*xs[0].shape[:at], len(xs), *xs[0].shape[at:])
+    axes = kept(xs[0])
+    return [*axes[:at], Axis("", None, len(xs), f"{len(xs)} tensors"), *axes[at:]]
 
 
 def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -196,15 +175,10 @@ def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 stack = movement(
     "stack",
-    shape=_stack_shape,
-    axes=lambda node: [
-        Axis("", None, s, f"{s} tensors")
-        if i == node.attrs.get("axis", 0) % node.ndim
-        else Axis("", (0, i - (i > node.attrs.get("axis", 0) % node.ndim)), s)
-        for i, s in enumerate(node.shape)
-    ],
+    axes=_stack_axes,
     evaluate=lambda run, *xs, axis=0: run.np.stack(xs, axis=axis),
     element=_stack_element,
+    dtype=common,
     defaults={"axis": 0},
 )
 
@@ -214,7 +188,6 @@ stack = movement(
 
 take_slice = movement(
     "slice",
-    shape=slice_shape,
     axes=slice_axes,
     evaluate=lambda run, x, key: x[key],
     element=slice_element,
@@ -224,15 +197,14 @@ take_slice = movement(
 """`x[..., 2:5]`: part of a tensor, as Python and NumPy write it."""
 
 
-def _reverse_shape(x: Expr, *, axis: int = 1) -> Shape:
+def _reverse_axes(x: Expr, *, axis: int = 1) -> list[Axis]:
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"to turn axis {axis} around needs a tensor that has one, got shape {shape_text(x.shape)}")
-    shape: Shape = x.shape
-    return shape
+    return kept(x)
 
 
 def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = node.attrs["axis"] % node.ndim
+    axis = node.attrs.get("axis", 1) % node.ndim
     size = node.shape[axis]
     if not isinstance(size, int):
         raise CannotIndex(f"needs the size of axis {axis} to count from its end; fix it with --input")
@@ -243,33 +215,20 @@ def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 reverse = movement(
     "reverse",
-    shape=_reverse_shape,
-    axes=lambda node: kept(node),
+    axes=_reverse_axes,
     evaluate=lambda run, x, axis=1: run.np.flip(x, axis=axis),
-    element=lambda node, index, at: _reverse_element(_with(node, axis=node.attrs.get("axis", 1)), index, at),
+    element=_reverse_element,
     defaults={"axis": 1},
 )
 """`reverse(x)`: the steps (axis 1) in the opposite order."""
 
 
-def _with(node: Expr, **attrs: Any) -> Expr:
-    return Expr(node.op, node.args, {**node.attrs, **attrs}, node.shape, node.dtype, node.label)
-
-
 # padding and repetition -----------------------------------------------------------------------------------------
 
 
-def _pad_shape(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float = 0, mode: str = "constant") -> Shape:
-    return tuple(
-        s if not isinstance(s, int) else s + before + after for s, (before, after) in zip(x.shape, pads, strict=True)
-    )
-
-
-def _pad_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
+def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float = 0, mode: str = "constant") -> list[Axis]:
     axes = []
-    for i, (before, after) in enumerate(node.attrs["pads"]):
-        size = x.shape[i]
+    for i, (size, (before, after)) in enumerate(zip(x.shape, pads, strict=True)):
         total = size + before + after if isinstance(size, int) else size
         text = f"{size_text(size)} + {before} + {after}"
         why = "" if not before and not after else f"{text} = {total}" if isinstance(size, int) else text
@@ -296,7 +255,6 @@ def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 pad = movement(
     "pad",
-    shape=_pad_shape,
     axes=_pad_axes,
     evaluate=lambda run, x, pads, value=0, mode="constant": (
         run.np.pad(x, pads, constant_values=value) if mode == "constant" else run.np.pad(x, pads, mode=mode)
@@ -308,19 +266,14 @@ pad = movement(
 """`pad(x, pads=((0, 0), (1, 2)))`: elements before and after, along each axis."""
 
 
-def _repeat_shape(x: Expr, *, times: int, axis: int) -> Shape:
+def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, x.ndim)
-    return tuple(s * times if i == at and isinstance(s, int) else s for i, s in enumerate(x.shape))
-
-
-def _repeat_axes(node: Expr) -> list[Axis]:
-    axes = kept(node)
-    axis, times = node.attrs["axis"] % node.ndim, node.attrs["times"]
-    size = node.args[0].shape[axis]
+    axes = kept(x)
+    size = x.shape[at]
     after = size * times if isinstance(size, int) else size
     text = f"{size_text(size)} * {times}"
     why = f"repeated {times} times" if size == 1 else f"{text} = {after}" if isinstance(size, int) else text
-    axes[axis] = Axis("", (0, axis), after, why)
+    axes[at] = Axis("", (0, at), after, why)
     return axes
 
 
@@ -333,7 +286,6 @@ def _repeat_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 repeat = movement(
     "repeat",
-    shape=_repeat_shape,
     axes=_repeat_axes,
     evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
     element=_repeat_element,
@@ -341,39 +293,30 @@ repeat = movement(
 """`repeat(x, times=2, axis=1)`: each element several times in a row: a a b b."""
 
 
-def _broadcast_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
-    wanted = tuple(shape)
-    behind = wanted[len(wanted) - x.ndim :]
-    if x.ndim > len(wanted) or any(
+def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
+    behind = shape[len(shape) - x.ndim :]
+    if x.ndim > len(shape) or any(
         isinstance(a, int) and isinstance(b, int) and a not in (1, b) for a, b in zip(x.shape, behind, strict=True)
     ):
         raise ShapeError(
-            f"to repeat {shape_text(x.shape)} to {shape_text(wanted)} needs sizes that are equal or 1, aligned at the "
+            f"to repeat {shape_text(x.shape)} to {shape_text(shape)} needs sizes that are equal or 1, aligned at the "
             f"last axis"
         )
-    return wanted
-
-
-def _broadcast_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
     axes = []
-    for k, size in enumerate(node.shape):
-        at = k - (node.ndim - x.ndim)
-        source = (0, at) if at >= 0 else None
+    for k, size in enumerate(shape):
+        at = k - (len(shape) - x.ndim)
         changed = at < 0 or x.shape[at] != size
-        axes.append(Axis("", source, size, f"repeated {size_text(size)} times" if changed else ""))
+        why = f"repeated {size_text(size)} times" if changed else ""
+        axes.append(Axis("", (0, at) if at >= 0 else None, size, why))
     return axes
 
 
 def _broadcast_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    from layerexplain.ops.families import aligned
-
     return at(0, aligned(index, node, node.args[0]))
 
 
 broadcast_to = movement(
     "broadcast_to",
-    shape=_broadcast_shape,
     axes=_broadcast_axes,
     evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
     element=_broadcast_element,
@@ -384,8 +327,7 @@ broadcast_to = movement(
 
 zeros = movement(
     "zeros",
-    shape=lambda *, shape: tuple(shape),
-    axes=lambda node: [Axis("", None, s) for s in node.shape],
+    axes=lambda *, shape: new_axes(shape),
     evaluate=lambda run, shape: run.np.zeros(_runtime(run, shape)),
     element=lambda node, index, at: Number(0.0),
     dtype=lambda *, shape: "float",

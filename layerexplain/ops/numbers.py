@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.lang.expr import NOT_INDEXED, Expr
 from layerexplain.lang.notation import Function
-from layerexplain.ops.families import elementwise
+from layerexplain.ops.families import always, elementwise
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
 
@@ -69,10 +69,8 @@ def is_complex(x: Expr) -> bool:
     return str(x.dtype).startswith("complex")
 
 
-real = elementwise("real", lambda np, a: np.real(a))
-imag = elementwise("imag", lambda np, a: np.imag(a))
-for _part in (real, imag):
-    _part.dtype = lambda a: "float"
+real = elementwise("real", lambda np, a: np.real(a), dtype=always("float"))
+imag = elementwise("imag", lambda np, a: np.imag(a), dtype=always("float"))
 
 # One number read as another -------------------------------------------------------------------------------------
 
@@ -83,7 +81,7 @@ def _bits_read_as(np: Any, a: Any, to: str) -> Any:
     return np.ascontiguousarray(a).view(_BITS.get(to, to))
 
 
-bits_as = elementwise("bits_as", _bits_read_as)
-bits_as.dtype = lambda a, *, to: to
-bits_as.element = NOT_INDEXED("its bits are read as another number")
+bits_as = elementwise(
+    "bits_as", _bits_read_as, dtype=lambda a, *, to: to, element=NOT_INDEXED("its bits are read as another number")
+)
 """`bits_as(x, to='int32')`: the bits of each number read as one of another kind."""

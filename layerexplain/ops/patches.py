@@ -5,34 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr
 from layerexplain.lang.scalar import (
     Affine,
     At,
     CannotIndex,
-    Condition,
     Guard,
     Number,
     Scalar,
-    add,
-    between,
     floor_divide,
     remainder,
-    scale,
 )
-from layerexplain.ops.families import movement
-from layerexplain.ops.sizes import product, shape_text, size_text
+from layerexplain.ops.families import function, movement
+from layerexplain.ops.sizes import equation, product, shape_text, size_text
 from layerexplain.ops.window import (
-    Window,
     canonical,
     channels_last,
-    counts,
+    channels_of,
     each,
     make_windows,
-    placed,
     spatial_axes,
     window_axes,
+    window_places,
     windows,
 )
 from layerexplain.ops.window_products import padded
@@ -45,23 +39,13 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def _shape(x: Expr, *, size: Any, **attrs: Any) -> Shape:
+def _axes(x: Expr, *, size: Any, **attrs: Any) -> list[Axis]:
     attrs = {"strides": size, **attrs}
-    data_format = attrs.get("data_format", "channels_last")
     sizes = each(size, x.ndim - 2)
-    slides = make_windows(x, sizes, attrs)
-    _, channel_axis = spatial_axes(x.ndim, data_format)
-    return placed(x, data_format, counts(slides, x), product((*sizes, x.shape[channel_axis])))
-
-
-def _axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    after = node.shape[channel_axis]
-    window = " * ".join(str(w.k) for w in windows(node))
-    text = f"{window} * {size_text(x.shape[channel_axis])}"
-    why = text if after is None else f"{text} = {after}"
-    return window_axes(node, Axis("channels", (0, channel_axis), after, why))
+    channels = channels_of(x, attrs)
+    after = product((*sizes, channels.after))
+    text = " * ".join([*map(str, sizes), size_text(channels.after)])
+    return window_axes(x, sizes, attrs, channels._replace(after=after, why=equation(text, after)))
 
 
 @channels_last
@@ -76,10 +60,9 @@ def _value(
     data_format: str = "",
 ) -> Any:
     np = run.np
-    rank = x.ndim - 2
-    sizes, gaps = each(size, rank), each(dilation_rate, rank)
-    steps = sizes if strides is None else each(strides, rank)
-    slides = [Window("", n, k, s, d, padding) for n, k, s, d in zip(x.shape[1:-1], sizes, steps, gaps, strict=True)]
+    sizes = each(size, x.ndim - 2)
+    attrs = {"strides": size if strides is None else strides, "padding": padding, "dilation_rate": dilation_rate}
+    slides = make_windows(x, sizes, attrs)
     x = padded(np, x, slides, 0)
     parts = []
     for place in np.ndindex(*sizes):
@@ -93,28 +76,23 @@ def _value(
 
 def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
-    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     channels = x.shape[channel_axis]
     if not isinstance(channels, int):
         raise CannotIndex("needs the number of channels; fix it with --input")
-    place = list(index)
-    place[channel_axis] = remainder(index[channel_axis], channels)
     rest = floor_divide(index[channel_axis], channels)
-    conditions: list[Condition] = []
-    for axis, w in reversed(list(zip(axes, windows(node), strict=True))):
-        if w.pads is None:
-            raise CannotIndex(f"needs the size of the {w.role} to know the padding; fix it with --input")
-        tap, rest = remainder(rest, w.k), floor_divide(rest, w.k)
-        place[axis] = add(add(scale(index[axis], w.stride), scale(tap, w.dilation)), -w.pads[0])
-        if any(w.pads):
-            conditions += between(place[axis], 0, w.n if isinstance(w.n, int) else None)
+    taps = []
+    for w in reversed(windows(node)):
+        taps.append(remainder(rest, w.k))
+        rest = floor_divide(rest, w.k)
+    place, conditions = window_places(node, index, taps[::-1])
+    place[channel_axis] = remainder(index[channel_axis], channels)
     body = at(0, place)
     return Guard(tuple(conditions), body, Number(0)) if conditions else body
 
 
 patches = movement(
     "patches",
-    shape=_shape,
     axes=_axes,
     evaluate=_value,
     element=_element,
@@ -135,9 +113,9 @@ def _fold_counts(size: Any, window: Any, strides: Any, padding: Any, gaps: Any) 
     ]
 
 
-def _fold_shape(
+def _fold_axes(
     x: Expr, *, size: Any, window: Any, strides: Any = 1, padding: Any = 0, dilation_rate: Any = 1
-) -> Shape:
+) -> list[Axis]:
     numbers = _fold_counts(size, window, strides, padding, dilation_rate)
     area = product(window) or 1
     channels = x.shape[1] if x.ndim == 3 else None
@@ -147,18 +125,13 @@ def _fold_shape(
             f"fold needs (batch, {area} numbers for each channel, {product(numbers)} windows), "
             f"got {shape_text(x.shape)}"
         )
-    return (x.shape[0], channels // area if isinstance(channels, int) else None, *size)
-
-
-def _fold_axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    area = product(node.attrs["window"])
+    after = channels // area if isinstance(channels, int) else None
     words = "the windows, one laid over the other"
     return [
-        Axis("batch", (0, 0), node.shape[0]),
-        Axis("channels", (0, 1), node.shape[1], f"{size_text(x.shape[1])} / {area} = {size_text(node.shape[1])}"),
-        Axis("rows", (0, 2), node.shape[2], words),
-        Axis("columns", None, node.shape[3], words),
+        Axis("batch", (0, 0), x.shape[0]),
+        Axis("channels", (0, 1), after, f"{size_text(channels)} / {area} = {size_text(after)}"),
+        Axis("rows", (0, 2), size[0], words),
+        Axis("columns", None, size[1], words),
     ]
 
 
@@ -178,15 +151,11 @@ def _fold_value(
     return made[:, :, above : above + size[0], left : left + size[1]]
 
 
-fold = Op(
+fold = function(
     "fold",
-    shape=_fold_shape,
     axes=_fold_axes,
-    dtype=lambda x, **attrs: x.dtype,
     evaluate=_fold_value,
-    cost=NO_MACS,
     flops=PER_INPUT,
-    notation=Function(),
     element=NOT_INDEXED("how many windows reach a place depends on the place"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
     canonical=lambda attrs: {**canonical(attrs), "size": tuple(attrs["size"]), "window": tuple(attrs["window"])},

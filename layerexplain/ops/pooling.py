@@ -5,38 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.lang.expr import NO_MACS, Axis, Expr, Op, Shape
-from layerexplain.lang.notation import Function
-from layerexplain.lang.scalar import Affine, At, Condition, Fold, Scalar
+from layerexplain.lang.expr import Axis, Expr, Op
+from layerexplain.lang.scalar import Affine, At, Fold, Scalar, letter
+from layerexplain.ops.families import function, letters_of
 from layerexplain.ops.sizes import product
 from layerexplain.ops.window import (
     Window,
     canonical,
     channels_last,
-    counts,
+    channels_of,
     each,
     make_windows,
-    placed,
-    spatial_axes,
-    tap,
     window_axes,
+    window_places,
     windows,
 )
 from layerexplain.ops.window_products import pooled
 
 
-def _shape(
+def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
+    """The windows over an array, channels last."""
+    return make_windows(
+        x, each(size, x.ndim - 2), {"strides": size if strides is None else strides, "padding": padding}
+    )
+
+
+def _axes(
     x: Expr, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
-) -> Shape:
+) -> list[Axis]:
     attrs = {"strides": size if strides is None else strides, "padding": padding, "data_format": data_format}
-    slides = make_windows(x, each(size, x.ndim - 2), attrs)
-    _, channel_axis = spatial_axes(x.ndim, data_format)
-    return placed(x, data_format, counts(slides, x), x.shape[channel_axis])
-
-
-def _axes(node: Expr) -> list[Axis]:
-    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    return window_axes(node, Axis("channels", (0, channel_axis), node.shape[channel_axis]))
+    return window_axes(x, each(size, x.ndim - 2), attrs, channels_of(x, attrs))
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -47,24 +45,17 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def _array_windows(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
-    rank = x.ndim - 2
-    sizes = each(size, rank)
-    steps = each(size if strides is None else strides, rank)
-    return [Window("", n, k, s, 1, padding) for n, k, s in zip(x.shape[1:-1], sizes, steps, strict=True)]
-
-
 @channels_last
 def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    return pooled(np, x, _array_windows(x, size, strides, padding), least, np.maximum)
+    return pooled(np, x, _slides(x, size, strides, padding), least, np.maximum)
 
 
 @channels_last
 def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
-    slides = _array_windows(x, size, strides, padding)
+    slides = _slides(x, size, strides, padding)
     total = pooled(np, x, slides, 0, np.add)
     if not any(map(any, (w.pads or (0, 0) for w in slides))):
         return total / product(w.k for w in slides)
@@ -78,28 +69,19 @@ def _flops(node: Expr) -> int | None:
 
 def _element(kind: str) -> Callable[..., Scalar]:
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-        axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-        place, letters = list(index), []
-        conditions: list[Condition] = []
-        for axis, w in zip(axes, windows(node), strict=True):
-            place[axis], u, inside = tap(index[axis], w)
-            letters.append(u)
-            conditions += inside
-        return Fold(kind, tuple(letters), at(0, place), tuple(conditions))
+        letters = [letter("window", w.k) for w in windows(node)]
+        place, inside = window_places(node, index, letters)
+        return Fold(kind, letters_of(letters), at(0, place), tuple(inside))
 
     return element
 
 
 def _pool(name: str, evaluate: Callable[..., Any], kind: str) -> Op:
-    return Op(
+    return function(
         name,
-        shape=_shape,
         axes=_axes,
-        dtype=lambda x, **attrs: x.dtype,
         evaluate=evaluate,
-        cost=NO_MACS,
         flops=_flops,
-        notation=Function(),
         element=_element(kind),
         defaults={"padding": "valid", "data_format": "channels_last"},
         canonical=_canonical,

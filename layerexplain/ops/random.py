@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, PER_OUTPUT, Axis, Expr, Op
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, Op
+from layerexplain.ops.families import always, function, movement, same_shape
 from layerexplain.ops.sizes import kept
 
 
@@ -16,15 +16,11 @@ def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...] = ()) -> Any
     return np.where(keep, x / (1 - rate) if rate < 1 else 0, 0)
 
 
-dropout = Op(
+dropout = function(
     "dropout",
-    shape=lambda x, *, rate, shared=(): x.shape,
-    axes=kept,
-    dtype=lambda x, **attrs: x.dtype,
+    axes=lambda x, *, rate, shared=(): kept(x),
     evaluate=_drop,
-    cost=NO_MACS,
     flops=PER_OUTPUT,
-    notation=Function(),
     element=NOT_INDEXED("random"),
     defaults={"shared": ()},
 )
@@ -42,18 +38,11 @@ def _draw(kind: str) -> Op:
             return run.np.broadcast_to(drawn, x.shape)
         return run.random.uniform(attrs.get("low", 0.0), attrs.get("high", 1.0), x.shape)
 
-    def axes(node: Expr) -> list[Axis]:
-        return kept(node)
-
-    return Op(
+    return movement(
         f"{kind}_like",
-        shape=lambda x, **attrs: x.shape,
-        axes=axes,
-        dtype=lambda x, **attrs: "float",
+        axes=same_shape,
+        dtype=always("float"),
         evaluate=evaluate,
-        cost=NO_MACS,
-        flops=FREE,
-        notation=Function(),
         element=NOT_INDEXED("random"),
         defaults={"shared": ()},
     )

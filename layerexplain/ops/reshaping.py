@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Axis, Expr, Shape, Size
-from layerexplain.lang.scalar import (
-    Affine,
-    At,
-    CannotIndex,
-    Scalar,
-    add,
-    floor_divide,
-    number,
-    remainder,
-    scale,
-)
-from layerexplain.ops.sizes import (
-    default_roles,
-    product,
-    shape_text,
-    size_text,
-)
+from layerexplain.lang.scalar import Affine, At, CannotIndex, Scalar, add, floor_divide, number, remainder, scale
+from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 
 
-def reshape_shape(x: Expr, *, shape: tuple[Size, ...]) -> Shape:
+def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
     """The new shape, its -1 worked out. Raises ShapeError where the elements do not fit."""
     target = tuple(shape)
     inferred = [i for i, s in enumerate(target) if s == -1]
@@ -100,24 +85,23 @@ def joined(node: Expr, axis: int) -> list[int]:
     return left if len(right) == 1 else left[:1]
 
 
-def reshape_axes(node: Expr) -> list[Axis]:
-    """Which axes each axis of the new shape is made of."""
-    (x,) = node.args
+def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
+    """Which axes each axis of the new shape is made of; raises ShapeError where the elements do not fit."""
+    after = _worked_out(x, shape)
     result = []
-    for left, right in _groups(x.shape, node.shape):
+    for left, right in _groups(x.shape, after):
         old = " × ".join(size_text(x.shape[i]) for i in left)
         for j in right:
-            size = node.shape[j]
+            size = after[j]
             source = (0, left[0]) if left else None
             if len(left) == len(right) == 1:
                 result.append(Axis("", source, size))
             elif len(right) == 1:
-                equals = "" if size is None else f" = {size_text(size)}"
-                why = f"{old}{equals}, the last axis runs fastest" if size is not None else "known at run time"
+                why = "known at run time" if size is None else f"{equation(old, size)}, the last axis runs fastest"
                 result.append(Axis("features", source, size, why))
             else:
-                new = " × ".join(size_text(node.shape[k]) for k in right)
-                role = default_roles(node.ndim)[j] if left else ""
+                new = " × ".join(size_text(after[k]) for k in right)
+                role = default_roles(len(after))[j] if left else ""
                 result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
     return result
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import FREE, GONE, NO_MACS, NOT_INDEXED, PER_INPUT, Axis, Expr, Op, Shape, Shapes
-from layerexplain.lang.notation import Function
-from layerexplain.ops.sizes import agree, kept, normalize_axes, normalize_axis, promote, shape_text, size_text
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Expr
+from layerexplain.ops.families import always, folded_axes, function, movement
+from layerexplain.ops.sizes import agree, kept, new_axes, normalize_axis, promote, shape_text, size_text
 
 BY_VALUE = NOT_INDEXED("what stands where depends on the values")
 
@@ -15,13 +15,13 @@ BY_VALUE = NOT_INDEXED("what stands where depends on the values")
 # Segments and counts --------------------------------------------------------------------------------------------
 
 
-def _segment_shape(x: Expr, ids: Expr, *, how: str = "sum", n: int | None = None) -> Shape:
+def _segment_axes(x: Expr, ids: Expr, *, how: str = "sum", n: int | None = None) -> list[Axis]:
     if x.ndim < 1 or ids.ndim != 1 or not agree(x.shape[0], ids.shape[0]):
         raise ShapeError(
             f"segment needs a number for each part along the first axis, "
             f"got {shape_text(ids.shape)} for {shape_text(x.shape)}"
         )
-    return (n, *x.shape[1:])
+    return [Axis("segments", (0, 0), n, "a part for each number that occurs"), *kept(x)[1:]]
 
 
 def _segment_value(run: Any, x: Any, ids: Any, *, how: str = "sum", n: int | None = None) -> Any:
@@ -37,18 +37,11 @@ def _segment_value(run: Any, x: Any, ids: Any, *, how: str = "sum", n: int | Non
     return made
 
 
-segment = Op(
+segment = function(
     "segment",
-    shape=_segment_shape,
-    axes=lambda node: [
-        Axis("segments", (0, 0), node.shape[0], "a part for each number that occurs"),
-        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[1:], start=1)],
-    ],
-    dtype=lambda x, ids, **attrs: x.dtype,
+    axes=_segment_axes,
     evaluate=_segment_value,
-    cost=NO_MACS,
     flops=PER_INPUT,
-    notation=Function(),
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
 )
@@ -67,18 +60,15 @@ def _bincount_value(run: Any, x: Any, *weights: Any, least: int = 0) -> Any:
     return np.array(made).reshape((*x.shape[:-1], size))
 
 
-bincount = Op(
+bincount = function(
     "bincount",
-    shape=lambda x, *weights, least=0: (*x.shape[:-1], None),
-    axes=lambda node: [
-        *[Axis("", (0, i), s) for i, s in enumerate(node.shape[:-1])],
-        Axis("", (0, node.ndim - 1), None, "one more than the largest number, known at run time"),
+    axes=lambda x, *weights, least=0: [
+        *kept(x)[:-1],
+        Axis("", (0, x.ndim - 1), None, "one more than the largest number, known at run time"),
     ],
     dtype=lambda x, *weights, least=0: weights[0].dtype if weights else "int32",
     evaluate=_bincount_value,
-    cost=NO_MACS,
     flops=PER_INPUT,
-    notation=Function(),
     element=BY_VALUE,
     defaults={"least": 0},
 )
@@ -95,15 +85,14 @@ def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None = None, h
     return counts, edges
 
 
-histogram = Op(
+histogram = function(
     "histogram",
-    shape=lambda x, *, bins, low=None, high=None: Shapes([(bins,), (bins + 1,)]),
-    axes=lambda node: [Axis("bins", None, node.shape[0][0], "a count for each bin")],
+    axes=lambda x, *, bins, low=None, high=None: AxesOfEach(
+        [[Axis("bins", None, bins, "a count for each bin")], [Axis("bins", None, bins + 1, "the ends of the bins")]]
+    ),
     dtype=lambda x, **attrs: (x.dtype, x.dtype),
     evaluate=_histogram_value,
-    cost=NO_MACS,
     flops=PER_INPUT,
-    notation=Function(),
     element=BY_VALUE,
     defaults={"low": None, "high": None},
 )
@@ -111,15 +100,11 @@ histogram = Op(
 (or `low`) to the largest (or `high`), and where the bins end."""
 
 
-nonzero = Op(
+nonzero = movement(
     "nonzero",
-    shape=lambda x: Shapes([(None,)] * x.ndim),
-    axes=lambda node: [Axis("", None, None, "as many as elements are not 0, known at run time")],
+    axes=lambda x: AxesOfEach([new_axes((None,), "as many as elements are not 0, known at run time")] * x.ndim),
     dtype=lambda x: ("int32",) * x.ndim,
     evaluate=lambda run, x: run.np.nonzero(x),
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=BY_VALUE,
 )
 """`i, j = nonzero(x)`: where the elements stand that are not 0: a tensor of positions for each axis."""
@@ -128,13 +113,16 @@ nonzero = Op(
 UNIQUE_PARTS = ("values", "index", "inverse", "counts")
 
 
-def _unique_shapes(x: Expr, *, parts: Any = ("values",), axis: int | None = None, size: int | None = None) -> Any:
+def _unique_axes(x: Expr, *, parts: Any = ("values",), axis: int | None = None, size: int | None = None) -> Any:
     at = None if axis is None else normalize_axis(axis, x.ndim)
-    values = (size,) if at is None else (*x.shape[:at], size, *x.shape[at + 1 :])
-    shapes = {"values": values, "index": (size,), "counts": (size,)}
+    row = (size,)
+    shapes = {"values": row if at is None else (*x.shape[:at], size, *x.shape[at + 1 :]), "index": row, "counts": row}
     shapes["inverse"] = x.shape if at is None else (x.shape[at],)
-    made = [shapes[part] for part in parts]
-    return made[0] if len(made) == 1 else Shapes(made)
+    made = [
+        [Axis("", None, s, "as many as there are different ones" if s is None else "") for s in shapes[part]]
+        for part in parts
+    ]
+    return made[0] if len(made) == 1 else AxesOfEach(made)
 
 
 def _unique_value(
@@ -158,20 +146,13 @@ def _resized(np: Any, x: Any, size: int, axis: int, fill: int) -> Any:
     return np.pad(x, pads, constant_values=fill)
 
 
-unique = Op(
+unique = movement(
     "unique",
-    shape=_unique_shapes,
-    axes=lambda node: [
-        Axis("", None, s, "as many as there are different ones" if s is None else "")
-        for s in (node.shape[0] if isinstance(node.shape, Shapes) else node.shape)
-    ],
+    axes=_unique_axes,
     dtype=lambda x, *, parts=("values",), **attrs: (
         x.dtype if len(parts) == 1 else tuple(x.dtype if part == "values" else "int32" for part in parts)
     ),
     evaluate=_unique_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=BY_VALUE,
     defaults={"parts": ("values",), "axis": None, "size": None},
     canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
@@ -183,22 +164,17 @@ which each element is ('inverse'), and how often each occurs ('counts'). `size` 
 # Places ---------------------------------------------------------------------------------------------------------
 
 
-def _searchsorted_shape(edges: Expr, x: Expr, *, side: str = "left") -> Shape:
+def _searchsorted_axes(edges: Expr, x: Expr, *, side: str = "left") -> list[Axis]:
     if edges.ndim != 1:
         raise ShapeError(f"searchsorted needs a row of numbers to look through, got {shape_text(edges.shape)}")
-    shape: Shape = x.shape
-    return shape
+    return kept(x, 1)
 
 
-searchsorted = Op(
+searchsorted = movement(
     "searchsorted",
-    shape=_searchsorted_shape,
-    axes=lambda node: kept(node, 1),
-    dtype=lambda edges, x, **attrs: "int32",
+    axes=_searchsorted_axes,
+    dtype=always("int32"),
     evaluate=lambda run, edges, x, side="left": run.np.searchsorted(edges, x, side=side),
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=NOT_INDEXED("the place is found, not computed"),
     defaults={"side": "left"},
 )
@@ -206,14 +182,13 @@ searchsorted = Op(
 side='right' those that equal it count too."""
 
 
-def _scatter_shape(x: Expr, ids: Expr, updates: Expr, *, how: str = "set") -> Shape:
+def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str = "set") -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
         raise ShapeError(
             f"scatter needs places of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
         )
-    shape: Shape = x.shape
-    return shape
+    return kept(x)
 
 
 def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str = "set") -> Any:
@@ -228,26 +203,20 @@ def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str = "set"
     return made
 
 
-scatter = Op(
-    "scatter",
-    shape=_scatter_shape,
-    axes=kept,
-    dtype=lambda x, ids, updates, **attrs: x.dtype,
-    evaluate=_scatter_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
-    element=BY_VALUE,
-    defaults={"how": "set"},
-)
+scatter = movement("scatter", axes=_scatter_axes, evaluate=_scatter_value, element=BY_VALUE, defaults={"how": "set"})
 """`scatter(x, ids, updates)`: x with the updates put in the places that `ids` tells along its last axis, or added (how=
 'add'), multiplied ('mul'), or kept where larger ('max') or smaller ('min')."""
 
 
-def _slice_at_shape(x: Expr, start: Expr, *, size: tuple[int, ...]) -> Shape:
+def _slice_at_axes(x: Expr, start: Expr, *, size: tuple[int, ...]) -> list[Axis]:
     if len(size) != x.ndim:
         raise ShapeError(f"slice_at needs a size for each axis of {shape_text(x.shape)}, got {size}")
-    return tuple(None if s == -1 else s for s in size)
+    axes = []
+    for i, (before, wanted) in enumerate(zip(x.shape, size, strict=True)):
+        after = None if wanted == -1 else wanted
+        why = f"of {size_text(before)} {size_text(after)}, from a place known at run time"
+        axes.append(Axis("", (0, i), after, why))
+    return axes
 
 
 def _slice_at_value(run: Any, x: Any, start: Any, *, size: tuple[int, ...]) -> Any:
@@ -255,18 +224,10 @@ def _slice_at_value(run: Any, x: Any, start: Any, *, size: tuple[int, ...]) -> A
     return x[tuple(slice(i, None if s == -1 else i + s) for i, s in zip(places, size, strict=True))]
 
 
-slice_at = Op(
+slice_at = movement(
     "slice_at",
-    shape=_slice_at_shape,
-    axes=lambda node: [
-        Axis("", (0, i), s, f"of {size_text(b)} {size_text(s)}, from a place known at run time")
-        for i, (b, s) in enumerate(zip(node.args[0].shape, node.shape, strict=True))
-    ],
-    dtype=lambda x, start, **attrs: x.dtype,
+    axes=_slice_at_axes,
     evaluate=_slice_at_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
 )
@@ -280,16 +241,8 @@ def _slice_update_value(run: Any, x: Any, start: Any, updates: Any) -> Any:
     return made
 
 
-slice_update = Op(
-    "slice_update",
-    shape=lambda x, start, updates: x.shape,
-    axes=kept,
-    dtype=lambda x, start, updates: x.dtype,
-    evaluate=_slice_update_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
-    element=BY_VALUE,
+slice_update = movement(
+    "slice_update", axes=lambda x, start, updates: kept(x), evaluate=_slice_update_value, element=BY_VALUE
 )
 """`slice_update(x, start, updates)`: x with another tensor put over it, whose first element comes to `start`."""
 
@@ -297,29 +250,12 @@ slice_update = Op(
 # Quantiles ------------------------------------------------------------------------------------------------------
 
 
-def _quantile_shape(
+def _quantile_axes(
     x: Expr, q: Expr, *, axis: Any = None, method: str = "linear", keepdims: bool = False, nan: str = "kept"
-) -> Shape:
-    axes = normalize_axes(axis, x.ndim)
-    rest = [1 if i in axes else s for i, s in enumerate(x.shape) if keepdims or i not in axes]
-    return (*q.shape, *rest)
-
-
-def _quantile_axes(node: Expr) -> list[Axis]:
-    x, q = node.args
-    axes = normalize_axes(node.attrs.get("axis"), x.ndim)
-    keepdims = node.attrs.get("keepdims", False)
-    made = [Axis("", (1, i), s, "one for each share") for i, s in enumerate(q.shape)]
-    gone = []
-    for i, size in enumerate(x.shape):
-        words = f"all {size_text(size)} are sorted and one place is read"
-        if i not in axes:
-            made.append(Axis("", (0, i), size))
-        elif keepdims:
-            made.append(Axis("", (0, i), 1, words))
-        else:
-            gone.append(Axis("", (0, i), GONE, words))
-    return made + gone
+) -> list[Axis]:
+    shares = [Axis("", (1, i), s, "one for each share") for i, s in enumerate(q.shape)]
+    words = "all {} are sorted and one place is read"
+    return shares + folded_axes(x, axis, keepdims, lambda size: words.format(size_text(size)))
 
 
 def _quantile_value(
@@ -329,16 +265,13 @@ def _quantile_value(
     return find(run.np.asarray(x, "f8"), q, axis=axis, method=method, keepdims=keepdims)
 
 
-quantile = Op(
+quantile = function(
     "quantile",
-    shape=_quantile_shape,
     axes=_quantile_axes,
     dtype=lambda x, q, **attrs: promote(x.dtype, "float"),
     evaluate=_quantile_value,
-    cost=NO_MACS,
     flops=PER_INPUT,
-    notation=Function(),
-    element=NOT_INDEXED("what stands where depends on the values"),
+    element=BY_VALUE,
     defaults={"axis": None, "method": "linear", "keepdims": False, "nan": "kept"},
     canonical=lambda attrs: (
         {**attrs, "axis": tuple(attrs["axis"])} if isinstance(attrs.get("axis"), list | tuple) else attrs

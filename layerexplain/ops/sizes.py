@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
@@ -138,9 +139,25 @@ def channels_at(ndim: int, axis: int) -> tuple[str, ...]:
     return (*others[:axis], channels, *others[axis:])
 
 
-def kept(node: Expr, arg: int = 0) -> list[Axis]:
-    """Each axis is that of the argument, unchanged."""
-    return [Axis("", (arg, i), size) for i, size in enumerate(node.shape)]
+@functools.lru_cache(1000)
+def axes_like(shape: Shape, arg: int = 0) -> tuple[Axis, ...]:
+    """Axes of these sizes that continue, unchanged, those of an argument."""
+    return tuple([Axis("", (arg, i), size) for i, size in enumerate(shape)])
+
+
+def kept(x: Expr, arg: int = 0) -> list[Axis]:
+    """Each axis is that of `x`, the argument of this number, unchanged."""
+    return list(axes_like(x.shape, arg))
+
+
+def new_axes(shape: Iterable[Size], why: str = "") -> list[Axis]:
+    """Axes that continue none of an argument's."""
+    return [Axis("", None, size, why) for size in shape]
+
+
+def equation(text: str, size: Size) -> str:
+    """`6 * 2 = 12`; the arithmetic alone where its result is not known."""
+    return text if size is None else f"{text} = {size_text(size)}"
 
 
 def size_text(size: Any) -> str:

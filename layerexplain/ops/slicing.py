@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, Axis, Expr, Shape, Size
-from layerexplain.lang.scalar import (
-    Affine,
-    At,
-    CannotIndex,
-    Scalar,
-    add,
-    number,
-    scale,
-)
-from layerexplain.ops.sizes import (
-    shape_text,
-    size_text,
-)
+from layerexplain.lang.expr import GONE, Axis, Expr, Size
+from layerexplain.lang.scalar import Affine, At, CannotIndex, Scalar, add, number, scale
+from layerexplain.ops.sizes import shape_text, size_text
 
 
 def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
@@ -41,43 +31,31 @@ def _slice_size(size: Size, key: slice) -> Size:
     return len(range(*key.indices(size)))
 
 
-def slice_shape(x: Expr, *, key: tuple[Any, ...]) -> Shape:
-    """The shape of a slice. Raises ShapeError for an index outside its axis and for what is no index."""
-    result: list[Size] = []
-    axis = 0
-    for k in expand_key(key, x.ndim):
-        if k is None:
-            result.append(1)
-            continue
-        size = x.shape[axis]
-        if isinstance(k, int):
-            if isinstance(size, int) and not -size <= k < size:
-                raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
-        else:
-            ends = (k.start, k.stop, k.step)
-            if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
-                raise ShapeError(f"a slice needs whole numbers and a step that is not 0, got {k}")
-            result.append(_slice_size(size, k))
-        axis += 1
-    return tuple(result)
+def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
+    """Where each axis of a slice comes from.
 
-
-def slice_axes(node: Expr) -> list[Axis]:
-    """Where each axis of a slice comes from."""
-    (x,) = node.args
+    Raises:
+        ShapeError: for an index outside its axis, and for what is no index.
+    """
     result, gone = [], []
     axis = 0
-    for k in expand_key(node.attrs["key"], x.ndim):
+    for k in expand_key(key, x.ndim):
         if k is None:
             result.append(Axis("", None, 1, "a new axis"))
             continue
         size = x.shape[axis]
         if isinstance(k, int):
+            if isinstance(size, int) and not -size <= k < size:
+                raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
             gone.append(Axis("", (0, axis), GONE, f"only number {k} of {size_text(size)} is taken"))
+        elif k == slice(None):
+            result.append(Axis("", (0, axis), size))
         else:
-            after = node.shape[len(result)]
-            why = "" if k == slice(None) else _slice_text(k, size)
-            result.append(Axis("", (0, axis), after, why))
+            ends = (k.start, k.stop, k.step)
+            if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
+                raise ShapeError(f"a slice needs whole numbers and a step that is not 0, got {k}")
+            after = len(range(*k.indices(size))) if isinstance(size, int) else None
+            result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
         axis += 1
     return result + gone
 

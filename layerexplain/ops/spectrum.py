@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import FREE, NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape, Shapes, Size
-from layerexplain.lang.notation import Function
-from layerexplain.ops.sizes import size_text
+from layerexplain.lang.expr import NOT_INDEXED, AxesOfEach, Axis, Expr, Size
+from layerexplain.ops.families import always, function, movement
+from layerexplain.ops.sizes import equation, kept, size_text
 
 MEL_BREAK, MEL_Q = 700.0, 1127.0
 """A frequency of f hertz lies at MEL_Q · ln(1 + f / MEL_BREAK) mel."""
@@ -19,26 +19,19 @@ def frames(n: Size, stride: int, fft: int, center: bool = True) -> int | None:
     return max(1 + (n + (2 * (fft // 2) if center else 0) - fft) // stride, 0) if isinstance(n, int) else None
 
 
-def _shape(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> Shapes:
+def _axes(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> AxesOfEach:
     n = x.shape[-1]
     if isinstance(n, int) and center and n <= fft // 2:
         raise ShapeError(f"a spectrum needs more than {fft // 2} samples, half its length of {fft}, got {n}")
-    one = (*x.shape[:-1], frames(n, stride, fft, center), fft // 2 + 1)
-    return Shapes([one, one])
-
-
-def _axes(node: Expr) -> list[Axis]:
-    (x,) = node.args
-    stride, fft = node.attrs["stride"], node.attrs["fft"]
-    center = node.attrs.get("center", True)
-    count = frames(x.shape[-1], stride, fft, center)
+    count, high = frames(n, stride, fft, center), fft // 2 + 1
     ends = f" + 2 * {fft // 2}" if center else ""
-    text = f"floor(({size_text(x.shape[-1])}{ends} - {fft}) / {stride}) + 1"
-    lead = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
-    why = text if count is None else f"{text} = {count}"
-    high = fft // 2 + 1
-    steps = Axis("steps", (0, x.ndim - 1), count, why)
-    return [*lead, steps, Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
+    why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
+    one = [
+        *kept(x)[:-1],
+        Axis("steps", (0, x.ndim - 1), count, why),
+        Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}"),
+    ]
+    return AxesOfEach([one, one])
 
 
 def window_values(np: Any, length: int, fft: int, window: str) -> Any:
@@ -68,15 +61,12 @@ def _flops(node: Expr) -> int | None:
     return None if count is None else count * round(5 * fft * math.log2(fft) + fft)
 
 
-stft = Op(
+stft = function(
     "stft",
-    shape=_shape,
     axes=_axes,
-    dtype=lambda x, **attrs: ("float", "float"),
+    dtype=always(("float", "float")),
     evaluate=_value,
-    cost=NO_MACS,
     flops=_flops,
-    notation=Function(),
     element=NOT_INDEXED("the signal is reflected at its ends"),
     defaults={"window": "hann", "center": True},
 )
@@ -98,22 +88,14 @@ def _mel_value(run: Any, *, bins: int, of: int, rate: float, low: float, high: f
     return np.pad(np.maximum(0, np.minimum(rising, falling)), [(1, 0), (0, 0)])
 
 
-def _mel_shape(*, bins: int, of: int, **attrs: Any) -> Shape:
-    return (of, bins)
-
-
-mel_filters = Op(
+mel_filters = movement(
     "mel_filters",
-    shape=_mel_shape,
-    axes=lambda node: [
-        Axis("frequencies", None, node.shape[0], "one for each frequency"),
-        Axis("bins", None, node.shape[1], f"{node.shape[1]} bins, evenly spread on the mel scale"),
+    axes=lambda *, bins, of, **attrs: [
+        Axis("frequencies", None, of, "one for each frequency"),
+        Axis("bins", None, bins, f"{bins} bins, evenly spread on the mel scale"),
     ],
-    dtype=lambda **attrs: "float",
+    dtype=always("float"),
     evaluate=_mel_value,
-    cost=NO_MACS,
-    flops=FREE,
-    notation=Function(),
     element=NOT_INDEXED("its triangles stand at the edges of the bins, on a logarithmic scale"),
 )
 """`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies

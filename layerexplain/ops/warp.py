@@ -6,10 +6,10 @@ import itertools
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NO_MACS, NOT_INDEXED, Axis, Expr, Op, Shape
-from layerexplain.lang.notation import Function
+from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, Axis, Expr
+from layerexplain.ops.families import always, function
 from layerexplain.ops.image import kernel
-from layerexplain.ops.sizes import kept, product, promote, shape_text
+from layerexplain.ops.sizes import kept, product, shape_text
 
 BETWEEN_PIXELS = NOT_INDEXED("which pixels are read depends on the values")
 
@@ -17,16 +17,15 @@ BETWEEN_PIXELS = NOT_INDEXED("which pixels are read depends on the values")
 # Straight lines stay straight -------------------------------------------------------------------------------------
 
 
-def _warp_shape(
+def _warp_axes(
     x: Expr, transform: Expr, *, method: str = "bilinear", fill: str = "constant", value: float = 0
-) -> Shape:
+) -> list[Axis]:
     if x.ndim != 4 or transform.ndim != 2 or transform.shape[1] not in (8, None):
         raise ShapeError(
             f"warp needs images (batch, rows, columns, channels) and 8 numbers for each, "
             f"got {shape_text(x.shape)} and {shape_text(transform.shape)}"
         )
-    shape: Shape = x.shape
-    return shape
+    return kept(x)
 
 
 def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
@@ -82,15 +81,11 @@ def _warp_value(
     return np.where(lost[..., None], value, made)
 
 
-warp = Op(
+warp = function(
     "warp",
-    shape=_warp_shape,
-    axes=kept,
-    dtype=lambda x, transform, **attrs: x.dtype,
+    axes=_warp_axes,
     evaluate=_warp_value,
-    cost=NO_MACS,
     flops=lambda node: product((*node.shape, 8)) if node.attrs.get("method", "bilinear") == "bilinear" else 0,
-    notation=Function(),
     element=BETWEEN_PIXELS,
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
 )
@@ -98,11 +93,11 @@ warp = Op(
 + t₂) / (t₆j + t₇i + 1) of the image; between pixels by a mean of the four around."""
 
 
-def _homography_shape(start: Expr, end: Expr) -> Shape:
+def _homography_axes(start: Expr, end: Expr) -> list[Axis]:
     for points in (start, end):
         if points.ndim != 3 or points.shape[1:] != (4, 2):
             raise ShapeError(f"homography needs four points (batch, 4, 2), got {shape_text(points.shape)}")
-    return (start.shape[0], 8)
+    return [*kept(start)[:1], Axis("", None, 8, "the numbers of a projection")]
 
 
 def _homography_value(run: Any, start: Any, end: Any) -> Any:
@@ -116,15 +111,12 @@ def _homography_value(run: Any, start: Any, end: Any) -> Any:
     return np.linalg.solve(table, np.stack([u, v], axis=-1).reshape(-1, 8, 1))[..., 0]
 
 
-homography = Op(
+homography = function(
     "homography",
-    shape=_homography_shape,
-    axes=lambda node: [Axis("", (0, 0), node.shape[0]), Axis("", None, 8, "the numbers of a projection")],
-    dtype=lambda start, end: "float",
+    axes=_homography_axes,
+    dtype=always("float"),
     evaluate=_homography_value,
-    cost=NO_MACS,
     flops=lambda node: product((node.shape[0], round(2 * 8**3 / 3 + 2 * 8**2))),
-    notation=Function(),
     element=NOT_INDEXED("it solves equations"),
 )
 """`homography(start, end)`: the 8 numbers of the projection that takes the four points `end` to `start` (see warp)."""
@@ -133,14 +125,13 @@ homography = Op(
 # Any places -----------------------------------------------------------------------------------------------------
 
 
-def _sampled_shape(x: Expr, places: Expr, *, order: int, fill: str = "constant", value: float = 0) -> Shape:
+def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str = "constant", value: float = 0) -> list[Axis]:
     if places.ndim < 2 or places.shape[0] not in (x.ndim, None):
         raise ShapeError(
             f"sample needs {x.ndim} rows of coordinates, one for each axis of {shape_text(x.shape)}, "
             f"got {shape_text(places.shape)}"
         )
-    shape: Shape = places.shape[1:]
-    return shape
+    return kept(places, 1)[1:]
 
 
 def _sampled_value(run: Any, x: Any, places: Any, *, order: int, fill: str = "constant", value: float = 0) -> Any:
@@ -175,15 +166,11 @@ def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
     return np.where(rest < size, rest, beyond), everywhere
 
 
-sample = Op(
+sample = function(
     "sample",
-    shape=_sampled_shape,
-    axes=lambda node: [Axis("", (1, i + 1), s) for i, s in enumerate(node.shape)],
-    dtype=lambda x, places, **attrs: x.dtype,
+    axes=_sampled_axes,
     evaluate=_sampled_value,
-    cost=NO_MACS,
     flops=lambda node: product((*node.shape, 2 * 2 ** node.args[0].ndim if node.attrs["order"] else 0)),
-    notation=Function(),
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant", "value": 0},
 )
@@ -196,13 +183,13 @@ METHODS |= {"cubic": "bicubic", "bicubic": "bicubic", "tricubic": "bicubic"}
 METHODS |= {"lanczos3": "lanczos3", "lanczos5": "lanczos5"}
 
 
-def _rescaled_shape(
+def _rescaled_axes(
     x: Expr, scales: Expr, shifts: Expr, *, axes: Any, size: Any, method: str, antialias: bool = True
-) -> Shape:
-    made = list(x.shape)
+) -> list[Axis]:
+    made = kept(x)
     for axis, length in zip(axes, size, strict=True):
-        made[axis] = length
-    return tuple(made)
+        made[axis] = Axis("", (0, axis), length, f"scaled and shifted to {length}")
+    return made
 
 
 def _rescaled_value(
@@ -222,20 +209,11 @@ def _rescaled_value(
     return np.clip(np.round(y), x.min(), x.max()) if x.dtype.kind in "iu" else y
 
 
-def _rescaled_axes(node: Expr) -> list[Axis]:
-    places = node.attrs["axes"]
-    return [Axis("", (0, i), s, f"scaled and shifted to {s}" if i in places else "") for i, s in enumerate(node.shape)]
-
-
-rescale = Op(
+rescale = function(
     "rescale",
-    shape=_rescaled_shape,
     axes=_rescaled_axes,
-    dtype=lambda x, scales, shifts, **attrs: promote(x.dtype),
     evaluate=_rescaled_value,
-    cost=NO_MACS,
-    flops=lambda node: None,
-    notation=Function(),
+    flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},
     canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "size": tuple(attrs["size"])},

@@ -7,13 +7,13 @@ The ops that use them are in convolution.py and pooling.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Axis, Expr, Shape, Size
-from layerexplain.lang.scalar import Affine, CannotIndex, Condition, Letter, add, between, letter, scale
-from layerexplain.ops.sizes import shape_text
+from layerexplain.lang.expr import Axis, Expr, Size
+from layerexplain.lang.scalar import Affine, CannotIndex, Condition, add, between, scale
+from layerexplain.ops.sizes import kept, shape_text
 from layerexplain.records import NamedTuple
 
 _PER_AXIS = frozenset({"strides", "dilation_rate", "size", "output_padding"})
@@ -115,20 +115,20 @@ def each(value: Any, rank: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
 
 
-def make_windows(x: Expr, sizes: Any, attrs: dict[str, Any]) -> list[Window]:
-    """The windows of given sizes over the spatial axes of x, an axis each."""
+def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
+    """The windows of given sizes over the spatial axes of x, a tensor or an array; an axis each."""
     rank = len(x.shape) - 2
     first = 2 if attrs.get("data_format") == "channels_first" else 1
     strides = each(attrs.get("strides", 1), rank)
     dilation = each(attrs.get("dilation_rate", 1), rank)
     padding = attrs.get("padding", "valid")
     lengths = x.shape[first : first + rank]
-    if not all(isinstance(size, int) for size in sizes[:rank]):
-        raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
-    return [
-        Window(role, n, k, s, d, padding)
-        for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True)
-    ]
+    made = []
+    for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True):
+        if not isinstance(k, int):
+            raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
+        made.append(Window(role, n, k, s, d, padding))
+    return made
 
 
 def windows(node: Expr) -> list[Window]:
@@ -140,26 +140,16 @@ def windows(node: Expr) -> list[Window]:
     return make_windows(x, each(size, x.ndim - 2), {"strides": size, **attrs})
 
 
-def counts(slides: list[Window], x: Expr) -> list[Size]:
-    """The number of windows along each axis; raises `ShapeError` where none fits."""
-    result: list[Size] = []
-    for w in slides:
-        number = w.number
-        if number is not None and number < 1:
-            gaps = "" if w.dilation == 1 else f" ({w.k} with dilation {w.dilation})"
-            raise ShapeError(
-                f"a window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
-                f"got a window of {w.reach}{gaps}; use a smaller window, padding='same' or a larger input"
-            )
-        result.append(number)
-    return result
-
-
-def placed(x: Expr, data_format: str, spatial: Sequence[Size], channels: Size) -> Shape:
-    """The result's shape, with the channels where `data_format` has them."""
-    if data_format == "channels_first":
-        return (x.shape[0], channels, *spatial)
-    return (x.shape[0], *spatial, channels)
+def _fitting(w: Window, x: Expr) -> int | None:
+    """The number of windows along an axis; raises `ShapeError` where none fits."""
+    number = w.number
+    if number is not None and number < 1:
+        gaps = "" if w.dilation == 1 else f" ({w.k} with dilation {w.dilation})"
+        raise ShapeError(
+            f"a window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
+            f"got a window of {w.reach}{gaps}; use a smaller window, padding='same' or a larger input"
+        )
+    return number
 
 
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -170,25 +160,54 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def window_axes(node: Expr, channels: Axis) -> list[Axis]:
-    """How the axes of a convolution's or pooling's result come about."""
-    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
-    result: list[Axis] = [Axis("batch", (0, 0), node.shape[0])] * node.ndim
-    for axis, w in zip(axes, windows(node), strict=True):
-        result[axis] = Axis(w.role, (0, axis), w.number, w.arithmetic())
-    result[channel_axis] = channels
-    return result
+def laid_out(
+    x: Expr, attrs: Mapping[str, Any], spatial: Iterable[tuple[str, Size, Any]], channels: Axis | None = None
+) -> list[Axis]:
+    """The axes of an image made of the image `x`: (role, size, why) for each axis that windows slide along.
+
+    The channels are those of `x` unless given, and stand where the `data_format` among the attributes has them.
+    """
+    made = kept(x)
+    if channels is not None:
+        made[0] = Axis("batch", (0, 0), x.shape[0])
+        made[1 if attrs.get("data_format") == "channels_first" else -1] = channels
+    first = 2 if attrs.get("data_format") == "channels_first" else 1
+    for axis, (role, after, why) in enumerate(spatial, start=first):
+        made[axis] = Axis(role, (0, axis), after, why)
+    return made
 
 
-def tap(index: Affine, w: Window) -> tuple[Affine, Letter, tuple[Condition, ...]]:
-    """The position that output `index` reads at window letter u, and the condition that it is no padding."""
-    pads = w.pads
-    if pads is None:
-        raise CannotIndex(f"needs the size of the {w.role} to know the padding; fix it with --input")
-    u = letter("window", w.k)
-    position = add(add(scale(index, w.stride), scale(u, w.dilation)), -pads[0])
-    inside = () if w.padding == "valid" else between(position, 0, w.n if isinstance(w.n, int) else None)
-    return position, u.terms[0][0], inside  # type: ignore[return-value]
+KEPT = object()
+"""As many as there were."""
+
+
+def channels_of(x: Expr, attrs: Mapping[str, Any], after: Any = KEPT, why: Any = "") -> Axis:
+    """The channels that continue those of the image `x`, which has as many unless `after` is given."""
+    axis = 1 if attrs.get("data_format") == "channels_first" else len(x.shape) - 1
+    return Axis("channels", (0, axis), x.shape[axis] if after is KEPT else after, why)
+
+
+def window_axes(x: Expr, sizes: Any, attrs: Mapping[str, Any], channels: Axis) -> list[Axis]:
+    """How the axes of a convolution's or pooling's result come about; raises `ShapeError` where no window fits."""
+    slides = make_windows(x, sizes, attrs)
+    return laid_out(x, attrs, [(w.role, _fitting(w, x), w.arithmetic) for w in slides], channels)
+
+
+def window_places(
+    node: Expr, index: Sequence[Affine], letters: Sequence[Affine]
+) -> tuple[list[Affine], list[Condition]]:
+    """Where the windows at an index of the result read, at places inside the windows (a letter an axis); and the
+    conditions that it is no padding."""
+    axes, _ = spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
+    place = list(index)
+    inside: list[Condition] = []
+    for axis, w, u in zip(axes, windows(node), letters, strict=True):
+        if w.pads is None:
+            raise CannotIndex(f"needs the size of the {w.role} to know the padding; fix it with --input")
+        place[axis] = add(add(scale(index[axis], w.stride), scale(u, w.dilation)), -w.pads[0])
+        if any(w.pads):
+            inside += between(place[axis], 0, w.n if isinstance(w.n, int) else None)
+    return place, inside
 
 
 def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,119 +219,3 @@ def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
         return run.np.moveaxis(y, -1, 1) if first else y
 
     return evaluate
-
-
-# What the first and the last window cover -----------------------------------------------------------------------
-
-
-def reads(node: Expr) -> list[str]:
-    """Which input positions the first, second and last window of a convolution or pooling read, and what of it is
-    padding; for a transposed convolution which outputs the first, second and last input reach. A line an axis,
-    axes that are alike in one; no line where an unknown size decides.
-
-    `output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding)`
-    """
-    slides = windows(node)
-    extra = each(node.attrs.get("output_padding"), len(slides))
-    transposed = node.op.name == "conv_transpose"
-    groups: dict[Any, list[Window]] = {}
-    for w, more in zip(slides, extra, strict=True):
-        # A window of 1 at every place reads alike whatever the size.
-        same_place = w.reach == w.stride == 1 and not transposed
-        groups.setdefault((w._replace(role="", n=None if same_place else w.n), more), []).append(w)
-    lines = []
-    for (_, more), alike in groups.items():
-        text = _scatters(alike[0], more) if transposed else _gathers(alike[0])
-        if text:
-            others = " and ".join(w.role for w in alike[1:])
-            lines.append(f"{text}; {others} alike" if others else text)
-    return lines
-
-
-_MOST_LISTED = 8
-"""Positions up to so many are listed one by one."""
-
-
-def _gathers(w: Window) -> str:
-    if w.reach == w.stride == 1:
-        return f"each output {_one(w)} reads the input {_one(w)} at its own place"
-    if w.pads is None:
-        return ""
-    parts = []
-    for i in _ends(w.number):
-        positions = w.covers(i) or range(0)
-        outside = _outside(positions, w.n if isinstance(w.n, int) else None)
-        verb = f"output {_one(w)} {i} reads" if i == 0 else f"{_one(w)} {i}"
-        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'padding')}")
-    return ", ".join(parts)
-
-
-def _scatters(w: Window, output_padding: int | None) -> str:
-    size = w.transposed_size(output_padding)
-    if size is None and w.padding == "same":
-        return ""
-    start = 0 if size is None else w.transposed_start(size)
-    parts = []
-    for i in _ends(w.n if isinstance(w.n, int) else None):
-        first = i * w.stride - start
-        positions = range(first, first + w.reach, w.dilation)
-        outside = _outside(positions, size)
-        verb = f"input {_one(w)} {i} adds to output" if i == 0 else f"{_one(w)} {i} to"
-        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'cut off')}")
-    return ", ".join(parts)
-
-
-def _ends(count: int | None) -> list[int]:
-    """The first, second and last of so many."""
-    if count is None:
-        return [0, 1]
-    return [0, 1, count - 1] if count > 2 else list(range(count))
-
-
-def _one(w: Window) -> str:
-    """The axis' role for one position: rows → row."""
-    return w.role[:-1]
-
-
-def _count(positions: range) -> int:
-    """How many positions; len() fails where the numbers of a file are absurd."""
-    return max(-((positions.start - positions.stop) // positions.step), 0)
-
-
-def _named(w: Window, positions: range) -> str:
-    count = _count(positions)
-    if count == 1:
-        return f"{_one(w)} {positions[0]}"
-    if w.dilation == 1 and count > 2:
-        return f"{w.role} {positions[0]} to {positions[-1]}"
-    if count <= 5:
-        return f"{w.role} {_listed(positions)}"
-    return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
-
-
-def _outside(positions: range, size: int | None) -> tuple[range, range]:
-    """The positions before 0 and those from `size` on."""
-    step = positions.step
-    count = _count(positions)
-    before = min(count, max(-(positions.start // step), 0))
-    inside = count if size is None else min(count, max(-((positions.start - size) // step), 0))
-    return positions[:before], positions[max(inside, before) :]
-
-
-def _aside(outside: tuple[range, range], what: str) -> str:
-    parts = [part for part in outside if part]
-    count = sum(map(_count, parts))
-    if not count:
-        return ""
-    first, last = parts[0][0], parts[-1][-1]
-    if count > 3 and last - first == count - 1:
-        return f" ({first} to {last} are {what})"
-    if count > _MOST_LISTED:
-        spans = [f"{part[0]} to {part[-1]}" if _count(part) > 1 else str(part[0]) for part in parts]
-        return f" ({' and '.join(spans)} are {what})"
-    return f" ({_listed([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *most, last = map(str, numbers)
-    return f"{', '.join(most)} and {last}" if most else last

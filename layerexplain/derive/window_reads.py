@@ -1,0 +1,122 @@
+"""Which positions the windows of a convolution or pooling read, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.lang.expr import Expr
+from layerexplain.ops.window import Window, each, windows
+
+
+def reads(node: Expr) -> list[str]:
+    """Which input positions the first, second and last window of a convolution or pooling read, and what of it is
+    padding; for a transposed convolution which outputs the first, second and last input reach. A line an axis,
+    axes that are alike in one; no line where an unknown size decides.
+
+    `output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding)`
+    """
+    slides = windows(node)
+    extra = each(node.attrs.get("output_padding"), len(slides))
+    transposed = node.op.name == "conv_transpose"
+    groups: dict[Any, list[Window]] = {}
+    for w, more in zip(slides, extra, strict=True):
+        # A window of 1 at every place reads alike whatever the size.
+        same_place = w.reach == w.stride == 1 and not transposed
+        groups.setdefault((w._replace(role="", n=None if same_place else w.n), more), []).append(w)
+    lines = []
+    for (_, more), alike in groups.items():
+        text = _scatters(alike[0], more) if transposed else _gathers(alike[0])
+        if text:
+            others = " and ".join(w.role for w in alike[1:])
+            lines.append(f"{text}; {others} alike" if others else text)
+    return lines
+
+
+_MOST_LISTED = 8
+"""Positions up to so many are listed one by one."""
+
+
+def _gathers(w: Window) -> str:
+    if w.reach == w.stride == 1:
+        return f"each output {_one(w)} reads the input {_one(w)} at its own place"
+    if w.pads is None:
+        return ""
+    parts = []
+    for i in _ends(w.number):
+        positions = w.covers(i) or range(0)
+        outside = _outside(positions, w.n if isinstance(w.n, int) else None)
+        verb = f"output {_one(w)} {i} reads" if i == 0 else f"{_one(w)} {i}"
+        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'padding')}")
+    return ", ".join(parts)
+
+
+def _scatters(w: Window, output_padding: int | None) -> str:
+    size = w.transposed_size(output_padding)
+    if size is None and w.padding == "same":
+        return ""
+    start = 0 if size is None else w.transposed_start(size)
+    parts = []
+    for i in _ends(w.n if isinstance(w.n, int) else None):
+        first = i * w.stride - start
+        positions = range(first, first + w.reach, w.dilation)
+        outside = _outside(positions, size)
+        verb = f"input {_one(w)} {i} adds to output" if i == 0 else f"{_one(w)} {i} to"
+        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'cut off')}")
+    return ", ".join(parts)
+
+
+def _ends(count: int | None) -> list[int]:
+    """The first, second and last of so many."""
+    if count is None:
+        return [0, 1]
+    return [0, 1, count - 1] if count > 2 else list(range(count))
+
+
+def _one(w: Window) -> str:
+    """The axis' role for one position: rows → row."""
+    return w.role[:-1]
+
+
+def _count(positions: range) -> int:
+    """How many positions; len() fails where the numbers of a file are absurd."""
+    return max(-((positions.start - positions.stop) // positions.step), 0)
+
+
+def _named(w: Window, positions: range) -> str:
+    count = _count(positions)
+    if count == 1:
+        return f"{_one(w)} {positions[0]}"
+    if w.dilation == 1 and count > 2:
+        return f"{w.role} {positions[0]} to {positions[-1]}"
+    if count <= 5:
+        return f"{w.role} {_listed(positions)}"
+    return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
+
+
+def _outside(positions: range, size: int | None) -> tuple[range, range]:
+    """The positions before 0 and those from `size` on."""
+    step = positions.step
+    count = _count(positions)
+    before = min(count, max(-(positions.start // step), 0))
+    inside = count if size is None else min(count, max(-((positions.start - size) // step), 0))
+    return positions[:before], positions[max(inside, before) :]
+
+
+def _aside(outside: tuple[range, range], what: str) -> str:
+    parts = [part for part in outside if part]
+    count = sum(map(_count, parts))
+    if not count:
+        return ""
+    first, last = parts[0][0], parts[-1][-1]
+    if count > 3 and last - first == count - 1:
+        return f" ({first} to {last} are {what})"
+    if count > _MOST_LISTED:
+        spans = [f"{part[0]} to {part[-1]}" if _count(part) > 1 else str(part[0]) for part in parts]
+        return f" ({' and '.join(spans)} are {what})"
+    return f" ({_listed([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} and {last}" if most else last
