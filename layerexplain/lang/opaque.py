@@ -6,11 +6,10 @@ from typing import Any
 
 from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Op, Shape, Shapes
 from layerexplain.lang.notation import Function
-from layerexplain.ops.sizes import new_axes
 
 
 def _recorded(shape: Shape) -> list[Axis]:
-    return new_axes(shape, "as the file recorded it")
+    return [Axis("", None, size, "as the file recorded it") for size in shape]
 
 
 opaque = Op(
