@@ -68,7 +68,7 @@ def explain_layer(
     A layer inside a layer is given as `{"LSTM": {"units": 6}}`. The report has one row.
     Raises `LayerExplainError`.
     """
-    from layerexplain.network.nesting import layers_in
+    from layerexplain.network.inner_layers import layers_in
     from layerexplain.report import build_layer
 
     shapes: list[Any] = list(input_shape)

@@ -4,12 +4,16 @@ A reader makes a `Model`; everything after it reads one. Tensors are named by wh
 the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 from layerexplain.attribute_path import Steps
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.layers.declaration import Declaration
 
 Shape = tuple[int | None, ...]
 
@@ -24,6 +28,28 @@ class TensorRef(NamedTuple):
     layer: str
     call: int = 0
     output: int = 0
+
+
+def tensor_refs(value: Any) -> Iterator[TensorRef]:
+    """All tensors in a call's arguments, in order; iterative, since files nest as deep as they like.
+
+    >>> list(tensor_refs([TensorRef("a"), {"mask": TensorRef("b")}, 3]))
+    [TensorRef(layer='a', call=0, output=0), TensorRef(layer='b', call=0, output=0)]
+    """
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        kind = type(current)
+        if kind is TensorRef:
+            yield current
+        elif kind is list or kind is tuple:
+            stack += current[::-1]
+        elif kind is slice:
+            stack += (current.step, current.stop, current.start)
+        elif kind is not str and isinstance(current, (dict, Mapping)):
+            stack += reversed(list(current.values()))
+        elif isinstance(current, (list, tuple)):
+            stack += reversed(current)
 
 
 class Note(NamedTuple):
@@ -140,3 +166,6 @@ class Model(NamedTuple):
     notes: tuple[Note, ...] = ()
     shared: tuple[SharedObject, ...] = ()
     faults: tuple[LayerExplainError, ...] = ()
+    declarations: "Mapping[str, Declaration]" = MappingProxyType({})
+    """The formulas of the model's own classes, by type: they hold for its layers of the kind "custom", also for those
+    in its nested models."""

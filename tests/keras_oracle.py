@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases import Case, Wrapped
+from tests.tracing import trace_layer
 
 BATCH_SIZE = 2
 UNKNOWN_SIZE = 7

@@ -9,9 +9,9 @@ import pytest
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases.augmentation import ARGUMENTS
+from tests.tracing import trace_layer
 
 
 @pytest.mark.keras

@@ -8,9 +8,9 @@ import pytest
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from layerexplain.report.build import build_layer
+from tests.tracing import trace_layer
 
 ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("Subtract", {}, [(3,), (3,), (3,)], "Subtract needs exactly 2 tensors, got 3"),

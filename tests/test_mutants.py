@@ -18,7 +18,9 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.parse import redefine
 from layerexplain.lang.text import program
 from layerexplain.layers.registry import Declaration
-from layerexplain.network.tracer import Tracer, trace_at
+from layerexplain.network.definitions import Definitions
+from layerexplain.network.scope import Scope
+from layerexplain.network.trace import trace_at
 from layerexplain.ops import load_all
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
@@ -180,12 +182,12 @@ class Broken:
     """Puts a changed definition in the place of what the declaration of one type gives."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, type_: str, change: Any) -> None:
-        declared = Tracer.declared
+        declared = Definitions.of
         known: dict[int, Definition] = {}
         kept: list[Definition] = []
 
-        def wrong(tracer: Tracer, declaration: Declaration, *args: Any) -> Definition:
-            right = declared(tracer, declaration, *args)
+        def wrong(definitions: Definitions, scope: Scope, declaration: Declaration, *args: Any) -> Definition:
+            right = declared(definitions, scope, declaration, *args)
             if declaration.type != type_:
                 return right
             if id(right) not in known:
@@ -193,7 +195,7 @@ class Broken:
                 kept.append(right)  # so that no other takes its identity
             return known[id(right)]
 
-        monkeypatch.setattr(Tracer, "declared", wrong)
+        monkeypatch.setattr(Definitions, "of", wrong)
 
 
 def changed(definition: Definition, text: str) -> Definition:

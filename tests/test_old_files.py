@@ -143,8 +143,8 @@ def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
 
     from layerexplain.derive.evaluate import evaluate
     from layerexplain.lang.expr import BATCH
-    from layerexplain.layers.inner import trace_layer
     from layerexplain.layers.registry import Spec
+    from tests.tracing import trace_layer
 
     draw = np.random.default_rng(3)
     x = draw.normal(size=(2, 7))

@@ -32,18 +32,18 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.parse import redefine
 from layerexplain.lang.scalar import CannotIndex
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from layerexplain.model import TensorRef
-from layerexplain.network.recorded import input_spec
+from layerexplain.network.recorded_shapes import input_spec
+from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import trace_at
 from layerexplain.ops import load_all
 from tests.operation_rows import KERAS_ROWS, Row
 from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS
 from tests.raw_operation_rows import RAW_ROWS, RawRow
 from tests.tf_operation_rows import TF_ROWS
+from tests.tracing import trace_layer
 
 load_all()
 

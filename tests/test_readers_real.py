@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
-from layerexplain.frontends.keras.functional_nodes import tensor_refs
-from layerexplain.model import Function, Layer, Model, TensorRef
+from layerexplain.model import Function, Layer, Model, TensorRef, tensor_refs
 
 pytestmark = pytest.mark.keras
 

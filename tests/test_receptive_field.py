@@ -17,7 +17,7 @@ from layerexplain.derive.spans import Span
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, constant, tensor
-from layerexplain.network.tracer import trace_at
+from layerexplain.network.trace import trace_at
 from layerexplain.ops.lookup import gather
 from layerexplain.report import build, build_layer
 from layerexplain.report.data import ReceptiveField, Report

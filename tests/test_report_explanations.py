@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from layerexplain.api import explain
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element import element_form
 from layerexplain.derive.sentence import field_names, fields
@@ -34,7 +35,7 @@ def report_of(file: str) -> Report:
 def spec(text: str, tmp_path: Path) -> Report:
     file = tmp_path / "model.yaml"
     file.write_text(text)
-    return build(read(str(file)), detail=True)
+    return explain(str(file))
 
 
 def told(report: Report, name: str) -> Explanation:

@@ -10,7 +10,7 @@ import pytest
 
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.frontends import read
-from layerexplain.network.tracer import trace_at
+from layerexplain.network.trace import trace_at
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport, Report
 from tests import real_models

@@ -13,9 +13,9 @@ from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases import Wrapped
+from tests.tracing import trace_layer
 
 SEQUENCE = (7, 3)
 
@@ -151,5 +151,5 @@ def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_is_none_of_ours_is_told() -> None:
-    with pytest.raises(LayerExplainError, match="there is no layer type 'Lstm'"):
+    with pytest.raises(LayerExplainError, match="Lstm is not a layer of Keras"):
         trace("TimeDistributed", {"layer": Wrapped("Lstm", {"units": 5})}, (4, *SEQUENCE))

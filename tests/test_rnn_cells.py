@@ -13,9 +13,9 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
 from tests.cases import Wrapped
+from tests.tracing import trace_layer
 
 SEQUENCE = (7, 3)
 CELLS = [Wrapped("LSTMCell", {"units": 5}), Wrapped("GRUCell", {"units": 4})]

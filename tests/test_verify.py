@@ -157,7 +157,7 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import keras
     import numpy as np
 
-    from layerexplain.network.tracer import trace_at
+    from layerexplain.network.trace import trace_at
     from layerexplain.run.drawn import wish_of
 
     model = read(verified_models.sequence_to_sequence(keras))

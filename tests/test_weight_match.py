@@ -14,7 +14,7 @@ import pytest
 from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.network.tracer import trace_model
+from layerexplain.network.trace import trace_model
 from layerexplain.report.weight_table import weight_table
 from layerexplain.weights.match import match
 from tests.weight_models import MODELS, filled

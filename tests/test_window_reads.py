@@ -9,8 +9,8 @@ import pytest
 from layerexplain.derive.window_reads import reads
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.registry import Spec
+from tests.tracing import trace_layer
 
 ROWS = [
     (

@@ -93,7 +93,7 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
         parsed = parse_arguments(examples)
         inputs = tuple(map(parse_input, shapes))
         page = _page(declaration, examples, shapes)
-    from layerexplain.network.nesting import layers_in
+    from layerexplain.network.inner_layers import layers_in
     from layerexplain.render.documents.explanation import explanation
     from layerexplain.report import build_layer
 

@@ -6,7 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, Shapes, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
-from layerexplain.layers.inner import apply, wrapped
+from layerexplain.layers.inner import apply
 from layerexplain.layers.registry import Spec, Stored, inner_weights, layer
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize
@@ -22,7 +22,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     Input shape: that of the first layer. Output shape: that of the last. Reference: keras.layers.Pipeline.
     """
     for i, one in enumerate(layers):
-        y = apply(wrapped(one), [x], at=("layers", i), suffix=f"_{i + 1}", training=training)
+        y = apply(one, [x], at=("layers", i), suffix=f"_{i + 1}", training=training)
         if isinstance(y.shape, Shapes):
             raise ShapeError(f"Pipeline needs layers with one output, got {one.type} with {len(y.shape)}")
         x = named(f"x_{i + 2}", y)

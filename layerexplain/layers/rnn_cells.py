@@ -7,9 +7,9 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
-from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply, wrapped
+from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.recurrence import Dropout, Returned, need_sequence, recur, recurrent_mask
-from layerexplain.layers.registry import layer
+from layerexplain.layers.registry import LAYERS, layer
 from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
 from layerexplain.ops.contract import dot
 from layerexplain.ops.sizes import agree, shape_text
@@ -56,7 +56,7 @@ def _inner(cells: Any) -> tuple[InnerLayer, ...]:
     """The cells of a configuration, ready to be applied."""
     if not isinstance(cells, list | tuple) or not cells:
         raise ArgumentError(f"StackedRNNCells needs cells to be a list of cells, got cells={cells!r}")
-    return tuple(wrapped(cell) for cell in cells)
+    return tuple(cells)
 
 
 def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> None:
@@ -175,6 +175,10 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     return {"y": x, **results}
 
 
+def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
+    return DeclaredLayer(LAYERS["StackedRNNCells"], {"cells": cells})
+
+
 @layer("RNN", mask=recurrent_mask, ignores="unroll stateful constants")
 def rnn(
     x: Expr,
@@ -194,7 +198,7 @@ def rnn(
     Reference: keras.layers.RNN.
     """
     need_sequence("RNN", x)
-    one: InnerLayer = DeclaredLayer("StackedRNNCells", {"cells": cell}) if isinstance(cell, tuple) else cell
+    one: InnerLayer = _stacked(cell) if isinstance(cell, tuple) else cell
     states = states_of(one)
 
     def step(x_t: Expr, *before: Expr) -> Sequence[Expr]:

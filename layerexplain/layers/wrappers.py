@@ -8,7 +8,7 @@ from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.inner import InnerLayer
-from layerexplain.layers.registry import Facts, Spec, find, inner_weights, layer
+from layerexplain.layers.registry import Facts, Spec, inner_weights, layer
 from layerexplain.ops.movement import concatenate, reverse
 from layerexplain.ops.sizes import shape_text
 
@@ -17,8 +17,7 @@ SAME_IN_BOTH = ("return_sequences", "return_state", "stateful")
 
 def _recurrent(inner: InnerLayer, argument: str) -> Mapping[str, Any]:
     """The arguments of an inner layer that reads a sequence; refuses a layer that does not."""
-    declaration = find(inner.type)
-    if declaration is None or "go_backwards" not in declaration.arguments:
+    if inner.declaration is None or "go_backwards" not in inner.declaration.arguments:
         raise ArgumentError(
             f"Bidirectional needs {argument} to be a recurrent layer, got {argument}={inner.type}; "
             f"for example {argument}={{LSTM: 16}}"
@@ -128,8 +127,7 @@ def _traced(
     specs = [Spec(t.shape, t.dtype) for t in (x, *states)]
     masks = [] if mask is None else [Spec(mask.shape, mask.dtype)]
     overrides: dict[str, Any] = {"go_backwards": False}
-    declaration = find(inner.type)
-    if declaration is not None and "zero_output_for_mask" in declaration.arguments:
+    if inner.declaration is not None and "zero_output_for_mask" in inner.declaration.arguments:
         # Keras forces this, whatever the inner layer says.
         overrides["zero_output_for_mask"] = sequences
     return inner.definition(specs, masks, training=training, **overrides)

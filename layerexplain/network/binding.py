@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.layers.registry import Declaration
-from layerexplain.model import Call, TensorRef
+from layerexplain.layers.declaration import Declaration
+from layerexplain.model import Call, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
 
 
@@ -22,24 +22,16 @@ class Bound(NamedTuple):
     config: dict[str, Any]
 
 
-def references(value: Any) -> Iterator[TensorRef]:
-    """All tensors in nested arguments, in order; iterative, since files nest as deep as they like."""
-    stack = [value]
-    while stack:
-        current = stack.pop()
-        kind = type(current)
-        if kind is TensorRef:
-            yield current
-        elif kind is list or kind is tuple:
-            stack += current[::-1]
-        elif kind is not str and isinstance(current, (dict, Mapping)):
-            stack += reversed(list(current.values()))
-        elif isinstance(current, (list, tuple)):
-            stack += reversed(current)
+NOTHING_BOUND = Bound([], {}, {}, {})
+"""For a layer without a call: it is traced at specs that are given."""
 
 
 def _is_tensor_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and any(True for _ in references(value))
+    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and _has_tensors(value)
+
+
+def _has_tensors(value: Any) -> bool:
+    return any(True for _ in tensor_refs(value))
 
 
 def bind_call(declaration: Declaration, call: Call) -> Bound:
@@ -70,7 +62,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         ):
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):
-            tensors += references(value)
+            tensors += tensor_refs(value)
         elif keywords:
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}
@@ -83,9 +75,9 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             if name in declaration.ignores:  # Keras's MultiHeadAttention reads the mask that the query carries alone
                 continue
             masks[names.index(name[:-5])] = value
-        elif declaration.variadic is not None and any(True for _ in references(value)):
+        elif declaration.variadic is not None and _has_tensors(value):
             tensors += [None] * (len(names) - len(tensors))
-            tensors += references(value)
+            tensors += tensor_refs(value)
         elif name in declaration.arguments:
             config[name] = value
         elif "axes_lengths" in declaration.arguments:  # rearrange takes keywords of any name

@@ -1,8 +1,7 @@
 """The calls of a model in an order in which each stands behind those that feed it."""
 
 from layerexplain.errors import SpecError
-from layerexplain.model import Call, Model, TensorRef
-from layerexplain.network.binding import references
+from layerexplain.model import Call, Model, TensorRef, tensor_refs
 
 
 def in_order(model: Model) -> list[Call]:
@@ -58,4 +57,4 @@ def _needs(made: Call) -> list[TensorRef]:
     args = made.args
     if len(args) == 1 and type(args[0]) is TensorRef and not made.kwargs:
         return [args[0]]
-    return list(reversed(list(references((args, made.kwargs)))))
+    return list(reversed(list(tensor_refs((args, made.kwargs)))))

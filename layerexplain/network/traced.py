@@ -1,13 +1,34 @@
-"""A model at given shapes, as data: every call with its definition, and the tensors on their way."""
-
-import re
+"""A model at given shapes, as data: every call with its definition and where that comes from, and what is at fault."""
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Model, Note, TensorRef
+from layerexplain.network.binding import Bound
 from layerexplain.records import NamedTuple
+
+
+class MaskSource(NamedTuple):
+    """A tensor that gives a call a mask: `carried` says that it carries the mask, otherwise it is the mask."""
+
+    tensor: TensorRef
+    carried: bool
+
+
+class Origin(NamedTuple):
+    """What a call's definition was traced from.
+
+    `specs` are those of the declaration's tensors, None for one that is not given; `masks` those of the masks that the
+    tensors carry, empty where the declaration reads none. `mask_sources` says where each mask parameter of the
+    definition comes from, in their order.
+    """
+
+    declaration: Declaration
+    bound: Bound
+    specs: tuple[Spec | None, ...] = ()
+    masks: tuple[Spec | None, ...] = ()
+    mask_sources: tuple[MaskSource, ...] = ()
 
 
 class TracedCall(NamedTuple):
@@ -16,7 +37,8 @@ class TracedCall(NamedTuple):
     `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
     that it reads or hands on. `network` is that of a nested model. `built` says that the file tells of no call: the
     layer is traced at the shapes with which it was built, and how often it is called is not known. `node` is the call
-    in the model's own expression, an input its leaf; None where a model is walked without making one.
+    in the model's own expression, an input its leaf; None where a model is walked without making one. `origin` is
+    there for each definition of a declared layer.
     """
 
     call: Call
@@ -28,6 +50,7 @@ class TracedCall(NamedTuple):
     network: "Network | None" = None
     built: bool = False
     node: Expr | None = None
+    origin: Origin | None = None
 
 
 class Use(NamedTuple):
@@ -51,24 +74,3 @@ class Network(NamedTuple):
     def of_layer(self, name: str) -> list[TracedCall]:
         """The calls of a layer, in the order of their numbers."""
         return sorted((c for c in self.calls if c.call.layer == name), key=lambda c: c.call.index)
-
-
-class Tensor(NamedTuple):
-    """A tensor on its way through a model: its expression, its mask and the layer that made the mask; `roles` as in
-    its spec."""
-
-    expr: Expr
-    mask: Expr | None = None
-    mask_source: str | None = None
-    roles: tuple[str, ...] | None = None
-
-    @property
-    def spec(self) -> Spec:
-        """Its shape and dtype, and what its axes are."""
-        return Spec(self.expr.shape, self.expr.dtype, self.roles)
-
-
-def identifier(name: str) -> str:
-    """A layer's name as a name of the formula language."""
-    cleaned = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "layer"
-    return f"layer_{cleaned}" if cleaned[0].isdigit() else cleaned

@@ -13,7 +13,7 @@ from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.network.binding import bind_call
-from layerexplain.network.carried_masks import as_keras_runs
+from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference, rounded

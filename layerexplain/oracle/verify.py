@@ -12,9 +12,9 @@ from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Model, Note
-from layerexplain.network.recorded import fixed_input, input_spec
+from layerexplain.network.recorded_shapes import fixed_input, input_spec
+from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import trace_at
 from layerexplain.oracle.comparison import (
     Comparison,
     Progress,

@@ -10,13 +10,14 @@ from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
+from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, operation, statements
 from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
+from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of
-from layerexplain.network.traced import Network, TracedCall, Use, identifier
-from layerexplain.network.tracer import trace_model
-from layerexplain.network.uses import cost_of, networks_of, uses_of
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.report.data import (
     CallReport,
     InputReport,

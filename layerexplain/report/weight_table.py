@@ -17,8 +17,8 @@ from layerexplain.frontends.keras.weight_tree import WeightTree
 from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.model import Model, Note, Shape
 from layerexplain.network.dtypes import BYTES, dtypes_of
+from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import trace_model
 from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored, stored_variables

@@ -9,9 +9,9 @@ from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, Model
-from layerexplain.network.recorded import input_spec
+from layerexplain.network.recorded_shapes import input_spec
+from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.network.tracer import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.precision import is_float, rounded_to
 

@@ -17,8 +17,8 @@ from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, 
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Model
-from layerexplain.network.recorded import input_spec
-from layerexplain.network.tracer import trace_at
+from layerexplain.network.recorded_shapes import input_spec
+from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Declaration, Spec, find
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Note
-from layerexplain.network.binding import Bound
-from layerexplain.network.tracer import Tracer
+from layerexplain.network.scope import declaration_of
+from layerexplain.network.trace import trace_layer
 from layerexplain.weights.matched import MatchedWeights
 
 _TRIED_SIZE = 64
@@ -30,20 +29,13 @@ def unbuilt_note(path: str) -> Note:
 def _has_weights(layer: Layer) -> bool:
     """Whether a layer of Keras's own has weights, tried at an input of each number of axes; so, too, where it takes
     none of these: then it is not known to have no weights."""
-    declaration = find(layer.type) if layer.kind == "layer" else None
+    declaration = declaration_of(layer) if layer.kind == "layer" else None
     if declaration is None:
         return False
-    for axes in (declaration.ndim,) if declaration.ndim is not None else (2, 3, 4, 5):
-        definition = _tried(layer, declaration, axes)
-        if definition is not None:
-            return bool(definition.weights)
-    return True
-
-
-def _tried(layer: Layer, declaration: Declaration, axes: int) -> Definition | None:
     count = max(len(declaration.tensors) - declaration.optional, 1)
-    specs: list[Spec | None] = [Spec((BATCH, *(_TRIED_SIZE,) * (axes - 1)), "float") for _ in range(count)]
-    try:
-        return Tracer().declared(declaration, layer, Bound([], {}, {}, {}), specs, [])
-    except LayerExplainError:
-        return None
+    for axes in (declaration.ndim,) if declaration.ndim is not None else (2, 3, 4, 5):
+        try:
+            return bool(trace_layer(layer, [Spec((BATCH, *(_TRIED_SIZE,) * (axes - 1)), "float")] * count).weights)
+        except LayerExplainError:
+            continue
+    return True

@@ -17,7 +17,7 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS, kind_of_value
 from layerexplain.frontends.keras.tensorflow_ops import with_constants
-from layerexplain.model import Call, Layer, Shape, TensorRef
+from layerexplain.model import Call, Layer, Shape, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
 
@@ -284,7 +284,7 @@ def _refuse_circles(calls: tuple[Call, ...]) -> None:
     made: set[tuple[str, int]] = set()
     for call in calls:
         args = call.args
-        fed: Sequence[TensorRef] = args if len(args) == 1 and type(args[0]) is TensorRef else tensor_refs(args)
+        fed: Sequence[TensorRef] = args if len(args) == 1 and type(args[0]) is TensorRef else list(tensor_refs(args))
         if call.kwargs:
             fed = [*fed, *tensor_refs(call.kwargs)]
         if not all([ref[:2] in made for ref in fed]):
@@ -312,23 +312,6 @@ def _refuse_circles(calls: tuple[Call, ...]) -> None:
     if done < len(waiting):
         name = next(key[0] for key, count in waiting.items() if count)
         raise SpecError("waits for its own output: the calls form a circle, which has no order", layer=name)
-
-
-def tensor_refs(value: Any) -> list[TensorRef]:
-    """All tensors in a call's arguments, in order."""
-    refs: list[TensorRef] = []
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if type(item) is TensorRef:
-            refs.append(item)
-        elif isinstance(item, dict):
-            stack.extend(reversed(item.values()))
-        elif isinstance(item, (list, tuple)):
-            stack.extend(reversed(item))
-        elif type(item) is slice:
-            stack.extend((item.step, item.stop, item.start))
-    return refs
 
 
 def _takes_states(layer: Layer) -> bool:

@@ -1,27 +1,27 @@
-"""Behind a fault: the shapes there are not known, but faults that do not follow from it are found all the same.
+"""Which faults the layers of a model have, also behind the first of them.
 
-A guess is a shape with the number of axes, and those sizes, that a layer gives whatever the sizes of its input. It is
-used to look for faults alone and never shown. A layer behind a fault is wrong for itself where it refuses its input
-with every size that the open ones may have.
+Behind a fault the shapes are not known, but faults that do not follow from it are found all the same. A guess is a
+shape with the number of axes, and those sizes, that a layer gives whatever the sizes of its input. It is used to look
+for faults alone and never shown. A layer behind a fault is wrong for itself where it refuses its input with every size
+that the open ones may have.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.expr import BATCH, Batch
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.registry import Declaration, Spec
-from layerexplain.model import Layer, Model, TensorRef
-from layerexplain.network.binding import Bound
-from layerexplain.network.traced import Network
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.model import Layer, TensorRef
+from layerexplain.network.binding import NOTHING_BOUND, Bound
+from layerexplain.network.scope import Scope
 
-if TYPE_CHECKING:
-    from layerexplain.network.tracer import Tracer
+Define = Callable[[Declaration, Layer, Bound, Sequence[Spec | None], Sequence[Spec | None]], Definition]
+"""Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _TRIED = (None, 64, 96)
 """Sizes for those that are open: unknown, and two that windows fit into and that groups and heads divide."""
@@ -33,22 +33,53 @@ _MAKES_AXES = frozenset(
 """Arguments that say how many axes, or how many results, a layer gives."""
 
 
-class Guesses:
-    """What is guessed of the tensors of one model."""
+class Faults:
+    """The faults found while a model is traced. Those of a spec that a person wrote (`strict`) are kept each once,
+    `known` being what its reader found; of a file that some program wrote those of a layer of Keras's own that refuses
+    an input of known sizes."""
 
-    def __init__(self, tracer: Tracer) -> None:
-        self.tracer = tracer
-        self.specs: dict[TensorRef, Spec] = {}
+    __slots__ = ("_known", "_strict", "found")
+
+    def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = ()) -> None:
+        self._strict = strict
+        self._known = frozenset([fault.fact for fault in known])
+        self.found: list[LayerExplainError] = []
+
+    def keep(self, error: LayerExplainError, specs: Sequence[Spec | None]) -> None:
+        """Keep the fault of a layer that takes tensors of these specs."""
+        if self._strict:
+            found = {(one.fact, one.line) for one in self.found}
+            follows = isinstance(error, NotKnown) and (self.found or self._known)
+            if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
+                self.found.append(error)
+        elif isinstance(error, ShapeError) and all(
+            spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs
+        ):
+            self.found.append(error)
+
+
+class Guesses:
+    """What is guessed of the tensors of a model, to look for faults behind a fault."""
+
+    __slots__ = ("_define", "_specs")
+
+    def __init__(self, scope: Scope, define: Define) -> None:
+        self._define = define
+        self._specs = scope.guesses
+
+    def get(self, ref: TensorRef) -> Spec | None:
+        """What is guessed of a tensor."""
+        return self._specs.get(ref)
 
     def look(
         self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Sequence[Spec | None]
     ) -> None:
-        """Guesses what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
+        """Guess what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
         their sizes; where nothing is guessed of an input, nothing is looked at."""
         specs: list[Spec | None] = []
         opened: list[bool] = []
         for ref, spec in zip(bound.tensors, known, strict=True):
-            guess = None if ref is None or spec is not None else self.specs.get(ref)
+            guess = None if ref is None or spec is not None else self._specs.get(ref)
             if ref is not None and spec is None and guess is None:
                 return
             specs.append(guess or spec)
@@ -67,52 +98,48 @@ class Guesses:
         sources: Sequence[TensorRef],
         known: Sequence[Spec | None],
     ) -> None:
-        """Guesses what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
-        fed = [_open(spec or self.specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
+        """Guess what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
+        fed = [_open(spec or self._specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
         inputs = [fed] if any(spec is not None for spec in fed) else []
         if declaration.ndim is not None:
             inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *fed[1:]])
-        bound = Bound([], {}, {}, {})
         for number, one in enumerate(_mended(layer, declaration)):
             for specs in inputs:
-                tried = [self._try(one, declaration, bound, _filled(specs, [True] * len(specs), s)) for s in _TRIED]
+                tried = [
+                    self._try(one, declaration, NOTHING_BOUND, _filled(specs, [True] * len(specs), s)) for s in _TRIED
+                ]
                 found = [definition for definition in tried if isinstance(definition, Definition)]
                 if found:
                     self._keep(layer, call, found, sizes=number == 0)
                     return
 
-    def through(
-        self, layer: Layer, call: int, model: Model, path: tuple[str, ...], fed: Sequence[Spec | None]
-    ) -> Network:
-        """A nested model fed with what is not known: traced for its faults and its layers."""
-        inner = self.tracer.guesses(path)
-        inner.specs.update({ref: spec for ref, spec in zip(model.inputs, fed, strict=False) if spec is not None})
-        network = self.tracer.network(model, (), (), path)
-        self.given_by(layer, call, model, path)
-        return network
+    def hand_in(self, inner: Scope, fed: Sequence[Spec | None]) -> None:
+        """Guess the inputs of a nested model, which is fed with what is not known."""
+        inner.guesses.update(
+            {ref: spec for ref, spec in zip(inner.model.inputs, fed, strict=False) if spec is not None}
+        )
 
-    def given_by(self, layer: Layer, call: int, model: Model, path: tuple[str, ...]) -> None:
-        """Takes over what is guessed of the outputs of a nested model, which was traced."""
-        inner = self.tracer.guesses(path)
-        for i, ref in enumerate(model.outputs):
-            if ref in inner.specs:
-                self.specs[TensorRef(layer.name, call, i)] = inner.specs[ref]
+    def hand_out(self, layer: Layer, call: int, inner: Scope) -> None:
+        """Take over what is guessed of the outputs of a nested model, which was traced."""
+        for i, ref in enumerate(inner.model.outputs):
+            if ref in inner.guesses:
+                self._specs[TensorRef(layer.name, call, i)] = inner.guesses[ref]
 
     def _try(
         self, layer: Layer, declaration: Declaration, bound: Bound, specs: list[Spec | None]
     ) -> Definition | LayerExplainError:
         try:
-            return self.tracer.declared(declaration, layer, bound, specs, [])
+            return self._define(declaration, layer, bound, specs, ())
         except LayerExplainError as error:
             return error
 
     def _keep(self, layer: Layer, call: int, made: list[Definition], *, sizes: bool) -> None:
-        """Keeps what all of `made` have in common: with `sizes` also the sizes, else the number of axes."""
+        """Keep what all of `made` have in common: with `sizes` also the sizes, else the number of axes."""
         for i, results in enumerate(zip(*[definition.results.values() for definition in made], strict=False)):
             shapes = [result.shape for result in results]
             if len({len(shape) for shape in shapes}) == 1 and shapes[0]:
                 rest = [column[0] if sizes and len({*column}) == 1 else None for column in zip(*shapes, strict=True)]
-                self.specs[TensorRef(layer.name, call, i)] = Spec((BATCH, *rest[1:]), results[0].dtype)
+                self._specs[TensorRef(layer.name, call, i)] = Spec((BATCH, *rest[1:]), results[0].dtype)
 
 
 def _filled(specs: Sequence[Spec | None], opened: Sequence[bool], size: int | None) -> list[Spec | None]:

@@ -1,0 +1,167 @@
+"""The definition of each call of a declared layer: its formula at the shapes that arrive. Alike calls share one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import NotKnown
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import constant
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.model import Layer
+from layerexplain.network.binding import Bound
+from layerexplain.network.scope import Scope
+from layerexplain.network.traced import Network
+
+Enter = Callable[[Scope, Sequence[Spec | None], Sequence[Spec | None]], Network]
+"""Traces a nested model at the specs of its inputs and of their masks."""
+
+_PLAIN = frozenset({str, type(None)})
+"""Kinds of values that are keys as they are: none is equal to a value of another kind, as 1 is to true."""
+
+
+class HeldModel:
+    """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
+
+    __slots__ = ("config", "declaration", "enter", "name", "scope", "trainable", "type")
+
+    def __init__(self, layer: Layer, scope: Scope | None, enter: Enter) -> None:
+        self.type = layer.type
+        self.name = layer.name
+        self.declaration = None
+        self.config: Mapping[str, Any] = {}
+        self.trainable = bool(layer.config.get("trainable", True)) and (layer.model is None or layer.model.trainable)
+        self.scope = scope
+        self.enter = enter
+
+    def definition(
+        self,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
+        **overrides: Any,
+    ) -> Definition:
+        """The model traced at given shapes."""
+        if self.scope is None:
+            raise NotKnown(f"{self.type} is not a layer of Keras, so what it computes is not known")
+        network = self.enter(self.scope, specs, masks)
+        if network.definition is None:
+            raise NotKnown(f"the shapes inside '{self.name}' are not known")
+        return network.definition
+
+
+class Definitions:
+    """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
+    its definitions. With `strict` an argument that a layer does not have is an error."""
+
+    __slots__ = ("_enter", "_known", "_strict")
+
+    def __init__(self, enter: Enter, *, strict: bool = False) -> None:
+        self._enter = enter
+        self._strict = strict
+        self._known: dict[Any, Definition] = {}
+
+    def of(
+        self,
+        scope: Scope,
+        declaration: Declaration,
+        layer: Layer,
+        bound: Bound,
+        specs: Sequence[Spec | None],
+        masks: Sequence[Spec | None],
+        *,
+        training: bool = False,
+    ) -> Definition:
+        """The definition of a call of a layer at the specs of its tensors and their masks.
+
+        Raises `ArgumentError` or `ShapeError` with the bare fact.
+        """
+        arguments = self._arguments(scope, declaration, layer, bound)
+        frozen = arguments
+        for name in declaration.loose:
+            value = arguments.get(name)
+            if type(value) not in _PLAIN:
+                frozen = dict(arguments) if frozen is arguments else frozen
+                frozen[name] = freeze(value)
+        # The names stand beside the values, since a file may leave arguments out.
+        key = (
+            declaration,
+            tuple(frozen),
+            tuple(frozen.values()),
+            tuple(specs),
+            tuple(masks),
+            freeze(bound.constants) if bound.constants else None,
+            training,
+        )
+        known = self._known.get(key)
+        if known is None:
+            constants = {i: constant(v) for i, v in bound.constants.items()}
+            known = self._known[key] = declaration.trace(
+                specs, arguments, masks, training=training, constants=constants
+            )
+        return known
+
+    def _arguments(self, scope: Scope, declaration: Declaration, layer: Layer, bound: Bound) -> dict[str, Any]:
+        """The arguments of a layer and its call, checked, with the layers among them ready to be applied."""
+        own = layer.config
+        if "function" in own and layer.kind == "operation" and "dtype" in own:
+            # The dtype of a layer that holds a TensorFlow call is none of the call's arguments.
+            own = {key: value for key, value in own.items() if key != "dtype"}
+        config = {**own, **bound.config} if bound.config else own
+        arguments = declaration.bind(config, strict=self._strict and layer.kind == "layer")
+        for name in declaration.loose:
+            value = arguments.get(name)
+            if type(value) not in _PLAIN:
+                arguments[name] = self._kept(scope, layer, name, value)
+        return arguments
+
+    def _kept(self, scope: Scope, layer: Layer, name: str, value: Any) -> Any:
+        """The value of an argument with its layers ready to be applied: made once for each layer, so that a model that
+        is held is traced once for all calls of the layer that holds it."""
+        source = layer.config.get(name)
+        known = scope.held.get((layer.name, name))
+        if known is None or known[0] is not source or source is None:
+            known = scope.held[layer.name, name] = (source, self._inner(scope, value))
+        return known[1]
+
+    def _inner(self, scope: Scope, value: Any) -> Any:
+        if type(value) in _PLAIN:
+            return value
+        if isinstance(value, Layer):
+            declaration = scope.resolve(value)
+            if declaration is None:
+                if value.model is not None:
+                    return HeldModel(value, scope.wrapped(value), self._enter)
+                if self._strict and value.kind == "layer":
+                    raise NotKnown(f"{value.type} is not a layer of Keras, so what it computes is not known")
+                return HeldModel(value, None, self._enter)
+            config = {k: self._inner(scope, v) for k, v in value.config.items()}
+            return DeclaredLayer(declaration, config, value.name, value.type)
+        if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
+            return tuple(self._inner(scope, v) for v in value)
+        return value
+
+
+def freeze(value: Any) -> Any:
+    """A value as a key: equal values of the same kind give equal keys."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is dict:
+        return tuple([(k, freeze(v)) for k, v in value.items()])
+    if kind is list or kind is tuple:
+        return tuple([freeze(v) for v in value])
+    if kind is float or kind is bool:
+        return (kind, value)
+    if kind is slice:
+        return ("slice", value.start, value.stop, value.step)
+    if kind is DeclaredLayer:
+        return (value.type, value.name, value.declaration, freeze(dict(value.config)))
+    try:
+        hash(value)
+    except TypeError:
+        return (kind.__name__, repr(value))
+    return value

@@ -1,0 +1,100 @@
+"""A whole model as one formula, grown call by call: inputs, nodes, and each layer's weights once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerexplain.attribute_path import LayerNamed
+from layerexplain.derive.roles import Roles, is_unusual
+from layerexplain.errors import ShapeError
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import Expr, Shapes, item, named, tensor
+from layerexplain.lang.names import identifier
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import inner_weights
+from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.network.tensors import Tensor, Tensors
+
+
+class ModelExpression:
+    """The formula of a model on its way. A model that nothing wraps needs none: unless it is `linked`, no nodes are
+    made, and of what a call gives only shape and dtype count."""
+
+    __slots__ = ("_definitions", "_masks", "_model", "_numbers", "_params", "_roles", "_weights", "linked")
+
+    def __init__(self, model: Model, linked: bool) -> None:
+        self.linked = linked
+        self._model = model
+        self._numbers = {ref: i for i, ref in reversed([*enumerate(model.inputs, start=1)])}
+        self._params: dict[TensorRef, Expr] = {}
+        self._masks: list[Expr] = []
+        self._weights: dict[str, tuple[Expr, ...]] = {}
+        self._definitions: dict[str, Definition] = {}
+        self._roles: dict[Definition, tuple[Roles | None, ...]] = {}
+
+    def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
+        """The parameter for an input, with the parameter for the mask that it is given."""
+        number = ""
+        if len(self._numbers) > 1 or ref not in self._numbers:
+            number = str(self._numbers[ref]) if ref in self._numbers else f"_{identifier(ref.layer)}"
+        leaf = self._params[ref] = tensor(f"x{number}", *spec)
+        if given_mask is None:
+            return Tensor(leaf, roles=spec.roles)
+        mask = tensor("mask" if not number else f"mask{number}", given_mask.shape, given_mask.dtype)
+        self._masks.append(mask)
+        return Tensor(leaf, mask, ref.layer, spec.roles)
+
+    def call(
+        self, layer: Layer, index: int, definition: Definition, args: Sequence[Expr]
+    ) -> tuple[Expr | None, list[Expr]]:
+        """The call as a node (None if nothing is linked), and its results. Raises `ShapeError` where the layer's
+        weights have other shapes than at its first call."""
+        first = self._definitions.setdefault(layer.name, definition)
+        if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
+            raise ShapeError(
+                f"every call needs inputs that fit the same weights: they have the shapes "
+                f"{', '.join(str(w.shape) for w in first.weights)} at the first call and "
+                f"{', '.join(str(w.shape) for w in definition.weights)} here"
+            )
+        if not self.linked:
+            return None, list(definition.results.values())
+        node = call(definition, *args, *self._weights_of(layer, definition))
+        count = len(definition.results)
+        outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
+        again = f"_{index + 1}" if index else ""
+        label = identifier(layer.name) + again
+        return node, [named(label + (f"_{i}" if i else ""), e) for i, e in enumerate(outputs)]
+
+    def _weights_of(self, layer: Layer, definition: Definition) -> tuple[Expr, ...]:
+        weights = self._weights.get(layer.name)
+        if weights is None:
+            trainable = bool(layer.config.get("trainable", True)) and self._model.trainable
+            suffix = f"_{identifier(layer.name)}"
+            weights = tuple(inner_weights(definition, (LayerNamed(layer.name),), layer.name, suffix, trainable))
+            self._weights[layer.name] = weights
+        return weights
+
+    def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
+        """What the axes of the results are called; None where their number tells, as it nearly always does."""
+        known = self._roles.get(definition)
+        if known is None and is_unusual(definition):
+            from layerexplain.derive.layouts import result_roles
+
+            known = self._roles[definition] = result_roles(definition)
+        return known
+
+    def definition(self, tensors: Tensors) -> Definition | None:
+        """The whole model; None if it is not linked, or an input or output is unknown."""
+        outputs = [tensors.get(ref) for ref in self._model.outputs]
+        known = all(ref in self._params for ref in self._model.inputs)
+        if not self.linked or not known or any(t is None for t in outputs):
+            return None
+        names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
+        return Definition(
+            identifier(self._model.name or self._model.type),
+            (*[self._params[ref] for ref in self._model.inputs], *self._masks),
+            tuple([w for layer in self._model.layers for w in self._weights.get(layer.name, ())]),
+            {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None},
+            kind="model",
+            masks=tuple(t.mask for t in outputs if t is not None),
+        )

@@ -1,0 +1,189 @@
+"""Which mask each call of a layer sees: the one that its call names, or the one that its tensor carries.
+
+Keras gives a layer its mask in two ways. One that takes a single tensor and has a `mask` argument (recurrent layers,
+wrappers, pooling) gets the mask that the tensor had when the model was built. All others look at what their tensors
+carry when the model runs. And Keras 3's MultiHeadAttention takes the masks off its query, value and key while it runs,
+off the very tensors that go to other layers too: an Add behind it, in a transformer that normalizes last, sees one mask
+where there were two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.lang.expr import Expr
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
+from layerexplain.network.binding import Bound
+from layerexplain.network.tensors import Tensor, Tensors
+from layerexplain.network.traced import MaskSource
+from layerexplain.records import NamedTuple
+
+
+class Mask(NamedTuple):
+    """A mask and the layer that it comes from; both None where there is none."""
+
+    expr: Expr | None
+    source: str | None
+
+    @property
+    def spec(self) -> Spec | None:
+        """Its shape and dtype."""
+        return None if self.expr is None else Spec(self.expr.shape, self.expr.dtype)
+
+
+NO_MASK = Mask(None, None)
+
+
+class Masks:
+    """The masks of one walk: `lost` are the tensors whose mask was taken off at this point of the run, `late` those
+    that had none when the model was built and have one when it runs: what a nested model makes, and what is made of
+    that."""
+
+    __slots__ = ("_keras_2", "_tensors", "_told", "late", "lost")
+
+    def __init__(self, tensors: Tensors, *, keras_2: bool) -> None:
+        self._tensors = tensors
+        self._keras_2 = keras_2
+        self._told = False
+        self.lost: set[TensorRef] = set()
+        self.late: set[TensorRef] = set()
+
+    def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> list[Mask]:
+        """The mask of each tensor when the model was built; one that the call names goes before one that the tensor
+        carries."""
+        masks: list[Mask] = []
+        for i, t in enumerate(tensors):
+            ref = bound.masks.get(i)
+            explicit = self._tensors.get(ref)
+            if explicit is not None and ref is not None:
+                masks.append(Mask(explicit.expr, ref.layer))
+            else:
+                masks.append(NO_MASK if t is None else Mask(t.mask, t.mask_source))
+        return masks
+
+    def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:
+        """Those of them that the call sees when it runs."""
+        if not self.lost:
+            return masks
+        return [NO_MASK if self._is_lost(declaration, bound, i) else mask for i, mask in enumerate(masks)]
+
+    def passed_over(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> Mask | None:
+        """The mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state the
+        call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives it."""
+        if not declaration.takes_states or self._keras_2 or 0 in bound.masks:
+            return None
+        if masks[0].expr is None or len([ref for ref in bound.tensors if ref is not None]) < 2:
+            return None
+        return masks[0]
+
+    def taken_off_words(self, masks: list[Mask], seen: list[Mask]) -> str | None:
+        """What to say of the first call of a model that does not see a mask; None for the others."""
+        if self._told:
+            return None
+        self._told = True
+        source = next(had.source for had, sees in zip(masks, seen, strict=True) if sees.expr is None and had.source)
+        return (
+            f"the mask of '{source}' does not reach it, nor what takes its input from there: Keras's "
+            "MultiHeadAttention takes the mask off its query, value and key when it runs, and these tensors go to "
+            "other layers too"
+        )
+
+    def keep_lost(
+        self,
+        ref: TensorRef,
+        declaration: Declaration,
+        layer: Layer,
+        bound: Bound,
+        tensors: Sequence[Tensor | None],
+        masks: list[Mask],
+    ) -> None:
+        """Keep, for what a call makes that does not see one of its `masks`, the mask that it had when it was built."""
+        out = self._tensors.get(ref)
+        if out is None or out.mask is not None:
+            return
+        mask: Expr | None = None
+        refs = [*bound.tensors, *[None] * len(masks)]
+        had = [None if refs[i] in self.late and i not in bound.masks else m.expr for i, m in enumerate(masks)]
+        if declaration.mask == "pass":
+            mask = had[0]
+        elif callable(declaration.mask):
+            arguments: dict[str, Any] = {
+                **declaration.default_values,
+                **declaration.bind({**layer.config, **bound.config}),
+            }
+            mask = declaration.mask([t.expr for t in tensors if t is not None], had, arguments)
+        if mask is not None:
+            source = next((m.source for m in masks if m.expr is not None), None)
+            self._tensors[ref] = out._replace(mask=mask, mask_source=source)
+            self.lost.add(ref)
+
+    def after(self, declaration: Declaration, bound: Bound, masks: list[Mask], results: Sequence[TensorRef]) -> None:
+        """Take note of a call that has run, and took masks off its tensors or made late ones."""
+        if self.late.intersection(bound.tensors):
+            self.late.update(results)
+        if declaration.facts.takes_masks_off and not self._keras_2:
+            masked = [ref for ref, mask in zip(bound.tensors, masks, strict=True) if mask.expr is not None]
+            self.lost.update(ref for ref in masked[:3] if ref is not None)
+
+    def _is_lost(self, declaration: Declaration, bound: Bound, i: int) -> bool:
+        ref = bound.tensors[i] if i < len(bound.tensors) else None
+        if ref not in self.lost:
+            return False
+        named = i in bound.masks or (declaration.reads_mask and len(bound.tensors) == 1)
+        # MultiHeadAttention reads the mask of its query off the tensor, whatever it is given.
+        return not named or (declaration.facts.takes_masks_off and i == 0)
+
+
+def mask_sources(bound: Bound, masks: Sequence[Mask], count: int) -> tuple[MaskSource, ...]:
+    """Where the first `count` of the masks that a call has come from."""
+    found = []
+    for i, mask in enumerate(masks):
+        ref = bound.masks.get(i)
+        carrier = bound.tensors[i]
+        if mask.expr is not None and ref is not None:
+            found.append(MaskSource(ref, carried=False))
+        elif mask.expr is not None and carrier is not None:
+            found.append(MaskSource(carrier, carried=True))
+    return tuple(found[:count])
+
+
+def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
+    """Calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance from
+    the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph.
+    """
+    if not any(layer.kind == "layer" and facts_of(layer.type).takes_masks_off for layer in model.layers):
+        return calls
+    made = {(call.layer, call.index): call for call in calls}
+    depths: dict[tuple[str, int], int] = {}
+    of_layers: dict[str, int] = {}
+    for key in reversed(_feeding_first(model, made)):
+        depth = max(depths.setdefault(key, 0), of_layers.get(key[0], 0))
+        depths[key] = of_layers[key[0]] = depth
+        for other in _fed_by(made[key]):
+            depths[other] = max(depth + 1, depths.get(other, 0))
+    places = {key: i for i, key in enumerate(sorted(depths, key=lambda key: -depths[key]))}
+    return sorted(calls, key=lambda call: places.get((call.layer, call.index), len(places)))
+
+
+def _feeding_first(model: Model, made: dict[tuple[str, int], Call]) -> list[tuple[str, int]]:
+    """The calls that the outputs depend on, each behind those that feed it, as a walk from the outputs meets them."""
+    order: list[tuple[str, int]] = []
+    done: set[tuple[str, int]] = set()
+    for ref in model.outputs:
+        stack = [((ref.layer, ref.call), False)]
+        while stack:
+            key, fed = stack.pop()
+            if fed:
+                order.append(key)
+            elif key in made and key not in done:
+                done.add(key)
+                stack.append((key, True))
+                stack += [(other, False) for other in reversed(_fed_by(made[key]))]
+    return order
+
+
+def _fed_by(call: Call) -> list[tuple[str, int]]:
+    return [(ref.layer, ref.call) for ref in tensor_refs((call.args, call.kwargs))]

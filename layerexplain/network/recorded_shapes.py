@@ -1,0 +1,102 @@
+"""What a file recorded of shapes: of inputs, of tensors between layers, and of what a layer was built with.
+
+A recorded shape is a cross-check, not the truth: where it disagrees with the derived one, a note shows both.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from layerexplain.errors import ShapeError
+from layerexplain.lang.expr import BATCH, Shape, Size
+from layerexplain.layers.registry import Spec
+from layerexplain.model import Layer, Model, Note, TensorRef
+from layerexplain.network.traced import TracedCall
+from layerexplain.ops.sizes import shape_text
+
+
+def _with_batch(shape: Sequence[int | None]) -> Shape:
+    return (BATCH, *shape[1:]) if shape else ()
+
+
+def _spec_dtype(dtype: str) -> str:
+    return "float" if dtype in ("float16", "bfloat16", "float32", "float64") else dtype
+
+
+def input_spec(layer: Layer) -> Spec | None:
+    """What an InputLayer gives; None if its shape is unknown."""
+    shape = layer.config.get("batch_shape")
+    if not isinstance(shape, tuple):
+        return None
+    dtype = layer.config.get("dtype")
+    return Spec(_with_batch(shape), _spec_dtype(dtype if isinstance(dtype, str) else "float32"))
+
+
+def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
+    """What the file says of a tensor."""
+    recorded = model.recorded.get(ref)
+    return None if recorded is None else Spec(_with_batch(recorded[0]), _spec_dtype(recorded[1]))
+
+
+def built_shape(layer: Layer, i: int) -> Shape | None:
+    """The shape of input i that the file recorded when the layer was built."""
+    shape = layer.build_shape
+    if isinstance(shape, Mapping):
+        shape = list(shape.values())[i] if i < len(shape) else None
+    elif isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
+        shape = shape[i] if i < len(shape) else None
+    elif i > 0:
+        shape = None
+    if isinstance(shape, tuple) and shape and all(s is None or isinstance(s, int) for s in shape):
+        return _with_batch(shape)
+    return None
+
+
+def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> Spec:
+    """An input with the sizes that the user gives; those that the model fixes must agree."""
+    if spec is None:
+        return Spec((BATCH, *wanted), "float")
+    own = spec.shape[1:]
+    if len(own) != len(wanted) or any(
+        isinstance(a, int) and b is not None and a != b for a, b in zip(own, wanted, strict=True)
+    ):
+        given = ", ".join("None" if s is None else str(s) for s in wanted)
+        fixed = ", ".join("None" if s is None else str(s) for s in own)
+        raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given})")
+    return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)
+
+
+def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str]) -> Iterator[Note]:
+    """Notes where the file recorded other shapes than those that are derived; `path` leads to the model."""
+    if not model.recorded and not any(layer.build_shape is not None for layer in model.layers):
+        return
+    by_layer: dict[str, list[TracedCall]] = {}
+    for made in calls:
+        if made.definition is not None and made.definition.kind != "opaque" and not made.built:
+            by_layer.setdefault(made.call.layer, []).append(made)
+    layers = {layer.name: layer for layer in model.layers}
+    for name, own in by_layer.items():
+        for code, message in _disagreements(model, layers[name], own):
+            yield Note(code, "/".join((*path, name)), message)
+
+
+def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> Iterator[tuple[str, str]]:
+    """(code, message) of each: outputs of all calls, and what the layer was built with, which one call is to fit."""
+    for made in calls:
+        for i, spec in enumerate(made.outputs):
+            said = recorded_spec(model, TensorRef(layer.name, made.call.index, i))
+            if spec is not None and said is not None and not _agree(spec.shape, said.shape):
+                which = f"output {i}" if len(made.outputs) > 1 else "output"
+                ours, theirs = shape_text(spec.shape), shape_text(said.shape)
+                yield "recorded-shape", f"its {which} is {ours} by its formula; the file recorded {theirs}"
+    built = built_shape(layer, 0)
+    fed = [made.inputs[0] for made in calls if made.inputs and made.inputs[0] is not None]
+    if built is not None and fed and not any(_agree(spec.shape, built) for spec in fed):
+        ours, theirs = shape_text(fed[0].shape), shape_text(built)
+        yield "build-shape", f"its input is {ours} in this model; the file says that it was built for {theirs}"
+
+
+def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:
+    """Whether two shapes can be the same; the batch does not count."""
+    if len(ours) != len(theirs):
+        return False
+    pairs = zip(ours[1:], theirs[1:], strict=True)
+    return all(a == b or not isinstance(a, int) or not isinstance(b, int) for a, b in pairs)

@@ -1,0 +1,120 @@
+"""A model at its place in the whole architecture: what all walks through it share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.registry import find
+from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.network.traced import Network
+
+DEEPEST = 100
+"""How many models may be nested in one another."""
+
+
+class Scope:
+    """A model and what is the same at whatever shapes it is called.
+
+    `path` are the names that lead to it; `strict` and `keras_2` are those of the whole model. `networks` are those that
+    have been traced, by the specs of inputs and masks. `guesses` are the shapes that the tensors behind a fault may
+    have. `held` are the layers in the configurations of others, by the outer layer's name and its argument.
+    `input_readers` says which layer tells what the axes of an input are, and how; None until it was looked for.
+    """
+
+    __slots__ = (
+        "_declarations",
+        "_found",
+        "_inside",
+        "guesses",
+        "held",
+        "input_readers",
+        "keras_2",
+        "layers",
+        "model",
+        "networks",
+        "path",
+        "strict",
+    )
+
+    def __init__(
+        self,
+        model: Model,
+        path: tuple[str, ...] = (),
+        outer: Scope | None = None,
+    ) -> None:
+        if len(path) > DEEPEST:
+            raise SpecError(f"models are nested more than {DEEPEST} deep")
+        self.model = model
+        self.path = path
+        self.layers = {layer.name: layer for layer in model.layers}
+        self.strict: bool = model.strict if outer is None else outer.strict
+        self.keras_2: bool = _is_keras_2(model.keras_version) if outer is None else outer.keras_2
+        self.networks: dict[Any, Network] = {}
+        self.guesses: dict[TensorRef, Spec] = {}
+        self.held: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self.input_readers: dict[TensorRef, tuple[Layer, str]] | None = None
+        self._declarations: Mapping[str, Declaration] = model.declarations
+        if outer is not None and outer._declarations:
+            self._declarations = {**outer._declarations, **model.declarations}
+        self._found: dict[str, Declaration | None] = {}
+        self._inside: dict[str, Scope] = {}
+
+    def path_of(self, layer: Layer) -> tuple[str, ...]:
+        """The names that lead to a layer of the model."""
+        return (*self.path, layer.name)
+
+    def where(self, layer: Layer) -> str:
+        """The same as one text: `encoder/dense`."""
+        return "/".join((*self.path, layer.name))
+
+    def inside(self, layer: Layer) -> Scope:
+        """That of a nested model, which the layer must be."""
+        known = self._inside.get(layer.name)
+        if known is None:
+            known = self._inside[layer.name] = self._of_model(layer, self.path_of(layer))
+        return known
+
+    def wrapped(self, layer: Layer) -> Scope:
+        """That of a model in the configuration of a layer."""
+        return self._of_model(layer, (layer.name,))
+
+    def _of_model(self, layer: Layer, path: tuple[str, ...]) -> Scope:
+        assert layer.model is not None  # noqa: S101 (narrowing for the type checker; callers have asked)
+        return Scope(layer.model, path, self)
+
+    def declaration(self, layer: Layer) -> Declaration | None:
+        """The declaration of one of the model's layers; None for what has none. Each is looked up once."""
+        name = layer.name
+        if name not in self._found:
+            found = self.resolve(layer)
+            # Code that is called has the shape that the file recorded, which its declaration does not know.
+            self._found[name] = None if found is not None and found.facts.runs_code else found
+        return self._found[name]
+
+    def resolve(self, layer: Layer) -> Declaration | None:
+        """The declaration of a layer, also of one in the configuration of another."""
+        return declaration_of(layer, self._declarations)
+
+
+def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyType({})) -> Declaration | None:
+    """The declaration of a layer; None for a model and for a class that has none.
+
+    A class that does not come from Keras has the declaration that its model has for it (`own`), and no other: one that
+    is called `Dense` inherits nothing from Keras's.
+    """
+    if layer.kind == "custom":
+        return own.get(layer.type)
+    if layer.model is not None:
+        return None
+    if layer.kind == "operation":
+        function = layer.config.get("function")
+        return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
+    return find(layer.type)
+
+
+def _is_keras_2(version: str | None) -> bool:
+    return version is not None and version.partition(".")[0] in ("0", "1", "2")

@@ -1,0 +1,121 @@
+"""Model → traced network: each call of a layer at the shapes that reach it, masks and shared weights wired.
+
+A nested model becomes a Definition of its own, so that whatever is asked of a layer can be asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from layerexplain.errors import NotKnown
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.declaration import Spec
+from layerexplain.model import Layer, Model, Note
+from layerexplain.network.binding import Bound
+from layerexplain.network.definitions import Definitions
+from layerexplain.network.faults import Faults
+from layerexplain.network.recorded_shapes import fixed_input, input_spec
+from layerexplain.network.scope import Scope
+from layerexplain.network.traced import Network
+from layerexplain.network.walk import Walk
+
+
+def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+    """Trace a whole model: each call at the shapes that reach it.
+
+    Args:
+        model: The architecture as it was read.
+        inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
+
+    Returns:
+        The network with the `faults` of its layers; what depends on a layer at fault is unknown.
+
+    Raises:
+        SpecError: The wires make no graph.
+        ShapeError: A shape in `inputs` contradicts the model.
+    """
+    specs: list[Spec | None] = []
+    layers = {layer.name: layer for layer in model.layers}
+    for ref in model.inputs:
+        spec = input_spec(layers[ref.layer])
+        wanted = (inputs or {}).get(ref.layer)
+        if wanted is not None:
+            spec = fixed_input(ref.layer, spec, wanted)
+        specs.append(spec)
+    network = trace_at(model, specs)
+    if inputs and all(spec is not None for spec in specs):
+        # What the file leaves open the user has said.
+        network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
+    return network
+
+
+def trace_at(model: Model, specs: Sequence[Spec | None] = (), *, linked: bool = False) -> Network:
+    """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
+
+    With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call.
+    Returns and raises as `trace_model` does.
+    """
+    tracing = _Tracing(strict=model.strict, faults=Faults(strict=model.strict, known=model.faults))
+    network = tracing.walk(Scope(model), specs, (), linked)
+    noted = {note.message for note in network.notes}
+    known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
+    faults = sorted([*model.faults, *tracing.faults.found], key=lambda error: error.line or 0)
+    return network._replace(notes=(*network.notes, *known), faults=tuple(faults))
+
+
+def trace_layer(
+    layer: Layer,
+    specs: Sequence[Spec | None],
+    masks: Sequence[Spec | None] = (),
+    *,
+    call: Mapping[str, Any] | None = None,
+    constants: Mapping[int, Any] | None = None,
+    strict: bool = False,
+    training: bool = False,
+) -> Definition:
+    """Trace one layer without a model.
+
+    Args:
+        layer: A layer of a declared type.
+        specs: Those of its tensors in call order, None for one that is not given.
+        masks: Those of the masks that the tensors carry.
+        call: Arguments of the call that the declaration takes like configuration (`use_causal_mask`).
+        constants: Numbers given in place of a tensor, by its place.
+        strict: An argument that the layer does not have is an error.
+        training: Trace what the layer computes in training.
+
+    Raises:
+        LayerExplainError: With the bare fact.
+    """
+    scope = Scope(Model("", "Functional", (layer,), (), (), ()))
+    declaration = scope.resolve(layer)
+    if declaration is None:
+        raise NotKnown(f"{layer.type} is not a layer of Keras, so what it computes is not known")
+    known = {name: value for name, value in (call or {}).items() if name in declaration.arguments}
+    bound = Bound([], dict(constants or {}), {}, known)
+    definitions = _Tracing(strict=strict, faults=Faults()).definitions
+    return definitions.of(scope, declaration, layer, bound, specs, masks, training=training)
+
+
+class _Tracing:
+    """One tracing of a whole model: its definitions and its faults."""
+
+    __slots__ = ("definitions", "faults")
+
+    def __init__(self, *, strict: bool, faults: Faults) -> None:
+        self.definitions = Definitions(self.enter, strict=strict)
+        self.faults = faults
+
+    def walk(self, scope: Scope, specs: Sequence[Spec | None], masks: Sequence[Spec | None], linked: bool) -> Network:
+        define = partial(self.definitions.of, scope)
+        return Walk(scope, specs, masks, define, self.enter, self.faults, linked=linked).network()
+
+    def enter(self, scope: Scope, specs: Sequence[Spec | None], masks: Sequence[Spec | None]) -> Network:
+        """A nested model traced, once for the same specs."""
+        key = (tuple(specs), tuple(masks))
+        known = scope.networks.get(key)
+        if known is None:
+            known = scope.networks[key] = self.walk(scope, specs, masks, True)
+        return known
