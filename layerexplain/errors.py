@@ -106,3 +106,9 @@ def raise_any(faults: Sequence[LayerExplainError]) -> None:
     """Raise the one fault as it is, several as an `ErrorGroup`; return where there is none."""
     if faults:
         raise faults[0] if len(faults) == 1 else ErrorGroup(list(faults))
+
+
+def first_line(error: BaseException, most: int = 160) -> str:
+    """The first line of any error's text, or its type where it has none."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text[:most]

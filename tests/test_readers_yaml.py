@@ -10,7 +10,7 @@ import pytest
 
 from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.frontends import read
-from layerexplain.frontends.keras.layer_types import LayerTypes, declared_types
+from layerexplain.frontends.layer_types import LayerTypes, declared_types
 from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import Layer, Model, TensorRef
 from tests.wrong_specs import ANY_FAULT, WRONG

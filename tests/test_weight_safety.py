@@ -20,8 +20,7 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends import limits, read
 from layerexplain.frontends.keras.h5_service import SERVICE
 from layerexplain.frontends.keras.h5_tree import list_tree
-from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from tests.h5_files import CONFIG, DENSE, archive, array, classes, h5_bytes, listed, noted
 
 ROOT = Path(__file__).parent.parent
@@ -298,7 +297,7 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.frontends.keras.stored_member.MAX_INFLATED_BYTES", 1000)
+    monkeypatch.setattr("layerexplain.frontends.keras.zip_members.MAX_INFLATED_BYTES", 1000)
     path = archive(tmp_path / "m.keras", {"model.weights.h5": bytes(100_000)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(SourceError, match=r"unpacks to 100,000 bytes; at most 1,000"):
         listed(path)

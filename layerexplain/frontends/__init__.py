@@ -1,26 +1,21 @@
 """Any source of an architecture → `Model`. The kind of a file is told by its content, never by its name.
 
-Each format has one module, loaded when a source of that format is met: a .keras file loads neither yaml nor h5py.
+`FORMATS` lists what is read. Each format is a module that is loaded when a source of that format is met: a .keras file
+loads neither yaml nor h5py. To read another, write its module and add a row.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import stat
-import sys
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
+from layerexplain.frontends.file_kinds import begins_as_json, is_hdf5, is_text, is_zip, looks_like_json
+from layerexplain.frontends.opening import Opened, as_source_errors, opened_path, opened_stdin
 from layerexplain.model import Model
-
-_HEAD = 4096
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-# HDF5 allows a foreign block of 512 · 2**n bytes in front.
-_HDF5_OFFSETS = (0, 512, 1024, 2048)
-
+from layerexplain.records import NamedTuple
 
 _BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
@@ -55,18 +50,6 @@ def read_faultless(source: Any) -> Model:
     return model
 
 
-def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
-    """A subclassed model, whose layers only its weights tell; from a pipe, which is read once, nothing more is told."""
-    from layerexplain.frontends.keras.weights_only import with_stored_layers
-
-    if isinstance(source, bytes | bytearray | memoryview):
-        return with_stored_layers(model, bytes(source))
-    if name == "<stdin>" or not isinstance(source, str | os.PathLike):
-        return model
-    path = os.fsdecode(os.fspath(source))
-    return with_stored_layers(model, path) if os.path.isfile(path) or os.path.isdir(path) else model
-
-
 def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
     if isinstance(source, str | os.PathLike):
@@ -82,11 +65,17 @@ def source_name(source: Any) -> str:
 
 def _read(source: Any, name: str) -> Model:
     if name == "<stdin>":
-        return _read_standard_input()
+        with opened_stdin() as opened:
+            return _read_opened(opened)
     if isinstance(source, str | os.PathLike):
-        return _read_path(os.fspath(source))
+        path = os.fsdecode(os.fspath(source))
+        with as_source_errors():
+            if os.path.isdir(path):
+                return _read_directory(path)
+            with opened_path(path) as opened:
+                return _read_opened(opened)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _read_stream(io.BytesIO(bytes(source)), name)
+        return _read_opened(Opened.of(io.BytesIO(bytes(source)), None))
     if isinstance(source, Mapping | list):
         from layerexplain.frontends.keras.config_json import model_of_document
 
@@ -98,23 +87,19 @@ def _read(source: Any, name: str) -> Model:
     raise SourceError(f"a {type(source).__name__} is no source; give a path, bytes, a configuration or a Keras model")
 
 
-def _read_path(path: str | bytes) -> Model:
-    text = os.fsdecode(path)
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            return _read_directory(text)
-        with open(path, "rb") as file:
-            if stat.S_ISREG(mode):
-                return _read_stream(file, text)
-            return _read_pipe(file, text)
-    except FileNotFoundError:
-        raise SourceError("no such file") from None
-    except PermissionError:
-        raise SourceError("may not be read (permission denied)") from None
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"cannot be read: {words}") from None
+def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
+    """A subclassed model, whose layers only its weights tell; from a pipe, which is read once, nothing more is told."""
+    from layerexplain.frontends.keras.weights_only import with_stored_layers
+
+    if isinstance(source, bytes | bytearray | memoryview):
+        return with_stored_layers(model, bytes(source))
+    if name == "<stdin>" or not isinstance(source, str | os.PathLike):
+        return model
+    path = os.fsdecode(os.fspath(source))
+    return with_stored_layers(model, path) if os.path.isfile(path) or os.path.isdir(path) else model
+
+
+# Formats ----------------------------------------------------------------------------------------------------------
 
 
 def _read_directory(path: str) -> Model:
@@ -128,110 +113,97 @@ def _read_directory(path: str) -> Model:
     return read_keras_directory(path)
 
 
-def _read_standard_input() -> Model:
-    try:
-        return _read_pipe(sys.stdin.buffer, "<stdin>")
-    except (OSError, ValueError, AttributeError) as error:
-        raise SourceError(f"cannot be read: {error}") from None
+def _read_opened(opened: Opened) -> Model:
+    return next(one.read for one in FORMATS if one.accepts(opened))(opened)
 
 
-def _read_pipe(pipe: IO[bytes], name: str) -> Model:
-    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
-    head = pipe.read(_HEAD)
-    if not _is_zip(head) and not _is_hdf5(head):
-        from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+def _read_zip(opened: Opened) -> Model:
+    from layerexplain.frontends.keras.archive import read_keras_archive
 
-        return _read_stream(io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), name)
-    import shutil
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
-        copy.write(head)
-        shutil.copyfileobj(pipe, copy, 1024 * 1024)
-        copy.flush()
-        copy.seek(0)
-        return _read_stream(copy, copy.name)
+    return read_keras_archive(opened.file)
 
 
-def _read_stream(file: IO[bytes], name: str) -> Model:
-    """A file that can go back, by what its first bytes say; `name` is its path, or `<…>` where it has none."""
-    head = file.read(_HEAD)
-    file.seek(0)
-    if _is_zip(head):
-        from layerexplain.frontends.keras.archive import read_keras_archive
+def _read_hdf5(opened: Opened) -> Model:
+    from layerexplain.frontends.keras.legacy_h5 import read_legacy_h5
 
-        return read_keras_archive(file)
-    if _is_hdf5(head):
-        from layerexplain.frontends.keras.legacy_h5 import read_legacy_h5
+    return read_legacy_h5(opened.file if isinstance(opened.file, io.BytesIO) else opened.file.name)
 
-        return read_legacy_h5(file if isinstance(file, io.BytesIO) else name)
-    if not head:
-        raise SourceError("is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed")
-    if head[:1] in (b"\n", b"\x08"):
-        from layerexplain.frontends.keras import saved_model
 
-        if saved_model.is_saved_model(head):
-            return saved_model.read_saved_model_file(file, None if name[:1] == "<" else os.path.dirname(name) or ".")
-        if saved_model.is_keras_metadata(head):
-            return saved_model.read_keras_metadata(file)
+def _is_saved_model(opened: Opened) -> bool:
+    if opened.head[:1] not in (b"\n", b"\x08"):
+        return False
+    from layerexplain.frontends.keras.saved_model import is_keras_metadata, is_saved_model
+
+    return is_saved_model(opened.head) or is_keras_metadata(opened.head)
+
+
+def _read_saved_model(opened: Opened) -> Model:
+    from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
+
+    if not is_saved_model(opened.head):
+        return read_keras_metadata(opened.file)
+    return read_saved_model_file(opened.file, None if opened.path is None else os.path.dirname(opened.path) or ".")
+
+
+def _no_model(opened: Opened) -> str | None:
+    """What a source is that holds no model; None where it may be a text that does."""
+    if not opened.head:
+        return "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"
     from layerexplain.frontends.not_a_model import describe_foreign
 
-    foreign = describe_foreign(head)
-    if foreign is not None:
-        raise SourceError(foreign)
-    must_be = _BINARY_ENDINGS.get(os.path.splitext(name)[1].lower())
-    if must_be is not None and not _is_text(head):
-        raise SourceError(f"is {must_be}; the file is damaged, or is no model that Keras saved")
-    from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-
-    data = file.read(MAX_CONFIG_BYTES + 1)
-    if len(data) > MAX_CONFIG_BYTES:
-        raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
-    return _read_text(data, name)
+    foreign = describe_foreign(opened.head)
+    if foreign is None and not is_text(opened.head) and opened.path is not None:
+        must_be = _BINARY_ENDINGS.get(os.path.splitext(opened.path)[1].lower())
+        foreign = must_be and f"is {must_be}; the file is damaged, or is no model that Keras saved"
+    return foreign
 
 
-def _is_text(head: bytes) -> bool:
-    """Whether the first bytes may be those of a text in UTF-8, which may end within a character."""
+def _refuse(opened: Opened) -> Model:
+    raise SourceError(_no_model(opened) or "holds no model")
+
+
+def _is_json(opened: Opened) -> bool:
+    return begins_as_json(opened.head) or (not opened.head.strip() and begins_as_json(opened.text()))
+
+
+def _read_json(opened: Opened) -> Model:
+    """A Keras configuration; a spec may be written as JSON, too, and YAML may begin as JSON does."""
+    from layerexplain.frontends.json_text import parse_json
+    from layerexplain.frontends.keras.config_json import is_spec, model_of_document
+
+    data = opened.text()
     try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data" and error.start > 0
-    return b"\0" not in head
+        document = parse_json(data, "the text")
+    except SourceError:
+        if looks_like_json(data):
+            raise
+        return _read_spec(data, opened.path)
+    if isinstance(document, dict) and "weight_map" in document and opened.path is not None:
+        from layerexplain.frontends.keras.weights_only import read_weights_only
+
+        return read_weights_only(opened.path, "is an index of sharded weights, but not one of Keras")
+    return _read_spec(data, opened.path) if is_spec(document) else model_of_document(document)
 
 
-def _read_text(data: bytes, name: str) -> Model:
-    """JSON where it begins as JSON does, YAML otherwise; a spec may be written in either."""
-    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-        from layerexplain.frontends.json_text import parse_json
-        from layerexplain.frontends.keras.config_json import is_spec, model_of_document
-
-        try:
-            document = parse_json(data, "the text")
-        except SourceError:
-            if _looks_like_json(data):
-                raise
-        else:
-            if isinstance(document, dict) and "weight_map" in document and name[:1] != "<":
-                from layerexplain.frontends.keras.weights_only import read_weights_only
-
-                return read_weights_only(name, "is an index of sharded weights, but not one of Keras")
-            if not is_spec(document):
-                return model_of_document(document)
+def _read_spec(data: bytes, path: str | None) -> Model:
     from layerexplain.frontends.spec.document import read_yaml_spec
 
-    return read_yaml_spec(data, name)
+    return read_yaml_spec(data, path or "")
 
 
-def _looks_like_json(data: bytes) -> bool:
-    """Whether a text that is no JSON was meant to be: its first key is quoted."""
-    import re
+class Format(NamedTuple):
+    """A kind of file: whether a source is one, and the function that reads it."""
 
-    return re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?(\{\s*"[^"\n]*"\s*:|[\[{]\s*$)', data) is not None
-
-
-def _is_zip(head: bytes) -> bool:
-    return head.startswith(_ZIP)
+    accepts: Callable[[Opened], bool]
+    read: Callable[[Opened], Model]
 
 
-def _is_hdf5(head: bytes) -> bool:
-    return any(head[offset : offset + 8] == _HDF5 for offset in _HDF5_OFFSETS)
+FORMATS = (
+    Format(lambda opened: is_zip(opened.head), _read_zip),
+    Format(lambda opened: is_hdf5(opened.head), _read_hdf5),
+    Format(_is_saved_model, _read_saved_model),
+    Format(lambda opened: _no_model(opened) is not None, _refuse),
+    Format(_is_json, _read_json),
+    Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened.path)),
+)
+"""What is read, in the order in which it is tried; the first that accepts a source reads it."""

@@ -183,6 +183,9 @@ class NOT_INDEXED(Marker):  # noqa: N801 (as above)
     """The element form is refused, with the reason."""
 
 
+RANDOM: Final = NOT_INDEXED("random")
+
+
 class Op:
     """The record of an op. Every rule is required: one that an op does not have is named by a `Marker`.
 

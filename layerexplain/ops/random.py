@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, Op
+from layerexplain.lang.expr import PER_OUTPUT, RANDOM, Op
 from layerexplain.ops.families import always, function, movement, same_shape
 from layerexplain.ops.sizes import kept
 
@@ -21,7 +21,7 @@ dropout = function(
     axes=lambda x, *, rate, shared=(): kept(x),
     evaluate=_drop,
     flops=PER_OUTPUT,
-    element=NOT_INDEXED("random"),
+    element=RANDOM,
     defaults={"shared": ()},
 )
 """`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); all elements along the
@@ -43,7 +43,7 @@ def _draw(kind: str) -> Op:
         axes=same_shape,
         dtype=always("float"),
         evaluate=evaluate,
-        element=NOT_INDEXED("random"),
+        element=RANDOM,
         defaults={"shared": ()},
     )
 

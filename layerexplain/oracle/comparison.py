@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Marker
+from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Shape, TensorRef
@@ -298,11 +298,7 @@ def evaluated(
 
 def is_random(definition: Definition) -> bool:
     """Whether a formula draws random numbers."""
-    return any(
-        isinstance(node.op.element, Marker) and node.op.element.reason == "random"
-        for one in (definition, *inner_definitions(definition))
-        for node in nodes(one)
-    )
+    return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))
 
 
 def calls_in(network: Network) -> int:

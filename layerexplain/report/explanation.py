@@ -10,7 +10,7 @@ from layerexplain.derive.latex import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.arguments_text import arguments_text
+from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, walk
 from layerexplain.lang.text import Line, inner_blocks, statements

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from layerexplain.frontends.keras.layer_types import Names, default_name
+from layerexplain.frontends.layer_types import Names, default_name
 from layerexplain.model import Layer, StoredVariable
 from layerexplain.report.data import WeightReport
 

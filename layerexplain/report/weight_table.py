@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends import read_faultless
-from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
-from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.model import Model, Note, Shape
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model

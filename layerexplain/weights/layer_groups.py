@@ -6,8 +6,8 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 from layerexplain.attribute_path import LayerNamed, Step, Steps
+from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
-from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.layers.registry import snake_case
 from layerexplain.model import Layer, Model, StoredGroup
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from layerexplain.attribute_path import Step, Steps, expression, layer_steps
+from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.frontends.keras.weight_tree import LOOSE, WeightTree
-from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer, Note
 from layerexplain.network.traced import Network

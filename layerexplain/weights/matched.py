@@ -7,8 +7,8 @@ from typing import Any
 
 from layerexplain.attribute_path import Steps
 from layerexplain.errors import SourceError
+from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
-from layerexplain.frontends.keras.weight_values import WeightFile
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.arguments_text import arguments_text
 from layerexplain.frontends.keras.config_values import Context, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
@@ -20,10 +19,10 @@ from layerexplain.frontends.keras.layer_config import (
     first_input_shape,
     is_graph,
     is_model,
-    kind_of_value,
     read_layer,
 )
-from layerexplain.frontends.keras.layer_types import Names, default_name, free_name, known_types
+from layerexplain.frontends.layer_types import Names, default_name, free_name, known_types
+from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Call, Layer, Model, ObjectNumber, Shape, TensorRef
 
 

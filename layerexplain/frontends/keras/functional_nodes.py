@@ -15,8 +15,9 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
-from layerexplain.frontends.keras.layer_config import TF_OPERATIONS, kind_of_value
+from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.keras.tensorflow_ops import with_constants
+from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Shape, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
@@ -296,7 +297,7 @@ def _refuse_circles(calls: tuple[Call, ...]) -> None:
     users: dict[tuple[str, int], list[tuple[str, int]]] = {}
     for call in calls:
         key = (call.layer, call.index)
-        refs = {(ref.layer, ref.call) for ref in tensor_refs([call.args, call.kwargs])}
+        refs = {(ref.layer, ref.call) for ref in tensor_refs((call.args, call.kwargs))}
         waiting[key] = len(refs)
         for ref in refs:
             users.setdefault(ref, []).append(key)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import IO, Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.keras.h5_service import read_exactly, read_message, write_message
 from layerexplain.frontends.keras.h5_tree import DAMAGE
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
@@ -111,7 +111,7 @@ class H5Files:
                 import h5py
             except ImportError:
                 raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
-            from layerexplain.frontends.keras.stored_member import FileSlice
+            from layerexplain.frontends.keras.zip_members import FileSlice
 
             place = self._target
             file: IO[bytes] = self._stack.enter_context(
@@ -155,12 +155,6 @@ def memory_in_use() -> int:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
     return 4 * MAX_WORKER_BYTES
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type where it has none."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text[:160]
 
 
 # Values -----------------------------------------------------------------------------------------------------------

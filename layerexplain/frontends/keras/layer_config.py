@@ -17,6 +17,7 @@ from layerexplain.frontends.keras.config_values import (
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.keras.tensorflow_ops import raw_operation
 from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.frontends.value_text import kind_of_value, short_text
 from layerexplain.model import Function, Kind, Layer, ObjectNumber, Shape
 
 TF_OPERATIONS = frozenset(
@@ -144,7 +145,7 @@ def sizes(value: Any, key: str, layer: str) -> Shape:
         raise SpecError(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", layer=layer)
     shape = shape_value(value)
     if not is_shape(shape):
-        raise SpecError(f"{key} is {_short(value)}; a list of sizes is needed, like [null, 28, 28, 1]", layer=layer)
+        raise SpecError(f"{key} is {short_text(value)}; a list of sizes is needed, like [null, 28, 28, 1]", layer=layer)
     return tuple(shape)
 
 
@@ -175,26 +176,6 @@ def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str
     if not type_name.endswith("Embedding"):
         drop |= {"input_dim", "batch_shape"}
     return {key: value for key, value in config.items() if key not in drop} if drop & config.keys() else config
-
-
-def kind_of_value(value: Any) -> str:
-    """A value's kind in the words of a message: `a list`, `the text 'x'`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"the text {_short(value)}"
-    if isinstance(value, int | float):
-        return f"the number {_short(value)}"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _plain_dtype(value: Any) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context
-from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config, kind_of_value
-from layerexplain.frontends.keras.layer_types import Names, default_name
+from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
+from layerexplain.frontends.layer_types import Names, default_name
+from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Model, TensorRef
 
 

@@ -11,8 +11,7 @@ from typing import IO, Any
 from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config, read_graphless
-from layerexplain.frontends.keras.layer_config import is_model, kind_of_value
-from layerexplain.frontends.keras.layer_types import Names
+from layerexplain.frontends.keras.layer_config import is_model
 from layerexplain.frontends.keras.saved_model_proto import (
     KERAS_IDENTIFIER,
     KerasNode,
@@ -25,7 +24,9 @@ from layerexplain.frontends.keras.saved_model_proto import (
 )
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
+from layerexplain.frontends.layer_types import Names
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple
 

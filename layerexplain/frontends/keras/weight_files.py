@@ -10,41 +10,77 @@ import io
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.frontends.file_kinds import HEAD, is_hdf5
+from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
-from layerexplain.frontends.keras.stored_member import member_target
 from layerexplain.frontends.keras.weight_layouts import Listing, as_listing, joined
-from layerexplain.frontends.keras.weight_shards import shard_files
-from layerexplain.frontends.keras.weight_values import WeightFile
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_MEMBERS
+from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
+from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Note
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"
 _NPZ = "model.weights.npz"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_HDF5_OFFSETS = (0, 512, 1024, 2048)
-_HEAD = 4096
 _LEAST_SECONDS = 2
-_BYTES_A_SECOND = 2_000_000
-"""How fast a file is listed at least: one that has nothing but the smallest of layers."""
+_LISTED_A_SECOND = 2_000_000
+"""Lowest listing speed assumed, in bytes a second: that of a file with nothing but the smallest of layers."""
+_READ_A_SECOND = 10_000_000
+"""Lowest speed assumed for reading values, in bytes a second: by the slowest machine and the hardest compression."""
+_MAX_SHARDS = 10_000
+_SHARD_ENDING = ".weights.h5"
 
-# All that zipfile, zlib and the system raise for what is not what it claims to be.
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    NotImplementedError,
-    OverflowError,
-)
+
+class WeightFile:
+    """The weights of one source. `format` says what kind of file it is; `has_model` whether an architecture is
+    beside them; `tensors` are in the file's own order; `names` are the names of layers, by their groups, where the
+    file keeps them (class layout, Keras 3.6 and later); `groups` are all groups, in the order in which they lie in the
+    file, `objects` those that stand for a layer or what a layer holds, not for a list of them."""
+
+    def __init__(self, format: str, layout: Layout, *, has_model: bool = False) -> None:
+        self.format = format
+        self.layout: Layout = layout
+        self.has_model = has_model
+        self.keras_version: str | None = None
+        self.tensors: tuple[StoredTensor, ...] = ()
+        self.names: Mapping[tuple[str, ...], str] = {}
+        self.groups: Mapping[tuple[str, ...], None] = {}
+        self.objects: frozenset[tuple[str, ...]] = frozenset()
+        self.notes: tuple[Note, ...] = ()
+        self.files: Mapping[str, H5Target] = {}
+
+    def read(self, tensor: StoredTensor) -> Any:
+        """The values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.
+
+        Raises SourceError where they are damaged or absurdly larger than stored.
+        """
+        import numpy as np
+
+        answer = SERVICE.ask(
+            self.files[tensor.file],
+            "values",
+            seconds=_patience(tensor),
+            most=16 * tensor.size,
+            path=tensor.path,
+            dtype=tensor.dtype,
+        )
+        dtype = np.dtype(str(answer.value["dtype"]))
+        if dtype.kind not in "biufc" or len(answer.data) != tensor.size * dtype.itemsize:
+            raise SourceError(f"{tensor.path} cannot be read (it is not what was listed)")
+        return np.frombuffer(answer.data, dtype=dtype).reshape(tensor.shape)
+
+    def statistics(self, tensor: StoredTensor) -> Statistics:
+        """What the values of a tensor are like; memory does not follow their number. Raises as `read` does."""
+        answer = SERVICE.ask(
+            self.files[tensor.file], "statistics", seconds=_patience(tensor), path=tensor.path, dtype=tensor.dtype
+        )
+        return Statistics(*answer.value["statistics"])
 
 
 @contextmanager
@@ -62,7 +98,7 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 60
         raise error.with_place(source=name) from None
     except FileNotFoundError:
         raise SourceError("no such file", source=name) from None
-    except _UNREADABLE as error:
+    except DAMAGE as error:
         raise SourceError(f"cannot be read ({first_line(error)})", source=name) from None
     try:
         yield found
@@ -87,11 +123,11 @@ class _Opening:
             return self._of_stream(file, path, None)
 
     def _of_stream(self, file: IO[bytes], path: str | None, data: bytes | None) -> WeightFile | None:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
         file.seek(0)
         if head.startswith(b"PK"):
             return self._of_archive(file, path)
-        if any(head[offset : offset + len(_HDF5)] == _HDF5 for offset in _HDF5_OFFSETS):
+        if is_hdf5(head):
             return self._legacy(H5Target(path, data=data))
         if path is not None and head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
             names = shard_files(file.read(MAX_CONFIG_BYTES + 1), os.path.basename(path))
@@ -100,14 +136,11 @@ class _Opening:
 
     def _of_archive(self, file: IO[bytes], path: str | None) -> WeightFile | None:
         with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_MEMBERS:
-                raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
-            found: dict[str, zipfile.ZipInfo] = {}
-            for member in members:
-                if member.filename in found and member.filename.startswith("model.weights"):
-                    raise SourceError(f"holds {member.filename} twice; a .keras file has one")
-                found[member.filename] = member
+            members = members_by_name(archive)
+            for name, same in members.items():
+                if len(same) > 1 and name.startswith("model.weights"):
+                    raise SourceError(f"holds {name} twice; a .keras file has one")
+            found = {name: same[-1] for name, same in members.items()}
             has_model = "config.json" in found
             if WEIGHTS in found:
                 return self._classes({"": member_target(archive, file, path, found[WEIGHTS])}, has_model=has_model)
@@ -149,9 +182,13 @@ class _Opening:
         return _weight_file(listing, listing.format, {"": target}, has_model=listing.format == "h5")
 
     def _listing(self, target: H5Target, *, classes: bool) -> Listing:
-        seconds = min(_LEAST_SECONDS + target.length / _BYTES_A_SECOND, self.patience)
+        seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, self.patience)
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
         return as_listing(answer.value["listing"])
+
+
+def _patience(tensor: StoredTensor) -> float:
+    return 10 + tensor.bytes / _READ_A_SECOND
 
 
 def _weight_file(listing: Listing, format: str, files: Mapping[str, H5Target], *, has_model: bool) -> WeightFile:
@@ -183,7 +220,27 @@ def _shards(folder: str, names: list[str]) -> dict[str, H5Target]:
     return {name: H5Target(os.path.join(folder, name)) for name in names}
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type where it has none."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text[:160]
+def shard_files(data: bytes, what: str) -> list[str]:
+    """The names of the files that an index `{"weight_map": {path: name or names}}` lists, each once.
+
+    Raises SourceError where it is no such index, or where a name is not that of a file beside it.
+    """
+    document = parse_json(data, what)
+    listed = document.get("weight_map") if isinstance(document, dict) else None
+    if not isinstance(listed, dict):
+        raise SourceError(f"{what} has no weight_map; an index of weights lists its files there")
+    names: dict[str, None] = {}
+    for value in listed.values():
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str) or not _is_plain(name):
+                beside = f"only files beside it that end in {_SHARD_ENDING} are read"
+                raise SourceError(f"{what} names the file {str(name)[:80]!r}; {beside}")
+            names[name] = None
+    if len(names) > _MAX_SHARDS:
+        raise SourceError(f"{what} lists {len(names):,} files; at most {_MAX_SHARDS:,} are read")
+    return list(names)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of a file, with no way out of its folder in it."""
+    return name.endswith(_SHARD_ENDING) and not name.startswith(".") and not set(name) & set("/\\:\0")

@@ -13,8 +13,7 @@ from layerexplain.frontends.keras.h5_tree import (
     names_attribute,
     text_attribute,
 )
-from layerexplain.frontends.keras.weight_tensors import StoredTensor, plain_name, role_of
-from layerexplain.frontends.keras.weight_values import Layout
+from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor, plain_name, role_of
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 

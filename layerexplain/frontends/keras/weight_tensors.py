@@ -9,6 +9,9 @@ from typing import Literal
 
 from layerexplain.records import NamedTuple
 
+Layout = Literal["classes", "names"]
+"""How a file names what it stores: groups after the classes of layers, or after the layers."""
+
 Role = Literal["parameter", "optimizer", "seed", "metric", "beside"]
 """Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's; "beside" is what a layer
 stores beside its own weights."""

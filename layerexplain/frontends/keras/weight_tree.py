@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from layerexplain.attribute_path import LayerNamed, Step, Steps
-from layerexplain.frontends.keras.layer_types import Names, default_name, known_types
+from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
-from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.frontends.layer_types import Names, default_name, known_types
 from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
 
 Groups = tuple[str, ...]

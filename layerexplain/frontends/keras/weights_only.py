@@ -10,10 +10,9 @@ import re
 from collections.abc import Mapping
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.keras.layer_types import Names, default_name, known_types
-from layerexplain.frontends.keras.weight_files import open_weights
+from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
-from layerexplain.frontends.keras.weight_values import WeightFile
+from layerexplain.frontends.layer_types import Names, default_name, known_types
 from layerexplain.model import Layer, Model, Note, StoredVariable
 
 _PATIENCE = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.frontends.keras.layer_types import free_name
+from layerexplain.frontends.layer_types import free_name
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.spec.items import Item, plain, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.keras.layer_config import kind_of_value
-from layerexplain.frontends.keras.layer_types import ALIASES, LayerTypes
+from layerexplain.frontends.layer_types import ALIASES, LayerTypes
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node
+from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else

@@ -1,4 +1,4 @@
-"""What the configuration of a class that is not known says, as text: `bits=4, quantizer=quantized_bits(…)`."""
+"""Values of configurations as text: in messages, and as the arguments of a class that is not known."""
 
 from __future__ import annotations
 
@@ -40,3 +40,24 @@ def value_text(value: Any, deep: bool = False) -> str:
         return f"[{', '.join(items + ['…'] * (len(value) > _MOST_ITEMS))}]"
     text = repr(value)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+
+
+def kind_of_value(value: Any) -> str:
+    """A value's kind in the words of a message: `a list`, `the text 'x'`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the text {short_text(value)}"
+    if isinstance(value, int | float):
+        return f"the number {short_text(value)}"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def short_text(value: Any) -> str:
+    """A value in a message, not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

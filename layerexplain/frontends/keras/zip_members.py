@@ -1,0 +1,179 @@
+"""Members of zip archives, never extracted: configurations unpacked in memory, weights read where they are stored.
+
+Every stated size is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+from layerexplain.errors import SourceError, first_line
+from layerexplain.frontends.limits import (
+    MAX_CONFIG_BYTES,
+    MAX_INFLATED_BYTES,
+    MAX_MEMBERS,
+    MAX_RATIO,
+    RATIO_FREE_BYTES,
+)
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.keras.h5_service import H5Target
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    OSError,
+    ValueError,
+)
+"""All that zipfile, zlib and the system raise for bytes that are not what they claim to be."""
+
+Members = Mapping[str, list[zipfile.ZipInfo]]
+
+_LOCAL_HEADER = 30
+_LOCAL_MAGIC = b"PK\x03\x04"
+_ENCRYPTED = 0x1
+_BLOCK = 1024 * 1024
+
+
+def members_by_name(archive: zipfile.ZipFile) -> Members:
+    """The members of an archive, which may hold several of one name. Raises SourceError for too many."""
+    members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
+    by_name: dict[str, list[zipfile.ZipInfo]] = {}
+    for member in members:
+        by_name.setdefault(member.filename, []).append(member)
+    return by_name
+
+
+def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> bytes | None:
+    """The bytes of the first of these members that there is; None where there is none. At most the cap is unpacked."""
+    name = next((name for name in names if name in members), None)
+    if name is None:
+        return None
+    same = members[name]
+    if len(same) > 1:
+        raise SourceError(f"holds {name} {len(same)} times; a .keras file has one")
+    start, end = same[0].header_offset, same[0].header_offset + same[0].compress_size
+    for others in members.values():
+        for other in others:
+            if other is not same[0] and start <= other.header_offset < end:
+                raise SourceError(
+                    f"its members {name} and {other.filename} overlap, as those of zip bombs do; "
+                    "a .keras file has them one behind the other"
+                )
+    return _unpacked(archive, same[0])
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, after its stated sizes were checked; never more than the cap is unpacked."""
+    name, size = member.filename, member.file_size
+    if size > MAX_CONFIG_BYTES:
+        raise SourceError(f"{name} unpacks to {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
+    if size > RATIO_FREE_BYTES and size > MAX_RATIO * max(member.compress_size, 1):
+        ratio = size // max(member.compress_size, 1)
+        raise SourceError(f"{name} unpacks to {ratio:,} times its stored size, as zip bombs do; at most {MAX_RATIO}")
+    _refuse_encrypted(member)
+    try:
+        with archive.open(member) as stream:
+            data = stream.read(MAX_CONFIG_BYTES + 1)
+    except DAMAGE as error:
+        raise SourceError(f"{name} cannot be unpacked ({first_line(error, 120)}); was the file copied whole?") from None
+    if len(data) < size:
+        raise SourceError(f"{name} ends after {len(data):,} of {size:,} bytes; was the file copied whole?")
+    return data
+
+
+def _refuse_encrypted(member: zipfile.ZipInfo) -> None:
+    if member.flag_bits & _ENCRYPTED:
+        raise SourceError(f"{member.filename} is encrypted; a .keras file is not")
+
+
+class FileSlice(io.RawIOBase):
+    """`size` bytes of a file from `start` on, as a file that can be read and moved in, and nothing else."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = max(min(len(view), self._size - self._at), 0)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(wanted)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, member: zipfile.ZipInfo) -> H5Target:
+    """A member as a place in the archive where it is stored, else unpacked into memory, up to a cap. `path` is that of
+    the archive, None for one in memory.
+
+    Raises SourceError where it is encrypted, damaged, or unpacks to more than the cap.
+    """
+    from layerexplain.frontends.keras.h5_service import H5Target
+
+    name = member.filename
+    _refuse_encrypted(member)
+    if member.compress_type == zipfile.ZIP_STORED:
+        start = _start_of(archive, file, member)
+        if path is not None:
+            return H5Target(path, start, member.file_size)
+        file.seek(start)
+        return H5Target(None, data=file.read(member.file_size))
+    if member.file_size > MAX_INFLATED_BYTES:
+        raise SourceError(
+            f"{name} is compressed and unpacks to {member.file_size:,} bytes; at most {MAX_INFLATED_BYTES:,} are "
+            "unpacked in memory; store it uncompressed, as Keras does"
+        )
+    unpacked = bytearray()
+    with archive.open(member) as stream:
+        while data := stream.read(_BLOCK):
+            # The stated size may be a lie: what really comes out is counted.
+            if len(unpacked) + len(data) > MAX_INFLATED_BYTES:
+                raise SourceError(f"{name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes, as zip bombs do")
+            unpacked += data
+    return H5Target(None, data=bytes(unpacked))
+
+
+def _start_of(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int:
+    """Where the bytes of a stored member begin; the local header before them says so."""
+    name = member.filename
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER)
+    if len(header) < _LOCAL_HEADER or header[:4] != _LOCAL_MAGIC:
+        raise SourceError(f"{name} is not where the archive says; was the file copied whole?")
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    start = member.header_offset + _LOCAL_HEADER + lengths
+    if member.compress_size != member.file_size or start + member.file_size > archive.start_dir:
+        raise SourceError(f"{name} does not fit into the archive; was the file copied whole?")
+    return start

@@ -1,0 +1,92 @@
+"""Sources as files that can go back: a path, a pipe, standard input, bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.file_kinds import HEAD, is_hdf5, is_zip
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.records import NamedTuple
+
+
+class Opened(NamedTuple):
+    """An open source: its first bytes, the file, and its path; None for standard input and bytes."""
+
+    head: bytes
+    file: IO[bytes]
+    path: str | None
+
+    @classmethod
+    def of(cls, file: IO[bytes], path: str | None) -> Opened:
+        """A file that stands at its beginning."""
+        head = file.read(HEAD)
+        file.seek(0)
+        return cls(head, file, path)
+
+    def text(self) -> bytes:
+        """All bytes of a text. Raises SourceError where no configuration has as many."""
+        self.file.seek(0)
+        data = self.file.read(MAX_CONFIG_BYTES + 1)
+        if len(data) > MAX_CONFIG_BYTES:
+            raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
+        return data
+
+
+@contextmanager
+def opened_path(path: str) -> Iterator[Opened]:
+    """The file or pipe at a path."""
+    with open(path, "rb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            yield Opened.of(file, path)
+        else:
+            with _kept(file, path) as opened:
+                yield opened
+
+
+@contextmanager
+def as_source_errors() -> Iterator[None]:
+    """Turns what the system raises inside into a SourceError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise SourceError("no such file") from None
+    except PermissionError:
+        raise SourceError("may not be read (permission denied)") from None
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"cannot be read: {words}") from None
+
+
+@contextmanager
+def opened_stdin() -> Iterator[Opened]:
+    """Standard input. Raises SourceError where it cannot be read."""
+    try:
+        with _kept(sys.stdin.buffer, None) as opened:
+            yield opened
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"cannot be read: {error}") from None
+
+
+@contextmanager
+def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
+    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
+    head = pipe.read(HEAD)
+    if not is_zip(head) and not is_hdf5(head):
+        yield Opened(head, io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), path)
+        return
+    import shutil
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
+        copy.write(head)
+        shutil.copyfileobj(pipe, copy, 1024 * 1024)
+        copy.flush()
+        copy.seek(0)
+        yield Opened(head, copy, path)
