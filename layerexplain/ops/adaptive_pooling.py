@@ -12,7 +12,6 @@ from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     At,
-    CannotIndex,
     Condition,
     Fold,
     Scalar,
@@ -22,7 +21,7 @@ from layerexplain.lang.scalar import (
     letter,
     scale,
 )
-from layerexplain.ops.families import function, letters_of
+from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import size_text
 from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, laid_out, spatial_axes
 
@@ -97,9 +96,7 @@ def _element(fold: str) -> Callable[..., Scalar]:
         letters = []
         conditions: list[Condition] = []
         for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
-            n = node.args[0].shape[axis]
-            if not isinstance(n, int):
-                raise CannotIndex(f"needs the size of axis {axis} to place the windows; fix it with --input")
+            n = needed(node.args[0].shape[axis], axis, " to place the windows")
             u = letter("window", lengths(n, count)[-1])
             place[axis] = add(floor_divide(scale(index[axis], n), count), u)
             letters.append(u)

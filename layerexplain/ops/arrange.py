@@ -10,7 +10,6 @@ from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
     At,
-    CannotIndex,
     Condition,
     Guard,
     Number,
@@ -20,8 +19,8 @@ from layerexplain.lang.scalar import (
     remainder,
     scale,
 )
-from layerexplain.ops.families import movement
-from layerexplain.ops.sizes import equation, kept, new_axes, normalize_axis, shape_text, size_text
+from layerexplain.ops.families import along_an_axis, movement, needed
+from layerexplain.ops.sizes import equation, kept, new_axes, shape_text, size_text
 
 
 def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
@@ -39,9 +38,7 @@ def _tile_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     place = list(index)
     for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
         if times != 1:
-            if not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {i} to know where it starts anew; fix it with --input")
-            place[i] = remainder(index[i], size)
+            place[i] = remainder(index[i], needed(size, i, " to know where it starts anew"))
     return at(0, place)
 
 
@@ -55,21 +52,12 @@ tile = movement(
 """`tile(x, times=(1, 2, 1))`: the whole tensor several times behind itself: a b a b."""
 
 
-def _roll_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = normalize_axis(node.attrs["axis"], node.ndim)
-    size = node.shape[axis]
-    if not isinstance(size, int):
-        raise CannotIndex(f"needs the size of axis {axis} to know what comes round; fix it with --input")
-    place = list(index)
-    place[axis] = remainder(add(index[axis], (-node.attrs["by"]) % size), size)
-    return at(0, place)
-
-
-roll = movement(
+roll = along_an_axis(
     "roll",
     axes=lambda x, *, by, axis: kept(x),
     evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
-    element=_roll_element,
+    reads=lambda index, size, attrs: remainder(add(index, -attrs["by"] % size), size),
+    needs=" to know what comes round",
 )
 """`roll(x, by=1, axis=1)`: all elements move on by that many places; what falls off the end comes in at the start."""
 

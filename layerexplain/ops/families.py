@@ -25,7 +25,7 @@ from layerexplain.lang.expr import (
     Size,
 )
 from layerexplain.lang.notation import Function, Notation
-from layerexplain.lang.scalar import Affine, Apply, At, Condition, Fold, Letter, Scalar, letter, number
+from layerexplain.lang.scalar import Affine, Apply, At, CannotIndex, Condition, Fold, Letter, Scalar, letter, number
 from layerexplain.ops.sizes import axes_like, broadcast, kept, normalize_axes, promote, size_text
 
 
@@ -39,6 +39,18 @@ def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...
 def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
     """The letters of indices that are one letter each, as `letter` makes them."""
     return tuple([index.terms[0][0] for index in indices])  # type: ignore[misc]
+
+
+def needed(size: Size, axis: int, purpose: str = "") -> int:
+    """The size of an axis without which an element cannot be written; raises CannotIndex where it is not known."""
+    if not isinstance(size, int):
+        raise CannotIndex(f"needs the size of axis {axis}{purpose}; fix it with --input")
+    return size
+
+
+def placed(index: Sequence[Affine], axis: int, at: Affine) -> tuple[Affine, ...]:
+    """The index with another place along one axis."""
+    return (*index[:axis], at, *index[axis + 1 :])
 
 
 def of_first(x: Expr, *others: Expr, **attrs: Any) -> Any:
@@ -291,6 +303,27 @@ def function(
 
 movement = functools.partial(function, flops=FREE)
 """An op that only moves data: it costs nothing."""
+
+
+def along_an_axis(
+    name: str,
+    *,
+    axes: Callable[..., Any],
+    evaluate: Callable[..., Any],
+    reads: Callable[..., Affine],
+    needs: str = "",
+    defaults: dict[str, Any] | None = None,
+) -> Op:
+    """A movement along the axis `axis`: place `index` of it reads place `reads(index, size, attrs)` of the argument.
+    `needs` says what its size is needed for (" to count from its end")."""
+
+    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+        attrs = {**node.op.defaults, **node.attrs}
+        axis = attrs["axis"] % node.ndim
+        size = node.args[0].shape[axis]
+        return at(0, placed(index, axis, reads(index[axis], needed(size, axis, needs) if needs else size, attrs)))
+
+    return movement(name, axes=axes, evaluate=evaluate, element=element, defaults=defaults)
 
 
 def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:

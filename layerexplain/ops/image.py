@@ -23,7 +23,7 @@ from layerexplain.lang.scalar import (
 )
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
-from layerexplain.ops.families import function, letters_of, movement
+from layerexplain.ops.families import function, letters_of, movement, needed
 from layerexplain.ops.sizes import product, promote, size_text
 from layerexplain.ops.window import channels_last, each, laid_out, spatial_axes
 
@@ -181,9 +181,8 @@ def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     place = list(index)
     body: Scalar | None = None
     letters = []
-    for a, (n, out) in zip(axes, _target(x, node.attrs), strict=True):
-        if not isinstance(n, int) or not isinstance(out, int):
-            raise CannotIndex(f"needs the size of axis {a}; fix it with --input")
+    for a, sizes in zip(axes, _target(x, node.attrs), strict=True):
+        n, out = [needed(size, a) for size in sizes]
         if method == "nearest":
             # floor((i + 1/2) · n / out), in whole numbers
             shared = math.gcd(n, 2 * out)

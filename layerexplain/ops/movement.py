@@ -21,7 +21,7 @@ from layerexplain.lang.scalar import (
     floor_divide,
     scale,
 )
-from layerexplain.ops.families import aligned, common, movement
+from layerexplain.ops.families import aligned, along_an_axis, common, movement, needed, placed
 from layerexplain.ops.reshaping import reshape_axes, reshape_element
 from layerexplain.ops.sizes import agree, equation, kept, known, merge, new_axes, normalize_axis, shape_text, size_text
 from layerexplain.ops.slicing import slice_axes, slice_element
@@ -103,9 +103,7 @@ def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
     for i in reversed(range(len(sizes))):
         if i < len(sizes) - 1:
             start -= sizes[i]
-        place = list(index)
-        place[axis] = add(index[axis], -start)
-        here = at(i, place)
+        here = at(i, placed(index, axis, add(index[axis], -start)))
         if result is None:
             result = here
         else:
@@ -150,9 +148,7 @@ split = movement(
 def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> Scalar:
     """An element of part number `part`."""
     axis = node.attrs.get("axis", -1) % len(node.shape[0])
-    place = list(index)
-    place[axis] = add(index[axis], part * node.shape[0][axis])
-    return at(0, place)
+    return at(0, placed(index, axis, add(index[axis], part * node.shape[0][axis])))
 
 
 def _stack_axes(*xs: Expr, axis: int = 0) -> list[Axis]:
@@ -203,21 +199,12 @@ def _reverse_axes(x: Expr, *, axis: int = 1) -> list[Axis]:
     return kept(x)
 
 
-def _reverse_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = node.attrs.get("axis", 1) % node.ndim
-    size = node.shape[axis]
-    if not isinstance(size, int):
-        raise CannotIndex(f"needs the size of axis {axis} to count from its end; fix it with --input")
-    place = list(index)
-    place[axis] = add(scale(index[axis], -1), size - 1)
-    return at(0, place)
-
-
-reverse = movement(
+reverse = along_an_axis(
     "reverse",
     axes=_reverse_axes,
     evaluate=lambda run, x, axis=1: run.np.flip(x, axis=axis),
-    element=_reverse_element,
+    reads=lambda index, size, attrs: add(scale(index, -1), size - 1),
+    needs=" to count from its end",
     defaults={"axis": 1},
 )
 """`reverse(x)`: the steps (axis 1) in the opposite order."""
@@ -244,9 +231,7 @@ def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     place = list(index)
     for i, (before, after) in enumerate(node.attrs["pads"]):
         if before or after:
-            size = x.shape[i]
-            if not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {i} to know where the padding begins; fix it with --input")
+            size = needed(x.shape[i], i, " to know where the padding begins")
             place[i] = add(index[i], -before)
             conditions += between(place[i], 0, size)
     body = at(0, place)
@@ -277,18 +262,11 @@ def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     return axes
 
 
-def _repeat_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    place = list(index)
-    axis = node.attrs["axis"] % node.ndim
-    place[axis] = floor_divide(index[axis], node.attrs["times"])
-    return at(0, place)
-
-
-repeat = movement(
+repeat = along_an_axis(
     "repeat",
     axes=_repeat_axes,
     evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
-    element=_repeat_element,
+    reads=lambda index, size, attrs: floor_divide(index, attrs["times"]),
 )
 """`repeat(x, times=2, axis=1)`: each element several times in a row: a a b b."""
 

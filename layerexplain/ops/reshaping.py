@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Axis, Expr, Shape, Size
-from layerexplain.lang.scalar import Affine, At, CannotIndex, Scalar, add, floor_divide, number, remainder, scale
+from layerexplain.lang.scalar import Affine, At, Scalar, add, floor_divide, number, remainder, scale
+from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 
 
@@ -119,17 +120,14 @@ def reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         for j in right:
             size = node.shape[j]
             if j != right[0]:
-                if not isinstance(size, int):
-                    raise CannotIndex(f"needs the size of axis {j} of the result; fix it with --input")
-                flat = scale(flat, size)
+                flat = scale(flat, needed(size, j, " of the result"))
             flat = add(flat, index[j])
         for i in reversed(left):
             size = x.shape[i]
             if i == left[0]:
                 place[i] = flat
-            elif not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {i}; fix it with --input")
             else:
-                place[i] = remainder(flat, size)
-                flat = floor_divide(flat, size)
+                by = needed(size, i)
+                place[i] = remainder(flat, by)
+                flat = floor_divide(flat, by)
     return at(0, place)

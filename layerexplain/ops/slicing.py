@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import GONE, Axis, Expr, Size
 from layerexplain.lang.scalar import Affine, At, CannotIndex, Scalar, add, number, scale
+from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import shape_text, size_text
 
 
@@ -84,8 +85,8 @@ def slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
             continue
         size = x.shape[len(place)]
         if isinstance(k, int):
-            if k < 0 and not isinstance(size, int):
-                raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
+            if k < 0:
+                needed(size, len(place))
             if size == 0:
                 raise CannotIndex("an axis of size 0 has no element")
             place.append(number(k % size if isinstance(size, int) else k))
@@ -94,6 +95,6 @@ def slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         if isinstance(size, int):
             start, _, step = k.indices(size)
         elif start < 0 or step < 0:
-            raise CannotIndex(f"needs the size of axis {len(place)}; fix it with --input")
+            needed(size, len(place))
         place.append(add(scale(next(out), step), start))
     return at(0, place)
