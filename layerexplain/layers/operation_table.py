@@ -6,10 +6,13 @@ A module of operations holds its rows in the text `ROWS`:
 
 - A row begins at the margin; indented lines continue it; lines that begin with # are comments.
 - Further names of the same operation follow the first one, after commas.
-- A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them.
+- A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them,
+  one with the default None may be left out.
   Arguments of the kind `Ignored` change nothing here.
 - The formula may call ops, composites, functions of its module, and declared operations by Keras's class name
   (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
+- The formula `name(...)` hands all tensors, None for one that is left out, and all arguments to a function of the
+  module.
 - A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`.
 - A row that calls one operation and gives no sentence has the sentence of that operation.
 
@@ -109,7 +112,7 @@ def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple
         value = Argument.REQUIRED if default is None else attribute(default)
         arguments[parameter.arg] = argument_of(_kind(parameter.annotation, namespace), value)
     variadic = taken.vararg.arg if taken.vararg else None
-    return Signature(tuple(p.arg for p in taken.args), arguments, 0, variadic), tuple(ignored)
+    return Signature(tuple(p.arg for p in taken.args), arguments, len(taken.defaults), variadic), tuple(ignored)
 
 
 def _kind(node: Any, namespace: Mapping[str, Any]) -> Any:
@@ -140,13 +143,16 @@ class _Formula:
         self._functions = _Functions(namespace)
 
     def __call__(self, *tensors: Expr, **arguments: Any) -> Expr | Mapping[str, Expr]:
+        values = _Values({name: argument.default for name, argument in self._signature.arguments.items()})
+        values.update(arguments)
         names, formula, variadic = list(self._signature.tensors), self._row.formula, self._signature.variadic
+        if formula.endswith("(...)"):
+            passed: Expr | Mapping[str, Expr] = self._namespace[formula[:-5]](*tensors, **values)
+            return passed
         if variadic is not None:
             more = [f"{variadic}_{i}" for i in range(len(tensors) - len(names))]
             names, formula = names + more, formula.replace(f"*{variadic}", ", ".join(more))
         given = dict(zip(names, tensors, strict=True))
-        values = _Values({name: argument.default for name, argument in self._signature.arguments.items()})
-        values.update(arguments)
         values.tensors = given
         try:
             made: Any = parse_expression(formula, given, self._functions, values)

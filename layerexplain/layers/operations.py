@@ -7,7 +7,6 @@ any; two tensors broadcast, by NumPy's rule. Output shape: that of the input. Re
 from typing import Any
 
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 
@@ -59,6 +58,8 @@ ops.Ceil, tf.math.ceil, tf.raw_ops.Ceil(x): ceil(_float(x)) | Rounds every eleme
 ops.Trunc(x): trunc(x) | Cuts off the decimals of every element.
 ops.Clip(x, x_min: Anything, x_max: Anything): limited(x, low=x_min, high=x_max)
     | Cuts every element off at {x_min} and {x_max}.
+ops.Round, tf.math.round, tf.raw_ops.Round(x, decimals: Int = 0): round_(...)
+    | Rounds every element to {decimals} decimals; a half goes to the even neighbour.
 """
 
 
@@ -79,15 +80,8 @@ def _float(x: Expr) -> Expr:
     return x if x.dtype.startswith(("float", "bfloat", "weak")) else e.cast(x, to="float")
 
 
-@layer(
-    "ops.Round",
-    also=(
-        "tf.math.round",
-        "tf.raw_ops.Round",
-    ),
-)
-def round_(x: Expr, *, decimals: Int = 0) -> Expr:
-    """Rounds every element to {decimals} decimals; a half goes to the even neighbour."""
+def round_(x: Expr, decimals: int) -> Expr:
+    """The formula of ops.Round."""
     if decimals == 0:
         return e.round_(x)
     factor = 10.0**decimals

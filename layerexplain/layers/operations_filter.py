@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, CONSTANT, Expr, constant, named
-from layerexplain.layers.arguments import Anything, Int, Number, PositiveInt, Sizes, Text, short
+from layerexplain.layers.arguments import Anything, Text, short
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import moved
@@ -27,6 +27,28 @@ from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 ROWS = """
 tf.image.rgb_to_hsv(images): _hsv(images) | Turns red, green and blue into hue, saturation and brightness.
 tf.image.hsv_to_rgb(images): _rgb(images) | Turns hue, saturation and brightness into red, green and blue.
+ops.GaussianBlur(images, kernel_size: Anything = (3, 3), sigma: Anything = (1.0, 1.0), data_format: Anything = None):
+    gaussian_blur(...) | Averages each pixel with those around, which count the less the farther away they are.
+ops.SSIM(image1, image2, max_val: Number = 1.0, filter_size: PositiveInt = 11, filter_sigma: Number = 1.5,
+    k1: Number = 0.01, k2: Number = 0.03, data_format: Anything = None): ssim(...)
+    | Gives how alike two images look: 1 for equal ones.
+ops.ExtractPatches(images, size: Sizes, strides: Sizes = None, dilation_rate: Sizes = 1, padding: Text = 'valid',
+    data_format: Anything = None): extract_patches(...)
+    | Cuts each image into patches of {size} and lays all that a patch holds out as channels.
+ops.Unfold(x, kernel_size: Anything, dilation: Anything = 1, padding: Anything = 0, stride: Anything = 1): unfold(...)
+    | Cuts images, their channels first, into windows of {kernel_size}: a column for each.
+ops.Fold(x, output_size: Anything, kernel_size: Anything, dilation: Anything = 1, padding: Anything = 0,
+    stride: Anything = 1): fold(...) | Puts windows of {kernel_size} back together, summed where they overlap.
+ops.AffineTransform(images, transform, interpolation: Anything = 'bilinear', fill_mode: Anything = 'constant',
+    fill_value: Number = 0.0, data_format: Anything = None): affine_transform(...)
+    | Turns, stretches and shifts each image as 8 numbers say.
+ops.PerspectiveTransform(images, start_points, end_points, interpolation: Anything = 'bilinear',
+    fill_value: Number = 0.0, data_format: Anything = None): perspective_transform(...)
+    | Shows each image from the side: four points of it come to four given places.
+ops.MapCoordinates(inputs, coordinates, order: Int, fill_mode: Anything = 'constant', fill_value: Number = 0.0):
+    map_coordinates(...) | Reads its input at any places.
+ops.ScaleAndTranslate(images, output_shape, scale, translation, spatial_dims: Anything, method: Anything,
+    antialias: Anything = True): scale_and_translate(...) | Stretches and shifts its input along some axes.
 """
 
 
@@ -149,11 +171,8 @@ def _pair(value: Any, name: str) -> tuple[Any, Any]:
     return pair
 
 
-@layer("ops.GaussianBlur")
-def gaussian_blur(
-    images: Expr, *, kernel_size: Anything = (3, 3), sigma: Anything = (1.0, 1.0), data_format: Anything = None
-) -> Expr:
-    """Averages each pixel with those around, which count the less the farther away they are."""
+def gaussian_blur(images: Expr, kernel_size: Any, sigma: Any, data_format: Any) -> Expr:
+    """The formula of ops.GaussianBlur."""
     (rows, columns), wide = _pair(kernel_size, "kernel_size"), _pair(sigma, "sigma")
     across, down = bell(int(rows), wide[0]), bell(int(columns), wide[1])
     flat = [a * b for a in down for b in across]
@@ -166,19 +185,17 @@ def gaussian_blur(
     return on_batches(images, data_format, blurred)
 
 
-@layer("ops.SSIM")
 def ssim(
     image1: Expr,
     image2: Expr,
-    *,
-    max_val: Number = 1.0,
-    filter_size: PositiveInt = 11,
-    filter_sigma: Number = 1.5,
-    k1: Number = 0.01,
-    k2: Number = 0.03,
-    data_format: Anything = None,
+    max_val: float,
+    filter_size: int,
+    filter_sigma: float,
+    k1: float,
+    k2: float,
+    data_format: Any,
 ) -> Expr:
-    """Gives how alike two images look: 1 for equal ones."""
+    """The formula of ops.SSIM."""
     if image1.ndim not in (3, 4):
         raise ShapeError(f"images need 3 axes, 4 with a batch, got {shape_text(image1.shape)}")
     curve = bell(filter_size, filter_sigma)
@@ -206,17 +223,8 @@ def ssim(
 # Patches --------------------------------------------------------------------------------------------------------
 
 
-@layer("ops.ExtractPatches")
-def extract_patches(
-    images: Expr,
-    *,
-    size: Sizes,
-    strides: Sizes | None = None,
-    dilation_rate: Sizes = 1,
-    padding: Text = "valid",
-    data_format: Anything = None,
-) -> Expr:
-    """Cuts each image into patches of {size} and lays all that a patch holds out as channels."""
+def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: Any) -> Expr:
+    """The formula of ops.ExtractPatches."""
     sizes = size if isinstance(size, tuple) else (size, size)
     last = channel_axes_last(images, data_format)
     alone = images.ndim == len(sizes) + 1
@@ -241,11 +249,8 @@ def tf_extract_patches(images: Expr, *, sizes: Anything, strides: Anything, rate
     return cut(images, size=window, strides=steps, dilation_rate=gaps, padding=padding.lower())
 
 
-@layer("ops.Unfold")
-def unfold(
-    x: Expr, *, kernel_size: Anything, dilation: Anything = 1, padding: Anything = 0, stride: Anything = 1
-) -> Expr:
-    """Cuts images, their channels first, into windows of {kernel_size}: a column for each."""
+def unfold(x: Expr, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Expr:
+    """The formula of ops.Unfold."""
     window, gaps, pads, steps = (_two(v) for v in (kernel_size, dilation, padding, stride))
     if any(pads):
         x = m.pad(x, pads=((0, 0), (0, 0), (pads[0], pads[0]), (pads[1], pads[1])))
@@ -259,17 +264,8 @@ def unfold(
     return m.reshape(y, shape=(BATCH, channels * window[0] * window[1], rows * columns))
 
 
-@layer("ops.Fold")
-def fold(
-    x: Expr,
-    *,
-    output_size: Anything,
-    kernel_size: Anything,
-    dilation: Anything = 1,
-    padding: Anything = 0,
-    stride: Anything = 1,
-) -> Expr:
-    """Puts windows of {kernel_size} back together, summed where they overlap."""
+def fold(x: Expr, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Expr:
+    """The formula of ops.Fold."""
     size, window = _two(output_size), _two(kernel_size)
     return folded(
         x, size=size, window=window, strides=_two(stride), padding=_two(padding), dilation_rate=_two(dilation)
@@ -292,17 +288,10 @@ def _interpolation(name: Any) -> str:
     return str(name)
 
 
-@layer("ops.AffineTransform")
 def affine_transform(
-    images: Expr,
-    transform: Expr,
-    *,
-    interpolation: Anything = "bilinear",
-    fill_mode: Anything = "constant",
-    fill_value: Number = 0.0,
-    data_format: Anything = None,
+    images: Expr, transform: Expr, interpolation: Any, fill_mode: Any, fill_value: float, data_format: Any
 ) -> Expr:
-    """Turns, stretches and shifts each image as 8 numbers say."""
+    """The formula of ops.AffineTransform."""
     if fill_mode not in ("constant", "nearest", "reflect", "wrap"):
         raise ArgumentError(f"affine_transform has no fill_mode={short(fill_mode)}")
     t = transform if transform.ndim == 2 else m.take_slice(transform, key=(None,))
@@ -310,17 +299,10 @@ def affine_transform(
     return on_batches(images, data_format, lambda x: warp(x, t, **attrs))
 
 
-@layer("ops.PerspectiveTransform")
 def perspective_transform(
-    images: Expr,
-    start_points: Expr,
-    end_points: Expr,
-    *,
-    interpolation: Anything = "bilinear",
-    fill_value: Number = 0.0,
-    data_format: Anything = None,
+    images: Expr, start_points: Expr, end_points: Expr, interpolation: Any, fill_value: float, data_format: Any
 ) -> Expr:
-    """Shows each image from the side: four points of it come to four given places."""
+    """The formula of ops.PerspectiveTransform."""
     start, end = (
         z if z.ndim == 3 else m.take_slice(z, key=(None,)) for z in map(measurable, (start_points, end_points))
     )
@@ -329,28 +311,17 @@ def perspective_transform(
     return on_batches(images, data_format, lambda x: warp(x, t, **attrs))
 
 
-@layer("ops.MapCoordinates")
-def map_coordinates(
-    inputs: Expr, coordinates: Expr, *, order: Int, fill_mode: Anything = "constant", fill_value: Number = 0.0
-) -> Expr:
-    """Reads its input at any places."""
+def map_coordinates(inputs: Expr, coordinates: Expr, order: int, fill_mode: Any, fill_value: float) -> Expr:
+    """The formula of ops.MapCoordinates."""
     if order not in (0, 1) or fill_mode not in ("constant", "nearest", "wrap", "mirror", "reflect"):
         raise ArgumentError(f"map_coordinates is known for order 0 and 1, got {order=} and {fill_mode=}")
     return sample(inputs, coordinates, order=order, fill=fill_mode, value=fill_value or 0)
 
 
-@layer("ops.ScaleAndTranslate")
 def scale_and_translate(
-    images: Expr,
-    output_shape: Expr,
-    scale: Expr,
-    translation: Expr,
-    *,
-    spatial_dims: Anything,
-    method: Anything,
-    antialias: Anything = True,
+    images: Expr, output_shape: Expr, scale: Expr, translation: Expr, spatial_dims: Any, method: Any, antialias: Any
 ) -> Expr:
-    """Stretches and shifts its input along some axes."""
+    """The formula of ops.ScaleAndTranslate."""
     if output_shape.op is not CONSTANT or method not in METHODS:
         raise ArgumentError(f"scale_and_translate needs a shape in numbers and a known method, got {short(method)}")
     axes = tuple(axis % images.ndim for axis in spatial_dims)

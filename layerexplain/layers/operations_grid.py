@@ -41,6 +41,11 @@ ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value
     | Fills a tensor of the shape {shape} with its input.
 tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one number.
 ops.Vdot(x1, x2): dot(in_a_row(x1), in_a_row(x2)) | Sums the products of all pairs of elements.
+ops.Linspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, retstep: Bool = False, dtype: Anything = None,
+    axis: Int = 0): linspace(...)
+    | Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis.
+ops.Geomspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, dtype: Anything = None, axis: Int = 0):
+    geomspace(...) | Makes {num} numbers from the first tensor to the second, each the same multiple of the one before.
 """
 
 
@@ -69,35 +74,18 @@ def _between(start: Expr, stop: Expr, num: int, endpoint: bool, axis: int, dtype
     return e.cast(e.floor(y) if "int" in str(dtype) else y, to=str(dtype))
 
 
-@layer("ops.Linspace")
 def linspace(
-    start: Expr,
-    stop: Expr,
-    *,
-    num: PositiveInt = 50,
-    endpoint: Bool = True,
-    retstep: Bool = False,
-    dtype: Anything = None,
-    axis: Int = 0,
+    start: Expr, stop: Expr, num: int, endpoint: bool, retstep: bool, dtype: Any, axis: int
 ) -> dict[str, Expr]:
-    """Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis."""
+    """The formula of ops.Linspace."""
     y = _between(start, stop, num, endpoint, axis, dtype)
     if not retstep:
         return {"y": y}
     return {"y": y, "step": (measurable(stop) - measurable(start)) / max(num - 1 if endpoint else num, 1)}
 
 
-@layer("ops.Geomspace")
-def geomspace(
-    start: Expr,
-    stop: Expr,
-    *,
-    num: PositiveInt = 50,
-    endpoint: Bool = True,
-    dtype: Anything = None,
-    axis: Int = 0,
-) -> Expr:
-    """Makes {num} numbers from the first tensor to the second, each the same multiple of the one before."""
+def geomspace(start: Expr, stop: Expr, num: int, endpoint: bool, dtype: Any, axis: int) -> Expr:
+    """The formula of ops.Geomspace."""
     ends = [e.log10(e.absolute(measurable(z))) for z in (start, stop)]
     size = e.power(10.0, _between(ends[0], ends[1], num, endpoint, axis, dtype))
     sign = e.sign(measurable(start))

@@ -4,11 +4,11 @@ Input shape: (batch, rows, columns, channels), or (batch, channels, rows, column
 Output shape: likewise. Reference: keras.ops.image, tf.image.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr
-from layerexplain.layers.arguments import Anything, Bool, Number, PositiveInt, Sizes, Text
+from layerexplain.layers.arguments import Anything, Bool, Check, PositiveInt, Sizes, Text
 from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
@@ -16,8 +16,22 @@ from layerexplain.ops.image import METHODS
 from layerexplain.ops.image import resize as resized
 from layerexplain.ops.sizes import shape_text
 
+ROWS = """
+ops.Resize(images, size: Sizes, interpolation: Text = 'bilinear', antialias: Bool = False,
+    crop_to_aspect_ratio: Bool = False, pad_to_aspect_ratio: Bool = False, fill_mode: Text = 'constant',
+    fill_value: Number = 0.0, data_format: Anything = None): resize(...)
+    | Resizes each image to {size}; each new pixel mixes those around its place.
+ops.PadImages(images, top_padding: Anything = None, left_padding: Anything = None, bottom_padding: Anything = None,
+    right_padding: Anything = None, target_height: Anything = None, target_width: Anything = None,
+    data_format: Anything = None): pad_images(...) | Adds rows and columns of 0 around each image.
+ops.CropImages(images, top_cropping: Anything = None, left_cropping: Anything = None,
+    bottom_cropping: Anything = None, right_cropping: Anything = None, target_height: Anything = None,
+    target_width: Anything = None, data_format: Anything = None): crop_images(...)
+    | Cuts rows and columns off the borders of each image.
+"""
 
-def channel_axes_last(x: Expr, data_format: Any) -> bool:
+
+def channel_axes_last(x: Expr | None, data_format: Any) -> bool:
     """Whether a data format of Keras's or TensorFlow's puts the channels last."""
     if data_format not in (None, "channels_last", "channels_first", "NHWC", "NCHW"):
         raise ArgumentError(f"data_format needs to be 'channels_last' or 'channels_first', got {data_format!r}")
@@ -29,25 +43,31 @@ def layout(last: bool) -> str:
     return "channels_last" if last else "channels_first"
 
 
+def _layout(data_format: Any) -> str:
+    return layout(channel_axes_last(None, data_format))
+
+
+Layout = Annotated[str, Check("any value", "1", _layout)]
+Lower = Annotated[str, Check("any value", "1", lambda value: str(value).lower())]
+
+
 def _sides(size: Any) -> tuple[int, int]:
     """Rows and columns."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
-@layer("ops.Resize")
 def resize(
     images: Expr,
-    *,
-    size: Sizes,
-    interpolation: Text = "bilinear",
-    antialias: Bool = False,
-    crop_to_aspect_ratio: Bool = False,
-    pad_to_aspect_ratio: Bool = False,
-    fill_mode: Text = "constant",
-    fill_value: Number = 0.0,
-    data_format: Anything = None,
+    size: Any,
+    interpolation: str,
+    antialias: bool,
+    crop_to_aspect_ratio: bool,
+    pad_to_aspect_ratio: bool,
+    fill_mode: str,
+    fill_value: float,
+    data_format: Any,
 ) -> Expr:
-    """Resizes each image to {size}; each new pixel mixes those around its place."""
+    """The formula of ops.Resize."""
     height, width = _sides(size)
     y: Expr = resizing(
         images,
@@ -76,19 +96,17 @@ def _method(name: str) -> str:
     return name
 
 
-@layer("ops.PadImages")
 def pad_images(
     images: Expr,
-    *,
-    top_padding: Anything = None,
-    left_padding: Anything = None,
-    bottom_padding: Anything = None,
-    right_padding: Anything = None,
-    target_height: Anything = None,
-    target_width: Anything = None,
-    data_format: Anything = None,
+    top_padding: Any,
+    left_padding: Any,
+    bottom_padding: Any,
+    right_padding: Any,
+    target_height: Any,
+    target_width: Any,
+    data_format: Any,
 ) -> Expr:
-    """Adds rows and columns of 0 around each image."""
+    """The formula of ops.PadImages."""
     rows = images.ndim - (3 if channel_axes_last(images, data_format) else 2)
     pads = [(0, 0)] * images.ndim
     sides = ((top_padding, bottom_padding, target_height), (left_padding, right_padding, target_width))
@@ -97,19 +115,17 @@ def pad_images(
     return m.pad(images, pads=tuple(pads))
 
 
-@layer("ops.CropImages")
 def crop_images(
     images: Expr,
-    *,
-    top_cropping: Anything = None,
-    left_cropping: Anything = None,
-    bottom_cropping: Anything = None,
-    right_cropping: Anything = None,
-    target_height: Anything = None,
-    target_width: Anything = None,
-    data_format: Anything = None,
+    top_cropping: Any,
+    left_cropping: Any,
+    bottom_cropping: Any,
+    right_cropping: Any,
+    target_height: Any,
+    target_width: Any,
+    data_format: Any,
 ) -> Expr:
-    """Cuts rows and columns off the borders of each image."""
+    """The formula of ops.CropImages."""
     rows = images.ndim - (3 if channel_axes_last(images, data_format) else 2)
     key = [slice(None)] * images.ndim
     sides = ((top_cropping, bottom_cropping, target_height), (left_cropping, right_cropping, target_width))

@@ -5,7 +5,7 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Bool, Int, PositiveInt, Text
+from layerexplain.layers.arguments import Bool, Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
@@ -19,6 +19,9 @@ ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
     | Gives the surprise at a text of which each letter may take many steps.
 ops.PSNR(x1, x2, max_val: Number): 20 * log10(max_val) - 10 * log10(mean((x1 - x2) ** 2))
     | Gives the ratio of the largest possible value to the mean difference, in decibels.
+ops.CTCDecode(inputs, sequence_lengths, strategy: Text = 'greedy', top_paths: PositiveInt = 1,
+    merge_repeated: Bool = True, mask_index: Int = 0, beam_width: Ignored): ctc_decode(...)
+    | Reads the best text of which each letter may take many steps.
 """
 
 
@@ -66,17 +69,10 @@ def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: 
     return -m.take_slice(take_along(logs, ids, axis=-1), key=(Ellipsis, 0))
 
 
-@layer("ops.CTCDecode", ignores="beam_width")
 def ctc_decode(
-    inputs: Expr,
-    sequence_lengths: Expr,
-    *,
-    strategy: Text = "greedy",
-    top_paths: PositiveInt = 1,
-    merge_repeated: Bool = True,
-    mask_index: Int = 0,
+    inputs: Expr, sequence_lengths: Expr, strategy: str, top_paths: int, merge_repeated: bool, mask_index: int
 ) -> dict[str, Expr]:
-    """Reads the best text of which each letter may take many steps."""
+    """The formula of ops.CTCDecode."""
     if strategy != "greedy" or top_paths != 1:
         raise ArgumentError(f"ctc_decode is known for strategy='greedy', got {strategy=} and {top_paths=}")
     labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)

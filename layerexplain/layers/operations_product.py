@@ -10,9 +10,9 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.activation_layers import FAR_BELOW
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Naturals, Number, Sizes
+from layerexplain.layers.arguments import Anything, AxisArgument
 from layerexplain.layers.attention import no_later
-from layerexplain.layers.operations_image import channel_axes_last
+from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
@@ -24,6 +24,7 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import normalize_axes, shape_text
 
+USES = (pooling, Layout, Lower)
 ROWS = """
 ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices: rows of the first times columns of the second.
 ops.Conv(inputs, kernel, strides: Sizes = 1, padding: Anything = 'valid', data_format: Anything = None,
@@ -38,6 +39,38 @@ tf.linalg.matmul, tf.matmul(a, b, transpose_a: Bool = False, transpose_b: Bool =
 ops.Dot(x1, x2): dot_product(x1, x2)
     | Sums products over the last axis of the first tensor and the last but one of the second.
 ops.Inner(x1, x2): inner_product(x1, x2) | Sums products over the last axes of both tensors.
+ops.DepthwiseConv(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', data_format: Layout = 'channels_last',
+    dilation_rate: Sizes = 1):
+    depthwise_conv(inputs, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
+    data_format=data_format)
+    | Slides the windows of a given kernel over each channel by itself.
+ops.SeparableConv(inputs, depthwise_kernel, pointwise_kernel, strides: Sizes = 1, padding: Lower = 'valid',
+    data_format: Layout = 'channels_last', dilation_rate: Sizes = 1):
+    conv(depthwise_conv(inputs, depthwise_kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
+    data_format=data_format), pointwise_kernel, data_format=data_format)
+    | Slides windows over each channel by itself, then mixes the channels at every position.
+ops.MaxPool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
+    data_format: Layout = 'channels_last'):
+    max_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
+    | Keeps the largest element of every window of {pool_size}, channel by channel.
+ops.AveragePool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
+    data_format: Layout = 'channels_last'):
+    average_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
+    | Averages every window of {pool_size}, channel by channel.
+ops.AdaptiveMaxPool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_max_pool(...)
+    | Keeps the largest of each of {output_size} windows that together cover all, evenly.
+ops.AdaptiveAveragePool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_average_pool(...)
+    | Averages each of {output_size} windows that together cover all, evenly.
+ops.ConvTranspose(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', output_padding: Naturals = None,
+    data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): conv_transpose(...)
+    | Spreads each input position over a window of the output, by a given kernel, and sums.
+ops.BatchNorm(x, mean, variance, offset = None, scale = None, axis: Int, epsilon: Number = 0.001): batch_norm(...)
+    | Shifts and scales by the given mean and variance of each place on axis {axis}.
+ops.LayerNorm(x, gamma = None, beta = None, axis: AxisArgument = -1, epsilon: Anything = None,
+    rms_scaling: Bool = False): layer_norm(...) | Shifts and scales so that the mean {along} is 0 and the variance 1.
+ops.DotProductAttention(query, key, value, bias = None, mask = None, scale: Anything = None, is_causal: Bool = False,
+    attn_logits_soft_cap: Anything = None, flash_attention: Ignored): dot_product_attention(...)
+    | For each query: a weighted mean of the values, weighted by how well its key fits.
 """
 
 
@@ -121,13 +154,9 @@ def einsum(*xs: Expr, subscripts: Anything) -> Expr:
 # Windows --------------------------------------------------------------------------------------------------------
 
 
-def _format(x: Expr, data_format: Any) -> str:
-    return "channels_last" if channel_axes_last(x, data_format) else "channels_first"
-
-
 def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: Any, dilation: Any) -> Expr:
     """A convolution; the groups follow from the number of channels that the kernel reads."""
-    form = _format(x, data_format)
+    form = layout(channel_axes_last(x, data_format))
     channels, read = x.shape[-1 if form == "channels_last" else 1], kernel.shape[-2]
     if kernel.ndim != x.ndim or not isinstance(channels, int) or not isinstance(read, int) or channels % read:
         raise ShapeError(
@@ -145,65 +174,11 @@ def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: An
     )
 
 
-@layer("ops.DepthwiseConv")
-def depthwise_conv(
-    inputs: Expr,
-    kernel: Expr,
-    *,
-    strides: Sizes = 1,
-    padding: Anything = "valid",
-    data_format: Anything = None,
-    dilation_rate: Sizes = 1,
-) -> Expr:
-    """Slides the windows of a given kernel over each channel by itself."""
-    return windows.depthwise_conv(
-        inputs,
-        kernel,
-        strides=strides,
-        padding=str(padding).lower(),
-        dilation_rate=dilation_rate,
-        data_format=_format(inputs, data_format),
-    )
-
-
-@layer("ops.SeparableConv")
-def separable_conv(
-    inputs: Expr,
-    depthwise_kernel: Expr,
-    pointwise_kernel: Expr,
-    *,
-    strides: Sizes = 1,
-    padding: Anything = "valid",
-    data_format: Anything = None,
-    dilation_rate: Sizes = 1,
-) -> Expr:
-    """Slides windows over each channel by itself, then mixes the channels at every position."""
-    form = _format(inputs, data_format)
-    z = windows.depthwise_conv(
-        inputs,
-        depthwise_kernel,
-        strides=strides,
-        padding=str(padding).lower(),
-        dilation_rate=dilation_rate,
-        data_format=form,
-    )
-    return windows.conv(z, pointwise_kernel, data_format=form)
-
-
-@layer("ops.ConvTranspose")
 def conv_transpose(
-    inputs: Expr,
-    kernel: Expr,
-    *,
-    strides: Sizes = 1,
-    padding: Anything = "valid",
-    output_padding: Naturals | None = None,
-    data_format: Anything = None,
-    dilation_rate: Sizes = 1,
+    inputs: Expr, kernel: Expr, strides: Any, padding: Any, output_padding: Any, data_format: Any, dilation_rate: Any
 ) -> Expr:
-    """Spreads each input position over a window of the output, by a given kernel, and sums."""
-    form = _format(inputs, data_format)
-    channels = inputs.shape[-1 if form == "channels_last" else 1]
+    """The formula of ops.ConvTranspose."""
+    channels = inputs.shape[-1 if data_format == "channels_last" else 1]
     if kernel.ndim != inputs.ndim or not isinstance(channels, int) or channels != kernel.shape[-1]:
         raise ShapeError(
             f"a transposed convolution needs a kernel (window…, filters, channels) for its input, "
@@ -213,10 +188,10 @@ def conv_transpose(
         inputs,
         kernel,
         strides=strides,
-        padding=str(padding).lower(),
+        padding=padding,
         output_padding=output_padding,
         dilation_rate=dilation_rate,
-        data_format=form,
+        data_format=data_format,
     )
 
 
@@ -230,50 +205,14 @@ def _output_sizes(inputs: Expr, output_size: Any) -> tuple[int, ...]:
     return sizes
 
 
-@layer("ops.AdaptiveMaxPool")
-def adaptive_max_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
-    """Keeps the largest of each of {output_size} windows that together cover all, evenly."""
-    return adaptive.adaptive_max_pool(
-        inputs, size=_output_sizes(inputs, output_size), data_format=_format(inputs, data_format)
-    )
+def adaptive_max_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
+    """The formula of ops.AdaptiveMaxPool."""
+    return adaptive.adaptive_max_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
 
 
-@layer("ops.AdaptiveAveragePool")
-def adaptive_average_pool(inputs: Expr, *, output_size: Sizes, data_format: Anything = None) -> Expr:
-    """Averages each of {output_size} windows that together cover all, evenly."""
-    return adaptive.adaptive_average_pool(
-        inputs, size=_output_sizes(inputs, output_size), data_format=_format(inputs, data_format)
-    )
-
-
-@layer("ops.MaxPool")
-def max_pool(
-    inputs: Expr,
-    *,
-    pool_size: Sizes,
-    strides: Sizes | None = None,
-    padding: Anything = "valid",
-    data_format: Anything = None,
-) -> Expr:
-    """Keeps the largest element of every window of {pool_size}, channel by channel."""
-    return pooling.max_pool(
-        inputs, size=pool_size, strides=strides, padding=str(padding).lower(), data_format=_format(inputs, data_format)
-    )
-
-
-@layer("ops.AveragePool")
-def average_pool(
-    inputs: Expr,
-    *,
-    pool_size: Sizes,
-    strides: Sizes | None = None,
-    padding: Anything = "valid",
-    data_format: Anything = None,
-) -> Expr:
-    """Averages every window of {pool_size}, channel by channel."""
-    return pooling.average_pool(
-        inputs, size=pool_size, strides=strides, padding=str(padding).lower(), data_format=_format(inputs, data_format)
-    )
+def adaptive_average_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
+    """The formula of ops.AdaptiveAveragePool."""
+    return adaptive.adaptive_average_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
 
 
 # Normalization --------------------------------------------------------------------------------------------------
@@ -287,18 +226,10 @@ def _along(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
     return m.reshape(w, shape=tuple(next(sizes) if i in axes else 1 for i in range(ndim)))
 
 
-@layer("ops.BatchNorm")
 def batch_norm(
-    x: Expr,
-    mean: Expr,
-    variance: Expr,
-    offset: Expr | None = None,
-    scale: Expr | None = None,
-    *,
-    axis: Int,
-    epsilon: Number = 1e-3,
+    x: Expr, mean: Expr, variance: Expr, offset: Expr | None, scale: Expr | None, axis: int, epsilon: float
 ) -> Expr:
-    """Shifts and scales by the given mean and variance of each place on axis {axis}."""
+    """The formula of ops.BatchNorm."""
     at = normalize_axes(axis, x.ndim)
     y = (x - _along(mean, at, x.ndim)) / e.sqrt(_along(variance, at, x.ndim) + epsilon)
     if scale is not None:
@@ -306,17 +237,8 @@ def batch_norm(
     return y if offset is None else y + _along(offset, at, x.ndim)
 
 
-@layer("ops.LayerNorm")
-def layer_norm(
-    x: Expr,
-    gamma: Expr | None = None,
-    beta: Expr | None = None,
-    *,
-    axis: AxisArgument = -1,
-    epsilon: Anything = None,
-    rms_scaling: Bool = False,
-) -> Expr:
-    """Shifts and scales so that the mean {along} is 0 and the variance 1."""
+def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilon: Any, rms_scaling: bool) -> Expr:
+    """The formula of ops.LayerNorm."""
     at = normalize_axes(axis, x.ndim)
     x = measurable(x)
     least = 1e-7 if epsilon is None else epsilon
@@ -339,19 +261,17 @@ def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, eps
 # Attention ------------------------------------------------------------------------------------------------------
 
 
-@layer("ops.DotProductAttention", ignores="flash_attention")
 def dot_product_attention(
     query: Expr,
     key: Expr,
     value: Expr,
-    bias: Expr | None = None,
-    mask: Expr | None = None,
-    *,
-    scale: Anything = None,
-    is_causal: Bool = False,
-    attn_logits_soft_cap: Anything = None,
+    bias: Expr | None,
+    mask: Expr | None,
+    scale: Any,
+    is_causal: bool,
+    attn_logits_soft_cap: Any,
 ) -> Expr:
-    """For each query: a weighted mean of the values, weighted by how well its key fits."""
+    """The formula of ops.DotProductAttention."""
     if attn_logits_soft_cap is not None:
         raise ArgumentError("dot_product_attention is known without attn_logits_soft_cap")
     heads, groups = query.shape[-2], key.shape[-2]

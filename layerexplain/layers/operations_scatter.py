@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant
-from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, PositiveInt, is_int, short
+from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt, is_int, short
 from layerexplain.layers.operations_shape import numbered
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
@@ -38,6 +38,9 @@ tf.tensor_scatter_nd_add(tensor, indices, updates): scatter(tensor, indices, upd
     | Adds values in their places to a tensor.
 ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indices, updates)
     | Puts a tensor over a part of its input.
+ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,
+    return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None): unique(...)
+    | Gives the different elements, each once, in order.
 """
 
 
@@ -71,19 +74,17 @@ def nonzero(x: Expr) -> dict[str, Expr]:
     return numbered(list(s.nonzero(x)))
 
 
-@layer("ops.Unique")
 def unique(
     x: Expr,
-    *,
-    sorted: Bool = True,
-    return_index: Bool = False,
-    return_inverse: Bool = False,
-    return_counts: Bool = False,
-    axis: Int | None = None,
-    size: PositiveInt | None = None,
-    fill_value: Anything = None,
+    sorted: bool,
+    return_index: bool,
+    return_inverse: bool,
+    return_counts: bool,
+    axis: int | None,
+    size: int | None,
+    fill_value: Any,
 ) -> dict[str, Expr]:
-    """Gives the different elements, each once, in order."""
+    """The formula of ops.Unique."""
     if not sorted or fill_value not in (None, 0):
         raise ArgumentError(f"unique is known sorted and filled up with 0, got {sorted=} and {fill_value=}")
     asked = (True, return_index, return_inverse, return_counts)

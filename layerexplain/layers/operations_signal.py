@@ -7,45 +7,34 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, constant
-from layerexplain.layers.arguments import Anything, Bool, Int, PositiveInt
+from layerexplain.layers.arguments import PositiveInt
 from layerexplain.layers.registry import layer
 from layerexplain.ops import fourier, spectrum
 from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, shape_text
 
 ROWS = """
+ops.FFT(a, b): re, im = fft(a, b) | Takes a complex signal apart into waves, along the last axis.
+ops.FFT2(a, b): re, im = fft(a, b, rank=2) | Takes a complex image apart into waves, along the last two axes.
+ops.IFFT2(a, b): re, im = fft(a, b, rank=2, inverse=True)
+    | Puts a complex image together of its waves, along the last two axes.
+ops.RFFT(x, fft_length: PositiveInt = None): re, im = rfft(x, length=fft_length)
+    | Takes a real signal apart into waves, along the last axis.
 ops.IRFFT(a, b, fft_length: PositiveInt = None): irfft(a, b, length=fft_length)
     | Puts a real signal together of its waves, along the last axis.
+ops.STFT(x, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
+    window: Anything = 'hann', center: Bool = True): stft(...)
+    | Takes stretches of a signal, {sequence_stride} apart, into waves, each along the last axis.
+ops.ISTFT(a, b, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
+    length: Int = None, window: Anything = 'hann', center: Bool = True): istft(...)
+    | Puts a signal together of the waves of its stretches, {sequence_stride} apart.
 """
 
 
 def _pair(parts: Any) -> dict[str, Expr]:
+    """Real and imaginary parts."""
     re, im = parts
     return {"re": re, "im": im}
-
-
-@layer("ops.FFT")
-def fft(a: Expr, b: Expr) -> dict[str, Expr]:
-    """Takes a complex signal apart into waves, along the last axis."""
-    return _pair(fourier.fft(a, b))
-
-
-@layer("ops.FFT2")
-def fft2(a: Expr, b: Expr) -> dict[str, Expr]:
-    """Takes a complex image apart into waves, along the last two axes."""
-    return _pair(fourier.fft(a, b, rank=2))
-
-
-@layer("ops.IFFT2")
-def ifft2(a: Expr, b: Expr) -> dict[str, Expr]:
-    """Puts a complex image together of its waves, along the last two axes."""
-    return _pair(fourier.fft(a, b, rank=2, inverse=True))
-
-
-@layer("ops.RFFT")
-def rfft(x: Expr, *, fft_length: PositiveInt | None = None) -> dict[str, Expr]:
-    """Takes a real signal apart into waves, along the last axis."""
-    return _pair(fourier.rfft(x, length=fft_length))
 
 
 def _window(window: Any) -> str:
@@ -61,35 +50,26 @@ def _sizes(length: int, fft: int) -> None:
         raise ArgumentError(f"fft_length needs to be at least sequence_length, got {fft} and {length}")
 
 
-@layer("ops.STFT")
 def stft(
-    x: Expr,
-    *,
-    sequence_length: PositiveInt,
-    sequence_stride: PositiveInt,
-    fft_length: PositiveInt,
-    window: Anything = "hann",
-    center: Bool = True,
+    x: Expr, sequence_length: int, sequence_stride: int, fft_length: int, window: Any, center: bool
 ) -> dict[str, Expr]:
-    """Takes stretches of a signal, {sequence_stride} apart, into waves, each along the last axis."""
+    """The formula of ops.STFT."""
     _sizes(sequence_length, fft_length)
     attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
     return _pair(spectrum.stft(x, **attrs, window=_window(window), center=center))
 
 
-@layer("ops.ISTFT")
 def istft(
     a: Expr,
     b: Expr,
-    *,
-    sequence_length: PositiveInt,
-    sequence_stride: PositiveInt,
-    fft_length: PositiveInt,
-    length: Int | None = None,
-    window: Anything = "hann",
-    center: Bool = True,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None,
+    window: Any,
+    center: bool,
 ) -> Expr:
-    """Puts a signal together of the waves of its stretches, {sequence_stride} apart."""
+    """The formula of ops.ISTFT."""
     _sizes(sequence_length, fft_length)
     attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
     return fourier.istft(a, b, **attrs, window=_window(window), keep=length, center=center)

@@ -9,7 +9,6 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, Share, is_int, short
-from layerexplain.layers.operations_grid import linspace
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
@@ -51,6 +50,16 @@ tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners
 tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), axis=axis)
     | Keeps what is positive, and behind it what is negative, without its sign.
 tf.nn.l2_loss(t): sum(t ** 2) / 2 | Adds up the squares of all elements and takes half of it.
+tf.strided_slice(x, begin: Anything, end: Anything, strides: Anything = None, begin_mask: Int = 0, end_mask: Int = 0,
+    ellipsis_mask: Int = 0, new_axis_mask: Int = 0, shrink_axis_mask: Int = 0): strided_slice(...)
+    | Takes a part of its input, as x[…] does in Python.
+tf.signal.frame(signal, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1,
+    pad_value: Ignored): frame(...) | Cuts the last axis into stretches of {frame_length}, {frame_step} apart.
+tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Anything, padding: Anything,
+    rate: Anything = None, data_format: Anything = None, dilations: Anything = None): depthwise_conv2d(...)
+    | Slides the windows of a given kernel over each channel by itself.
+tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0):
+    Linspace(start, stop, num=num, axis=axis)
 """
 
 
@@ -69,31 +78,22 @@ def slice_(x: Expr, *, begin: Anything, size: Anything) -> Expr:
     return cut_out(x, _numbers(begin, "slice"), _numbers(size, "slice"))
 
 
-@layer("tf.strided_slice")
 def strided_slice(
     x: Expr,
-    *,
-    begin: Anything,
-    end: Anything,
-    strides: Anything = None,
-    begin_mask: Int = 0,
-    end_mask: Int = 0,
-    ellipsis_mask: Int = 0,
-    new_axis_mask: Int = 0,
-    shrink_axis_mask: Int = 0,
+    begin: Any,
+    end: Any,
+    strides: Any,
+    begin_mask: int,
+    end_mask: int,
+    ellipsis_mask: int,
+    new_axis_mask: int,
+    shrink_axis_mask: int,
 ) -> Expr:
-    """Takes a part of its input, as x[…] does in Python."""
+    """The formula of tf.strided_slice."""
     starts, stops = _numbers(begin, "strided_slice"), _numbers(end, "strided_slice")
     steps = [1] * len(starts) if strides is None else _numbers(strides, "strided_slice")
     masks = begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask
     return strided(x, starts, stops, steps, masks)
-
-
-@layer("tf.linspace", also=("tf.compat.v1.linspace",))
-def tf_linspace(start: Expr, stop: Expr, *, num: PositiveInt, axis: Int = 0) -> Expr:
-    """Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis."""
-    y: Expr = linspace(start, stop, num=num, axis=axis)["y"]
-    return y
 
 
 @layer("tf.clip_by_norm")
@@ -120,11 +120,8 @@ def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
     return gather_nd(tensor, m.stack(*places, axis=-1))
 
 
-@layer("tf.signal.frame", ignores="pad_value")
-def frame(
-    signal: Expr, *, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1
-) -> Expr:
-    """Cuts the last axis into stretches of {frame_length}, {frame_step} apart."""
+def frame(signal: Expr, frame_length: int, frame_step: int, pad_end: bool, axis: int) -> Expr:
+    """The formula of tf.signal.frame."""
     if pad_end or axis not in (-1, signal.ndim - 1):
         raise ArgumentError(f"frame is known along the last axis without padding, got {axis=} and {pad_end=}")
     y: Expr = extract_sequences(signal, sequence_length=frame_length, sequence_stride=frame_step)
@@ -207,18 +204,10 @@ def _steps(value: Any) -> Any:
     return tuple(value[1:3]) if isinstance(value, list | tuple) and len(value) == 4 else value
 
 
-@layer("tf.compat.v1.nn.depthwise_conv2d", also=("tf.nn.depthwise_conv2d",))
 def depthwise_conv2d(
-    x: Expr,
-    filter: Expr,
-    *,
-    strides: Anything,
-    padding: Anything,
-    rate: Anything = None,
-    data_format: Anything = None,
-    dilations: Anything = None,
+    x: Expr, filter: Expr, strides: Any, padding: Any, rate: Any, data_format: Any, dilations: Any
 ) -> Expr:
-    """Slides the windows of a given kernel over each channel by itself."""
+    """The formula of tf.compat.v1.nn.depthwise_conv2d."""
     return windows.depthwise_conv(
         x,
         filter,
