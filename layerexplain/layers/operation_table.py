@@ -35,6 +35,7 @@ from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.signature import Signature
+from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -206,13 +207,15 @@ class _Functions(dict[str, Any]):
         if name in OPS or name in COMPOSITES:
             return default
         operation = _operation(name)
-        return _of_results(operation.formula if operation else self.namespace.get(name))
+        function = operation.formula if operation else self.namespace.get(name)
+        if function is None:
+            load_all()  # an op of a module that the row's own does not import
+            return default
+        return _of_results(function)
 
 
-def _of_results(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+def _of_results(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as a formula calls it: one result is a tensor."""
-    if function is None:
-        return None
 
     def called(*tensors: Expr, **arguments: Any) -> Any:
         made = function(*tensors, **arguments)

@@ -1,0 +1,167 @@
+"""Bare operations as rows of a table: how a row reads, what it refuses, and that a table costs nothing until used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from layerexplain.derive.evaluate import evaluate
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang import text
+from layerexplain.lang.expr import BATCH, Expr, constant
+from layerexplain.lang.syntax import checked_expression
+from layerexplain.layers import index, registry
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.inner import trace_layer
+from layerexplain.layers.operation_table import declaration_of, read_row, rows_by_name
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ROOT / "layerexplain" / "layers"
+WITH_ROWS = sorted(
+    path.stem
+    for path in LAYERS.glob("*.py")
+    if any(
+        isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ROWS"
+        for node in ast.parse(path.read_text("utf-8")).body
+    )
+)
+
+
+def declared(row: str, **functions: object) -> Declaration:
+    return declaration_of(read_row(row), functions)
+
+
+def formula(declaration: Declaration, *shapes: tuple[int, ...], **config: object) -> list[str]:
+    specs = [Spec((BATCH, *shape), "float") for shape in shapes]
+    return text.program(declaration.trace(specs, declaration.bind(config))).splitlines()
+
+
+def test_a_row_is_a_declaration() -> None:
+    cap = declared("ops.Softcap, tf.softcap(x, cap: Number = 30.0): cap * tanh(x / cap) | Keeps within -{cap} … {cap}.")
+    assert (cap.type, cap.name, cap.tensors, list(cap.arguments)) == ("ops.Softcap", "softcap", ("x",), ["cap"])
+    assert cap.description == "Keeps within -{cap} … {cap}."
+    assert formula(cap, (3,), cap=5) == ["y = 5.0 * tanh(x / 5.0)"]
+    assert formula(cap, (3,)) == ["y = 30.0 * tanh(x / 30.0)"]
+    with pytest.raises(ArgumentError, match=r"ops.Softcap needs cap to be a number, got cap='a'"):
+        cap.bind({"cap": "a"})
+
+
+def test_a_row_may_wrap_and_names_its_results() -> None:
+    row = "ops.Ends(x, axis: Int = -1, sorted: Ignored):\n    low, high = halves(x, axis=axis)\n    | Gives both ends."
+
+    def halves(x: Expr, axis: int) -> dict[str, Expr]:
+        return {"a": x + axis, "b": x - axis}
+
+    ends = declared(row, halves=halves)
+    assert formula(ends, (3,), axis=2) == ["low = x + 2", "high = x - 2"]
+    assert ends.ignores == {"sorted"}
+    assert formula(declared("ops.Best(x): values, ids = top_k(x, k=2) | Gives two."), (3,)) == [
+        "values, ids = top_k(x, k=2)"
+    ]
+
+
+def test_a_row_takes_any_number_of_tensors_or_leaves_some_out() -> None:
+    assert formula(declared("ops.Join(*xs, axis: Int): concatenate(*xs, axis=axis) | Joins."), (3,), (4,), axis=1) == [
+        "y = concatenate(x1, x2, axis=1)"
+    ]
+
+    def scaled(x: Expr, by: Expr | None, plus: float) -> Expr:
+        return x + plus if by is None else x * by + plus
+
+    maybe = declared("ops.Scaled(x, by = None, plus: Number = 1.5): scaled(...) | Scales.", scaled=scaled)
+    assert formula(maybe, (3,)) == ["y = x + 1.5"]
+    assert formula(maybe, (3,), (3,)) == ["y = x * by + 1.5"]
+
+
+def test_a_row_that_calls_an_operation_has_its_sentence_and_other_names() -> None:
+    add = declared("tf.plus(a, b): c = Add(a, b)")
+    assert add.description == "Adds two tensors, element by element."
+    assert formula(add, (3,), (3,)) == ["c = a + b"]
+
+
+def test_a_key_takes_a_tensor_that_is_a_constant_and_no_other() -> None:
+    mean = declared("tf.raw_ops.Mean2(x, axis): mean(x, axis=axis) | Averages.")
+    specs = [Spec((BATCH, 3), "float"), None]
+    made = mean.trace(specs, {}, constants={1: constant((1,))})
+    assert text.program(made) == "y = mean(x, axis=1)"
+    with pytest.raises(ArgumentError, match="an axis needs to be a constant, got a tensor"):
+        formula(mean, (3,), ())
+
+
+def test_what_an_op_refuses_is_told_without_a_line_of_the_row() -> None:
+    with pytest.raises(ShapeError) as refusal:
+        formula(declared("ops.Sum2(x1, x2): x1 + x2 | Adds."), (3,), (4,))
+    assert refusal.value.line is None
+    with pytest.raises(ArgumentError, match=r"ops\.Cut needs arguments that fit each other and its input, got k=5"):
+        formula(declared("ops.Cut(x, k: Anything): transpose(x, axes=k) | Cuts."), (3,), k=5)
+
+
+def test_an_operation_with_two_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'ops\.A' has two rows"):
+        rows_by_name("ops.A(x): x | Hands on.\nops.B, ops.A(x): -x | Turns the sign.")
+    with pytest.raises(ValueError, match=r"'ops\.Add' is declared twice"):
+        assert registry.find("ops.Add")
+        registry.register(declared("ops.Add(x): x | Hands on."))
+
+
+def test_an_operation_is_added_with_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    module = ModuleType("layerexplain.layers.operations_extra")
+    vars(module)["ROWS"] = "ops.Softcap(x, cap: Number = 30.0): cap * tanh(x / cap) | Keeps within -{cap} … {cap}."
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(registry, "LAYERS", dict(registry.LAYERS))
+    monkeypatch.setitem(index.MODULES, "ops.Softcap", "operations_extra")
+    made = trace_layer("ops.Softcap", {"cap": 2.0}, [Spec((BATCH, 3), "float")])
+    values = np.array([[-9.0, 0.5, 1.25]], "float32")
+    (result,) = evaluate(made, [values], [])
+    np.testing.assert_allclose(result, 2 * np.tanh(values / 2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("module", WITH_ROWS)
+def test_a_module_loads_what_its_rows_call(module: str) -> None:
+    code = f"""
+from layerexplain.layers import {module} as module
+from layerexplain.lang.composite import COMPOSITES
+from layerexplain.lang.expr import OPS
+from layerexplain.layers.index import MODULES
+from layerexplain.layers.operation_table import read_row, rows_by_name
+import ast
+for text in rows_by_name(module.ROWS).values():
+    for node in ast.walk(ast.parse(read_row(text).formula.replace("...", "0"))):
+        if isinstance(node, ast.Call) and node.func.id not in [*OPS, *COMPOSITES]:
+            assert callable(vars(module).get(node.func.id)) or f"ops.{{node.func.id}}" in MODULES, node.func.id
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("module", WITH_ROWS)
+def test_each_row_is_a_formula_with_a_sentence(module: str) -> None:
+    __import__(f"layerexplain.layers.{module}")
+    table = rows_by_name(vars(sys.modules[f"layerexplain.layers.{module}"])["ROWS"])
+    for name, row in table.items():
+        assert index.MODULES[name] == module
+        parts = read_row(row)
+        if not parts.formula.endswith("(...)"):
+            checked_expression(parts.formula.replace("*xs", "xs"))
+        found = registry.find(name)
+        assert found is not None
+        assert found.type == parts.names[0]
+        assert found.description.endswith("."), name
+
+
+def test_only_the_rows_that_a_model_uses_are_declared() -> None:
+    code = """
+from layerexplain.layers.registry import LAYERS, find
+assert find("ops.Sqrt") is find("tf.math.sqrt")
+print(*LAYERS)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    known = set(done.stdout.split())
+    assert {"ops.Sqrt", "tf.math.sqrt", "tf.raw_ops.Sqrt"} <= known
+    assert "ops.Exp" not in known
