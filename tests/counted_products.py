@@ -12,11 +12,12 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from layerexplain.derive.element import Called, ElementForm, Line
+from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
+    CalledResult,
     Divisible,
     Element,
     Fold,
@@ -47,16 +48,16 @@ def count(form: ElementForm) -> int:
         for part in _parts(line.value):
             if isinstance(part, Fold) and line in fed and _adds_products(part):
                 total += _terms(line, part)
-            elif isinstance(part, Element) and isinstance(part.of, Called):
+            elif isinstance(part, Element) and isinstance(part.of, CalledResult):
                 # Several results of one call are read by several lines, each with letters of its own.
                 call = (part.of.form, tuple([(arg.of, arg.at) for arg in part.of.args]))
                 called[call] = (part.of.form, _steps(part.of))
     return total + sum(times * count(inner) for inner, times in called.values())
 
 
-def _fed(form: ElementForm) -> set[Line]:
+def _fed(form: ElementForm) -> set[ElementLine]:
     """The lines that an input reaches."""
-    fed: set[Line] = set()
+    fed: set[ElementLine] = set()
     grows = True
     while grows:
         grows = False
@@ -67,10 +68,10 @@ def _fed(form: ElementForm) -> set[Line]:
     return fed
 
 
-def _is_fed(part: Scalar, form: ElementForm, fed: set[Line]) -> bool:
+def _is_fed(part: Scalar, form: ElementForm, fed: set[ElementLine]) -> bool:
     if not isinstance(part, Element):
         return False
-    read = [arg.of for arg in part.of.args] if isinstance(part.of, Called) else [part.of]
+    read = [arg.of for arg in part.of.args] if isinstance(part.of, CalledResult) else [part.of]
     return any(one in fed or one in form.definition.params for one in read)
 
 
@@ -100,7 +101,7 @@ def _factors(e: Scalar) -> Iterator[Scalar]:
         yield e
 
 
-def _steps(called: Called) -> int:
+def _steps(called: CalledResult) -> int:
     """How many calls there are: one for each step of the loops around."""
     letters = {letter for part in called.args for time in part.times for letter in _letters(time)}
     total = 1
@@ -117,7 +118,7 @@ def _letters(index: Affine) -> Iterator[Letter]:
             yield from _letters(atom.of)
 
 
-def _terms(line: Line, fold: Fold) -> int:
+def _terms(line: ElementLine, fold: Fold) -> int:
     """The terms of a sum, over all elements of a line of one example."""
     scattered = [
         c for c in fold.conditions

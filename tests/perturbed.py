@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import Run, evaluate
-from layerexplain.derive.receptive_field import View
-from layerexplain.derive.spans import Span
+from layerexplain.derive.receptive_field.fields import View
+from layerexplain.derive.receptive_field.spans import Span
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.scalar import Affine, Letter, Quotient

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.derive.element import element_form
+from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition

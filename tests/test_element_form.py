@@ -7,19 +7,23 @@ import re
 
 import pytest
 
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_text import element_text
-from layerexplain.derive.element_value import ElementValues
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.letters import LETTERS
+from layerexplain.derive.element.text import element_text
+from layerexplain.derive.element.value import ElementValues
 from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
-from layerexplain.derive.index_letters import LETTERS
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.parse import parse
+from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions, values_for
 from tests.keras_oracle import BATCH_SIZE, trace_case
 
 np = pytest.importorskip("numpy")
+
+load_all()
 
 AT_MOST = 400
 """Indices that are compared of each result; beyond, as many are drawn."""
@@ -184,3 +188,15 @@ def test_a_long_chain_is_cut_into_lines() -> None:
 def test_every_letter_has_one_role_list() -> None:
     assert LETTERS["batch"] == "n"
     assert all(len(set(letters)) == len(letters) for letters in LETTERS.values())
+
+
+@pytest.mark.parametrize("fold", ["sum", "mean", "amax", "amin", "prod"])
+def test_every_fold_of_large_exponentials_is_its_own(fold: str) -> None:
+    # Beyond an exponent of 600 the terms are decimals; what they fold to is compared after a division.
+    exponents = np.array([[640.0, 601.0, -633.0, 3.0]])
+    x = tensor("x", (BATCH, 4))
+    folded = parse(f"y = log({fold}(exp(x), axis=-1) / exp(x[:, 3]))", {"x": x})["y"]
+    form = element_form(Definition("folded", (x,), (), {"y": folded}))
+    value = ElementValues(form, [exponents], []).element(0, (0,))
+    terms = np.exp(exponents[0].astype(np.longdouble))
+    assert value == pytest.approx(float(np.log(getattr(np, fold)(terms) / terms[3])), rel=1e-9)

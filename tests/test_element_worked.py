@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_worked import MOST_LINES, Worked, WorkedFold, worked_element
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.worked import MOST_LINES, Worked, WorkedFold, worked_element
 from layerexplain.derive.evaluate import Run, evaluate
 from layerexplain.lang.definition import Definition
 from tests.cases import Case

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from layerexplain.derive.latex import latex
+from layerexplain.derive.latex.statements import latex
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_text import element_text
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.text import element_text
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.latex import latex
+from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, GONE, NO_MACS, OPS, AxesOfEach, Expr, Op, Shapes, axes_of, tensor, weight
 from layerexplain.lang.parse import redefine

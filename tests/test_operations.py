@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_value import ElementValues
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.value import ElementValues
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import CannotEvaluate
-from layerexplain.derive.receptive_field import ReceptiveFields
-from layerexplain.derive.spans import Span
+from layerexplain.derive.receptive_field.fields import ReceptiveFields
+from layerexplain.derive.receptive_field.spans import Span
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, constant, tensor

@@ -9,7 +9,7 @@ import pytest
 
 from layerexplain.api import explain
 from layerexplain.derive.cost import Costs
-from layerexplain.derive.element import element_form
+from layerexplain.derive.element.form import element_form
 from layerexplain.derive.sentence import field_names, fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read

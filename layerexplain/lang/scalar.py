@@ -1,13 +1,16 @@
 """The language of single elements: indices, scalars, sums and the conditions that they carry.
 
-Ops say in it what one element of their result is (`Op.element`); derive/element.py puts whole formulas together,
+Ops say in it what one element of their result is (`Op.element`); derive/element/form.py puts whole formulas together,
 prints and evaluates them. Indices are affine in their letters as far as possible, so that `Flatten` after a
 convolution reads `x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
+
+Walks that only pass through need not know the kinds of records: `children` gives the records that one is made of,
+`rebuild` the same with others in their place, `parts` goes through all, `substituted` puts indices for letters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from layerexplain.lang.expr import Expr, Op
@@ -29,6 +32,11 @@ class Letter:
     def __init__(self, role: str, size: int | None) -> None:
         self.role = role
         self.size = size
+
+    @property
+    def index(self) -> Affine:
+        """The letter as an index."""
+        return Affine(((self, 1),), 0)
 
 
 class Quotient(NamedTuple):
@@ -57,7 +65,7 @@ class Affine(NamedTuple):
 
 def letter(role: str, size: Any) -> Affine:
     """A new letter as an index; a size that is no int (the batch, unknown) sets no upper bound."""
-    return Affine(((Letter(role, size if isinstance(size, int) else None), 1),), 0)
+    return Letter(role, size if isinstance(size, int) else None).index
 
 
 def number(value: int) -> Affine:
@@ -165,10 +173,26 @@ class Position(NamedTuple):
 
 
 class Element(NamedTuple):
-    """One element of a named tensor (an input, a weight, or a line of the element form)."""
+    """One element of a named tensor: an input, a weight, a line of the element form, or a result of a called layer."""
 
     of: Any
     index: tuple[Affine, ...]  # type: ignore[assignment]  # hides tuple.index on purpose
+
+
+class Passed(NamedTuple):
+    """A tensor that a called layer is given: a leaf or a line, at fixed steps, which its index has at axis `at`."""
+
+    of: Any
+    at: int
+    times: tuple[Affine, ...]
+
+
+class CalledResult(NamedTuple):
+    """A result of a called layer: the layer's form, the number of the result, and the tensors that it is given."""
+
+    form: Any
+    result: int
+    args: tuple[Passed, ...]
 
 
 class Apply(NamedTuple):
@@ -240,3 +264,93 @@ def between(index: Affine, low: int, high: int | None) -> tuple[Condition, ...]:
     if least is not None and most is not None and high is not None and least >= low and most < high:
         return ()
     return (Between(index, low, high),)
+
+
+# Walks ----------------------------------------------------------------------------------------------------------
+
+_CHILDREN: Final[Mapping[type, tuple[str, ...]]] = {
+    Quotient: ("of",),
+    Lookup: ("value",),
+    Position: ("index",),
+    Element: ("of", "index"),
+    Passed: ("times",),
+    CalledResult: ("args",),
+    Apply: ("args",),
+    Named: ("args",),
+    Fold: ("conditions", "body"),
+    Guard: ("conditions", "body", "otherwise"),
+    Between: ("index",),
+    Divisible: ("index",),
+    Holds: ("value",),
+}
+"""The fields of a record that hold records, or tuples of them. What is no record (a node, a line) has none."""
+
+
+def children(whole: Any) -> list[Any]:
+    """The records that a scalar, a condition or an index is made of."""
+    kind = type(whole)
+    if kind is Affine:
+        return [atom for atom, _ in whole.terms]
+    found: list[Any] = []
+    for field in _CHILDREN.get(kind, ()):
+        value = getattr(whole, field)
+        if type(value) is tuple:
+            found += value
+        elif field != "of" or type(value) in (CalledResult, Affine):
+            found.append(value)
+    return found
+
+
+def rebuild(whole: Any, change: Callable[[Any], Any]) -> Any:
+    """The record with `change(child)` in place of each child: a record of the same kind, but an `Affine` in place of
+    a letter, a quotient or a lookup."""
+    kind = type(whole)
+    if kind is Affine:
+        total = number(whole.const)
+        for atom, factor in whole.terms:
+            total = add(total, scale(change(atom), factor))
+        return total
+    if kind is Letter:
+        return whole.index
+    if kind is Quotient:
+        return remainder(change(whole.of), whole.by) if whole.rest else floor_divide(change(whole.of), whole.by)
+    if kind is Lookup:
+        return Affine(((Lookup(change(whole.value)), 1),), 0)
+    new = {}
+    for field in _CHILDREN.get(kind, ()):
+        value = getattr(whole, field)
+        if type(value) is tuple:
+            new[field] = tuple([change(part) for part in value])
+        elif field != "of" or type(value) is CalledResult:
+            new[field] = change(value)
+    return whole._replace(**new) if new else whole
+
+
+def parts(whole: Any) -> Iterator[Any]:
+    """A scalar, condition or index and all records that it is made of, each before its children."""
+    pending = [whole]
+    while pending:
+        part = pending.pop()
+        yield part
+        pending += reversed(children(part))
+
+
+def substituted(whole: Any, env: Mapping[Letter, Affine]) -> Any:
+    """The same scalar, condition or index with indices in place of letters; letters that `env` lacks stay."""
+    if type(whole) is Letter:
+        return env.get(whole) or whole.index
+    return rebuild(whole, lambda part: substituted(part, env))
+
+
+def letters_in(index: Affine) -> Iterator[Letter]:
+    """The letters of an index, those inside quotients included, those of a value that is looked up not."""
+    for part in children(index):
+        if type(part) is Letter:
+            yield part
+        elif type(part) is Quotient:
+            yield from letters_in(part.of)
+
+
+def looks_up(index: Affine) -> bool:
+    """Whether an index is a value of a tensor, so that any position may be meant."""
+    return any([type(part) is Lookup for part in parts(index)])

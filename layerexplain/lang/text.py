@@ -22,7 +22,7 @@ WIDEST = 88
 LOOP_VARIABLES = "ts"
 
 
-class Line(NamedTuple):
+class FormulaLine(NamedTuple):
     """A statement: how deep it stands, its text, and the nodes that it binds."""
 
     indent: int
@@ -30,7 +30,7 @@ class Line(NamedTuple):
     nodes: tuple[Expr, ...] = ()
 
 
-def statements(definition: Definition) -> list[Line]:
+def statements(definition: Definition) -> list[FormulaLine]:
     """The statements of a definition's body."""
     return _Scope(definition, definition_names(definition)).lines
 
@@ -90,18 +90,18 @@ def program(definition: Definition) -> str:
     return "\n".join("    " * line.indent + line.text for line in lines)
 
 
-def inner_blocks(definition: Definition) -> list[Line]:
+def inner_blocks(definition: Definition) -> list[FormulaLine]:
     """The `def` blocks of the definitions that this one calls, as lines."""
     return _blocks(definition_names(definition))
 
 
-def _blocks(names: Mapping[Definition, str]) -> list[Line]:
-    lines: list[Line] = []
+def _blocks(names: Mapping[Definition, str]) -> list[FormulaLine]:
+    lines: list[FormulaLine] = []
     for inner, name in reversed(list(names.items())):
         scope = _Scope(inner, names, masks=True)
-        lines.append(Line(0, f"def {name}({', '.join(leaf_names(inner).values())}):"))
-        lines += [Line(line.indent + 1, line.text, line.nodes) for line in scope.lines]
-        lines.append(Line(1, f"return {', '.join(scope.results.values())}"))
+        lines.append(FormulaLine(0, f"def {name}({', '.join(leaf_names(inner).values())}):"))
+        lines += [FormulaLine(line.indent + 1, line.text, line.nodes) for line in scope.lines]
+        lines.append(FormulaLine(1, f"return {', '.join(scope.results.values())}"))
     return lines
 
 
@@ -149,7 +149,7 @@ class _Scope:
     ) -> None:
         self.definition_names = definition_names
         self.texts: dict[Expr, tuple[str, int]] = {}
-        self.lines: list[Line] = []
+        self.lines: list[FormulaLine] = []
         self.taken: set[str] = set()
         self.autonamed = 0
         for leaf, name in leaf_names(definition).items():
@@ -171,7 +171,7 @@ class _Scope:
         for name, e in self.outputs.items():
             text = self.texts[e][0]
             if text != self.results[name]:
-                self.lines.append(Line(0, f"{self.results[name]} = {text}", (e,)))
+                self.lines.append(FormulaLine(0, f"{self.results[name]} = {text}", (e,)))
 
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
         if e in wanted:
@@ -232,7 +232,7 @@ class _Scope:
                 continue
             if node in wanted or node.label or uses[node] > 1 or node in must or len(text) > WIDEST:
                 name = self._name(node, wanted)
-                self.lines.append(Line(indent, f"{name} = {text}", (node,)))
+                self.lines.append(FormulaLine(indent, f"{name} = {text}", (node,)))
                 text, bind = name, ATOM
             self.texts[node] = (text, bind)
 
@@ -251,7 +251,7 @@ class _Scope:
                     else unique(default, self.taken)
                 )
             self.texts[part] = (names[i], ATOM)
-        self.lines.append(Line(indent, f"{', '.join(names)} = {text}", tuple(parts)))
+        self.lines.append(FormulaLine(indent, f"{', '.join(names)} = {text}", tuple(parts)))
 
     def _inline(self, node: Expr) -> tuple[str, int]:
         notation = node.op.notation
@@ -296,10 +296,10 @@ class _Scope:
         sequences = node.attrs["sequences"]
         states = self._state_names(node, parts)
         for name, first in zip(states, node.args[sequences:], strict=False):
-            self.lines.append(Line(indent, f"{name} = {self.texts[first][0]}", (first,)))
+            self.lines.append(FormulaLine(indent, f"{name} = {self.texts[first][0]}", (first,)))
         variable = LOOP_VARIABLES[indent] if indent < len(LOOP_VARIABLES) else f"t{indent}"
         over = [self.texts[a][0] for a in node.args[:sequences]]
-        self.lines.append(Line(indent, f"for {variable} in steps({', '.join(over)}):"))
+        self.lines.append(FormulaLine(indent, f"for {variable} in steps({', '.join(over)}):"))
         for step, name in zip(body.steps, over, strict=True):
             self.texts[step] = (f"{name}[{variable}]", ATOM)
         for state, name in zip(body.states, states, strict=True):
@@ -339,7 +339,7 @@ class _Scope:
         wanted = {early_new: states[i] for early_new, i in early.items()}
         self._write(body.outputs, stop, wanted, indent, must=body.next)
         for name, value in zip(collected, body.collected.values(), strict=True):
-            self.lines.append(Line(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
+            self.lines.append(FormulaLine(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
         self._assign_states(body, states, indent)
         if len(self.lines) == start:
             raise AssertionError("a loop without statements")
@@ -353,8 +353,8 @@ class _Scope:
                 continue
             if new is not state and state in body.next[i + 1 :]:
                 old[name] = unique(f"{name}_old", self.taken)
-                self.lines.append(Line(indent, f"{old[name]} = {name}", (state,)))
-            self.lines.append(Line(indent, f"{name} = {old.get(text, text)}", (new,)))
+                self.lines.append(FormulaLine(indent, f"{old[name]} = {name}", (state,)))
+            self.lines.append(FormulaLine(indent, f"{name} = {old.get(text, text)}", (new,)))
 
     def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, int]:
         """The new states whose statement may assign the state itself: nothing after it reads the old one."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.derive.element import element_form
-from layerexplain.derive.latex import latex
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, walk
-from layerexplain.lang.text import Line, inner_blocks, statements
+from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.layers.registry import Declaration, Spec, facts_of, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
@@ -176,7 +176,7 @@ def _statements(definition: Definition) -> tuple[Statement, ...]:
     return (*[_statement(line, False) for line in inner_blocks(definition)], *own)
 
 
-def _statement(line: Line, shapes: bool) -> Statement:
+def _statement(line: FormulaLine, shapes: bool) -> Statement:
     shape = ""
     note = ""
     if len(line.nodes) == 1:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from layerexplain.derive.views import is_view
+from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.registry import Spec
 from layerexplain.model import Layer, TensorRef

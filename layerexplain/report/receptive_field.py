@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from layerexplain.derive.element_text import index_text
-from layerexplain.derive.index_letters import LETTERS, OTHERS
-from layerexplain.derive.receptive_field import ReceptiveFields, Seen, View, source_view
-from layerexplain.derive.spans import Span, is_whole, letters_in, slope, value, width
+from layerexplain.derive.element.letters import LETTERS, OTHERS
+from layerexplain.derive.element.text import index_text
+from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
+from layerexplain.derive.receptive_field.spans import Span, is_whole, slope, value, width
 from layerexplain.lang.expr import Expr, tensor
-from layerexplain.lang.scalar import Affine, Letter, Quotient
+from layerexplain.lang.scalar import Affine, Letter, Quotient, letters_in
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, axis_roles

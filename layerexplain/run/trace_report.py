@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.derive.element_worked import Worked, WorkedFold, WorkedLine
+from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_worked import worked_element
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.worked import worked_element
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_statistics import statistics
 from layerexplain.lang.scalar import CannotIndex

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layerexplain.derive.element_worked import Term, WorkedFold, WorkedLine
+from layerexplain.derive.element.worked import Term, WorkedFold, WorkedLine
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Column, Document, Figure, noted, notes_block, number, words
 from layerexplain.render.documents.trace import call_name, heading

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from layerexplain.derive import latex_symbols as tex
-from layerexplain.derive.index_letters import choose
+from layerexplain.derive.element.letters import choose
+from layerexplain.derive.latex import symbols as tex
 from layerexplain.lang.notation import ATOM, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
 from layerexplain.lang.scalar import (
     BEYOND,

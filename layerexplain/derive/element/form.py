@@ -9,22 +9,32 @@ Printed by element_text.py, evaluated by element_value.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from layerexplain.derive.element_lines import Plan, plan
+from layerexplain.derive.element.plan import Plan, plan
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker
-from layerexplain.lang.scalar import Affine, CannotIndex, Element, Letter, Named, Number, Scalar, add, number
+from layerexplain.lang.scalar import (
+    Affine,
+    CalledResult,
+    CannotIndex,
+    Element,
+    Letter,
+    Named,
+    Number,
+    Passed,
+    Scalar,
+    add,
+    number,
+)
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
-from layerexplain.records import NamedTuple
 
 Times = Mapping[Expr, Affine]
 """The step at which each loop stands, by its node."""
 
 
-class Line:
+class ElementLine:
     """`name[letters] = value`, or why it cannot be written.
 
     A line inside loops has a letter for the step of each, `times`, behind the batch. A state of a recurrence also
@@ -47,7 +57,7 @@ class Line:
     @property
     def index(self) -> tuple[Affine, ...]:
         """The letters as an index."""
-        return tuple(Affine(((one, 1),), 0) for one in self.letters)
+        return tuple([one.index for one in self.letters])
 
     @property
     def own(self) -> tuple[Affine, ...]:
@@ -68,22 +78,6 @@ class Line:
         return f"<line {self.name}>"
 
 
-class Part(NamedTuple):
-    """A tensor handed to a called layer: a leaf or a line, at fixed steps, which stand at axis `at` of its index."""
-
-    of: Any
-    at: int
-    times: tuple[Affine, ...]
-
-
-class Called(NamedTuple):
-    """A result of a called layer: its form, the number of the result, and the tensors that it is called with."""
-
-    form: ElementForm
-    result: int
-    args: tuple[Part, ...]
-
-
 class ElementForm:
     """A definition's element form.
 
@@ -99,15 +93,15 @@ class ElementForm:
         self._text: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self.definition = definition
         self.inner = inner
-        self.lines: list[Line] = []
-        self.nodes: dict[Line, Expr] = {}
-        self.results: dict[str, Line] = {}
-        self.masks: list[Line] = []
+        self.lines: list[ElementLine] = []
+        self.nodes: dict[ElementLine, Expr] = {}
+        self.results: dict[str, ElementLine] = {}
+        self.masks: list[ElementLine] = []
         self.names: set[str] = set()
         self.roles: list[tuple[str, ...]] = []
 
     @property
-    def outputs(self) -> list[Line]:
+    def outputs(self) -> list[ElementLine]:
         """The lines of the results, then of the masks that there are."""
         return [*self.results.values(), *self.masks]
 
@@ -123,7 +117,7 @@ class ElementForm:
 
     def _printed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if self._text is None:
-            from layerexplain.derive.element_text import element_text
+            from layerexplain.derive.element.text import element_text
 
             self._text = element_text(self)
         return self._text
@@ -152,9 +146,9 @@ class _Writer:
         self.plan: Plan = plan(definition, {d: form.roles for d, form in forms.items()})
         self.form = ElementForm(definition, dict(forms))
         self.form.names = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
-        self.lines: dict[Expr, Line] = {}
-        self.states: dict[Expr, Line] = {}
-        self._work: list[tuple[Line, Expr, Expr | None]] = []
+        self.lines: dict[Expr, ElementLine] = {}
+        self.states: dict[Expr, ElementLine] = {}
+        self._work: list[tuple[ElementLine, Expr, Expr | None]] = []
         self._declare()
         for line, node, start in self._work:
             self._write(line, node, start)
@@ -204,7 +198,7 @@ class _Writer:
         """The last of a recurrence that is a result keeps apart from the recurrence itself."""
         return self._name(f"{name}_last" if name in states else name)
 
-    def _line(self, name: str, node: Expr) -> Line:
+    def _line(self, name: str, node: Expr) -> ElementLine:
         line = self._letters(name, node, self.plan.loops_of(node))
         self._work.append((line, node, None))
         if node.args:
@@ -220,17 +214,17 @@ class _Writer:
         if new not in self.lines and new.args and self.plan.loops_of(new)[-1:] == (loop,):
             self.lines[new] = line
 
-    def _letters(self, name: str, node: Expr, loops: tuple[Expr, ...]) -> Line:
+    def _letters(self, name: str, node: Expr, loops: tuple[Expr, ...]) -> ElementLine:
         roles, shape = self.plan.roles[node], node.shape
         letters = [Letter(r, s if isinstance(s, int) else None) for r, s in zip(roles, shape, strict=True)]
         at = 1 if roles and roles[0] == "batch" else 0
         lengths = [loop.args[0].shape[1] for loop in loops]
         steps = [Letter("steps", s if isinstance(s, int) else None) for s in lengths]
-        return Line(name, (*letters[:at], *steps, *letters[at:]), loops, at)
+        return ElementLine(name, (*letters[:at], *steps, *letters[at:]), loops, at)
 
     # What they say -----------------------------------------------------------------------------------------------
 
-    def _write(self, line: Line, node: Expr, first: Expr | None) -> None:
+    def _write(self, line: ElementLine, node: Expr, first: Expr | None) -> None:
         known = self.lines.get(node)
         try:
             if known is not None and known is not line:
@@ -311,26 +305,28 @@ class _Writer:
             return self._push(node, (index[0], *index[2:]), {**times, loop: index[1]})
         line = self.states[body.states[i]]
         length = loop.args[0].shape[1]
-        last = number(length - 1) if isinstance(length, int) else Affine(((Letter("last step", None), 1),), 0)
+        last = number(length - 1) if isinstance(length, int) else Letter("last step", None).index
         return Element(line, line.place(index, {**times, loop: last}))
 
-    def _called(self, node: Expr, result: int, times: Times) -> Called:
-        return Called(self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args]))
+    def _called(self, node: Expr, result: int, times: Times) -> CalledResult:
+        return CalledResult(
+            self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args])
+        )
 
-    def _part(self, node: Expr, times: Times) -> Part:
+    def _part(self, node: Expr, times: Times) -> Passed:
         line = self.lines.get(node)
         if line is not None:
-            return Part(line, line.at, tuple(times[loop] for loop in line.loops))
+            return Passed(line, line.at, tuple(times[loop] for loop in line.loops))
         loop = self.plan.loop_of.get(node)
         if loop is None:
-            return Part(node, 0, ())
+            return Passed(node, 0, ())
         body: Body = loop.attrs["body"]
         if node in body.steps:
             whole = self._part(loop.args[body.steps.index(node)], times)
-            return Part(whole.of, 1, (*whole.times, times[loop]))
+            return Passed(whole.of, 1, (*whole.times, times[loop]))
         line = self.states[node]
         before = {**times, loop: add(times[loop], -1)}
-        return Part(line, line.at, tuple(before[outer] for outer in line.loops))
+        return Passed(line, line.at, tuple(before[outer] for outer in line.loops))
 
 
 def _states(loop: Expr) -> list[tuple[Expr, Expr]]:

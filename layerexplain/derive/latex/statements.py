@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive import latex_symbols as tex
-from layerexplain.derive.element import element_form
-from layerexplain.derive.element_lines import kind_of
-from layerexplain.derive.index_letters import choose
-from layerexplain.derive.latex_scalar import ScalarWriter, Text, bracketed, combine
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.letters import choose
+from layerexplain.derive.element.plan import kind_of
+from layerexplain.derive.latex import symbols as tex
+from layerexplain.derive.latex.scalars import ScalarWriter, Text, bracketed, combine
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from layerexplain.derive.known_values import NOTHING, Facts
-from layerexplain.derive.op_reads import Known, index_of, marked, reads
-from layerexplain.derive.spans import Span, at, depth, hull, through, whole
+from layerexplain.derive.receptive_field.facts import NOTHING, Facts
+from layerexplain.derive.receptive_field.reads import Known, marked, reads
+from layerexplain.derive.receptive_field.spans import Span, at, depth, hull, through, whole
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import INPUT, Expr, Shapes, Size
 from layerexplain.lang.scalar import CannotIndex, Letter, add, number
@@ -58,7 +58,7 @@ def _substituted(source: Expr, seen: tuple[Span, ...], env: Mapping[Letter, Span
 def source_view(leaf: Expr) -> View:
     """A source itself: each element sees itself."""
     letters = _letters(leaf.shape)
-    return View(letters, {leaf: tuple([at(index_of(one)) for one in letters])})
+    return View(letters, {leaf: tuple([at(one.index) for one in letters])})
 
 
 def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
@@ -108,7 +108,7 @@ class ReceptiveFields(Interpreter[View]):
         views = {}
         for param, arg in zip(definition.params, args, strict=False):
             own = source_view(param)
-            env = {old: index_of(new) for old, new in zip(arg.letters, own.letters, strict=True)}
+            env = {old: new.index for old, new in zip(arg.letters, own.letters, strict=True)}
             views[param] = own._replace(facts=arg.facts.at(env))
         given = dict(zip(definition.params, args, strict=False))
         found: list[View] = self.values(list(definition.results.values()), views)
@@ -129,8 +129,8 @@ class ReceptiveFields(Interpreter[View]):
                 if state in view.seen:
                     _join(before, state, view.seen[state])
                     _through_argument(earlier, view.seen[state], before)
-            seen = _outside(body, now, given, at(index_of(step)))
-            past = Span(number(0), add(index_of(step), -1))
+            seen = _outside(body, now, given, at(step.index))
+            past = Span(number(0), add(step.index, -1))
             for source, spans in _outside(body, before, given, past).items():
                 _join(seen, source, spans)
             results.append(View((view.letters[0], step, *view.letters[1:]), seen))
@@ -206,7 +206,7 @@ def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], 
 def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
     """Result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
-    index = tuple([index_of(one) for one in letters])
+    index = tuple([one.index for one in letters])
     known = Known(node, args)
     try:
         for arg, place in reads(node, i, index, known):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from layerexplain.derive.element import Called, ElementForm, Line, Part
-from layerexplain.derive.index_letters import choose
+from layerexplain.derive.element.form import ElementForm, ElementLine
+from layerexplain.derive.element.letters import choose
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
@@ -18,6 +18,7 @@ from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
+    CalledResult,
     Condition,
     Divisible,
     Element,
@@ -26,6 +27,7 @@ from layerexplain.lang.scalar import (
     Lookup,
     Named,
     Number,
+    Passed,
     Position,
     Scalar,
     bounds,
@@ -168,7 +170,7 @@ class Printer:
                 texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
         return [", ".join(texts)] if texts else []
 
-    def letters(self, line: Line) -> dict[Letter, str]:
+    def letters(self, line: ElementLine) -> dict[Letter, str]:
         """Names for the letters of a line; an axis of size 1 is written 0."""
         names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
         return {**names, **{one: "" for one in line.letters if one.size == 1}}
@@ -205,16 +207,16 @@ class Printer:
         return f"{body} where {where}, else {self.text(e.otherwise, names)[0]}", _GUARD
 
     def _name_of(self, of: Any, names: Mapping[Letter, str]) -> str:
-        if isinstance(of, Line):
+        if isinstance(of, ElementLine):
             return of.name
-        if isinstance(of, Called):
+        if isinstance(of, CalledResult):
             args = ", ".join(self._part(part, names) for part in of.args)
             call = f"{self.names[of.form.definition]}({args})"
             several = [*of.form.results, *["mask"] * len(of.form.masks)]
             return call if len(several) == 1 else f"{call}.{several[of.result]}"
         return number_text(of.attrs["value"]) if of.op is CONSTANT else str(of.label)
 
-    def _part(self, part: Part, names: Mapping[Letter, str]) -> str:
+    def _part(self, part: Passed, names: Mapping[Letter, str]) -> str:
         name = self._name_of(part.of, names)
         return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
 

@@ -11,36 +11,29 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.element import Called, ElementForm, Line, Part
-from layerexplain.derive.element_arrays import ArrayFrame
-from layerexplain.derive.element_text import Printer, inner_names
-from layerexplain.derive.element_value import Frame, Index
+from layerexplain.derive.element.form import ElementForm, ElementLine
+from layerexplain.derive.element.letters import choose
+from layerexplain.derive.element.text import Printer, inner_names
+from layerexplain.derive.element.value import ArrayFrame, Frame, Index
 from layerexplain.derive.evaluate import Run
-from layerexplain.derive.index_letters import choose
 from layerexplain.lang.expr import CONSTANT
 from layerexplain.lang.scalar import (
-    Affine,
     Apply,
-    Between,
+    CalledResult,
     CannotIndex,
-    Condition,
-    Divisible,
     Element,
     Fold,
     Guard,
-    Holds,
     Letter,
     Lookup,
     Named,
     Number,
     Position,
-    Quotient,
     Scalar,
-    add,
-    floor_divide,
+    children,
     number,
-    remainder,
-    scale,
+    rebuild,
+    substituted,
 )
 from layerexplain.ops.elementwise import multiply
 from layerexplain.records import NamedTuple
@@ -133,7 +126,7 @@ class _Site(NamedTuple):
     """A line at an index, in a frame."""
 
     frame: Frame
-    line: Line
+    line: ElementLine
     place: Index
 
 
@@ -142,9 +135,9 @@ class _Worker:
         self.form = form
         self.names = inner_names(form)
         self.waiting: list[_Site] = []
-        self.seen: set[tuple[int, Line]] = set()
+        self.seen: set[tuple[int, ElementLine]] = set()
 
-    def work(self, frame: Frame, line: Line, index: Index) -> Worked:
+    def work(self, frame: Frame, line: ElementLine, index: Index) -> Worked:
         self._ask(_Site(frame, line, index))
         lines: list[WorkedLine] = []
         while self.waiting and len(lines) < MOST_LINES:
@@ -173,7 +166,7 @@ class _Worker:
             frame = frame.plain
             value = frame.line(line, index)
         reader = _Reader(frame, printer, general)
-        here = reader.chosen(_put(scalar, env))
+        here = reader.chosen(substituted(scalar, {one: number(place) for one, place in env.items()}))
         name = printer.indexed(line.name, [number(i) for i in index], {})
         shown = reader.numbers(here)
         for read, place in reader.direct:
@@ -193,9 +186,9 @@ class _Worker:
         )
 
     def _follow(self, frame: Frame, of: Any, index: Index) -> None:
-        if isinstance(of, Line):
+        if isinstance(of, ElementLine):
             self._ask(_Site(frame, of, index))
-        elif isinstance(of, Called):
+        elif isinstance(of, CalledResult):
             inner = frame.called(of, {})
             self._ask(_Site(inner, of.form.outputs[of.result], index))
 
@@ -216,19 +209,16 @@ class _Reader:
         """The scalar with the branch that holds in place of each choice outside of sums."""
         if isinstance(e, Guard):
             return self.chosen(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
-        if isinstance(e, Apply):
-            return e._replace(args=tuple([self.chosen(a) for a in e.args]))
-        if isinstance(e, Named):
-            return e._replace(args=tuple([self.chosen(a) for a in e.args]))
-        return e
+        chosen: Scalar = rebuild(e, self.chosen) if isinstance(e, Apply | Named) else e
+        return chosen
 
     def numbers(self, e: Scalar) -> Scalar:
         """The scalar with numbers in place of its sums and elements."""
         if isinstance(e, Element):
-            if isinstance(e.of, Called | Line):
+            if isinstance(e.of, CalledResult | ElementLine):
                 self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
             for index in e.index:
-                for atom, _ in index.terms:
+                for atom in children(index):
                     if isinstance(atom, Lookup):
                         self.reads.append(
                             (self.printer.text(atom.value, {})[0], _float(self.frame.scalar(atom.value, {})))
@@ -239,10 +229,9 @@ class _Reader:
             return Number(_plain(value))
         if isinstance(e, Fold):
             return Number(_plain(self._fold(e)))
-        if isinstance(e, Apply):
-            return e._replace(args=tuple([self.numbers(a) for a in e.args]))
-        if isinstance(e, Named):
-            return e._replace(args=tuple([self.numbers(a) for a in e.args]))
+        if isinstance(e, Apply | Named):
+            shown: Scalar = rebuild(e, self.numbers)
+            return shown
         if isinstance(e, Guard):
             return self.numbers(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
         if isinstance(e, Position):
@@ -300,20 +289,20 @@ def _lines_in(frame: Frame, e: Scalar, env: Mapping[Letter, int]) -> list[tuple[
     while waiting:
         current = waiting.pop()
         if isinstance(current, Element):
-            if isinstance(current.of, Line):
+            if isinstance(current.of, ElementLine):
                 found.append((current.of, tuple([frame.index(i, env) for i in current.index])))
-            elif isinstance(current.of, Called):
-                called = _put_called(current.of, env)
-                found.append((called, tuple([frame.index(i, env) for i in current.index])))
+            elif isinstance(current.of, CalledResult):
+                at = {one: number(place) for one, place in env.items()}
+                found.append((substituted(current.of, at), tuple([frame.index(i, env) for i in current.index])))
         elif isinstance(current, Apply | Named):
-            waiting += reversed(current.args)
+            waiting += reversed(children(current))
         elif isinstance(current, Guard):
             waiting.append(current.body if frame.hold(current.conditions, env) else current.otherwise)
     return found
 
 
 def _is_constant(e: Element) -> bool:
-    return not isinstance(e.of, Line | Called) and e.of.op is CONSTANT
+    return not isinstance(e.of, ElementLine | CalledResult) and e.of.op is CONSTANT
 
 
 def _float(value: Any) -> float:
@@ -327,56 +316,3 @@ def _plain(value: Any) -> Any:
     if getattr(getattr(value, "dtype", None), "kind", "f") in "iu":
         return int(value)
     return float(value)
-
-
-# Putting numbers in place of letters --------------------------------------------------------------------------------
-
-
-def _put(e: Scalar, env: Mapping[Letter, int]) -> Scalar:
-    """A scalar with numbers in place of some letters."""
-    if isinstance(e, Element):
-        of = _put_called(e.of, env) if isinstance(e.of, Called) else e.of
-        return Element(of, tuple([_put_index(i, env) for i in e.index]))
-    if isinstance(e, Apply):
-        return e._replace(args=tuple([_put(a, env) for a in e.args]))
-    if isinstance(e, Named):
-        return e._replace(args=tuple([_put(a, env) for a in e.args]))
-    if isinstance(e, Fold):
-        return e._replace(body=_put(e.body, env), conditions=_put_all(e.conditions, env))
-    if isinstance(e, Guard):
-        return Guard(_put_all(e.conditions, env), _put(e.body, env), _put(e.otherwise, env))
-    return Position(_put_index(e.index, env)) if isinstance(e, Position) else e
-
-
-def _put_all(conditions: Sequence[Condition], env: Mapping[Letter, int]) -> tuple[Condition, ...]:
-    found: list[Condition] = []
-    for c in conditions:
-        if isinstance(c, Holds):
-            found.append(Holds(_put(c.value, env)))
-        elif isinstance(c, Between):
-            found.append(c._replace(index=_put_index(c.index, env)))
-        else:
-            found.append(Divisible(_put_index(c.index, env), c.by))
-    return tuple(found)
-
-
-def _put_called(called: Called, env: Mapping[Letter, int]) -> Called:
-    return called._replace(
-        args=tuple([Part(part.of, part.at, tuple([_put_index(t, env) for t in part.times])) for part in called.args])
-    )
-
-
-def _put_index(a: Affine, env: Mapping[Letter, int]) -> Affine:
-    total = number(a.const)
-    for atom, factor in a.terms:
-        if isinstance(atom, Letter):
-            part = number(env[atom]) if atom in env else Affine(((atom, 1),), 0)
-        elif isinstance(atom, Quotient):
-            of = _put_index(atom.of, env)
-            part = remainder(of, atom.by) if atom.rest else floor_divide(of, atom.by)
-        elif isinstance(atom, Lookup):
-            part = Affine(((Lookup(_put(atom.value, env)), 1),), 0)
-        else:
-            part = Affine(((atom, 1),), 0)
-        total = add(total, scale(part, factor))
-    return total

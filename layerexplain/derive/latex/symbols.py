@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from layerexplain.derive.element_text import number_text
+from layerexplain.derive.element.text import number_text
 from layerexplain.lang.scalar import Affine, Letter, Lookup
 from layerexplain.lang.text import key_text, value_text
 

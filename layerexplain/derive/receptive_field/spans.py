@@ -20,6 +20,8 @@ from layerexplain.lang.scalar import (
     add,
     bounds,
     floor_divide,
+    letters_in,
+    looks_up,
     number,
     remainder,
     scale,
@@ -62,25 +64,9 @@ def at(index: Affine) -> Span:
     return Span(index, index)
 
 
-def letters_in(index: Affine) -> Iterator[Letter]:
-    """The letters of an index, those inside quotients included."""
-    for atom, _ in index.terms:
-        if isinstance(atom, Letter):
-            yield atom
-        elif isinstance(atom, Quotient):
-            yield from letters_in(atom.of)
-
-
 def depth(index: Affine) -> int:
     """How many quotients stand in one another."""
     return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient)], default=0)
-
-
-def looks_up(index: Affine) -> bool:
-    """Whether an index is a value of a tensor, so that any position may be meant."""
-    return any(
-        isinstance(atom, Lookup) or (isinstance(atom, Quotient) and looks_up(atom.of)) for atom, _ in index.terms
-    )
 
 
 def through(span: Span, env: Mapping[Letter, Span], size: Size = None) -> Span:
@@ -104,11 +90,6 @@ def _all_letters(span: Span) -> Iterator[Letter]:
         yield from letters_in(span.high)
 
 
-def put(index: Affine, env: Mapping[Letter, Affine]) -> Affine | None:
-    """An index with others in place of its letters; None where it looks up a value."""
-    return _end(index, {one: at(other) for one, other in env.items()}, top=True)
-
-
 def _end(index: Affine, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
     result = number(index.const)
     for atom, factor in index.terms:
@@ -123,7 +104,7 @@ def _atom_end(atom: Atom, env: Mapping[Letter, Span], *, top: bool) -> Affine | 
     if isinstance(atom, Letter):
         span = env.get(atom)
         if span is None:
-            return Affine(((atom, 1),), 0)
+            return atom.index
         return span.high if top else span.low
     if isinstance(atom, Lookup):
         return None

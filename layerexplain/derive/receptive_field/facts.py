@@ -10,8 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from layerexplain.derive.spans import put
-from layerexplain.lang.scalar import Affine, Apply, Element, Letter, Number, Position, Scalar, add, number, scale
+from layerexplain.lang.scalar import (
+    Affine,
+    Apply,
+    Element,
+    Letter,
+    Number,
+    Position,
+    Scalar,
+    add,
+    looks_up,
+    number,
+    scale,
+    substituted,
+)
 from layerexplain.records import NamedTuple
 
 Conditions: TypeAlias = tuple[Affine, ...]
@@ -37,8 +49,9 @@ class Facts(NamedTuple):
 
     def at(self, env: Mapping[Letter, Affine]) -> Facts:
         """The same with other indices in place of the letters."""
+        number = None if self.number is None else _put((self.number,), env)
         return Facts(
-            None if self.number is None else put(self.number, env),
+            number[0] if number else None,
             _put(self.true, env),
             _put(self.false, env),
             _put(self.nonzero, env) or (),
@@ -52,8 +65,9 @@ NOTHING = Facts()
 
 
 def _put(conditions: Conditions | None, env: Mapping[Letter, Affine]) -> Conditions | None:
-    found = None if conditions is None else [put(one, env) for one in conditions]
-    return None if found is None or None in found else tuple([one for one in found if one is not None])
+    """Conditions with other indices in place of the letters; nothing is known of an index that looks up a value."""
+    found = None if conditions is None else tuple([substituted(one, env) for one in conditions])
+    return None if found is None or any([looks_up(one) for one in found]) else found
 
 
 def facts(scalar: Scalar, known: Callable[[Element], Facts]) -> Facts:

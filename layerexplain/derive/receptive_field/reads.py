@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import gcd
+from typing import Any, Protocol, TypeAlias
 
-from layerexplain.derive.known_values import NOTHING, Facts, facts, is_far, of_number
-from layerexplain.derive.receptive_rules import RULES, Read
-from layerexplain.derive.spans import Span, at, difference, letters_in, looks_up, through, whole, width
+from layerexplain.derive.receptive_field.facts import NOTHING, Facts, facts, is_far, of_number
+from layerexplain.derive.receptive_field.spans import Span, at, difference, through, whole, width
 from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
 from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
-    Apply,
     Between,
     CannotIndex,
     Condition,
     Element,
     Fold,
-    Guard,
-    Holds,
     Letter,
     Lookup,
-    Named,
     Quotient,
     Scalar,
     add,
+    children,
     floor_divide,
+    letters_in,
+    looks_up,
     number,
     scale,
 )
+from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import split, split_element
 from layerexplain.ops.positions import positions
+from layerexplain.ops.sizes import normalize_axis
+from layerexplain.ops.window import each, spatial_axes
+
+Read: TypeAlias = tuple[int, tuple[Span, ...]]
+"""The number of an argument, and what is read of it."""
+
+Rule: TypeAlias = Callable[[Expr, tuple[Affine, ...]], list[Read] | None]
+"""What an op reads at an index, or None where its element rule tells."""
 
 
 class Indexed(Protocol):
@@ -41,11 +49,6 @@ class Indexed(Protocol):
     def letters(self) -> tuple[Letter, ...]: ...
     @property
     def facts(self) -> Facts: ...
-
-
-def index_of(letter: Letter) -> Affine:
-    """A letter as an index."""
-    return Affine(((letter, 1),), 0)
 
 
 class Known:
@@ -76,7 +79,7 @@ class Known:
 
 def reads(node: Expr, i: int, index: tuple[Affine, ...], known: Known) -> Iterator[Read]:
     """What result number `i` reads at an index."""
-    rule = RULES.get(node.op.name)
+    rule = SPECIAL.get(node.op.name)
     reads = None if rule is None else rule(node, index)
     if reads is not None:
         yield from reads
@@ -95,41 +98,35 @@ def marked(arg: int, place: Sequence[Affine]) -> Scalar:
     return Element(arg, tuple(place))
 
 
-def _found(node: Expr, scalar: Scalar, ranges: Mapping[Letter, Span], known: Known) -> Iterator[Read]:
+def _found(node: Expr, part: Any, ranges: Mapping[Letter, Span], known: Known) -> Iterator[Read]:
     """What a scalar reads; `ranges` are those of the letters that are summed over."""
-    if isinstance(scalar, Element):
-        sizes = node.args[scalar.of].shape
-        yield scalar.of, tuple([_place(node, i, size, ranges) for i, size in zip(scalar.index, sizes, strict=True)])
-        for index in scalar.index:
+    if isinstance(part, Affine):
+        return  # an index outside of an element is a number by itself
+    if isinstance(part, Element):
+        sizes = node.args[part.of].shape
+        yield part.of, tuple([_place(node, i, size, ranges) for i, size in zip(part.index, sizes, strict=True)])
+        for index in part.index:
             for looked_up in _values_in(index):
                 yield from _found(node, looked_up, ranges, known)
-    elif isinstance(scalar, Apply | Named):
-        for arg in scalar.args:
-            yield from _found(node, arg, ranges, known)
-    elif isinstance(scalar, Fold):
-        inner = dict(ranges)
-        told = known.of(scalar.body) if known and scalar.kind in ("sum", "mean") else NOTHING
-        nonzero = told.nonzero
-        for one in scalar.letters:
-            inner[one] = _range(one, scalar.conditions, scalar.letters)._replace(loose=told.hidden)
-            if nonzero:
-                least = _range(one, [*scalar.conditions, *[Between(c, 0, None) for c in nonzero]], scalar.letters)
-                # Where all are ruled out, a softmax gives each the same share.
-                inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
-        yield from _conditions(node, scalar.conditions, inner, known)
-        yield from _found(node, scalar.body, inner, known)
-    elif isinstance(scalar, Guard):
-        yield from _conditions(node, scalar.conditions, ranges, known)
-        yield from _found(node, scalar.body, ranges, known)
-        yield from _found(node, scalar.otherwise, ranges, known)
+        return
+    if isinstance(part, Fold):
+        ranges = _within(part, ranges, known)
+    for child in children(part):
+        yield from _found(node, child, ranges, known)
 
 
-def _conditions(
-    node: Expr, conditions: Sequence[Condition], ranges: Mapping[Letter, Span], known: Known
-) -> Iterator[Read]:
-    for condition in conditions:
-        if isinstance(condition, Holds):
-            yield from _found(node, condition.value, ranges, known)
+def _within(fold: Fold, ranges: Mapping[Letter, Span], known: Known) -> Mapping[Letter, Span]:
+    """The ranges inside a sum."""
+    inner = dict(ranges)
+    told = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
+    for one in fold.letters:
+        inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=told.hidden)
+        if told.nonzero:
+            nonzero = [Between(c, 0, None) for c in told.nonzero]
+            least = _range(one, [*fold.conditions, *nonzero], fold.letters)
+            # Where all are ruled out, a softmax gives each the same share.
+            inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
+    return inner
 
 
 def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
@@ -161,7 +158,7 @@ def _numbers(value: Any) -> Iterator[Any]:
 
 
 def _values_in(index: Affine) -> Iterator[Scalar]:
-    for atom, _ in index.terms:
+    for atom in children(index):
         if isinstance(atom, Lookup):
             yield atom.value
         elif isinstance(atom, Quotient):
@@ -181,7 +178,7 @@ def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter
         if not isinstance(condition, Between):
             continue
         factor = dict(condition.index.terms).get(one)
-        rest = add(condition.index, scale(index_of(one), -(factor or 0)))
+        rest = add(condition.index, scale(one.index, -(factor or 0)))
         if not factor or not set(folded).isdisjoint(letters_in(rest)):
             continue
         least = add(scale(rest, -1), condition.low)
@@ -207,3 +204,62 @@ def _later(own: Affine, condition: Affine) -> Affine:
 def _earlier(own: Affine, condition: Affine) -> Affine:
     least, _ = difference(condition, own)
     return own if least is not None and least >= 0 else condition
+
+
+# Ops that sort, that resize by a curve, and a reversal whose end is not known --------------------------------------
+
+
+def _reversed(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+    """Counted from an end that is not known, any position may be meant."""
+    axis = node.attrs.get("axis", 1) % node.ndim
+    if isinstance(node.shape[axis], int):
+        return None
+    return [(0, tuple([whole(None) if i == axis else at(one) for i, one in enumerate(index)]))]
+
+
+def _ordered(node: Expr, index: tuple[Affine, ...]) -> list[Read]:
+    """What stands where depends on all values along the axis."""
+    x = node.args[0]
+    axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
+    kept = iter(index if len(index) < x.ndim else [one for i, one in enumerate(index) if i != axis])
+    return [(0, tuple([whole(size) if i == axis else at(next(kept)) for i, size in enumerate(x.shape)]))]
+
+
+def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+    """The pixels around the place that an output pixel covers: those within the reach of the method."""
+    (x,) = node.args
+    method = node.attrs.get("method", "bilinear")
+    if method == "nearest":
+        return None
+    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    times = each(node.attrs.get("times"), len(axes))
+    place = [at(one) for one in index]
+    for axis, factor in zip(axes, times, strict=True):
+        n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
+        if not isinstance(n, int) or not isinstance(out, int):
+            raise CannotIndex(f"needs the size of axis {axis}; fix it with --input")
+        if method == "area":
+            low = _rounded(index[axis], n, 0, out)
+            high = add(_rounded(index[axis], n, n + out - 1, out), -1)
+        else:
+            wide = max(n, out) if node.attrs.get("antialias", False) else out
+            reach = int(2 * REACH[method] * wide)
+            # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
+            low = add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
+            high = add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
+        place[axis] = Span(low, high)
+    return [(0, tuple(place))]
+
+
+def _rounded(index: Affine, factor: int, more: int, by: int) -> Affine:
+    """(factor · index + more) // by, in the smallest numbers."""
+    shared = gcd(factor, by)
+    return floor_divide(add(scale(index, factor // shared), more // shared), by // shared)
+
+
+SPECIAL: dict[str, Rule] = {
+    "reverse": _reversed,
+    "resize": _resized,
+    **dict.fromkeys(("sort", "argsort", "argmax", "argmin", "top_k"), _ordered),
+}
+"""The ops whose element rule does not tell, by name."""

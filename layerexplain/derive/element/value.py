@@ -1,23 +1,26 @@
 """The value of an element form, index by index: the same sums that are printed, done one product at a time.
 
-For small tensors; lines are remembered, so that a recurrence costs what its loop costs.
+Lines are remembered, so that a recurrence costs what its loop costs. The lines of a form are nodes of a formula: given
+whole arrays, one evaluation of the formula gives them all, and one element is as quick as the sums of its own line.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
-from layerexplain.derive.element import Called, ElementForm, Line, Part
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.element.form import ElementForm, ElementLine
+from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate, evaluate_nodes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.scalar import (
     Affine,
     Apply,
     Between,
+    CalledResult,
     CannotIndex,
     Condition,
     Divisible,
@@ -28,9 +31,12 @@ from layerexplain.lang.scalar import (
     Letter,
     Lookup,
     Named,
+    Passed,
     Position,
     Quotient,
     Scalar,
+    letters_in,
+    looks_up,
 )
 from layerexplain.ops.elementwise import divide, exp
 
@@ -40,6 +46,7 @@ LARGEST_EXPONENT = 600
 """Beyond, exp leaves the range of floats and is a Decimal until it is divided: a softmax of large scores is exact."""
 
 WIDE = Context(prec=20, Emin=-(10**17), Emax=10**17)
+_WIDE_FOLDS = {"sum": WIDE.add, "mean": WIDE.add, "prod": WIDE.multiply, "max": WIDE.max, "min": WIDE.min}
 
 
 class ElementValues:
@@ -54,7 +61,7 @@ class ElementValues:
         leaves = (*definition.params, *definition.weights)
         run = Run(1, "float64")
         arrays = dict(zip(leaves, (*values, *weights), strict=True))
-        self._frame = Frame(form, {leaf: _of_array(arrays[leaf]) for leaf in leaves}, run)
+        self._frame = Frame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
 
     def element(self, result: int, index: Index) -> Any:
         """The element of result number `result` (the masks stand behind the results) at an index.
@@ -66,10 +73,6 @@ class ElementValues:
             return self._frame.line(self.form.outputs[result], index)
 
 
-def _of_array(array: Any) -> Any:
-    return lambda index: array[index]
-
-
 class Frame:
     """A form with the tensors that it is called with: each a function from an index to a value."""
 
@@ -77,10 +80,10 @@ class Frame:
         self.form = form
         self.leaves = leaves
         self.run = run
-        self.known: dict[tuple[Line, Index], Any] = {}
+        self.known: dict[tuple[ElementLine, Index], Any] = {}
         self.frames: dict[Any, Frame] = {}
 
-    def line(self, line: Line, index: Index) -> Any:
+    def line(self, line: ElementLine, index: Index) -> Any:
         """An element of a line."""
         key = (line, index)
         if key in self.known:
@@ -143,9 +146,9 @@ class Frame:
 
     def _element(self, e: Element, index: Index, env: Mapping[Letter, int]) -> Any:
         of = e.of
-        if isinstance(of, Line):
+        if isinstance(of, ElementLine):
             return self.line(of, index)
-        if isinstance(of, Called):
+        if isinstance(of, CalledResult):
             return self.called(of, env).line(of.form.outputs[of.result], index)
         return self._tensor(of, index)
 
@@ -157,7 +160,7 @@ class Frame:
             return value
         return self.leaves[of](index)
 
-    def called(self, called: Called, env: Mapping[Letter, int]) -> Frame:
+    def called(self, called: CalledResult, env: Mapping[Letter, int]) -> Frame:
         """The frame of a called layer, with what it is called with."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
@@ -171,10 +174,10 @@ class Frame:
             frame = self.frames[key] = Frame(called.form, leaves, self.run)
         return frame
 
-    def _part(self, part: Part, times: Index) -> Any:
+    def _part(self, part: Passed, times: Index) -> Any:
         def read(index: Index) -> Any:
             full = (*index[: part.at], *times, *index[part.at :])
-            return self.line(part.of, full) if isinstance(part.of, Line) else self._tensor(part.of, full)
+            return self.line(part.of, full) if isinstance(part.of, ElementLine) else self._tensor(part.of, full)
 
         return read
 
@@ -229,12 +232,13 @@ class Frame:
 
     def folded(self, kind: str, values: Sequence[Any]) -> Any:
         """The terms of a sum of this kind put together."""
-        if any(isinstance(v, Decimal) for v in values):
-            return functools.reduce(WIDE.add if kind == "sum" else WIDE.max, [_exact(v) for v in values])
-        np = self.run.np
-        fold = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
         if kind in ("any", "all"):
             return any(values) if kind == "any" else all(values)
+        if any(isinstance(v, Decimal) for v in values):
+            folded = functools.reduce(_WIDE_FOLDS[kind], [_exact(v) for v in values])
+            return WIDE.divide(folded, Decimal(len(values))) if kind == "mean" else folded
+        np = self.run.np
+        fold = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
         return fold[kind](np.asarray(values))
 
     def _named(self, definition: Definition, values: list[Any]) -> Any:
@@ -244,30 +248,114 @@ class Frame:
         return evaluate(definition, arrays, [], self.run)[0]
 
 
+class ArrayFrame(Frame):
+    """A form with the arrays that it is called with: `arrays` has one for each of its params and weights. Whole lines
+    are computed in `dtype`, as the layer is; what is computed by index, in the float of `run`."""
+
+    def __init__(self, form: ElementForm, arrays: Mapping[Expr, Any], run: Run, dtype: str) -> None:
+        super().__init__(form, {leaf: _elements(array) for leaf, array in arrays.items()}, run)
+        self.arrays = arrays
+        self.dtype = dtype
+        self.plain = Frame(form, self.leaves, run)
+        """The same without a look at whole lines: textbook formulas overflow, or divide 0 by 0, where it does not."""
+        self._lines: dict[ElementLine, Any] | None = None
+        self._trusted: bool | None = None
+
+    def line(self, line: ElementLine, index: Index) -> Any:
+        """An element of a line: of its array where that has one, else by index."""
+        array = self.whole(line)
+        if array is None or any(i < 0 for i in index):
+            return super().line(line, index)
+        value = _number(array[index])
+        return value if self.trusts(value) else self.plain.line(line, index)
+
+    def worked(self, line: ElementLine, index: Index) -> Any:
+        """An element of a line by its own formula; the lines that it reads are looked up."""
+        return super().line(line, index)
+
+    def trusts(self, value: Any) -> bool:
+        """Whether a value may be what it is: it is finite, or the tensors that all comes from are not."""
+        if not isinstance(value, float) or math.isfinite(value):
+            return True
+        if self._trusted is None:
+            isfinite = self.run.np.isfinite
+            self._trusted = any(a.dtype.kind == "f" and not isfinite(a).all() for a in self.arrays.values())
+        return self._trusted
+
+    def whole(self, line: ElementLine) -> Any:
+        """The array of a line, the axes of its loops' steps where its letters have them; None if there is none."""
+        if self._lines is None:
+            self._lines = self._evaluated()
+        return self._lines.get(line)
+
+    def _evaluated(self) -> dict[ElementLine, Any]:
+        np = self.run.np
+        nodes = self.form.nodes
+        run = Run(self.run.batch, self.dtype)
+        run.recorded = {node: [] for line, node in nodes.items() if node.args}
+        roots = [node for line, node in nodes.items() if not line.loops]
+        try:
+            with np.errstate(all="ignore"):
+                evaluate_nodes(roots, self.arrays, run)
+        except CannotEvaluate:
+            return {}
+        found: dict[ElementLine, Any] = {}
+        for line, node in nodes.items():
+            values = [self.arrays[node]] if node in self.arrays else run.recorded.get(node, [])
+            lengths = tuple(loop.args[0].shape[1] for loop in line.loops)
+            if None in lengths or len(values) != math.prod(lengths):
+                continue
+            array = np.stack(values).reshape(*lengths, *np.shape(values[0])) if lengths else np.asarray(values[0])
+            steps = tuple(range(len(lengths)))
+            found[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
+        return found
+
+    def called(self, called: CalledResult, env: Mapping[Letter, int]) -> Frame:
+        """The frame of a called layer, on arrays as well where what it is called with is known as a whole."""
+        parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
+        key = (called.form, tuple((part.of, times) for part, times in parts))
+        known = self.frames.get(key)
+        if known is None:
+            arrays = [self._part_array(part, times) for part, times in parts]
+            if any(array is None for array in arrays):
+                return super().called(called, env)
+            definition = called.form.definition
+            leaves = (*definition.params, *definition.weights)
+            known = self.frames[key] = ArrayFrame(
+                called.form, dict(zip(leaves, arrays, strict=True)), self.run, self.dtype
+            )
+        return known
+
+    def _part_array(self, part: Passed, times: Sequence[int]) -> Any:
+        if any(t < 0 for t in times):
+            return None
+        if isinstance(part.of, ElementLine):
+            array = self.whole(part.of)
+        elif part.of.op is CONSTANT:
+            array = self.run.np.asarray(part.of.attrs["value"])
+        else:
+            array = self.arrays.get(part.of)
+        return None if array is None else array[(slice(None),) * part.at + tuple(times)]
+
+
+def _elements(array: Any) -> Any:
+    return lambda index: _number(array[index])
+
+
+def _number(value: Any) -> Any:
+    """An element as a number of Python, so that what is computed with it is not rounded to its dtype."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def _by_depth(e: Fold) -> list[list[Condition]]:
     """The conditions of a sum by how many of its letters must be known, in their order, to tell whether they hold."""
     found: list[list[Condition]] = [[] for _ in range(len(e.letters) + 1)]
     for condition in e.conditions:
         depth = len(e.letters)
-        if not isinstance(condition, Holds):
-            letters = _letters(condition.index)
-            if letters is not None:
-                depth = max((i + 1 for i, one in enumerate(e.letters) if one in letters), default=0)
+        if not isinstance(condition, Holds) and not looks_up(condition.index):
+            letters = set(letters_in(condition.index))
+            depth = max((i + 1 for i, one in enumerate(e.letters) if one in letters), default=0)
         found[depth].append(condition)
-    return found
-
-
-def _letters(a: Affine) -> set[Letter] | None:
-    """The letters of an index; None where a value that is looked up stands in it."""
-    found: set[Letter] = set()
-    for atom, _ in a.terms:
-        if isinstance(atom, Letter):
-            found.add(atom)
-            continue
-        inner = _letters(atom.of) if isinstance(atom, Quotient) else None
-        if inner is None:
-            return None
-        found |= inner
     return found
 
 
@@ -279,6 +367,3 @@ def _cast(value: Any, to: str) -> Any:
     if to == "bool":
         return bool(value)
     return int(value) if to.startswith(("int", "uint")) else value * 1.0
-
-
-__all__ = ["ElementValues"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.expand import expanded
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
+from layerexplain.lang.visit import Copier, labelled
+from layerexplain.records import NamedTuple
 
 DEEPEST = 12
 """An inline part that nests deeper than this gets a line."""
@@ -166,3 +167,43 @@ def kind_of(node: Expr) -> str:
     if isinstance(value, Fold):
         return "folds"
     return "moves" if op.flops is FREE and not isinstance(value, Guard) else "computes"
+
+
+# Composites opened --------------------------------------------------------------------------------------------------
+
+
+class Expanded(NamedTuple):
+    """The results by name and the masks that there are, in terms of the definition's own params and weights."""
+
+    results: dict[str, Expr]
+    masks: tuple[Expr, ...]
+
+
+def expanded(definition: Definition) -> Expanded:
+    """A copy of the definition's body without calls of composites that are not scalar. Nodes of the copy are new,
+    in the author's order; params and weights are the definition's."""
+    leaves = (*definition.params, *definition.weights)
+    copies = _Opener().values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
+    count = len(definition.results)
+    return Expanded(dict(zip(definition.results, copies, strict=False)), tuple(copies[count:]))
+
+
+def is_opened(definition: Definition) -> bool:
+    """Whether a call of the definition is replaced by its body."""
+    return definition.kind == "composite" and not definition.scalar
+
+
+class _Opener(Copier):
+    """Copies nodes; a composite's body stands in place of its call."""
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        definition: Definition = node.attrs["definition"]
+        if not is_opened(definition):
+            return super().call(node, env)
+        args = [env[a] for a in node.args]
+        copies = self.values(definition.outputs, dict(zip(definition.params, args, strict=True)))
+        return labelled(copies[0], node) if len(copies) == 1 else copies
+
+    def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
+        source = env[node.args[0]]
+        return labelled(source[node.attrs["i"]], node) if isinstance(source, list) else super().item(node, env)

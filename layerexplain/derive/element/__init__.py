@@ -1,0 +1,1 @@
+"""The element form: how one element of a result is computed. It begins with form.py."""

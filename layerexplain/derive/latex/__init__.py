@@ -1,0 +1,1 @@
+"""Formulas as LaTeX. It begins with statements.py."""
