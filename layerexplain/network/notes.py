@@ -6,14 +6,13 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Note
 
 
-def opaque_note(layer: Layer, where: str, refusal: str | None) -> Note:
-    """Why a layer has no formula: what its declaration refused (`refusal`), or that it has none."""
-    code = "opaque" if refusal is None else "not-derived"
-    reason = _why_opaque(layer) if refusal is None else refusal
+def opaque_note(code: str, where: str, reason: str) -> Note:
+    """Why a layer has no formula, and what is known of its shapes."""
     return Note(code, where, f"{reason}; its shapes are those that the file recorded, if any")
 
 
-def _why_opaque(layer: Layer) -> str:
+def why_opaque(layer: Layer) -> str:
+    """Why there is no formula for a layer of this class."""
     kind = "an operation" if layer.kind == "operation" else "a layer"
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""

@@ -1,5 +1,7 @@
 """A model at given shapes, as data: every call with its definition and where that comes from, and what is at fault."""
 
+from collections.abc import Mapping
+
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
@@ -63,13 +65,18 @@ class Use(NamedTuple):
 class Network(NamedTuple):
     """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
     made for nested ones only; None, too, where the shapes are not known. `faults` are those of its layers, in the order
-    of their lines, those that reading found among them."""
+    of their lines, those that reading found among them. `reasons` say why a layer has no formula, by its name."""
 
     model: Model
     calls: tuple[TracedCall, ...]
     definition: Definition | None
     notes: tuple[Note, ...]
     faults: tuple[LayerExplainError, ...] = ()
+    reasons: Mapping[str, str] = {}
+
+    def why_without_formula(self, name: str, note: Note) -> str:
+        """What a note on a layer says, without its words on shapes where it says why there is no formula."""
+        return self.reasons.get(name, note.message) if note.code in ("opaque", "not-derived") else note.message
 
     def of_layer(self, name: str) -> list[TracedCall]:
         """The calls of a layer, in the order of their numbers."""

@@ -17,7 +17,7 @@ from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.notes import opaque_note, passed_over_note, unread_mask_note
+from layerexplain.network.notes import opaque_note, passed_over_note, unread_mask_note, why_opaque
 from layerexplain.network.order import in_order
 from layerexplain.network.recorded_shapes import built_shape, cross_checks, input_spec
 from layerexplain.network.scope import Scope
@@ -56,6 +56,7 @@ class Walk:
         self.expression = ModelExpression(scope.model, linked)
         self.notes: list[Note] = list(scope.model.notes)
         self.noted: set[tuple[str, str]] = set()
+        self.reasons: dict[str, str] = {}
 
     def network(self) -> Network:
         """Walk all calls. Raises `SpecError` for wires that make no graph."""
@@ -70,7 +71,8 @@ class Walk:
             called = {c.call.layer for c in calls}
             calls += [self._built(layer) for layer in model.layers if layer.name not in called]
         self.notes += cross_checks(model, calls, self.scope.path)
-        return Network(model, tuple(calls), self.expression.definition(self.tensors), tuple(self.notes))
+        definition = self.expression.definition(self.tensors)
+        return Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons)
 
     # One call ---------------------------------------------------------------------------------------------------
 
@@ -212,9 +214,9 @@ class Walk:
                     definition = self.define(declaration, layer, NOTHING_BOUND, specs, ())
                     origin = Origin(declaration, NOTHING_BOUND, tuple(specs))
             elif layer.kind == "layer":
-                self.notes.append(opaque_note(layer, self.scope.where(layer), None))
+                self._without_formula(layer, None)
         except LayerExplainError as error:
-            self.notes.append(opaque_note(layer, self.scope.where(layer), error.fact))
+            self._without_formula(layer, error.fact)
         outputs: tuple[Spec | None, ...] = (None,)
         if definition is not None:
             outputs = tuple([Spec(e.shape, e.dtype) for e in definition.results.values()])
@@ -227,7 +229,7 @@ class Walk:
         known = [t for t in tensors if t is not None]
         inputs = tuple([None if t is None else t.bare_spec for t in tensors])
         recorded = self.tensors.recorded(made)
-        self._note_once(layer, opaque_note(layer, self.scope.where(layer), reason))
+        self._without_formula(layer, reason)
         if not recorded or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
             return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None)
@@ -271,6 +273,13 @@ class Walk:
         recorded = self.tensors.recorded(made)
         self.tensors.put_recorded(made, recorded)
         return TracedCall(made, refs, inputs, tuple(recorded) or (None,), None, None, network)
+
+    def _without_formula(self, layer: Layer, refusal: str | None) -> None:
+        """Note why a layer has no formula: what its declaration refused, or that it has none."""
+        reason = why_opaque(layer) if refusal is None else refusal
+        self.reasons.setdefault(layer.name, reason)
+        code = "opaque" if refusal is None else "not-derived"
+        self._note_once(layer, opaque_note(code, self.scope.where(layer), reason))
 
     def _note_once(self, layer: Layer, note: Note) -> None:
         """Keep the first note of its kind on a layer, which may be called often."""

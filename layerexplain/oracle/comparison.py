@@ -315,7 +315,7 @@ def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
     note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
     if note is None:
         return "", "its formula is not known"
-    return note.code, note.message.partition("; its shapes are those")[0]
+    return note.code, network.why_without_formula(path[-1], note)
 
 
 def _concrete(shape: Sequence[Any], batch: int) -> Shape:

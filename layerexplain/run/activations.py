@@ -274,8 +274,8 @@ class _Walk:
         if call.definition is None and any(ref.layer in self.refused for ref in call.sources):
             return self._why_missing(call)
         where = "/".join((*self.path, layer.name))
-        said = next((n.message for n in self.network.notes if n.layer == where), "its formula is not known")
-        return said.partition("; its shapes are those")[0]
+        note = next((note for note in self.network.notes if note.layer == where), None)
+        return "its formula is not known" if note is None else self.network.why_without_formula(layer.name, note)
 
     def _keep(self, call: TracedCall, made: Made) -> None:
         for i, value in enumerate(made.values):
