@@ -14,13 +14,14 @@ from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, walk
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
+from layerexplain.layers.hints import hints
 from layerexplain.layers.registry import Declaration, Spec, facts_of, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
-from layerexplain.report.hints import hints
+from layerexplain.report.hints import LayerInNetwork
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored
@@ -67,7 +68,7 @@ def _explained(
     more_elements, more_shapes = _at_other_shapes(calls, form.text, reasons)
     return Explanation(
         sentence=sentence(definition),
-        hints=hints(row, layer, definition, network),
+        hints=hints(LayerInNetwork(row, layer, definition, network)),
         statements=_statements(definition),
         where=where(definition),
         element=form.text + more_elements,

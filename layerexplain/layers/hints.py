@@ -1,0 +1,101 @@
+"""Hints: sentences that answer what people ask about a layer where it stands, beside the formulas that they speak of.
+
+`@hint("Dense")` declares a function that says something surprising about these shapes, or None. Nothing of this is
+loaded before a layer is explained.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
+from layerexplain.layers.index import MODULES
+
+_FILES = ("hints_convolution", "hints_core", "hints_recurrent")
+
+
+class Reader(Protocol):
+    """A layer that takes what another gives."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+
+class Place(Protocol):
+    """A layer where it stands in a model."""
+
+    @property
+    def type(self) -> str:
+        """Its class name."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Its arguments as they were given."""
+
+    @property
+    def definition(self) -> Definition:
+        """What it computes at its first call."""
+
+    @property
+    def params(self) -> int | None:
+        """How many parameters it has."""
+
+    @property
+    def expression(self) -> str:
+        """The Python expression that gives it in Keras."""
+
+    @property
+    def x(self) -> Expr:
+        """The first tensor that it takes."""
+
+    @property
+    def y(self) -> Expr:
+        """Its first result."""
+
+    def argument(self, name: str) -> Any:
+        """An argument, its default where it is not given."""
+
+    def trains(self, name: str) -> bool:
+        """Whether the weight of this name is trained."""
+
+    def readers(self) -> Sequence[Reader]:
+        """The layers that take what it gives."""
+
+
+Hint = Callable[[Place], str | None]
+
+HINTS: dict[str, list[Hint]] = {}
+"""The hints of each layer type, in the order in which they are said."""
+
+
+def hint(*types: str) -> Callable[[Hint], Hint]:
+    """Declare a hint for layer types; `{}` stands for each rank of a layer that is declared for several.
+
+    Raises ValueError for a type that is not declared.
+    """
+
+    def declare(function: Hint) -> Hint:
+        for pattern in types:
+            names = [name for name in dict.fromkeys(pattern.format(rank) for rank in (1, 2, 3)) if name in MODULES]
+            if not names:
+                raise ValueError(f"a hint speaks of {pattern!r}, which is not declared")
+            for name in names:
+                HINTS.setdefault(name, []).append(function)
+        return function
+
+    return declare
+
+
+def hints(place: Place) -> tuple[str, ...]:
+    """All that is worth saying of a layer where it stands."""
+    for name in _FILES:
+        importlib.import_module(f"layerexplain.layers.{name}")
+    if not place.definition.params:
+        return ()
+    return tuple([text for text in (one(place) for one in HINTS.get(place.type, ())) if text])

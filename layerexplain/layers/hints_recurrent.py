@@ -1,0 +1,114 @@
+"""Hints about layers that read sequences: recurrent layers, their wrappers, and attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.layers.hints import Place, hint
+from layerexplain.layers.registry import find
+from layerexplain.layers.wrappers import alike
+from layerexplain.ops.sizes import product, shape_text
+
+_GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
+
+
+@hint("LSTM", "GRU", "SimpleRNN")
+def sequences(at: Place) -> str | None:
+    shape = shape_text(at.y.shape)
+    if not at.argument("return_sequences"):
+        return (
+            f"Only the last step's output comes out, {shape}; a recurrent layer behind this one needs "
+            f"return_sequences=True here. units = {at.argument('units')} has nothing to do with the number of steps."
+        )
+    more = " Put Flatten behind it for a row of all of them."
+    for reader in at.readers():
+        declaration = find(reader.type)
+        if reader.type == "Flatten":
+            more = f" '{reader.name}' lays them out in one row."
+        elif declaration is not None and declaration.takes_states:
+            more = f" '{reader.name}' reads them one by one."
+        elif reader.type in ("Dense", "TimeDistributed"):
+            more = f" '{reader.name}' works on each of them alike."
+        else:
+            continue
+        break
+    return f"return_sequences=True: the output of every step comes out, {shape}.{more}"
+
+
+@hint("LSTM", "GRU", "SimpleRNN")
+def recurrent_count(at: Place) -> str | None:
+    """Where the parameters of a recurrent layer come from, in the form in which people know it."""
+    gates = _GATES[at.type]
+    units, inputs = at.argument("units"), at.x.shape[-1]
+    biases = [w for w in at.definition.weights if w.attrs["name"] == "bias"]
+    each = biases[0].shape[0] if biases and len(biases[0].shape) > 1 else len(biases)
+    bias = "" if not biases else " + 1 bias" if each == 1 else f" + {each} biases"
+    head = f"{gates} gates × " if gates > 1 else ""
+    return (
+        f"{at.params:,} parameters = {head}{units} units × ({inputs} inputs + {units} states{bias}), "
+        f"the same ones at every step."
+    )
+
+
+@hint("GRU")
+def gru_biases(at: Place) -> str | None:
+    if not at.argument("use_bias") or not at.argument("reset_after"):
+        return None
+    return (
+        "reset_after=True, the default: one bias is added to what comes from the input and another to what comes from "
+        "the state, so b has 2 rows; with reset_after=False there is one."
+    )
+
+
+@hint("Bidirectional")
+def two_copies(at: Place) -> str | None:
+    inner, other = at.argument("layer"), at.argument("backward_layer")
+    halves = [0, 0]
+    for w in at.definition.weights:
+        halves[w.attrs["at"][:1] == ("backward_layer",)] += product(w.shape) or 0
+    one, two = halves
+    # Keras writes the copy that it made into every file.
+    if other is None or alike(inner, other):
+        text = f"Two copies of the {inner.type}, each with weights of its own: 2 × {one:,} = {one + two:,} parameters."
+    else:
+        both = f"A layer of its own each way, {inner.type} forwards and {other.type} backwards"
+        text = f"{both}: {one:,} + {two:,} = {one + two:,} parameters."
+    text += _merging(at.argument("merge_mode"), at.y.shape[-1])
+    if not inner.config.get("return_sequences"):
+        text += " Each gives its last output, which for the backward one is that at the first step."
+    return text
+
+
+def _merging(mode: str | None, width: Any) -> str:
+    """What becomes of the two outputs of a Bidirectional."""
+    if not isinstance(width, int):
+        return ""
+    if mode is None:
+        return f" Without a merge_mode both outputs are handed on, each with {width} features."
+    if mode == "concat":
+        return f" 'concat' puts their outputs side by side: {width // 2} + {width // 2} = {width} features."
+    what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "takes the mean of their outputs"}
+    return f" '{mode}' {what[mode]} element by element: {width} features."
+
+
+@hint("TimeDistributed")
+def one_copy(at: Place) -> str | None:
+    inner = at.argument("layer")
+    steps = at.x.shape[1]
+    text = ""
+    if at.params:
+        text = f"One copy of the {inner.type}: {at.params:,} parameters, however many steps there are."
+    if inner.type == "Dense":
+        text += " A Dense alone does the same: it works along the last axis anyway."
+    elif isinstance(steps, int):
+        text += f" It runs {steps} times, on inputs of shape {shape_text((at.x.shape[0], *at.x.shape[2:]))}."
+    return text.strip() or None
+
+
+@hint("MultiHeadAttention")
+def heads(at: Place) -> str | None:
+    heads, width = at.argument("num_heads"), at.argument("key_dim")
+    return (
+        f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
+        f"{heads * width} numbers at each position. Keras takes its tensors in the order query, value, key."
+    )
