@@ -108,6 +108,11 @@ def _elementwise_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
     return Apply(node.op, tuple(args), node.attrs)
 
 
+def is_elementwise(op: Op) -> bool:
+    """Whether an op works on each element of tensors that broadcast."""
+    return op.element is _elementwise_element
+
+
 def elementwise(
     name: str,
     evaluate: Callable[..., Any],
