@@ -90,9 +90,7 @@ class Scope:
         """The declaration of one of the model's layers; None for what has none. Each is looked up once."""
         name = layer.name
         if name not in self._found:
-            found = self.resolve(layer)
-            # Code that is called has the shape that the file recorded, which its declaration does not know.
-            self._found[name] = None if found is not None and found.facts.runs_code else found
+            self._found[name] = self.resolve(layer)
         return self._found[name]
 
     def resolve(self, layer: Layer) -> Declaration | None:

@@ -19,14 +19,13 @@ class MaskSource(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What a call's definition was traced from.
+    """What a call's definition was traced from: `bound` are the call's arguments in the declaration's terms.
 
     `specs` are those of the declaration's tensors, None for one that is not given; `masks` those of the masks that the
     tensors carry, empty where the declaration reads none. `mask_sources` says where each mask parameter of the
     definition comes from, in their order.
     """
 
-    declaration: Declaration
     bound: Bound
     specs: tuple[Spec | None, ...] = ()
     masks: tuple[Spec | None, ...] = ()
@@ -39,8 +38,8 @@ class TracedCall(NamedTuple):
     `definition` is None where the shapes that reach the layer are not known. `mask` is the layer that made the mask
     that it reads or hands on. `network` is that of a nested model. `built` says that the file tells of no call: the
     layer is traced at the shapes with which it was built, and how often it is called is not known. `node` is the call
-    in the model's own expression, an input its leaf; None where a model is walked without making one. `origin` is
-    there for each definition of a declared layer.
+    in the model's own expression, an input its leaf; None where a model is walked without making one. `declaration` is
+    that of the layer, also where its shapes are not known; `origin` is there for each definition of a declared layer.
     """
 
     call: Call
@@ -52,6 +51,7 @@ class TracedCall(NamedTuple):
     network: "Network | None" = None
     built: bool = False
     node: Expr | None = None
+    declaration: Declaration | None = None
     origin: Origin | None = None
 
 

@@ -84,11 +84,12 @@ class Walk:
         try:
             if layer.model is not None:
                 return self._nested(made, layer)
-            if declaration is not None:
+            # Code that is called has the shape that the file recorded, which its declaration does not know.
+            if declaration is not None and not declaration.facts.runs_code:
                 return self._declared(made, layer, declaration)
         except LayerExplainError as error:
             return self._failed(made, layer, declaration, error)
-        return self._opaque(made, layer)
+        return self._opaque(made, layer, declaration)
 
     def _input(self, made: Call, layer: Layer) -> TracedCall:
         ref = TensorRef(layer.name, made.index, 0)
@@ -115,7 +116,7 @@ class Walk:
         if len(given) != len(refs):
             if self.scope.strict:
                 self.guesses.look(layer, made.index, declaration, bound, specs)
-            return self._unknown(made, layer, refs)
+            return self._unknown(made, declaration, refs)
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(given[0].expr.shape))}")
         built = self.masks.when_built(bound, tensors)
@@ -141,9 +142,7 @@ class Walk:
             if words is not None:
                 self.notes.append(Note("mask-taken-off", self.scope.where(layer), words))
         self.masks.after(declaration, bound, built, results)
-        origin = Origin(
-            declaration, bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ()
-        )
+        origin = Origin(bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ())
         return TracedCall(
             made,
             refs,
@@ -152,6 +151,7 @@ class Walk:
             definition,
             source,
             node=node,
+            declaration=declaration,
             origin=origin,
         )
 
@@ -163,8 +163,17 @@ class Walk:
         self._store(made, layer, definition, node, outputs, NO_MASK, None)
         made_specs = tuple([Spec(e.shape, e.dtype) for e in outputs])
         refs = tuple([ref for ref in bound.tensors if ref is not None])
-        origin = Origin(declaration, bound, specs)
-        return TracedCall(made, refs, specs, made_specs, definition, None, node=node, origin=origin)
+        return TracedCall(
+            made,
+            refs,
+            specs,
+            made_specs,
+            definition,
+            None,
+            node=node,
+            declaration=declaration,
+            origin=Origin(bound, specs),
+        )
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         inner = self.scope.inside(layer)
@@ -178,7 +187,7 @@ class Walk:
             self.guesses.hand_in(inner, fed)
             network = self.enter(inner, (), ())
             self.guesses.hand_out(layer, made.index, inner)
-            return self._unknown(made, layer, tuple(refs), network)
+            return self._unknown(made, None, tuple(refs), network)
         self.masks.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(inner.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(inner.model.inputs)} inputs, got {len(known)}")
@@ -187,7 +196,7 @@ class Walk:
         definition = network.definition
         if definition is None:
             self.guesses.hand_out(layer, made.index, inner)
-            return self._unknown(made, layer, tuple(refs), network)
+            return self._unknown(made, None, tuple(refs), network)
         passed = [t.mask for t in known if t.mask is not None]
         count = len(definition.params) - len(known)
         node, outputs = self.expression.call(layer, made.index, definition, [*[t.expr for t in known], *passed[:count]])
@@ -203,16 +212,16 @@ class Walk:
         made = Call(layer.name, 0, (), {})
         network, definition, origin = None, None, None
         specs: list[Spec | None] = []
+        declaration = self.scope.declaration(layer)
         try:
-            declaration = self.scope.declaration(layer)
             if layer.model is not None:
                 network = self.enter(self.scope.inside(layer), (), ())
-            elif declaration is not None and layer.type != "InputLayer":
+            elif declaration is not None and not declaration.facts.runs_code and layer.type != "InputLayer":
                 while len(specs) < _MOST_BUILT and (shape := built_shape(layer, len(specs))) is not None:
                     specs.append(Spec(shape, "float"))
                 if specs:
                     definition = self.define(declaration, layer, NOTHING_BOUND, specs, ())
-                    origin = Origin(declaration, NOTHING_BOUND, tuple(specs))
+                    origin = Origin(NOTHING_BOUND, tuple(specs))
             elif layer.kind == "layer":
                 self._without_formula(layer, None)
         except LayerExplainError as error:
@@ -220,9 +229,22 @@ class Walk:
         outputs: tuple[Spec | None, ...] = (None,)
         if definition is not None:
             outputs = tuple([Spec(e.shape, e.dtype) for e in definition.results.values()])
-        return TracedCall(made, (), tuple(specs), outputs, definition, None, network, built=True, origin=origin)
+        return TracedCall(
+            made,
+            (),
+            tuple(specs),
+            outputs,
+            definition,
+            None,
+            network,
+            built=True,
+            declaration=declaration,
+            origin=origin,
+        )
 
-    def _opaque(self, made: Call, layer: Layer, reason: str | None = None) -> TracedCall:
+    def _opaque(
+        self, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
+    ) -> TracedCall:
         """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
         sources = tuple(tensor_refs((made.args, made.kwargs)))
         tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(sources)]
@@ -232,7 +254,7 @@ class Walk:
         self._without_formula(layer, reason)
         if not recorded or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
-            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None)
+            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None, declaration=declaration)
         params = tuple(
             [tensor(f"x{i + 1}" if len(known) > 1 else "x", t.expr.shape, t.expr.dtype) for i, t in enumerate(known)]
         )
@@ -246,7 +268,7 @@ class Walk:
         definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
         node, outputs = self.expression.call(layer, made.index, definition, [t.expr for t in known])
         self._store(made, layer, definition, node, outputs, NO_MASK, None)
-        return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node)
+        return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node, declaration=declaration)
 
     def _failed(
         self, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
@@ -258,21 +280,25 @@ class Walk:
         specs = [None if t is None else t.spec for t in tensors]
         self.faults.keep(error, specs)
         if not self.scope.strict:
-            return self._opaque(made, layer, error.fact)
+            return self._opaque(made, layer, declaration, error.fact)
         if declaration is not None:
             self.guesses.after(layer, made.index, declaration, sources, specs)
         self.notes.append(Note("not-derived", error.layer, error.fact))
         self.tensors.put_recorded(made, [])
-        return TracedCall(made, sources, tuple(specs), (None,), None, None)
+        return TracedCall(made, sources, tuple(specs), (None,), None, None, declaration=declaration)
 
     def _unknown(
-        self, made: Call, layer: Layer, refs: tuple[TensorRef, ...], network: Network | None = None
+        self,
+        made: Call,
+        declaration: Declaration | None,
+        refs: tuple[TensorRef, ...],
+        network: Network | None = None,
     ) -> TracedCall:
         """The shapes that reach a layer are not known, so neither is anything about it."""
         inputs = tuple([None if (t := self.tensors.get(ref)) is None else t.bare_spec for ref in refs])
         recorded = self.tensors.recorded(made)
         self.tensors.put_recorded(made, recorded)
-        return TracedCall(made, refs, inputs, tuple(recorded) or (None,), None, None, network)
+        return TracedCall(made, refs, inputs, tuple(recorded) or (None,), None, None, network, declaration=declaration)
 
     def _without_formula(self, layer: Layer, refusal: str | None) -> None:
         """Note why a layer has no formula: what its declaration refused, or that it has none."""

@@ -10,9 +10,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Shape, TensorRef
-from layerexplain.network.binding import bind_call
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
@@ -89,7 +87,7 @@ class Comparison:
             return
         if self.progress is not None:
             self.progress(self.done, self.total, "/".join(row.path))
-        given = _given(made, layer, sources)
+        given = _given(made, sources)
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
@@ -256,7 +254,7 @@ def inputs_in_order(network: Network, graph: KerasGraph, arrays: Sequence[Any]) 
     return [named[name] for name in theirs] if set(theirs) == set(named) else list(arrays)
 
 
-def _given(made: TracedCall, layer: Layer, sources: _Sources) -> list[tuple[Any, str]] | None:
+def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
     """For each parameter of a call's definition Keras's tensor, or None for a mask that Keras does not have, and
     whose it is; None if Keras made no such tensor. Masks are taken before the call: Keras removes some on the way."""
     definition = made.definition
@@ -266,22 +264,11 @@ def _given(made: TracedCall, layer: Layer, sources: _Sources) -> list[tuple[Any,
     if any(t is None for t in tensors):
         return None
     given: list[tuple[Any, str]] = [(t, ref.layer) for t, ref in zip(tensors, made.sources, strict=True)]
-    masked = definition.params[len(tensors) :]
-    if not masked:
-        return given
-    declaration = find(layer.type if layer.kind != "operation" else f"ops.{layer.type}")
-    if declaration is None:
-        return None
-    bound = bind_call(declaration, made.call)
-    names = declaration.names(max(len(bound.tensors), len(declaration.tensors)))
-    for param in masked:
-        label = str(param.label)
-        at = 0 if label == "mask" else names.index(label.removesuffix("_mask"))
-        explicit, carrier = bound.masks.get(at), bound.tensors[at]
-        if explicit is not None:
-            given.append((sources.tensor(explicit), explicit.layer))
-        elif carrier is not None:
-            given.append((mask_of(sources.tensor(carrier)), f"'{carrier.layer}'"))
+    for mask in made.origin.mask_sources if made.origin is not None else ():
+        keras_tensor = sources.tensor(mask.tensor)
+        given.append(
+            (mask_of(keras_tensor), f"'{mask.tensor.layer}'") if mask.carried else (keras_tensor, mask.tensor.layer)
+        )
     return given
 
 

@@ -12,10 +12,9 @@ from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, Shapes, walk
+from layerexplain.lang.expr import Expr, Shapes, constant, walk
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.layers.hints import hints
-from layerexplain.layers.registry import Declaration, Spec, facts_of, find
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.traced import Network, TracedCall
@@ -68,7 +67,7 @@ def _explained(
     more_elements, more_shapes = _at_other_shapes(calls, form.text, reasons)
     return Explanation(
         sentence=sentence(definition),
-        hints=hints(LayerInNetwork(row, layer, definition, network)),
+        hints=hints(LayerInNetwork(row, layer, definition, network)) if layer.kind != "custom" else (),
         statements=_statements(definition),
         where=where(definition),
         element=form.text + more_elements,
@@ -78,7 +77,7 @@ def _explained(
         weights=_weights(row, layer, definition, path, network.model.keras_version),
         weights_note=_weights_note(row, calls),
         cost=cost,
-        training=_training(layer, definition, calls),
+        training=_training(layer, definition, calls[0]),
         mask=_mask(definition, calls, network),
         latex=latex(shown),
     )
@@ -123,7 +122,7 @@ def _without_masks(definition: Definition) -> Definition:
 
 def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Explanation:
     """A layer without a formula: what the file says of it, and no more."""
-    if facts_of(layer.type).runs_code:
+    if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Code of the model's author; nothing is claimed about it."
     elif is_stored(layer):
         said = "Known by its weights alone: the file does not say what it computes from what."
@@ -144,7 +143,8 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Exp
 
 
 def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> str:
-    if layer.model is None and (layer.kind != "layer" or find(layer.type) is None):
+    declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
+    if layer.model is None and not declared:
         return "Its formula is not known here; nothing is claimed about it."
     what = "What is in it" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
@@ -239,33 +239,23 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 # Training and masks ---------------------------------------------------------------------------------------------
 
 
-def _training(layer: Layer, definition: Definition, calls: Sequence[TracedCall]) -> tuple[str, ...]:
+def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:
     """The lines that differ in training."""
-    declaration = find(layer.type)
-    if declaration is None or not declaration.training:
+    declaration, origin = made.declaration, made.origin
+    if declaration is None or origin is None or not declaration.training:
         return ("the same",)
     if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
         return (f"the same: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    specs, masks = _given(declaration, definition)
+    constants = {i: constant(value) for i, value in origin.bound.constants.items()}
     try:
-        trained = declaration.trace(specs, dict(definition.arguments), masks, training=True)
+        trained = declaration.trace(
+            origin.specs, dict(definition.arguments), origin.masks, training=True, constants=constants
+        )
     except LayerExplainError:
         return ()
     now = [line.text for line in statements(definition)]
     then = [("    " * line.indent) + line.text for line in statements(trained) if line.text not in now]
     return tuple(then) if then else ("the same",)
-
-
-def _given(declaration: Declaration, definition: Definition) -> tuple[list[Spec | None], list[Spec | None]]:
-    """What a definition was traced with: the tensors in the order of the layer's call, and the masks beside them."""
-    specs = {str(p.label): Spec(p.shape, p.dtype, p.attrs.get("roles")) for p in definition.params}
-    names = list(declaration.tensors)
-    own_mask = {"mask", *[f"{name}_mask" for name in specs]} - set(names)
-    names += [label for label in specs if label not in names and label not in own_mask]
-    masks = [specs.get(f"{name}_mask") if f"{name}_mask" in own_mask else None for name in names]
-    if "mask" in specs and "mask" in own_mask:
-        masks[0] = specs["mask"]
-    return [specs.get(name) for name in names], masks
 
 
 def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.expr import Batch, Shape
-from layerexplain.layers.registry import facts_of, find
+from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.scope import declaration_of
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 
@@ -141,7 +142,7 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
                 continue
             _ask(layer, ids, masked, words)
             integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in made.outputs]
-            if facts_of(layer.type).passes_ids or any(integral):
+            if (made.declaration is not None and made.declaration.facts.passes_ids) or any(integral):
                 outputs = range(len(made.outputs))
                 waiting += [(where, TensorRef(layer.name, made.call.index, i)) for i in outputs]
     return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words))
@@ -152,7 +153,7 @@ def _ask(layer: Layer, ids: list[int], masked: list[float], words: list[str]) ->
     inner = config.get("layer")
     if isinstance(inner, Layer):
         _ask(inner, ids, masked, words)
-    declaration = find(layer.type)
+    declaration = declaration_of(layer)
     bound = config.get(declaration.facts.ids_below) if declaration is not None else None
     if isinstance(bound, int):
         ids.append(bound)
