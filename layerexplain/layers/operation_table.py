@@ -8,7 +8,7 @@ A module of operations holds its rows in the text `ROWS`:
 - Further names of the same operation follow the first one, after commas.
 - A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them,
   one with the default None may be left out.
-  Arguments of the kind `Ignored` change nothing here.
+  Arguments of the kind `Ignored` change nothing here, nor do those of the module's `IGNORES`, in any row.
 - The formula may call ops, composites, functions of its module, and declared operations by Keras's class name
   (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
 - The formula `name(...)` hands all tensors, None for one that is left out, and all arguments to a function of the
@@ -96,7 +96,8 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
     if not sentence:
         called = _operation(row.formula.partition("(")[0])
         sentence = called.description if called else ""
-    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignored)
+    ignores = (*ignored, *namespace.get("IGNORES", "").split())
+    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores)
 
 
 def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
