@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,8 @@ from layerexplain.lang.expr import BATCH, Expr, constant
 from layerexplain.lang.syntax import checked_expression
 from layerexplain.layers import index, registry
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.inner import trace_layer
 from layerexplain.layers.operation_table import declaration_of, read_row, rows_by_name
+from tests.tracing import trace_layer
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ROOT / "layerexplain" / "layers"
@@ -63,6 +64,23 @@ def test_a_row_may_wrap_and_names_its_results() -> None:
     assert formula(declared("ops.Best(x): values, ids = top_k(x, k=2) | Gives two."), (3,)) == [
         "values, ids = top_k(x, k=2)"
     ]
+
+
+def test_a_row_has_statements_and_conditions() -> None:
+    def is_flat(x: Expr) -> bool:
+        return x.ndim == 2
+
+    row = "ops.Off(x, axis: Int = None, upper: Bool = False): m := mean(x, axis=1); s = m * 2; {} | Says."
+    shown = {
+        "s + x if axis is None else s * x": ["m = mean(x, axis=1)", "y = m * 2 + x"],
+        "s if upper else m if axis is None else x": ["y = mean(x, axis=1)"],
+        "x - 1 if is_flat(x) else x - 2": ["y = x - 1"],
+    }
+    for written, printed in shown.items():
+        assert formula(declared(row.format(written), is_flat=is_flat), (1,)) == printed
+    cap = declared(row.format("s if upper else m if axis is None else x * axis"))
+    assert formula(cap, (3,), axis=4) == ["y = x * 4"]
+    assert formula(cap, (3,), axis=4, upper=True)[-1] == "y = m * 2"
 
 
 def test_a_row_takes_any_number_of_tensors_or_leaves_some_out() -> None:
@@ -133,7 +151,9 @@ from layerexplain.layers.index import MODULES
 from layerexplain.layers.operation_table import read_row, rows_by_name
 import ast
 for text in rows_by_name(module.ROWS).values():
-    for node in ast.walk(ast.parse(read_row(text).formula.replace("...", "0"))):
+    row = read_row(text)
+    formulas = [*[statement.replace(":=", "=") for statement in row.statements], row.formula.replace("...", "0")]
+    for node in ast.walk(ast.parse("\\n".join(formulas))):
         if isinstance(node, ast.Call) and node.func.id not in [*OPS, *COMPOSITES]:
             assert callable(vars(module).get(node.func.id)) or f"ops.{{node.func.id}}" in MODULES, node.func.id
 """
@@ -147,8 +167,10 @@ def test_each_row_is_a_formula_with_a_sentence(module: str) -> None:
     for name, row in table.items():
         assert index.MODULES[name] == module
         parts = read_row(row)
-        if not parts.formula.endswith("(...)"):
-            checked_expression(parts.formula.replace("*xs", "xs"))
+        sources = [re.split(" :?= ", statement)[1] for statement in parts.statements] + [parts.formula]
+        for formula in [part for source in sources for part in re.split(" if .*? else ", source)]:
+            if not formula.endswith("(...)"):
+                checked_expression(formula.replace("*xs", "xs"))
         found = registry.find(name)
         assert found is not None
         assert found.type == parts.names[0]

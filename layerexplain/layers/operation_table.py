@@ -13,6 +13,10 @@ A module of operations holds its rows in the text `ROWS`:
   (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
 - The formula `name(...)` hands all tensors, None for one that is left out, and all arguments to a function of the
   module.
+- Statements may stand before the formula: `m = max(x1, x2); m + …` abbreviates, `m := …` prints as a statement of its
+  own.
+  `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
+  (`axis is None`), or by a function of the module that is asked about a tensor (`is_complex(x)`).
 - A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`.
 - A row that calls one operation and gives no sentence has the sentence of that operation.
 
@@ -28,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
 from layerexplain.lang.composite import COMPOSITES
-from layerexplain.lang.expr import CONSTANT, OPS, Expr, Shapes, item
+from layerexplain.lang.expr import CONSTANT, OPS, Expr, Shapes, item, named
 from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.syntax import attribute
 from layerexplain.layers import arguments as kinds
@@ -45,10 +49,11 @@ else:
 
 
 class Row(NamedTuple):
-    """One row: its text in four parts. `results` are the names of the results, none where there is one `y`."""
+    """One row: its text in parts. `results` are the names of the results, none where there is one `y`."""
 
     names: tuple[str, ...]
     parameters: str
+    statements: tuple[str, ...]
     results: tuple[str, ...]
     formula: str
     sentence: str
@@ -76,16 +81,22 @@ def read_row(text: str) -> Row:
     """Take a row apart.
 
     >>> read_row("ops.TopK(x, k: PositiveInt = 1): values, ids = top_k(x, k=k) | Gives the {k} largest elements.")
-    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.')
+    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', statements=(), results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.')
     """  # noqa: E501
     names, _, rest = " ".join(text.split()).partition("(")
     parameters, _, rest = rest.partition("):")
-    formula, bar, sentence = rest.rpartition(" | ")
-    formula = (formula if bar else rest).strip()
-    results, assigned, value = formula.partition(" = ")
-    if assigned and "(" not in results:
-        return Row(tuple(names.split(", ")), parameters, tuple(results.split(", ")), value, sentence if bar else "")
-    return Row(tuple(names.split(", ")), parameters, (), formula, sentence if bar else "")
+    text, bar, sentence = rest.rpartition(" | ")
+    *statements, last = (text if bar else rest).strip().split("; ")
+    results, assigned, formula = last.partition(" = ")
+    of_results = tuple(results.split(", ")) if assigned and "(" not in results else ()
+    return Row(
+        tuple(names.split(", ")),
+        parameters,
+        tuple(statements),
+        of_results,
+        formula if of_results else last,
+        sentence if bar else "",
+    )
 
 
 def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
@@ -157,17 +168,37 @@ class _Formula:
         given = dict(zip(names, tensors, strict=True))
         values.tensors = given
         try:
-            made: Any = parse_expression(formula, given, self._functions, values)
+            for statement in self._row.statements:
+                name, _, source = statement.partition(" = " if " := " not in statement else " := ")
+                value = self._read(source, given, values)
+                given[name] = named(name, value) if " := " in statement else value
+            made = self._read(formula, given, values)
         except FormulaError as error:
             raise TypeError(error.fact) from error
         except LayerExplainError as error:
             error.line = None  # a row is no text of the user's
             raise
-        results: Expr | Mapping[str, Expr] = _named(made, self._row.results)
+        results: Expr | Mapping[str, Expr] = _with_names(made, self._row.results)
         return results
 
+    def _read(self, source: str, given: Mapping[str, Expr], values: _Values) -> Any:
+        """The value of a formula, of `a if condition else b` that of the one that is chosen."""
+        first, asked, rest = source.partition(" if ")
+        if asked:
+            condition, _, other = rest.partition(" else ")
+            if not self._holds(condition, given, values):
+                return self._read(other, given, values)
+        return parse_expression(first, given, self._functions, values)
 
-def _named(made: Any, names: tuple[str, ...]) -> Any:
+    def _holds(self, condition: str, given: Mapping[str, Expr], values: _Values) -> bool:
+        name, none, _ = condition.partition(" is None")
+        if name.endswith(")"):
+            predicate, _, tensor = name[:-1].partition("(")
+            return bool(self._namespace[predicate](given[tensor]))
+        return values[name] is None if none else bool(values[name])
+
+
+def _with_names(made: Any, names: tuple[str, ...]) -> Any:
     """The results by the names of a row."""
     if isinstance(made, _Several):
         return dict(zip(names, made.values(), strict=True)) if names else dict(made)

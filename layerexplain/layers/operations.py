@@ -7,7 +7,6 @@ any; two tensors broadcast, by NumPy's rule. Output shape: that of the input. Re
 from typing import Any
 
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 
 ROWS = """
@@ -60,17 +59,12 @@ ops.Clip(x, x_min: Anything, x_max: Anything): limited(x, low=x_min, high=x_max)
     | Cuts every element off at {x_min} and {x_max}.
 ops.Round, tf.math.round, tf.raw_ops.Round(x, decimals: Int = 0): round_(...)
     | Rounds every element to {decimals} decimals; a half goes to the even neighbour.
+ops.Logaddexp(x1, x2): m = max(x1, x2); m + log(exp(x1 - m) + exp(x2 - m))
+    | Adds the exponentials of two tensors and takes the logarithm, element by element.
 """
 
 
 # Arithmetic -----------------------------------------------------------------------------------------------------
-
-
-@layer("ops.Logaddexp")
-def logaddexp(x1: Expr, x2: Expr) -> Expr:
-    """Adds the exponentials of two tensors and takes the logarithm, element by element."""
-    m = e.maximum(x1, x2)
-    return m + e.log(e.exp(x1 - m) + e.exp(x2 - m))
 
 
 # One tensor -----------------------------------------------------------------------------------------------------

@@ -3,11 +3,9 @@
 Input shape: any. Output shape: the same. Reference: keras.ops, tf.nn.
 """
 
-from typing import Any
-
-from layerexplain.lang.expr import Expr
 from layerexplain.ops import functions
 
+USES = (functions,)
 ROWS = """
 ops.Sigmoid, tf.math.sigmoid, tf.nn.sigmoid, tf.raw_ops.Sigmoid(x): sigmoid(x) | Squeezes every element into 0 … 1.
 ops.Tanh, tf.math.tanh, tf.nn.tanh, tf.raw_ops.Tanh(x): tanh(x) | Squeezes every element into -1 … 1.
@@ -54,17 +52,8 @@ ops.Sparsemax(x, axis: Int = -1): sparsemax(x, axis=axis)
 ops.Softmax, tf.raw_ops.Softmax(x, axis: AxisArgument = -1): softmax(x, axis=axis)
     | Turns scores into shares that sum to 1 {along}.
 tf.nn.softmax, tf.compat.v1.nn.softmax, tf.compat.v1.math.softmax(x, axis: AxisArgument = None):
-    shares(x, axis=axis) | Turns scores into shares that sum to 1.
-ops.LogSoftmax, tf.nn.log_softmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument = None): log_shares(x, axis=axis)
+    softmax(x, axis=-1) if axis is None else softmax(x, axis=axis) | Turns scores into shares that sum to 1.
+ops.LogSoftmax, tf.nn.log_softmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument = None):
+    log_softmax(x, axis=-1) if axis is None else log_softmax(x, axis=axis)
     | Turns scores into the logarithms of shares that sum to 1.
 """
-
-
-def shares(x: Expr, axis: Any) -> Expr:
-    """Softmax along an axis, the last one if none is given."""
-    return functions.softmax(x, axis=-1 if axis is None else axis)
-
-
-def log_shares(x: Expr, axis: Any) -> Expr:
-    """The logarithm of softmax, likewise."""
-    return functions.log_softmax(x, axis=-1 if axis is None else axis)

@@ -10,7 +10,7 @@ from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
 from layerexplain.layers.operations_linalg import turned
 from layerexplain.layers.operations_reduce import measurable
-from layerexplain.layers.operations_shape import divided, moved, numbered
+from layerexplain.layers.operations_shape import divided, in_a_row, moved, numbered
 from layerexplain.layers.registry import layer
 from layerexplain.ops import contract, reduce
 from layerexplain.ops import convolution as windows
@@ -20,7 +20,7 @@ from layerexplain.ops.arrange import full_like
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import few, normalize_axis, product, shape_text
 
-USES = (contract,)
+USES = (contract, in_a_row)
 ROWS = """
 ops.Logspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, base: Number = 10.0, dtype: Anything = None,
     axis: Int = 0):
@@ -36,7 +36,7 @@ ops.Flipud(x): reverse(x, axis=0) | Turns the order of the elements round along 
 ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
     | Cuts its input into parts along the second axis.
 ops.Dstack(*xs): in_depth(*xs) | Puts its inputs one behind the other along the third axis.
-ops.Array(x, dtype: Anything = None): of_kind(x, dtype=dtype) | Hands its input on.
+ops.Array(x, dtype: Dtype = None): x if dtype is None else cast(x, to=dtype) | Hands its input on.
 ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value, shape=shape, dtype=dtype)
     | Fills a tensor of the shape {shape} with its input.
 tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one number.
@@ -281,11 +281,6 @@ def in_depth(*xs: Expr) -> Expr:
     return m.concatenate(*map(_with_depth, xs), axis=2)
 
 
-def of_kind(x: Expr, dtype: Any) -> Expr:
-    """The same elements as another kind of number."""
-    return x if dtype is None else e.cast(x, to=str(dtype))
-
-
 def filled(value: Expr, shape: Any, dtype: Any) -> Expr:
     """A tensor of a shape with one value everywhere."""
     sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
@@ -297,8 +292,3 @@ def filled_with(dims: Expr, value: Expr) -> Expr:
     if dims.op is not CONSTANT:
         raise ArgumentError("fill needs its shape in numbers, got a tensor")
     return m.broadcast_to(value, shape=tuple(dims.attrs["value"]))
-
-
-def in_a_row(x: Expr) -> Expr:
-    """All elements in one row."""
-    return x if x.ndim == 1 else m.reshape(x, shape=(-1,))

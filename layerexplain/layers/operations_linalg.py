@@ -6,7 +6,8 @@ Input shape: (…, rows, columns). Output shape: as each says. Reference: keras.
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int
-from layerexplain.layers.operations_shape import moved
+from layerexplain.layers.operations_reduce import countable
+from layerexplain.layers.operations_shape import in_a_row, moved
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange, reduce
 from layerexplain.ops import elementwise as e
@@ -15,7 +16,14 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
+USES = (countable, in_a_row)
 ROWS = """
+ops.Cholesky, tf.linalg.cholesky(x, upper: Bool = False): z = cholesky(x); turned(z) if upper else z
+    | Gives the triangle whose product with itself turned over is the matrix.
+ops.CholeskyInverse(x, upper: Bool = False):
+    z := inv(band(x, below=0)) if upper else inv(band(x, above=0));
+    matmul(z, turned(z)) if upper else matmul(turned(z), z)
+    | Inverts the matrix of which a triangle by Cholesky is given.
 ops.Inv, tf.linalg.inv(x, adjoint: Ignored): inv(x) | Inverts each matrix.
 ops.Det, tf.linalg.det(x): det(x) | Gives the determinant of each matrix.
 ops.Logdet, tf.linalg.logdet(x): 2 * sum(log(diagonal(cholesky(x))), axis=-1)
@@ -24,6 +32,9 @@ ops.Slogdet, tf.linalg.slogdet(x): sign, log_size = slogdet(x)
     | Gives the sign of the determinant of each matrix and the logarithm of its size.
 ops.Solve, tf.linalg.solve(a, b, adjoint: Ignored): solved(a, b)
     | Solves linear equations: gives what, multiplied by the first tensor, is the second.
+ops.SolveTriangular(a, b, lower: Bool = False):
+    solved(band(a, above=0), b) if lower else solved(band(a, below=0), b)
+    | Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read.
 ops.LuFactor, tf.linalg.lu(x): factors, order = lu(x)
     | Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows.
 ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, mode=mode)
@@ -34,8 +45,13 @@ ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, rcond=rcond) | Inve
 ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1):
     diagonal_of(x, offset=offset, axis1=axis1, axis2=axis2)
     | Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
-tf.linalg.qr(x, full_matrices: Bool = False): q, r = orthogonal(x, full=full_matrices)
+tf.linalg.qr(x, full_matrices: Bool = False):
+    q, r = qr(x, mode='complete') if full_matrices else qr(x, mode='reduced')
     | Takes each matrix apart into one with columns at right angles and an upper triangle.
+ops.Trace(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1):
+    sum(countable(diagonal_of(x, offset=offset, axis1=axis1, axis2=axis2)), axis=-1)
+    | Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
+ops.Diagflat(x, k: Int = 0): diag(in_a_row(x), offset=k) | Makes a matrix with all elements on its diagonal.
 tf.linalg.trace(x): sum(diagonal(x), axis=-1) | Adds up what stands on the diagonal of each matrix.
 tf.linalg.diag_part(x, k: Int = 0, padding_value: Ignored, align: Ignored): diagonal(x, offset=k)
     | Gives what stands on the diagonal of each matrix.
@@ -53,37 +69,11 @@ def turned(x: Expr) -> Expr:
     return moved(x, -1, x.ndim - 2)
 
 
-def orthogonal(x: Expr, full: bool) -> dict[str, Expr]:
-    """A matrix as one with columns at right angles and an upper triangle."""
-    q, r = a_.qr(x, mode="complete" if full else "reduced")
-    return {"q": q, "r": r}
-
-
-@layer("ops.Cholesky", also=("tf.linalg.cholesky",))
-def cholesky(x: Expr, *, upper: Bool = False) -> Expr:
-    """Gives the triangle whose product with itself turned over is the matrix."""
-    y = a_.cholesky(x)
-    return turned(y) if upper else y
-
-
-@layer("ops.CholeskyInverse")
-def cholesky_inverse(x: Expr, *, upper: Bool = False) -> Expr:
-    """Inverts the matrix of which a triangle by Cholesky is given."""
-    z = named("z", a_.inv(arrange.band(x, below=0) if upper else arrange.band(x, above=0)))
-    return matmul(z, turned(z)) if upper else matmul(turned(z), z)
-
-
 def solved(a: Expr, b: Expr) -> Expr:
     """The x with a · x = b; b is a matrix, or a vector with an axis less than a."""
     if b.ndim == a.ndim - 1:
         return m.take_slice(a_.solve(a, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
     return a_.solve(a, b)
-
-
-@layer("ops.SolveTriangular")
-def solve_triangular(a: Expr, b: Expr, *, lower: Bool = False) -> Expr:
-    """Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read."""
-    return solved(arrange.band(a, above=0) if lower else arrange.band(a, below=0), b)
 
 
 @layer("ops.SVD")
@@ -145,13 +135,6 @@ def diagonal_of(x: Expr, offset: int, axis1: int, axis2: int) -> Expr:
     return arrange.diagonal(moved(x, (first, second), (-2, -1)), offset=offset)
 
 
-@layer("ops.Trace")
-def trace(x: Expr, *, offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> Expr:
-    """Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}."""
-    y = diagonal_of(x, offset, axis1, axis2)
-    return reduce.sum_(e.cast(y, to="int32") if y.dtype == "bool" else y, axis=-1)
-
-
 @layer("ops.Diag")
 def diag(x: Expr, *, k: Int = 0) -> Expr:
     """Makes a matrix with the elements on its diagonal; of a matrix, gives the diagonal."""
@@ -160,9 +143,3 @@ def diag(x: Expr, *, k: Int = 0) -> Expr:
     if x.ndim != 2:
         raise ShapeError(f"diag needs a vector or a matrix, got {shape_text(x.shape)} with {x.ndim} axes")
     return arrange.diagonal(x, offset=k)
-
-
-@layer("ops.Diagflat")
-def diagflat(x: Expr, *, k: Int = 0) -> Expr:
-    """Makes a matrix with all elements on its diagonal."""
-    return arrange.diag(x if x.ndim == 1 else m.reshape(x, shape=(-1,)), offset=k)

@@ -4,7 +4,7 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 """
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, named
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
@@ -14,6 +14,15 @@ from layerexplain.ops.lookup import take_along
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
 ROWS = """
+ops.BinaryCrossentropy(target, output, from_logits: Bool = False):
+    p := inside(output);
+    max(output, 0) - output * target + log(1 + exp(-abs(output))) if from_logits
+    else -(target * log(p) + (1 - target) * log(1 - p))
+    | Gives the surprise at each target, 0 or 1, when the output was expected.
+ops.CategoricalCrossentropy(target, output, from_logits: Bool = False, axis: Int = -1):
+    p = inside(output / sum(output, axis=axis, keepdims=True));
+    -sum(target * log_softmax(output, axis=axis), axis=axis) if from_logits else -sum(target * log(p), axis=axis)
+    | Gives the surprise at the targets {along} when the outputs were expected.
 ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
     ctc_loss(target, output, target_length, output_length, blank=mask_index)
     | Gives the surprise at a text of which each letter may take many steps.
@@ -32,24 +41,6 @@ EPSILON = 1e-7
 def inside(share: Expr) -> Expr:
     """Shares kept a little away from 0 and 1, where the logarithm ends."""
     return e.minimum(e.maximum(share, EPSILON), 1 - EPSILON)
-
-
-@layer("ops.BinaryCrossentropy")
-def binary_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False) -> Expr:
-    """Gives the surprise at each target, 0 or 1, when the output was expected."""
-    if from_logits:
-        return e.maximum(output, 0) - output * target + e.log(1 + e.exp(-e.absolute(output)))
-    p = named("p", inside(output))
-    return -(target * e.log(p) + (1 - target) * e.log(1 - p))
-
-
-@layer("ops.CategoricalCrossentropy")
-def categorical_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False, axis: Int = -1) -> Expr:
-    """Gives the surprise at the targets {along} when the outputs were expected."""
-    if from_logits:
-        return -reduce.sum_(target * functions.log_softmax(output, axis=axis), axis=axis)
-    p = inside(output / reduce.sum_(output, axis=axis, keepdims=True))
-    return -reduce.sum_(target * e.log(p), axis=axis)
 
 
 @layer("ops.SparseCategoricalCrossentropy")

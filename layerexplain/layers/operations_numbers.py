@@ -3,21 +3,20 @@
 Input shape: any; two tensors broadcast. Output shape: that of the input. Reference: keras.ops, tf.bitwise, tf.math.
 """
 
-import math
-
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Anything, Bool
+from layerexplain.layers.arguments import Anything
 from layerexplain.layers.operations_reduce import measurable
+from layerexplain.layers.operations_shape import in_a_row
 from layerexplain.layers.registry import layer
+from layerexplain.ops import arrange, scatter
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import numbers as n
-from layerexplain.ops import reduce, scatter
-from layerexplain.ops.arrange import full_like
+from layerexplain.ops.numbers import is_complex
 from layerexplain.ops.sizes import INTS, shape_text
 
-USES = (scatter,)
+USES = (measurable, arrange, scatter, in_a_row, is_complex)
 ROWS = """
 ops.BitwiseAnd, tf.bitwise.bitwise_and(x, y): z = bitwise_and(x, y)
     | Keeps the bits that both numbers have, element by element.
@@ -56,6 +55,31 @@ ops.ViewAsReal(x): stack(real(x), imag(x), axis=-1)
     | Makes a pair along a new last axis of each complex number: real part, imaginary part.
 ops.Polar(abs_, angle): complex(abs_ * cos(angle), abs_ * sin(angle))
     | Makes a complex number of a length and an angle, element by element.
+ops.Sinc(x): z = measurable(x) * 3.141592653589793; where(x == 0, 1.0, sin(z) / z)
+    | Divides the sine of π times every element by π times the element; 1 at 0.
+ops.Heaviside(x1, x2): a = measurable(x1); b = measurable(x2); where(a < 0, 0.0, where(a > 0, 1.0, b))
+    | Gives 0 for what is negative, 1 for what is positive, and the second tensor at 0.
+ops.Logaddexp2(x1, x2):
+    a = measurable(x1); b = measurable(x2); m = max(a, b); m + log2(2.0 ** (a - m) + 2.0 ** (b - m))
+    | Adds 2 to the power of two tensors and takes the logarithm to base 2, element by element.
+ops.Signbit(x): x < 0 if is_whole(x) else signbit(x) | Says of each element whether its sign is negative.
+ops.IsIn(x1, x2, invert: Bool = False, assume_unique: Ignored):
+    found = any(x1[..., None] == in_a_row(x2), axis=-1); logical_not(found) if invert else found
+    | Says of each element of the first tensor whether it occurs in the second.
+ops.Digitize(x, bins): sum(cast(measurable(x)[..., None] >= bins, to='int32'), axis=-1)
+    | Replaces each number by that of its bin: how many of the edges are not above it.
+
+# Complex numbers
+ops.Real, tf.math.real(x): real(x) if is_complex(x) else x | Gives the real part of every element.
+ops.Imag, tf.math.imag(x): imag(x) if is_complex(x) else full_like(x, value=0)
+    | Gives the imaginary part of every element, 0 for real numbers.
+ops.Conj, ops.Conjugate, tf.math.conj(x): complex(real(x), -imag(x)) if is_complex(x) else x
+    | Turns the sign of the imaginary part of every element round; real numbers stay.
+ops.Angle, tf.math.angle(x):
+    arctan2(imag(x), real(x)) if is_complex(x) else where(measurable(x) < 0, 3.141592653589793, 0.0)
+    | Gives the angle of every element in the complex plane: 0 or π for real numbers.
+ops.Isreal(x): imag(x) == 0 if is_complex(x) else full_like(x, value=1, to='bool')
+    | Says of each element whether it has no imaginary part.
 """
 
 
@@ -83,34 +107,6 @@ def view(x: Expr, *, dtype: Anything = None) -> Expr:
 # Functions ------------------------------------------------------------------------------------------------------
 
 
-@layer("ops.Sinc")
-def sinc(x: Expr) -> Expr:
-    """Divides the sine of π times every element by π times the element; 1 at 0."""
-    z = measurable(x) * math.pi
-    return e.where(e.equal(x, 0), 1.0, e.sin(z) / z)
-
-
-@layer("ops.Heaviside")
-def heaviside(x1: Expr, x2: Expr) -> Expr:
-    """Gives 0 for what is negative, 1 for what is positive, and the second tensor at 0."""
-    x1, x2 = measurable(x1), measurable(x2)
-    return e.where(e.less(x1, 0), 0.0, e.where(e.greater(x1, 0), 1.0, x2))
-
-
-@layer("ops.Logaddexp2")
-def logaddexp2(x1: Expr, x2: Expr) -> Expr:
-    """Adds 2 to the power of two tensors and takes the logarithm to base 2, element by element."""
-    x1, x2 = measurable(x1), measurable(x2)
-    largest = e.maximum(x1, x2)
-    return largest + e.log2(e.power(2.0, x1 - largest) + e.power(2.0, x2 - largest))
-
-
-@layer("ops.Signbit")
-def signbit(x: Expr) -> Expr:
-    """Says of each element whether its sign is negative."""
-    return e.less(x, 0) if x.dtype in INTS else n.signbit(x)
-
-
 # Questions ------------------------------------------------------------------------------------------------------
 
 
@@ -121,54 +117,7 @@ def close(x1: Expr, x2: Expr, rtol: float, atol: float, equal_nan: bool) -> Expr
     return e.logical_or(y, e.logical_and(e.isnan(x1), e.isnan(x2))) if equal_nan else y
 
 
-@layer("ops.IsIn", ignores="assume_unique")
-def isin(x1: Expr, x2: Expr, *, invert: Bool = False) -> Expr:
-    """Says of each element of the first tensor whether it occurs in the second."""
-    flat = x2 if x2.ndim == 1 else m.reshape(x2, shape=(-1,))
-    found = reduce.any_(e.equal(m.take_slice(x1, key=(Ellipsis, None)), flat), axis=-1)
-    return e.logical_not(found) if invert else found
-
-
-@layer("ops.Digitize")
-def digitize(x: Expr, bins: Expr) -> Expr:
-    """Replaces each number by that of its bin: how many of the edges are not above it."""
-    passed = e.greater_equal(m.take_slice(measurable(x), key=(Ellipsis, None)), bins)
-    return reduce.sum_(e.cast(passed, to="int32"), axis=-1)
-
-
 # Complex numbers ------------------------------------------------------------------------------------------------
-
-
-@layer("ops.Real", also=("tf.math.real",))
-def real(x: Expr) -> Expr:
-    """Gives the real part of every element."""
-    return n.real(x) if n.is_complex(x) else x
-
-
-@layer("ops.Imag", also=("tf.math.imag",))
-def imag(x: Expr) -> Expr:
-    """Gives the imaginary part of every element, 0 for real numbers."""
-    return n.imag(x) if n.is_complex(x) else full_like(x, value=0)
-
-
-@layer("ops.Conj", also=("ops.Conjugate", "tf.math.conj"))
-def conj(x: Expr) -> Expr:
-    """Turns the sign of the imaginary part of every element round; real numbers stay."""
-    return n.complex_(n.real(x), -n.imag(x)) if n.is_complex(x) else x
-
-
-@layer("ops.Angle", also=("tf.math.angle",))
-def angle(x: Expr) -> Expr:
-    """Gives the angle of every element in the complex plane: 0 or π for real numbers."""
-    if n.is_complex(x):
-        return e.arctan2(n.imag(x), n.real(x))
-    return e.where(e.less(measurable(x), 0), math.pi, 0.0)
-
-
-@layer("ops.Isreal")
-def isreal(x: Expr) -> Expr:
-    """Says of each element whether it has no imaginary part."""
-    return e.equal(n.imag(x), 0) if n.is_complex(x) else full_like(x, value=1, to="bool")
 
 
 @layer("ops.ViewAsComplex")
@@ -177,3 +126,8 @@ def view_as_complex(x: Expr) -> Expr:
     if x.ndim < 1 or x.shape[-1] not in (2, None):
         raise ShapeError(f"view_as_complex needs a last axis of size 2, got {shape_text(x.shape)}")
     return n.complex_(m.take_slice(x, key=(Ellipsis, 0)), m.take_slice(x, key=(Ellipsis, 1)))
+
+
+def is_whole(x: Expr) -> bool:
+    """Whether a tensor holds whole numbers."""
+    return x.dtype in INTS

@@ -14,7 +14,7 @@ from layerexplain.layers.arguments import Anything, AxisArgument
 from layerexplain.layers.attention import no_later
 from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
-from layerexplain.layers.operations_shape import moved
+from layerexplain.layers.operations_shape import in_a_row, moved
 from layerexplain.layers.registry import layer
 from layerexplain.ops import adaptive_pooling as adaptive
 from layerexplain.ops import contract, functions, pooling, reduce
@@ -24,7 +24,7 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.matmul import matmul
 from layerexplain.ops.sizes import normalize_axes, shape_text
 
-USES = (pooling, Layout, Lower)
+USES = (in_a_row, pooling, Layout, Lower)
 ROWS = """
 ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices: rows of the first times columns of the second.
 ops.Conv(inputs, kernel, strides: Sizes = 1, padding: Anything = 'valid', data_format: Anything = None,
@@ -38,7 +38,7 @@ tf.linalg.matmul, tf.matmul(a, b, transpose_a: Bool = False, transpose_b: Bool =
     | Multiplies matrices: rows of the first times columns of the second.
 ops.Dot(x1, x2): dot_product(x1, x2)
     | Sums products over the last axis of the first tensor and the last but one of the second.
-ops.Inner(x1, x2): inner_product(x1, x2) | Sums products over the last axes of both tensors.
+ops.Inner(x1, x2): dot(x1, moved(x2, source=-1, destination=0)) | Sums products over the last axes of both tensors.
 ops.DepthwiseConv(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', data_format: Layout = 'channels_last',
     dilation_rate: Sizes = 1):
     depthwise_conv(inputs, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
@@ -71,6 +71,8 @@ ops.LayerNorm(x, gamma = None, beta = None, axis: AxisArgument = -1, epsilon: An
 ops.DotProductAttention(query, key, value, bias = None, mask = None, scale: Anything = None, is_causal: Bool = False,
     attn_logits_soft_cap: Anything = None, flash_attention: Ignored): dot_product_attention(...)
     | For each query: a weighted mean of the values, weighted by how well its key fits.
+ops.Outer(x1, x2): in_a_row(x1)[:, None] * in_a_row(x2)
+    | Multiplies each element of the first tensor with each of the second.
 """
 
 
@@ -104,19 +106,6 @@ def dot_product(x1: Expr, x2: Expr) -> Expr:
     if x1.ndim == 0 or x2.ndim == 0:
         return x1 * x2
     return contract.dot(x1, x2 if x2.ndim == 1 else moved(x2, x2.ndim - 2, 0))
-
-
-def inner_product(x1: Expr, x2: Expr) -> Expr:
-    """NumPy's inner."""
-    return contract.dot(x1, moved(x2, x2.ndim - 1, 0))
-
-
-@layer("ops.Outer")
-def outer(x1: Expr, x2: Expr) -> Expr:
-    """Multiplies each element of the first tensor with each of the second."""
-    flat = m.reshape(x1, shape=(-1,)) if x1.ndim != 1 else x1
-    other = m.reshape(x2, shape=(-1,)) if x2.ndim != 1 else x2
-    return m.take_slice(flat, key=(slice(None), None)) * other
 
 
 @layer("ops.Tensordot", also=("tf.tensordot",))

@@ -11,13 +11,13 @@ from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt
 from layerexplain.layers.operations_shape import numbered
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
+from layerexplain.ops import lookup, reduce
 from layerexplain.ops import movement as m
-from layerexplain.ops import reduce
 from layerexplain.ops import scatter as s
 from layerexplain.ops.lookup import gather_nd as taken
-from layerexplain.ops.lookup import take_along
 from layerexplain.ops.sizes import few, shape_text
 
+USES = (lookup, reduce)
 ROWS = """
 ops.SegmentSum, tf.math.unsorted_segment_sum(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
     segment(data, segment_ids, n=num_segments) | Adds up the parts along the first axis that have the same number.
@@ -41,6 +41,10 @@ ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indi
 ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,
     return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None): unique(...)
     | Gives the different elements, each once, in order.
+ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
+    there = take_along(predictions, targets[..., None], axis=-1);
+    sum(cast(predictions > there, to='int32'), axis=-1) < k
+    | Says of each row whether the element with the given number is among the {k} largest.
 """
 
 
@@ -91,14 +95,6 @@ def unique(
     parts = tuple(part for part, wanted in zip(s.UNIQUE_PARTS, asked, strict=True) if wanted)
     made = s.unique(x, parts=parts, axis=axis, size=size)
     return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
-
-
-@layer("ops.InTopK", also=("tf.math.in_top_k",))
-def in_top_k(targets: Expr, predictions: Expr, *, k: PositiveInt) -> Expr:
-    """Says of each row whether the element with the given number is among the {k} largest."""
-    there = take_along(predictions, m.take_slice(targets, key=(Ellipsis, None)), axis=-1)
-    larger = reduce.sum_(e.cast(e.greater(predictions, there), to="int32"), axis=-1)
-    return e.less(larger, k)
 
 
 @layer("ops.UnravelIndex")

@@ -37,7 +37,10 @@ ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, axis=axis)
     | Puts its inputs one behind the other {along}.
 ops.Hstack(*xs): side_by_side(*xs) | Puts its inputs one behind the other along the second axis.
 ops.Vstack(*xs): one_below_the_other(*xs) | Puts its inputs one behind the other along the first axis.
-ops.Append(x1, x2, axis: Int = None): appended(x1, x2, axis=axis) | Puts the second tensor behind the first {along}.
+ops.Append(x1, x2, axis: Int = None):
+    concatenate(reshape(x1, shape=(-1,)), reshape(x2, shape=(-1,)), axis=0) if axis is None
+    else concatenate(x1, x2, axis=axis)
+    | Puts the second tensor behind the first {along}.
 ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, axis=axis)
     | Lays its inputs on top of each other, along a new axis at place {axis}.
 ops.Split(x, indices_or_sections: Anything, axis: Int = 0): divided(x, at=indices_or_sections, axis=axis)
@@ -56,7 +59,9 @@ tf.__operators__.getitem(x, slice_spec: Anything): GetItem(x, key=slice_spec)
 ops.Take(x, indices, axis: Int = None): picked(x, indices, axis=axis) | Picks the parts with the given numbers {along}.
 tf.gather, tf.compat.v1.gather(x, indices, axis: Int = None, batch_dims: Int = 0, validate_indices: Ignored):
     gathered(x, indices, axis=axis, batch_dims=batch_dims) | Picks the parts with the given numbers {along}.
-ops.TakeAlongAxis(x, indices, axis: Int = None): taken_along(x, indices, axis=axis)
+ops.TakeAlongAxis(x, indices, axis: Int = None):
+    take_along(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)), axis=0) if axis is None
+    else take_along(x, indices, axis=axis)
     | Puts into each place the element {along} whose number stands there.
 ops.Diff(a, n: Int = 1, axis: Int = -1): differences(a, times=n, axis=axis)
     | Subtracts from each element the one before it {along}.
@@ -81,6 +86,11 @@ def reshaped(x: Expr, shape: Any) -> Expr:
         if rest is not None and rest == product(x.shape):
             target = (BATCH, *target[1:])
     return m.reshape(x, shape=target)
+
+
+def in_a_row(x: Expr) -> Expr:
+    """All elements in one row."""
+    return x if x.ndim == 1 else m.reshape(x, shape=(-1,))
 
 
 def flat_examples(x: Expr) -> Expr:
@@ -140,13 +150,6 @@ def side_by_side(*xs: Expr) -> Expr:
 def one_below_the_other(*xs: Expr) -> Expr:
     """Tensors one behind the other along the first axis; rows on top of each other."""
     return m.stack(*xs) if xs[0].ndim == 1 else m.concatenate(*xs, axis=0)
-
-
-def appended(x1: Expr, x2: Expr, axis: int | None) -> Expr:
-    """One tensor behind the other; without an axis all elements in one row."""
-    if axis is None:
-        return m.concatenate(m.reshape(x1, shape=(-1,)), m.reshape(x2, shape=(-1,)), axis=0)
-    return m.concatenate(x1, x2, axis=axis)
 
 
 def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
@@ -243,13 +246,6 @@ def gathered(x: Expr, indices: Expr, axis: int | None, batch_dims: int) -> Expr:
     if behind:
         ids = m.broadcast_to(ids, shape=(*indices.shape, *x.shape[at + 1 :]))
     return take_along(x, ids, axis=at)
-
-
-def taken_along(x: Expr, indices: Expr, axis: int | None) -> Expr:
-    """For each place the element whose number stands there."""
-    if axis is None:
-        return take_along(m.reshape(x, shape=(-1,)), m.reshape(indices, shape=(-1,)), axis=0)
-    return take_along(x, indices, axis=axis)
 
 
 def differences(a: Expr, times: int, axis: int) -> Expr:

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, Share, is_int, short
+from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, Share, is_int, short
 from layerexplain.layers.operations_image import channel_axes_last
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
@@ -60,6 +60,9 @@ tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Any
     | Slides the windows of a given kernel over each channel by itself.
 tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0):
     Linspace(start, stop, num=num, axis=axis)
+tf.clip_by_norm(x, clip_norm: Number, axes: AxisArgument = None):
+    length := sqrt(sum(x ** 2, axis=axes, keepdims=True)); x * clip_norm / max(length, clip_norm)
+    | Makes vectors that are longer than {clip_norm} just as long as that.
 """
 
 
@@ -94,13 +97,6 @@ def strided_slice(
     steps = [1] * len(starts) if strides is None else _numbers(strides, "strided_slice")
     masks = begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask
     return strided(x, starts, stops, steps, masks)
-
-
-@layer("tf.clip_by_norm")
-def clip_by_norm(x: Expr, *, clip_norm: Number, axes: AxisArgument = None) -> Expr:
-    """Makes vectors that are longer than {clip_norm} just as long as that."""
-    length = named("length", e.sqrt(reduce.sum_(x**2, axis=axes, keepdims=True)))
-    return x * clip_norm / e.maximum(length, clip_norm)
 
 
 @layer("tf.math.cumprod")
