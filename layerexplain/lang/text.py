@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
 from layerexplain.lang.names import definition_names, identifier, leaf_names, unique
-from layerexplain.lang.notation import ATOM, Fraction, Index, Infix, Prefix, Slice
+from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
 from layerexplain.lang.opaque import opaque
 from layerexplain.records import NamedTuple
 
@@ -219,7 +219,7 @@ class _Scope:
             op = node.op
             if op in LEAVES:
                 if op is CONSTANT:
-                    self.texts[node] = (value_text(node.attrs["value"]), ATOM if _plain(node) else 70)
+                    self.texts[node] = (value_text(node.attrs["value"]), ATOM if _plain(node) else NEGATE)
                 continue
             if op is ITEM:
                 continue
@@ -259,16 +259,14 @@ class _Scope:
         kind = type(notation)
         if kind is Infix or kind is Fraction:
             (left, a), (right, b) = texts[node.args[0]], texts[node.args[1]]
-            bind = notation.bind
-            power = notation.symbol == "**"
-            if a < bind or (power and a <= bind):
+            if needs_brackets(notation, a):
                 left = f"({left})"
-            if b <= bind and not (power and b == bind):
+            if needs_brackets(notation, b, right=True):
                 right = f"({right})"
-            return f"{left} {notation.symbol} {right}", bind
+            return f"{left} {notation.symbol} {right}", notation.bind
         if kind is Prefix:
             inner, bind = texts[node.args[0]]
-            return notation.symbol + (inner if bind >= notation.bind else f"({inner})"), notation.bind
+            return notation.symbol + (f"({inner})" if needs_brackets(notation, bind) else inner), notation.bind
         if kind is Index:
             return f"{self._atom(node.args[0])}[{texts[node.args[1]][0]}]", ATOM
         if kind is Slice:

@@ -10,25 +10,22 @@ from typing import Any, Final
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.letters import choose
+from layerexplain.derive.element.scalars import ScalarWriter
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
-from layerexplain.lang.notation import ATOM, COMPARE, NEGATE, SUM, Fraction, Infix, Prefix
+from layerexplain.lang.notation import Fraction, Infix, Prefix, Written, joined, needs_brackets
 from layerexplain.lang.scalar import (
-    BEYOND,
     Affine,
     Apply,
     Between,
     CalledResult,
-    Condition,
-    Divisible,
     Element,
     Fold,
+    Guard,
     Letter,
     Lookup,
-    Named,
     Number,
     Passed,
-    Position,
     Scalar,
     bounds,
 )
@@ -36,7 +33,6 @@ from layerexplain.lang.text import value_text
 from layerexplain.records import NamedTuple
 
 SIGNS: Final = {"sum": "Σ", "prod": "Π"}
-_ASSOCIATIVE: Final = {"add": ("add", "subtract"), "multiply": ("multiply", "divide")}
 LAST: Final = "T"
 """The last step of a sequence whose length is not known."""
 _GUARD: Final = 0
@@ -123,10 +119,11 @@ def _atom_text(atom: Any, names: Mapping[Letter, str], value: Any) -> str:
     return f"{of if simple else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
 
 
-class Printer:
+class Printer(ScalarWriter):
     """Prints the lines of one form."""
 
     def __init__(self, form: ElementForm, names: Mapping[Definition, str]) -> None:
+        super().__init__(form.names)
         self.form = form
         self.names = names
         self.notes: list[str] = []
@@ -151,7 +148,7 @@ class Printer:
             if _reads_last(line.value):
                 self.notes.append(f"{LAST} is the last step")
             head = self.indexed(line.name, line.index, names)
-            printed.append(f"{head} = {self.text(line.value, names)[0]}")
+            printed.append(f"{head} = {self.text(line.value, names)}")
             said = [note for fold, inside in self._conditions for note in self._fold_notes(fold, inside)]
             if said:
                 noted.append((line.name, list(dict.fromkeys(said))))
@@ -167,7 +164,7 @@ class Printer:
                 names = self.letters(line)
                 step = line.at + len(line.loops) - 1
                 index = tuple(Affine((), -1) if i == step else a for i, a in enumerate(line.index))
-                texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)[0]}")
+                texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)}")
         return [", ".join(texts)] if texts else []
 
     def letters(self, line: ElementLine) -> dict[Letter, str]:
@@ -179,32 +176,22 @@ class Printer:
         """`name[2i+u, 3, k]`; a tensor without axes is its name."""
         if not index:
             return name
-        return f"{name}[{', '.join(index_text(i, names, self._value(names)) for i in index)}]"
+        return f"{name}[{', '.join(self.index(i, names) for i in index)}]"
 
-    def _value(self, names: Mapping[Letter, str]) -> Any:
-        return lambda scalar: self.text(scalar, dict(names))[0]
+    def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
+        return index_text(index, names, lambda scalar: self.text(scalar, names))
 
-    def text(self, e: Scalar, names: dict[Letter, str]) -> tuple[str, int]:
-        """A scalar and how strongly it binds."""
-        if isinstance(e, Number):
-            text = number_text(e.value)
-            return text, NEGATE if text.startswith("-") else ATOM
-        if isinstance(e, Position):
-            text = index_text(e.index, names, self._value(names))
-            return text, ATOM if text.isalnum() else SUM
-        if isinstance(e, Element):
-            return self.indexed(self._name_of(e.of, names), e.index, names), ATOM
-        if isinstance(e, Apply):
-            return self._apply(e, names)
-        if isinstance(e, Named):
-            definition = e.node.attrs["definition"]
-            return self._function(definition.name, e.args, definition.attrs, names), ATOM
-        if isinstance(e, Fold):
-            return self._fold(e, names)
+    def number(self, value: Any) -> str:
+        return number_text(value)
+
+    def element(self, e: Element, names: Mapping[Letter, str]) -> str:
+        return self.indexed(self._name_of(e.of, names), e.index, names)
+
+    def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
         where = " and ".join(self.condition(c, names) for c in e.conditions)
-        body, bind = self.text(e.body, names)
-        body = f"({body})" if bind == _GUARD else body
-        return f"{body} where {where}, else {self.text(e.otherwise, names)[0]}", _GUARD
+        body = self.written(e.body, names)
+        text = f"({body.text})" if body.bind == _GUARD else body.text
+        return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
 
     def _name_of(self, of: Any, names: Mapping[Letter, str]) -> str:
         if isinstance(of, ElementLine):
@@ -220,66 +207,36 @@ class Printer:
         name = self._name_of(part.of, names)
         return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
 
-    def _function(self, name: str, args: Sequence[Scalar], attrs: Mapping[str, Any], names: dict[Letter, str]) -> str:
-        parts = [self.text(a, names)[0] for a in args] + [f"{k}={value_text(v)}" for k, v in attrs.items()]
-        return f"{name}({', '.join(parts)})"
+    def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
+        alone = len(args) == 1
+        parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
+        return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
 
-    def _apply(self, e: Apply, names: dict[Letter, str]) -> tuple[str, int]:
+    def applied(self, e: Apply, args: Sequence[Written]) -> Written:
         notation = e.op.notation
         if isinstance(notation, Infix | Fraction):
-            (left, a), (right, b) = self.text(e.args[0], names), self.text(e.args[1], names)
-            bind = notation.bind
+            left, right = args
             sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
-            power = e.op.name == "power"
-            if e.op.name == "add" and right.startswith("-") and isinstance(e.args[1], Number):
-                sign, right, b = "-", right[1:], ATOM
-            joins = isinstance(e.args[1], Apply) and e.args[1].op.name in _ASSOCIATIVE.get(e.op.name, ())
-            joins = joins or (isinstance(e.args[1], Fold) and e.op.name == "add")
-            divided = sign == "·" and isinstance(e.args[0], Apply) and e.args[0].op.name == "divide"
-            if a < bind or (power and a == bind) or divided:
-                left = f"({left})"
-            if b < bind or (b == bind and not joins):
-                right = f"({right})"
-            return f"{left}{sign}{right}" if sign in "·^" else f"{left} {sign} {right}", bind
+            if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], Number):
+                sign, right = "-", Written(right.text[1:])
+            return joined(notation, left, right, sign if sign in "·^" else f" {sign} ", self.brackets)
         if isinstance(notation, Prefix):
-            inner, bind = self.text(e.args[0], names)
-            return notation.symbol + (inner if bind > notation.bind else f"({inner})"), notation.bind
-        return self._function(e.op.name, e.args, e.attrs, names), ATOM
+            (inner,) = args
+            bare = not needs_brackets(notation, inner.bind, chain=inner.chain)
+            return Written(notation.symbol + (inner.text if bare else f"({inner.text})"), notation.bind)
+        return self.function(e.op.name, args, e.attrs)
 
-    def _fold(self, e: Fold, names: dict[Letter, str]) -> tuple[str, int]:
-        letters = [one for one in e.letters if one.size != 1]
-        inside = {**choose(letters, names, self.form.names), **{one: "" for one in e.letters if one.size == 1}}
-        self._conditions.append((e, inside))
-        body, bind = self.text(e.body, inside)
-        if not letters:
-            return body, bind
-        over = ", ".join(inside[one] if one.size is None else f"{inside[one]}<{one.size}" for one in letters)
-        gap = " " if len(letters) == 1 else "  "
-        body = body if bind > SUM else f"({body})"
-        return f"{SIGNS.get(e.kind, e.kind)} {over}{gap}{body}", SUM
+    def fold(self, e: Fold, names: dict[Letter, str]) -> Written:
+        self._conditions.append((e, self.inside(e, names)))
+        return super().fold(e, names)
+
+    def folded(self, kind: str, over: Sequence[str], body: str) -> str:
+        return f"{SIGNS.get(kind, kind)} {', '.join(over)}{' ' if len(over) == 1 else '  '}{body}"
+
+    def divides(self, by: int, index: str) -> str:
+        return f"{by} divides {index}"
 
     # Conditions --------------------------------------------------------------------------------------------------
-
-    def condition(self, c: Condition, names: dict[Letter, str]) -> str:
-        """A condition, without the half of it that always holds."""
-        if isinstance(c, Divisible):
-            return f"{c.by} divides {index_text(c.index, names, self._value(names))}"
-        if not isinstance(c, Between):
-            text, bind = self.text(c.value, names)
-            return text if bind >= COMPARE else f"({text})"
-        index = index_text(c.index, names, self._value(names))
-        if c.high is None:
-            return f"{index} ≥ {c.low} lies inside"
-        if c.high == c.low + 1:
-            return f"{index} = {c.low}"
-        least, most = bounds(c.index)
-        if c.high >= BEYOND:
-            return f"{index} ≥ {c.low}"
-        if least is not None and least >= c.low:
-            return f"{index} < {c.high}"
-        if most is not None and most < c.high:
-            return f"{index} ≥ {c.low}"
-        return f"{c.low} ≤ {index} < {c.high}"
 
     def _fold_notes(self, fold: Fold, names: dict[Letter, str]) -> list[str]:
         padding = [c for c in fold.conditions if isinstance(c, Between) and _window_role(c)]

@@ -177,9 +177,9 @@ class _Worker:
         return WorkedLine(
             inside="" if form is self.form else self.names[form.definition],
             name=name,
-            formula=f"{printer.indexed(line.name, line.index, general)} = {printer.text(scalar, general)[0]}",
-            here=printer.text(here, general)[0],
-            numbers=printer.text(shown, {})[0],
+            formula=f"{printer.indexed(line.name, line.index, general)} = {printer.text(scalar, general)}",
+            here=printer.text(here, general),
+            numbers=printer.text(shown, {}),
             folds=tuple(reader.folds),
             reads=tuple(reader.reads),
             value=_float(value),
@@ -221,11 +221,11 @@ class _Reader:
                 for atom in children(index):
                     if isinstance(atom, Lookup):
                         self.reads.append(
-                            (self.printer.text(atom.value, {})[0], _float(self.frame.scalar(atom.value, {})))
+                            (self.printer.text(atom.value, {}), _float(self.frame.scalar(atom.value, {})))
                         )
             value = self.frame.scalar(e, {})
             if not _is_constant(e):
-                self.reads.append((self.printer.text(e, {})[0], _float(value)))
+                self.reads.append((self.printer.text(e, {}), _float(value)))
             return Number(_plain(value))
         if isinstance(e, Fold):
             return Number(_plain(self._fold(e)))
@@ -259,11 +259,11 @@ class _Reader:
         self.folds.append(
             WorkedFold(
                 kind=e.kind,
-                text=self.printer.text(e, dict(self.taken))[0],
+                text=self.printer.text(e, dict(self.taken)),
                 letters=tuple([names[one] for one in shown]),
                 sizes=tuple([one.size or 0 for one in shown]),
                 roles=tuple([one.role for one in shown]),
-                factors=tuple([self.printer.text(f, dict(names))[0] for f in factors]),
+                factors=tuple([self.printer.text(f, dict(names)) for f in factors]),
                 terms=tuple(terms),
                 taken=len(values),
                 left_out=count - len(values),

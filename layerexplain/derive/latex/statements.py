@@ -14,11 +14,11 @@ from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.plan import kind_of
 from layerexplain.derive.latex import symbols as tex
-from layerexplain.derive.latex.scalars import ScalarWriter, Text, bracketed, combine
+from layerexplain.derive.latex.scalars import LatexWriter, bracketed, combine
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
-from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice
+from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
 from layerexplain.lang.visit import inner_definitions
@@ -66,7 +66,7 @@ class _Scope:
         self.called_names = names
         self.lines: list[str] = []
         self.plain: dict[Expr, tuple[str, tuple[str, ...]]] = {}
-        self.texts: dict[Expr, Text] = {}
+        self.texts: dict[Expr, Written] = {}
         self.notes: dict[Expr, list[str]] = {}
         self.roles = AxisRoles(called).within(definition, walk(definition.results.values()))
         self.items: dict[Expr, list[Expr]] = {}
@@ -78,12 +78,12 @@ class _Scope:
         results = {e: name for name, e in reversed(list(definition.results.items()))}
         self._write(list(definition.results.values()), (), results, ())
         for name, e in definition.results.items():
-            if self.texts[e][0] != tex.symbol(name):
-                self._say(tex.symbol(name), self.texts[e][0], self.notes.get(e, []))
+            if self.texts[e].text != tex.symbol(name):
+                self._say(tex.symbol(name), self.texts[e].text, self.notes.get(e, []))
 
     def _bind(self, node: Expr, name: str, steps: tuple[str, ...]) -> None:
         self.plain[node] = (name, steps)
-        self.texts[node] = (tex.symbol(name, steps), ATOM)
+        self.texts[node] = Written(tex.symbol(name, steps))
         self.notes[node] = []
 
     def _say(self, left: str, right: str, notes: Sequence[str]) -> None:
@@ -104,7 +104,7 @@ class _Scope:
             op = node.op
             if op is CONSTANT:
                 text = tex.number(node.attrs["value"])
-                self.texts[node] = (text, NEGATE if text.startswith("-") else ATOM)
+                self.texts[node] = Written(text, NEGATE if text.startswith("-") else ATOM)
                 self.notes[node] = []
             elif op is LOOP:
                 self._loop(node, wanted, steps)
@@ -146,7 +146,7 @@ class _Scope:
 
     def _node(self, node: Expr, named: bool, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
         text, notes = self._inline(node)
-        if not named and len(text[0]) <= LONGEST:
+        if not named and len(text.text) <= LONGEST:
             self.texts[node], self.notes[node] = text, notes
             return
         name = self._name(node, wanted)
@@ -159,7 +159,7 @@ class _Scope:
                 return
             except CannotIndex as why:
                 notes = [*notes, rf"\text{{{tex.escaped(str(why))}}}"]
-        self._say(left, text[0], notes)
+        self._say(left, text.text, notes)
         self._bind(node, name, steps)
 
     def _item(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
@@ -170,37 +170,38 @@ class _Scope:
         text, notes = self._inline(node)
         for part in parts:
             self._item(part, wanted, steps)
-        by_number = {part.attrs["i"]: self.texts[part][0] for part in parts}
+        by_number = {part.attrs["i"]: self.texts[part].text for part in parts}
         left = ", ".join(by_number.get(i, r"\cdot") for i in range(len(node.shape)))
-        self._say(bracketed(left), text[0], notes)
+        self._say(bracketed(left), text.text, notes)
 
     # For whole tensors -------------------------------------------------------------------------------------------
 
-    def _inline(self, node: Expr) -> tuple[Text, list[str]]:
+    def _inline(self, node: Expr) -> tuple[Written, list[str]]:
         args = [self.texts[a] for a in node.args]
         notes = [note for a in node.args for note in self.notes[a]]
         notation = node.op.notation
         if isinstance(notation, Index):
-            table = args[0][0] if args[0][1] == ATOM and "_" not in args[0][0] else bracketed(args[0][0])
-            return (f"{table}_{{{args[1][0]}}}", ATOM), notes
+            table = args[0].text
+            table = table if args[0].bind == ATOM and "_" not in table else bracketed(table)
+            return Written(f"{table}_{{{args[1].text}}}"), notes
         if isinstance(notation, Slice):
-            return (f"{bracketed(args[0][0])}_{{{tex.slice_text(node.attrs['key'])}}}", ATOM), notes
+            return Written(f"{bracketed(args[0].text)}_{{{tex.slice_text(node.attrs['key'])}}}"), notes
         name, attrs = node.op.name, dict(node.attrs)
         if node.op is CALL:
             definition = node.attrs["definition"]
             name, attrs = self.called_names.get(definition, definition.name), dict(definition.attrs)
-            text = rf"{tex.upright(name)}\left({', '.join(t for t, _ in args)}\right)"
+            text = rf"{tex.upright(name)}\left({', '.join(arg.text for arg in args)}\right)"
         elif node.op is zeros:
-            return ("0", ATOM), notes
+            return Written("0"), notes
         else:
             if node.op is opaque:
                 name, attrs = str(attrs["name"]), {}
             tensors = all(a.shape for a in node.args)
             return self._noted(combine(notation, args, name=name, tensors=tensors), notes, name, attrs)
-        return self._noted((text, ATOM), notes, name, attrs)
+        return self._noted(Written(text), notes, name, attrs)
 
     @staticmethod
-    def _noted(text: Text, notes: list[str], name: str, attrs: Mapping[str, Any]) -> tuple[Text, list[str]]:
+    def _noted(text: Written, notes: list[str], name: str, attrs: Mapping[str, Any]) -> tuple[Written, list[str]]:
         if not attrs:
             return text, notes
         return text, [*notes, rf"\text{{{tex.escaped(tex.attribute_note(name, attrs))}}}"]
@@ -213,8 +214,8 @@ class _Scope:
         letters: list[Any] = [atom for i in index for atom, _ in i.terms]
         names = choose([one for one in letters if one.size != 1], {}, symbols)
         names.update({one: "" for one in letters if one.size == 1})
-        writer = ScalarWriter(self._element_name, symbols)
-        right = writer.write(self._open(node, index), names)[0]
+        writer = LatexWriter(self._element_name, symbols)
+        right = writer.text(self._open(node, index), names)
         place = [tex.index(i, names, None) for i in index]
         left = tex.symbol(name, [*place[:1], *steps, *place[1:]])
         return left, right, writer.notes
@@ -258,7 +259,7 @@ class _Scope:
                 self._bind(step, name, (*outer, variable))
             else:
                 self._bind(step, self._name(sequence, wanted), (*steps, variable))
-                self._say(self.texts[step][0], rf"{bracketed(self.texts[sequence][0])}_{{{variable}}}", [])
+                self._say(self.texts[step].text, rf"{bracketed(self.texts[sequence].text)}_{{{variable}}}", [])
         states = []
         for state, first in zip(body.states, node.args[sequences:], strict=False):
             # A last state that is a result is `h = h_{8}`: the index keeps the two apart.
@@ -266,15 +267,15 @@ class _Scope:
             self.taken.add(name)
             states.append(name)
             self._bind(state, name, (*steps, f"{variable}-1"))
-            self._say(tex.symbol(name, (*steps, "-1")), self.texts[first][0], self.notes[first])
+            self._say(tex.symbol(name, (*steps, "-1")), self.texts[first].text, self.notes[first])
         self.lines.append(rf"\text{{for }} {variable} = 0, \ldots, {last}\colon")
         inside = {new: name for name, new in reversed(list(zip(states, body.next, strict=True)))}
         own = {new: name for new, name in inside.items() if new.args and new not in body.captured}
         self._write(body.outputs, {*body.captured, *body.steps, *body.states}, own, (*steps, variable))
         for name, new in zip(states, body.next, strict=True):
             now = tex.symbol(name, (*steps, variable))
-            if self.texts[new][0] != now:
-                self._say(now, self.texts[new][0], self.notes[new])
+            if self.texts[new].text != now:
+                self._say(now, self.texts[new].text, self.notes[new])
         self._results(node, states, wanted, steps, variable, last)
 
     def _results(
@@ -296,7 +297,7 @@ class _Scope:
                 name = next((wanted[p] for p in parts if p in wanted), list(body.collected)[i - len(states)])
                 name = name if any(p in wanted for p in parts) else _free(name, self.taken)
                 self.taken.add(name)
-                self._say(tex.symbol(name, (*steps, variable)), self.texts[e][0], self.notes[e])
+                self._say(tex.symbol(name, (*steps, variable)), self.texts[e].text, self.notes[e])
                 bound = (name, steps)
             for part in parts:
                 self._bind(part, *bound)
