@@ -32,20 +32,7 @@ class WeightRow(NamedTuple):
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
-        row: dict[str, Any] = {
-            "path": self.path,
-            "layer": self.layer,
-            "name": self.name,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "count": self.size,
-            "bytes": self.bytes,
-            "trainable": self.trainable,
-            "reach": self.reach,
-        }
-        if stats:
-            row["stats"] = None if self.statistics is None else self.statistics._asdict()
-        return row
+        return _json(self, stats)
 
 
 class StateRow(NamedTuple):
@@ -62,17 +49,15 @@ class StateRow(NamedTuple):
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it."""
-        row: dict[str, Any] = {
-            "path": self.path,
-            "role": self.role,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "count": self.size,
-            "bytes": self.bytes,
-        }
-        if stats:
-            row["stats"] = None if self.statistics is None else self.statistics._asdict()
-        return row
+        return _json(self, stats)
+
+
+def _json(row: WeightRow | StateRow, stats: bool) -> dict[str, Any]:
+    """The fields in their order; `size` is called "count"."""
+    told: dict[str, Any] = {"count" if key == "size" else key: value for key, value in row._asdict().items()}
+    found = told.pop("statistics")
+    told["shape"] = list(row.shape)
+    return told | {"stats": None if found is None else found._asdict()} if stats else told
 
 
 class WeightTotals(NamedTuple):

@@ -52,10 +52,8 @@ def assign_by_number(wanted: Sequence[Wanted], stored: Sequence[Sizes]) -> list[
         places = None if back is None else [back.index(i) if i in back else None for i in range(len(shapes))]
     if places is None:
         return None
-    found: list[int | None] = [None] * len(wanted)
-    for i, place in zip(order, places, strict=True):
-        found[i] = place
-    return found
+    found = dict(zip(order, places, strict=True))
+    return [found.get(i) for i in range(len(wanted))]
 
 
 def stored_order(wanted: Sequence[Wanted]) -> list[int]:
@@ -103,25 +101,17 @@ def assign_listed(
     """
     own = [i for i, w in enumerate(wanted) if not w.merged]
     order = sorted(own, key=lambda i: not wanted[i].trainable)
-    fits = len(order) == len(stored) and all(
-        wanted[i].shape == tensor.shape for i, tensor in zip(order, stored, strict=True)
-    )
-    agree = fits and all(_canon(wanted[i].names[-1]) == _canon(t.parts[-1]) for i, t in zip(order, stored, strict=True))
-    found: list[int | None] = [None] * len(wanted)
-    if agree:
-        for number, i in enumerate(order):
-            found[i] = number
-        return found
-    by_name = _by_names(wanted, own, stored)
-    if by_name is not None and (len(by_name) == len(stored) or not strict):
-        for i, number in by_name.items():
-            found[i] = number
-        return found
-    if len(order) != len(stored):
-        return None
-    for number, i in enumerate(order):
-        found[i] = number
-    return found
+    in_order = {i: number for number, i in enumerate(order)} if len(order) == len(stored) else None
+    chosen = in_order
+    if in_order is None or not all(_alike(wanted[i], stored[number]) for i, number in in_order.items()):
+        by_name = _by_names(wanted, own, stored)
+        if by_name is not None and (len(by_name) == len(stored) or not strict):
+            chosen = by_name
+    return None if chosen is None else [chosen.get(i) for i in range(len(wanted))]
+
+
+def _alike(wanted: Wanted, stored: StoredTensor) -> bool:
+    return wanted.shape == stored.shape and _canon(wanted.names[-1]) == _canon(stored.parts[-1])
 
 
 def _by_names(wanted: Sequence[Wanted], own: Sequence[int], stored: Sequence[StoredTensor]) -> dict[int, int] | None:

@@ -7,7 +7,6 @@ called one after the other, a Functional's are wired by `inbound_nodes`. Structu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import SpecError
@@ -22,8 +21,9 @@ from layerexplain.frontends.keras.layer_config import (
     read_layer,
 )
 from layerexplain.frontends.layer_types import Names, default_name, free_name, known_types
+from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
-from layerexplain.model import Call, Layer, Model, ObjectNumber, Shape, TensorRef
+from layerexplain.model import Layer, Model, ObjectNumber, Shape
 
 
 def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
@@ -256,20 +256,14 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
             )
         taken = {layer.name for layer in layers}
         layers.insert(0, Layer(free_name("input_layer", taken), "InputLayer", "layer", _input(shape, dtype)))
-    calls = [Call(layers[0].name, 0, (), {})]
-    for before, layer in pairwise(layers):
+    builder = ModelBuilder()
+    last = builder.add_input(layers[0])
+    for layer in layers[1:]:
         if layer.type == "InputLayer":
             raise SpecError("an InputLayer stands behind other layers; it must come first", layer=layer.name)
-        calls.append(Call(layer.name, 0, (TensorRef(before.name),), {}))
-    return Model(
-        name,
-        "Sequential",
-        tuple(layers),
-        tuple(calls),
-        (TensorRef(layers[0].name),),
-        (TensorRef(layers[-1].name),),
-        _trainable(config),
-    )
+        builder.layers.append(layer)
+        last = builder.call(layer.name, (last,))
+    return builder.model(name, [last], type_="Sequential", trainable=_trainable(config))
 
 
 def _merged_branches(items: list[Any]) -> list[Any] | None:

@@ -149,8 +149,8 @@ class _NodeReader:
         return TensorRef(name, call, output)
 
     def old_call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        kwargs: dict[str, Any] = {}
-        first = self.old_first(node, layer, kwargs)
+        first = self.old_first(node, layer)
+        kwargs = self.old_kwargs(node, layer)
         if layer.type == "TensorFlowOpLayer":
             tensors = first if isinstance(first, list) else [first]
             return tuple(with_constants(tensors, layer.config.get("constants", {}))), kwargs
@@ -168,35 +168,43 @@ class _NodeReader:
                 first = first[0]
         return (first,), kwargs
 
-    def old_first(self, value: Any, layer: Layer, kwargs: dict[str, Any]) -> Any:
-        """The first argument of a call before Keras 3; what its entries carry as kwargs goes into `kwargs`."""
+    def old_first(self, value: Any, layer: Layer) -> Any:
+        """The first argument of a call before Keras 3: a tensor or a constant, or a nest of them."""
         if isinstance(value, dict):
-            return {str(key): self.old_first(item, layer, kwargs) for key, item in value.items()}
+            return {str(key): self.old_first(item, layer) for key, item in value.items()}
         if not isinstance(value, (list, tuple)):
             raise SpecError(
                 f"a call in inbound_nodes holds {kind_of_value(value)}; [layer, node, tensor] is needed",
                 layer=layer.name,
             )
-        constant = len(value) >= 3 and value[0] == _CONSTANT
-        if not constant and not _is_triple(value):
+        if _is_constant(value):
+            return self.old_keyword(value[2], layer)
+        if not _is_triple(value):
             if value and isinstance(value[0], str):
                 raise SpecError(
                     f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed", layer=layer.name
                 )
-            return [self.old_first(item, layer, kwargs) for item in value]
-        if len(value) > 3 and isinstance(value[3], dict):
-            for key, item in value[3].items():
-                # The label of a TensorFlow call is no argument of what is computed.
-                if not (key == "name" and layer.type in TF_OPERATIONS) and key not in kwargs:
-                    kwargs[str(key)] = self.old_keyword(item, layer)
-        return self.old_keyword(value[2], layer) if constant else self.ref(value, layer.name)
+            return [self.old_first(item, layer) for item in value]
+        return self.ref(value, layer.name)
+
+    def old_kwargs(self, value: Any, layer: Layer) -> dict[str, Any]:
+        """The keyword arguments of a call before Keras 3: those that the entries of its first argument carry."""
+        if not (_is_constant(value) or _is_triple(value)):
+            found: dict[str, Any] = {}
+            for item in value.values() if isinstance(value, dict) else value:
+                found |= {key: one for key, one in self.old_kwargs(item, layer).items() if key not in found}
+            return found
+        kwargs = value[3] if len(value) > 3 and isinstance(value[3], dict) else {}
+        # The label of a TensorFlow call is no argument of what is computed.
+        skipped = "name" if layer.type in TF_OPERATIONS else None
+        return {str(key): self.old_keyword(item, layer) for key, item in kwargs.items() if key != skipped}
 
     def old_keyword(self, value: Any, layer: Layer) -> Any:
         """A keyword's value before Keras 3: a bare triple that names a layer is a tensor."""
         if isinstance(value, (list, tuple)):
             if _is_triple(value) and len(value) == 3 and value[0] in self.layers:
                 return self.ref(value, layer.name)
-            if len(value) >= 3 and value[0] == _CONSTANT:
+            if _is_constant(value):
                 return value[2]
             return [self.old_keyword(item, layer) for item in value]
         if isinstance(value, dict):
@@ -224,6 +232,10 @@ class _NodeReader:
                 self._flatten(item, key, refs)
         else:
             raise SpecError(f"{key} holds {kind_of_value(value)}; [layer, node, tensor] is needed")
+
+
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) >= 3 and value[0] == _CONSTANT
 
 
 def _is_triple(value: Any) -> bool:

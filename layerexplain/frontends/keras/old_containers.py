@@ -10,8 +10,9 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
 from layerexplain.frontends.layer_types import Names, default_name
+from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.model import Layer, Model, TensorRef
 
 
 def keras_0_item(layer: Any) -> dict[str, Any]:
@@ -40,64 +41,35 @@ def keras_0_item(layer: Any) -> dict[str, Any]:
 def _own_names(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keras 0.3 called layers of one class all alike; each gets a name of its own."""
     names = Names()
-    for item in items:
-        item["config"]["name"] = names.take(item["config"]["name"])
-    return items
+    return [{**item, "config": {**item["config"], "name": names.take(item["config"]["name"])}} for item in items]
 
 
-class _Wiring:
+class _Wiring(ModelBuilder):
     """A model that is put together layer by layer, its tensors known by the names of the file."""
 
     def __init__(self, context: Context) -> None:
+        super().__init__()
         self.context = context
-        self.layers: list[Layer] = []
-        self.calls: list[Call] = []
-        self.inputs: list[TensorRef] = []
         self.known: dict[str, TensorRef] = {}
-        self.names = Names()
-        self.counts: dict[str, int] = {}
 
-    def name(self, stem: str) -> str:
-        return self.names.take(stem)
+    def input(self, name: str, config: Mapping[str, Any]) -> TensorRef:
+        return self.add_input(Layer(self.names.take(name), "InputLayer", "layer", config))
 
-    def add_input(self, name: str, config: Mapping[str, Any]) -> TensorRef:
-        layer = Layer(self.name(name), "InputLayer", "layer", config)
-        self.layers.append(layer)
-        self.calls.append(Call(layer.name, 0, (), {}))
-        self.inputs.append(TensorRef(layer.name))
-        return self.inputs[-1]
-
-    def add(self, layer: Layer) -> str:
-        layer = layer._replace(name=self.name(layer.name or default_name(layer.type)))
+    def add(self, item: Any, name: str = "") -> str:
+        """Add the layer of a serialized object, under this name or its own; returns the name that it has."""
+        layer = item if isinstance(item, Layer) else self.context.layer(item, self.context, "")
+        layer = layer._replace(name=self.names.take(name or layer.name or default_name(layer.type)))
         self.layers.append(layer)
         return layer.name
 
-    def call(self, name: str, *args: Any) -> TensorRef:
-        index = self.counts.get(name, 0)
-        self.counts[name] = index + 1
-        self.calls.append(Call(name, index, args, {}))
-        return TensorRef(name, index)
-
     def merge(self, name: str, config: Mapping[str, Any], refs: list[TensorRef]) -> TensorRef:
         """Several tensors made one, as a node of a Graph or a Merge says."""
-        item = {"class_name": "Merge", "config": {"name": name, **config}}
-        return self.call(self.add(self.context.layer(item, self.context, "")), refs)
+        return self.call(self.add({"class_name": "Merge", "config": {"name": name, **config}}), (refs,))
 
     def find(self, name: Any, user: str) -> TensorRef:
         if not isinstance(name, str) or name not in self.known:
             raise SpecError(f"takes {kind_of_value(name)}, which is no input and no node before it", layer=user)
         return self.known[name]
-
-    def model(self, name: str, outputs: list[TensorRef], trainable: bool) -> Model:
-        return Model(
-            name,
-            "Functional",
-            tuple(self.layers),
-            tuple(self.calls),
-            tuple(self.inputs),
-            tuple(outputs),
-            trainable,
-        )
 
 
 def read_graph(config: Mapping[str, Any], context: Context) -> Model:
@@ -110,7 +82,7 @@ def read_graph(config: Mapping[str, Any], context: Context) -> Model:
         name = _text(_object(entry, "input_config"), "name")
         known = {key: entry[key] for key in ("batch_input_shape", "input_shape") if entry.get(key) is not None}
         dtype = "int32" if str(entry.get("dtype", "float")).startswith("int") else "float32"
-        wiring.known[name] = wiring.add_input(name, input_config({**known, "dtype": dtype}, name))
+        wiring.known[name] = wiring.input(name, input_config({**known, "dtype": dtype}, name))
     nodes = _object(config.get("nodes", {}), "nodes")
     for entry in _list(config.get("node_config"), "node_config"):
         name = _text(_object(entry, "node_config"), "name")
@@ -122,22 +94,19 @@ def read_graph(config: Mapping[str, Any], context: Context) -> Model:
         name = _text(_object(entry, "output_config"), "name")
         outputs.append(_taken(wiring, name, entry, name))
     own = config.get("name")
-    return wiring.model(own if isinstance(own, str) and own else "graph", outputs, config.get("trainable") is not False)
+    name = own if isinstance(own, str) and own else "graph"
+    return wiring.model(name, outputs, trainable=config.get("trainable") is not False)
 
 
 def _node(wiring: _Wiring, name: str, entry: Mapping[str, Any], item: Any) -> TensorRef:
     class_name, config = class_and_config(item, name)
     if class_name == "Siamese" and isinstance(config, dict) and "layer" in config:
         # One layer that all inputs go through, each for itself, before they are merged.
-        shared = wiring.add(_renamed(wiring.context.layer(config["layer"], wiring.context, ""), name))
-        refs = [wiring.call(shared, wiring.find(one, name)) for one in _list(entry.get("inputs", []), "inputs")]
+        shared = wiring.add(config["layer"], name)
+        refs = [wiring.call(shared, (wiring.find(one, name),)) for one in _list(entry.get("inputs", []), "inputs")]
         return refs[0] if len(refs) == 1 else wiring.merge(f"{name}_merge", _merge_config(entry), refs)
     before = _taken(wiring, name, entry, f"merge_inputs_for_{name}")
-    return wiring.call(wiring.add(_renamed(wiring.context.layer(item, wiring.context, ""), name)), before)
-
-
-def _renamed(layer: Layer, name: str) -> Layer:
-    return layer._replace(name=name)
+    return wiring.call(wiring.add(item, name), (before,))
 
 
 def _taken(wiring: _Wiring, name: str, entry: Mapping[str, Any], merged: str) -> TensorRef:
@@ -165,26 +134,26 @@ def read_merged_sequence(name: str, branches: list[Any], items: list[Any], conte
     stem = items[0]["config"].get("name")
     last = wiring.merge(stem if isinstance(stem, str) and stem else "merge", merge, refs)
     for item in items[1:]:
-        last = wiring.call(wiring.add(context.layer(item, context, "")), last)
-    return wiring.model(name, [last], trainable)
+        last = wiring.call(wiring.add(item), (last,))
+    return wiring.model(name, [last], trainable=trainable)
 
 
 def _branch(wiring: _Wiring, item: Any) -> TensorRef:
     class_name, config = class_and_config(item)
     layer = wiring.context.layer(item, wiring.context, "")
     if layer.type == "InputLayer":
-        return wiring.add_input(layer.name or "input", layer.config)
+        return wiring.input(layer.name or "input", layer.config)
     if layer.model is not None:
         inner = {one.name: one for one in layer.model.layers}
         configs = [inner[ref.layer].config for ref in layer.model.inputs]
     else:
         configs = [{"batch_shape": first_input_shape(class_name, config), "dtype": "float32"}]
     name = layer.name or default_name(layer.type)
-    refs = [wiring.add_input(f"{name}_input", one) for one in configs]
+    refs = [wiring.input(f"{name}_input", one) for one in configs]
     if any(one.get("batch_shape") is None for one in configs):
         message = f"the file does not say the shape of the input '{refs[0].layer}'; give it with --input"
         wiring.context.note("unknown-input", None, message)
-    return wiring.call(wiring.add(layer), refs[0] if len(refs) == 1 else refs)
+    return wiring.call(wiring.add(layer), (refs[0] if len(refs) == 1 else refs,))
 
 
 def _list(value: Any, key: str) -> list[Any]:

@@ -32,12 +32,7 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
             value, at = _varint(view, at)
             yield number, value
             continue
-        if wire == BYTES:
-            size, at = _varint(view, at)
-        elif wire in (FIXED64, FIXED32):
-            size = 8 if wire == FIXED64 else 4
-        else:
-            raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+        size, at = _extent(view, at, wire)
         if size > end - at or number == 0:
             raise SourceError("a field states more bytes than there are; is the file damaged?")
         yield number, view[at : at + size]
@@ -81,17 +76,21 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
             _, at = _varint(head, at)
             start += at
             continue
-        if wire == BYTES:
-            size, at = _varint(head, at)
-        elif wire in (FIXED64, FIXED32):
-            size = 8 if wire == FIXED64 else 4
-        else:
-            raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+        size, at = _extent(head, at, wire)
         if size > end - start - at:
             raise SourceError("a field states more bytes than there are; is the file damaged?")
         if tag >> 3 == number and wire == BYTES:
             yield start + at, start + at + size
         start += at + size
+
+
+def _extent(view: memoryview, at: int, wire: int) -> tuple[int, int]:
+    """How many bytes the value of a field has, and where they begin."""
+    if wire == BYTES:
+        return _varint(view, at)
+    if wire not in (FIXED64, FIXED32):
+        raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+    return 8 if wire == FIXED64 else 4, at
 
 
 def _varint(view: memoryview, at: int) -> tuple[int, int]:

@@ -43,17 +43,19 @@ class WeightFile:
     file keeps them (class layout, Keras 3.6 and later); `groups` are all groups, in the order in which they lie in the
     file, `objects` those that stand for a layer or what a layer holds, not for a list of them."""
 
-    def __init__(self, format: str, layout: Layout, *, has_model: bool = False) -> None:
+    def __init__(
+        self, format: str, listing: Listing, files: Mapping[str, H5Target] | None = None, *, has_model: bool = False
+    ) -> None:
         self.format = format
-        self.layout: Layout = layout
+        self.layout: Layout = listing.layout or "classes"
         self.has_model = has_model
-        self.keras_version: str | None = None
-        self.tensors: tuple[StoredTensor, ...] = ()
-        self.names: Mapping[tuple[str, ...], str] = {}
-        self.groups: Mapping[tuple[str, ...], None] = {}
-        self.objects: frozenset[tuple[str, ...]] = frozenset()
-        self.notes: tuple[Note, ...] = ()
-        self.files: Mapping[str, H5Target] = {}
+        self.keras_version = listing.keras_version
+        self.tensors = listing.tensors
+        self.names = listing.names
+        self.groups: Mapping[tuple[str, ...], None] = dict.fromkeys(listing.groups)
+        self.objects = listing.objects
+        self.notes = listing.notes
+        self.files = files or {}
 
     def read(self, tensor: StoredTensor) -> Any:
         """The values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.
@@ -171,7 +173,7 @@ class _Opening:
 
     def _classes(self, files: Mapping[str, H5Target], format: str = "keras-archive", *, has_model: bool) -> WeightFile:
         listing = joined({name: self._listing(target, classes=True) for name, target in files.items()})
-        return _weight_file(listing, format, files, has_model=has_model)
+        return WeightFile(format, listing, files, has_model=has_model)
 
     def _legacy(self, target: H5Target) -> WeightFile | None:
         listing = self._listing(target, classes=False)
@@ -179,7 +181,7 @@ class _Opening:
             return None
         if listing.layout == "classes":
             listing = joined({"": listing})
-        return _weight_file(listing, listing.format, {"": target}, has_model=listing.format == "h5")
+        return WeightFile(listing.format, listing, {"": target}, has_model=listing.format == "h5")
 
     def _listing(self, target: H5Target, *, classes: bool) -> Listing:
         seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, self.patience)
@@ -191,24 +193,10 @@ def _patience(tensor: StoredTensor) -> float:
     return 10 + tensor.bytes / _READ_A_SECOND
 
 
-def _weight_file(listing: Listing, format: str, files: Mapping[str, H5Target], *, has_model: bool) -> WeightFile:
-    found = WeightFile(format, listing.layout or "classes", has_model=has_model)
-    found.keras_version = listing.keras_version
-    found.tensors = listing.tensors
-    found.groups = dict.fromkeys(listing.groups)
-    found.objects = listing.objects
-    found.names = listing.names
-    found.notes = listing.notes
-    found.files = files
-    return found
-
-
 def _unread_npz(has_model: bool) -> WeightFile:
-    found = WeightFile("keras-archive", "classes", has_model=has_model)
-    found.notes = (
-        Note("npz-weights", None, f"{_NPZ} keeps its arrays pickled, and nothing is unpickled: they are not read"),
-    )
-    return found
+    words = f"{_NPZ} keeps its arrays pickled, and nothing is unpickled: they are not read"
+    listing = Listing("classes", notes=(Note("npz-weights", None, words),))
+    return WeightFile("keras-archive", listing, has_model=has_model)
 
 
 def _shards(folder: str, names: list[str]) -> dict[str, H5Target]:

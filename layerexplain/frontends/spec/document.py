@@ -18,12 +18,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
-from layerexplain.frontends.layer_types import LayerTypes, Names, declared_types, default_name
+from layerexplain.frontends.layer_types import LayerTypes, declared_types, default_name
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
+from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Faults, Node, parse_yaml, to_python
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
 
@@ -76,33 +77,20 @@ class _Known(NamedTuple):
     line: int | None
 
 
-class _Graph:
+class _Graph(ModelBuilder):
     """The model at hand while its items are read, one after the other."""
 
     def __init__(self, taken: set[str]) -> None:
-        self.layers: list[Layer] = []
-        self.calls: list[Call] = []
-        self.inputs: list[TensorRef] = []
+        super().__init__(taken)
         self.known: dict[str, _Known] = {}
-        self.counts: dict[str, int] = {}
         self.last: TensorRef | None = None
-        self.taken = taken
-        self.names = Names(taken)
         self.is_graph = False
         self.later: set[str] = set()
 
-    def add_input(self, layer: Layer) -> None:
-        self.layers.append(layer)
-        self.calls.append(Call(layer.name, 0, (), {}, layer.line))
-        self.inputs.append(TensorRef(layer.name))
+    def begin(self, layer: Layer) -> None:
+        """Add an input, which the next item takes unless it says otherwise."""
+        self.last = self.add_input(layer)
         self.known[layer.name] = _Known(layer.name, 0, layer.line)
-        self.last = TensorRef(layer.name)
-
-    def add_call(self, layer: str, args: tuple[Any, ...], kwargs: dict[str, Any], line: int) -> None:
-        index = self.counts.get(layer, 0)
-        self.counts[layer] = index + 1
-        self.calls.append(Call(layer, index, args, kwargs, line))
-        self.last = TensorRef(layer, index)
 
 
 class _SpecReader:
@@ -131,9 +119,10 @@ class _SpecReader:
             return None
         items = self._items(keys["layers"][1])
         graph = _Graph(self._names(items))
-        for layer in read_inputs(keys, self.faults, graph.taken):
-            graph.add_input(layer)
-        graph.later = graph.taken - graph.known.keys()
+        for layer in read_inputs(keys, self.faults, graph.names.taken):
+            graph.begin(layer)
+        graph.names.taken |= graph.known.keys()
+        graph.later = graph.names.taken - graph.known.keys()
         maker = Maker(self.types, self.faults, self.model, lambda type_name: self._free(type_name, graph))
         for node, item in items:
             self._item(item, node, graph, maker, top)
@@ -141,15 +130,7 @@ class _SpecReader:
         trainable = keys["trainable"][1].value is not False if "trainable" in keys else True
         plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
         type_name = "Sequential" if plain_sequence else "Functional"
-        return Model(
-            name or type_name.lower(),
-            type_name,
-            tuple(graph.layers),
-            tuple(graph.calls),
-            tuple(graph.inputs),
-            outputs,
-            trainable,
-        )
+        return graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
 
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():
@@ -201,7 +182,7 @@ class _SpecReader:
             name = wished or self._free("input", graph)
             if graph.counts:
                 graph.is_graph = True
-            graph.add_input(read_input_layer(name, item.arguments, item.line, self.faults))
+            graph.begin(read_input_layer(name, item.arguments, item.line, self.faults))
             return
         if graph.last is None:
             self._first_input(item, graph, top)
@@ -218,14 +199,14 @@ class _SpecReader:
             name = self._free(item.type, graph)
         else:
             name = f"{wished}_{number + 1}" if repeated else wished
-            if repeated and (name in graph.known or name in graph.taken):
+            if repeated and (name in graph.known or name in graph.names.taken):
                 self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
-        graph.taken.add(name)
+        graph.names.taken.add(name)
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
         # What is wrong with a repeated layer is told once.
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
-        graph.add_call(name, args, kwargs, item.line)
+        graph.last = graph.call(name, args, kwargs, item.line)
         graph.known[name] = _Known(name, 0, item.line)
         if wished is not None:
             graph.known[wished] = _Known(name, 0, item.line)
@@ -261,8 +242,8 @@ class _SpecReader:
             self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
             return
         args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
-        graph.add_call(layer.name, args, kwargs, item.line)
-        if wished is not None and graph.last is not None:
+        graph.last = graph.call(layer.name, args, kwargs, item.line)
+        if wished is not None:
             graph.known[wished] = _Known(layer.name, graph.last.call, item.line)
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -341,7 +322,7 @@ class _SpecReader:
                 message = "the spec does not say the shape of the input; give it with `input:` or --input"
                 self.notes.append(Note("unknown-input", None, message))
             layer = Layer(name, "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}, line=item.line)
-        graph.add_input(layer)
+        graph.begin(layer)
 
 
 def _which(name: str, known: Iterable[str]) -> str:

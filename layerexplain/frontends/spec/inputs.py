@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from layerexplain.frontends.layer_types import free_name
@@ -13,10 +14,11 @@ from layerexplain.suggest import did_you_mean, or_else
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")
+_SHAPE_KEYS = ("batch_input_shape", "batch_shape", "input_shape")
 
 
-def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: set[str]) -> list[Layer]:
-    """The InputLayers that `input:` or `inputs:` describe; their names are added to `taken`."""
+def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: Set[str]) -> list[Layer]:
+    """The InputLayers that `input:` or `inputs:` describe; `taken` are the names of layers."""
     pair = keys.get("input") or keys.get("inputs")
     if pair is None:
         return []
@@ -30,10 +32,9 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: set[s
         layers = [_input(f"input_{number}", value, faults) for number, value in enumerate(node.value, 1)]
     else:
         layers = [_input(free_name("input", taken), node, faults)]
-    for layer in layers:
-        if layer.name in taken:
+    for number, layer in enumerate(layers):
+        if layer.name in taken or any(layer.name == before.name for before in layers[:number]):
             faults.add(f"an input and a layer are both called '{layer.name}'; names must differ", layer.line)
-        taken.add(layer.name)
     return layers
 
 
@@ -72,12 +73,9 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: F
 def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
     """The InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has none."""
     arguments = item.arguments
-    given: dict[str, Node] = {}
-    for key in ("batch_input_shape", "batch_shape", "input_shape"):
-        if key in arguments:
-            given[key] = arguments[key]
-            break
-    else:
+    given = {key: arguments[key] for key in _SHAPE_KEYS if key in arguments}
+    given = dict(list(given.items())[:1])
+    if not given:
         sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
         if takes(item.type, "input_dim"):
             sizes = [arguments["input_length"]] if "input_length" in arguments else []
@@ -85,12 +83,10 @@ def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
             given["input_shape"] = Node("list", sizes, sizes[0].line)
     if not given:
         return None
-    for key in ("batch_size", "dtype"):
+    # A layer's dtype is a policy, and its input has the float that the policy computes in.
+    for key in ("batch_size", "dtype") if item.type == "InputLayer" else ("batch_size",):
         if key in arguments and isinstance(arguments[key].value, int | str):
             given[key] = arguments[key]
-    if "dtype" in given and item.type != "InputLayer":
-        # A layer's dtype is a policy, and its input has the float that the policy computes in.
-        del given["dtype"]
     return read_input_layer(name, given, item.line, faults)
 
 
@@ -104,8 +100,8 @@ def _is_one_input(where: str, keys: list[str]) -> bool:
 def _input(name: str, node: Node, faults: Faults) -> Layer:
     if node.kind != "mapping":
         return read_input_layer(name, {"shape": node}, node.line, faults)
-    arguments = {str(key.value): value for key, value in node.value}
-    own = arguments.pop("name", None)
+    arguments = {str(key.value): value for key, value in node.value if key.value != "name"}
+    own = next((value for key, value in node.value if key.value == "name"), None)
     if own is not None:
         if isinstance(own.value, str) and own.value:
             name = own.value

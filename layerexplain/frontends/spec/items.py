@@ -86,7 +86,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
     arguments = _arguments(type_known, value, maker) | beside
     if "reuse" in wishes:
         maker.faults.add("an item has a type and `reuse`; a reused layer has its type already", node.line)
-    return Item(type_known, arguments, _own_name(arguments, wishes, maker), key_node.line)
+    return _item(type_known, arguments, wishes, key_node.line, maker)
 
 
 def known_type(name: str, line: int, maker: Maker) -> str:
@@ -167,17 +167,18 @@ def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, 
     inner = _wrapped_argument(type_name)
     if inner is not None and inner not in arguments:
         arguments = _wrapped(type_name, inner, arguments, maker)
-    return Item(type_name, arguments, _own_name(arguments, wishes, maker), type_node.line)
+    return _item(type_name, arguments, wishes, type_node.line, maker)
 
 
-def _own_name(arguments: dict[str, Node], wishes: dict[str, Node], maker: Maker) -> dict[str, Node]:
-    """The wishes with the name that stands among the arguments, where Keras has it; takes it out of them."""
-    name = arguments.pop("name", None)
+def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], line: int, maker: Maker) -> Item:
+    """An item; a name that stands among the arguments, where Keras has it, is the one that it wishes for."""
+    name = arguments.get("name")
     if name is None:
-        return wishes
+        return Item(type_name, arguments, wishes, line)
     if "name" in wishes and wishes["name"].value != name.value:
         maker.faults.add(f"two names: '{wishes['name'].value}' and '{name.value}'; a layer has one", name.line)
-    return {"name": name, **wishes}
+    own = {key: value for key, value in arguments.items() if key != "name"}
+    return Item(type_name, own, {"name": name, **wishes}, line)
 
 
 def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
