@@ -98,14 +98,15 @@ def discretization(
 def _not_given(type_: str, x: Expr, mode: str, depth: int | None, whole: str) -> Expr:
     """The shape alone, where the table that is looked up in does not stand in the configuration."""
     if mode == "int":
-        y = opaque(x, name=type_, shape=x.shape)
-        y.dtype = whole
-        return y
+        return _opaque(type_, x, x.shape, whole)
     if depth is None:
         raise ArgumentError(f"{type_} needs its vocabulary for output_mode='{mode}', got none in the configuration")
-    y = opaque(x, name=type_, shape=_encoded_shape(x, mode, depth))
-    y.dtype = "float"
-    return y
+    return _opaque(type_, x, _encoded_shape(x, mode, depth), "float")
+
+
+def _opaque(type_: str, x: Expr, shape: Shape, dtype: str) -> Expr:
+    """A result of which shape and dtype are known; the op itself would hand on the dtype of x."""
+    return Expr(opaque, (x,), {"name": type_, "shape": shape}, shape, dtype)
 
 
 @layer("IntegerLookup", ignores="sparse encoding vocabulary_dtype has_input_vocabulary")

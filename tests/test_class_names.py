@@ -1,0 +1,52 @@
+"""A fact about a layer stands in its declaration: no other module asks for layers by their class names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import layerexplain
+from layerexplain.layers.registry import type_names
+
+PACKAGE = Path(layerexplain.__file__).parent
+
+ALLOWED = {
+    "frontends/keras/config_values.py": "functions that files call by the name of a layer",
+    "frontends/keras/layer_config.py": "what files say of a class: that it is Keras's, what it leads to, its input",
+    "frontends/keras/old_containers.py": "the BatchNormalization of Keras 0.3 is another class today",
+    "frontends/keras/old_names.py": "the class names of Keras 1, and those of today",
+    "frontends/keras/weight_tree.py": "a file of weights alone tells classes by names and arrays",
+    "frontends/layer_types.py": "names that Keras has for one class, and which of them a file holds",
+    "frontends/spec/items.py": "the class that Keras makes of a list of cells",
+    "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
+}
+"""The modules that may name classes, each with the reason: a format's own names, or Keras's."""
+
+NAMES = frozenset(type_names())
+
+
+def class_names(path: Path) -> Iterator[tuple[int, str]]:
+    """The class names of declared layers that stand as texts in a module, with their lines."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in NAMES:
+            yield node.lineno, node.value
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if PACKAGE / "layers" not in path.parents)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_outside_of_layers_names_a_class(path: Path) -> None:
+    found = list(class_names(path))
+    if str(path.relative_to(PACKAGE)) in ALLOWED:
+        assert found, "it names none: take it off the list"
+    else:
+        assert not found, "a fact about a layer belongs in its declaration (layers/facts.py)"
+
+
+def test_the_list_of_exceptions_is_current() -> None:
+    assert set(ALLOWED) <= {str(path.relative_to(PACKAGE)) for path in MODULES}
+    assert all(ALLOWED.values())
