@@ -62,7 +62,7 @@ def test_reasons_are_made_when_they_are_read(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_shape_is_what_the_axes_are_after() -> None:
     parts = split(image(4), n=2)
     assert parts.shape == Shapes([(BATCH, 11, 13, 2)] * 2)
-    assert isinstance(parts.op.axes(*parts.args, **parts.attrs), AxesOfEach)
+    assert isinstance(parts.op.axes(*parts.args, **parts.options), AxesOfEach)
     assert axes_of(parts, 1)[3].after == 2
     total = sum_(image(), axis=(1, 2))
     assert [axis.after for axis in axes_of(total)] == [BATCH, 3, GONE, GONE]

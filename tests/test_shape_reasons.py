@@ -73,7 +73,7 @@ def op_nodes(definition: Definition) -> Iterator[Expr]:
 def test_rules_say_sources_that_exist_and_arithmetic_that_is_right(type_: str, fixed: bool) -> None:
     for case, definition in definitions(type_, fixed=fixed):
         for node in op_nodes(definition):
-            made = node.op.axes(*node.args, **node.attrs)
+            made = node.op.axes(*node.args, **node.options)
             for axes in made if isinstance(made, AxesOfEach) else [made]:
                 assert_axes(axes, node, case.id)
 

@@ -104,7 +104,7 @@ class _Evaluator(Interpreter[Any]):
         run, evaluate = self.run, node.op.evaluate
         if isinstance(evaluate, Marker):
             raise CannotEvaluate(f"{node.attrs.get('name', node.op.name)}: {evaluate.reason}")
-        value = evaluate(run, *[env[a] for a in node.args], **node.attrs)
+        value = evaluate(run, *[env[a] for a in node.args], **node.options)
         if isinstance(node.shape, Shapes):
             return tuple([_cast(run, v, d) for v, d in zip(value, node.dtype, strict=True)])
         return _cast(run, value, node.dtype)

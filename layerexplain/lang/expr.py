@@ -70,6 +70,11 @@ class Expr:
             raise TypeError(f"{self.op.name} has {len(self.shape)} results; pick one with item()")
         return len(self.shape)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The attributes, those that have their default included."""
+        return {**self.op.defaults, **self.attrs}
+
     def __repr__(self) -> str:
         return f"<{self.label or self.op.name} {self.shape}>"
 
@@ -191,15 +196,15 @@ class Op:
 
     A record is complete when it is made and never changes.
 
-    - `axes(*args, **attrs)`: an `Axis` for each axis of the result, then those that are gone; `AxesOfEach` for several
-      results. The shape is what they say. Raises `ShapeError` with the bare fact.
-    - `dtype(*args, **attrs)`: the result's dtype, a tuple of them for several results.
-    - `evaluate(run, *values, **attrs)`: the value; `run.np` is NumPy, `run.batch` the size of the batch.
+    - `axes(*args, **options)`: an `Axis` for each axis of the result, then those that are gone; for several results
+      `AxesOfEach`. The shape is what they say. Raises `ShapeError` with the bare fact.
+    - `dtype(*args, **options)`: the result's dtype, a tuple of them for several results.
+    - `evaluate(run, *values, **options)`: the value; `run.np` is NumPy, `run.batch` the size of the batch.
     - `cost(node)`: the factors of its multiply-accumulates, or NO_MACS.
     - `flops`: PER_OUTPUT, PER_INPUT, FREE, TWICE_MACS, or a function of the node.
     - `notation`: how it is written (lang/notation.py).
     - `element(node, index, at)`: the scalar at `index`; `at(i, index)` is that of argument i.
-    - `defaults`: attributes that are not written when they have this value.
+    - `defaults`: attributes that are not written when they have this value. Rules get them as any other.
     - `canonical(attrs)`: attributes in the one form in which they are kept.
     """
 
@@ -264,15 +269,15 @@ class Op:
             if type(a) is not Expr:
                 exprs = tuple([a if type(a) is Expr else constant(a) for a in args])
                 break
-        if not attrs:
-            return Expr(self, exprs, attrs, _shape(self.axes(*exprs)), self.dtype(*exprs))
-        if self.canonical is not None:
-            attrs = self.canonical(attrs)
-        if self.defaults:
-            for key, value in self.defaults.items():
+        defaults = self.defaults
+        if attrs:
+            if self.canonical is not None:
+                attrs = self.canonical(attrs)
+            for key, value in defaults.items():
                 if key in attrs and attrs[key] == value and type(attrs[key]) is type(value):
                     del attrs[key]
-        return Expr(self, exprs, attrs, _shape(self.axes(*exprs, **attrs)), self.dtype(*exprs, **attrs))
+        options = {**defaults, **attrs} if defaults else attrs
+        return Expr(self, exprs, attrs, _shape(self.axes(*exprs, **options)), self.dtype(*exprs, **options))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -287,7 +292,7 @@ def _shape(axes: Any) -> Any:
 
 def axes_of(node: Expr, result: int = 0) -> Axes:
     """How each axis of a node's result comes about, then the axes that are gone; `result` picks one of several."""
-    axes: Axes | AxesOfEach = node.op.axes(*node.args, **node.attrs)
+    axes: Axes | AxesOfEach = node.op.axes(*node.args, **node.options)
     return axes[result] if isinstance(axes, AxesOfEach) else axes
 
 

@@ -23,7 +23,7 @@ from layerexplain.lang.scalar import (
 )
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import size_text
-from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, laid_out, spatial_axes
+from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, image_axes, laid_out, spatial_axes
 
 
 def spread(n: int, count: int) -> list[range]:
@@ -50,7 +50,7 @@ def _why(n: Size, count: int, role: str) -> str:
     return f"{count} windows of {covers} over {size_text(n)} {role}, number i from {start} up to {end}"
 
 
-def _axes(x: Expr, *, size: Any, data_format: str = "channels_last") -> list[Axis]:
+def _axes(x: Expr, *, size: Any, data_format: str) -> list[Axis]:
     attrs, rank = {"data_format": data_format}, x.ndim - 2
     axes, _ = spatial_axes(x.ndim, data_format)
     return laid_out(
@@ -65,7 +65,7 @@ def _axes(x: Expr, *, size: Any, data_format: str = "channels_last") -> list[Axi
 
 def _flops(node: Expr) -> int | None:
     """1 per element that a window covers."""
-    axes, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    axes, channel_axis = image_axes(node)
     total = node.shape[channel_axis]
     for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
         n = node.args[0].shape[axis]
@@ -77,7 +77,7 @@ def _flops(node: Expr) -> int | None:
 
 def _value(fold: str) -> Callable[..., Any]:
     @channels_last
-    def evaluate(run: Any, x: Any, *, size: Any, data_format: str = "") -> Any:
+    def evaluate(run: Any, x: Any, *, size: Any, data_format: str) -> Any:
         np = run.np
         for axis, count in enumerate(each(size, x.ndim - 2), start=1):
             parts = [
@@ -91,7 +91,7 @@ def _value(fold: str) -> Callable[..., Any]:
 
 def _element(fold: str) -> Callable[..., Scalar]:
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-        axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+        axes, _ = image_axes(node)
         place = list(index)
         letters = []
         conditions: list[Condition] = []

@@ -62,7 +62,7 @@ roll = along_an_axis(
 """`roll(x, by=1, axis=1)`: all elements move on by that many places; what falls off the end comes in at the start."""
 
 
-def _band_value(run: Any, x: Any, *, below: int | None = None, above: int | None = None) -> Any:
+def _band_value(run: Any, x: Any, *, below: int | None, above: int | None) -> Any:
     np = run.np
     rows, columns = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
     inside = np.ones((x.shape[-2], x.shape[-1]), bool)
@@ -74,7 +74,7 @@ def _band_value(run: Any, x: Any, *, below: int | None = None, above: int | None
 
 
 def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    below, above = node.attrs.get("below"), node.attrs.get("above")
+    below, above = node.options["below"], node.options["above"]
     row, column = index[-2], index[-1]
     conditions: tuple[Condition, ...] = ()
     if below is not None:
@@ -85,18 +85,14 @@ def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     return Guard(conditions, body, Number(0)) if conditions else body
 
 
-def _band_axes(x: Expr, *, below: int | None = None, above: int | None = None) -> list[Axis]:
+def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
     if x.ndim < 2:
         raise ShapeError(f"a band needs matrices, got {shape_text(x.shape)} with {x.ndim}")
     return kept(x)
 
 
 band = movement(
-    "band",
-    axes=_band_axes,
-    evaluate=_band_value,
-    element=_band_element,
-    defaults={"below": None, "above": None},
+    "band", axes=_band_axes, evaluate=_band_value, element=_band_element, defaults={"below": None, "above": None}
 )
 """`band(x, above=0)`: 0 in each matrix but near its diagonal: at most so many below it and above it are kept."""
 
@@ -108,7 +104,7 @@ def _diagonal_length(sides: Shape, offset: int) -> Size:
     return max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
 
 
-def _diagonal_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
+def _diagonal_axes(x: Expr, *, offset: int) -> list[Axis]:
     if x.ndim < 2:
         raise ShapeError(f"a diagonal needs matrices, got {shape_text(x.shape)} with {x.ndim} axes")
     lead, length = x.ndim - 2, _diagonal_length(x.shape[-2:], offset)
@@ -120,14 +116,14 @@ def _diagonal_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
 
 
 def _diagonal_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    offset = node.attrs.get("offset", 0)
+    offset = node.options["offset"]
     return at(0, (*index[:-1], add(index[-1], max(-offset, 0)), add(index[-1], max(offset, 0))))
 
 
 diagonal = movement(
     "diagonal",
     axes=_diagonal_axes,
-    evaluate=lambda run, x, offset=0: run.np.diagonal(x, offset, -2, -1),
+    evaluate=lambda run, x, offset: run.np.diagonal(x, offset, -2, -1),
     element=_diagonal_element,
     defaults={"offset": 0},
 )
@@ -135,14 +131,14 @@ diagonal = movement(
 
 
 def _diag_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    offset = node.attrs.get("offset", 0)
+    offset = node.options["offset"]
     along = add(index[-1], -offset) if offset > 0 else index[-1]
     conditions = between(add(add(index[-1], scale(index[-2], -1)), -offset), 0, 1)
     body = at(0, (*index[:-2], along))
     return Guard(conditions, body, Number(0)) if conditions else body
 
 
-def _diag_value(run: Any, x: Any, *, offset: int = 0) -> Any:
+def _diag_value(run: Any, x: Any, *, offset: int) -> Any:
     np = run.np
     n = x.shape[-1] + abs(offset)
     made = np.zeros((*x.shape[:-1], n, n), x.dtype)
@@ -151,7 +147,7 @@ def _diag_value(run: Any, x: Any, *, offset: int = 0) -> Any:
     return made
 
 
-def _diag_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
+def _diag_axes(x: Expr, *, offset: int) -> list[Axis]:
     size = x.shape[-1]
     side = size + abs(offset) if isinstance(size, int) else None if offset else size
     lead = x.ndim - 1
@@ -162,22 +158,16 @@ def _diag_axes(x: Expr, *, offset: int = 0) -> list[Axis]:
     ]
 
 
-diag = movement(
-    "diag",
-    axes=_diag_axes,
-    evaluate=_diag_value,
-    element=_diag_element,
-    defaults={"offset": 0},
-)
+diag = movement("diag", axes=_diag_axes, evaluate=_diag_value, element=_diag_element, defaults={"offset": 0})
 """`diag(x)`: matrices with the elements of the last axis on their diagonal, or `offset` places to the right of it."""
 
 
 full_like = movement(
     "full_like",
-    axes=lambda x, *, value, to="": kept(x),
-    evaluate=lambda run, x, value, to="": run.np.full(x.shape, value),
+    axes=lambda x, *, value, to: kept(x),
+    evaluate=lambda run, x, value, to: run.np.full(x.shape, value),
     element=lambda node, index, at: Number(node.attrs["value"]),
-    dtype=lambda x, *, value, to="": to or x.dtype,
+    dtype=lambda x, *, value, to: to or x.dtype,
     defaults={"to": ""},
 )
 """`full_like(x, value=0)`: a tensor of the shape of x, filled with one number."""

@@ -30,9 +30,9 @@ from layerexplain.ops.window import (
     channels_last,
     channels_of,
     each,
+    image_axes,
     laid_out,
     make_windows,
-    spatial_axes,
     window_axes,
     window_places,
 )
@@ -41,13 +41,8 @@ from layerexplain.ops.window_products import convolved, depthwise, transposed
 DEFAULTS = {"strides": 1, "padding": "valid", "dilation_rate": 1, "data_format": "channels_last"}
 
 
-def _axes_of_image(node: Expr) -> tuple[Sequence[int], int]:
-    """The spatial axes of a node and the channel axis."""
-    return spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
-
-
 def _outputs(of_channels: str, node: Expr) -> list[tuple[str, Sequence[int]]]:
-    spatial, channel_axis = _axes_of_image(node)
+    spatial, channel_axis = image_axes(node)
     return [("positions", spatial), (of_channels, (channel_axis,))]
 
 
@@ -57,7 +52,7 @@ def _outputs(of_channels: str, node: Expr) -> list[tuple[str, Sequence[int]]]:
 def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
     def why() -> str:
         name = W.attrs["axes"][-1][-1][0] if "axes" in W.attrs else "filters"
-        groups, read = attrs.get("groups", 1), W.shape[-2]
+        groups, read = attrs["groups"], W.shape[-2]
         apart = f", in {groups} groups that read {read} channel{'s' * (read != 1)} each" if groups > 1 else ""
         return f"{name} = {W.shape[-1]}{apart}"
 
@@ -66,7 +61,7 @@ def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 
 @channels_last
 def _conv_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    return convolved(run.np, x, W, make_windows(x, W.shape, attrs), attrs.get("groups", 1))
+    return convolved(run.np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
 
 
 def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
@@ -80,8 +75,8 @@ def _conv_term(
     W = node.args[1]
     *taps, m = letters
     place, conditions = window_places(node, index, taps)
-    _, channel_axis = _axes_of_image(node)
-    groups, k = node.attrs.get("groups", 1), index[channel_axis]
+    _, channel_axis = image_axes(node)
+    groups, k = node.options["groups"], index[channel_axis]
     place[channel_axis] = m
     if groups > 1:
         group = floor_divide(k, W.shape[-1] // groups)
@@ -121,7 +116,7 @@ def _depthwise_term(
     node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
 ) -> tuple[Scalar, list[Condition]]:
     place, conditions = window_places(node, index, letters)
-    _, channel_axis = _axes_of_image(node)
+    _, channel_axis = image_axes(node)
     k, copies = index[channel_axis], node.args[1].shape[-1]
     channel, copy = floor_divide(k, copies), remainder(k, copies)
     place[channel_axis] = channel
@@ -147,7 +142,7 @@ depthwise_conv = contraction(
 def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int | None, int | None]]:
     """The windows, the size of the result along each axis, and what `output_padding` says of it."""
     slides = make_windows(x, W.shape, attrs)
-    extra = each(attrs.get("output_padding"), len(slides))
+    extra = each(attrs["output_padding"], len(slides))
     return [(w, w.transposed_size(more), more) for w, more in zip(slides, extra, strict=True)]
 
 
@@ -177,7 +172,7 @@ def _transpose_cost(node: Expr) -> list[Factor]:
     """Each input position is multiplied once with each weight: the element form runs over positions that no window
     reaches, and passes them over."""
     x, W = node.args
-    axes, _ = _axes_of_image(node)
+    axes, _ = image_axes(node)
     return [
         Factor("input positions", tuple([x.shape[a] for a in axes])),
         Factor("filters", (W.shape[-2],)),
@@ -187,7 +182,7 @@ def _transpose_cost(node: Expr) -> list[Factor]:
 
 def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
     x, W = node.args
-    axes, _ = _axes_of_image(node)
+    axes, _ = image_axes(node)
     return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1])]
 
 
@@ -195,12 +190,12 @@ def _transpose_term(
     node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
 ) -> tuple[Scalar, list[Condition]]:
     x, W = node.args
-    axes, channel_axis = _axes_of_image(node)
+    axes, channel_axis = image_axes(node)
     *positions, m = letters
     place = list(index)
     taps: list[Affine] = []
     conditions: list[Condition] = []
-    for axis, p, (w, size, _) in zip(axes, positions, _transposed(x, W, node.attrs), strict=True):
+    for axis, p, (w, size, _) in zip(axes, positions, _transposed(x, W, node.options), strict=True):
         if size is None:
             raise CannotIndex(f"needs the size of the {w.role}; fix it with --input")
         offset = add(add(index[axis], w.transposed_start(size)), scale(p, -w.stride))

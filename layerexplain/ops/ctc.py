@@ -12,7 +12,7 @@ from layerexplain.ops.sizes import promote, shape_text
 OVER_ALL_PATHS = NOT_INDEXED("it runs over all ways to spread the labels over the steps")
 
 
-def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int = 0) -> list[Axis]:
+def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int) -> list[Axis]:
     if target.ndim != 2 or output.ndim != 3:
         raise ShapeError(
             f"ctc_loss needs labels (batch, labels) and scores (batch, steps, classes), "
@@ -21,7 +21,7 @@ def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: E
     return [Axis("batch", (1, 0), target.shape[0])]
 
 
-def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int = 0) -> Any:
+def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
     np = run.np
     scores = np.asarray(output, "f8")
     top = scores.max(axis=-1, keepdims=True)
@@ -64,7 +64,7 @@ ctc_loss = function(
 the scores, that a class for each step, equal neighbours joined and blanks left out, reads the labels."""
 
 
-def _decode_axes(output: Expr, length: Expr, *, blank: int = 0, merge: bool = True) -> AxesOfEach:
+def _decode_axes(output: Expr, length: Expr, *, blank: int, merge: bool) -> AxesOfEach:
     if output.ndim != 3:
         raise ShapeError(f"ctc_decode needs scores (batch, steps, classes), got {shape_text(output.shape)}")
     batch = Axis("batch", (0, 0), output.shape[0])
@@ -72,7 +72,7 @@ def _decode_axes(output: Expr, length: Expr, *, blank: int = 0, merge: bool = Tr
     return AxesOfEach([[Axis("", None, 1, "one reading"), batch, steps], [batch, Axis("", None, 1, "one score")]])
 
 
-def _decode_value(run: Any, output: Any, length: Any, *, blank: int = 0, merge: bool = True) -> Any:
+def _decode_value(run: Any, output: Any, length: Any, *, blank: int, merge: bool) -> Any:
     np = run.np
     made = np.full(output.shape[:2], -1)
     score = np.zeros((len(output), 1))

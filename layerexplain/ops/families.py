@@ -193,13 +193,13 @@ def reduction(
     """An op that folds axes of its argument into one value each. `evaluate(np, x, axis=…, keepdims=…)`; `words` say
     what happens to an axis ("summed"), `fold` names the kind of `Fold`."""
 
-    def axes(x: Expr, *, axis: Any = None, keepdims: bool = False) -> Axes:
+    def axes(x: Expr, *, axis: Any, keepdims: bool) -> Axes:
         return folded_axes(x, axis, keepdims, lambda size: f"all {size_text(size)} are {words}")
 
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         (x,) = node.args
-        axes = normalize_axes(node.attrs.get("axis"), x.ndim)
-        rest = iter([i for k, i in enumerate(index) if k not in axes] if node.attrs.get("keepdims") else index)
+        axes = normalize_axes(node.options["axis"], x.ndim)
+        rest = iter([i for k, i in enumerate(index) if k not in axes] if node.options["keepdims"] else index)
         full = [letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
         return Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
 
@@ -207,7 +207,7 @@ def reduction(
         name,
         axes=axes,
         dtype=always(dtype) if dtype else of_first,
-        evaluate=lambda run, x, axis=None, keepdims=False: evaluate(run.np, x, axis=axis, keepdims=keepdims),
+        evaluate=lambda run, x, axis, keepdims: evaluate(run.np, x, axis=axis, keepdims=keepdims),
         cost=NO_MACS,
         flops=PER_INPUT,
         notation=Function() if notation is None else notation,
@@ -323,7 +323,7 @@ def along_an_axis(
     `needs` says what its size is needed for (" to count from its end")."""
 
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-        attrs = {**node.op.defaults, **node.attrs}
+        attrs = node.options
         axis = attrs["axis"] % node.ndim
         size = node.args[0].shape[axis]
         return at(0, placed(index, axis, reads(index[axis], needed(size, axis, needs) if needs else size, attrs)))

@@ -44,14 +44,14 @@ def _transform(
     )
 
 
-def _fft_axes(re: Expr, im: Expr, *, rank: int = 1, inverse: bool = False) -> AxesOfEach:
+def _fft_axes(re: Expr, im: Expr, *, rank: int, inverse: bool) -> AxesOfEach:
     shape = _parts("fft", re, im)
     if len(shape) < rank:
         raise ShapeError(f"fft needs at least {rank} axes, got {shape_text(shape)}")
     return AxesOfEach([kept(re), kept(re)])
 
 
-def _fft_value(run: Any, re: Any, im: Any, *, rank: int = 1, inverse: bool = False) -> Any:
+def _fft_value(run: Any, re: Any, im: Any, *, rank: int, inverse: bool) -> Any:
     np = run.np
     transform = np.fft.ifftn if inverse else np.fft.fftn
     spectrum = transform(np.asarray(re, "f8") + 1j * im, axes=tuple(range(-rank, 0)))
@@ -59,7 +59,7 @@ def _fft_value(run: Any, re: Any, im: Any, *, rank: int = 1, inverse: bool = Fal
 
 
 def _fft_count(node: Expr) -> tuple[Any, int | None]:
-    rank = node.attrs.get("rank", 1)
+    rank = node.options["rank"]
     shape = node.args[0].shape
     return shape[:-rank], product(shape[-rank:])
 
@@ -77,7 +77,7 @@ fft = _transform(
 the sum over k of (a[k] + b[k]·i) · exp(-2πi·f·k/N). `inverse` has a plus there and divides by N."""
 
 
-def _rfft_axes(x: Expr, *, length: int | None = None) -> AxesOfEach:
+def _rfft_axes(x: Expr, *, length: int | None) -> AxesOfEach:
     n = x.shape[-1] if length is None else length
     high = n // 2 + 1 if isinstance(n, int) else None
     why = equation(f"{size_text(n)} // 2 + 1", high)
@@ -85,7 +85,7 @@ def _rfft_axes(x: Expr, *, length: int | None = None) -> AxesOfEach:
     return AxesOfEach([one, one])
 
 
-def _rfft_value(run: Any, x: Any, *, length: int | None = None) -> Any:
+def _rfft_value(run: Any, x: Any, *, length: int | None) -> Any:
     spectrum = run.np.fft.rfft(run.np.asarray(x, "f8"), n=length, axis=-1)
     return spectrum.real, spectrum.imag
 
@@ -99,14 +99,14 @@ rfft = _transform(
     _rfft_axes,
     lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
     _rfft_value,
-    lambda node: (node.args[0].shape[:-1], _number(node.attrs.get("length") or node.args[0].shape[-1])),
+    lambda node: (node.args[0].shape[:-1], _number(node.options["length"] or node.args[0].shape[-1])),
     length=None,
 )
 """`re, im = rfft(x)`: the Fourier transform of a real signal along the last axis, up to half its length; `length`
 cuts it off or fills it up with 0 first."""
 
 
-def _irfft_axes(re: Expr, im: Expr, *, length: int | None = None) -> list[Axis]:
+def _irfft_axes(re: Expr, im: Expr, *, length: int | None) -> list[Axis]:
     *_, n = _parts("irfft", re, im)
     after = length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
     why = "as long as asked for" if length is not None else equation(f"2 * ({size_text(n)} - 1)", after)
@@ -117,7 +117,7 @@ irfft = _transform(
     "irfft",
     _irfft_axes,
     common,
-    lambda run, re, im, length=None: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
+    lambda run, re, im, length: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
     lambda node: (node.shape[:-1], _number(node.shape[-1])),
     length=None,
 )
@@ -143,15 +143,7 @@ def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool
 
 
 def _istft_axes(
-    re: Expr,
-    im: Expr,
-    *,
-    length: int,
-    stride: int,
-    fft: int,
-    window: str = "hann",
-    keep: int | None = None,
-    center: bool = True,
+    re: Expr, im: Expr, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
 ) -> list[Axis]:
     shape = _parts("istft", re, im)
     if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
@@ -167,16 +159,7 @@ def _istft_axes(
 
 
 def _istft_value(
-    run: Any,
-    re: Any,
-    im: Any,
-    *,
-    length: int,
-    stride: int,
-    fft: int,
-    window: str = "hann",
-    keep: int | None = None,
-    center: bool = True,
+    run: Any, re: Any, im: Any, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
 ) -> Any:
     np = run.np
     waves = np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=fft, axis=-1)

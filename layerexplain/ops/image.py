@@ -25,7 +25,7 @@ from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, s
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
 from layerexplain.ops.sizes import product, promote, size_text
-from layerexplain.ops.window import channels_last, each, laid_out, spatial_axes
+from layerexplain.ops.window import channels_last, each, image_axes, laid_out, spatial_axes
 
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 """Ways to resize; the last two are Keras 2's, which Keras 3 dropped."""
@@ -44,9 +44,9 @@ def resize_by(x: Expr, *, times: Any, method: str, data_format: str = "channels_
 
 def _target(x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
     """(size before, size after) of rows and columns."""
-    axes, _ = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
+    axes, _ = spatial_axes(len(x.shape), attrs["data_format"])
     before = [x.shape[a] for a in axes]
-    if attrs.get("size") is not None:
+    if attrs["size"] is not None:
         return list(zip(before, each(attrs["size"], 2), strict=True))
     times = each(attrs["times"], 2)
     return [(n, n * t if isinstance(n, int) else n) for n, t in zip(before, times, strict=True)]
@@ -54,7 +54,7 @@ def _target(x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
 
 def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
     spatial = []
-    times = each(attrs.get("times"), 2)
+    times = each(attrs["times"], 2)
     for role, factor, (before, after) in zip(("rows", "columns"), times, _target(x, attrs), strict=True):
         if factor is not None:
             why = f"{size_text(before)} * {factor} = {after}" if isinstance(after, int) else f"unknown * {factor}"
@@ -117,16 +117,7 @@ def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
 
 
 @channels_last
-def _resize_value(
-    run: Any,
-    x: Any,
-    *,
-    size: Any = None,
-    times: Any = None,
-    method: str = "bilinear",
-    antialias: bool = False,
-    data_format: str = "",
-) -> Any:
+def _resize_value(run: Any, x: Any, *, size: Any, times: Any, method: str, antialias: bool, data_format: str) -> Any:
     np = run.np
     if size is None:
         size = [n * t for n, t in zip(x.shape[1:3], each(times, 2), strict=True)]
@@ -138,20 +129,20 @@ def _resize_value(
 
 
 def _resize_dtype(x: Expr, **attrs: Any) -> str:
-    return x.dtype if attrs.get("method", "bilinear") == "nearest" else promote(x.dtype, "float")
+    return x.dtype if attrs["method"] == "nearest" else promote(x.dtype, "float")
 
 
 def _resize_flops(node: Expr) -> int | None:
     """2 for each pixel that is weighed into an output; nothing for 'nearest', which copies."""
-    method, antialias = node.attrs.get("method", "bilinear"), node.attrs.get("antialias", False)
+    method, antialias = node.options["method"], node.options["antialias"]
     if method == "nearest":
         return 0
     if method != "area" and not antialias:
         return product((*node.shape, 2 * int(2 * REACH[method]) ** 2))
-    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    _, channel_axis = image_axes(node)
     weighed: list[Size] = [
         _weighed(before, after, method) if isinstance(before, int) and isinstance(after, int) else None
-        for before, after in _target(node.args[0], node.attrs)
+        for before, after in _target(node.args[0], node.options)
     ]
     return product((node.shape[channel_axis], *weighed, 2))
 
@@ -174,14 +165,14 @@ def _weighed(n: int, out: int, method: str) -> int:
 
 def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
-    method, antialias = node.attrs.get("method", "bilinear"), node.attrs.get("antialias", False)
+    method, antialias = node.options["method"], node.options["antialias"]
     if method not in ("nearest", "bilinear", "area") or (antialias and method == "bilinear"):
         raise CannotIndex(f"the weights of '{method}'{' with antialias' if antialias else ''} are not written by index")
-    axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    axes, _ = image_axes(node)
     place = list(index)
     body: Scalar | None = None
     letters = []
-    for a, sizes in zip(axes, _target(x, node.attrs), strict=True):
+    for a, sizes in zip(axes, _target(x, node.options), strict=True):
         n, out = [needed(size, a) for size in sizes]
         if method == "nearest":
             # floor((i + 1/2) · n / out), in whole numbers
@@ -254,7 +245,7 @@ def pad_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[int, i
 
 
 @channels_last
-def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float = 0, data_format: str = "") -> Any:
+def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float, data_format: str) -> Any:
     rows, columns = x.shape[1:3]
     if how == "pad":
         above, left = pad_to_ratio(rows, columns, size)
@@ -269,7 +260,7 @@ def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float = 0, data_
     return x[:, top : top + height, left : left + width]
 
 
-def _fit_axes(x: Expr, *, size: Any, how: str, value: float = 0, data_format: str = "channels_last") -> list[Axis]:
+def _fit_axes(x: Expr, *, size: Any, how: str, value: float, data_format: str) -> list[Axis]:
     height, width = size
     words = {"crop": "cropped to", "pad": "padded to"}
     spatial: list[tuple[str, Size, str]] = []

@@ -178,7 +178,7 @@ lu = _matrices("lu", _lu_axes, _lu_value, lambda n, _: 2 * n**3 / 3, dtypes=("fl
 
 
 @_in_places
-def _qr_axes(x: Expr, *, mode: str = "reduced") -> Shapes:
+def _qr_axes(x: Expr, *, mode: str) -> Shapes:
     rows, columns = _sides("qr", x, square=False)
     inner = _least(rows, columns) if mode == "reduced" else rows
     return Shapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
@@ -187,7 +187,7 @@ def _qr_axes(x: Expr, *, mode: str = "reduced") -> Shapes:
 qr = _matrices(
     "qr",
     _qr_axes,
-    lambda np, x, mode="reduced": tuple(np.linalg.qr(x, mode=mode)),
+    lambda np, x, mode: tuple(np.linalg.qr(x, mode=mode)),
     lambda m, n: 4 * (m * min(m, n) * n - min(m, n) ** 3 / 3),
     dtypes=("float", "float"),
     defaults={"mode": "reduced"},
@@ -196,7 +196,7 @@ qr = _matrices(
 
 
 @_in_places
-def _svd_axes(x: Expr, *, full: bool = False) -> Shapes:
+def _svd_axes(x: Expr, *, full: bool) -> Shapes:
     rows, columns = _sides("svd", x, square=False)
     inner = _least(rows, columns)
     lead = x.shape[:-2]
@@ -207,7 +207,7 @@ def _svd_axes(x: Expr, *, full: bool = False) -> Shapes:
 svd = _matrices(
     "svd",
     _svd_axes,
-    lambda np, x, full=False: tuple(np.linalg.svd(x, full_matrices=full)),
+    lambda np, x, full: tuple(np.linalg.svd(x, full_matrices=full)),
     None,
     dtypes=("float", "float", "float"),
     defaults={"full": False},
@@ -238,17 +238,12 @@ def _eigh_axes(x: Expr) -> Shapes:
 
 
 eigh = _matrices(
-    "eigh",
-    _eigh_axes,
-    lambda np, x: tuple(np.linalg.eigh(x)),
-    None,
-    dtypes=("float", "float"),
-    why=EITHER_WAY,
+    "eigh", _eigh_axes, lambda np, x: tuple(np.linalg.eigh(x)), None, dtypes=("float", "float"), why=EITHER_WAY
 )
 """`w, v = eigh(x)`: the eigenvalues of symmetric matrices, smallest first, and the eigenvectors as columns."""
 
 
-def _pinv_axes(x: Expr, *, rcond: float | None = None) -> list[Axis]:
+def _pinv_axes(x: Expr, *, rcond: float | None) -> list[Axis]:
     rows, columns = _sides("pinv", x, square=False)
     return [
         *kept(x)[:-2],
@@ -257,7 +252,7 @@ def _pinv_axes(x: Expr, *, rcond: float | None = None) -> list[Axis]:
     ]
 
 
-def _pinv_value(np: Any, x: Any, rcond: float | None = None) -> Any:
+def _pinv_value(np: Any, x: Any, rcond: float | None) -> Any:
     least = 10 * max(x.shape[-2:]) * float(np.finfo("f4").eps) if rcond is None else rcond
     return np.linalg.pinv(x, rcond=least)
 

@@ -119,20 +119,20 @@ gather_nd = movement(
 """`gather_nd(x, ids)`: the parts of x at the places that `ids` tells along its last axis."""
 
 
-def _one_hot_axes(ids: Expr, *, n: int, axis: int = -1) -> list[Axis]:
+def _one_hot_axes(ids: Expr, *, n: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, ids.ndim + 1)
     axes = kept(ids)
     return [*axes[:at], Axis("features", None, n, f"{n} classes"), *axes[at:]]
 
 
-def _one_hot_value(run: Any, ids: Any, *, n: int, axis: int = -1) -> Any:
+def _one_hot_value(run: Any, ids: Any, *, n: int, axis: int) -> Any:
     np = run.np
     hot = np.asarray(ids)[..., None] == np.arange(n)
     return np.moveaxis(hot, -1, axis)
 
 
 def _one_hot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = normalize_axis(node.attrs.get("axis", -1), node.ndim)
+    axis = normalize_axis(node.options["axis"], node.ndim)
     here = at(0, (*index[:axis], *index[axis + 1 :]))
     return Guard((Holds(Apply(equal, (here, Position(index[axis])), {})),), Number(1.0), Number(0.0))
 

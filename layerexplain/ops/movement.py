@@ -73,7 +73,7 @@ transpose = movement(
 # concatenate, split, stack --------------------------------------------------------------------------------------
 
 
-def _concatenate_axes(*xs: Expr, axis: int = -1) -> list[Axis]:
+def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
     first = xs[0]
     at = normalize_axis(axis, first.ndim)
     shape = list(first.shape)
@@ -94,7 +94,7 @@ def _concatenate_axes(*xs: Expr, axis: int = -1) -> list[Axis]:
 
 
 def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = node.attrs.get("axis", -1) % node.ndim
+    axis = node.options["axis"] % node.ndim
     sizes = [x.shape[axis] for x in node.args]
     if not all(known(s) for s in sizes[:-1]):
         raise CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
@@ -116,7 +116,7 @@ def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
 concatenate = movement(
     "concatenate",
     axes=_concatenate_axes,
-    evaluate=lambda run, *xs, axis=-1: run.np.concatenate(xs, axis=axis),
+    evaluate=lambda run, *xs, axis: run.np.concatenate(xs, axis=axis),
     element=_concatenate_element,
     dtype=common,
     defaults={"axis": -1},
@@ -124,7 +124,7 @@ concatenate = movement(
 """`concatenate(a, b, axis=-1)`: one behind the other along an axis."""
 
 
-def _split_axes(x: Expr, *, n: int, axis: int = -1) -> AxesOfEach:
+def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     if not isinstance(size, int) or size % n:
@@ -137,9 +137,9 @@ def _split_axes(x: Expr, *, n: int, axis: int = -1) -> AxesOfEach:
 split = movement(
     "split",
     axes=_split_axes,
-    evaluate=lambda run, x, n, axis=-1: tuple(run.np.split(x, n, axis=axis)),
+    evaluate=lambda run, x, n, axis: tuple(run.np.split(x, n, axis=axis)),
     element=None,
-    dtype=lambda x, n, axis=-1: (x.dtype,) * n,
+    dtype=lambda x, n, axis: (x.dtype,) * n,
     defaults={"axis": -1},
 )
 """`a, b = split(x, n=2)`: equal parts along an axis. Its results are picked by item()."""
@@ -147,11 +147,11 @@ split = movement(
 
 def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> Scalar:
     """An element of part number `part`."""
-    axis = node.attrs.get("axis", -1) % len(node.shape[0])
+    axis = node.options["axis"] % len(node.shape[0])
     return at(0, placed(index, axis, add(index[axis], part * node.shape[0][axis])))
 
 
-def _stack_axes(*xs: Expr, axis: int = 0) -> list[Axis]:
+def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:
     at = normalize_axis(axis, xs[0].ndim + 1)
     if any(x.shape != xs[0].shape for x in xs):
         raise ShapeError(f"stack needs equal shapes, got {' and '.join(shape_text(x.shape) for x in xs)}")
@@ -160,7 +160,7 @@ def _stack_axes(*xs: Expr, axis: int = 0) -> list[Axis]:
 
 
 def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    axis = node.attrs.get("axis", 0) % node.ndim
+    axis = node.options["axis"] % node.ndim
     place = [*index[:axis], *index[axis + 1 :]]
     result = at(len(node.args) - 1, place)
     for i in reversed(range(len(node.args) - 1)):
@@ -172,7 +172,7 @@ def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 stack = movement(
     "stack",
     axes=_stack_axes,
-    evaluate=lambda run, *xs, axis=0: run.np.stack(xs, axis=axis),
+    evaluate=lambda run, *xs, axis: run.np.stack(xs, axis=axis),
     element=_stack_element,
     dtype=common,
     defaults={"axis": 0},
@@ -193,7 +193,7 @@ take_slice = movement(
 """`x[..., 2:5]`: part of a tensor, as Python and NumPy write it."""
 
 
-def _reverse_axes(x: Expr, *, axis: int = 1) -> list[Axis]:
+def _reverse_axes(x: Expr, *, axis: int) -> list[Axis]:
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"to turn axis {axis} around needs a tensor that has one, got shape {shape_text(x.shape)}")
     return kept(x)
@@ -202,7 +202,7 @@ def _reverse_axes(x: Expr, *, axis: int = 1) -> list[Axis]:
 reverse = along_an_axis(
     "reverse",
     axes=_reverse_axes,
-    evaluate=lambda run, x, axis=1: run.np.flip(x, axis=axis),
+    evaluate=lambda run, x, axis: run.np.flip(x, axis=axis),
     reads=lambda index, size, attrs: add(scale(index, -1), size - 1),
     needs=" to count from its end",
     defaults={"axis": 1},
@@ -213,7 +213,7 @@ reverse = along_an_axis(
 # padding and repetition -----------------------------------------------------------------------------------------
 
 
-def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float = 0, mode: str = "constant") -> list[Axis]:
+def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode: str) -> list[Axis]:
     axes = []
     for i, (size, (before, after)) in enumerate(zip(x.shape, pads, strict=True)):
         total = size + before + after if isinstance(size, int) else size
@@ -225,7 +225,7 @@ def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float = 0, m
 
 def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
-    if node.attrs.get("mode", "constant") != "constant":
+    if node.options["mode"] != "constant":
         raise CannotIndex(f"padding mode '{node.attrs['mode']}' is not written by index")
     conditions: list[Condition] = []
     place = list(index)
@@ -235,13 +235,13 @@ def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
             place[i] = add(index[i], -before)
             conditions += between(place[i], 0, size)
     body = at(0, place)
-    return Guard(tuple(conditions), body, Number(node.attrs.get("value", 0))) if conditions else body
+    return Guard(tuple(conditions), body, Number(node.options["value"])) if conditions else body
 
 
 pad = movement(
     "pad",
     axes=_pad_axes,
-    evaluate=lambda run, x, pads, value=0, mode="constant": (
+    evaluate=lambda run, x, pads, value, mode: (
         run.np.pad(x, pads, constant_values=value) if mode == "constant" else run.np.pad(x, pads, mode=mode)
     ),
     element=_pad_element,

@@ -37,9 +37,9 @@ BY_VALUE = NOT_INDEXED("what stands where depends on the values")
 def _sorting(name: str, evaluate: Callable[..., Any], dtype: Callable[..., str]) -> Op:
     return movement(
         name,
-        axes=lambda x, *, axis=-1: kept(x),
+        axes=lambda x, *, axis: kept(x),
         dtype=dtype,
-        evaluate=lambda run, x, axis=-1: evaluate(run.np, x, axis),
+        evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
         element=BY_VALUE,
         defaults={"axis": -1},
     )

@@ -6,16 +6,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr
-from layerexplain.lang.scalar import (
-    Affine,
-    At,
-    CannotIndex,
-    Guard,
-    Number,
-    Scalar,
-    floor_divide,
-    remainder,
-)
+from layerexplain.lang.scalar import Affine, At, CannotIndex, Guard, Number, Scalar, floor_divide, remainder
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.sizes import equation, product, shape_text, size_text
 from layerexplain.ops.window import (
@@ -23,8 +14,8 @@ from layerexplain.ops.window import (
     channels_last,
     channels_of,
     each,
+    image_axes,
     make_windows,
-    spatial_axes,
     window_axes,
     window_places,
     windows,
@@ -50,14 +41,7 @@ def _axes(x: Expr, *, size: Any, **attrs: Any) -> list[Axis]:
 
 @channels_last
 def _value(
-    run: Any,
-    x: Any,
-    *,
-    size: Any,
-    strides: Any = None,
-    padding: str = "valid",
-    dilation_rate: Any = 1,
-    data_format: str = "",
+    run: Any, x: Any, *, size: Any, strides: Any = None, padding: str, dilation_rate: Any, data_format: str
 ) -> Any:
     np = run.np
     sizes = each(size, x.ndim - 2)
@@ -76,7 +60,7 @@ def _value(
 
 def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
-    _, channel_axis = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
+    _, channel_axis = image_axes(node)
     channels = x.shape[channel_axis]
     if not isinstance(channels, int):
         raise CannotIndex("needs the number of channels; fix it with --input")
@@ -113,9 +97,7 @@ def _fold_counts(size: Any, window: Any, strides: Any, padding: Any, gaps: Any) 
     ]
 
 
-def _fold_axes(
-    x: Expr, *, size: Any, window: Any, strides: Any = 1, padding: Any = 0, dilation_rate: Any = 1
-) -> list[Axis]:
+def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> list[Axis]:
     numbers = _fold_counts(size, window, strides, padding, dilation_rate)
     area = product(window) or 1
     channels = x.shape[1] if x.ndim == 3 else None
@@ -135,9 +117,7 @@ def _fold_axes(
     ]
 
 
-def _fold_value(
-    run: Any, x: Any, *, size: Any, window: Any, strides: Any = 1, padding: Any = 0, dilation_rate: Any = 1
-) -> Any:
+def _fold_value(run: Any, x: Any, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> Any:
     np = run.np
     (rows, columns), (step_i, step_j), (above, left) = window, each(strides, 2), each(padding, 2)
     gap_i, gap_j = each(dilation_rate, 2)

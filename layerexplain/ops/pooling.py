@@ -30,9 +30,7 @@ def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
     )
 
 
-def _axes(
-    x: Expr, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
-) -> list[Axis]:
+def _axes(x: Expr, *, size: Any, strides: Any = None, padding: str, data_format: str) -> list[Axis]:
     attrs = {"strides": size if strides is None else strides, "padding": padding, "data_format": data_format}
     return window_axes(x, each(size, x.ndim - 2), attrs, channels_of(x, attrs))
 

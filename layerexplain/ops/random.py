@@ -9,7 +9,7 @@ from layerexplain.ops.families import always, function, movement, same_shape
 from layerexplain.ops.sizes import kept
 
 
-def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...] = ()) -> Any:
+def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...]) -> Any:
     np = run.np
     shape = tuple(1 if i in shared else s for i, s in enumerate(x.shape))
     keep = run.random.random(shape) >= rate
@@ -18,7 +18,7 @@ def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...] = ()) -> Any
 
 dropout = function(
     "dropout",
-    axes=lambda x, *, rate, shared=(): kept(x),
+    axes=lambda x, *, rate, shared: kept(x),
     evaluate=_drop,
     flops=PER_OUTPUT,
     element=RANDOM,

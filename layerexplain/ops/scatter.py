@@ -15,7 +15,7 @@ BY_VALUE = NOT_INDEXED("what stands where depends on the values")
 # Segments and counts --------------------------------------------------------------------------------------------
 
 
-def _segment_axes(x: Expr, ids: Expr, *, how: str = "sum", n: int | None = None) -> list[Axis]:
+def _segment_axes(x: Expr, ids: Expr, *, how: str, n: int | None) -> list[Axis]:
     if x.ndim < 1 or ids.ndim != 1 or not agree(x.shape[0], ids.shape[0]):
         raise ShapeError(
             f"segment needs a number for each part along the first axis, "
@@ -24,7 +24,7 @@ def _segment_axes(x: Expr, ids: Expr, *, how: str = "sum", n: int | None = None)
     return [Axis("segments", (0, 0), n, "a part for each number that occurs"), *kept(x)[1:]]
 
 
-def _segment_value(run: Any, x: Any, ids: Any, *, how: str = "sum", n: int | None = None) -> Any:
+def _segment_value(run: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any:
     np = run.np
     ids = np.asarray(ids).astype("i8")
     count = n if n is not None else int(ids.max(initial=-1)) + 1
@@ -49,7 +49,7 @@ segment = function(
 'prod', 'max', 'min')."""
 
 
-def _bincount_value(run: Any, x: Any, *weights: Any, least: int = 0) -> Any:
+def _bincount_value(run: Any, x: Any, *weights: Any, least: int) -> Any:
     np = run.np
     rows = np.asarray(x).astype("i8").reshape(-1, x.shape[-1])
     given = [None] * len(rows)
@@ -62,11 +62,11 @@ def _bincount_value(run: Any, x: Any, *weights: Any, least: int = 0) -> Any:
 
 bincount = function(
     "bincount",
-    axes=lambda x, *weights, least=0: [
+    axes=lambda x, *weights, least: [
         *kept(x)[:-1],
         Axis("", (0, x.ndim - 1), None, "one more than the largest number, known at run time"),
     ],
-    dtype=lambda x, *weights, least=0: weights[0].dtype if weights else "int32",
+    dtype=lambda x, *weights, least: weights[0].dtype if weights else "int32",
     evaluate=_bincount_value,
     flops=PER_INPUT,
     element=BY_VALUE,
@@ -76,7 +76,7 @@ bincount = function(
 added up instead."""
 
 
-def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None = None, high: float | None = None) -> Any:
+def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None, high: float | None) -> Any:
     np = run.np
     ends = (x.min() if low is None else low, x.max() if high is None else high)
     edges = np.linspace(*ends, bins + 1).astype(x.dtype)
@@ -87,7 +87,7 @@ def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None = None, h
 
 histogram = function(
     "histogram",
-    axes=lambda x, *, bins, low=None, high=None: AxesOfEach(
+    axes=lambda x, *, bins, low, high: AxesOfEach(
         [[Axis("bins", None, bins, "a count for each bin")], [Axis("bins", None, bins + 1, "the ends of the bins")]]
     ),
     dtype=lambda x, **attrs: (x.dtype, x.dtype),
@@ -113,7 +113,7 @@ nonzero = movement(
 UNIQUE_PARTS = ("values", "index", "inverse", "counts")
 
 
-def _unique_axes(x: Expr, *, parts: Any = ("values",), axis: int | None = None, size: int | None = None) -> Any:
+def _unique_axes(x: Expr, *, parts: Any, axis: int | None, size: int | None) -> Any:
     at = None if axis is None else normalize_axis(axis, x.ndim)
     row = (size,)
     shapes = {"values": row if at is None else (*x.shape[:at], size, *x.shape[at + 1 :]), "index": row, "counts": row}
@@ -125,9 +125,7 @@ def _unique_axes(x: Expr, *, parts: Any = ("values",), axis: int | None = None, 
     return made[0] if len(made) == 1 else AxesOfEach(made)
 
 
-def _unique_value(
-    run: Any, x: Any, *, parts: Any = ("values",), axis: int | None = None, size: int | None = None
-) -> Any:
+def _unique_value(run: Any, x: Any, *, parts: Any, axis: int | None, size: int | None) -> Any:
     np = run.np
     values, index, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
     inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
@@ -149,7 +147,7 @@ def _resized(np: Any, x: Any, size: int, axis: int, fill: int) -> Any:
 unique = movement(
     "unique",
     axes=_unique_axes,
-    dtype=lambda x, *, parts=("values",), **attrs: (
+    dtype=lambda x, *, parts, **attrs: (
         x.dtype if len(parts) == 1 else tuple(x.dtype if part == "values" else "int32" for part in parts)
     ),
     evaluate=_unique_value,
@@ -164,7 +162,7 @@ which each element is ('inverse'), and how often each occurs ('counts'). `size` 
 # Places ---------------------------------------------------------------------------------------------------------
 
 
-def _searchsorted_axes(edges: Expr, x: Expr, *, side: str = "left") -> list[Axis]:
+def _searchsorted_axes(edges: Expr, x: Expr, *, side: str) -> list[Axis]:
     if edges.ndim != 1:
         raise ShapeError(f"searchsorted needs a row of numbers to look through, got {shape_text(edges.shape)}")
     return kept(x, 1)
@@ -174,7 +172,7 @@ searchsorted = movement(
     "searchsorted",
     axes=_searchsorted_axes,
     dtype=always("int32"),
-    evaluate=lambda run, edges, x, side="left": run.np.searchsorted(edges, x, side=side),
+    evaluate=lambda run, edges, x, side: run.np.searchsorted(edges, x, side=side),
     element=NOT_INDEXED("the place is found, not computed"),
     defaults={"side": "left"},
 )
@@ -182,7 +180,7 @@ searchsorted = movement(
 side='right' those that equal it count too."""
 
 
-def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str = "set") -> list[Axis]:
+def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
         raise ShapeError(
@@ -191,7 +189,7 @@ def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str = "set") -> lis
     return kept(x)
 
 
-def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str = "set") -> Any:
+def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
     np = run.np
     made = np.array(x)
     places = tuple(np.moveaxis(np.asarray(ids).astype("i8"), -1, 0))
@@ -250,17 +248,13 @@ slice_update = movement(
 # Quantiles ------------------------------------------------------------------------------------------------------
 
 
-def _quantile_axes(
-    x: Expr, q: Expr, *, axis: Any = None, method: str = "linear", keepdims: bool = False, nan: str = "kept"
-) -> list[Axis]:
+def _quantile_axes(x: Expr, q: Expr, *, axis: Any, method: str, keepdims: bool, nan: str) -> list[Axis]:
     shares = [Axis("", (1, i), s, "one for each share") for i, s in enumerate(q.shape)]
     words = "all {} are sorted and one place is read"
     return shares + folded_axes(x, axis, keepdims, lambda size: words.format(size_text(size)))
 
 
-def _quantile_value(
-    run: Any, x: Any, q: Any, *, axis: Any = None, method: str = "linear", keepdims: bool = False, nan: str = "kept"
-) -> Any:
+def _quantile_value(run: Any, x: Any, q: Any, *, axis: Any, method: str, keepdims: bool, nan: str) -> Any:
     find = run.np.nanquantile if nan == "ignored" else run.np.quantile
     return find(run.np.asarray(x, "f8"), q, axis=axis, method=method, keepdims=keepdims)
 

@@ -19,7 +19,7 @@ def frames(n: Size, stride: int, fft: int, center: bool = True) -> int | None:
     return max(1 + (n + (2 * (fft // 2) if center else 0) - fft) // stride, 0) if isinstance(n, int) else None
 
 
-def _axes(x: Expr, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> AxesOfEach:
+def _axes(x: Expr, *, length: int, stride: int, fft: int, window: str, center: bool) -> AxesOfEach:
     n = x.shape[-1]
     if isinstance(n, int) and center and n <= fft // 2:
         raise ShapeError(f"a spectrum needs more than {fft // 2} samples, half its length of {fft}, got {n}")
@@ -45,7 +45,7 @@ def window_values(np: Any, length: int, fft: int, window: str) -> Any:
     return np.pad(shape, (before, fft - length - before))
 
 
-def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str = "hann", center: bool = True) -> Any:
+def _value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str, center: bool) -> Any:
     np = run.np
     ends = fft // 2 if center else 0
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(ends, ends)], mode="reflect") if ends else x

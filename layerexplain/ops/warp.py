@@ -17,9 +17,7 @@ BETWEEN_PIXELS = NOT_INDEXED("which pixels are read depends on the values")
 # Straight lines stay straight -------------------------------------------------------------------------------------
 
 
-def _warp_axes(
-    x: Expr, transform: Expr, *, method: str = "bilinear", fill: str = "constant", value: float = 0
-) -> list[Axis]:
+def _warp_axes(x: Expr, transform: Expr, *, method: str, fill: str, value: float) -> list[Axis]:
     if x.ndim != 4 or transform.ndim != 2 or transform.shape[1] not in (8, None):
         raise ShapeError(
             f"warp needs images (batch, rows, columns, channels) and 8 numbers for each, "
@@ -49,9 +47,7 @@ def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
     return np.where(at < 0, np.clip(low, 0, last), np.where(at > last, np.clip(high, 0, last), at))
 
 
-def _warp_value(
-    run: Any, x: Any, transform: Any, *, method: str = "bilinear", fill: str = "constant", value: float = 0
-) -> Any:
+def _warp_value(run: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
     np = run.np
     count, rows, columns, _ = x.shape
     # In float32, as TensorFlow's kernel: which pixel is nearest may hang on the last digit.
@@ -85,7 +81,7 @@ warp = function(
     "warp",
     axes=_warp_axes,
     evaluate=_warp_value,
-    flops=lambda node: product((*node.shape, 8)) if node.attrs.get("method", "bilinear") == "bilinear" else 0,
+    flops=lambda node: product((*node.shape, 8)) if node.options["method"] == "bilinear" else 0,
     element=BETWEEN_PIXELS,
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
 )
@@ -125,7 +121,7 @@ homography = function(
 # Any places -----------------------------------------------------------------------------------------------------
 
 
-def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str = "constant", value: float = 0) -> list[Axis]:
+def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str, value: float) -> list[Axis]:
     if places.ndim < 2 or places.shape[0] not in (x.ndim, None):
         raise ShapeError(
             f"sample needs {x.ndim} rows of coordinates, one for each axis of {shape_text(x.shape)}, "
@@ -134,7 +130,7 @@ def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str = "constant", 
     return kept(places, 1)[1:]
 
 
-def _sampled_value(run: Any, x: Any, places: Any, *, order: int, fill: str = "constant", value: float = 0) -> Any:
+def _sampled_value(run: Any, x: Any, places: Any, *, order: int, fill: str, value: float) -> Any:
     np = run.np
     nodes = []
     for at, size in zip(np.asarray(places, "f8"), x.shape, strict=True):
@@ -184,7 +180,7 @@ METHODS |= {"lanczos3": "lanczos3", "lanczos5": "lanczos5"}
 
 
 def _rescaled_axes(
-    x: Expr, scales: Expr, shifts: Expr, *, axes: Any, size: Any, method: str, antialias: bool = True
+    x: Expr, scales: Expr, shifts: Expr, *, axes: Any, size: Any, method: str, antialias: bool
 ) -> list[Axis]:
     made = kept(x)
     for axis, length in zip(axes, size, strict=True):
@@ -193,7 +189,7 @@ def _rescaled_axes(
 
 
 def _rescaled_value(
-    run: Any, x: Any, scales: Any, shifts: Any, *, axes: Any, size: Any, method: str, antialias: bool = True
+    run: Any, x: Any, scales: Any, shifts: Any, *, axes: Any, size: Any, method: str, antialias: bool
 ) -> Any:
     np = run.np
     y = np.asarray(x, "f8")

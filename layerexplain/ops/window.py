@@ -110,6 +110,11 @@ def spatial_axes(ndim: int, data_format: str) -> tuple[range, int]:
     return range(1, ndim - 1), ndim - 1
 
 
+def image_axes(node: Expr) -> tuple[range, int]:
+    """The spatial axes of a node that is an image, and the channel axis."""
+    return spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
+
+
 def each(value: Any, rank: int) -> tuple[Any, ...]:
     """One value for each spatial axis."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
@@ -198,7 +203,7 @@ def window_places(
 ) -> tuple[list[Affine], list[Condition]]:
     """Where the windows at an index of the result read, at places inside the windows (a letter an axis); and the
     conditions that it is no padding."""
-    axes, _ = spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
+    axes, _ = image_axes(node)
     place = list(index)
     inside: list[Condition] = []
     for axis, w, u in zip(axes, windows(node), letters, strict=True):
