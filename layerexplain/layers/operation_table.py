@@ -166,7 +166,7 @@ class _Formula:
             more = [f"{variadic}_{i}" for i in range(len(tensors) - len(names))]
             names, formula = names + more, formula.replace(f"*{variadic}", ", ".join(more))
         given = dict(zip(names, tensors, strict=True))
-        values.tensors = given
+        values.tensors, values.words = given, self._namespace.get("CONSTANTS", {})
         try:
             for statement in self._row.statements:
                 name, _, source = statement.partition(" = " if " := " not in statement else " := ")
@@ -211,6 +211,7 @@ class _Values(dict[str, Any]):
     """The values that a key may have by name: arguments, and tensors that are constants."""
 
     tensors: Mapping[str, Expr]
+    words: Mapping[str, str]
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in self.tensors
@@ -218,7 +219,8 @@ class _Values(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         tensor = self.tensors[name]
         if tensor.op is not CONSTANT:
-            raise ArgumentError(f"{'an' if name[0] in 'aeiou' else 'a'} {name} needs to be a constant, got a tensor")
+            words = self.words.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}")
+            raise ArgumentError(f"{words} needs to be a constant, got a tensor")
         return tensor.attrs["value"]
 
 

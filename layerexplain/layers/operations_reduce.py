@@ -245,7 +245,7 @@ def several_hot(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
     return reduce.amax(hot(x, classes, axis, dtype), axis=1 if x.ndim > 1 else 0)
 
 
-def hot_between(x: Expr, classes: int, on_value: Any, off_value: Any, axis: int | None, dtype: Any) -> Expr:
+def hot_between(x: Expr, classes: int, on_value: Any, off_value: Any, axis: int | None, dtype: Any = None) -> Expr:
     """Codes with other numbers than 1 and 0."""
     y = hot(x, classes, -1 if axis is None else axis, dtype)
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value

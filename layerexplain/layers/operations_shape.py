@@ -109,7 +109,7 @@ def expanded(x: Expr, axis: Any) -> Expr:
 def squeezed(x: Expr, axis: Any) -> Expr:
     """Without some axes of size 1; without all if none is named."""
     ones = tuple(i for i, s in enumerate(x.shape) if s == 1)
-    gone = ones if axis is None or axis == () else normalize_axes(axis, x.ndim)
+    gone = ones if axis in (None, (), []) else normalize_axes(axis, x.ndim)
     for i in gone:
         size = x.shape[i]
         if isinstance(size, int) and size != 1:

@@ -8,10 +8,10 @@ Reference: tf.raw_ops.
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.lang.expr import CONSTANT, Expr
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.operations_product import matrix_product_of
 from layerexplain.layers.operations_reduce import hot_between
-from layerexplain.layers.operations_repeat import padded, reversed_along, tiled
+from layerexplain.layers.operations_repeat import flipped, padded, tiled
 from layerexplain.layers.operations_shape import (
     equal_parts,
     expanded,
@@ -27,8 +27,24 @@ from layerexplain.ops import functions
 from layerexplain.ops import movement as m
 from layerexplain.ops.image import resize
 
-USES = (matrix_product_of, reshaped, tiled, equal_parts, gathered, unstacked, functions)
+USES = (matrix_product_of, hot_between, flipped, padded, tiled, functions)
+USES_OF_SHAPE = (reshaped, equal_parts, expanded, gathered, permuted, squeezed, unstacked)
 USES_OF_TENSORFLOW = (averaged, biased, convolution, max_pooled, summed_up)
+CONSTANTS = {
+    "perm": "an order of axes",
+    "multiples": "the number of copies",
+    "paddings": "an amount of padding",
+    "constant_values": "what is padded with",
+    "begin": "a place",
+    "depth": "the number of classes",
+    "on_value": "a value",
+    "off_value": "a value",
+    "k": "a count",
+    "sizes": "a size",
+    "end": "the bound of a slice",
+    "strides": "the bound of a slice",
+}
+"""What a message calls a tensor that needs to be a constant, where its name would not do."""
 ROWS = """
 tf.raw_ops.Mean(x, axis, keep_dims: Bool = False): mean(x, axis=axis, keepdims=keep_dims)
     | Averages elements along some axes.
@@ -55,9 +71,9 @@ tf.raw_ops.Cumsum(x, axis, exclusive: Bool = False, reverse: Bool = False):
 # Shapes
 tf.raw_ops.Reshape(x, shape): reshaped(x, shape=shape)
     | Lays the same elements out in another shape, the batch included.
-tf.raw_ops.Transpose(x, perm): transposed(x, perm) | Puts the axes into another order; no element changes.
-tf.raw_ops.ExpandDims(x, axis): with_axis(x, axis=axis) | Puts in a new axis of size 1; no element changes.
-tf.raw_ops.Squeeze(x, squeeze_dims: Anything = ()): squeezed_along(x, axes=squeeze_dims)
+tf.raw_ops.Transpose(x, perm): permuted(x, axes=perm) | Puts the axes into another order; no element changes.
+tf.raw_ops.ExpandDims(x, axis): expanded(x, axis=axis) | Puts in a new axis of size 1; no element changes.
+tf.raw_ops.Squeeze(x, squeeze_dims: Anything = ()): squeezed(x, axis=squeeze_dims)
     | Drops axes of size 1; no element changes.
 tf.raw_ops.ConcatV2(*xs, axis: Int): concatenate(*xs, axis=axis) | Puts its inputs one behind the other {along}.
 tf.raw_ops.Pack(*xs, axis: Int = 0): stack(*xs, axis=axis)
@@ -66,30 +82,33 @@ tf.raw_ops.Unpack(x, num: Int = None, axis: Int = 0): unstacked(x, num=num, axis
     | Takes its input apart {along}: a tensor for each place.
 tf.raw_ops.Split(axis, x, num_split: PositiveInt): equal_parts(x, count=num_split, axis=axis)
     | Cuts its input into {num_split} equal parts along an axis.
-tf.raw_ops.SplitV(x, sizes, axis, num_split: Int): parts_of_sizes(x, sizes, axis=axis)
+tf.raw_ops.SplitV(x, sizes, axis, num_split: Int): parts_of_sizes(x, sizes=sizes, axis=axis)
     | Cuts its input into {num_split} parts along an axis.
-tf.raw_ops.Tile(x, multiples): tiled_by(x, multiples)
+tf.raw_ops.Tile(x, multiples): tiled(x, repeats=multiples)
     | Lays copies of the whole tensor behind each other along its axes.
-tf.raw_ops.Pad(x, paddings): framed(x, paddings, mode='constant') | Adds zeros before and after along its axes.
-tf.raw_ops.PadV2(x, paddings, constant_values): framed_with(x, paddings, constant_values)
+tf.raw_ops.Pad(x, paddings): padded(x, amounts=paddings, mode='constant', value=0)
+    | Adds zeros before and after along its axes.
+tf.raw_ops.PadV2(x, paddings, constant_values): padded(x, amounts=paddings, mode='constant', value=constant_values)
     | Adds a number before and after along its axes.
-tf.raw_ops.MirrorPad(x, paddings, mode: Dtype = 'REFLECT'): framed(x, paddings, mode=mode)
+tf.raw_ops.MirrorPad(x, paddings, mode: Dtype = 'REFLECT'): padded(x, amounts=paddings, mode=mode, value=0)
     | Adds mirrored elements before and after along its axes.
-tf.raw_ops.ReverseV2(x, axis): turned_round(x, axis=axis)
+tf.raw_ops.ReverseV2(x, axis): flipped(x, axis=axis)
     | Turns the order of the elements round along some axes.
 tf.raw_ops.GatherV2(x, indices, axis, batch_dims: Int = 0): gathered(x, indices, axis=axis, batch_dims=batch_dims)
     | Picks the parts with the given numbers along an axis.
-tf.raw_ops.Slice(x, begin, size): part(x, begin, size) | Takes a part of its input.
+tf.raw_ops.Slice(x, begin, size): cut_out(x, begin=begin, size=size) | Takes a part of its input.
 tf.raw_ops.StridedSlice(x, begin, end, strides, begin_mask: Int = 0, end_mask: Int = 0, ellipsis_mask: Int = 0,
     new_axis_mask: Int = 0, shrink_axis_mask: Int = 0):
-    strided_part(x, begin, end, strides, masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
+    strided(x, starts=begin, stops=end, steps=strides,
+    masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
     | Takes a part of its input, as x[…] does in Python.
 
 # Elements
 tf.raw_ops.Cast(x, DstT: Dtype): cast(x, to=DstT) | Turns every element into {DstT}.
 tf.raw_ops.LeakyRelu(x, alpha: Number = 0.2): leaky_relu(x, negative_slope=alpha)
     | Keeps what is positive and multiplies the rest by {alpha}.
-tf.raw_ops.OneHot(x, depth, on_value, off_value, axis: Int = -1): coded(x, depth, on_value, off_value, axis=axis)
+tf.raw_ops.OneHot(x, depth, on_value, off_value, axis: Int = -1):
+    hot_between(x, classes=depth, on_value=on_value, off_value=off_value, axis=axis)
     | Turns each id into a row of numbers: one in the place of the id, another elsewhere.
 tf.raw_ops.TopKV2(x, k, sorted: Ignored): values, ids = top_k(x, k=k)
     | Gives the largest elements along the last axis, the largest first, and their numbers.
@@ -119,74 +138,21 @@ tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Anything = 'NHW
 tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Anything = 'NHWC'):
     SpaceToDepth(x, block_size=block_size, data_format=data_format)
 tf.raw_ops.ResizeBilinear(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
+    resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image; each new pixel mixes those around its place.
 tf.raw_ops.ResizeNearestNeighbor(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
+    resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image; each new pixel is the one nearest to its place.
 tf.raw_ops.ResizeBicubic(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size, method='bicubic', aligned=align_corners, centred=half_pixel_centers)
+    resized_as(images, size=size, method='bicubic', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image; each new pixel mixes those around its place along a curve.
 """
-
-
-def number_of(x: Expr, what: str) -> Any:
-    """The number, or the list of numbers, of a tensor that is a constant. Raises `ArgumentError` where it is none."""
-    if x.op is not CONSTANT:
-        raise ArgumentError(f"{what} needs to be a constant, got a tensor")
-    return x.attrs["value"]
-
-
-def transposed(x: Expr, perm: Expr) -> Expr:
-    """The axes in a given order."""
-    return permuted(x, number_of(perm, "an order of axes"))
-
-
-def with_axis(x: Expr, axis: Any) -> Expr:
-    """A new axis of size 1."""
-    return expanded(x, axis[0] if isinstance(axis, tuple) else axis)
-
-
-def squeezed_along(x: Expr, axes: Any) -> Expr:
-    """Without some axes of size 1, or without all."""
-    return squeezed(x, tuple(axes or ()))
-
-
-def tiled_by(x: Expr, multiples: Expr) -> Expr:
-    """Copies behind each other."""
-    return tiled(x, number_of(multiples, "the number of copies"))
-
-
-def framed(x: Expr, paddings: Expr, mode: str, value: Any = 0) -> Expr:
-    """Elements before and after along the axes."""
-    return padded(x, number_of(paddings, "an amount of padding"), mode, value)
-
-
-def framed_with(x: Expr, paddings: Expr, value: Expr) -> Expr:
-    """The same number before and after along the axes."""
-    return framed(x, paddings, "constant", number_of(value, "what is padded with"))
-
-
-def turned_round(x: Expr, axis: Any) -> Expr:
-    """The elements in the opposite order along some axes."""
-    return reversed_along(x, (axis,) if isinstance(axis, int) else axis)
-
-
-def part(x: Expr, begin: Expr, size: Expr) -> Expr:
-    """A part from constants."""
-    return cut_out(x, number_of(begin, "a place"), number_of(size, "a size"))
 
 
 def cut_out(x: Expr, begin: Any, size: Any) -> Expr:
     """The part of x that begins at a place and has a size, -1 for all the rest."""
     key = [slice(a or None, None if n == -1 else a + n) for a, n in zip(begin, size, strict=True)]
     return m.take_slice(x, key=tuple(key))
-
-
-def strided_part(x: Expr, begin: Expr, end: Expr, strides: Expr, masks: tuple[int, ...]) -> Expr:
-    """x[…] from constants."""
-    starts, stops, steps = (number_of(z, "the bound of a slice") for z in (begin, end, strides))
-    return strided(x, starts, stops, steps, masks)
 
 
 def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]) -> Expr:
@@ -207,25 +173,19 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
     return m.take_slice(x, key=tuple(key))
 
 
-def coded(x: Expr, depth: Expr, on_value: Expr, off_value: Expr, axis: int) -> Expr:
-    """One-hot codes from constants."""
-    on, off = number_of(on_value, "a value"), number_of(off_value, "a value")
-    return hot_between(x, number_of(depth, "the number of classes"), on, off, axis, None)
-
-
-def parts_of_sizes(x: Expr, sizes: Expr, axis: int) -> dict[str, Expr]:
+def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """Parts of given sizes along an axis."""
     at, starts, parts = axis % x.ndim, 0, []
-    for size in number_of(sizes, "a size"):
+    for size in sizes:
         parts.append(m.take_slice(x, key=(*[slice(None)] * at, slice(starts or None, starts + size))))
         starts += size
     return numbered(parts)
 
 
-def resized_as(x: Expr, size: Expr, method: str, aligned: bool, centred: bool) -> Expr:
+def resized_as(x: Expr, size: Any, method: str, aligned: bool, centred: bool) -> Expr:
     """Images of another size, by the one way of resizing that is known here."""
     if aligned or not centred:
         raise ArgumentError(
             f"resizing is known with half_pixel_centers=True and align_corners=False, got {centred} and {aligned}"
         )
-    return resize(x, size=tuple(number_of(size, "a size")), method=method)
+    return resize(x, size=tuple(size), method=method)
