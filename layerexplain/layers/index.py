@@ -54,7 +54,7 @@ operations_grid: ops.Array ops.Corrcoef ops.Correlate ops.Cross ops.Dsplit ops.D
 ops.Geomspace ops.Hsplit ops.Kron ops.Linspace ops.Logspace ops.Meshgrid ops.Rot90 ops.Select ops.Size ops.Trapezoid
 ops.Vander ops.Vdot ops.Vsplit tf.fill tf.linalg.cross tf.size
 operations_image: ops.CropImages ops.DepthToSpace ops.PadImages ops.Resize ops.SpaceToDepth tf.compat.v1.image.resize
-tf.image.flip_left_right tf.image.resize tf.nn.depth_to_space tf.nn.space_to_depth
+tf.image.flip_left_right tf.image.flip_up_down tf.image.resize tf.nn.depth_to_space tf.nn.space_to_depth
 operations_linalg: ops.Cholesky ops.CholeskyInverse ops.Det ops.Diag ops.Diagflat ops.Diagonal ops.Eigh ops.Inv
 ops.Logdet ops.Lstsq ops.LuFactor ops.MatrixRank ops.Pinv ops.Qr ops.SVD ops.Slogdet ops.Solve ops.SolveTriangular
 ops.Trace tf.linalg.cholesky tf.linalg.det tf.linalg.diag tf.linalg.diag_part tf.linalg.eigh tf.linalg.inv
@@ -117,10 +117,10 @@ spectrogram: MelSpectrogram STFTSpectrogram
 tf_image_operations: tf.boolean_mask tf.clip_by_norm tf.compat.v1.boolean_mask tf.compat.v1.image.resize_bilinear
 tf.compat.v1.image.resize_nearest_neighbor tf.compat.v1.linspace tf.compat.v1.math.count_nonzero tf.compat.v1.nn.crelu
 tf.compat.v1.nn.depthwise_conv2d tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2 tf.image.adjust_brightness
-tf.image.adjust_contrast tf.image.central_crop tf.image.crop_to_bounding_box tf.image.flip_up_down
-tf.image.per_image_standardization tf.image.resize_with_crop_or_pad tf.image.rgb_to_grayscale tf.linalg.matvec
-tf.linspace tf.math.count_nonzero tf.math.cumprod tf.nn.crelu tf.nn.depthwise_conv2d tf.nn.l2_loss
-tf.nn.softmax_cross_entropy_with_logits tf.signal.frame tf.slice tf.strided_slice
+tf.image.adjust_contrast tf.image.central_crop tf.image.crop_to_bounding_box tf.image.per_image_standardization
+tf.image.resize_with_crop_or_pad tf.image.rgb_to_grayscale tf.linalg.matvec tf.linspace tf.math.count_nonzero
+tf.math.cumprod tf.nn.crelu tf.nn.depthwise_conv2d tf.nn.l2_loss tf.nn.softmax_cross_entropy_with_logits tf.signal.frame
+tf.slice tf.strided_slice
 tf_operations: tf.__operators__.add tf.__operators__.eq tf.__operators__.ne tf.add tf.argmax tf.argmin tf.clip_by_value
 tf.compat.v1.div tf.compat.v1.floor_div tf.compat.v1.nn.avg_pool tf.compat.v1.nn.bias_add tf.compat.v1.nn.conv2d
 tf.compat.v1.nn.convolution tf.compat.v1.nn.max_pool tf.compat.v1.where tf.compat.v1.where_v2 tf.cumsum tf.divide

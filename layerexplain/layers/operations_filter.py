@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, Text, short
-from layerexplain.layers.operations_image import channel_axes_last
+from layerexplain.layers.operations_image import channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
@@ -237,7 +237,7 @@ def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, p
         strides=sizes if strides is None else strides,
         dilation_rate=dilation_rate,
         padding=padding.lower(),
-        data_format="channels_last" if last else "channels_first",
+        data_format=layout(last),
     )
     return m.take_slice(y, key=(0,)) if alone else y
 

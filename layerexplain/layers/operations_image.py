@@ -7,8 +7,8 @@ Output shape: likewise. Reference: keras.ops.image, tf.image.
 from typing import Annotated, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr
-from layerexplain.layers.arguments import Anything, Bool, Check, PositiveInt, Sizes, Text
+from layerexplain.lang.expr import BATCH, Expr, Size
+from layerexplain.layers.arguments import Bool, Check, Sizes, Text
 from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
@@ -19,15 +19,28 @@ from layerexplain.ops.sizes import shape_text
 ROWS = """
 ops.Resize(images, size: Sizes, interpolation: Text = 'bilinear', antialias: Bool = False,
     crop_to_aspect_ratio: Bool = False, pad_to_aspect_ratio: Bool = False, fill_mode: Text = 'constant',
-    fill_value: Number = 0.0, data_format: Anything = None): resize(...)
+    fill_value: Number = 0.0, data_format: Layout = 'channels_last'): resize(...)
     | Resizes each image to {size}; each new pixel mixes those around its place.
 ops.PadImages(images, top_padding: Anything = None, left_padding: Anything = None, bottom_padding: Anything = None,
     right_padding: Anything = None, target_height: Anything = None, target_width: Anything = None,
-    data_format: Anything = None): pad_images(...) | Adds rows and columns of 0 around each image.
+    data_format: Layout = 'channels_last'):
+    pad_images(images, before=(top_padding, left_padding), after=(bottom_padding, right_padding),
+    target=(target_height, target_width), data_format=data_format)
+    | Adds rows and columns of 0 around each image.
 ops.CropImages(images, top_cropping: Anything = None, left_cropping: Anything = None,
     bottom_cropping: Anything = None, right_cropping: Anything = None, target_height: Anything = None,
-    target_width: Anything = None, data_format: Anything = None): crop_images(...)
+    target_width: Anything = None, data_format: Layout = 'channels_last'):
+    crop_images(images, before=(top_cropping, left_cropping), after=(bottom_cropping, right_cropping),
+    target=(target_height, target_width), data_format=data_format)
     | Cuts rows and columns off the borders of each image.
+ops.DepthToSpace, tf.nn.depth_to_space(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
+    regrouped(x, block=block_size, data_format=data_format, name='depth_to_space')
+    | Lays channels out as pixels: each becomes a block of {block_size} by {block_size}.
+ops.SpaceToDepth, tf.nn.space_to_depth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
+    regrouped(x, block=block_size, data_format=data_format, name='space_to_depth')
+    | Lays pixels out as channels: each block of {block_size} by {block_size} becomes one pixel.
+tf.image.flip_left_right(x): mirrored(x, axis=-2) | Turns the order of the columns round.
+tf.image.flip_up_down(x): mirrored(x, axis=-3) | Turns the order of the rows round.
 """
 
 
@@ -56,31 +69,11 @@ def _sides(size: Any) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
-def resize(
-    images: Expr,
-    size: Any,
-    interpolation: str,
-    antialias: bool,
-    crop_to_aspect_ratio: bool,
-    pad_to_aspect_ratio: bool,
-    fill_mode: str,
-    fill_value: float,
-    data_format: Any,
-) -> Expr:
-    """The formula of ops.Resize."""
+def resize(images: Expr, size: Any, interpolation: str, data_format: str, **how: Any) -> Expr:
+    """Images of another size, as the layer Resizing makes them."""
     height, width = _sides(size)
-    y: Expr = resizing(
-        images,
-        height=height,
-        width=width,
-        interpolation=_method(interpolation),
-        crop_to_aspect_ratio=crop_to_aspect_ratio,
-        pad_to_aspect_ratio=pad_to_aspect_ratio,
-        fill_mode=fill_mode,
-        fill_value=fill_value,
-        antialias=antialias,
-        data_format=layout(channel_axes_last(images, data_format)),
-    )
+    form = {"interpolation": _method(interpolation), "data_format": data_format}
+    y: Expr = resizing(images, height=height, width=width, **form, **how)
     return y
 
 
@@ -96,42 +89,22 @@ def _method(name: str) -> str:
     return name
 
 
-def pad_images(
-    images: Expr,
-    top_padding: Any,
-    left_padding: Any,
-    bottom_padding: Any,
-    right_padding: Any,
-    target_height: Any,
-    target_width: Any,
-    data_format: Any,
-) -> Expr:
-    """The formula of ops.PadImages."""
-    rows = images.ndim - (3 if channel_axes_last(images, data_format) else 2)
+def pad_images(images: Expr, before: Any, after: Any, target: Any, data_format: str) -> Expr:
+    """Rows and columns of 0 around each image."""
+    rows = images.ndim - (3 if data_format == "channels_last" else 2)
     pads = [(0, 0)] * images.ndim
-    sides = ((top_padding, bottom_padding, target_height), (left_padding, right_padding, target_width))
-    for axis, (before, after, target) in zip((rows, rows + 1), sides, strict=True):
-        pads[axis] = _amounts(images, axis, before, after, target, 1)
+    for axis, first, last, size in zip((rows, rows + 1), before, after, target, strict=True):
+        pads[axis] = _amounts(images, axis, first, last, size, 1)
     return m.pad(images, pads=tuple(pads))
 
 
-def crop_images(
-    images: Expr,
-    top_cropping: Any,
-    left_cropping: Any,
-    bottom_cropping: Any,
-    right_cropping: Any,
-    target_height: Any,
-    target_width: Any,
-    data_format: Any,
-) -> Expr:
-    """The formula of ops.CropImages."""
-    rows = images.ndim - (3 if channel_axes_last(images, data_format) else 2)
+def crop_images(images: Expr, before: Any, after: Any, target: Any, data_format: str) -> Expr:
+    """Images without rows and columns at the borders."""
+    rows = images.ndim - (3 if data_format == "channels_last" else 2)
     key = [slice(None)] * images.ndim
-    sides = ((top_cropping, bottom_cropping, target_height), (left_cropping, right_cropping, target_width))
-    for axis, (first, last, target) in zip((rows, rows + 1), sides, strict=True):
-        before, after = _amounts(images, axis, first, last, target, -1)
-        key[axis] = slice(before or None, -after or None)
+    for axis, first, last, size in zip((rows, rows + 1), before, after, target, strict=True):
+        above, below = _amounts(images, axis, first, last, size, -1)
+        key[axis] = slice(above or None, -below or None)
     return m.take_slice(images, key=tuple(key))
 
 
@@ -152,39 +125,27 @@ def _amounts(x: Expr, axis: int, before: Any, after: Any, target: Any, sign: int
     return before, after
 
 
-@layer("ops.DepthToSpace", also=("tf.nn.depth_to_space",))
-def depth_to_space(x: Expr, *, block_size: PositiveInt, data_format: Anything = "channels_last") -> Expr:
-    """Lays channels out as pixels: each becomes a block of {block_size} by {block_size}."""
-    last = channel_axes_last(x, data_format)
+def regrouped(x: Expr, block: int, data_format: str, name: str) -> Expr:
+    """Channels as blocks of pixels (depth_to_space), or blocks of pixels as channels (space_to_depth)."""
+    last = data_format == "channels_last"
     z = x if last else m.transpose(x, axes=(0, 2, 3, 1))
     rows, columns, channels = z.shape[1:]
-    b = block_size
     if not isinstance(rows, int) or not isinstance(columns, int) or not isinstance(channels, int):
-        raise ShapeError(f"depth_to_space needs fixed sizes, got {shape_text(x.shape)}")
-    if channels % (b * b):
-        raise ShapeError(f"depth_to_space needs channels that {b * b} divides, got {shape_text(x.shape)}")
-    z = m.reshape(z, shape=(BATCH, rows, columns, b, b, channels // (b * b)))
-    z = m.reshape(m.transpose(z, axes=(0, 1, 3, 2, 4, 5)), shape=(BATCH, rows * b, columns * b, channels // (b * b)))
+        raise ShapeError(f"{name} needs fixed sizes, got {shape_text(x.shape)}")
+    if name == "depth_to_space":
+        if channels % block**2:
+            raise ShapeError(f"{name} needs channels that {block**2} divides, got {shape_text(x.shape)}")
+        apart: tuple[Size, ...] = (BATCH, rows, columns, block, block, channels // block**2)
+        together: tuple[Size, ...] = (BATCH, rows * block, columns * block, channels // block**2)
+    else:
+        if rows % block or columns % block:
+            raise ShapeError(f"{name} needs rows and columns that {block} divides, got {shape_text(x.shape)}")
+        apart = (BATCH, rows // block, block, columns // block, block, channels)
+        together = (BATCH, rows // block, columns // block, channels * block**2)
+    z = m.reshape(m.transpose(m.reshape(z, shape=apart), axes=(0, 1, 3, 2, 4, 5)), shape=together)
     return z if last else m.transpose(z, axes=(0, 3, 1, 2))
 
 
-@layer("ops.SpaceToDepth", also=("tf.nn.space_to_depth",))
-def space_to_depth(x: Expr, *, block_size: PositiveInt, data_format: Anything = "channels_last") -> Expr:
-    """Lays pixels out as channels: each block of {block_size} by {block_size} becomes one pixel."""
-    last = channel_axes_last(x, data_format)
-    z = x if last else m.transpose(x, axes=(0, 2, 3, 1))
-    rows, columns, channels = z.shape[1:]
-    b = block_size
-    if not isinstance(rows, int) or not isinstance(columns, int) or not isinstance(channels, int):
-        raise ShapeError(f"space_to_depth needs fixed sizes, got {shape_text(x.shape)}")
-    if rows % b or columns % b:
-        raise ShapeError(f"space_to_depth needs rows and columns that {b} divides, got {shape_text(x.shape)}")
-    z = m.reshape(z, shape=(BATCH, rows // b, b, columns // b, b, channels))
-    z = m.reshape(m.transpose(z, axes=(0, 1, 3, 2, 4, 5)), shape=(BATCH, rows // b, columns // b, channels * b * b))
-    return z if last else m.transpose(z, axes=(0, 3, 1, 2))
-
-
-@layer("tf.image.flip_left_right")
-def flip_left_right(x: Expr) -> Expr:
-    """Turns the order of the columns round."""
-    return m.reverse(x, axis=x.ndim - 2)
+def mirrored(x: Expr, axis: int) -> Expr:
+    """The elements in the opposite order along an axis that is counted from the last."""
+    return m.reverse(x, axis=x.ndim + axis)

@@ -8,21 +8,21 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, Share, is_int, short
-from layerexplain.layers.operations_image import channel_axes_last
+from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, Share
+from layerexplain.layers.operations_image import Layout, Lower
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
-from layerexplain.layers.tf_raw_operations import cut_out, strided
+from layerexplain.layers.tf_raw_operations import cut_out, resized_as, strided, whole_numbers
 from layerexplain.ops import contract, order, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.image import resize
 from layerexplain.ops.lookup import gather_nd
 from layerexplain.ops.scatter import nonzero
 from layerexplain.ops.sizes import product, shape_text
 
+USES = (Layout, Lower, resized_as)
 ROWS = """
 tf.math.count_nonzero, tf.compat.v1.math.count_nonzero(x, axis: AxisArgument = None, keepdims: Truth = False,
     dtype: Dtype = 'int64', reduction_indices: Ignored, keep_dims: Ignored):
@@ -39,63 +39,48 @@ tf.image.rgb_to_grayscale(images): RGBToGrayscale(images)
 tf.image.adjust_brightness(image, delta: Number): image + delta | Adds {delta} to every pixel.
 tf.compat.v1.image.resize_bilinear(images, size: Anything, align_corners: Bool = False,
     half_pixel_centers: Bool = False):
-    _old_resize(images, size=size, method='bilinear', align_corners=align_corners,
-    half_pixel_centers=half_pixel_centers)
+    resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image to {size}; each new pixel mixes those around its place.
 tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners: Bool = False,
     half_pixel_centers: Bool = False):
-    _old_resize(images, size=size, method='nearest', align_corners=align_corners,
-    half_pixel_centers=half_pixel_centers)
+    resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image to {size}; each new pixel is the one nearest to its place.
 tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), axis=axis)
     | Keeps what is positive, and behind it what is negative, without its sign.
 tf.nn.l2_loss(t): sum(t ** 2) / 2 | Adds up the squares of all elements and takes half of it.
 tf.strided_slice(x, begin: Anything, end: Anything, strides: Anything = None, begin_mask: Int = 0, end_mask: Int = 0,
-    ellipsis_mask: Int = 0, new_axis_mask: Int = 0, shrink_axis_mask: Int = 0): strided_slice(...)
+    ellipsis_mask: Int = 0, new_axis_mask: Int = 0, shrink_axis_mask: Int = 0):
+    strided_part(x, begin=begin, end=end, strides=strides,
+    masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
     | Takes a part of its input, as x[…] does in Python.
 tf.signal.frame(signal, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1,
     pad_value: Ignored): frame(...) | Cuts the last axis into stretches of {frame_length}, {frame_step} apart.
-tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Anything, padding: Anything,
-    rate: Anything = None, data_format: Anything = None, dilations: Anything = None): depthwise_conv2d(...)
+tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Anything, padding: Lower,
+    rate: Anything = None, data_format: Layout = 'channels_last', dilations: Anything = None):
+    depthwise_conv2d(...)
     | Slides the windows of a given kernel over each channel by itself.
 tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0):
     Linspace(start, stop, num=num, axis=axis)
 tf.clip_by_norm(x, clip_norm: Number, axes: AxisArgument = None):
     length := sqrt(sum(x ** 2, axis=axes, keepdims=True)); x * clip_norm / max(length, clip_norm)
     | Makes vectors that are longer than {clip_norm} just as long as that.
+tf.slice(x, begin: Anything, size: Anything): part(x, begin=begin, size=size)
+    | Takes a part of its input: from {begin}, of the size {size}.
 """
 
 
 # Parts ----------------------------------------------------------------------------------------------------------
 
 
-def _numbers(value: Any, what: str) -> list[int]:
-    if not isinstance(value, list | tuple) or not all(is_int(v) for v in value):
-        raise ArgumentError(f"{what} needs whole numbers, got {short(value)}")
-    return list(value)
+def part(x: Expr, begin: Any, size: Any) -> Expr:
+    """A part of a tensor, by its place and size."""
+    return cut_out(x, whole_numbers(begin, "slice"), whole_numbers(size, "slice"))
 
 
-@layer("tf.slice")
-def slice_(x: Expr, *, begin: Anything, size: Anything) -> Expr:
-    """Takes a part of its input: from {begin}, of the size {size}."""
-    return cut_out(x, _numbers(begin, "slice"), _numbers(size, "slice"))
-
-
-def strided_slice(
-    x: Expr,
-    begin: Any,
-    end: Any,
-    strides: Any,
-    begin_mask: int,
-    end_mask: int,
-    ellipsis_mask: int,
-    new_axis_mask: int,
-    shrink_axis_mask: int,
-) -> Expr:
-    """The formula of tf.strided_slice."""
-    starts, stops = _numbers(begin, "strided_slice"), _numbers(end, "strided_slice")
-    steps = [1] * len(starts) if strides is None else _numbers(strides, "strided_slice")
-    masks = begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask
+def strided_part(x: Expr, begin: Any, end: Any, strides: Any, masks: tuple[int, ...]) -> Expr:
+    """A part of a tensor, by its bounds."""
+    starts, stops = whole_numbers(begin, "strided_slice"), whole_numbers(end, "strided_slice")
+    steps = [1] * len(starts) if strides is None else whole_numbers(strides, "strided_slice")
     return strided(x, starts, stops, steps, masks)
 
 
@@ -138,12 +123,6 @@ def _cropped(x: Expr, top: int, left: int, height: int, width: int) -> Expr:
     return m.take_slice(x, key=(Ellipsis, slice(top, top + height), slice(left, left + width), slice(None)))
 
 
-@layer("tf.image.flip_up_down")
-def flip_up_down(x: Expr) -> Expr:
-    """Turns the order of the rows round."""
-    return m.reverse(x, axis=x.ndim - 3)
-
-
 @layer("tf.image.central_crop")
 def central_crop(image: Expr, *, central_fraction: Share) -> Expr:
     """Keeps the middle of each image."""
@@ -184,15 +163,6 @@ def per_image_standardization(image: Expr) -> Expr:
     return (image - mean) / e.maximum(spread, 1 / count**0.5)
 
 
-def _old_resize(x: Expr, size: Any, method: str, align_corners: bool, half_pixel_centers: bool) -> Expr:
-    if align_corners or not half_pixel_centers:
-        raise ArgumentError(
-            f"resizing is known with half_pixel_centers=True and align_corners=False, "
-            f"got {half_pixel_centers} and {align_corners}"
-        )
-    return resize(x, size=tuple(_numbers(size, "resize")), method=method)
-
-
 # Windows --------------------------------------------------------------------------------------------------------
 
 
@@ -200,18 +170,10 @@ def _steps(value: Any) -> Any:
     return tuple(value[1:3]) if isinstance(value, list | tuple) and len(value) == 4 else value
 
 
-def depthwise_conv2d(
-    x: Expr, filter: Expr, strides: Any, padding: Any, rate: Any, data_format: Any, dilations: Any
-) -> Expr:
-    """The formula of tf.compat.v1.nn.depthwise_conv2d."""
-    return windows.depthwise_conv(
-        x,
-        filter,
-        strides=_steps(strides),
-        padding=str(padding).lower(),
-        dilation_rate=rate or dilations or 1,
-        data_format="channels_last" if channel_axes_last(x, data_format) else "channels_first",
-    )
+def depthwise_conv2d(x: Expr, filter: Expr, strides: Any, rate: Any, dilations: Any, **how: Any) -> Expr:
+    """A convolution of each channel by itself."""
+    dilation = rate or dilations or 1
+    return windows.depthwise_conv(x, filter, strides=_steps(strides), dilation_rate=dilation, **how)
 
 
 @layer("tf.linalg.matvec", ignores="transpose_a adjoint_a a_is_sparse b_is_sparse")

@@ -9,6 +9,8 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.arguments import is_int, short
+from layerexplain.layers.operations_image import Layout
 from layerexplain.layers.operations_product import matrix_product_of
 from layerexplain.layers.operations_reduce import hot_between
 from layerexplain.layers.operations_repeat import flipped, padded, tiled
@@ -27,7 +29,7 @@ from layerexplain.ops import functions
 from layerexplain.ops import movement as m
 from layerexplain.ops.image import resize
 
-USES = (matrix_product_of, hot_between, flipped, padded, tiled, functions)
+USES = (Layout, matrix_product_of, hot_between, flipped, padded, tiled, functions)
 USES_OF_SHAPE = (reshaped, equal_parts, expanded, gathered, permuted, squeezed, unstacked)
 USES_OF_TENSORFLOW = (averaged, biased, convolution, max_pooled, summed_up)
 CONSTANTS = {
@@ -133,9 +135,9 @@ tf.raw_ops.MaxPool(x, ksize: Anything, strides: Anything, padding: Anything, dat
 tf.raw_ops.AvgPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC'):
     averaged(x, ksize=ksize, strides=strides, padding=padding, data_format=data_format)
     | Averages every window of {ksize}, channel by channel.
-tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Anything = 'NHWC'):
+tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
     DepthToSpace(x, block_size=block_size, data_format=data_format)
-tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Anything = 'NHWC'):
+tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
     SpaceToDepth(x, block_size=block_size, data_format=data_format)
 tf.raw_ops.ResizeBilinear(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
@@ -182,10 +184,17 @@ def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     return numbered(parts)
 
 
+def whole_numbers(value: Any, what: str) -> list[int]:
+    """A list that holds nothing but whole numbers. Raises `ArgumentError` for any other value."""
+    if not isinstance(value, list | tuple) or not all(is_int(v) for v in value):
+        raise ArgumentError(f"{what} needs whole numbers, got {short(value)}")
+    return list(value)
+
+
 def resized_as(x: Expr, size: Any, method: str, aligned: bool, centred: bool) -> Expr:
     """Images of another size, by the one way of resizing that is known here."""
     if aligned or not centred:
         raise ArgumentError(
             f"resizing is known with half_pixel_centers=True and align_corners=False, got {centred} and {aligned}"
         )
-    return resize(x, size=tuple(size), method=method)
+    return resize(x, size=tuple(whole_numbers(size, "resize")), method=method)
