@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ def chain(*layers: Layer, shape: tuple[int | None, ...] = (7, 5), declarations: 
     first = Layer("x", "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": "float32"})
     names = ["x", *[layer.name for layer in layers]]
     calls = [Call("x", 0, (), {})]
-    calls += [Call(name, 0, (TensorRef(fed),), {}) for fed, name in zip(names, names[1:], strict=False)]
+    calls += [Call(name, 0, (TensorRef(fed),), {}) for fed, name in itertools.pairwise(names)]
     return Model(
         "m",
         "Functional",
