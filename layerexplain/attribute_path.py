@@ -2,12 +2,15 @@
 
 A variable of `Bidirectional(LSTM(4))` is found by `("forward_layer", "cell")`, one of a model inside another by
 `(LayerNamed("encoder"), LayerNamed("dense"))`. The Python expression is made from these steps when it is printed.
+
+A weight has a path of names, too, as Keras writes it: `forward_lstm/lstm_cell/kernel`. The names of layers that a layer
+holds are put in when a path is read: layers that are alike but for these names have one formula, and its weights.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from layerexplain.records import NamedTuple
@@ -59,3 +62,47 @@ def reached(start: Any, steps: Steps) -> Any:
         else:
             start = start[step] if isinstance(step, int) else getattr(start, step)
     return start
+
+
+# Names of weights ---------------------------------------------------------------------------------------------------
+
+
+class InnerName(NamedTuple):
+    """Stands for the name of a layer that another one holds; `steps` lead to it through arguments and lists.
+
+    `prefix` is what Keras puts in front of the name, where it does not begin with it: `forward_`.
+    """
+
+    steps: tuple[str | int, ...]
+    prefix: str = ""
+
+    def around(self, path: WeightPath) -> WeightPath:
+        """The path, in the outer layer's terms, of a weight of the inner layer."""
+        inside = [part if isinstance(part, str) else part._replace(steps=(*self.steps, *part.steps)) for part in path]
+        return (self, *inside)
+
+    def of(self, layer: Any) -> str:
+        """The name, for an outer layer."""
+        held = layer
+        for step in self.steps:
+            if isinstance(step, int):
+                held = held[step]
+            elif not isinstance(held, list | tuple) or hasattr(held, "config"):
+                held = held.config.get(step)
+            # RNN puts a list of cells into a StackedRNNCells, which has no other name.
+        name = getattr(held, "name", None) or "stacked_rnn_cells"
+        return self.prefix + str(name).removeprefix(self.prefix)
+
+
+WeightPath: TypeAlias = tuple[str | InnerName, ...]
+"""What leads from a layer to a weight in Keras's paths, without the weight's own name."""
+
+
+def path_names(path: WeightPath, layer: Any) -> tuple[str, ...]:
+    """The names on a path, for the layer that has the weight: a Layer of a Model."""
+    return tuple([part if isinstance(part, str) else part.of(layer) for part in path])
+
+
+def weight_name(attrs: Mapping[str, Any], layer: Any) -> str:
+    """The name of a weight below its layer: `lstm_cell/kernel`. `attrs` are those of its leaf."""
+    return "/".join((*path_names(attrs["path"], layer), attrs["name"]))

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from layerexplain.attribute_path import weight_name
 from layerexplain.errors import LayerExplainError
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import KerasResult, our_values, run_keras, trace_case
+from tests.tracing import layer_of
 
 pytestmark = pytest.mark.keras
 
@@ -40,7 +42,7 @@ def check(case: Case) -> bool:
     ], case.id
     # Keras's own path ends with ours: `lstm/lstm_cell/kernel` with `lstm_cell/kernel`.
     for ours_weight, (path, _, _) in zip(ours.weights, theirs.weights, strict=True):
-        name = "/".join(filter(None, [ours_weight.attrs["path"], ours_weight.attrs["name"]]))
+        name = weight_name(ours_weight.attrs, layer_of(case.type, case.config))
         assert path.endswith(name), (path, name)
     if theirs.values is None:
         return False

@@ -108,7 +108,7 @@ def test_the_cudnn_layers_of_older_files_are_todays_with_a_flat_bias(old: str, n
     config = {**SAME, "return_state": True, "go_backwards": True}
     ours, todays = trace(old, config), trace(new, config)
     assert [w.shape for w in ours.weights] == [(3, gates * 5), (5, gates * 5), (2 * gates * 5,)]
-    assert [w.attrs["path"] for w in ours.weights] == [""] * 3
+    assert [w.attrs["path"] for w in ours.weights] == [()] * 3
     kernel, recurrent, bias = (rng.normal(size=w.shape).astype("float32") for w in ours.weights)
     halves = bias.reshape(2, -1)
     x = rng.normal(size=(2, *SEQUENCE)).astype("float32")

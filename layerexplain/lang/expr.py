@@ -410,7 +410,7 @@ def weight(
         "name": name,
         "axes": factored,
         "at": (at,) if at else (),
-        "path": at if path is None else path,
+        "path": tuple((at if path is None else path).split("/")) if at or path else (),
         "trainable": trainable,
         "positive": positive,
     }

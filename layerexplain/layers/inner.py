@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from layerexplain.attribute_path import Steps
+from layerexplain.attribute_path import InnerName
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, Shapes, item
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
@@ -72,18 +72,17 @@ def apply(
     tensors: Sequence[Expr],
     masks: Sequence[Expr | None] = (),
     *,
-    at: Steps = (),
+    at: tuple[str | int, ...] = (),
     suffix: str = "",
-    prefix: str | None = None,
     training: bool = False,
     **overrides: Any,
 ) -> Expr:
-    """A call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, `prefix` its
-    part of their Keras path (its name if not given), `suffix` is added to their symbols."""
+    """A call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, through
+    attributes that are called as its arguments; `suffix` is added to their symbols."""
     specs = [Spec(t.shape, t.dtype) for t in tensors]
     definition = inner.definition(
         specs, [None if m is None else Spec(m.shape, m.dtype) for m in masks], training=training, **overrides
     )
-    weights = inner_weights(definition, at, inner.name if prefix is None else prefix, suffix, inner.trainable)
+    weights = inner_weights(definition, at, InnerName(at).around, suffix, inner.trainable)
     extra = len(definition.params) - len(tensors)
     return call(definition, *tensors, *[m for m in masks if m is not None][:extra], *weights)

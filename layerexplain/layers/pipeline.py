@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, Shapes, named, weight
@@ -51,7 +52,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
             f"for example layer={{Dense: 10}}"
         )
     # Keras counts the kernel as the wrapper's own: it comes first, then u, then what else the layer has.
-    weights = inner_weights(definition, ("layer",), layer.name, trainable=layer.trainable)
+    weights = inner_weights(definition, ("layer",), InnerName(("layer",)).around, trainable=layer.trainable)
     W = weights[inside.index(name)]
     u = weight("vector_u", "u", [("repeated", 1), ("outputs", W.shape[-1])], trainable=False)
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.attribute_path import Steps
+from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
@@ -248,15 +248,19 @@ IN_GENERAL = {
 
 
 def inner_weights(
-    definition: Definition, at: Steps, prefix: str, suffix: str = "", trainable: bool = True
+    definition: Definition,
+    at: Steps,
+    around: Callable[[WeightPath], WeightPath],
+    suffix: str = "",
+    trainable: bool = True,
 ) -> list[Expr]:
-    """New leaves for the weights of a wrapped layer: `at` leads to it, `prefix` is its Keras path, `suffix` is
-    added to the symbols."""
+    """New leaves for the weights of a wrapped layer: `at` leads to it, `around` makes a weight's Keras path one of the
+    outer layer's, `suffix` is added to the symbols."""
     leaves = []
     for old in definition.weights:
         attrs = dict(old.attrs)
         attrs["at"] = (*at, *attrs["at"])
-        attrs["path"] = f"{prefix}/{attrs['path']}".strip("/")
+        attrs["path"] = around(attrs["path"])
         attrs["trainable"] = attrs["trainable"] and trainable
         leaves.append(Expr(WEIGHT, (), attrs, old.shape, old.dtype, f"{old.label}{suffix}"))
     return leaves

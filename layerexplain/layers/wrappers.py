@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
@@ -33,10 +34,6 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
     """Whole sequences keep the mask, both of them where they are not merged."""
     mask = masks[0] if masks and _flag(arguments["layer"].config, "return_sequences") else None
     return mask if arguments["merge_mode"] is not None or mask is None else (mask, mask)
-
-
-def _without(prefix: str, name: str) -> str:
-    return prefix + name.removeprefix(prefix)
 
 
 @layer("Bidirectional", mask=_two_way_mask)
@@ -76,13 +73,14 @@ def bidirectional(
     sequences = _flag(config, "return_sequences")
     one = _traced(layer, x, mask, initial_state, sequences, training, half=0)
     two = one if alike(layer, second) else _traced(second, x, mask, initial_state, sequences, training, half=1)
-    own_name = second.name if backward_layer is not None else _without("backward_", layer.name)
+    forward = InnerName(("layer",), "forward_")
+    backward = InnerName(("layer",), "backward_") if backward_layer is None else InnerName(("backward_layer",))
     made: dict[str, list[Expr]] = {}
-    for way, definition, prefix in (("fwd", one, _without("forward_", layer.name)), ("bwd", two, own_name)):
+    for way, definition, holder in (("fwd", one, forward), ("bwd", two, backward)):
         inner = layer if way == "fwd" else second
         turned = backwards == (way == "fwd")
         at = "forward_layer" if way == "fwd" else "backward_layer"
-        weights = inner_weights(definition, (at,), prefix, f"_{way}", inner.trainable)
+        weights = inner_weights(definition, (at,), holder.around, f"_{way}", inner.trainable)
         half = len(initial_state) // 2
         states = initial_state[:half] if way == "fwd" else initial_state[half:]
         made[way] = _parts(definition, x, mask, states, weights, turned)
@@ -179,7 +177,7 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
         raise ShapeError(
             f"TimeDistributed needs a layer with one output, got {layer.type} with {len(definition.results)}"
         )
-    weights = inner_weights(definition, ("layer",), layer.name, trainable=layer.trainable)
+    weights = inner_weights(definition, ("layer",), InnerName(("layer",)).around, trainable=layer.trainable)
     over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:

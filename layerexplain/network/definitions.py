@@ -159,7 +159,8 @@ def freeze(value: Any) -> Any:
     if kind is slice:
         return ("slice", value.start, value.stop, value.step)
     if kind is DeclaredLayer:
-        return (value.type, value.name, value.declaration, freeze(dict(value.config)))
+        # Not its name: no formula depends on that, and alike layers have one definition.
+        return (value.type, value.declaration, freeze({k: v for k, v in value.config.items() if k != "name"}))
     try:
         hash(value)
     except TypeError:

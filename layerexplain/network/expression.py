@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from layerexplain.attribute_path import LayerNamed
+from layerexplain.attribute_path import LayerNamed, WeightPath, path_names
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition, call
@@ -70,7 +71,9 @@ class ModelExpression:
         if weights is None:
             trainable = bool(layer.config.get("trainable", True)) and self._model.trainable
             suffix = f"_{identifier(layer.name)}"
-            weights = tuple(inner_weights(definition, (LayerNamed(layer.name),), layer.name, suffix, trainable))
+            at = (LayerNamed(layer.name),)
+            names = partial(_names_below, layer)
+            weights = tuple(inner_weights(definition, at, names, suffix, trainable))
             self._weights[layer.name] = weights
         return weights
 
@@ -98,3 +101,7 @@ class ModelExpression:
             kind="model",
             masks=tuple(t.mask for t in outputs if t is not None),
         )
+
+
+def _names_below(layer: Layer, path: WeightPath) -> WeightPath:
+    return (layer.name, *path_names(path, layer))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.lang.definition import Definition
@@ -381,7 +382,7 @@ class Builder:
             attrs = own.attrs
             found.append(
                 WeightReport(
-                    f"{attrs['path']}/{attrs['name']}" if attrs["path"] else attrs["name"],
+                    weight_name(attrs, layer),
                     str(own.label),
                     own.shape,
                     variable if own.dtype == "float" else own.dtype,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
+from layerexplain.attribute_path import path_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
@@ -17,6 +18,7 @@ from layerexplain.run.drawn import drawn_weight
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
+from layerexplain.weights.weighted_layers import weighted_layers
 
 Origin = Literal["of the file", "of the model", "drawn"]
 
@@ -165,6 +167,7 @@ class _Drawn:
         self.seed = seed
         shared = shared_weights(network)
         self.first = shared.first if shared is not None else {}
+        self.layers = {one.path: one.layer for one in weighted_layers(network)}
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
@@ -176,11 +179,12 @@ class _Drawn:
             for number, weight in enumerate(definition.weights)
         ]
 
-    def _one(self, path: Sequence[str], number: int, weight: Expr) -> Any:
+    def _one(self, path: tuple[str, ...], number: int, weight: Expr) -> Any:
         import numpy as np
 
         attrs = weight.attrs
-        name = f"{'/'.join(path)}/{attrs['path']}/{attrs['name']}"
+        inside = path_names(attrs["path"], self.layers[path])
+        name = f"{'/'.join(path)}/{'/'.join(inside)}/{attrs['name']}"
         rng = np.random.default_rng([self.seed, zlib.crc32(f"{number} {name}".encode())])
         shape = tuple(weight.shape)
         if weight.dtype.startswith(("int", "uint")):

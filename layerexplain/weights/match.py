@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from layerexplain.attribute_path import Step, Steps, expression, layer_steps
+from layerexplain.attribute_path import Step, Steps, expression, layer_steps, path_names
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.frontends.keras.weight_tree import LOOSE, WeightTree
@@ -112,7 +112,7 @@ class _Matcher:
             return
         by_holder: dict[Steps, list[tuple[int, Wanted]]] = {}
         for number, weight in enumerate(layer.weights):
-            by_holder.setdefault(weight.attrs["at"], []).append((number, _wanted(weight)))
+            by_holder.setdefault(weight.attrs["at"], []).append((number, _wanted(weight, layer.layer)))
         numbered: dict[int, MatchedWeight] = {}
         for at, own in by_holder.items():
             found = self._of_attribute(layer, at, [wanted for _, wanted in own], bool(below))
@@ -187,7 +187,9 @@ class _Matcher:
         """The weights of a layer of the model, with all layers in it, from the list that bears its name."""
         stored = self.layers.get(name, [])
         known = [layer for layer in inside if layer.is_known]
-        wanted = [_wanted(weight, layer.path[1:], layer.frozen) for layer in known for weight in layer.weights]
+        wanted = [
+            _wanted(weight, layer.layer, layer.path[1:], layer.frozen) for layer in known for weight in layer.weights
+        ]
         strict = len(known) == len(inside)
         chosen = assign_listed(wanted, stored, strict=strict) if stored else [None] * len(wanted)
         if chosen is None:
@@ -262,9 +264,9 @@ class _Matcher:
         self.notes.append(Note("weight-count", layer.where, f"{words}of its formula ({ours})"))
 
 
-def _wanted(weight: Expr, path: tuple[str, ...] = (), frozen: bool = False) -> Wanted:
+def _wanted(weight: Expr, layer: Layer, path: tuple[str, ...] = (), frozen: bool = False) -> Wanted:
     attrs = weight.attrs
-    names = (*path, *[part for part in str(attrs["path"]).split("/") if part], str(attrs["name"]))
+    names = (*path, *path_names(attrs["path"], layer), str(attrs["name"]))
     shape = tuple([size if isinstance(size, int) else -1 for size in weight.shape])
     return Wanted(weight, names, shape, bool(attrs["trainable"]) and not frozen)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.attribute_path import Steps
+from layerexplain.attribute_path import Steps, weight_name
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
@@ -51,8 +51,7 @@ class MatchedWeight(NamedTuple):
     def name(self) -> str:
         """Its name below its layer: the Keras path where the formula is known, else what the file says."""
         if self.weight is not None:
-            path, name = self.weight.attrs["path"], self.weight.attrs["name"]
-            return f"{path}/{name}" if path else str(name)
+            return weight_name(self.weight.attrs, self.owner.layer)
         if self.told_name or self.tensor is None:
             return self.told_name
         return stored_name(self.tensor, self.owner.group, self.owner.path[-1])
