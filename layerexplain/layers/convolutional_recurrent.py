@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, BatchFirst, Bool, DataFormat, Padding, PositiveInt, Share, Sizes
+from layerexplain.layers.arguments import BatchFirst, Bool, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
-from layerexplain.layers.recurrence import Returned, recur, recurrent_mask
+from layerexplain.layers.recurrence import Gating, Returned, recur, recurrent_mask
 from layerexplain.layers.registry import Facts, layers_of_rank
 from layerexplain.layers.rnn import RECURRENT, gates
 from layerexplain.ops.convolution import conv
@@ -70,11 +70,7 @@ def convolutional_lstm(
     padding: Padding = "valid",
     data_format: DataFormat = "channels_last",
     dilation_rate: Sizes = 1,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    gating: Gating,
     returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
@@ -107,12 +103,12 @@ def convolutional_lstm(
     spatial = list(zip(ROLES[rank], window, strict=True))
     W = gates(weight("kernel", "W", [*spatial, ("channels", channels), packed], at="cell", path=CELL), "ifgo")
     U = gates(weight("recurrent_kernel", "U", [*spatial, ("filters", filters), packed], at="cell", path=CELL), "ifgo")
-    b = gates(weight("bias", "b", [packed], at="cell", path=CELL), "ifgo") if use_bias else {}
+    b = gates(weight("bias", "b", [packed], at="cell", path=CELL), "ifgo") if gating.use_bias else {}
     if first:
         laid = {g: reshape(part, shape=(1, filters, *(1,) * rank)) for g, part in b.items()}
         b = {g: named(f"b_{g}_laid", part) for g, part in laid.items()}
-    keep_x = _kept((channels, *sizes) if first else (*sizes, channels), "Dx", dropout, training)
-    keep_h = _kept(state, "Dh", recurrent_dropout, training)
+    keep_x = _kept((channels, *sizes) if first else (*sizes, channels), "Dx", gating.dropout, training)
+    keep_h = _kept(state, "Dh", gating.recurrent_dropout, training)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
         def gate(of: str) -> Expr:
@@ -124,20 +120,11 @@ def convolutional_lstm(
             if b:
                 z = z + b[of]
             z = z + conv(looked, U[of], padding="same", data_format=data_format)
-            return named(of, activate(activation if of == "g" else recurrent_activation, z), GATES[of])
+            return named(of, activate(gating.activation if of == "g" else gating.recurrent_activation, z), GATES[of])
 
         i, f, g, o = (gate(of) for of in GATES)
         c_new = named("c_new", f * c + i * g)
-        return named("h_new", o * activate(activation, c_new)), c_new
+        return named("h_new", o * activate(gating.activation, c_new)), c_new
 
-    return recur(
-        f"ConvLSTM{rank}D",
-        cell,
-        x,
-        ("h", "c"),
-        (state, state),
-        initial_state,
-        returned,
-        mask=mask,
-        zero_output_for_mask=zero_output_for_mask,
-    )
+    type_, sizes = f"ConvLSTM{rank}D", {"h": state, "c": state}
+    return recur(type_, cell, x, sizes, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask)

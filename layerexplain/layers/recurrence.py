@@ -6,7 +6,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import BATCH, Expr, Shape, item, named
-from layerexplain.layers.arguments import Bool
+from layerexplain.layers.arguments import Activation, Bool, Share
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, take_slice, zeros
 from layerexplain.ops.random import dropout
@@ -17,6 +17,16 @@ Cell = Callable[..., Sequence[Expr]]
 
 StateSize = int | tuple[int, ...]
 """The size of a state, or its sizes where it has several axes (those of an image), without the batch."""
+
+
+class Gating(NamedTuple):
+    """The arguments that layers with gates share: their functions, whether there is a bias, and what dropout drops."""
+
+    activation: Activation = "tanh"
+    recurrent_activation: Activation = "sigmoid"
+    use_bias: Bool = True
+    dropout: Share = 0.0
+    recurrent_dropout: Share = 0.0
 
 
 class Returned(NamedTuple):
@@ -48,13 +58,13 @@ def _state_shape(size: StateSize) -> Shape:
     return (BATCH, size) if isinstance(size, int) else (BATCH, *size)
 
 
-def _need_states(type_: str, initial: Sequence[Expr], names: Sequence[str], sizes: Sequence[StateSize]) -> None:
-    if len(initial) != len(names):
+def _need_states(type_: str, initial: Sequence[Expr], sizes: Mapping[str, StateSize]) -> None:
+    if len(initial) != len(sizes):
         raise ShapeError(
-            f"{type_} needs {len(names)} initial state{'s' if len(names) > 1 else ''} ({', '.join(names)}), "
+            f"{type_} needs {len(sizes)} initial state{'s' if len(sizes) > 1 else ''} ({', '.join(sizes)}), "
             f"got {len(initial)}"
         )
-    for name, size, state in zip(names, sizes, initial, strict=True):
+    for (name, size), state in zip(sizes.items(), initial, strict=True):
         wanted = _state_shape(size)
         if state.ndim != len(wanted) or not all(map(agree, state.shape[1:], wanted[1:])):
             listed = ", ".join(map(str, wanted[1:]))
@@ -65,8 +75,7 @@ def recur(
     type_: str,
     cell: Cell,
     x: Expr,
-    names: Sequence[str],
-    sizes: Sequence[StateSize],
+    sizes: Mapping[str, StateSize],
     initial: Sequence[Expr],
     returned: Returned,
     *,
@@ -76,27 +85,30 @@ def recur(
 ) -> Mapping[str, Expr]:
     """Run `cell(x_t, *states) -> new states` over the steps of x; state number `shown` is also the output.
 
+    `sizes` are those of the states, by their names.
+
     A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
     with return_state the last states under their names.
     """
+    names, shape = list(sizes), _state_shape(list(sizes.values())[shown])
     if initial:
-        _need_states(type_, initial, names, sizes)
+        _need_states(type_, initial, sizes)
         states = dict(zip(names, initial, strict=True))
     else:
-        states = {n: zeros(shape=_state_shape(size)) for n, size in zip(names, sizes, strict=True)}
+        states = {name: zeros(shape=_state_shape(size)) for name, size in sizes.items()}
     sequences = returned.return_sequences
     if returned.go_backwards:
         x = named("xr", reverse(x))
     over = [x]
     if mask is not None:
-        m = named("m", take_slice(mask, key=(Ellipsis, *[None] * (len(_state_shape(sizes[0])) - 1))))
+        m = named("m", take_slice(mask, key=(Ellipsis, *[None] * (len(shape) - 1))))
         over.append(named("mr", reverse(m)) if returned.go_backwards else m)
     # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
     # where the output is 0 and the state the one that was given.
     differs = mask is not None and (zero_output_for_mask or bool(initial))
     apart = differs and not (zero_output_for_mask and sequences)
     if apart:
-        states["out"] = zeros(shape=_state_shape(sizes[shown]))
+        states["out"] = zeros(shape=shape)
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
         before = values[len(over) :]
@@ -128,7 +140,15 @@ class Dropout:
     """
 
     def __init__(
-        self, x: Expr, units: int, gates: str, rate: float, recurrent_rate: float, training: bool, shared: bool = False
+        self,
+        x: Expr,
+        units: int,
+        gates: str,
+        rate: float = 0.0,
+        recurrent_rate: float = 0.0,
+        *,
+        training: bool = False,
+        shared: bool = False,
     ) -> None:
         each = "" if shared or not recurrent_rate else gates
         self._inputs = self._draw("Dx", x.shape[-1], rate, each) if training else {}

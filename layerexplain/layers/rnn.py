@@ -6,7 +6,7 @@ from typing import Any
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
-from layerexplain.layers.recurrence import Dropout, Returned, need_sequence, recur, recurrent_mask
+from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.movement import split, take_slice
@@ -69,7 +69,7 @@ def simple_rnn(
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], "simple_rnn_cell")
     U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], "simple_rnn_cell")
     b = cell_weight("bias", "b", [("units", units)], "simple_rnn_cell") if use_bias else None
-    drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
+    drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
         z = dot(drop.input(x_t), W) + dot(drop.state(h), U)
@@ -79,8 +79,7 @@ def simple_rnn(
         "SimpleRNN",
         cell,
         x,
-        ("h",),
-        (units,),
+        {"h": units},
         initial_state,
         returned,
         mask=mask,
@@ -93,8 +92,7 @@ def gru_step(
     units: int,
     name: str,
     bias: str,
-    activation: Any,
-    recurrent_activation: Any,
+    gating: Gating,
     reset_after: bool,
     drop: Dropout,
 ) -> Callable[..., Sequence[Expr]]:
@@ -117,11 +115,13 @@ def gru_step(
     from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
-        z = named("z", activate(recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "keep how much")
-        r = named("r", activate(recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "look back how much")
+        z = named("z", activate(gating.recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "keep how much")
+        r = named(
+            "r", activate(gating.recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "look back how much"
+        )
         looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), U_gates["g"])
         candidate = from_x.sum(x_t, "g") + looked
-        g = named("g", activate(activation, candidate), "write what")
+        g = named("g", activate(gating.activation, candidate), "write what")
         return [named("h_new", z * h + (1 - z) * g)]
 
     return cell
@@ -132,11 +132,7 @@ def gru(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    gating: Gating,
     returned: Returned,
     reset_after: Bool = True,
     zero_output_for_mask: Bool = False,
@@ -151,26 +147,11 @@ def gru(
     Reference: keras.layers.GRU; Cho et al., 2014, where z and 1 - z change places.
     """
     need_sequence("GRU", x)
-    cell = gru_step(
-        x,
-        units,
-        "gru_cell",
-        "" if not use_bias else "two" if reset_after else "one",
-        activation,
-        recurrent_activation,
-        reset_after,
-        Dropout(x, units, "zrg", dropout, recurrent_dropout, training),
-    )
+    bias = "" if not gating.use_bias else "two" if reset_after else "one"
+    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
+    cell = gru_step(x, units, "gru_cell", bias, gating, reset_after, drop)
     return recur(
-        "GRU",
-        cell,
-        x,
-        ("h",),
-        (units,),
-        initial_state,
-        returned,
-        mask=mask,
-        zero_output_for_mask=zero_output_for_mask,
+        "GRU", cell, x, {"h": units}, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask
     )
 
 
@@ -179,8 +160,7 @@ def lstm_step(
     units: int,
     name: str,
     bias: str,
-    activation: Any,
-    recurrent_activation: Any,
+    gating: Gating,
     drop: Dropout,
 ) -> Callable[..., Sequence[Expr]]:
     """The step of an LSTM whose cell is called `name`. `bias` is "", "one" for each gate, or "flat": one for the input,
@@ -202,12 +182,12 @@ def lstm_step(
         def gate(of: str, function: Any, words: str) -> Expr:
             return named(of, activate(function, from_h.sum(h, of, from_x.sum(x_t, of))), words)
 
-        i = gate("i", recurrent_activation, "write how much")
-        f = gate("f", recurrent_activation, "keep how much")
-        g = gate("g", activation, "write what")
-        o = gate("o", recurrent_activation, "show how much")
+        i = gate("i", gating.recurrent_activation, "write how much")
+        f = gate("f", gating.recurrent_activation, "keep how much")
+        g = gate("g", gating.activation, "write what")
+        o = gate("o", gating.recurrent_activation, "show how much")
         c_new = named("c_new", f * c + i * g)
-        return named("h_new", o * activate(activation, c_new)), c_new
+        return named("h_new", o * activate(gating.activation, c_new)), c_new
 
     return cell
 
@@ -217,11 +197,7 @@ def lstm(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    gating: Gating,
     returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
@@ -235,21 +211,13 @@ def lstm(
     Reference: keras.layers.LSTM; Hochreiter and Schmidhuber, 1997.
     """
     need_sequence("LSTM", x)
-    cell = lstm_step(
-        x,
-        units,
-        "lstm_cell",
-        "one" if use_bias else "",
-        activation,
-        recurrent_activation,
-        Dropout(x, units, "ifgo", dropout, recurrent_dropout, training),
-    )
+    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
+    cell = lstm_step(x, units, "lstm_cell", "one" if gating.use_bias else "", gating, drop)
     return recur(
         "LSTM",
         cell,
         x,
-        ("h", "c"),
-        (units, units),
+        {"h": units, "c": units},
         initial_state,
         returned,
         mask=mask,
@@ -272,16 +240,8 @@ def cudnn_gru(
     Reference: tf.compat.v1.keras.layers.CuDNNGRU.
     """
     need_sequence("CuDNNGRU", x)
-    drop = Dropout(x, units, "", 0.0, 0.0, training=False)
-    return recur(
-        "CuDNNGRU",
-        gru_step(x, units, "", "flat", "tanh", "sigmoid", True, drop),
-        x,
-        ("h",),
-        (units,),
-        initial_state,
-        returned,
-    )
+    step = gru_step(x, units, "", "flat", Gating(), True, Dropout(x, units, ""))
+    return recur("CuDNNGRU", step, x, {"h": units}, initial_state, returned)
 
 
 @layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias")
@@ -299,13 +259,5 @@ def cudnn_lstm(
     Reference: tf.compat.v1.keras.layers.CuDNNLSTM.
     """
     need_sequence("CuDNNLSTM", x)
-    drop = Dropout(x, units, "", 0.0, 0.0, training=False)
-    return recur(
-        "CuDNNLSTM",
-        lstm_step(x, units, "", "flat", "tanh", "sigmoid", drop),
-        x,
-        ("h", "c"),
-        (units, units),
-        initial_state,
-        returned,
-    )
+    step = lstm_step(x, units, "", "flat", Gating(), Dropout(x, units, ""))
+    return recur("CuDNNLSTM", step, x, {"h": units, "c": units}, initial_state, returned)

@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
-from layerexplain.layers.recurrence import Dropout, Returned, need_sequence, recur, recurrent_mask
+from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import LAYERS, layer
 from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
 from layerexplain.ops.contract import dot
@@ -100,7 +100,7 @@ def simple_rnn_cell(
     W = weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)])
     U = weight("recurrent_kernel", "U", [("states", units), ("units", units)])
     b = weight("bias", "b", [("units", units)]) if use_bias else None
-    drop = Dropout(x, units, "", dropout, recurrent_dropout, training, shared=True)
+    drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
     z = dot(drop.input(x), W) + dot(drop.state(states[0]), U)
     return _results(("h",), [activate(activation, z if b is None else z + b)])
 
@@ -110,11 +110,7 @@ def gru_cell(
     x: Expr,
     *states: Expr,
     units: PositiveInt,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    gating: Gating,
     reset_after: Bool = True,
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -124,9 +120,9 @@ def gru_cell(
     the new h, which are the same. Reference: keras.layers.GRUCell; Cho et al., 2014, where z and 1 - z change places.
     """
     _need_step("GRUCell", x, states, States(("h",), (units,)))
-    bias = "" if not use_bias else "two" if reset_after else "one"
-    drop = Dropout(x, units, "zrg", dropout, recurrent_dropout, training)
-    step = gru_step(x, units, "", bias, activation, recurrent_activation, reset_after, drop)
+    bias = "" if not gating.use_bias else "two" if reset_after else "one"
+    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
+    step = gru_step(x, units, "", bias, gating, reset_after, drop)
     return _results(("h",), step(x, *states))
 
 
@@ -135,11 +131,7 @@ def lstm_cell(
     x: Expr,
     *states: Expr,
     units: PositiveInt,
-    activation: Activation = "tanh",
-    recurrent_activation: Activation = "sigmoid",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    gating: Gating,
     training: bool = False,
 ) -> Mapping[str, Expr]:
     """One step of LSTM: c is the memory of {units} values; gates decide what to keep (f), write (i) and show (o).
@@ -149,8 +141,8 @@ def lstm_cell(
     Reference: keras.layers.LSTMCell; Hochreiter and Schmidhuber, 1997.
     """
     _need_step("LSTMCell", x, states, States(("h", "c"), (units, units)))
-    drop = Dropout(x, units, "ifgo", dropout, recurrent_dropout, training)
-    step = lstm_step(x, units, "", "one" if use_bias else "", activation, recurrent_activation, drop)
+    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
+    step = lstm_step(x, units, "", "one" if gating.use_bias else "", gating, drop)
     return _results(("h", "c"), step(x, *states))
 
 
@@ -205,12 +197,12 @@ def rnn(
         run = apply(one, [x_t, *before], at=("cell",), training=training)
         return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.names)]
 
+    sizes = dict(zip(states.names, states.sizes, strict=True))
     return recur(
         "RNN",
         step,
         x,
-        states.names,
-        states.sizes,
+        sizes,
         initial_state,
         returned,
         mask=mask,
