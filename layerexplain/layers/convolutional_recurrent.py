@@ -126,5 +126,5 @@ def convolutional_lstm(
         c_new = named("c_new", f * c + i * g)
         return named("h_new", o * activate(gating.activation, c_new)), c_new
 
-    type_, sizes = f"ConvLSTM{rank}D", {"h": state, "c": state}
-    return recur(type_, cell, x, sizes, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask)
+    type_, states = f"ConvLSTM{rank}D", {"h": state, "c": state}
+    return recur(type_, cell, x, states, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask)
