@@ -196,10 +196,7 @@ def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
     known = all(row.trainable is not None for row in rows)
     trainable = sum(row.size for row in rows if row.trainable) if known else None
     return WeightTotals(
-        params,
-        trainable,
-        None if trainable is None else params - trainable,
-        sum(row.bytes for row in rows),
+        params, trainable, None if trainable is None else params - trainable, sum(row.bytes for row in rows)
     )
 
 

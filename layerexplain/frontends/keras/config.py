@@ -249,11 +249,7 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
     if not layers or layers[0].type != "InputLayer":
         shape, dtype = _sequence_input(item, mapping, items, layers)
         if shape is None and top:
-            context.note(
-                "unknown-input",
-                None,
-                "the file does not say the shape of the input; give it with --input",
-            )
+            context.note("unknown-input", None, "the file does not say the shape of the input; give it with --input")
         taken = {layer.name for layer in layers}
         layers.insert(0, Layer(free_name("input_layer", taken), "InputLayer", "layer", _input(shape, dtype)))
     builder = ModelBuilder()

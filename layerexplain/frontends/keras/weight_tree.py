@@ -45,10 +45,7 @@ _NAMED: dict[str, tuple[tuple[tuple[str, int], ...], int]] = {
     "SeparableConv2D": ((("depthwise_kernel", 4), ("pointwise_kernel", 4), ("bias", 1)), 2),
     "Embedding": ((("embeddings", 2),), 1),
     "ReversibleEmbedding": ((("embeddings", 2), ("reverse_embeddings", 2)), 1),
-    "BatchNormalization": (
-        (("gamma", 1), ("beta", 1), ("moving_mean", 1), ("moving_variance", 1)),
-        4,
-    ),
+    "BatchNormalization": ((("gamma", 1), ("beta", 1), ("moving_mean", 1), ("moving_variance", 1)), 4),
     "LayerNormalization": ((("gamma", _ANY), ("beta", _ANY)), 2),
     "GroupNormalization": ((("gamma", 1), ("beta", 1)), 2),
     "RMSNormalization": ((("scale", _ANY),), 1),

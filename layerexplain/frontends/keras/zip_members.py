@@ -14,13 +14,7 @@ from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError, first_line
-from layerexplain.frontends.limits import (
-    MAX_CONFIG_BYTES,
-    MAX_INFLATED_BYTES,
-    MAX_MEMBERS,
-    MAX_RATIO,
-    RATIO_FREE_BYTES,
-)
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
 
 if TYPE_CHECKING:
     from layerexplain.frontends.keras.h5_service import H5Target
