@@ -10,7 +10,6 @@ import pytest
 
 from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.frontends import read
-from layerexplain.frontends.layer_types import LayerTypes, declared_types
 from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import Layer, Model, TensorRef
 from tests.wrong_specs import ANY_FAULT, WRONG
@@ -30,9 +29,9 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-def spec(text: str | bytes, types: LayerTypes | None = None) -> Model:
+def spec(text: str | bytes) -> Model:
     data = text if isinstance(text, bytes) else text.encode()
-    return read_yaml_spec(data, "folder/spec.yaml", types=types)
+    return read_yaml_spec(data, "folder/spec.yaml")
 
 
 def faults(text: str | bytes) -> list[str]:
@@ -261,15 +260,13 @@ def test_wrappers(item: str, expected: tuple[str, str, dict[str, Any], dict[str,
 
 def test_cells() -> None:
     text = "input: [4, 5]\nlayers:\n  - RNN: {cell: [{LSTMCell: 3}, {LSTMCell: 4}], return_sequences: true}\n"
-    names = declared_types().names | {"RNN", "LSTMCell", "StackedRNNCells"}
-    types = LayerTypes(names, lambda name: "units" if name == "LSTMCell" else None)
-    layer = spec(text, types).layers[1]
+    layer = spec(text).layers[1]
     cell = layer.config["cell"]
     assert (cell.type, [inner.config for inner in cell.config["cells"]]) == (
         "StackedRNNCells",
         [{"units": 3}, {"units": 4}],
     )
-    assert spec("input: [4, 5]\nlayers:\n  - RNN: {LSTMCell: 3}\n", types).layers[1].config["cell"].type == "LSTMCell"
+    assert spec("input: [4, 5]\nlayers:\n  - RNN: {LSTMCell: 3}\n").layers[1].config["cell"].type == "LSTMCell"
 
 
 SCALARS = {

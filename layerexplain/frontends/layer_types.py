@@ -1,13 +1,11 @@
-"""What a reader must know of the declared layers: their type names, and what a bare value after a type means.
+"""What a reader must know of the declared layers: their type names and the names that Keras gives to layers.
 
 The registry is imported only when asked, so that reading a Keras file loads no declaration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-
-from layerexplain.records import NamedTuple
+from functools import cache
 
 # Other names under which Keras itself exports the class.
 ALIASES = {
@@ -30,23 +28,17 @@ ALIASES = {
 }
 
 
-class LayerTypes(NamedTuple):
-    """The declared types, and for a type its first argument (`Dense` → "units"), None where it takes none."""
-
-    names: frozenset[str]
-    first_argument: Callable[[str], str | None]
-
-
-def declared_types() -> LayerTypes:
-    """What layerexplain.layers declares."""
-    from layerexplain.layers import registry
-
-    return LayerTypes(frozenset(registry.type_names()), registry.first_argument)
-
-
+@cache
 def known_types() -> frozenset[str]:
     """The names of all declared types."""
-    return declared_types().names
+    from layerexplain.layers import registry
+
+    return frozenset(registry.type_names())
+
+
+def types_by_default_name() -> dict[str, str]:
+    """Default name → type, of all declared types."""
+    return {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
 
 
 def default_name(type_name: str) -> str:
@@ -56,16 +48,7 @@ def default_name(type_name: str) -> str:
     return registry.snake_case(type_name)
 
 
-def free_name(stem: str, taken: Container[str]) -> str:
-    """`stem`, or the first of `stem_1`, `stem_2`, … that is not taken."""
-    name, number = stem, 0
-    while name in taken:
-        number += 1
-        name = f"{stem}_{number}"
-    return name
-
-
-class Names:
+class FreeNames:
     """Names that are taken. What gives many layers a name of their own looks for each only from where it left off."""
 
     def __init__(self, taken: set[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from layerexplain.frontends.layer_types import Names
+from layerexplain.frontends.layer_types import FreeNames
 from layerexplain.model import Call, Layer, Model, TensorRef
 
 
@@ -24,7 +24,7 @@ class ModelBuilder:
         self.layers: list[Layer] = []
         self.calls: list[Call] = []
         self.inputs: list[TensorRef] = []
-        self.names = Names(taken)
+        self.names = FreeNames(taken)
         self.counts: dict[str, int] = {}
         """How often each layer is called, inputs apart."""
 

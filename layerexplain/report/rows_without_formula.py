@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from layerexplain.frontends.layer_types import Names, default_name
+from layerexplain.frontends.layer_types import FreeNames, default_name
 from layerexplain.model import Layer, StoredVariable
 from layerexplain.report.data import WeightReport
 
 
 def held_layers(layer: Layer) -> tuple[Layer, ...]:
     """The layers among the arguments of a layer, and in lists and mappings of them, each under a name of its own."""
-    names, found = Names(), []
+    names, found = FreeNames(), []
     for key, value in layer.config.items():
         waiting = [value]
         while waiting:

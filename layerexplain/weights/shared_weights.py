@@ -35,7 +35,7 @@ def shared_weights(network: Network) -> SharedWeights | None:
     shared = network.model.shared
     if not shared:
         return None
-    known = _Known(shared)
+    known = _SharedFinder(shared)
     for layer in weighted_layers(network):
         known.meet(layer)
     return SharedWeights(known.first, known.words, tuple(known.notes)) if known.first or known.notes else None
@@ -117,7 +117,7 @@ class Originals:
         return steps, is_certain, owner
 
 
-class _Known:
+class _SharedFinder:
     """What is known of the weights met so far, in the model's order."""
 
     def __init__(self, shared: Sequence[SharedObject]) -> None:

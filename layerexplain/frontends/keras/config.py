@@ -20,7 +20,7 @@ from layerexplain.frontends.keras.layer_config import (
     is_model,
     read_layer,
 )
-from layerexplain.frontends.layer_types import Names, default_name, free_name, known_types
+from layerexplain.frontends.layer_types import FreeNames, default_name, known_types
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape
@@ -183,7 +183,7 @@ def _layers_in(config: Mapping[str, Any], context: Context) -> list[Layer]:
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
     """The layers, each under a name of its own."""
-    names = Names()
+    names = FreeNames()
     return tuple([layer._replace(name=names.take(layer.name or default_name(layer.type))) for layer in layers])
 
 
@@ -251,7 +251,7 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
         if shape is None and top:
             context.note("unknown-input", None, "the file does not say the shape of the input; give it with --input")
         taken = {layer.name for layer in layers}
-        layers.insert(0, Layer(free_name("input_layer", taken), "InputLayer", "layer", _input(shape, dtype)))
+        layers.insert(0, Layer(FreeNames(taken).take("input_layer"), "InputLayer", "layer", _input(shape, dtype)))
     builder = ModelBuilder()
     last = builder.add_input(layers[0])
     for layer in layers[1:]:
@@ -283,7 +283,7 @@ def _named(layers: list[Layer]) -> list[Layer]:
             raise SpecError("two layers have this name; names must differ", layer=layer.name)
         if layer.name:
             taken.add(layer.name)
-    names = Names(taken)
+    names = FreeNames(taken)
     return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
 
 

@@ -28,7 +28,7 @@ class Dataset(NamedTuple):
     itemsize: int
 
 
-class Tree(NamedTuple):
+class H5Tree(NamedTuple):
     """What is in a file, datasets in the order of names. `groups` are the paths of all groups, those of one group in
     the order in which they lie in the file, which is that in which they were written; `names` what the attribute
     `name` of a group says, by path."""
@@ -39,7 +39,7 @@ class Tree(NamedTuple):
     notes: tuple[Note, ...]
 
 
-def list_tree(root: Any) -> Tree:
+def list_tree(root: Any) -> H5Tree:
     """The tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
     import h5py
 
@@ -85,7 +85,7 @@ def list_tree(root: Any) -> Tree:
                 addresses[path] = link.u
                 inner.append((path, group, raw))
         waiting += reversed(inner)
-    return Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
+    return H5Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
 
 
 def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
-from layerexplain.frontends.layer_types import Names, default_name
+from layerexplain.frontends.layer_types import FreeNames, default_name
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model, TensorRef
@@ -40,7 +40,7 @@ def keras_0_item(layer: Any) -> dict[str, Any]:
 
 def _own_names(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keras 0.3 called layers of one class all alike; each gets a name of its own."""
-    names = Names()
+    names = FreeNames()
     return [{**item, "config": {**item["config"], "name": names.take(item["config"]["name"])}} for item in items]
 
 

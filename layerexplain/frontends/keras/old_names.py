@@ -10,64 +10,31 @@ from typing import Any
 
 _CLASSES = {
     # Keras 1
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "AtrousConv1D": "Conv1D",
-    "AtrousConv2D": "Conv2D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "Deconvolution3D": "Conv3DTranspose",
-    "Deconv2D": "Conv2DTranspose",
-    "Deconv3D": "Conv3DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
+    "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
+    "AtrousConvolution1D": "Conv1D", "AtrousConvolution2D": "Conv2D", "AtrousConv1D": "Conv1D",
+    "AtrousConv2D": "Conv2D", "Deconvolution2D": "Conv2DTranspose", "Deconvolution3D": "Conv3DTranspose",
+    "Deconv2D": "Conv2DTranspose", "Deconv3D": "Conv3DTranspose", "SeparableConvolution2D": "SeparableConv2D",
     "TimeDistributedDense": "Dense",  # Dense works along the last axis, so it is the same
     # TensorFlow 1
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
-    "UnifiedLSTM": "LSTM",
-    "UnifiedGRU": "GRU",
-}
+    "BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization",
+    "UnifiedLSTM": "LSTM", "UnifiedGRU": "GRU",
+}  # fmt: skip
 
 _MERGES = {
-    "concat": "Concatenate",
-    "sum": "Add",
-    "mul": "Multiply",
-    "ave": "Average",
-    "max": "Maximum",
-    "dot": "Dot",
+    "concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "dot": "Dot",
     "cos": "Dot",
-}
+}  # fmt: skip
 
 _ARGUMENTS = {
-    "nb_filter": "filters",
-    "filter_length": "kernel_size",
-    "subsample": "strides",
-    "subsample_length": "strides",
-    "stride": "strides",
-    "border_mode": "padding",
-    "dim_ordering": "data_format",
-    "atrous_rate": "dilation_rate",
-    "output_dim": "units",
-    "bias": "use_bias",
-    "p": "rate",
-    "sigma": "stddev",
-    "pool_length": "pool_size",
-    "length": "size",
-    "init": "kernel_initializer",
-    "inner_init": "recurrent_initializer",
-    "inner_activation": "recurrent_activation",
-    "W_regularizer": "kernel_regularizer",
-    "U_regularizer": "recurrent_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint",
-    "b_constraint": "bias_constraint",
-    "gamma_init": "gamma_initializer",
-    "beta_init": "beta_initializer",
-    "dropout_W": "dropout",
-    "dropout_U": "recurrent_dropout",
-}
+    "nb_filter": "filters", "filter_length": "kernel_size", "subsample": "strides", "subsample_length": "strides",
+    "stride": "strides", "border_mode": "padding", "dim_ordering": "data_format", "atrous_rate": "dilation_rate",
+    "output_dim": "units", "bias": "use_bias", "p": "rate", "sigma": "stddev", "pool_length": "pool_size",
+    "length": "size", "init": "kernel_initializer", "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation", "W_regularizer": "kernel_regularizer",
+    "U_regularizer": "recurrent_regularizer", "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "gamma_init": "gamma_initializer",
+    "beta_init": "beta_initializer", "dropout_W": "dropout", "dropout_U": "recurrent_dropout",
+}  # fmt: skip
 
 # What these classes still call by the older name, or call otherwise.
 _OWN_ARGUMENTS: Mapping[str, Mapping[str, str]] = {

@@ -16,7 +16,7 @@ from layerexplain.frontends.keras.saved_model_proto import (
     KERAS_IDENTIFIER,
     KerasNode,
     SavedModel,
-    Signature,
+    ServedFunction,
     Variable,
     keras_nodes_of_metadata,
     keras_nodes_of_objects,
@@ -24,7 +24,7 @@ from layerexplain.frontends.keras.saved_model_proto import (
 )
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
-from layerexplain.frontends.layer_types import Names
+from layerexplain.frontends.layer_types import FreeNames
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
@@ -37,12 +37,12 @@ METADATA = "keras_metadata.pb"
 _NO_LAYERS = ("_tf_keras_metric", "_tf_keras_optimizer", "_tf_keras_loss")
 
 
-class _Tree(NamedTuple):
+class _KerasObject(NamedTuple):
     """A Keras object with its metadata, and the objects that hang below it."""
 
     path: str
     metadata: Mapping[str, Any]
-    below: list[_Tree]
+    below: list[_KerasObject]
 
 
 def is_saved_model(head: bytes) -> bool:
@@ -104,16 +104,16 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
     return model._replace(format="saved-model")
 
 
-def _tree(nodes: list[KerasNode]) -> _Tree:
+def _tree(nodes: list[KerasNode]) -> _KerasObject:
     """The Keras objects as a tree, by their paths: `root.block.d1` hangs below `root.block`."""
-    trees: dict[str, _Tree] = {}
+    trees: dict[str, _KerasObject] = {}
     for node in sorted(nodes, key=lambda node: node.path.count(".")):
         if node.identifier in _NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER) or node.path in trees:
             continue
         document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}") if node.metadata else {}
         if not isinstance(document, dict):
             raise SourceError(f"the metadata of {node.path[:80]!r} is {kind_of_value(document)}; an object is needed")
-        tree = trees[node.path] = _Tree(node.path, document, [])
+        tree = trees[node.path] = _KerasObject(node.path, document, [])
         above = node.path.rpartition(".")[0]
         while above and above not in trees:
             above = above.rpartition(".")[0]
@@ -124,7 +124,7 @@ def _tree(nodes: list[KerasNode]) -> _Tree:
     return trees["root"]
 
 
-def _item(tree: _Tree) -> dict[str, Any]:
+def _item(tree: _KerasObject) -> dict[str, Any]:
     """A Keras object as the {class_name, config, …} that a configuration has."""
     facts = tree.metadata
     model = facts.get("model_config")
@@ -140,7 +140,7 @@ def _item(tree: _Tree) -> dict[str, Any]:
     return item
 
 
-def _graphless_item(tree: _Tree) -> dict[str, Any]:
+def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
     """An object below a subclassed model, with those below it where its configuration does not tell them."""
     item = _item(tree)
     facts = tree.metadata
@@ -197,17 +197,17 @@ def _variables(saved: SavedModel) -> list[Variable]:
 
 def _owners(variables: list[Variable], taken: set[str]) -> list[Layer]:
     """A row for each object that the variables' names tell: `dense/kernel` and `dense/bias` are those of `dense`."""
-    owners: dict[str, tuple[Names, list[StoredVariable]]] = {}
+    owners: dict[str, tuple[FreeNames, list[StoredVariable]]] = {}
     for variable in variables:
         owner, _, name = variable.name.partition(":")[0].rpartition("/")
         if role_of(owner.split("/"), name) != "parameter" or variable.shape is None:
             continue
-        names, own = owners.setdefault(owner or "variables", (Names(), []))
+        names, own = owners.setdefault(owner or "variables", (FreeNames(), []))
         own.append(StoredVariable(names.take(name or "variable"), variable.shape, variable.dtype, variable.trainable))
     return variable_rows({owner: tuple(own) for owner, (_, own) in owners.items()}, taken)
 
 
-def _signature_text(signature: Signature) -> str:
+def _signature_text(signature: ServedFunction) -> str:
     """A signature in words: `serving_default(x: float32 (None, 4)) → output_0: float32 (None, 2)`."""
 
     def side(tensors: Mapping[str, tuple[str, Any]]) -> str:

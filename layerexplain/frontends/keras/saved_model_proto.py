@@ -42,7 +42,7 @@ class SavedObject(NamedTuple):
     variable: Variable | None
 
 
-class Signature(NamedTuple):
+class ServedFunction(NamedTuple):
     """A function that the SavedModel serves: its tensors by name, as (dtype, shape)."""
 
     name: str
@@ -54,7 +54,7 @@ class SavedModel(NamedTuple):
     """The objects (the first is the root) and signatures of a saved_model.pb; its graph is passed over."""
 
     objects: tuple[SavedObject, ...]
-    signatures: tuple[Signature, ...]
+    signatures: tuple[ServedFunction, ...]
 
 
 class KerasNode(NamedTuple):
@@ -72,7 +72,7 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
     """
     end = file.seek(0, os.SEEK_END)
     objects: list[SavedObject] = []
-    signatures: list[Signature] = []
+    signatures: list[ServedFunction] = []
     for start, stop in sections(file, 0, end, 2):
         for at, until in sections(file, start, stop, 7):
             objects = [_object(node) for node in messages(_section(file, at, until), 1)]
@@ -159,7 +159,7 @@ def _shape(value: Value | None) -> Shape | None:
     return tuple(sizes)
 
 
-def _signature(entry: bytes) -> Signature:
+def _signature(entry: bytes) -> ServedFunction:
     found = dict(fields(entry))
     tensors: dict[int, dict[str, tuple[str, Shape | None]]] = {1: {}, 2: {}}
     if isinstance(found.get(2), memoryview):
@@ -169,4 +169,4 @@ def _signature(entry: bytes) -> Signature:
                 info = dict(fields(_bytes(pair.get(2))))
                 dtype = signed(info.get(2))
                 tensors[number][text(pair.get(1))] = (_DTYPES.get(dtype, f"dtype {dtype}"), _shape(info.get(3)))
-    return Signature(text(found.get(1)), tensors[1], tensors[2])
+    return ServedFunction(text(found.get(1)), tensors[1], tensors[2])

@@ -75,7 +75,7 @@ def list_steps(at: Steps) -> Steps:
 
 def with_shared_objects(model: Model) -> Model:
     """The model with what its layers' numbers say; notes where they cannot be true."""
-    shared, notes = _Numbers(list(all_layers(model))).resolved()
+    shared, notes = _ObjectNumbers(list(all_layers(model))).resolved()
     return model._replace(shared=tuple(shared), notes=(*model.notes, *notes)) if shared or notes else model
 
 
@@ -121,7 +121,7 @@ def _items(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-class _Numbers:
+class _ObjectNumbers:
     """The numbers of one model's objects, followed in the order in which they were written."""
 
     def __init__(self, layers: list[PlacedLayer]) -> None:

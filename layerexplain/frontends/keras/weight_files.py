@@ -18,7 +18,7 @@ from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.file_kinds import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
-from layerexplain.frontends.keras.weight_layouts import Listing, as_listing, joined
+from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
 from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name
@@ -44,7 +44,12 @@ class WeightFile:
     file, `objects` those that stand for a layer or what a layer holds, not for a list of them."""
 
     def __init__(
-        self, format: str, listing: Listing, files: Mapping[str, H5Target] | None = None, *, has_model: bool = False
+        self,
+        format: str,
+        listing: WeightListing,
+        files: Mapping[str, H5Target] | None = None,
+        *,
+        has_model: bool = False,
     ) -> None:
         self.format = format
         self.layout: Layout = listing.layout or "classes"
@@ -183,7 +188,7 @@ class _Opening:
             listing = joined({"": listing})
         return WeightFile(listing.format, listing, {"": target}, has_model=listing.format == "h5")
 
-    def _listing(self, target: H5Target, *, classes: bool) -> Listing:
+    def _listing(self, target: H5Target, *, classes: bool) -> WeightListing:
         seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, self.patience)
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
         return as_listing(answer.value["listing"])
@@ -195,7 +200,7 @@ def _patience(tensor: StoredTensor) -> float:
 
 def _unread_npz(has_model: bool) -> WeightFile:
     words = f"{_NPZ} keeps its arrays pickled, and nothing is unpickled: they are not read"
-    listing = Listing("classes", notes=(Note("npz-weights", None, words),))
+    listing = WeightListing("classes", notes=(Note("npz-weights", None, words),))
     return WeightFile("keras-archive", listing, has_model=has_model)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.frontends.keras.h5_tree import (
     Dataset,
-    Tree,
+    H5Tree,
     has_attribute,
     list_tree,
     names_attribute,
@@ -29,7 +29,7 @@ _GRAPH_0 = "graph"
 _TOP_LEVEL = "top_level_model_weights"
 
 
-class Listing(NamedTuple):
+class WeightListing(NamedTuple):
     """What one HDF5 file stores: `layout` is None for one that holds no weights of Keras; `groups` are in the order
     in which they lie in the file. The child process that reads the file makes it, and sends it as JSON."""
 
@@ -56,12 +56,12 @@ def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
     }
 
 
-def as_listing(value: Mapping[str, Any]) -> Listing:
+def as_listing(value: Mapping[str, Any]) -> WeightListing:
     """The listing that `list_weights` gave, from JSON."""
     tensors = []
     for path, parts, shape, dtype, itemsize, role, layer, file in value["tensors"]:
         tensors.append(StoredTensor(path, tuple(parts), tuple(shape), dtype, itemsize, role, layer, file))
-    return Listing(
+    return WeightListing(
         value["layout"],
         value["format"],
         value["keras_version"],
@@ -76,10 +76,10 @@ def as_listing(value: Mapping[str, Any]) -> Listing:
 # Groups named after classes: .keras and .weights.h5 ---------------------------------------------------------------
 
 
-def _class_layout(root: Any) -> Listing:
+def _class_layout(root: Any) -> WeightListing:
     """Weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`."""
     tree = list_tree(root)
-    return Listing(
+    return WeightListing(
         "classes",
         "weights-h5",
         tensors=tuple([_class_tensor(dataset) for dataset in tree.datasets]),
@@ -90,12 +90,12 @@ def _class_layout(root: Any) -> Listing:
     )
 
 
-def joined(shards: Mapping[str, Listing]) -> Listing:
+def joined(shards: Mapping[str, WeightListing]) -> WeightListing:
     """The class layout of a whole, of which each file holds a part; tensors in the order of their numbers."""
     names = {path: name for shard in shards.values() for path, name in shard.names.items()}
     tensors = [tensor._replace(file=file) for file, shard in shards.items() for tensor in shard.tensors]
     tensors.sort(key=lambda tensor: [_by_number(part) for part in tensor.parts])
-    return Listing(
+    return WeightListing(
         "classes",
         "weights-h5",
         tensors=tuple([tensor._replace(layer=layer_of(tensor.parts[:-1], names)[0]) for tensor in tensors]),
@@ -151,21 +151,21 @@ def layer_of(groups: tuple[str, ...], names: Mapping[tuple[str, ...], str]) -> t
 # Groups named after layers: legacy .h5 ----------------------------------------------------------------------------
 
 
-def _any_layout(root: Any) -> Listing:
+def _any_layout(root: Any) -> WeightListing:
     """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
     top = {name.decode("utf-8", "backslashreplace") for name in root.id}
     whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
     if top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params"):
         reader = _Legacy(root, list_tree(root))
-        return Listing(
+        return WeightListing(
             "names", "h5-weights", None, tuple(reader.layers(())), reader.tree.groups, notes=reader.tree.notes
         )
     if not whole and _LEGACY not in top and not _lists_layers(root.id):
-        return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else Listing(None)
+        return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else WeightListing(None)
     tree = list_tree(root)
     base = (_LEGACY,) if _LEGACY in top else ()
     reader = _Legacy(root, tree)
-    return Listing(
+    return WeightListing(
         "names",
         "h5" if whole else "h5-weights",
         text_attribute(reader.open(base), "keras_version"),
@@ -182,7 +182,7 @@ def _lists_layers(owner: Any) -> bool:
 class _Legacy:
     """Reads one file's lists of layers and of their weights."""
 
-    def __init__(self, root: Any, tree: Tree) -> None:
+    def __init__(self, root: Any, tree: H5Tree) -> None:
         self.root = root
         self.tree = tree
         self.groups = frozenset(tree.groups)

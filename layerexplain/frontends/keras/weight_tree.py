@@ -15,7 +15,7 @@ from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
-from layerexplain.frontends.layer_types import Names, default_name, known_types
+from layerexplain.frontends.layer_types import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
 
 Groups = tuple[str, ...]
@@ -75,7 +75,7 @@ class WeightTree:
 
     def __init__(self, stored: WeightFile) -> None:
         self.stored = stored
-        self._types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
+        self._types = types_by_default_name()
         self._models = {"sequential": "Sequential", "functional": "Functional"}
         self._known: dict[Groups, str] = {}
         self._nested: dict[Groups, bool] = {}
@@ -100,7 +100,7 @@ class WeightTree:
         """The layers in a group, in the order in which they lie in the file, which is the model's for its list of
         layers; with a row for the variables of the group itself, where it has some. `depth` is how deep it is in
         other groups of layers."""
-        names = Names()
+        names = FreeNames()
         found = []
         own = self._direct.get(root, [])
         if own:
@@ -133,7 +133,7 @@ class WeightTree:
     def _in_list(self, group: Groups) -> bool:
         return bool(group[:-1]) and not self._is_object(group[:-1])
 
-    def _layer(self, group: Groups, names: Names, depth: int) -> Layer:
+    def _layer(self, group: Groups, names: FreeNames, depth: int) -> Layer:
         name = names.take(self.stored.names.get(group) or group[-1])
         type_ = self._type(group)
         below = self._below(group)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
-from layerexplain.frontends.layer_types import Names, default_name, known_types
+from layerexplain.frontends.layer_types import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, Note, StoredVariable
 
 _PATIENCE = 8
@@ -68,8 +68,8 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
 def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[str]) -> list[Layer]:
     """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
     name the owner bears, where it is one."""
-    types = {default_name(type_): type_ for type_ in sorted(known_types(), reverse=True)}
-    rows, names = [], Names(taken)
+    types = types_by_default_name()
+    rows, names = [], FreeNames(taken)
     for owner, variables in owners.items():
         name = names.take(owner)
         type_ = types.get(_NUMBER.sub("", owner.rpartition("/")[2]), "Variables")

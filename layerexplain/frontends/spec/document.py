@@ -18,12 +18,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
-from layerexplain.frontends.layer_types import LayerTypes, declared_types, default_name
+from layerexplain.frontends.layer_types import default_name
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
-from layerexplain.frontends.spec.yaml_nodes import Faults, Node, parse_yaml, to_python
+from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
@@ -33,14 +33,13 @@ _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", 
 _OUTPUT = re.compile(r"(.+)\[([0-9]{1,4})\]\Z")
 
 
-def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = None) -> Model:
+def read_yaml_spec(data: bytes, source: str = "") -> Model:
     """The model that a spec describes.
 
-    `source` is its path: a spec without a name is called as its file. `types` are the layer types that exist,
-    by default those that are declared. Faults of single layers are the model's `faults`; with any other, raises
-    SpecError for one fault, an ErrorGroup for several.
+    `source` is its path: a spec without a name is called as its file. Faults of single layers are the model's `faults`;
+    with any other, raises SpecError for one fault, an ErrorGroup for several.
     """
-    faults = Faults()
+    faults = SpecFaults()
     root = parse_yaml(data, faults)
     if _is_keras_config(root):
         from layerexplain.frontends.keras.config import read_config
@@ -48,7 +47,7 @@ def read_yaml_spec(data: bytes, source: str = "", *, types: LayerTypes | None = 
         raise_any(faults.found())
         return read_config(to_python(root))._replace(format="yaml-spec")
     stem = os.path.splitext(os.path.basename(source))[0] if source[:1] not in ("", "<") else ""
-    reader = _SpecReader(faults, types or declared_types())
+    reader = _SpecReader(faults)
     try:
         model = reader.model("", root, stem, top=True)
     except LayerExplainError as error:
@@ -69,7 +68,7 @@ def _is_keras_config(root: Node) -> bool:
     return "class_name" in keys or {"layers", "input_layers", "output_layers"} <= keys
 
 
-class _Known(NamedTuple):
+class _NamedTensor(NamedTuple):
     """What a name stands for: a tensor's layer and call, and the line in which it was given."""
 
     layer: str
@@ -82,7 +81,7 @@ class _Graph(ModelBuilder):
 
     def __init__(self, taken: set[str]) -> None:
         super().__init__(taken)
-        self.known: dict[str, _Known] = {}
+        self.known: dict[str, _NamedTensor] = {}
         self.last: TensorRef | None = None
         self.is_graph = False
         self.later: set[str] = set()
@@ -90,13 +89,12 @@ class _Graph(ModelBuilder):
     def begin(self, layer: Layer) -> None:
         """Add an input, which the next item takes unless it says otherwise."""
         self.last = self.add_input(layer)
-        self.known[layer.name] = _Known(layer.name, 0, layer.line)
+        self.known[layer.name] = _NamedTensor(layer.name, 0, layer.line)
 
 
 class _SpecReader:
-    def __init__(self, faults: Faults, types: LayerTypes) -> None:
+    def __init__(self, faults: SpecFaults) -> None:
         self.faults = faults
-        self.types = types
         self.notes: list[Note] = []
         self.made = 0
 
@@ -123,7 +121,7 @@ class _SpecReader:
             graph.begin(layer)
         graph.names.taken |= graph.known.keys()
         graph.later = graph.names.taken - graph.known.keys()
-        maker = Maker(self.types, self.faults, self.model, lambda type_name: self._free(type_name, graph))
+        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph))
         for node, item in items:
             self._item(item, node, graph, maker, top)
         outputs = self._outputs(keys, graph)
@@ -148,7 +146,7 @@ class _SpecReader:
             return []
         if not node.value:
             self.faults.add("`layers` is empty; a model needs a layer", node.line)
-        maker = Maker(self.types, self.faults, self.model, default_name)
+        maker = Maker(self.faults, self.model, default_name)
         items = [(entry, read_item(entry, maker)) for entry in node.value]
         return [(entry, item) for entry, item in items if item is not None]
 
@@ -207,9 +205,9 @@ class _SpecReader:
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
         graph.last = graph.call(name, args, kwargs, item.line)
-        graph.known[name] = _Known(name, 0, item.line)
+        graph.known[name] = _NamedTensor(name, 0, item.line)
         if wished is not None:
-            graph.known[wished] = _Known(name, 0, item.line)
+            graph.known[wished] = _NamedTensor(name, 0, item.line)
 
     def _repeat(self, item: Item) -> int:
         if "repeat" not in item.wishes:
@@ -235,7 +233,7 @@ class _SpecReader:
         if known is None:
             # What follows can still be read, from whatever came before.
             if wished is not None and graph.last is not None:
-                graph.known[wished] = _Known(graph.last.layer, graph.last.call, item.line)
+                graph.known[wished] = _NamedTensor(graph.last.layer, graph.last.call, item.line)
             return
         layer = next(layer for layer in graph.layers if layer.name == known.layer)
         if layer.type == "InputLayer":
@@ -244,7 +242,7 @@ class _SpecReader:
         args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         if wished is not None:
-            graph.known[wished] = _Known(layer.name, graph.last.call, item.line)
+            graph.known[wished] = _NamedTensor(layer.name, graph.last.call, item.line)
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of a call: what `from` names, or what the item before made."""
@@ -281,7 +279,7 @@ class _SpecReader:
         picks = output is not None and str(node.value) not in graph.known
         return TensorRef(known.layer, known.call, int(output[2]) if output and picks else 0)
 
-    def _look_up(self, node: Node, graph: _Graph, key: str) -> _Known | None:
+    def _look_up(self, node: Node, graph: _Graph, key: str) -> _NamedTensor | None:
         """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
         if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
             self.faults.add(f"`{key}` holds {words_for(node)}; the name of a layer is needed", node.line)

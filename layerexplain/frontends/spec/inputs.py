@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from layerexplain.frontends.layer_types import free_name
+from layerexplain.frontends.layer_types import FreeNames
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.spec.items import Item, plain, takes, words_for
-from layerexplain.frontends.spec.yaml_nodes import Faults, Node
+from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
 from layerexplain.model import Layer, Shape
 from layerexplain.suggest import did_you_mean, or_else
 
@@ -17,7 +17,7 @@ _OLD_KEYS = ("input_shape", "batch_input_shape")
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape", "input_shape")
 
 
-def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: Set[str]) -> list[Layer]:
+def read_inputs(keys: dict[str, tuple[Node, Node]], faults: SpecFaults, taken: Set[str]) -> list[Layer]:
     """The InputLayers that `input:` or `inputs:` describe; `taken` are the names of layers."""
     pair = keys.get("input") or keys.get("inputs")
     if pair is None:
@@ -31,14 +31,14 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: Faults, taken: Set[s
     elif node.kind == "list" and node.value and any(item.kind != "scalar" for item in node.value):
         layers = [_input(f"input_{number}", value, faults) for number, value in enumerate(node.value, 1)]
     else:
-        layers = [_input(free_name("input", taken), node, faults)]
+        layers = [_input(FreeNames(set(taken)).take("input"), node, faults)]
     for number, layer in enumerate(layers):
         if layer.name in taken or any(layer.name == before.name for before in layers[:number]):
             faults.add(f"an input and a layer are both called '{layer.name}'; names must differ", layer.line)
     return layers
 
 
-def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: Faults) -> Layer:
+def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: SpecFaults) -> Layer:
     """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
     found = False
@@ -70,7 +70,7 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: F
     return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype}, line=line)
 
 
-def shape_of_first(item: Item, name: str, faults: Faults) -> Layer | None:
+def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
     """The InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has none."""
     arguments = item.arguments
     given = {key: arguments[key] for key in _SHAPE_KEYS if key in arguments}
@@ -97,7 +97,7 @@ def _is_one_input(where: str, keys: list[str]) -> bool:
     return where == "input" and bool(keys) and all(did_you_mean(key, _INPUT_KEYS[:4]) for key in keys)
 
 
-def _input(name: str, node: Node, faults: Faults) -> Layer:
+def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
     if node.kind != "mapping":
         return read_input_layer(name, {"shape": node}, node.line, faults)
     arguments = {str(key.value): value for key, value in node.value if key.value != "name"}
@@ -110,7 +110,7 @@ def _input(name: str, node: Node, faults: Faults) -> Layer:
     return read_input_layer(name, arguments, node.line, faults)
 
 
-def _sizes(node: Node, key: str, faults: Faults, *, batch: bool = False) -> Shape | None:
+def _sizes(node: Node, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
     """A shape as written: a list of sizes, or one size alone. None, with a fault, where it is none."""
     value: Any = plain(node)
     if type(value) is int:

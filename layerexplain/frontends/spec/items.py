@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.layer_types import ALIASES, LayerTypes
-from layerexplain.frontends.spec.yaml_nodes import Faults, Node
+from layerexplain.frontends.layer_types import ALIASES, known_types
+from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
@@ -36,11 +36,10 @@ class Item(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """What turning items into layers needs: the declared types, where faults go, how a nested model is read,
+    """What turning items into layers needs: where faults go, how a nested model is read,
     how a layer without a name is called, and whether arguments are still to be checked."""
 
-    types: LayerTypes
-    faults: Faults
+    faults: SpecFaults
     model: Callable[[str, Node, str], Model | None]
     name: Callable[[str], str]
     check: bool = True
@@ -91,9 +90,9 @@ def read_item(node: Node, maker: Maker) -> Item | None:
 
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
-    if name not in ALIASES and (name in maker.types.names or name in MODEL_TYPES or name == "InputLayer"):
+    if name not in ALIASES and (name in known_types() or name in MODEL_TYPES or name == "InputLayer"):
         return name
-    declared = {*maker.types.names, *MODEL_TYPES, "InputLayer"}
+    declared = {*known_types(), *MODEL_TYPES, "InputLayer"}
     aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
     if name in aliases:
         return aliases[name]
@@ -197,9 +196,11 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
         return {"shape": value}
     if inner is not None:
         return {inner: value}
-    first = maker.types.first_argument(type_name)
+    from layerexplain.layers.registry import first_argument
+
+    first = first_argument(type_name)
     if first is None:
-        if type_name in maker.types.names:
+        if type_name in known_types():
             got = words_for(value)
             words = f"{type_name} takes no arguments, got {got}; write `- {type_name}`"
             maker.faults.keep(ArgumentError(words), value.line)
@@ -273,7 +274,7 @@ def takes(type_name: str, argument: str) -> bool:
 
 
 def _is_type(key: str, maker: Maker) -> bool:
-    return key in maker.types.names or key in MODEL_TYPES or key in ALIASES or key == "InputLayer"
+    return key in known_types() or key in MODEL_TYPES or key in ALIASES or key == "InputLayer"
 
 
 def _unknown_wish(key: str, line: int, type_name: str, maker: Maker) -> None:

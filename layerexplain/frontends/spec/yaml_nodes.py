@@ -36,7 +36,7 @@ class Node(NamedTuple):
     size: int = 1
 
 
-class Faults:
+class SpecFaults:
     """The faults found so far in one text, so that one run tells them all."""
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class Faults:
         return tuple(sorted(once.values(), key=lambda error: error.line or 0))
 
 
-def parse_yaml(data: bytes, faults: Faults) -> Node:
-    """The root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
+def parse_yaml(data: bytes, faults: SpecFaults) -> Node:
+    """The root node of a text. SpecFaults that leave a tree (a tag, a key that comes twice) are added to `faults`.
 
     Raises SpecError with the line where there is no tree: not UTF-8, not YAML, empty, too deep, too large.
     """
@@ -63,7 +63,7 @@ def parse_yaml(data: bytes, faults: Faults) -> Node:
 
     text = decode_utf8(data, "the file")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    builder = _Builder(faults)
+    builder = _TreeBuilder(faults)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
@@ -97,10 +97,10 @@ class _Open(NamedTuple):
     items: list[Node]
 
 
-class _Builder:
+class _TreeBuilder:
     """Makes the tree from the events, without recursion."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: SpecFaults) -> None:
         self.root: Node | None = None
         self._faults = faults
         self._open: list[_Open] = []
@@ -215,7 +215,7 @@ def _tuple(text: str) -> tuple[int | None, ...] | None:
     return tuple(None if item.strip() == "None" else int(item) for item in text.strip("() ,").split(","))
 
 
-def _scalar(text: str, line: int, faults: Faults) -> Any:
+def _scalar(text: str, line: int, faults: SpecFaults) -> Any:
     """An unquoted scalar by the rules of YAML 1.2: `010` is 10, `off` and `3:30` are texts, `1e-3` a number."""
     if text in _NULLS:
         return None
