@@ -55,7 +55,7 @@ class SpecFaults:
 
 
 def parse_yaml(data: bytes, faults: SpecFaults) -> Node:
-    """The root node of a text. SpecFaults that leave a tree (a tag, a key that comes twice) are added to `faults`.
+    """The root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
 
     Raises SpecError with the line where there is no tree: not UTF-8, not YAML, empty, too deep, too large.
     """
