@@ -7,18 +7,20 @@ A module of operations holds its rows in the text `ROWS`:
 - A row begins at the margin; indented lines continue it; lines that begin with # are comments.
 - Further names of the same operation follow the first one, after commas.
 - A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them,
-  one with the default None may be left out.
-  Arguments of the kind `Ignored` change nothing here, nor do those of the module's `IGNORES`, in any row.
+  one with the default None may be left out. Arguments of the kind `Ignored` change nothing here, nor do those of the
+  module's `IGNORES`, in any row.
 - The formula may call ops, composites, functions of its module, and declared operations by Keras's class name
   (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
 - The formula `name(...)` hands all tensors, None for one that is left out, and all arguments to a function of the
   module.
 - Statements may stand before the formula: `m = max(x1, x2); m + …` abbreviates, `m := …` prints as a statement of its
-  own.
-  `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
+  own. `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
   (`axis is None`), or by a function of the module that is asked about a tensor (`is_complex(x)`).
 - A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`.
 - A row that calls one operation and gives no sentence has the sentence of that operation.
+
+Beside its `ROWS` a module may have `USES`: what the rows call from other modules, and the modules of ops that they
+need; and `CONSTANTS`: what a message calls a tensor that needs to be a constant.
 
 A table is split into rows when one of its operations is first looked up, and only that row is parsed.
 """
@@ -225,7 +227,7 @@ class _Values(dict[str, Any]):
 
 
 class _Several(dict[str, Expr]):
-    """The results of a called operation that has several."""
+    """The results by name of a called operation or function."""
 
     shape = Shapes()
 
@@ -249,12 +251,10 @@ class _Functions(dict[str, Any]):
 
 
 def _of_results(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function as a formula calls it: one result is a tensor."""
+    """A function as a formula calls it: results by name have a shape, as the parser asks of any value."""
 
     def called(*tensors: Expr, **arguments: Any) -> Any:
         made = function(*tensors, **arguments)
-        if not isinstance(made, Mapping):
-            return made
-        return next(iter(made.values())) if len(made) == 1 else _Several(made)
+        return _Several(made) if isinstance(made, Mapping) else made
 
     return called

@@ -64,12 +64,6 @@ ops.Logaddexp(x1, x2): m = max(x1, x2); m + log(exp(x1 - m) + exp(x2 - m))
 """
 
 
-# Arithmetic -----------------------------------------------------------------------------------------------------
-
-
-# One tensor -----------------------------------------------------------------------------------------------------
-
-
 def _float(x: Expr) -> Expr:
     return x if x.dtype.startswith(("float", "bfloat", "weak")) else e.cast(x, to="float")
 

@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, Text, short
-from layerexplain.layers.operations_image import channel_axes_last, layout
+from layerexplain.layers.operations_image import Layout, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import moved
 from layerexplain.layers.registry import layer
@@ -24,13 +24,15 @@ from layerexplain.ops.patches import patches as cut
 from layerexplain.ops.sizes import few, shape_text
 from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 
+USES = (Layout,)
 ROWS = """
 tf.image.rgb_to_hsv(images): _hsv(images) | Turns red, green and blue into hue, saturation and brightness.
 tf.image.hsv_to_rgb(images): _rgb(images) | Turns hue, saturation and brightness into red, green and blue.
 ops.GaussianBlur(images, kernel_size: Anything = (3, 3), sigma: Anything = (1.0, 1.0), data_format: Anything = None):
     gaussian_blur(...) | Averages each pixel with those around, which count the less the farther away they are.
 ops.SSIM(image1, image2, max_val: Number = 1.0, filter_size: PositiveInt = 11, filter_sigma: Number = 1.5,
-    k1: Number = 0.01, k2: Number = 0.03, data_format: Anything = None): ssim(...)
+    k1: Number = 0.01, k2: Number = 0.03, data_format: Layout = 'channels_last'):
+    alike(image1, image2, max_val=max_val, window=(filter_size, filter_sigma), k=(k1, k2), data_format=data_format)
     | Gives how alike two images look: 1 for equal ones.
 ops.ExtractPatches(images, size: Sizes, strides: Sizes = None, dilation_rate: Sizes = 1, padding: Text = 'valid',
     data_format: Anything = None): extract_patches(...)
@@ -185,23 +187,14 @@ def gaussian_blur(images: Expr, kernel_size: Any, sigma: Any, data_format: Any) 
     return on_batches(images, data_format, blurred)
 
 
-def ssim(
-    image1: Expr,
-    image2: Expr,
-    max_val: float,
-    filter_size: int,
-    filter_sigma: float,
-    k1: float,
-    k2: float,
-    data_format: Any,
-) -> Expr:
-    """The formula of ops.SSIM."""
+def alike(image1: Expr, image2: Expr, max_val: float, window: Any, k: Any, data_format: str) -> Expr:
+    """How alike two images look."""
     if image1.ndim not in (3, 4):
         raise ShapeError(f"images need 3 axes, 4 with a batch, got {shape_text(image1.shape)}")
-    curve = bell(filter_size, filter_sigma)
-    few(filter_size**2)
+    curve = bell(*window)
+    few(len(curve) ** 2)
     kernel = constant(tuple(tuple(((a * b,),) for b in curve) for a in curve))
-    last = channel_axes_last(image1, data_format)
+    last = data_format == "channels_last"
     a, b = (
         z if last else moved(z, 1, 3)
         for z in (z if z.ndim == 4 else m.take_slice(z, key=(None,)) for z in map(measurable, (image1, image2)))
@@ -210,7 +203,7 @@ def ssim(
     def mean(z: Expr) -> Expr:
         return windows.depthwise_conv(z, _for_each_channel(kernel, z))
 
-    least, contrast = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    least, contrast = ((factor * max_val) ** 2 for factor in k)
     m_a, m_b = named("m_a", mean(a)), named("m_b", mean(b))
     v_a, v_b = named("v_a", mean(a * a) - m_a**2), named("v_b", mean(b * b) - m_b**2)
     both = named("c", mean(a * b) - m_a * m_b)

@@ -29,6 +29,3 @@ ops.StopGradient, ops.Copy, ops.ConvertToTensor, tf.identity, tf.stop_gradient, 
 tf.ensure_shape(x, shape: Anything = None): x
     | Hands its input on unchanged, once its shape is known to be the expected one.
 """
-
-
-# Dtypes ---------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ ops.AdaptiveMaxPool(inputs, output_size: Sizes, data_format: Layout = 'channels_
 ops.AdaptiveAveragePool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_average_pool(...)
     | Averages each of {output_size} windows that together cover all, evenly.
 ops.ConvTranspose(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', output_padding: Naturals = None,
-    data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): conv_transpose(...)
+    data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): spread(...)
     | Spreads each input position over a window of the output, by a given kernel, and sums.
 ops.BatchNorm(x, mean, variance, offset = None, scale = None, axis: Int, epsilon: Number = 0.001): batch_norm(...)
     | Shifts and scales by the given mean and variance of each place on axis {axis}.
@@ -163,25 +163,15 @@ def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: An
     )
 
 
-def conv_transpose(
-    inputs: Expr, kernel: Expr, strides: Any, padding: Any, output_padding: Any, data_format: Any, dilation_rate: Any
-) -> Expr:
-    """The formula of ops.ConvTranspose."""
+def spread(inputs: Expr, kernel: Expr, data_format: str, **how: Any) -> Expr:
+    """A transposed convolution."""
     channels = inputs.shape[-1 if data_format == "channels_last" else 1]
     if kernel.ndim != inputs.ndim or not isinstance(channels, int) or channels != kernel.shape[-1]:
         raise ShapeError(
             f"a transposed convolution needs a kernel (window…, filters, channels) for its input, "
             f"got input {shape_text(inputs.shape)} and kernel {shape_text(kernel.shape)}"
         )
-    return windows.conv_transpose(
-        inputs,
-        kernel,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-    )
+    return windows.conv_transpose(inputs, kernel, data_format=data_format, **how)
 
 
 def _output_sizes(inputs: Expr, output_size: Any) -> tuple[int, ...]:

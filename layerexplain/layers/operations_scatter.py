@@ -39,16 +39,15 @@ tf.tensor_scatter_nd_add(tensor, indices, updates): scatter(tensor, indices, upd
 ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indices, updates)
     | Puts a tensor over a part of its input.
 ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,
-    return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None): unique(...)
+    return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None):
+    unique_parts(x, asked=(True, return_index, return_inverse, return_counts), ordered=sorted, fill_value=fill_value,
+    axis=axis, size=size)
     | Gives the different elements, each once, in order.
 ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
     there = take_along(predictions, targets[..., None], axis=-1);
     sum(cast(predictions > there, to='int32'), axis=-1) < k
     | Says of each row whether the element with the given number is among the {k} largest.
 """
-
-
-# Segments -------------------------------------------------------------------------------------------------------
 
 
 # Counts ---------------------------------------------------------------------------------------------------------
@@ -78,22 +77,12 @@ def nonzero(x: Expr) -> dict[str, Expr]:
     return numbered(list(s.nonzero(x)))
 
 
-def unique(
-    x: Expr,
-    sorted: bool,
-    return_index: bool,
-    return_inverse: bool,
-    return_counts: bool,
-    axis: int | None,
-    size: int | None,
-    fill_value: Any,
-) -> dict[str, Expr]:
-    """The formula of ops.Unique."""
-    if not sorted or fill_value not in (None, 0):
-        raise ArgumentError(f"unique is known sorted and filled up with 0, got {sorted=} and {fill_value=}")
-    asked = (True, return_index, return_inverse, return_counts)
+def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any) -> dict[str, Expr]:
+    """The different elements, and of their places and counts what is asked for."""
+    if not ordered or fill_value not in (None, 0):
+        raise ArgumentError(f"unique is known sorted and filled up with 0, got sorted={ordered} and {fill_value=}")
     parts = tuple(part for part, wanted in zip(s.UNIQUE_PARTS, asked, strict=True) if wanted)
-    made = s.unique(x, parts=parts, axis=axis, size=size)
+    made = s.unique(x, parts=parts, **how)
     return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
 
 

@@ -23,18 +23,15 @@ ops.RFFT(x, fft_length: PositiveInt = None): re, im = rfft(x, length=fft_length)
 ops.IRFFT(a, b, fft_length: PositiveInt = None): irfft(a, b, length=fft_length)
     | Puts a real signal together of its waves, along the last axis.
 ops.STFT(x, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
-    window: Anything = 'hann', center: Bool = True): stft(...)
+    window: Anything = 'hann', center: Bool = True):
+    re, im = signal_to_stretches(x, sizes=(sequence_length, sequence_stride, fft_length), window=window, center=center)
     | Takes stretches of a signal, {sequence_stride} apart, into waves, each along the last axis.
 ops.ISTFT(a, b, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
-    length: Int = None, window: Anything = 'hann', center: Bool = True): istft(...)
+    length: Int = None, window: Anything = 'hann', center: Bool = True):
+    stretches_to_signal(a, b, sizes=(sequence_length, sequence_stride, fft_length), window=window, center=center,
+    keep=length)
     | Puts a signal together of the waves of its stretches, {sequence_stride} apart.
 """
-
-
-def _pair(parts: Any) -> dict[str, Expr]:
-    """Real and imaginary parts."""
-    re, im = parts
-    return {"re": re, "im": im}
 
 
 def _window(window: Any) -> str:
@@ -45,34 +42,22 @@ def _window(window: Any) -> str:
     return str(window)
 
 
-def _sizes(length: int, fft: int) -> None:
+def _stretches(sizes: tuple[int, int, int], window: Any, center: bool) -> dict[str, Any]:
+    """How a signal is cut into stretches: their length, distance, and the length of the transform."""
+    length, stride, fft = sizes
     if fft < length:
         raise ArgumentError(f"fft_length needs to be at least sequence_length, got {fft} and {length}")
+    return {"length": length, "stride": stride, "fft": fft, "window": _window(window), "center": center}
 
 
-def stft(
-    x: Expr, sequence_length: int, sequence_stride: int, fft_length: int, window: Any, center: bool
-) -> dict[str, Expr]:
-    """The formula of ops.STFT."""
-    _sizes(sequence_length, fft_length)
-    attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
-    return _pair(spectrum.stft(x, **attrs, window=_window(window), center=center))
+def signal_to_stretches(x: Expr, sizes: Any, window: Any, center: bool) -> Expr:
+    """The waves of the stretches of a signal: real and imaginary parts."""
+    return spectrum.stft(x, **_stretches(sizes, window, center))
 
 
-def istft(
-    a: Expr,
-    b: Expr,
-    sequence_length: int,
-    sequence_stride: int,
-    fft_length: int,
-    length: int | None,
-    window: Any,
-    center: bool,
-) -> Expr:
-    """The formula of ops.ISTFT."""
-    _sizes(sequence_length, fft_length)
-    attrs = {"length": sequence_length, "stride": sequence_stride, "fft": fft_length}
-    return fourier.istft(a, b, **attrs, window=_window(window), keep=length, center=center)
+def stretches_to_signal(a: Expr, b: Expr, sizes: Any, window: Any, center: bool, keep: int | None) -> Expr:
+    """The signal that has these waves, of which so many values are kept."""
+    return fourier.istft(a, b, **_stretches(sizes, window, center), keep=keep)
 
 
 @layer("ops.ExtractSequences")

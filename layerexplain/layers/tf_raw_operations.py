@@ -29,9 +29,11 @@ from layerexplain.ops import functions
 from layerexplain.ops import movement as m
 from layerexplain.ops.image import resize
 
-USES = (Layout, matrix_product_of, hot_between, flipped, padded, tiled, functions)
-USES_OF_SHAPE = (reshaped, equal_parts, expanded, gathered, permuted, squeezed, unstacked)
-USES_OF_TENSORFLOW = (averaged, biased, convolution, max_pooled, summed_up)
+USES = (
+    (Layout, matrix_product_of, hot_between, flipped, padded, tiled, functions),
+    (reshaped, equal_parts, expanded, gathered, permuted, squeezed, unstacked),
+    (averaged, biased, convolution, max_pooled, summed_up),
+)
 CONSTANTS = {
     "perm": "an order of axes",
     "multiples": "the number of copies",
