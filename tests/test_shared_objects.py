@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import layerexplain
-from layerexplain.attribute_path import step_text
+from layerexplain.attribute_path import LayerNamed, step_text
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report.build import build
@@ -131,6 +131,16 @@ def test_a_legacy_file_counts_as_the_model_that_keras_loads(keras: str, name: st
     assert not [note for note in report.notes if note.code == "shared-weights"]
     for ours, theirs in zip(traced(path, model), predicted(loaded), strict=True):
         assert np.allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.keras
+def test_a_live_model_may_have_one_cell_twice() -> None:
+    keras = pytest.importorskip("keras")
+    x = keras.Input((5, 4))
+    cell = keras.layers.LSTMCell(4)
+    model = keras.Model(x, keras.layers.RNN([cell, cell], name="rnn")(x))
+    assert [one.steps for one in read(model).shared] == [(LayerNamed("rnn"), "cell", "cells", 1)]
+    assert report_of(model).totals.params == model.count_params()
 
 
 @pytest.mark.keras
