@@ -82,6 +82,7 @@ class _Charges(Interpreter[bool], Generic[Charge]):
         known = self._known.get(definition)
         if known is None:
             reached = dict.fromkeys(definition.params, True)
+            reached.update(dict.fromkeys(definition.weights, False))
             known = self._known[definition] = self.body(_order(definition), reached)
         return known
 
@@ -113,10 +114,18 @@ class _Sums(_Charges[tuple[int | None, int | None]]):
     """Adds up the MACs and FLOPs of the nodes that an input reaches."""
 
     def total(self, gathered: list[tuple[int | None, int | None]]) -> Cost:
-        return Cost(_sum([macs for macs, _ in gathered]), _sum([flops for _, flops in gathered]))
+        macs: int | None = 0
+        flops: int | None = 0
+        for own_macs, own_flops in gathered:
+            macs = None if macs is None or own_macs is None else macs + own_macs
+            flops = None if flops is None or own_flops is None else flops + own_flops
+        return Cost(macs, flops)
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        if not any([env[a] for a in node.args]):
+        for arg in node.args:
+            if env[arg]:
+                break
+        else:
             return False
         cost = node.op.cost
         if cost is NO_MACS:
@@ -171,12 +180,6 @@ class _Terms(_Charges[tuple[Term, int]]):
         for term, count in inside.items():
             self.gathered.append((Term((*around, *term.factors), not reached or term.once), count))
         return reached
-
-
-def _sum(costs: list[int | None]) -> int | None:
-    """The sum; None if one is unknown."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
 
 
 def _order(definition: Definition) -> list[Expr]:
