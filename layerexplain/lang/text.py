@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
+from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
 from layerexplain.lang.names import definition_names, identifier, leaf_names, unique
 from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
 from layerexplain.lang.opaque import opaque
+from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
 WIDEST = 88
@@ -32,7 +33,7 @@ class FormulaLine(NamedTuple):
 
 def statements(definition: Definition) -> list[FormulaLine]:
     """The statements of a definition's body."""
-    return _Scope(definition, definition_names(definition)).lines
+    return _Statements(definition, definition_names(definition)).lines
 
 
 def form(definition: Definition) -> tuple[Any, ...] | None:
@@ -86,7 +87,7 @@ def call_text(definition: Definition) -> str:
 def program(definition: Definition) -> str:
     """The whole text: a `def` for each inner definition, then the statements."""
     names = definition_names(definition)
-    lines = [*_blocks(names), *_Scope(definition, names).lines]
+    lines = [*_blocks(names), *_Statements(definition, names).lines]
     return "\n".join("    " * line.indent + line.text for line in lines)
 
 
@@ -98,7 +99,7 @@ def inner_blocks(definition: Definition) -> list[FormulaLine]:
 def _blocks(names: Mapping[Definition, str]) -> list[FormulaLine]:
     lines: list[FormulaLine] = []
     for inner, name in reversed(list(names.items())):
-        scope = _Scope(inner, names, masks=True)
+        scope = _Statements(inner, names, masks=True)
         lines.append(FormulaLine(0, f"def {name}({', '.join(leaf_names(inner).values())}):"))
         lines += [FormulaLine(line.indent + 1, line.text, line.nodes) for line in scope.lines]
         lines.append(FormulaLine(1, f"return {', '.join(scope.results.values())}"))
@@ -141,12 +142,27 @@ def key_text(key: Sequence[Any]) -> str:
     return ", ".join(parts)
 
 
-class _Scope:
-    """The statements of one body: decides what is named, and writes everything else inline."""
+class _Block(NamedTuple):
+    """What is known of the statements that are being written: the names that nodes are wanted to have, how deep the
+    statements stand, how often each node is used, which must have a name, and the results that are picked of nodes."""
+
+    wanted: Mapping[Expr, str]
+    indent: int
+    uses: dict[Expr, int]
+    must: set[Expr]
+    items: dict[Expr, list[Expr]]
+
+
+class _Statements(Interpreter[tuple[str, int]]):
+    """The statements of one body: decides what is named, and writes everything else inline. The value of a node is
+    its text and how strongly that binds."""
+
+    block: _Block
 
     def __init__(
         self, definition: Definition, definition_names: Mapping[Definition, str], *, masks: bool = False
     ) -> None:
+        super().__init__()
         self.definition_names = definition_names
         self.texts: dict[Expr, tuple[str, int]] = {}
         self.lines: list[FormulaLine] = []
@@ -155,20 +171,20 @@ class _Scope:
         for leaf, name in leaf_names(definition).items():
             self.texts[leaf] = (name, ATOM)
             self.taken.add(name)
-        self.outputs = dict(definition.results)
+        self.named_results = dict(definition.results)
         if masks:
             for mask in definition.masks:
                 if mask is not None:
-                    self.outputs[_mask_name(mask, self.outputs, self.taken)] = mask
+                    self.named_results[_mask_name(mask, self.named_results, self.taken)] = mask
         # The names of results are theirs: whatever else would bear one gets another.
         self.results = {
             name: name if self.texts.get(e, ("", 0))[0] == name else unique(name, self.taken)
-            for name, e in self.outputs.items()
+            for name, e in self.named_results.items()
         }
-        wanted = {e: self.results[name] for name, e in reversed(list(self.outputs.items()))}
+        wanted = {e: self.results[name] for name, e in reversed(list(self.named_results.items()))}
         whole = masks or all(mask is None for mask in definition.masks)
-        self._write([*self.outputs.values()], (), wanted, 0, order=definition.order if whole else None)
-        for name, e in self.outputs.items():
+        self._write([*self.named_results.values()], (), wanted, 0, order=definition.order if whole else None)
+        for name, e in self.named_results.items():
             text = self.texts[e][0]
             if text != self.results[name]:
                 self.lines.append(FormulaLine(0, f"{self.results[name]} = {text}", (e,)))
@@ -215,28 +231,30 @@ class _Scope:
         for node in roots:
             if node in uses:
                 uses[node] += node not in wanted
-        for node in order:
-            op = node.op
-            if op in LEAVES:
-                if op is CONSTANT:
-                    self.texts[node] = (value_text(node.attrs["value"]), ATOM if _plain(node) else NEGATE)
-                continue
-            if op is ITEM:
-                continue
-            if op is LOOP:
-                self._loop(node, items.get(node, []), wanted, indent)
-                continue
-            text, bind = self._inline(node)
-            if type(node.shape) is Shapes:
-                self._unpack(node, text, items.get(node, []), wanted, indent)
-                continue
-            if node in wanted or node.label or uses[node] > 1 or node in must or len(text) > WIDEST:
-                name = self._name(node, wanted)
-                self.lines.append(FormulaLine(indent, f"{name} = {text}", (node,)))
-                text, bind = name, ATOM
-            self.texts[node] = (text, bind)
+        outer = getattr(self, "block", None)
+        self.block = _Block(wanted, indent, uses, must, items)
+        self.visit(order, self.texts)
+        if outer is not None:
+            self.block = outer
 
-    def _unpack(self, node: Expr, text: str, parts: list[Expr], wanted: Mapping[Expr, str], indent: int) -> None:
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> tuple[str, int]:
+        return value_text(node.attrs["value"]), ATOM if _plain(node) else NEGATE
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> tuple[str, int]:
+        block = self.block
+        text, bind = self._inline(node)
+        if type(node.shape) is Shapes:
+            self._unpack(node, text, block.items.get(node, []))
+        elif node in block.wanted or node.label or block.uses[node] > 1 or node in block.must or len(text) > WIDEST:
+            name = self._name(node, block.wanted)
+            self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
+            return name, ATOM
+        return text, bind
+
+    call = op
+
+    def _unpack(self, node: Expr, text: str, parts: list[Expr]) -> None:
+        wanted = self.block.wanted
         names = ["_"] * len(node.shape)
         for part in sorted(parts, key=lambda e: int(e.attrs["i"])):
             i = part.attrs["i"]
@@ -251,7 +269,7 @@ class _Scope:
                     else unique(default, self.taken)
                 )
             self.texts[part] = (names[i], ATOM)
-        self.lines.append(FormulaLine(indent, f"{', '.join(names)} = {text}", tuple(parts)))
+        self.lines.append(FormulaLine(self.block.indent, f"{', '.join(names)} = {text}", tuple(parts)))
 
     def _inline(self, node: Expr) -> tuple[str, int]:
         notation = node.op.notation
@@ -289,8 +307,10 @@ class _Scope:
 
     # Loops ------------------------------------------------------------------------------------------------------
 
-    def _loop(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str], indent: int) -> None:
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> tuple[str, int]:
         body: Body = node.attrs["body"]
+        wanted, indent = self.block.wanted, self.block.indent
+        parts = self.block.items.get(node, [])
         sequences = node.attrs["sequences"]
         states = self._state_names(node, parts)
         for name, first in zip(states, node.args[sequences:], strict=False):
@@ -305,10 +325,9 @@ class _Scope:
         collected = self._collected_names(node, parts, wanted)
         self._body(body, states, collected, variable, indent + 1)
         names = [*states, *collected]
-        if len(names) == 1:
-            self.texts[node] = (names[0], ATOM)
         for part in parts:
             self.texts[part] = (names[part.attrs["i"]], ATOM)
+        return names[0], ATOM
 
     def _state_names(self, node: Expr, parts: list[Expr]) -> list[str]:
         """A state bears the name of the result that it becomes, if that is its own."""
@@ -317,7 +336,7 @@ class _Scope:
         for i, state in enumerate(body.states):
             label = str(state.label)
             outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
-            own = self.outputs.get(label) in outside and self.results[label] == label
+            own = self.named_results.get(label) in outside and self.results[label] == label
             names.append(label if own else unique(label, self.taken))
         return names
 

@@ -7,10 +7,10 @@ nodes, the calls and the bodies of loops are the interpreter's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Op, walk
 
 Value = TypeVar("Value")
 
@@ -24,15 +24,13 @@ class Interpreter(Generic[Value]):
     of any length needs no recursion.
     """
 
+    _rules: ClassVar[dict[Op, Callable[[Any, Expr, dict[Expr, Any]], Any]]]
+
+    def __init_subclass__(cls) -> None:
+        leaf = cls.leaf
+        cls._rules = {INPUT: leaf, WEIGHT: leaf, CONSTANT: leaf, ITEM: cls.item, CALL: cls.call, LOOP: cls.loop}
+
     def __init__(self) -> None:
-        self._rules: dict[Any, Callable[[Expr, dict[Expr, Any]], Any]] = {
-            INPUT: self.leaf,
-            WEIGHT: self.leaf,
-            CONSTANT: self.leaf,
-            ITEM: self.item,
-            CALL: self.call,
-            LOOP: self.loop,
-        }
         self._called: dict[Definition, list[Any]] = {}
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Value:
@@ -61,10 +59,11 @@ class Interpreter(Generic[Value]):
 
     def visit(self, nodes: Sequence[Expr], env: dict[Expr, Any]) -> dict[Expr, Any]:
         """Give each of the nodes, arguments first, its value in `env`, which is returned. What it knows stays."""
-        rules, op = self._rules, self.op
+        rules = self._rules
+        op: Callable[[Any, Expr, dict[Expr, Any]], Any] = type(self).op
         for node in nodes:
             if node not in env:
-                env[node] = rules.get(node.op, op)(node, env)
+                env[node] = rules.get(node.op, op)(self, node, env)
         return env
 
     def values(self, roots: Sequence[Expr], env: dict[Expr, Any]) -> list[Any]:

@@ -8,7 +8,7 @@ Printed by element_text.py, evaluated by element_value.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from layerexplain.derive.element.plan import Plan, plan
 from layerexplain.lang.definition import Body, Definition
@@ -249,35 +249,17 @@ class _Writer:
         op = node.op
         if op is INPUT or op is WEIGHT:
             return self._leaf(node, index, times)
-        if op is CONSTANT:
-            return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
-        if op is LOOP:
-            return self._loop_result(node, 0, index, times)
-        if op is CALL:
-            definition: Definition = node.attrs["definition"]
-            if definition.scalar:
-                args = [self._push(a, aligned(index, node, a), times) for a in node.args]
-                return Named(node, tuple(args))
-            return Element(self._called(node, 0, times), index)
-        if op is ITEM:
-            source, i = node.args[0], node.attrs["i"]
-            if source.op is LOOP:
-                return self._loop_result(source, i, index, times)
-            if source.op is CALL:
-                return Element(self._called(source, i, times), index)
-            if source.op is split:
-                return split_element(source, i, index, lambda j, at: self._push(source.args[j], tuple(at), times))
-            rule = source.op.element
-            raise CannotIndex(rule.reason if isinstance(rule, Marker) else f"{source.op.name} has several results")
-        if isinstance(op.element, Marker):
-            raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
+        source, i = (node.args[0], node.attrs["i"]) if op is ITEM else (node, 0)
+        if source.op is LOOP:
+            return self._loop_result(source, i, index, times)
+        if source.op is CALL and not source.attrs["definition"].scalar:
+            return Element(self._called(source, i, times), index)
 
-        def at(j: int, place: Sequence[Affine]) -> Scalar:
-            self._call_by_role(node.args[j], place)
-            return self._push(node.args[j], tuple(place), times)
+        def push(arg: Expr, place: tuple[Affine, ...]) -> Scalar:
+            self._call_by_role(arg, place)
+            return self._push(arg, place, times)
 
-        value: Scalar = op.element(node, index, at)
-        return value
+        return element_of(node, index, push)
 
     def _call_by_role(self, arg: Expr, index: Sequence[Affine]) -> None:
         """A letter that a contraction sums over has the role of the axis, where that has a letter of its own."""
@@ -327,6 +309,26 @@ class _Writer:
         line = self.states[node]
         before = {**times, loop: add(times[loop], -1)}
         return Passed(line, line.at, tuple(before[outer] for outer in line.loops))
+
+
+def element_of(node: Expr, index: tuple[Affine, ...], push: Callable[[Expr, tuple[Affine, ...]], Scalar]) -> Scalar:
+    """The element of a constant, an op, a function of each element, or a part of a split, at an index; `push` gives
+    the elements of its arguments. Raises `CannotIndex`."""
+    op = node.op
+    if op is CONSTANT:
+        return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
+    if op is CALL:
+        return Named(node, tuple([push(a, aligned(index, node, a)) for a in node.args]))
+    if op is ITEM:
+        source = node.args[0]
+        if source.op is split:
+            return split_element(source, node.attrs["i"], index, lambda j, at: push(source.args[j], tuple(at)))
+        rule = source.op.element
+        raise CannotIndex(rule.reason if isinstance(rule, Marker) else f"{source.op.name} has several results")
+    if isinstance(op.element, Marker):
+        raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
+    value: Scalar = op.element(node, index, lambda j, at: push(node.args[j], tuple(at)))
+    return value
 
 
 def _states(loop: Expr) -> list[tuple[Expr, Expr]]:

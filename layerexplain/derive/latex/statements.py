@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.form import element_form, element_of
 from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.plan import kind_of
 from layerexplain.derive.latex import symbols as tex
@@ -20,12 +20,12 @@ from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
 from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
-from layerexplain.lang.scalar import Affine, CannotIndex, Element, Named, Number, Scalar, letter
-from layerexplain.lang.visit import inner_definitions
+from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
+from layerexplain.lang.visit import Interpreter, inner_definitions
 from layerexplain.ops.contract import dot
-from layerexplain.ops.families import aligned
 from layerexplain.ops.matmul import matmul
-from layerexplain.ops.movement import split, split_element, zeros
+from layerexplain.ops.movement import split, zeros
+from layerexplain.records import NamedTuple
 
 HELPERS = "zsaqgdrv"
 """Names for parts that have none."""
@@ -46,8 +46,8 @@ def latex(definition: Definition) -> tuple[str, ...]:
     for inner in reversed(names):
         leaves = ", ".join(tex.symbol(str(p.label)) for p in (*inner.params, *inner.weights))
         lines.append(rf"{tex.upright(names[inner])}({leaves})\colon")
-        lines += _Scope(inner, names, roles).lines
-    return (*lines, *_Scope(definition, names, roles).lines)
+        lines += _LatexStatements(inner, names, roles).lines
+    return (*lines, *_LatexStatements(definition, names, roles).lines)
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
@@ -57,12 +57,24 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return found
 
 
-class _Scope:
-    """Writes one body. `plain` are the names of what has one, `steps` the indices of the loops that it stands in."""
+class _Body(NamedTuple):
+    """What is known of the statements that are being written: the names that nodes are wanted to have, the indices of
+    the loops around, and which nodes get a statement."""
+
+    wanted: Mapping[Expr, str]
+    steps: tuple[str, ...]
+    chosen: set[Expr]
+
+
+class _LatexStatements(Interpreter[Written]):
+    """Writes one body. `plain` are the names of what has one."""
+
+    body: _Body
 
     def __init__(
         self, definition: Definition, names: Mapping[Definition, str], called: Mapping[Definition, Sequence[Roles]]
     ) -> None:
+        super().__init__()
         self.called_names = names
         self.lines: list[str] = []
         self.plain: dict[Expr, tuple[str, tuple[str, ...]]] = {}
@@ -100,22 +112,28 @@ class _Scope:
         for node in order:
             if node.op is ITEM:
                 self.items.setdefault(node.args[0], []).append(node)
-        for node in order:
-            op = node.op
-            if op is CONSTANT:
-                text = tex.number(node.attrs["value"])
-                self.texts[node] = Written(text, NEGATE if text.startswith("-") else ATOM)
-                self.notes[node] = []
-            elif op is LOOP:
-                self._loop(node, wanted, steps)
-            elif op is ITEM and node.args[0].op is LOOP:
-                continue
-            elif op is ITEM:
-                self._item(node, wanted, steps)
-            elif op not in LEAVES and type(node.shape) is not Shapes:
-                self._node(node, node in chosen or node in wanted, wanted, steps)
-            elif type(node.shape) is Shapes:
-                self._several(node, self.items.get(node, []), wanted, steps)
+        outer = getattr(self, "body", None)
+        self.body = _Body(wanted, steps, chosen)
+        self.visit(order, self.texts)
+        if outer is not None:
+            self.body = outer
+
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> Written:
+        text = tex.number(node.attrs["value"])
+        self.notes[node] = []
+        return Written(text, NEGATE if text.startswith("-") else ATOM)
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> Written:
+        if type(node.shape) is Shapes:
+            return self._several(node)
+        return self._node(node, node in self.body.chosen or node in self.body.wanted)
+
+    call = op
+
+    def item(self, node: Expr, env: dict[Expr, Any]) -> Written:
+        if node not in self.plain:
+            self._bind(node, self._name(node, self.body.wanted), self.body.steps)
+        return self.texts[node]
 
     def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
         """The nodes that get a statement: labelled, used twice, or sums for one element inside what is written for
@@ -144,35 +162,29 @@ class _Scope:
         self.taken.add(name)
         return name
 
-    def _node(self, node: Expr, named: bool, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+    def _node(self, node: Expr, named: bool) -> Written:
         text, notes = self._inline(node)
         if not named and len(text.text) <= LONGEST:
-            self.texts[node], self.notes[node] = text, notes
-            return
-        name = self._name(node, wanted)
-        left = tex.symbol(name, steps)
+            self.notes[node] = notes
+            return text
+        steps = self.body.steps
+        name = self._name(node, self.body.wanted)
+        left, right = tex.symbol(name, steps), text.text
         if self.sums[node]:
             try:
                 left, right, notes = self._element(node, name, steps)
-                self._say(left, right, notes)
-                self._bind(node, name, steps)
-                return
             except CannotIndex as why:
                 notes = [*notes, rf"\text{{{tex.escaped(str(why))}}}"]
-        self._say(left, text.text, notes)
+        self._say(left, right, notes)
         self._bind(node, name, steps)
+        return self.texts[node]
 
-    def _item(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
-        if node not in self.plain:
-            self._bind(node, self._name(node, wanted), steps)
-
-    def _several(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+    def _several(self, node: Expr) -> Written:
         text, notes = self._inline(node)
-        for part in parts:
-            self._item(part, wanted, steps)
-        by_number = {part.attrs["i"]: self.texts[part].text for part in parts}
+        by_number = {part.attrs["i"]: self.item(part, self.texts).text for part in self.items.get(node, [])}
         left = ", ".join(by_number.get(i, r"\cdot") for i in range(len(node.shape)))
         self._say(bracketed(left), text.text, notes)
+        return text
 
     # For whole tensors -------------------------------------------------------------------------------------------
 
@@ -232,23 +244,17 @@ class _Scope:
         return self._open(node, index)
 
     def _open(self, node: Expr, index: tuple[Affine, ...]) -> Scalar:
-        op = node.op
-        if op is CONSTANT:
-            return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
-        if op is CALL:
-            return Named(node, tuple([self._push(a, aligned(index, node, a)) for a in node.args]))
-        if op is ITEM and node.args[0].op is split:
-            source = node.args[0]
-            return split_element(source, node.attrs["i"], index, lambda i, at: self._push(source.args[i], tuple(at)))
-        if isinstance(op.element, Marker) or op.element is None:
-            raise CannotIndex(f"{op.name} is not written by index")
-        value: Scalar = op.element(node, index, lambda i, at: self._push(node.args[i], tuple(at)))
-        return value
+        rule = node.op.element
+        several = node.op is ITEM and node.args[0].op is not split
+        if several or (node.op not in (CONSTANT, CALL, ITEM) and (isinstance(rule, Marker) or rule is None)):
+            raise CannotIndex(f"{node.op.name} is not written by index")
+        return element_of(node, index, self._push)
 
     # Loops -------------------------------------------------------------------------------------------------------
 
-    def _loop(self, node: Expr, wanted: Mapping[Expr, str], steps: tuple[str, ...]) -> None:
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Written:
         body: Body = node.attrs["body"]
+        wanted, steps = self.body.wanted, self.body.steps
         sequences = node.attrs["sequences"]
         variable = "tsr"[len(steps)] if len(steps) < 3 else f"t{len(steps)}"
         length = node.args[0].shape[1]
@@ -277,6 +283,7 @@ class _Scope:
             if self.texts[new].text != now:
                 self._say(now, self.texts[new].text, self.notes[new])
         self._results(node, states, wanted, steps, variable, last)
+        return self.texts.get(node) or Written("")
 
     def _results(
         self,
