@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, overload
 
 from layerexplain.errors import ShapeError
 from layerexplain.records import NamedTuple
@@ -150,6 +150,29 @@ class Axis(NamedTuple):
 Axes: TypeAlias = Sequence[Axis]
 
 
+class Unchanged(Sequence[Axis]):
+    """The axes of a result that are those of an argument: its shape, and the number of the argument.
+
+    Most nodes are of this kind, so that the records are made when they are looked at.
+    """
+
+    __slots__ = ("arg", "shape")
+
+    def __init__(self, shape: Shape, arg: int = 0) -> None:
+        self.shape = shape
+        self.arg = arg
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    @overload
+    def __getitem__(self, at: int) -> Axis: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Axis]: ...
+    def __getitem__(self, at: int | slice) -> Axis | list[Axis]:
+        return [Axis("", (self.arg, i), size) for i, size in enumerate(self.shape)][at]
+
+
 class AxesOfEach(tuple[Axes, ...]):
     """The axes of each result of an op that has several."""
 
@@ -274,7 +297,8 @@ class Op:
             if self.canonical is not None:
                 attrs = self.canonical(attrs)
             for key, value in defaults.items():
-                if key in attrs and attrs[key] == value and type(attrs[key]) is type(value):
+                given = attrs.get(key, self)  # an op equals no value
+                if given == value and type(given) is type(value):
                     del attrs[key]
         options = {**defaults, **attrs} if defaults else attrs
         return Expr(self, exprs, attrs, _shape(self.axes(*exprs, **options)), self.dtype(*exprs, **options))
@@ -285,6 +309,8 @@ class Op:
 
 def _shape(axes: Any) -> Any:
     """The shape that the axes make, `Shapes` for those of several results."""
+    if type(axes) is Unchanged:
+        return axes.shape
     if type(axes) is AxesOfEach:
         return Shapes(map(_shape, axes))
     return tuple([size for _, _, size, _ in axes if size is not GONE])

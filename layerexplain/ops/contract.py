@@ -13,7 +13,7 @@ from layerexplain.lang.scalar import Affine, Apply, At, Scalar
 from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import contraction
-from layerexplain.ops.sizes import agree, default_roles, kept, merge, shape_text, size_text
+from layerexplain.ops.sizes import agree, default_roles, merge, shape_text, size_text
 
 __all__ = ["dot", "einsum"]
 
@@ -54,7 +54,7 @@ def _dot_axes(x: Expr, W: Expr) -> list[Axis]:
             f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
         )
     lead = x.ndim - 1
-    axes = kept(x)[:-1]
+    axes = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
     for i, size in enumerate(W.shape[1:]):
         role = _axis_name(W, i + 1, "features")
         source = (0, lead) if i == W.ndim - 2 else None

@@ -23,10 +23,11 @@ from layerexplain.lang.expr import (
     Factor,
     Op,
     Size,
+    Unchanged,
 )
 from layerexplain.lang.notation import Function, Notation
 from layerexplain.lang.scalar import Affine, Apply, At, CannotIndex, Condition, Fold, Letter, Scalar, letter, number
-from layerexplain.ops.sizes import axes_like, broadcast, kept, normalize_axes, promote, size_text
+from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 
 
 def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...]:
@@ -75,10 +76,10 @@ def _elementwise_axes(name: str, args: Sequence[Expr]) -> Axes:
     """Each axis continues that of the first argument that has it in full; masks, weights and constants come last."""
     first = args[0]
     if len(args) == 1:
-        return axes_like(first.shape)
+        return Unchanged(first.shape)
     shape = broadcast(name, [a.shape for a in args])
     if first.shape == shape and not _comes_last(first):
-        return axes_like(shape)
+        return Unchanged(shape)
     order = sorted(range(len(args)), key=lambda i: _comes_last(args[i]))
     axes = []
     ndim = len(shape)
@@ -333,4 +334,4 @@ def along_an_axis(
 
 def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:
     """The axes of an op whose result has those of its first argument."""
-    return kept(x)
+    return Unchanged(x.shape)

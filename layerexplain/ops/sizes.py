@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
@@ -139,15 +138,9 @@ def channels_at(ndim: int, axis: int) -> tuple[str, ...]:
     return (*others[:axis], channels, *others[axis:])
 
 
-@functools.lru_cache(1000)
-def axes_like(shape: Shape, arg: int = 0) -> tuple[Axis, ...]:
-    """Axes of these sizes that continue, unchanged, those of an argument."""
-    return tuple([Axis("", (arg, i), size) for i, size in enumerate(shape)])
-
-
 def kept(x: Expr, arg: int = 0) -> list[Axis]:
     """Each axis is that of `x`, the argument of this number, unchanged."""
-    return list(axes_like(x.shape, arg))
+    return [Axis("", (arg, i), size) for i, size in enumerate(x.shape)]
 
 
 def new_axes(shape: Iterable[Size], why: str = "") -> list[Axis]:

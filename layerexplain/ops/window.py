@@ -13,10 +13,10 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Axis, Expr, Size
 from layerexplain.lang.scalar import Affine, CannotIndex, Condition, add, between, scale
-from layerexplain.ops.sizes import kept, shape_text
+from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
-_PER_AXIS = frozenset({"strides", "dilation_rate", "size", "output_padding"})
+_PER_AXIS = ("strides", "dilation_rate", "size", "output_padding")
 SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
 
 
@@ -159,8 +159,9 @@ def _fitting(w: Window, x: Expr) -> int | None:
 
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     """Attributes in one form: a list of equal values is that value."""
-    for key, value in attrs.items():
-        if isinstance(value, (list, tuple)) and key in _PER_AXIS:
+    for key in _PER_AXIS:
+        value = attrs.get(key)
+        if isinstance(value, (list, tuple)):
             attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
     return attrs
 
@@ -172,14 +173,13 @@ def laid_out(
 
     The channels are those of `x` unless given, and stand where the `data_format` among the attributes has them.
     """
-    made = kept(x)
-    if channels is not None:
-        made[0] = Axis("batch", (0, 0), x.shape[0])
-        made[1 if attrs.get("data_format") == "channels_first" else -1] = channels
     first = 2 if attrs.get("data_format") == "channels_first" else 1
-    for axis, (role, after, why) in enumerate(spatial, start=first):
-        made[axis] = Axis(role, (0, axis), after, why)
-    return made
+    batch = Axis("" if channels is None else "batch", (0, 0), x.shape[0])
+    if channels is None:
+        at = 1 if first == 2 else len(x.shape) - 1
+        channels = Axis("", (0, at), x.shape[at])
+    between = [Axis(role, (0, axis), after, why) for axis, (role, after, why) in enumerate(spatial, start=first)]
+    return [batch, channels, *between] if first == 2 else [batch, *between, channels]
 
 
 KEPT = object()
