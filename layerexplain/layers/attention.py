@@ -17,6 +17,7 @@ from layerexplain.ops.positions import positions
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text
+from layerexplain.records import NamedTuple
 
 
 def query_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
@@ -45,33 +46,38 @@ def _row(mask: Expr) -> Expr:
 # One head, nothing learned but the scale ------------------------------------------------------------------------
 
 
+class Looking(NamedTuple):
+    """The arguments that both layers share."""
+
+    dropout: Share = 0.0
+    return_attention_scores: Bool = False
+    use_causal_mask: Bool = False
+
+
 def _attend(
-    scores: Expr,
-    query: Expr,
-    value: Expr,
-    masks: Sequence[Expr | None],
-    *,
-    dropout: float,
-    causal: bool,
-    return_scores: bool,
-    training: bool,
+    scores: Expr, query: Expr, value: Expr, masks: Sequence[Expr | None], looking: Looking, training: bool
 ) -> Mapping[str, Expr]:
     """From the scores to the result: masked places far down, shares by softmax, values added up by their shares."""
     of_query, of_value = (*masks, None, None)[:2]
     allowed = None if of_value is None else _row(of_value)
-    if causal:
+    if looking.use_causal_mask:
         causal_mask = no_later(query, value, query.ndim - 2)
         allowed = causal_mask if allowed is None else logical_and(allowed, causal_mask)
     scores = named("scores", scores, "how well each query fits each key")
     if allowed is not None:
         scores = where(logical_not(named("allowed", allowed)), scores - 1e9, scores)
     shares = named("A", softmax(scores), "each row sums to 1")
-    taken = named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
+    taken = kept_shares(shares, looking.dropout, training)
     lead = "bch"[: query.ndim - 3]
     result = einsum(taken, value, eq=f"n{lead}qk,n{lead}kd->n{lead}qd")
     if of_query is not None:
         result = where(_column(of_query), result, 0)
-    return {"y": result, "scores": shares} if return_scores else {"y": result}
+    return {"y": result, "scores": shares} if looking.return_attention_scores else {"y": result}
+
+
+def kept_shares(shares: Expr, dropout: float, training: bool) -> Expr:
+    """The shares of the values, in training without those that dropout drops."""
+    return named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
 
 
 def _checked(type_: str, query: Expr, value: Expr, key: Expr | None) -> Expr:
@@ -105,9 +111,7 @@ def attention(
     *,
     use_scale: Bool = False,
     score_mode: choice("dot", "concat") = "dot",  # type: ignore[valid-type]
-    dropout: Share = 0.0,
-    return_attention_scores: Bool = False,
-    use_causal_mask: Bool = False,
+    looking: Looking,
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -127,16 +131,7 @@ def attention(
         scores = einsum(query, key, eq=f"n{lead}qd,n{lead}kd->n{lead}qk")
         if scale is not None:
             scores = scores * scale
-    return _attend(
-        scores,
-        query,
-        value,
-        masks,
-        dropout=dropout,
-        causal=use_causal_mask,
-        return_scores=return_attention_scores,
-        training=training,
-    )
+    return _attend(scores, query, value, masks, looking, training)
 
 
 @layer("AdditiveAttention", mask=query_mask, ignores="seed causal score_mode", facts=Facts(takes_list=True))
@@ -146,9 +141,7 @@ def additive_attention(
     key: Expr | None = None,
     *,
     use_scale: Bool = True,
-    dropout: Share = 0.0,
-    return_attention_scores: Bool = False,
-    use_causal_mask: Bool = False,
+    looking: Looking,
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -162,19 +155,41 @@ def additive_attention(
     fits = tanh(_spread(query, key))
     if use_scale:
         fits = weight("scale", "g", [("features", query.shape[-1])]) * fits
-    return _attend(
-        sum_(fits, axis=-1),
-        query,
-        value,
-        masks,
-        dropout=dropout,
-        causal=use_causal_mask,
-        return_scores=return_attention_scores,
-        training=training,
-    )
+    return _attend(sum_(fits, axis=-1), query, value, masks, looking, training)
 
 
 # Several heads --------------------------------------------------------------------------------------------------
+
+
+class Heads(NamedTuple):
+    """The arguments that all attention in heads shares."""
+
+    sliding_window: PositiveInt | None = None
+    use_gate: Bool = False
+    return_attention_scores: Bool = False
+    use_causal_mask: Bool = False
+
+
+def in_heads(x: Expr, symbol: str, count: int, size: int, use_bias: bool, *, at: str, path: str) -> Expr:
+    """A learned projection of each position, as `count` heads of `size` numbers."""
+    heads = [("heads", count), ("per head", size)]
+    z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], at=at, path=path))
+    return z + weight("bias", f"b_{symbol}", heads, at=at, path=path) if use_bias else z
+
+
+def shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fused: bool) -> Expr:
+    """The shares that the scores come to along `axis`, 0 where a query may not look; each query has `looks` axes.
+
+    Without dropout and scores to return Keras takes another path (`fused`), on which a query that may look nowhere
+    looks everywhere alike; on this one it gets zeros.
+    """
+    if allowed is None:
+        return named("A", softmax(scores, axis=axis), "each row sums to 1")
+    for _ in range(scores.ndim - allowed.ndim):
+        allowed = with_axis(allowed, 2 * looks)
+    allowed = named("allowed", allowed, "who may look where")
+    shares = softmax(where(allowed, scores, FAR_BELOW), axis=axis)
+    return named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
 
 
 @layer(
@@ -199,10 +214,7 @@ def multi_head_attention(
     use_bias: Bool = True,
     output_shape: ShapeArgument | None = None,
     attention_axes: AxisArgument | None = None,
-    sliding_window: PositiveInt | None = None,
-    use_gate: Bool = False,
-    return_attention_scores: Bool = False,
-    use_causal_mask: Bool = False,
+    heads: Heads,
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -219,14 +231,11 @@ def multi_head_attention(
     width = value_dim or key_dim
 
     def project(x: Expr, name: str, symbol: str, size: int, at: str | None = None) -> Expr:
-        heads = [("heads", num_heads), ("per head", size)]
-        at = at or f"{name}_dense"
-        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], at=at, path=name))
-        return z + weight("bias", f"b_{symbol}", heads, at=at, path=name) if use_bias else z
+        return in_heads(x, symbol, num_heads, size, use_bias, at=at or f"{name}_dense", path=name)
 
     q = named("Q", project(query, "query", "q", key_dim))
     k = named("K", project(key, "key", "k", key_dim), "" if key_given else "key = value")
-    gate = named("gate", sigmoid(project(query, "gate", "g", width, "_gate_dense"))) if use_gate else None
+    gate = named("gate", sigmoid(project(query, "gate", "g", width, "_gate_dense"))) if heads.use_gate else None
     v = named("V", project(value, "value", "v", width))
     # Letters: n batch, b c h axes that both keep, q r s the query's positions, k l m the value's, a head, d per head,
     # o the output's features.
@@ -236,20 +245,11 @@ def multi_head_attention(
     score_term = f"n{kept}a{looks}{seen}"
     scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(key_dim))
     scores = named("scores", scores, "how well each query fits each key")
-    allowed = allowed_pairs(query, value, masks, attention_mask, causal=use_causal_mask, window=sliding_window)
-    # Without dropout and scores to return Keras takes another path, on which a query that may look nowhere looks
-    # everywhere alike; on this one it gets zeros.
-    fused = not dropout and not return_attention_scores and query.ndim == 3
+    allowed = allowed_pairs(query, value, masks, attention_mask, heads)
+    fused = not dropout and not heads.return_attention_scores and query.ndim == 3
     over: Any = -1 if len(looks) == 1 else tuple(range(-len(seen), 0))
-    if allowed is None:
-        shares = named("A", softmax(scores, axis=over), "each row sums to 1")
-    else:
-        for _ in range(scores.ndim - allowed.ndim):
-            allowed = with_axis(allowed, 2 * len(looks))
-        allowed = named("allowed", allowed, "who may look where")
-        shares = softmax(where(allowed, scores, FAR_BELOW), axis=over)
-        shares = named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
-    taken = named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
+    shares = shares_of(scores, allowed, over, len(looks), fused=fused)
+    taken = kept_shares(shares, dropout, training)
     context = named("context", einsum(taken, v, eq=f"{score_term},n{offered}ad->n{asked}ad"))
     if gate is not None:
         context = named("gated", context * gate)
@@ -260,7 +260,7 @@ def multi_head_attention(
     y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")
     if use_bias:
         y = y + weight("bias", "b_o", features, at=at, path=path)
-    return {"y": y, "A": shares} if return_attention_scores else {"y": y}
+    return {"y": y, "A": shares} if heads.return_attention_scores else {"y": y}
 
 
 def _attention_axes(query: Expr, value: Expr, key: Expr, axes: Any) -> tuple[int, ...]:
@@ -295,13 +295,7 @@ def _position_letters(ndim: int, axes: tuple[int, ...], own: str) -> str:
 
 
 def allowed_pairs(
-    query: Expr,
-    value: Expr,
-    masks: Sequence[Expr | None],
-    attention_mask: Expr | None,
-    *,
-    causal: bool,
-    window: int | None,
+    query: Expr, value: Expr, masks: Sequence[Expr | None], attention_mask: Expr | None, heads: Heads
 ) -> Expr | None:
     """Which query may look at which value: all masks joined; None where none restricts anything."""
     of_query, of_value, of_key = (*masks, None, None, None)[:3]
@@ -311,11 +305,11 @@ def allowed_pairs(
     if of_query is not None:
         parts.append(_column(of_query))
     parts += [_row(m) for m in (of_value, of_key) if m is not None]
-    if causal:
+    if heads.use_causal_mask:
         parts.append(no_later(query, value))
-    if window is not None:
+    if heads.sliding_window is not None:
         rows, columns = _pairs(query, value, 1)
-        parts.append(less(absolute(rows - columns), window))
+        parts.append(less(absolute(rows - columns), heads.sliding_window))
     return reduce(logical_and, parts) if parts else None
 
 

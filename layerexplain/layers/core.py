@@ -7,7 +7,7 @@ from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
-from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
+from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.registry import CARRIES_IDS, KERNEL_AND_BIAS, Facts, Stored, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
@@ -23,22 +23,19 @@ def dense(
     units: PositiveInt,
     activation: Activation = "linear",
     use_bias: Bool = True,
-    lora_rank: PositiveInt | None = None,
-    lora_alpha: Number | None = None,
-    quantization_config: QuantizationConfig | None = None,
-    dtype: DtypePolicy | None = None,
+    compression: Compression,
 ) -> Any:
     """Each of the {units} outputs is a weighted sum of all {inputs} inputs along the last axis.
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
     Reference: keras.layers.Dense.
     """
-    if dtype is not None or lora_rank is not None:
+    if compression.is_used:
         return _compressed(
             "Dense",
             activation,
             (x, "", [("inputs", x.shape[-1]), ("units", units)], [("units", units)] if use_bias else None),
-            (lora(lora_rank, lora_alpha), dtype, quantization_config),
+            compression,
         )
     y = dot(x, weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)]))
     if use_bias:
@@ -46,12 +43,12 @@ def dense(
     return activate(activation, y)
 
 
-def _compressed(type_: str, activation: Any, made: tuple[Any, ...], how: tuple[Any, ...]) -> Any:
+def _compressed(type_: str, activation: Any, made: tuple[Any, ...], compression: Compression) -> Any:
     """The quantized form, or that with LoRA, of the layer whose product is `made`."""
     # Few models have one: those that have none need not load it.
     from layerexplain.layers.quantization import Product, product_of
 
-    y, stored = product_of(type_, Product(*made), *how)
+    y, stored = product_of(type_, Product(*made), *compression.parts)
     return Stored(activate(activation, y), stored)
 
 
@@ -71,21 +68,17 @@ def embedding(
     input_dim: PositiveInt,
     output_dim: PositiveInt,
     mask_zero: Bool = False,
-    lora_rank: PositiveInt | None = None,
-    lora_alpha: Number | None = None,
-    quantization_config: QuantizationConfig | None = None,
-    dtype: DtypePolicy | None = None,
+    compression: Compression,
 ) -> Expr:
     """Looks up, for each id, its row of {output_dim} learned numbers in a table of {input_dim} rows.
 
     Input shape: (batch, …), whole numbers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     Reference: keras.layers.Embedding.
     """
-    if dtype is not None or lora_rank is not None:
+    if compression.is_used:
         from layerexplain.layers.quantized_embedding import Table
 
-        table = Table("Embedding", input_dim, output_dim, lora(lora_rank, lora_alpha), dtype, quantization_config)
-        return table.look_up(ids)
+        return Table("Embedding", input_dim, output_dim, *compression.parts).look_up(ids)
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)
 
 
@@ -107,10 +100,7 @@ def einsum_dense(
     output_shape: ShapeArgument,
     activation: Activation = "linear",
     bias_axes: Text | None = None,
-    lora_rank: PositiveInt | None = None,
-    lora_alpha: Number | None = None,
-    quantization_config: QuantizationConfig | None = None,
-    dtype: DtypePolicy | None = None,
+    compression: Compression,
 ) -> Any:
     """Multiplies the input with a learned kernel and sums over the letters that are missing on the right of {equation}.
 
@@ -135,9 +125,8 @@ def einsum_dense(
             (_letter_name(c, kernel, summed, sizes), sizes[c][0]) if c in bias_axes else ("repeated", 1) for c in spread
         ]
         bias_of = [*bias, *[("repeated", 1)] * behind]
-    if dtype is not None or lora_rank is not None:
-        how = (lora(lora_rank, lora_alpha), dtype, quantization_config)
-        return _compressed("EinsumDense", activation, (x, equation, axes, bias_of), how)
+    if compression.is_used:
+        return _compressed("EinsumDense", activation, (x, equation, axes, bias_of), compression)
     y = einsum(x, weight("kernel", "W", axes), eq=equation)
     return activate(activation, y if bias_of is None else y + weight("bias", "b", bias_of))
 

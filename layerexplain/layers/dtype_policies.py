@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from layerexplain.layers.arguments import Check
+from layerexplain.layers.arguments import Check, Number, PositiveInt
 from layerexplain.records import NamedTuple
 
 
@@ -72,6 +72,22 @@ DtypePolicy = Annotated[Any, Check("a dtype, or a quantized dtype policy of Kera
 QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer)]
 
 
-def lora(rank: int | None, alpha: float | None) -> Lora | None:
-    """What the arguments lora_rank and lora_alpha say."""
-    return None if rank is None else Lora(rank, rank if alpha is None else alpha)
+class Compression(NamedTuple):
+    """The arguments that layers with one large kernel or table share: what LoRA adds, and how they are quantized."""
+
+    lora_rank: PositiveInt | None = None
+    lora_alpha: Number | None = None
+    quantization_config: QuantizationConfig | None = None
+    dtype: DtypePolicy | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is either."""
+        return self.dtype is not None or self.lora_rank is not None
+
+    @property
+    def parts(self) -> tuple[Lora | None, Policy | None, Quantizer | str | None]:
+        """What LoRA adds, the policy, and how inputs are quantized."""
+        rank, alpha = self.lora_rank, self.lora_alpha
+        low_rank = None if rank is None else Lora(rank, rank if alpha is None else alpha)
+        return low_rank, self.dtype, self.quantization_config

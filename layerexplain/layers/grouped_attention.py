@@ -4,15 +4,13 @@ from collections.abc import Mapping
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import Bool, PositiveInt, Share
-from layerexplain.layers.attention import allowed_pairs, query_mask, with_axis
+from layerexplain.layers.attention import Heads, allowed_pairs, in_heads, kept_shares, query_mask, shares_of
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
-from layerexplain.ops.contract import dot, einsum
-from layerexplain.ops.elementwise import sqrt, where
-from layerexplain.ops.functions import sigmoid, softmax
+from layerexplain.ops.contract import einsum
+from layerexplain.ops.elementwise import sqrt
+from layerexplain.ops.functions import sigmoid
 from layerexplain.ops.movement import repeat
-from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.sizes import agree, shape_text
 
 
@@ -44,10 +42,7 @@ def group_query_attention(
     num_key_value_heads: PositiveInt,
     dropout: Share = 0.0,
     use_bias: Bool = True,
-    sliding_window: PositiveInt | None = None,
-    use_gate: Bool = False,
-    return_attention_scores: Bool = False,
-    use_causal_mask: Bool = False,
+    heads: Heads,
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -68,34 +63,21 @@ def group_query_attention(
         )
 
     def project(x: Expr, name: str, symbol: str, count: int) -> Expr:
-        heads = [("heads", count), ("per head", head_dim)]
-        at = f"_{name}_dense"
-        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], at=at, path=name))
-        return z + weight("bias", f"b_{symbol}", heads, at=at, path=name) if use_bias else z
+        return in_heads(x, symbol, count, head_dim, use_bias, at=f"_{name}_dense", path=name)
 
     shared = f"each head for {times} of the query's"
     q = named("Q", project(query, "query", "q", num_query_heads))
     k = named("K", project(key, "key", "k", num_key_value_heads), "" if key_given else "key = value")
-    gate = named("gate", sigmoid(project(query, "gate", "g", num_query_heads))) if use_gate else None
+    gate = named("gate", sigmoid(project(query, "gate", "g", num_query_heads))) if heads.use_gate else None
     v = named("V", project(value, "value", "v", num_key_value_heads))
     if times > 1:
         k, v = (named(f"{x.label}_shared", repeat(x, times=times, axis=2), shared) for x in (k, v))
     # Letters: n batch, q the query's positions, k the value's, a head, d per head, o the output's features.
     scores = einsum(q, k, eq="nqad,nkad->naqk") / sqrt(float(head_dim))
     scores = named("scores", scores, "how well each query fits each key")
-    allowed = allowed_pairs(query, value, masks, attention_mask, causal=use_causal_mask, window=sliding_window)
-    # Without dropout and scores to return Keras takes another path, on which a query that may look nowhere looks
-    # everywhere alike; on this one it gets zeros.
-    fused = not dropout and not return_attention_scores
-    if allowed is None:
-        shares = named("A", softmax(scores), "each row sums to 1")
-    else:
-        for _ in range(4 - allowed.ndim):
-            allowed = with_axis(allowed, 2)
-        allowed = named("allowed", allowed, "who may look where")
-        shares = softmax(where(allowed, scores, FAR_BELOW))
-        shares = named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
-    taken = named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
+    allowed = allowed_pairs(query, value, masks, attention_mask, heads)
+    shares = shares_of(scores, allowed, -1, 1, fused=not dropout and not heads.return_attention_scores)
+    taken = kept_shares(shares, dropout, training)
     context = named("context", einsum(taken, v, eq="naqk,nkad->nqad"))
     if gate is not None:
         context = named("gated", context * gate)
@@ -105,4 +87,4 @@ def group_query_attention(
     y = einsum(context, W, eq="nqad,ado->nqo")
     if use_bias:
         y = y + weight("bias", "b_o", [features], at=at, path=path)
-    return {"y": y, "A": shares} if return_attention_scores else {"y": y}
+    return {"y": y, "A": shares} if heads.return_attention_scores else {"y": y}

@@ -5,7 +5,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
-from layerexplain.layers.dtype_policies import DtypePolicy, QuantizationConfig, lora
+from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.quantized_embedding import Table
 from layerexplain.layers.registry import Facts, Stored, layer
 from layerexplain.ops.elementwise import cast, not_equal
@@ -32,10 +32,7 @@ def reversible_embedding(
     mask_zero: Bool = False,
     reverse_dtype: Text | None = None,
     logit_soft_cap: Number | None = None,
-    lora_rank: PositiveInt | None = None,
-    lora_alpha: Number | None = None,
-    quantization_config: QuantizationConfig | None = None,
-    dtype: DtypePolicy | None = None,
+    compression: Compression,
     reverse: Bool = False,
 ) -> Any:
     """A table of {input_dim} rows of {output_dim} numbers: gives an id's row, or in reverse how well x fits each row.
@@ -44,8 +41,7 @@ def reversible_embedding(
     Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each
     with tie_weights=False. Reference: keras.layers.ReversibleEmbedding; Press and Wolf, 2016.
     """
-    how = lora(lora_rank, lora_alpha), dtype, quantization_config
-    table = Table("ReversibleEmbedding", input_dim, output_dim, *how, tied=tie_weights)
+    table = Table("ReversibleEmbedding", input_dim, output_dim, *compression.parts, tied=tie_weights)
     if not reverse:
         return Stored(table.look_up(x), table.weights)
     if x.ndim < 1 or not agree(x.shape[-1], output_dim):
@@ -55,7 +51,7 @@ def reversible_embedding(
         )
     if x.dtype not in FLOATS:
         x = cast(x, to="float")
-    if reverse_dtype is not None and dtype is None:
+    if reverse_dtype is not None and compression.dtype is None:
         x = cast(x, to=reverse_dtype)
     y = table.score(x)
     if logit_soft_cap is not None:
