@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import Run, evaluate_nodes
+from layerexplain.derive.evaluate import Evaluation, evaluate_nodes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
 
@@ -79,7 +79,7 @@ class Counter:
     """Runs formulas and counts."""
 
     def __init__(self) -> None:
-        self.run = Run(1, "float64")
+        self.run = Evaluation(1, "float64")
         self.flops = 0
 
     def definition(self, definition: Definition, values: Sequence[Any], fed: Sequence[bool]) -> list[Any]:

@@ -23,7 +23,7 @@ from layerexplain.lang.scalar import (
     Fold,
     Guard,
     Letter,
-    Named,
+    NamedFunction,
     Quotient,
     Scalar,
 )
@@ -77,7 +77,7 @@ def _is_fed(part: Scalar, form: ElementForm, fed: set[ElementLine]) -> bool:
 
 def _parts(e: Scalar) -> Iterator[Scalar]:
     yield e
-    if isinstance(e, Apply | Named):
+    if isinstance(e, Apply | NamedFunction):
         for arg in e.args:
             yield from _parts(arg)
     elif isinstance(e, Fold):

@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.receptive_field.fields import View
-from layerexplain.derive.receptive_field.spans import Span
+from layerexplain.derive.receptive_field.spans import AxisSpan
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.scalar import Affine, Letter, Quotient
@@ -53,7 +53,7 @@ def dependence(
         changed if i == param else np.repeat(x, count, axis=0) if _has_batch(definition, i) else x
         for i, x in enumerate(inputs)
     ]
-    results = evaluate(definition, examples, weights, Run(count, "float64"))[: len(definition.results)]
+    results = evaluate(definition, examples, weights, Evaluation(count, "float64"))[: len(definition.results)]
     tables = []
     for result in results:
         scale = np.max(np.abs(result.astype("float64")), initial=0)
@@ -66,7 +66,7 @@ def _has_batch(definition: Definition, param: int) -> bool:
     return definition.params[param].shape[:1] == (BATCH,)
 
 
-def span_at(view: View, span: Span, index: Sequence[int], size: int) -> tuple[int, int]:
+def span_at(view: View, span: AxisSpan, index: Sequence[int], size: int) -> tuple[int, int]:
     """The first and the last position of a span at an index of the output (without the batch), inside the axis."""
     env = dict(zip(view.letters, (0, *index), strict=True))
     high = size - 1 if span.high is None else _value(span.high, env)

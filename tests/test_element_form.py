@@ -11,7 +11,7 @@ from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.letters import LETTERS
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.element.value import ElementValues
-from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.lang.parse import parse
@@ -60,7 +60,7 @@ def test_value_by_index_equals_the_array(type_: str) -> None:
             continue
         inputs, weights = values_for(case, definition)
         try:
-            arrays = evaluate(definition, inputs, weights, Run(BATCH_SIZE, "float64"))
+            arrays = evaluate(definition, inputs, weights, Evaluation(BATCH_SIZE, "float64"))
         except CannotEvaluate as why:
             raise AssertionError((case.id, "has an element form and no value")) from why
         elements = ElementValues(element_form(definition), inputs, weights)

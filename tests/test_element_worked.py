@@ -11,7 +11,7 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.worked import MOST_LINES, Worked, WorkedFold, worked_element
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.lang.definition import Definition
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions, values_for
@@ -29,7 +29,7 @@ def worked_of(case: Case, definition: Definition) -> Iterator[tuple[Worked, Any,
     if any(each.refusals for each in (form, *form.inner.values())):
         return
     inputs, weights = values_for(case, definition)
-    arrays = evaluate(definition, inputs, weights, Run(BATCH_SIZE, "float64"))
+    arrays = evaluate(definition, inputs, weights, Evaluation(BATCH_SIZE, "float64"))
     for result, array in enumerate(arrays):
         ties = 1 if case.type == "Resizing" and array.dtype.kind in "iu" else 0
         scale = float(np.max(np.abs(array.astype("float64")), initial=0))

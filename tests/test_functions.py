@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import ShapeError
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
@@ -80,7 +80,7 @@ def test_a_stable_evaluator_agrees_with_its_body(name: str) -> None:
     assert body.stable is not None
     expected = body.stable(np, z, **attrs)
     body.stable = None
-    ours = evaluate(body, [z], [], Run(3, "float64"))[0]
+    ours = evaluate(body, [z], [], Evaluation(3, "float64"))[0]
     np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field.fields import ReceptiveFields
-from layerexplain.derive.receptive_field.spans import Span
+from layerexplain.derive.receptive_field.spans import AxisSpan
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, constant, tensor
@@ -302,7 +302,7 @@ def test_picked_positions_are_those_that_are_named() -> None:
     picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})
     (view,) = ReceptiveFields().of(picked)
     span = view.seen[x][1]
-    assert isinstance(span, Span) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
+    assert isinstance(span, AxisSpan) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
     assert compare(picked, [view], "pick", exact=False) > 0
 
 

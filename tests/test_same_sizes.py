@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition, call
@@ -118,7 +118,7 @@ def run(case: Any, definition: Definition, shapes: list[list[Any]]) -> list[Any]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return evaluate(definition, values, weights, Run(2, "float64"))
+            return evaluate(definition, values, weights, Evaluation(2, "float64"))
         except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError):
             return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
@@ -105,7 +105,7 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
     import numpy as np
 
     x = np.random.default_rng(1).normal(0, 1, (400, 300)).astype("float32")
-    y = evaluate(_trained("AlphaDropout", {"rate": 0.2}, (300,)), [x], [], Run(400, seed=2))[0]
+    y = evaluate(_trained("AlphaDropout", {"rate": 0.2}, (300,)), [x], [], Evaluation(400, seed=2))[0]
     assert abs(float(y.mean())) < 0.02
     assert abs(float(y.std()) - 1) < 0.02
 

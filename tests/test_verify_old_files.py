@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import layerexplain
-from layerexplain.derive.evaluate import Run, evaluate
+from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.expr import tensor
@@ -112,7 +112,7 @@ def test_the_hard_sigmoid_of_keras_2_is_that_of_tf_keras() -> None:
     root = activate(KERAS_2_HARD_SIGMOID, tensor("z", (33,)))
     body = root.attrs["definition"]
     np.testing.assert_allclose(
-        evaluate(body, [z], [], Run(1, "float64"))[0],
+        evaluate(body, [z], [], Evaluation(1, "float64"))[0],
         tf_keras.activations.hard_sigmoid(tf_keras.backend.constant(z)).numpy(),
         atol=1e-7,
     )

@@ -38,7 +38,7 @@ class Cost(NamedTuple):
     flops: int | None
 
 
-class Term(NamedTuple):
+class Contraction(NamedTuple):
     """The MACs of one contraction: its factors, the loops around it first. `once` says that no input reaches it: it is
     needed once per call, however many examples there are, and is no cost per example."""
 
@@ -63,9 +63,9 @@ class Costs:
         cost: Cost = self._sums.of(definition)
         return cost
 
-    def terms(self, definition: Definition) -> Counter[Term]:
+    def terms(self, definition: Definition) -> Counter[Contraction]:
         """The contractions of a definition, calls and loops opened, and how often each comes."""
-        terms: Counter[Term] = self._terms.of(definition)
+        terms: Counter[Contraction] = self._terms.of(definition)
         return terms
 
 
@@ -152,11 +152,11 @@ class _Sums(_Charges[tuple[int | None, int | None]]):
         return True
 
 
-class _Terms(_Charges[tuple[Term, int]]):
+class _Terms(_Charges[tuple[Contraction, int]]):
     """Counts the contractions, those included that no input reaches."""
 
-    def total(self, gathered: list[tuple[Term, int]]) -> Counter[Term]:
-        found: Counter[Term] = Counter()
+    def total(self, gathered: list[tuple[Contraction, int]]) -> Counter[Contraction]:
+        found: Counter[Contraction] = Counter()
         for term, count in gathered:
             found[term] += count
         return found
@@ -165,7 +165,7 @@ class _Terms(_Charges[tuple[Term, int]]):
         reached = any([env[a] for a in node.args])
         cost = node.op.cost
         if node.args and cost is not NO_MACS and cost is not UNKNOWN_COST:
-            self.gathered.append((Term(tuple(cost(node)), not reached), 1))
+            self.gathered.append((Contraction(tuple(cost(node)), not reached), 1))
         return reached
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> bool:
@@ -175,10 +175,12 @@ class _Terms(_Charges[tuple[Term, int]]):
     def loop(self, node: Expr, env: dict[Expr, Any]) -> bool:
         return self._inside(node, env, self.steps(node, env), (Factor("steps", (node.args[0].shape[1],)),))
 
-    def _inside(self, node: Expr, env: dict[Expr, Any], inside: Counter[Term], around: tuple[Factor, ...]) -> bool:
+    def _inside(
+        self, node: Expr, env: dict[Expr, Any], inside: Counter[Contraction], around: tuple[Factor, ...]
+    ) -> bool:
         reached = any([env[a] for a in node.args])
         for term, count in inside.items():
-            self.gathered.append((Term((*around, *term.factors), not reached or term.once), count))
+            self.gathered.append((Contraction((*around, *term.factors), not reached or term.once), count))
         return reached
 
 

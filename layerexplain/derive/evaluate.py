@@ -14,7 +14,7 @@ class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
     """The formula holds an op that has no value; the message says which and why."""
 
 
-class Run:
+class Evaluation:
     """What evaluation needs besides values: NumPy, the batch size, the float that "float" stands for, random numbers.
 
     The values of nodes that are put into `recorded` are added to their lists: one for each step of the loops around.
@@ -39,7 +39,7 @@ class Run:
 
 
 def evaluate(
-    definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Run | None = None
+    definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation | None = None
 ) -> list[Any]:
     """The results of a definition, then those of its masks that it has.
 
@@ -47,11 +47,11 @@ def evaluate(
     The batch size is read off the params. Raises `CannotEvaluate` for what has no value.
     """
     if run is None:
-        run = Run(_batch(definition.params, values))
+        run = Evaluation(_batch(definition.params, values))
     return _Evaluator(run).results(definition, (*values, *weights))
 
 
-def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Run) -> list[Any]:
+def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evaluation) -> list[Any]:
     """The values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
     return _Evaluator(run).values(roots, {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()})
 
@@ -64,7 +64,7 @@ def _batch(params: Sequence[Expr], values: Sequence[Any]) -> int:
     return 1
 
 
-def _cast(run: Run, value: Any, dtype: str) -> Any:
+def _cast(run: Evaluation, value: Any, dtype: str) -> Any:
     wanted = run.dtype(dtype)
     array = run.np.asarray(value)
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
@@ -73,7 +73,7 @@ def _cast(run: Run, value: Any, dtype: str) -> Any:
 class _Evaluator(Interpreter[Any]):
     """Computes each node's array."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Evaluation) -> None:
         super().__init__()
         self.run = run
 

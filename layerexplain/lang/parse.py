@@ -70,7 +70,7 @@ def parse(
     """
     tree = checked_tree(source)
     builder = _Builder(functions, settings)
-    scope = _Scope(dict(leaves))
+    scope = _Names(dict(leaves))
     try:
         builder.body(tree.body, scope)
     except RecursionError:
@@ -92,7 +92,7 @@ def parse_expression(
     >>> parse_expression("slope * x + 1", {"x": x}, settings={"slope": 0.5}).shape
     (n, 3)
     """
-    return _Builder(functions, settings).expr(checked_expression(source), _Scope(dict(leaves)), several=True)
+    return _Builder(functions, settings).expr(checked_expression(source), _Names(dict(leaves)), several=True)
 
 
 def redefine(definition: Definition, source: str) -> Definition:
@@ -128,7 +128,7 @@ def _like(node: Expr) -> Function:
     return lambda *args: opaque(*args, **node.attrs)
 
 
-class _Scope:
+class _Names:
     """The names of one body; `steps` are `x[t]` by the loop's variable and the sequence."""
 
     def __init__(self, names: dict[str, Expr], steps: Mapping[str, Mapping[Expr, Expr]] | None = None) -> None:
@@ -154,7 +154,7 @@ class _Builder:
 
     # Statements ---------------------------------------------------------------------------------------------------
 
-    def body(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
+    def body(self, statements: Sequence[ast.stmt], scope: _Names) -> None:
         """The statements of the text, of a loop or of a `def`."""
         for i, statement in enumerate(statements):
             if isinstance(statement, ast.FunctionDef):
@@ -170,7 +170,7 @@ class _Builder:
             raise refuse(node, f"'{node.name}' is defined twice; give each def a name of its own")
         self.defined[node.name] = node
 
-    def statement(self, node: ast.stmt, scope: _Scope) -> None:
+    def statement(self, node: ast.stmt, scope: _Names) -> None:
         if isinstance(node, ast.For):
             self.loop(node, scope)
             return
@@ -186,7 +186,7 @@ class _Builder:
             fresh = not isinstance(source, ast.Name) and value.op not in LEAVES
             self._bind(target, value, scope, label=fresh)
 
-    def _bind(self, target: ast.Name, value: Expr, scope: _Scope, *, label: bool) -> None:
+    def _bind(self, target: ast.Name, value: Expr, scope: _Names, *, label: bool) -> None:
         name = target.id
         if name in scope.assigned:
             raise refuse(target, f"'{name}' is bound twice; only a loop may give a name a new value, once a step")
@@ -195,7 +195,7 @@ class _Builder:
         scope.assigned.add(name)
         scope.names[name] = named(name, value) if label and name not in scope.states else value
 
-    def _unpack(self, target: ast.Tuple, source: ast.expr, scope: _Scope) -> None:
+    def _unpack(self, target: ast.Tuple, source: ast.expr, scope: _Names) -> None:
         names = [e for e in target.elts if isinstance(e, ast.Name)]
         if not isinstance(source, ast.Call):
             raise refuse(source, f"{len(names)} names need a call with {len(names)} results, such as split(x, n=2)")
@@ -207,7 +207,7 @@ class _Builder:
             if name.id != "_":
                 self._bind(name, item(value, i), scope, label=True)
 
-    def _collect(self, target: ast.Subscript, source: ast.expr, scope: _Scope) -> None:
+    def _collect(self, target: ast.Subscript, source: ast.expr, scope: _Names) -> None:
         name = target.value.id if isinstance(target.value, ast.Name) else ""
         variable = target.slice.id if isinstance(target.slice, ast.Name) else ""
         if scope.variable is None or variable != scope.variable:
@@ -217,7 +217,7 @@ class _Builder:
             raise refuse(target, f"'{name}' is bound already; collect into a name of its own")
         scope.collected[name] = self.expr(source, scope)
 
-    def loop(self, node: ast.For, scope: _Scope) -> None:
+    def loop(self, node: ast.For, scope: _Names) -> None:
         """`for t in steps(x, …):` names bound before and assigned inside are states."""
         variable = cast("ast.Name", node.target).id
         arguments = cast("ast.Call", node.iter).args
@@ -235,7 +235,7 @@ class _Builder:
         def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
             before = values[len(over) :]
             steps = {**scope.steps, variable: dict(zip(over, values, strict=False))}
-            inner = _Scope({**scope.names, **dict(zip(states, before, strict=True))}, steps)
+            inner = _Names({**scope.names, **dict(zip(states, before, strict=True))}, steps)
             inner.variable = variable
             self.body(node.body, inner)
             return [inner.names[name] for name in states], inner.collected
@@ -249,7 +249,7 @@ class _Builder:
 
     # Expressions --------------------------------------------------------------------------------------------------
 
-    def expr(self, node: ast.expr, scope: _Scope, *, several: bool = False) -> Expr:
+    def expr(self, node: ast.expr, scope: _Names, *, several: bool = False) -> Expr:
         """One tensor; with `several`, a node with several results too."""
         self.count += 1
         if self.count > MOST_NODES:
@@ -263,7 +263,7 @@ class _Builder:
             raise refuse(node, f"this has {len(value.shape)} results; take them apart first: a, b = …")
         return value
 
-    def _name(self, node: ast.Name, scope: _Scope) -> Expr:
+    def _name(self, node: ast.Name, scope: _Names) -> Expr:
         found = scope.names.get(node.id)
         if found is not None:
             return found
@@ -278,29 +278,29 @@ class _Builder:
         hint = did_you_mean(node.id, [*scope.names, *self.settings], before=", ")
         raise refuse(node, f"nothing is called '{node.id}' here{hint}")
 
-    def _number(self, node: ast.expr, scope: _Scope) -> Expr:
+    def _number(self, node: ast.expr, scope: _Names) -> Expr:
         value = attribute(node, self.settings)
         if table_shape(value) is None:
             text = source_of(node)
             raise refuse(node, f"'{text}' is neither a tensor nor a number, nor rows of as many numbers each")
         return constant(value)
 
-    def _negative(self, node: ast.UnaryOp, scope: _Scope) -> Expr:
+    def _negative(self, node: ast.UnaryOp, scope: _Names) -> Expr:
         if isinstance(node.operand, ast.Constant):
             return self._number(node, scope)
         return self._made(node, "-", OPS["negative"], self.expr(node.operand, scope))
 
-    def _binary(self, node: ast.BinOp, scope: _Scope) -> Expr:
+    def _binary(self, node: ast.BinOp, scope: _Names) -> Expr:
         return self._operator(node, type(node.op), node.left, node.right, scope)
 
-    def _comparison(self, node: ast.Compare, scope: _Scope) -> Expr:
+    def _comparison(self, node: ast.Compare, scope: _Names) -> Expr:
         return self._operator(node, type(node.ops[0]), node.left, node.comparators[0], scope)
 
-    def _operator(self, node: ast.expr, kind: type[ast.AST], left: ast.expr, right: ast.expr, scope: _Scope) -> Expr:
+    def _operator(self, node: ast.expr, kind: type[ast.AST], left: ast.expr, right: ast.expr, scope: _Names) -> Expr:
         symbol, name = OPERATORS[kind]
         return self._made(node, symbol, OPS[name], self.expr(left, scope), self.expr(right, scope))
 
-    def _subscript(self, node: ast.Subscript, scope: _Scope) -> Expr:
+    def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:
         base = self.expr(node.value, scope)
         key = node.slice
         if isinstance(key, ast.Name) and key.id in scope.steps:
@@ -315,7 +315,7 @@ class _Builder:
             return self._made(node, "[]", OPS["slice"], base, key=made)
         return self._made(node, "[]", OPS["take"], base, self.expr(key, scope))
 
-    def call(self, node: ast.Call, scope: _Scope, results: int = 1) -> Expr:
+    def call(self, node: ast.Call, scope: _Names, results: int = 1) -> Expr:
         """A call of a `def`, a given function, a composite or an op."""
         name = cast("ast.Name", node.func).id
         attrs = {str(k.arg): attribute(k.value, self.settings) for k in node.keywords}
@@ -350,7 +350,7 @@ class _Builder:
 
     def _trace(self, node: ast.FunctionDef, args: Sequence[Expr]) -> Definition:
         params = [tensor(p.arg, a.shape, a.dtype) for p, a in zip(node.args.args, args, strict=True)]
-        scope = _Scope({str(p.label): p for p in params})
+        scope = _Names({str(p.label): p for p in params})
         *statements, last = node.body
         self.body(statements, scope)
         value = cast("ast.expr", cast("ast.Return", last).value)
@@ -391,7 +391,7 @@ OPERATORS: Mapping[type[ast.AST], tuple[str, str]] = {
 }
 """The operators of the language: how each is written, and its op."""
 
-BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Scope], Expr]] = {
+BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
     ast.Name: _Builder._name,
     ast.Constant: _Builder._number,
     ast.Tuple: _Builder._number,

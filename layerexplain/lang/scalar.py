@@ -203,7 +203,7 @@ class Apply(NamedTuple):
     attrs: dict[str, Any]
 
 
-class Named(NamedTuple):
+class NamedFunction(NamedTuple):
     """A scalar function with a definition of its own (relu, sigmoid), applied."""
 
     node: Expr
@@ -252,7 +252,7 @@ class Guard(NamedTuple):
     otherwise: Scalar
 
 
-Scalar: TypeAlias = "Number | Position | Element | Apply | Named | Fold | Guard"
+Scalar: TypeAlias = "Number | Position | Element | Apply | NamedFunction | Fold | Guard"
 
 At: TypeAlias = Callable[[int, Sequence[Affine]], Scalar]
 """`at(i, index)`: the element of argument i at an index."""
@@ -276,7 +276,7 @@ _CHILDREN: Final[Mapping[type, tuple[str, ...]]] = {
     Passed: ("times",),
     CalledResult: ("args",),
     Apply: ("args",),
-    Named: ("args",),
+    NamedFunction: ("args",),
     Fold: ("conditions", "body"),
     Guard: ("conditions", "body", "otherwise"),
     Between: ("index",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import RANDOM, Batch
@@ -279,7 +279,7 @@ def evaluated(
     import numpy as np
 
     with np.errstate(all="ignore"):
-        results = evaluate(definition, values, weights, Run(batch, dtype))
+        results = evaluate(definition, values, weights, Evaluation(batch, dtype))
     return [np.asarray(result) for result in results]
 
 

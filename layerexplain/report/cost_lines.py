@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from layerexplain.derive.cost import Costs, Term
+from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, Factor, Size
@@ -89,7 +89,7 @@ ORDERING = frozenset({"sort", "argsort", "top_k", "argmax", "argmin", "unique"})
 """Ops that compute nothing but an order."""
 
 
-def _sum(terms: dict[Term, int], definition: Definition) -> str:
+def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
     """The terms as text, equal ones once."""
     groups: Counter[str] = Counter()
     for term, count in terms.items():
@@ -100,7 +100,7 @@ def _sum(terms: dict[Term, int], definition: Definition) -> str:
     return " + ".join(part if groups.get(part) is None else f"({part})" for part in parts)
 
 
-def _factors_text(term: Term, unknown: Sequence[str]) -> str:
+def _factors_text(term: Contraction, unknown: Sequence[str]) -> str:
     return " × ".join(filter(None, [_factor_text(factor, unknown) for factor in term.factors])) or "1"
 
 

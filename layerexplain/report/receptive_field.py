@@ -8,7 +8,7 @@ from fractions import Fraction
 from layerexplain.derive.element.letters import LETTERS, OTHERS
 from layerexplain.derive.element.text import index_text
 from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
-from layerexplain.derive.receptive_field.spans import Span, is_whole, slope, value, width
+from layerexplain.derive.receptive_field.spans import AxisSpan, is_whole, slope, value, width
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.scalar import Affine, Letter, Quotient, letters_in
 from layerexplain.model import Layer, TensorRef
@@ -134,23 +134,23 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str]) -> ReceptiveField:
     return ReceptiveField(name, tuple(axes), "")
 
 
-def _letters_of(span: Span) -> set[Letter]:
+def _letters_of(span: AxisSpan) -> set[Letter]:
     return set(_in_order(span))
 
 
-def _in_order(span: Span) -> list[Letter]:
+def _in_order(span: AxisSpan) -> list[Letter]:
     """The letters of a span, as they come: what is printed must not hang on the order of a set."""
     ends = [end for part in span.parts or (span,) for end in (part.low, part.high) if end is not None]
     return [*dict.fromkeys([one for end in ends for one in letters_in(end)])]
 
 
-def _range_text(span: Span, names: Mapping[Letter, str]) -> str:
+def _range_text(span: AxisSpan, names: Mapping[Letter, str]) -> str:
     first = index_text(span.low, names)
     last = "" if span.high is None else index_text(span.high, names)
     return first if first == last else f"{first} to {last}" if last else f"{first} on"
 
 
-def _own_letter(span: Span, others: Sequence[Span]) -> bool:
+def _own_letter(span: AxisSpan, others: Sequence[AxisSpan]) -> bool:
     """Whether the positions move along with one axis of the output, one that no other axis of the input moves with."""
     letters = _letters_of(span)
     remainders = any(isinstance(atom, Quotient) and atom.rest for atom, _ in span.low.terms)
@@ -159,7 +159,7 @@ def _own_letter(span: Span, others: Sequence[Span]) -> bool:
     return moves and alone and not remainders and all(letters.isdisjoint(_letters_of(o)) for o in others)
 
 
-def _names(spans: Sequence[tuple[str, Span]]) -> dict[Letter, str]:
+def _names(spans: Sequence[tuple[str, AxisSpan]]) -> dict[Letter, str]:
     """Index letters: that of the axis' role, or one for all axes that are laid out in one."""
     names: dict[Letter, str] = {}
     for role, span in spans:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import ITEM, Expr
@@ -77,7 +77,7 @@ class Activations:
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
         """Run the model on an array for each of its inputs, in its order, cast to the dtypes that they have."""
         batch = next((int(a.shape[0]) for a in inputs if a.ndim), 1)
-        runs = {d: Run(batch, d, self.seed) for d in ("float32", "float64")}
+        runs = {d: Evaluation(batch, d, self.seed) for d in ("float32", "float64")}
         leaves = {(made.call.layer, made.call.index): made.node for made in self.network.calls if not made.sources}
         walk = _Walk(self, runs, self.network, (), keep=set(self.network.model.outputs))
         for ref, value in zip(self.network.model.inputs, inputs, strict=True):
@@ -104,7 +104,7 @@ class _Walk:
     def __init__(
         self,
         whole: Activations,
-        runs: dict[str, Run],
+        runs: dict[str, Evaluation],
         network: Network,
         path: tuple[str, ...],
         keep: set[TensorRef],

@@ -19,7 +19,7 @@ from layerexplain.lang.scalar import (
     CannotIndex,
     Element,
     Letter,
-    Named,
+    NamedFunction,
     Number,
     Passed,
     Scalar,
@@ -318,7 +318,7 @@ def element_of(node: Expr, index: tuple[Affine, ...], push: Callable[[Expr, tupl
     if op is CONSTANT:
         return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
     if op is CALL:
-        return Named(node, tuple([push(a, aligned(index, node, a)) for a in node.args]))
+        return NamedFunction(node, tuple([push(a, aligned(index, node, a)) for a in node.args]))
     if op is ITEM:
         source = node.args[0]
         if source.op is split:

@@ -18,7 +18,7 @@ from layerexplain.lang.scalar import (
     Guard,
     Holds,
     Letter,
-    Named,
+    NamedFunction,
     Number,
     Position,
     Scalar,
@@ -46,7 +46,7 @@ class ScalarWriter:
             return Written(text, NEGATE) if text.startswith("-") else Written(text)
         if isinstance(e, Fold):
             return self.fold(e, names)
-        if isinstance(e, Named):
+        if isinstance(e, NamedFunction):
             definition = e.node.attrs["definition"]
             return self.function(definition.name, [self.written(a, names) for a in e.args], definition.attrs)
         if isinstance(e, Position):

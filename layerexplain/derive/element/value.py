@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
-from layerexplain.derive.evaluate import CannotEvaluate, Run, evaluate, evaluate_nodes
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.scalar import (
@@ -30,7 +30,7 @@ from layerexplain.lang.scalar import (
     Holds,
     Letter,
     Lookup,
-    Named,
+    NamedFunction,
     Passed,
     Position,
     Quotient,
@@ -59,7 +59,7 @@ class ElementValues:
         definition = form.definition
         self.form = form
         leaves = (*definition.params, *definition.weights)
-        run = Run(1, "float64")
+        run = Evaluation(1, "float64")
         arrays = dict(zip(leaves, (*values, *weights), strict=True))
         self._frame = Frame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
 
@@ -76,7 +76,7 @@ class ElementValues:
 class Frame:
     """A form with the tensors that it is called with: each a function from an index to a value."""
 
-    def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Run) -> None:
+    def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Evaluation) -> None:
         self.form = form
         self.leaves = leaves
         self.run = run
@@ -111,7 +111,7 @@ class Frame:
             return self._apply(e, [self.scalar(a, env) for a in e.args])
         if isinstance(e, Fold):
             return self._fold(e, env)
-        if isinstance(e, Named):
+        if isinstance(e, NamedFunction):
             return self._named(e.node.attrs["definition"], [self.scalar(a, env) for a in e.args])
         if isinstance(e, Guard):
             return self.scalar(e.body if self.hold(e.conditions, env) else e.otherwise, env)
@@ -252,7 +252,7 @@ class ArrayFrame(Frame):
     """A form with the arrays that it is called with: `arrays` has one for each of its params and weights. Whole lines
     are computed in `dtype`, as the layer is; what is computed by index, in the float of `run`."""
 
-    def __init__(self, form: ElementForm, arrays: Mapping[Expr, Any], run: Run, dtype: str) -> None:
+    def __init__(self, form: ElementForm, arrays: Mapping[Expr, Any], run: Evaluation, dtype: str) -> None:
         super().__init__(form, {leaf: _elements(array) for leaf, array in arrays.items()}, run)
         self.arrays = arrays
         self.dtype = dtype
@@ -291,7 +291,7 @@ class ArrayFrame(Frame):
     def _evaluated(self) -> dict[ElementLine, Any]:
         np = self.run.np
         nodes = self.form.nodes
-        run = Run(self.run.batch, self.dtype)
+        run = Evaluation(self.run.batch, self.dtype)
         run.recorded = {node: [] for line, node in nodes.items() if node.args}
         roots = [node for line, node in nodes.items() if not line.loops]
         try:

@@ -15,7 +15,7 @@ from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.text import Printer, inner_names
 from layerexplain.derive.element.value import ArrayFrame, Frame, Index
-from layerexplain.derive.evaluate import Run
+from layerexplain.derive.evaluate import Evaluation
 from layerexplain.lang.expr import CONSTANT
 from layerexplain.lang.scalar import (
     Apply,
@@ -26,7 +26,7 @@ from layerexplain.lang.scalar import (
     Guard,
     Letter,
     Lookup,
-    Named,
+    NamedFunction,
     Number,
     Position,
     Scalar,
@@ -45,7 +45,7 @@ MOST_TERMS = 500_000
 """So many terms of a sum are kept at most."""
 
 
-class Term(NamedTuple):
+class WorkedTerm(NamedTuple):
     """One term of a sum. `place` are the numbers of the letters; `factors` the elements that are multiplied in it (one
     where it is no product); `value` what it adds."""
 
@@ -68,7 +68,7 @@ class WorkedFold(NamedTuple):
     sizes: tuple[int, ...]
     roles: tuple[str, ...]
     factors: tuple[str, ...]
-    terms: tuple[Term, ...]
+    terms: tuple[WorkedTerm, ...]
     taken: int
     left_out: int
     value: float
@@ -117,7 +117,7 @@ def worked_element(
     definition = form.definition
     leaves = (*definition.params, *definition.weights)
     arrays = dict(zip(leaves, (*values, *weights), strict=True))
-    frame = ArrayFrame(form, arrays, Run(batch, "float64"), dtype)
+    frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), dtype)
     with frame.run.np.errstate(all="ignore"):
         return _Worker(form).work(frame, form.outputs[result], index)
 
@@ -209,7 +209,7 @@ class _Reader:
         """The scalar with the branch that holds in place of each choice outside of sums."""
         if isinstance(e, Guard):
             return self.chosen(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
-        chosen: Scalar = rebuild(e, self.chosen) if isinstance(e, Apply | Named) else e
+        chosen: Scalar = rebuild(e, self.chosen) if isinstance(e, Apply | NamedFunction) else e
         return chosen
 
     def numbers(self, e: Scalar) -> Scalar:
@@ -229,7 +229,7 @@ class _Reader:
             return Number(_plain(value))
         if isinstance(e, Fold):
             return Number(_plain(self._fold(e)))
-        if isinstance(e, Apply | Named):
+        if isinstance(e, Apply | NamedFunction):
             shown: Scalar = rebuild(e, self.numbers)
             return shown
         if isinstance(e, Guard):
@@ -244,7 +244,7 @@ class _Reader:
         names.update({one: "" for one in e.letters if one.size == 1})
         shown = [one for one in e.letters if one.size != 1]
         factors = _factors(e.body)
-        terms: list[Term] = []
+        terms: list[WorkedTerm] = []
         values: list[Any] = []
         largest: tuple[float, dict[Letter, int]] | None = None
         for env in self.frame.places(e, {}):
@@ -252,7 +252,7 @@ class _Reader:
             value = math.prod(found) if len(factors) > 1 else found[0]
             values.append(value)
             if len(terms) < MOST_TERMS:
-                terms.append(Term(tuple([env[one] for one in shown]), tuple(map(_float, found)), _float(value)))
+                terms.append(WorkedTerm(tuple([env[one] for one in shown]), tuple(map(_float, found)), _float(value)))
             if largest is None or abs(value) > largest[0]:
                 largest = abs(value), dict(env)
         folded = self.frame.folded(e.kind, values)
@@ -294,7 +294,7 @@ def _lines_in(frame: Frame, e: Scalar, env: Mapping[Letter, int]) -> list[tuple[
             elif isinstance(current.of, CalledResult):
                 at = {one: number(place) for one, place in env.items()}
                 found.append((substituted(current.of, at), tuple([frame.index(i, env) for i in current.index])))
-        elif isinstance(current, Apply | Named):
+        elif isinstance(current, Apply | NamedFunction):
             waiting += reversed(children(current))
         elif isinstance(current, Guard):
             waiting.append(current.body if frame.hold(current.conditions, env) else current.otherwise)

@@ -34,7 +34,7 @@ FAR_BELOW = -1e8
 """A score of this or less has the share 0 in a softmax: exp of it is 0."""
 
 
-class Facts(NamedTuple):
+class ValueFacts(NamedTuple):
     """What is known of an element: its whole number; where exactly a boolean is true, and where false; where alone it
     is not 0, and not far below 0; whether it is far above 0; `hidden`: whether a
     mask that depends on values may make it 0 or far below."""
@@ -47,10 +47,10 @@ class Facts(NamedTuple):
     high: bool = False
     hidden: bool = False
 
-    def at(self, env: Mapping[Letter, Affine]) -> Facts:
+    def at(self, env: Mapping[Letter, Affine]) -> ValueFacts:
         """The same with other indices in place of the letters."""
         number = None if self.number is None else _put((self.number,), env)
-        return Facts(
+        return ValueFacts(
             number[0] if number else None,
             _put(self.true, env),
             _put(self.false, env),
@@ -61,7 +61,7 @@ class Facts(NamedTuple):
         )
 
 
-NOTHING = Facts()
+NOTHING = ValueFacts()
 
 
 def _put(conditions: Conditions | None, env: Mapping[Letter, Affine]) -> Conditions | None:
@@ -70,12 +70,12 @@ def _put(conditions: Conditions | None, env: Mapping[Letter, Affine]) -> Conditi
     return None if found is None or any([looks_up(one) for one in found]) else found
 
 
-def facts(scalar: Scalar, known: Callable[[Element], Facts]) -> Facts:
+def facts(scalar: Scalar, known: Callable[[Element], ValueFacts]) -> ValueFacts:
     """What is known of a scalar; `known` tells it of an element."""
     if isinstance(scalar, Element):
         return known(scalar)
     if isinstance(scalar, Position):
-        return Facts(number=scalar.index)
+        return ValueFacts(number=scalar.index)
     if isinstance(scalar, Number):
         return of_number(scalar.value)
     if isinstance(scalar, Apply):
@@ -89,13 +89,13 @@ def is_far(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) >= -FAR_BELOW
 
 
-def of_number(value: object) -> Facts:
+def of_number(value: object) -> ValueFacts:
     """What is known of a constant."""
     if isinstance(value, bool):
-        return Facts(true=() if value else (NEVER,), false=(NEVER,) if value else ())
+        return ValueFacts(true=() if value else (NEVER,), false=(NEVER,) if value else ())
     if not isinstance(value, int | float):
         return NOTHING
-    return Facts(
+    return ValueFacts(
         number=number(value) if isinstance(value, int) else None,
         nonzero=() if value else (NEVER,),
         not_low=(NEVER,) if value <= FAR_BELOW else (),
@@ -103,40 +103,40 @@ def of_number(value: object) -> Facts:
     )
 
 
-def _at_least(more: int) -> Callable[[Facts, Facts], Facts]:
+def _at_least(more: int) -> Callable[[ValueFacts, ValueFacts], ValueFacts]:
     """a ≥ b + more."""
 
-    def rule(a: Facts, b: Facts) -> Facts:
+    def rule(a: ValueFacts, b: ValueFacts) -> ValueFacts:
         if a.number is None or b.number is None:
             return NOTHING
         apart = add(a.number, add(scale(b.number, -1), -more))
-        return Facts(true=(apart,), false=(add(scale(apart, -1), -1),))
+        return ValueFacts(true=(apart,), false=(add(scale(apart, -1), -1),))
 
     return rule
 
 
-def _at_most(more: int) -> Callable[[Facts, Facts], Facts]:
+def _at_most(more: int) -> Callable[[ValueFacts, ValueFacts], ValueFacts]:
     return lambda a, b: _at_least(more)(b, a)
 
 
-def _and(a: Facts, b: Facts) -> Facts:
-    return NOTHING if a.true is None or b.true is None else Facts(true=a.true + b.true)
+def _and(a: ValueFacts, b: ValueFacts) -> ValueFacts:
+    return NOTHING if a.true is None or b.true is None else ValueFacts(true=a.true + b.true)
 
 
-def _or(a: Facts, b: Facts) -> Facts:
-    return NOTHING if a.false is None or b.false is None else Facts(false=a.false + b.false)
+def _or(a: ValueFacts, b: ValueFacts) -> ValueFacts:
+    return NOTHING if a.false is None or b.false is None else ValueFacts(false=a.false + b.false)
 
 
-def _where(c: Facts, a: Facts, b: Facts) -> Facts:
+def _where(c: ValueFacts, a: ValueFacts, b: ValueFacts) -> ValueFacts:
     chosen = (NEVER in b.not_low and c.true is None) or (NEVER in a.not_low and c.false is None)
-    return Facts(
+    return ValueFacts(
         hidden=chosen or a.hidden or b.hidden,
         nonzero=_either(c, a.nonzero, b.nonzero),
         not_low=_either(c, a.not_low, b.not_low),
     )
 
 
-def _either(c: Facts, a: Conditions, b: Conditions) -> Conditions:
+def _either(c: ValueFacts, a: Conditions, b: Conditions) -> Conditions:
     """The conditions of what is chosen, where the other choice never is."""
     if NEVER in b and c.true is not None:
         return c.true + a
@@ -145,21 +145,21 @@ def _either(c: Facts, a: Conditions, b: Conditions) -> Conditions:
     return ()
 
 
-_RULES: dict[str, Callable[..., Facts]] = {
+_RULES: dict[str, Callable[..., ValueFacts]] = {
     "greater_equal": _at_least(0),
     "greater": _at_least(1),
     "less_equal": _at_most(0),
     "less": _at_most(1),
-    "logical_not": lambda a: Facts(true=a.false, false=a.true),
+    "logical_not": lambda a: ValueFacts(true=a.false, false=a.true),
     "logical_and": _and,
     "logical_or": _or,
     "where": _where,
     "cast": lambda a: a,
     # What is far below stays so when a score is added.
-    "add": lambda a, b: Facts(not_low=a.not_low + b.not_low, hidden=a.hidden or b.hidden),
-    "subtract": lambda a, b: Facts(not_low=a.not_low + ((NEVER,) if b.high else ()), hidden=a.hidden),
-    "exp": lambda a: Facts(nonzero=a.not_low, hidden=a.hidden),
-    "multiply": lambda a, b: Facts(nonzero=a.nonzero + b.nonzero, hidden=a.hidden or b.hidden),
-    "divide": lambda a, b: Facts(nonzero=a.nonzero, hidden=a.hidden),
+    "add": lambda a, b: ValueFacts(not_low=a.not_low + b.not_low, hidden=a.hidden or b.hidden),
+    "subtract": lambda a, b: ValueFacts(not_low=a.not_low + ((NEVER,) if b.high else ()), hidden=a.hidden),
+    "exp": lambda a: ValueFacts(nonzero=a.not_low, hidden=a.hidden),
+    "multiply": lambda a, b: ValueFacts(nonzero=a.nonzero + b.nonzero, hidden=a.hidden or b.hidden),
+    "divide": lambda a, b: ValueFacts(nonzero=a.nonzero, hidden=a.hidden),
 }
 """By the op's name."""

@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from layerexplain.derive.receptive_field.facts import NOTHING, Facts
+from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
 from layerexplain.derive.receptive_field.reads import Known, marked, reads
-from layerexplain.derive.receptive_field.spans import Span, at, depth, hull, through, whole
+from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, hull, through, whole
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import INPUT, Expr, Shapes, Size
 from layerexplain.lang.scalar import CannotIndex, Letter, add, number
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
-Seen: TypeAlias = tuple[Span, ...] | str
+Seen: TypeAlias = tuple[AxisSpan, ...] | str
 """A span for each axis of a source, or why it is not known."""
 
 
@@ -38,9 +38,9 @@ class View(NamedTuple):
 
     letters: tuple[Letter, ...]
     seen: dict[Expr, Seen]
-    facts: Facts = NOTHING
+    facts: ValueFacts = NOTHING
 
-    def read(self, place: Sequence[Span], into: dict[Expr, Seen]) -> None:
+    def read(self, place: Sequence[AxisSpan], into: dict[Expr, Seen]) -> None:
         """Add to `into` what the elements at a place see."""
         # Where all is unknown there may be no letters.
         env = dict(zip(self.letters, place, strict=False))
@@ -48,7 +48,7 @@ class View(NamedTuple):
             _join(into, source, seen if isinstance(seen, str) else _substituted(source, seen, env))
 
 
-def _substituted(source: Expr, seen: tuple[Span, ...], env: Mapping[Letter, Span]) -> Seen:
+def _substituted(source: Expr, seen: tuple[AxisSpan, ...], env: Mapping[Letter, AxisSpan]) -> Seen:
     spans = tuple([through(span, env, size) for span, size in zip(seen, source.shape, strict=True)])
     if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
         return f"it is rounded more than {MOST_ROUNDED} times on the way"
@@ -130,7 +130,7 @@ class ReceptiveFields(Interpreter[View]):
                     _join(before, state, view.seen[state])
                     _through_argument(earlier, view.seen[state], before)
             seen = _outside(body, now, given, at(step.index))
-            past = Span(number(0), add(step.index, -1))
+            past = AxisSpan(number(0), add(step.index, -1))
             for source, spans in _outside(body, before, given, past).items():
                 _join(seen, source, spans)
             results.append(View((view.letters[0], step, *view.letters[1:]), seen))
@@ -189,7 +189,7 @@ def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Ex
     return found
 
 
-def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: Span) -> dict[Expr, Seen]:
+def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: AxisSpan) -> dict[Expr, Seen]:
     """What is seen of the leaves of a loop's body, in terms of the tensors that the loop is given; of the sequences
     the steps `times`."""
     found: dict[Expr, Seen] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import gcd
 from typing import Any, Protocol, TypeAlias
 
-from layerexplain.derive.receptive_field.facts import NOTHING, Facts, facts, is_far, of_number
-from layerexplain.derive.receptive_field.spans import Span, at, difference, through, whole, width
+from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts, facts, is_far, of_number
+from layerexplain.derive.receptive_field.spans import AxisSpan, at, difference, through, whole, width
 from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
 from layerexplain.lang.scalar import (
     BEYOND,
@@ -35,7 +35,7 @@ from layerexplain.ops.positions import positions
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.window import each, spatial_axes
 
-Read: TypeAlias = tuple[int, tuple[Span, ...]]
+Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
 """The number of an argument, and what is read of it."""
 
 Rule: TypeAlias = Callable[[Expr, tuple[Affine, ...]], list[Read] | None]
@@ -48,7 +48,7 @@ class Indexed(Protocol):
     @property
     def letters(self) -> tuple[Letter, ...]: ...
     @property
-    def facts(self) -> Facts: ...
+    def facts(self) -> ValueFacts: ...
 
 
 class Known:
@@ -63,17 +63,17 @@ class Known:
             return True
         return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
 
-    def of(self, scalar: Scalar) -> Facts:
+    def of(self, scalar: Scalar) -> ValueFacts:
         """What is known of a scalar in terms of the arguments' elements."""
         told = facts(scalar, self._element)
         return NOTHING if told == NOTHING else told
 
-    def _element(self, element: Element) -> Facts:
+    def _element(self, element: Element) -> ValueFacts:
         arg = self.node.args[element.of]
         if arg.op is CONSTANT:
             return of_number(arg.attrs["value"])
         view = self.args[element.of]
-        told: Facts = view.facts.at(dict(zip(view.letters, element.index, strict=False)))
+        told: ValueFacts = view.facts.at(dict(zip(view.letters, element.index, strict=False)))
         return told
 
 
@@ -98,7 +98,7 @@ def marked(arg: int, place: Sequence[Affine]) -> Scalar:
     return Element(arg, tuple(place))
 
 
-def _found(node: Expr, part: Any, ranges: Mapping[Letter, Span], known: Known) -> Iterator[Read]:
+def _found(node: Expr, part: Any, ranges: Mapping[Letter, AxisSpan], known: Known) -> Iterator[Read]:
     """What a scalar reads; `ranges` are those of the letters that are summed over."""
     if isinstance(part, Affine):
         return  # an index outside of an element is a number by itself
@@ -115,7 +115,7 @@ def _found(node: Expr, part: Any, ranges: Mapping[Letter, Span], known: Known) -
         yield from _found(node, child, ranges, known)
 
 
-def _within(fold: Fold, ranges: Mapping[Letter, Span], known: Known) -> Mapping[Letter, Span]:
+def _within(fold: Fold, ranges: Mapping[Letter, AxisSpan], known: Known) -> Mapping[Letter, AxisSpan]:
     """The ranges inside a sum."""
     inner = dict(ranges)
     told = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
@@ -129,14 +129,14 @@ def _within(fold: Fold, ranges: Mapping[Letter, Span], known: Known) -> Mapping[
     return inner
 
 
-def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, Span]) -> Span:
+def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, AxisSpan]) -> AxisSpan:
     if looks_up(index):
         return _looked_up(node, index, size)
     span = through(at(index), ranges, size)
     return span if span.high is not None else span._replace(high=whole(size).high)
 
 
-def _looked_up(node: Expr, index: Affine, size: Size) -> Span:
+def _looked_up(node: Expr, index: Affine, size: Size) -> AxisSpan:
     """What an index that is a value may be: one of a constant's, or any."""
     ((atom, factor), *more) = index.terms
     value = atom.value if isinstance(atom, Lookup) else None
@@ -145,7 +145,7 @@ def _looked_up(node: Expr, index: Affine, size: Size) -> Span:
         numbers = list(_numbers(of.attrs["value"])) if of.op is CONSTANT else []
         if numbers and all(isinstance(n, int) and -size <= n < size for n in numbers):
             places = [(n + index.const) % size for n in numbers]
-            return Span(number(min(places)), number(max(places)), loose=len(set(places)) > 1)
+            return AxisSpan(number(min(places)), number(max(places)), loose=len(set(places)) > 1)
     return whole(size)._replace(loose=True)
 
 
@@ -165,7 +165,7 @@ def _values_in(index: Affine) -> Iterator[Scalar]:
             yield from _values_in(atom.of)
 
 
-def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter]) -> Span:
+def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter]) -> AxisSpan:
     """The positions that a letter runs over: its own range, narrowed by the conditions of the sum.
 
     The letters of a window keep theirs, since what a window reads outside is padding and counts as seen.
@@ -192,7 +192,7 @@ def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter
         if last is not None:
             last = floor_divide(last, by)
             high = last if high is None else _earlier(high, last)
-    return Span(low, high)
+    return AxisSpan(low, high)
 
 
 def _later(own: Affine, condition: Affine) -> Affine:
@@ -247,7 +247,7 @@ def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
             # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
             low = add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
             high = add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
-        place[axis] = Span(low, high)
+        place[axis] = AxisSpan(low, high)
     return [(0, tuple(place))]
 
 

@@ -36,7 +36,7 @@ MOST_PARTS = 4
 """So many spans of which none can be said to end before another are kept apart; more are one that is loose."""
 
 
-class Span(NamedTuple):
+class AxisSpan(NamedTuple):
     """Positions `low` … `high`; `high` None is the end of an axis whose size is not known.
 
     `parts` are spans that lie in it anywhere: the steps t and s. Of a `loose` one it is only known that nothing outside
@@ -45,7 +45,7 @@ class Span(NamedTuple):
 
     low: Affine
     high: Affine | None
-    parts: tuple[Span, ...] = ()
+    parts: tuple[AxisSpan, ...] = ()
     loose: bool = False
 
     @property
@@ -54,14 +54,14 @@ class Span(NamedTuple):
         return self.loose or bool(self.parts)
 
 
-def whole(size: Size) -> Span:
+def whole(size: Size) -> AxisSpan:
     """All positions of an axis."""
-    return Span(number(0), number(size - 1) if isinstance(size, int) else None)
+    return AxisSpan(number(0), number(size - 1) if isinstance(size, int) else None)
 
 
-def at(index: Affine) -> Span:
+def at(index: Affine) -> AxisSpan:
     """One position."""
-    return Span(index, index)
+    return AxisSpan(index, index)
 
 
 def depth(index: Affine) -> int:
@@ -69,7 +69,7 @@ def depth(index: Affine) -> int:
     return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient)], default=0)
 
 
-def through(span: Span, env: Mapping[Letter, Span], size: Size = None) -> Span:
+def through(span: AxisSpan, env: Mapping[Letter, AxisSpan], size: Size = None) -> AxisSpan:
     """The span when its letters run over those of `env`, on an axis of a size."""
     if span.parts:
         return union([through(part, env, size) for part in span.parts], size, span.loose)
@@ -81,16 +81,16 @@ def through(span: Span, env: Mapping[Letter, Span], size: Size = None) -> Span:
     high = None if span.high is None else _end(span.high, env, top=True)
     loose = span.loose or any(env[one].at_most for one in _all_letters(span) if one in env)
     # Before position 0 there is nothing, so that 0 is always a right lower end.
-    return Span(number(0) if low is None else low, high, loose=loose)
+    return AxisSpan(number(0) if low is None else low, high, loose=loose)
 
 
-def _all_letters(span: Span) -> Iterator[Letter]:
+def _all_letters(span: AxisSpan) -> Iterator[Letter]:
     yield from letters_in(span.low)
     if span.high is not None:
         yield from letters_in(span.high)
 
 
-def _end(index: Affine, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
+def _end(index: Affine, env: Mapping[Letter, AxisSpan], *, top: bool) -> Affine | None:
     result = number(index.const)
     for atom, factor in index.terms:
         end = _atom_end(atom, env, top=top == (factor > 0))
@@ -100,7 +100,7 @@ def _end(index: Affine, env: Mapping[Letter, Span], *, top: bool) -> Affine | No
     return result
 
 
-def _atom_end(atom: Atom, env: Mapping[Letter, Span], *, top: bool) -> Affine | None:
+def _atom_end(atom: Atom, env: Mapping[Letter, AxisSpan], *, top: bool) -> Affine | None:
     if isinstance(atom, Letter):
         span = env.get(atom)
         if span is None:
@@ -207,18 +207,18 @@ def _run_alike(a: Affine, b: Affine) -> bool:
     return slope(a) == slope(b) and set(letters_in(a)) == set(letters_in(b))
 
 
-def _joined(a: Span, b: Span) -> Span | None:
+def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
     """The smallest span that holds both, None where they lie anywhere to one another."""
     low, high = lower(a.low, b.low), upper(a.high, b.high)
     if low is None or high is None:
         return None
     exact = any((one.low, one.high) == (low, high[0]) and not one.loose for one in (a, b))
-    return Span(low, high[0], loose=not exact and (a.loose or b.loose))
+    return AxisSpan(low, high[0], loose=not exact and (a.loose or b.loose))
 
 
-def union(spans: Sequence[Span], size: Size, loose: bool = False) -> Span:
+def union(spans: Sequence[AxisSpan], size: Size, loose: bool = False) -> AxisSpan:
     """The span that holds all of these, on an axis of a size; those that lie anywhere to one another are its parts."""
-    parts: list[Span] = []
+    parts: list[AxisSpan] = []
     for span in spans:
         new = span
         kept = []
@@ -232,17 +232,17 @@ def union(spans: Sequence[Span], size: Size, loose: bool = False) -> Span:
     if len(parts) == 1:
         return parts[0]._replace(loose=parts[0].loose or loose) if loose else parts[0]
     low, high = whole(size)[:2]
-    return Span(low, high, tuple(parts) if len(parts) <= MOST_PARTS else (), loose or len(parts) > MOST_PARTS)
+    return AxisSpan(low, high, tuple(parts) if len(parts) <= MOST_PARTS else (), loose or len(parts) > MOST_PARTS)
 
 
-def hull(a: Span, b: Span, size: Size) -> Span:
+def hull(a: AxisSpan, b: AxisSpan, size: Size) -> AxisSpan:
     """The span that holds both, on an axis of a size."""
     if a == b:
         return a
     return union([*(a.parts or (a,)), *(b.parts or (b,))], size, (a.loose and not a.parts) or (b.loose and not b.parts))
 
 
-def is_whole(span: Span, size: Size) -> bool:
+def is_whole(span: AxisSpan, size: Size) -> bool:
     """Whether a span holds every position of an axis, wherever it is read from."""
     if span.at_most:
         return False
@@ -255,13 +255,13 @@ def is_whole(span: Span, size: Size) -> bool:
     return isinstance(size, int) and last is not None and last >= size - 1
 
 
-def width(span: Span) -> tuple[int | None, int | None]:
+def width(span: AxisSpan) -> tuple[int | None, int | None]:
     """The smallest and the largest number of positions, None where it is not known."""
     if span.parts:
         each = [width(part) for part in span.parts]
         sizes = [b for _, b in each if b is not None]
         total = sum(sizes) if len(sizes) == len(each) else None
-        all_of_it = width(Span(span.low, span.high))[1]
+        all_of_it = width(AxisSpan(span.low, span.high))[1]
         known = [n for n in (total, all_of_it) if n is not None]
         return max([a or 0 for a, _ in each]), min(known, default=None)
     if span.high is None:

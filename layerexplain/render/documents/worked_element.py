@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layerexplain.derive.element.worked import Term, WorkedFold, WorkedLine
+from layerexplain.derive.element.worked import WorkedFold, WorkedLine, WorkedTerm
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Column, Document, Figure, noted, notes_block, number, words
 from layerexplain.render.documents.trace import call_name, heading
@@ -33,7 +33,7 @@ class TermRow(NamedTuple):
 
     line: WorkedLine
     fold: WorkedFold | None = None
-    term: Term | None = None
+    term: WorkedTerm | None = None
 
 
 def _of_term(name: str, get: Any) -> Column:
@@ -186,7 +186,7 @@ def _order(kind: str) -> str:
     return {"max": "the largest first", "min": "the smallest first"}.get(kind, "those of the largest size first")
 
 
-def _chosen(fold: WorkedFold, most: int) -> tuple[list[Term], list[Term]]:
+def _chosen(fold: WorkedFold, most: int) -> tuple[list[WorkedTerm], list[WorkedTerm]]:
     """The terms that are shown and the others: all in their order where they are few, else the largest first."""
     terms = list(fold.terms)
     if len(terms) <= most + 2:
@@ -198,7 +198,7 @@ def _chosen(fold: WorkedFold, most: int) -> tuple[list[Term], list[Term]]:
     return terms[:most], terms[most:]
 
 
-def _total(fold: WorkedFold, look: Look, others: Sequence[Term]) -> list[str]:
+def _total(fold: WorkedFold, look: Look, others: Sequence[WorkedTerm]) -> list[str]:
     lines = []
     if others and fold.kind == "sum":
         rest = _short(sum(t.value for t in others))
@@ -209,7 +209,7 @@ def _total(fold: WorkedFold, look: Look, others: Sequence[Term]) -> list[str]:
     return lines
 
 
-def _table(fold: WorkedFold, shown: Sequence[Term], look: Look) -> list[str]:
+def _table(fold: WorkedFold, shown: Sequence[WorkedTerm], look: Look) -> list[str]:
     """A line a term: the letters, the factors, the product."""
     several = len(fold.factors) > 1
     heads = [*fold.letters, *fold.factors, *(["product"] if several else [])]
@@ -250,11 +250,11 @@ def _grids(fold: WorkedFold, look: Look) -> list[str]:
 
 
 def _blocks(
-    fold: WorkedFold, windows: Sequence[int], fixed: dict[int, int], by_place: dict[tuple[int, ...], Term]
+    fold: WorkedFold, windows: Sequence[int], fixed: dict[int, int], by_place: dict[tuple[int, ...], WorkedTerm]
 ) -> Iterator[tuple[str, list[list[str]]]]:
     """A title and a grid for each factor, then for the product; a place that takes no part is a dot."""
 
-    def term(u: int, v: int) -> Term | None:
+    def term(u: int, v: int) -> WorkedTerm | None:
         place = [fixed.get(i, 0) for i in range(len(fold.sizes))]
         place[windows[0]], place[windows[1]] = u, v
         return by_place.get(tuple(place))
