@@ -5,7 +5,11 @@ The registry is imported only when asked, so that reading a Keras file loads no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
+
+from layerexplain.model import Layer
 
 # Other names under which Keras itself exports the class.
 ALIASES = {
@@ -65,3 +69,19 @@ class FreeNames:
         self._next[stem] = number + 1
         self.taken.add(name)
         return name
+
+
+def held_layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers among the arguments of a layer, and in lists and mappings of them, each under a name of its own."""
+    names, found = FreeNames(), []
+    for key, value in config.items():
+        waiting = [value]
+        while waiting:
+            current = waiting.pop()
+            if isinstance(current, Layer):
+                found.append(current._replace(name=names.take(current.name or key or default_name(current.type))))
+            elif isinstance(current, dict):
+                waiting.extend(reversed(current.values()))
+            elif isinstance(current, list | tuple):
+                waiting.extend(reversed(current))
+    return tuple(found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import ArgumentError, raise_any
+from layerexplain.frontends.layer_types import held_layers
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
@@ -27,7 +28,7 @@ from layerexplain.report.data import (
     Report,
     WeightReport,
 )
-from layerexplain.report.rows_without_formula import held_layers, variable_counts, variable_reports
+from layerexplain.report.stored_variables import variable_counts, variable_reports
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 from layerexplain.weights.known_weights import has_no_weights, is_stored, stored_variables
 from layerexplain.weights.stored_weights import StoredWeights, stored_weights
@@ -313,7 +314,7 @@ class Builder:
         if has_no_weights(layer):
             return (), True
         held: tuple[LayerReport, ...] = ()
-        if layer.kind == "custom" and (inside := held_layers(layer)):
+        if layer.kind == "custom" and (inside := held_layers(layer.config)):
             held = self.rows(trace_model(Model(layer.name, layer.type, inside, (), (), ())), path, batch, frozen)
         told = self.stored().inside.get("/".join(path))
         if told is None:

@@ -20,7 +20,7 @@ from layerexplain.frontends.keras.layer_config import (
     is_model,
     read_layer,
 )
-from layerexplain.frontends.layer_types import FreeNames, default_name, known_types
+from layerexplain.frontends.layer_types import FreeNames, default_name, held_layers, known_types
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape
@@ -161,24 +161,10 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
         context.note("hyper-parameters", None, f"the file says what {class_name} is made with: {arguments}")
     name = config.get("name") if isinstance(config, dict) else None
     model_name = name if isinstance(name, str) and name else default_name(class_name)
-    layers = _distinct(_layers_in(config, context)) if isinstance(config, dict) else ()
+    values = config.items() if isinstance(config, dict) else ()
+    nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
+    layers = held_layers(nested)
     return Model(model_name, class_name, layers, (), (), (), _trainable(config))
-
-
-def _layers_in(config: Mapping[str, Any], context: Context) -> list[Layer]:
-    """The layers among the values of a configuration, and in lists and mappings of them."""
-    found: list[Layer] = []
-    for key, value in config.items():
-        stack = [plain_value(value, str(key), "", context)] if isinstance(value, (dict, list, tuple)) else []
-        while stack:
-            current = stack.pop()
-            if isinstance(current, Layer):
-                found.append(current if current.name else current._replace(name=str(key)))
-            elif isinstance(current, dict):
-                stack.extend(reversed(current.values()))
-            elif isinstance(current, (list, tuple)):
-                stack.extend(reversed(current))
-    return found
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:

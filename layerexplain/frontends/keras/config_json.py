@@ -1,4 +1,4 @@
-"""A model's configuration as JSON text: what `model.to_json()` writes, in any Keras generation."""
+"""A parsed JSON document: a configuration, as `model.to_json()` writes it in any Keras generation, or what else it is."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import is_keras_0, read_config
 from layerexplain.model import Model
-
-
-def read_config_json(data: bytes) -> Model:
-    """The model of a JSON text. Raises SourceError for no JSON or another program's, SpecError for bad content."""
-    document = parse_json(data, "the file")
-    return model_of_document(document)
 
 
 def model_of_document(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:

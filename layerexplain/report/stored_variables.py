@@ -1,29 +1,12 @@
-"""What the row of a layer without a formula shows: layers in its configuration, variables that a file states."""
+"""The weights of a layer without a formula: the variables that a file states."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from layerexplain.frontends.layer_types import FreeNames, default_name
-from layerexplain.model import Layer, StoredVariable
+from layerexplain.model import StoredVariable
 from layerexplain.report.data import WeightReport
-
-
-def held_layers(layer: Layer) -> tuple[Layer, ...]:
-    """The layers among the arguments of a layer, and in lists and mappings of them, each under a name of its own."""
-    names, found = FreeNames(), []
-    for key, value in layer.config.items():
-        waiting = [value]
-        while waiting:
-            current = waiting.pop()
-            if isinstance(current, Layer):
-                found.append(current._replace(name=names.take(current.name or key or default_name(current.type))))
-            elif isinstance(current, dict):
-                waiting.extend(reversed(current.values()))
-            elif isinstance(current, list | tuple):
-                waiting.extend(reversed(current))
-    return tuple(found)
 
 
 def variable_reports(variables: Sequence[StoredVariable], frozen: bool) -> tuple[WeightReport, ...]:
