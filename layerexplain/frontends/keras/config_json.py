@@ -1,4 +1,4 @@
-"""A parsed JSON document: a configuration, as `model.to_json()` writes it in any Keras generation, or what else it is."""
+"""A parsed JSON document: a configuration, as `model.to_json()` of any Keras generation writes it, or something else."""
 
 from __future__ import annotations
 
