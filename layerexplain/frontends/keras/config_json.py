@@ -1,4 +1,4 @@
-"""A parsed JSON document: a configuration, as `model.to_json()` of any Keras generation writes it, or something else."""
+"""A parsed JSON document: a configuration that `model.to_json()` of any Keras wrote, or what else it is."""
 
 from __future__ import annotations
 
