@@ -138,16 +138,28 @@ class Call(NamedTuple):
     line: int | None = None
 
 
+class ModelWeight(NamedTuple):
+    """A variable that belongs to a model and to no layer of it: calls take it as they take any tensor, by the name that
+    it has as `TensorRef.layer`. `shape` has no batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    trainable: bool = True
+
+
 class Model(NamedTuple):
     """A whole architecture, or one that is nested in another.
 
-    `layers` are in the file's order, InputLayers included (a reader adds them where the file leaves them out).
-    `calls` are in any order; each InputLayer has one, without arguments. `inputs` and `outputs` are in the
-    model's order. `type` is "Functional", "Sequential" or the class name of a model that has no graph
-    (then `calls` is empty and a note says so). `recorded` holds what the file says of a tensor's shape (with the
-    batch) and dtype: a cross-check, not the truth. `shared` tells, of a whole architecture, which objects in it, at any
-    depth, are the same as earlier ones. `faults` are the errors that its reader found in single layers: the wires are
-    right all the same, and what does not depend on these layers can be explained.
+    `layers` are in the file's order, InputLayers included (a reader of files adds them where a file leaves them out).
+    `calls` are in any order; each InputLayer has one, without arguments. `inputs` and `outputs` are in the model's
+    order; an input that names no layer has the shape that is `recorded` for it. `type` is "Functional", "Sequential" or
+    the class name of a model that has no graph (then `calls` is empty and a note says so). `recorded` holds what the
+    file says of a tensor's shape (with the batch) and dtype: a cross-check, not the truth. `shared` tells, of a whole
+    architecture, which objects in it, at any depth, are the same as earlier ones. `faults` are the errors that its
+    reader found in single layers: the wires are right all the same, and what does not depend on these layers can be
+    explained. `declarations` are the formulas of the model's own classes, by type: they hold for its layers of the kind
+    "custom", also in its nested models. `weights` are those that belong to no layer.
     """
 
     name: str
@@ -167,5 +179,4 @@ class Model(NamedTuple):
     shared: tuple[SharedObject, ...] = ()
     faults: tuple[LayerExplainError, ...] = ()
     declarations: "Mapping[str, Declaration]" = MappingProxyType({})
-    """The formulas of the model's own classes, by type: they hold for its layers of the kind "custom", also for those
-    in its nested models."""
+    weights: tuple[ModelWeight, ...] = ()

@@ -79,11 +79,16 @@ class Definitions:
 
         Raises `ArgumentError` or `ShapeError` with the bare fact.
         """
-        arguments = self._arguments(scope, declaration, layer, bound)
-        frozen = arguments
+        own = layer.config
+        if "function" in own and layer.kind == "operation" and "dtype" in own:
+            # The dtype of a layer that holds a TensorFlow call is none of the call's arguments.
+            own = {key: value for key, value in own.items() if key != "dtype"}
+        config = {**own, **bound.config} if bound.config else own
+        arguments = frozen = declaration.bind(config, strict=self._strict and layer.kind == "layer")
         for name in declaration.loose:
             value = arguments.get(name)
             if type(value) not in _PLAIN:
+                arguments[name] = value = self._kept(scope, layer, name, value)
                 frozen = dict(arguments) if frozen is arguments else frozen
                 frozen[name] = freeze(value)
         # The names stand beside the values, since a file may leave arguments out.
@@ -103,20 +108,6 @@ class Definitions:
                 specs, arguments, masks, training=training, constants=constants
             )
         return known
-
-    def _arguments(self, scope: Scope, declaration: Declaration, layer: Layer, bound: Bound) -> dict[str, Any]:
-        """The arguments of a layer and its call, checked, with the layers among them ready to be applied."""
-        own = layer.config
-        if "function" in own and layer.kind == "operation" and "dtype" in own:
-            # The dtype of a layer that holds a TensorFlow call is none of the call's arguments.
-            own = {key: value for key, value in own.items() if key != "dtype"}
-        config = {**own, **bound.config} if bound.config else own
-        arguments = declaration.bind(config, strict=self._strict and layer.kind == "layer")
-        for name in declaration.loose:
-            value = arguments.get(name)
-            if type(value) not in _PLAIN:
-                arguments[name] = self._kept(scope, layer, name, value)
-        return arguments
 
     def _kept(self, scope: Scope, layer: Layer, name: str, value: Any) -> Any:
         """The value of an argument with its layers ready to be applied: made once for each layer, so that a model that

@@ -9,11 +9,12 @@ from layerexplain.attribute_path import LayerNamed, WeightPath, path_names
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Expr, Shapes, item, named, tensor
+from layerexplain.lang.expr import Expr, Shapes, item, named, tensor, weight
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights
-from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.model import Layer, Model, ModelWeight, TensorRef
+from layerexplain.network.recorded_shapes import spec_dtype
 from layerexplain.network.tensors import Tensor, Tensors
 
 
@@ -44,6 +45,14 @@ class ModelExpression:
         mask = tensor("mask" if not number else f"mask{number}", given_mask.shape, given_mask.dtype)
         self._masks.append(mask)
         return Tensor(leaf, mask, ref.layer, spec.roles)
+
+    def weight(self, own: ModelWeight) -> Tensor:
+        """The leaf for a variable that belongs to the model itself."""
+        trainable = own.trainable and self._model.trainable
+        axes = [(f"axis {i}", size) for i, size in enumerate(own.shape)]
+        leaf = weight(own.name, identifier(own.name), axes, dtype=spec_dtype(own.dtype), trainable=trainable)
+        self._weights[own.name] = (leaf,)
+        return Tensor(leaf)
 
     def call(
         self, layer: Layer, index: int, definition: Definition, args: Sequence[Expr]
@@ -93,10 +102,11 @@ class ModelExpression:
         if not self.linked or not known or any(t is None for t in outputs):
             return None
         names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
+        names_of_weights = [one.name for one in self._model.weights] + [one.name for one in self._model.layers]
         return Definition(
             identifier(self._model.name or self._model.type),
             (*[self._params[ref] for ref in self._model.inputs], *self._masks),
-            tuple([w for layer in self._model.layers for w in self._weights.get(layer.name, ())]),
+            tuple([w for name in names_of_weights for w in self._weights.get(name, ())]),
             {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None},
             kind="model",
             masks=tuple(t.mask for t in outputs if t is not None),

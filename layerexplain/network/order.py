@@ -10,7 +10,10 @@ def in_order(model: Model) -> list[Call]:
     Raises `SpecError` for a cycle and for a reference to what no layer makes.
     """
     made: dict[tuple[str, int], Call] = {}
-    done: set[tuple[str, int]] = set()
+    names = {layer.name for layer in model.layers}
+    # What no layer makes is there from the beginning.
+    done = {(ref.layer, ref.call) for ref in model.inputs if ref.layer not in names}
+    done.update([(one.name, 0) for one in model.weights])
     order: list[Call] = []
     for start in model.calls:
         first = (start.layer, start.index)

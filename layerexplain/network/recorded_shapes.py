@@ -17,7 +17,8 @@ def _with_batch(shape: Sequence[int | None]) -> Shape:
     return (BATCH, *shape[1:]) if shape else ()
 
 
-def _spec_dtype(dtype: str) -> str:
+def spec_dtype(dtype: str) -> str:
+    """The dtype of a tensor in a formula: all floating dtypes are "float" there."""
     return "float" if dtype in ("float16", "bfloat16", "float32", "float64") else dtype
 
 
@@ -27,13 +28,19 @@ def input_spec(layer: Layer) -> Spec | None:
     if not isinstance(shape, tuple):
         return None
     dtype = layer.config.get("dtype")
-    return Spec(_with_batch(shape), _spec_dtype(dtype if isinstance(dtype, str) else "float32"))
+    return Spec(_with_batch(shape), spec_dtype(dtype if isinstance(dtype, str) else "float32"))
+
+
+def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Spec | None:
+    """What an input of a model is: as its InputLayer says, or as it is recorded where no layer makes it."""
+    layer = layers.get(ref.layer)
+    return recorded_spec(model, ref) if layer is None else input_spec(layer)
 
 
 def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
     """What the file says of a tensor."""
     recorded = model.recorded.get(ref)
-    return None if recorded is None else Spec(_with_batch(recorded[0]), _spec_dtype(recorded[1]))
+    return None if recorded is None else Spec(_with_batch(recorded[0]), spec_dtype(recorded[1]))
 
 
 def built_shape(layer: Layer, i: int) -> Shape | None:

@@ -16,7 +16,7 @@ from layerexplain.model import Layer, Model, Note
 from layerexplain.network.binding import Bound
 from layerexplain.network.definitions import Definitions
 from layerexplain.network.faults import Faults
-from layerexplain.network.recorded_shapes import fixed_input, input_spec
+from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Walk
@@ -39,7 +39,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     specs: list[Spec | None] = []
     layers = {layer.name: layer for layer in model.layers}
     for ref in model.inputs:
-        spec = input_spec(layers[ref.layer])
+        spec = model_input(model, layers, ref)
         wanted = (inputs or {}).get(ref.layer)
         if wanted is not None:
             spec = fixed_input(ref.layer, spec, wanted)

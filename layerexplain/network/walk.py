@@ -19,7 +19,7 @@ from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.notes import opaque_note, passed_over_note, unread_mask_note, why_opaque
 from layerexplain.network.order import in_order
-from layerexplain.network.recorded_shapes import built_shape, cross_checks, input_spec
+from layerexplain.network.recorded_shapes import built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope
 from layerexplain.network.tensors import Tensor, Tensors
 from layerexplain.network.traced import Network, Origin, TracedCall
@@ -61,6 +61,11 @@ class Walk:
     def network(self) -> Network:
         """Walk all calls. Raises `SpecError` for wires that make no graph."""
         model = self.scope.model
+        for ref in model.inputs:
+            if ref.layer not in self.scope.layers:
+                self._fed_in(ref)
+        for weight in model.weights:
+            self.tensors[TensorRef(weight.name)] = self.expression.weight(weight)
         order = in_order(model)
         run = as_keras_runs(model, order)
         calls = [self._call(c) for c in run]
@@ -92,23 +97,28 @@ class Walk:
         return self._opaque(made, layer, declaration)
 
     def _input(self, made: Call, layer: Layer) -> TracedCall:
-        ref = TensorRef(layer.name, made.index, 0)
-        spec = self.given.get(ref) or input_spec(layer)
-        if spec is None:
-            self.tensors[ref] = None
+        fed = self._fed_in(TensorRef(layer.name, made.index, 0))
+        if fed is None:
             return TracedCall(made, (), (), (None,), None, None)
-        spec = with_roles(self.scope, ref, spec)
-        fed = self.tensors[ref] = self.expression.input(ref, spec, self.given_masks.get(ref))
-        return TracedCall(made, (), (), (spec,), None, None, node=fed.expr)
+        return TracedCall(made, (), (), (fed.spec,), None, None, node=fed.expr)
+
+    def _fed_in(self, ref: TensorRef) -> Tensor | None:
+        """A tensor that comes from outside of the model; None where its shape is not known."""
+        spec = self.given.get(ref) or model_input(self.scope.model, self.scope.layers, ref)
+        fed = None
+        if spec is not None:
+            fed = self.expression.input(ref, with_roles(self.scope, ref, spec), self.given_masks.get(ref))
+        self.tensors[ref] = fed
+        return fed
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, made)
         if made.kwargs and "query_mask" in declaration.ignores and type(made.kwargs.get("query_mask")) is TensorRef:
             self.notes.append(unread_mask_note(self.scope.where(layer)))
-        if len(bound.tensors) == 1 and not bound.masks and bound.tensors[0] is not None:
-            fed = self.tensors.fed(layer, bound.tensors[0], 0)
+        if len(bound.tensors) == 1 and not bound.masks and (ref := bound.tensors[0]) is not None:
+            fed = self.tensors.fed(layer, ref, 0)
             if fed is not None and fed.mask is None and not declaration.alone:
-                return self._plain(made, layer, declaration, bound, fed)
+                return self._plain(made, layer, declaration, bound, ref, fed)
         tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = tuple([ref for ref in bound.tensors if ref is not None])
         given = [t for t in tensors if t is not None]
@@ -155,25 +165,17 @@ class Walk:
             origin=origin,
         )
 
-    def _plain(self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, fed: Tensor) -> TracedCall:
+    def _plain(
+        self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
+    ) -> TracedCall:
         """The usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (fed.spec,)
         definition = self.define(declaration, layer, bound, specs, ())
         node, outputs = self.expression.call(layer, made.index, definition, [fed.expr])
         self._store(made, layer, definition, node, outputs, NO_MASK, None)
         made_specs = tuple([Spec(e.shape, e.dtype) for e in outputs])
-        refs = tuple([ref for ref in bound.tensors if ref is not None])
-        return TracedCall(
-            made,
-            refs,
-            specs,
-            made_specs,
-            definition,
-            None,
-            node=node,
-            declaration=declaration,
-            origin=Origin(bound, specs),
-        )
+        origin = Origin(bound, specs)
+        return TracedCall(made, (ref,), specs, made_specs, definition, None, None, False, node, declaration, origin)
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         inner = self.scope.inside(layer)
@@ -326,6 +328,10 @@ class Walk:
         """Keep what a call gives, with its masks: those that the definition makes, else the one that is `handed` on.
         `source` is the layer that made the mask that reaches the call."""
         roles = self.expression.roles(definition)
+        if not definition.masks and len(outputs) == 1:  # as nearly always
+            ref = TensorRef(layer.name, made.index, 0)
+            self.tensors[ref] = Tensor(outputs[0], handed.expr, handed.source, None if roles is None else roles[0])
+            return [ref]
         refs = [TensorRef(layer.name, made.index, i) for i in range(len(outputs))]
         position = len(outputs)
         for i, (ref, e) in enumerate(zip(refs, outputs, strict=True)):

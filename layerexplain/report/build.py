@@ -18,6 +18,7 @@ from layerexplain.layers.registry import find, snake_case, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.report.data import (
@@ -161,12 +162,14 @@ def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
 
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
-    layers = {layer.name: layer for layer in network.model.layers}
+    model = network.model
+    layers = {layer.name: layer for layer in model.layers}
     specs = {c.call.layer: c.outputs[0] for c in network.calls if c.call.index == 0}
     found = []
-    for ref in network.model.inputs:
-        spec = specs.get(ref.layer)
-        dtype = layers[ref.layer].config.get("dtype")
+    for ref in model.inputs:
+        layer = layers.get(ref.layer)
+        spec = specs.get(ref.layer) if layer is not None else recorded_spec(model, ref)
+        dtype = layer.config.get("dtype") if layer is not None else spec and spec.dtype
         shape = plain_shape(spec.shape, batch) if spec is not None else ()
         found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
     return tuple(found)
