@@ -23,7 +23,8 @@ a nested model, or a class that does not come from Keras."""
 
 
 class TensorRef(NamedTuple):
-    """One tensor of a model: output number `output` of call number `call` of the layer named `layer`."""
+    """One tensor of a model: output number `output` of call number `call` of the layer named `layer`; or an input or a
+    weight of the model that no layer makes, by its name."""
 
     layer: str
     call: int = 0
