@@ -9,7 +9,7 @@ import pytest
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from tests.cases.augmentation import ARGUMENTS
 from tests.tracing import trace_layer
 

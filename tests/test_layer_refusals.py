@@ -8,7 +8,7 @@ import pytest
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.report.build import build_layer
 from tests.tracing import trace_layer
 

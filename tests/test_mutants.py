@@ -17,7 +17,7 @@ from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.parse import redefine
 from layerexplain.lang.text import program
-from layerexplain.layers.registry import Declaration
+from layerexplain.layers.declaration import Declaration
 from layerexplain.network.definitions import Definitions
 from layerexplain.network.scope import Scope
 from layerexplain.network.trace import trace_at

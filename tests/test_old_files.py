@@ -143,7 +143,7 @@ def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
 
     from layerexplain.derive.evaluate import evaluate
     from layerexplain.lang.expr import BATCH
-    from layerexplain.layers.registry import Spec
+    from layerexplain.layers.declaration import Spec
     from tests.tracing import trace_layer
 
     draw = np.random.default_rng(3)

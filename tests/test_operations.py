@@ -32,7 +32,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.parse import redefine
 from layerexplain.lang.scalar import CannotIndex
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
 from layerexplain.network.recorded_shapes import input_spec
 from layerexplain.network.trace import trace_at

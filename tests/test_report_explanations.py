@@ -14,7 +14,8 @@ from layerexplain.derive.sentence import field_names, fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec, description_of, find, snake_case
+from layerexplain.layers.declaration import Spec, snake_case
+from layerexplain.layers.registry import description_of, find
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.layout import Look

@@ -13,7 +13,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from tests.cases import Wrapped
 from tests.tracing import trace_layer
 

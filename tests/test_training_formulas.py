@@ -11,7 +11,8 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec, find
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import find
 
 pytestmark = pytest.mark.keras
 

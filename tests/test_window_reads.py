@@ -9,7 +9,7 @@ import pytest
 from layerexplain.derive.window_reads import reads
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from tests.tracing import trace_layer
 
 ROWS = [

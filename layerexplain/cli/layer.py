@@ -19,7 +19,7 @@ from layerexplain.render.document import Block, Document
 from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
-    from layerexplain.layers.registry import Declaration
+    from layerexplain.layers.declaration import Declaration
 
 
 def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:

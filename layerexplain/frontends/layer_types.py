@@ -47,9 +47,9 @@ def types_by_default_name() -> dict[str, str]:
 
 def default_name(type_name: str) -> str:
     """The name that Keras gives to the first layer of a type: `MaxPooling2D` → `max_pooling2d`."""
-    from layerexplain.layers import registry
+    from layerexplain.layers.declaration import snake_case
 
-    return registry.snake_case(type_name)
+    return snake_case(type_name)
 
 
 class FreeNames:

@@ -3,7 +3,8 @@
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
-from layerexplain.layers.registry import KEEPS_AXES, layer
+from layerexplain.layers.facts import KEEPS_AXES
+from layerexplain.layers.registry import layer
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.sizes import agree, axis_roles, normalize_axes, normalize_axis, shape_text

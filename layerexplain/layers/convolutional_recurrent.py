@@ -7,8 +7,9 @@ from layerexplain.lang.expr import BATCH, Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.recurrence import Gating, Returned, recur, recurrent_mask
-from layerexplain.layers.registry import Facts, layers_of_rank
+from layerexplain.layers.registry import layers_of_rank
 from layerexplain.layers.rnn import RECURRENT, gates
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape, zeros

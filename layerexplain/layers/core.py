@@ -7,8 +7,10 @@ from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
+from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
-from layerexplain.layers.registry import CARRIES_IDS, KERNEL_AND_BIAS, Facts, Stored, layer
+from layerexplain.layers.facts import CARRIES_IDS, Facts
+from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.lookup import take

@@ -6,7 +6,8 @@ from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, DataFormat, Padding, PositiveInt, Sizes
 from layerexplain.layers.convolutional import channel_bias, filter_bias, known_channels, per_axis
-from layerexplain.layers.registry import Facts, layers_of_rank
+from layerexplain.layers.facts import Facts
+from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.window import SPATIAL
 

@@ -6,7 +6,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, Shape, constant, named
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
-from layerexplain.layers.registry import Facts, layer
+from layerexplain.layers.facts import Facts
+from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice

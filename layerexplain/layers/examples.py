@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.registry import Declaration, families
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import families
 
 _SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""

@@ -7,7 +7,8 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
-from layerexplain.layers.registry import CARRIES_IDS, KEEPS_AXES, layer
+from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
+from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import einsum

@@ -6,7 +6,9 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number
-from layerexplain.layers.registry import KEEPS_AXES, Facts, Stored, layer
+from layerexplain.layers.declaration import Stored
+from layerexplain.layers.facts import KEEPS_AXES, Facts
+from layerexplain.layers.registry import layer
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize

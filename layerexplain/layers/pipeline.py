@@ -7,8 +7,9 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, Shapes, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
+from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.inner import apply
-from layerexplain.layers.registry import Spec, Stored, inner_weights, layer
+from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.matmul import matmul

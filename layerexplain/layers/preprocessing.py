@@ -13,7 +13,9 @@ from layerexplain.layers.arguments import (
     PositiveInt,
     choice,
 )
-from layerexplain.layers.registry import KEEPS_AXES, Facts, Stored, layer
+from layerexplain.layers.declaration import Stored
+from layerexplain.layers.facts import KEEPS_AXES, Facts
+from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import pad, reshape, take_slice

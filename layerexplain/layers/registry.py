@@ -14,32 +14,9 @@ from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import Declaration, Spec, Stored, snake_case
-from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES, NO_FACTS, Facts
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
-
-__all__ = [
-    "CARRIES_IDS",
-    "IN_FILES_ONLY",
-    "KEEPS_AXES",
-    "KERNEL_AND_BIAS",
-    "LAYERS",
-    "Declaration",
-    "Facts",
-    "Spec",
-    "Stored",
-    "description_of",
-    "facts_of",
-    "families",
-    "find",
-    "first_argument",
-    "inner_weights",
-    "layer",
-    "layers_of_rank",
-    "signature",
-    "snake_case",
-    "type_names",
-]
 
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
 """Arguments that files hold and that no one is offered."""

@@ -6,7 +6,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr
 from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
 from layerexplain.layers.convolutional import per_axis
-from layerexplain.layers.registry import Facts, layer, layers_of_rank
+from layerexplain.layers.facts import Facts
+from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.image import METHODS, resize_by
 from layerexplain.ops.movement import pad, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text

@@ -5,9 +5,11 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
+from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.quantized_embedding import Table
-from layerexplain.layers.registry import Facts, Stored, layer
+from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, not_equal
 from layerexplain.ops.functions import tanh
 from layerexplain.ops.sizes import FLOATS, agree, shape_text

@@ -8,8 +8,10 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import InnerLayer
-from layerexplain.layers.registry import Facts, Spec, inner_weights, layer
+from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.ops.movement import concatenate, reverse
 from layerexplain.ops.sizes import shape_text
 

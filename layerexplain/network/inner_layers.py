@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.layers.registry import find, first_argument, snake_case
+from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Layer
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Shape, Size
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.lang.expr import Shape
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Model, Note
 from layerexplain.network.recorded_shapes import fixed_input, input_spec
 from layerexplain.network.trace import trace_at

@@ -14,7 +14,8 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, operation, statements
-from layerexplain.layers.registry import find, snake_case, type_names
+from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.registry import find, type_names
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of

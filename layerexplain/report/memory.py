@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ArgumentError
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.traced import Network, TracedCall

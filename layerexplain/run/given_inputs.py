@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model
 from layerexplain.network.recorded_shapes import input_spec
 from layerexplain.network.trace import trace_at

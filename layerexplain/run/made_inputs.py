@@ -15,7 +15,7 @@ from typing import IO, Any
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.registry import Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.model import Model
 from layerexplain.network.recorded_shapes import input_spec
 from layerexplain.network.trace import trace_at

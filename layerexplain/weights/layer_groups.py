@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
-from layerexplain.layers.registry import snake_case
+from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Layer, Model, StoredGroup
 
 Groups = tuple[str, ...]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.registry import IN_FILES_ONLY, Declaration, description_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import IN_FILES_ONLY, description_of
 from layerexplain.render.document import (
     MARKDOWN,
     TEXT,
