@@ -361,41 +361,15 @@ def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...]
 def constant(value: Any) -> Expr:
     """A number, or a nested tuple of numbers, that stands in the formula."""
     if isinstance(value, tuple | list):
-        value = _frozen(value)
-        shape = _nested_shape(value)
-        if shape is None:
-            raise TypeError("a formula takes numbers in rows of equal length, all of one kind")
-        return Expr(CONSTANT, (), {"value": value}, shape, _nested_dtype(value))
+        from layerexplain.lang.tables import table
+
+        value, shape, dtype = table(value)
+        return Expr(CONSTANT, (), {"value": value}, shape, dtype)
     if isinstance(value, bool):
         return Expr(CONSTANT, (), {"value": value}, (), "bool")
     if not isinstance(value, int | float):
         raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__} {value!r}")
     return Expr(CONSTANT, (), {"value": value}, (), "weak float" if isinstance(value, float) else "weak int")
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return tuple(_frozen(v) for v in value)
-    if not isinstance(value, int | float | str):
-        raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__}")
-    return value
-
-
-def _nested_shape(value: Any) -> tuple[int, ...] | None:
-    """The shape of a table of numbers, or of texts; None where it has none, since a row is longer than another."""
-    if not isinstance(value, tuple):
-        return ()
-    shapes = {_nested_shape(v) for v in value}
-    inner = shapes.pop() if shapes else ()
-    if shapes or inner is None or len({isinstance(v, str) for v in value}) > 1:
-        return None
-    return (len(value), *inner)
-
-
-def _nested_dtype(value: Any) -> str:
-    while isinstance(value, tuple) and value:
-        value = value[0]
-    return "int32" if isinstance(value, int) and not isinstance(value, bool) else "float"
 
 
 WeightAxes: TypeAlias = Sequence[Any]
@@ -426,10 +400,9 @@ def weight(
         size = 1
         for axis_name, factor in factors:
             if type(factor) is not int:
-                raise ShapeError(
-                    f"weight '{name}' needs the size of its axis '{axis_name}', got {_size_text(factor)}; "
-                    f"give that axis of the input a fixed size"
-                )
+                known = None if isinstance(factor, Batch) else factor
+                needs = f"weight '{name}' needs the size of its axis '{axis_name}', got {known}"
+                raise ShapeError(f"{needs}; give that axis of the input a fixed size")
             size *= factor
         shape.append(size)
     attrs = {
@@ -441,10 +414,6 @@ def weight(
         "positive": positive,
     }
     return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
-
-
-def _size_text(size: Size) -> str:
-    return "None" if size is None or isinstance(size, Batch) else str(size)
 
 
 def item(e: Expr, i: int) -> Expr:

@@ -1,0 +1,45 @@
+"""Tables of numbers that stand in a formula: nested tuples, with a shape and a dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
+    """Return nested lists or tuples as tuples, with their shape and dtype.
+
+    Raises:
+        TypeError: A row is longer than another, or holds something else than numbers or texts.
+    """
+    value = frozen(value)
+    shape = table_shape(value)
+    if shape is None:
+        raise TypeError("a formula takes numbers in rows of equal length, all of one kind")
+    return value, shape, table_dtype(value)
+
+
+def frozen(value: Any) -> Any:
+    """Return a table as nested tuples. Raises `TypeError` for what is neither a number nor a text."""
+    if isinstance(value, tuple | list):
+        return tuple(frozen(v) for v in value)
+    if not isinstance(value, int | float | str):
+        raise TypeError(f"a formula takes tensors and numbers, got {type(value).__name__}")
+    return value
+
+
+def table_shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of a table of numbers, or of texts; None where it has none, since a row is longer than another."""
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {table_shape(v) for v in value}
+    inner = shapes.pop() if shapes else ()
+    if shapes or inner is None or len({isinstance(v, str) for v in value}) > 1:
+        return None
+    return (len(value), *inner)
+
+
+def table_dtype(value: Any) -> str:
+    """Return the dtype of a table, by its first number."""
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return "int32" if isinstance(value, int) and not isinstance(value, bool) else "float"
