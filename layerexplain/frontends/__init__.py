@@ -12,8 +12,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends.file_kinds import begins_as_json, is_hdf5, is_text, is_zip, looks_like_json
-from layerexplain.frontends.opening import Opened, as_source_errors, opened_path, opened_stdin
+from layerexplain.frontends.opening import (
+    Opened,
+    as_source_errors,
+    begins_as_json,
+    is_hdf5,
+    is_text,
+    is_zip,
+    looks_like_json,
+    opened_path,
+    opened_stdin,
+)
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends.file_kinds import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
@@ -23,6 +22,7 @@ from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
 from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.opening import HEAD, is_hdf5
 from layerexplain.model import Note
 
 WEIGHTS = "model.weights.h5"
