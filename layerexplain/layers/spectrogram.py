@@ -14,6 +14,7 @@ from layerexplain.ops.movement import concatenate, pad, repeat, reshape, take_sl
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.ops.spectrum import mel_filters, stft
+from layerexplain.records import NamedTuple
 
 EPSILON = 1e-7
 """`keras.config.epsilon()`: the least that is taken the root and the logarithm of."""
@@ -21,13 +22,13 @@ EPSILON = 1e-7
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
 
-class _Layout:
-    """Where channels and frequencies lie: together in one axis, as convolutions give them, or in two."""
+class _Layout(NamedTuple):
+    """Where channels and frequencies lie: together in one axis, as convolutions give them, or in two; `first` says
+    that they stand before the steps."""
 
-    def __init__(self, x: Expr, frequencies: int, data_format: str) -> None:
-        self.channels = known_channels(x, data_format)
-        self.frequencies = frequencies
-        self.first = data_format == "channels_first"
+    channels: int
+    frequencies: int
+    first: bool
 
     def apart(self, y: Expr) -> Expr:
         """Channels and frequencies as two axes, next to each other."""
@@ -80,7 +81,7 @@ def stft_spectrogram(
     if x.dtype not in FLOATS:
         raise ShapeError(f"STFTSpectrogram needs numbers with a point, got {x.dtype}")
     count = fft // 2 + 1
-    layout = _Layout(x, count, data_format)
+    layout = _Layout(known_channels(x, data_format), count, data_format == "channels_first")
 
     def waves(name: str, symbol: str) -> Expr:
         axes = [("samples", frame_length), ("channels", 1), ("frequencies", count)]
@@ -99,16 +100,11 @@ def stft_spectrogram(
     elif mode == "stft":
         layout_of_both = [layout.apart(part) for part in (re, im)]
         y = layout.joined(concatenate(*layout_of_both, axis=layout.axis))
-        layout = _twice(layout)
+        layout = layout._replace(frequencies=2 * count)
     else:
         y = _strength(mode, re**2 + im**2, layout)
     assert y is not None  # noqa: S101 (one of the two is there; for the type checker)
     return layout.expanded(layout.apart(y)) if expand_dims else y
-
-
-def _twice(layout: _Layout) -> _Layout:
-    layout.frequencies *= 2
-    return layout
 
 
 def _strength(mode: str, power: Expr, layout: _Layout) -> Expr:
