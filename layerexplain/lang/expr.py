@@ -330,16 +330,8 @@ def _leaf(name: str) -> Op:
     def refuse(*args: Any, **attrs: Any) -> Any:
         raise TypeError(f"{name} is a leaf; make it with {name}()")
 
-    return Op(
-        name,
-        axes=refuse,
-        dtype=refuse,
-        evaluate=STRUCTURAL,
-        cost=NO_MACS,
-        flops=FREE,
-        notation=STRUCTURAL,
-        element=STRUCTURAL,
-    )
+    walked: Any = dict.fromkeys(("evaluate", "notation", "element"), STRUCTURAL)
+    return Op(name, axes=refuse, dtype=refuse, cost=NO_MACS, flops=FREE, **walked)
 
 
 INPUT: Final = _leaf("input")
