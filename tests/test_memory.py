@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -211,49 +211,75 @@ def test_slots_are_those_of_keras() -> None:
 # A simulation: at each call, all that is made and still read -----------------------------------------------------
 
 
-def drawn_graph(rng: random.Random) -> tuple[str, list[tuple[str, int, list[str]]], list[str]]:
-    """A spec of dense layers, additions and views, and (name, width, sources) of each; width 0 is a view."""
+class Node(NamedTuple):
+    """A layer of a drawn model: the widths of what it makes (none for a view, several for the layers of a model inside,
+    the last of which is its output), and what it reads."""
+
+    name: str
+    widths: tuple[int, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return self.widths[-1] if self.widths else 0
+
+
+def drawn_graph(rng: random.Random) -> tuple[str, list[Node], list[str]]:
+    """A spec of dense layers, additions, views and models inside, its nodes and its outputs."""
     lines = ["input: {shape: [6]}", "layers:"]
-    nodes: list[tuple[str, int, list[str]]] = [("input", 6, [])]
+    nodes = [Node("input", (6,), ())]
     width = {"input": 6}
     for i in range(rng.randint(4, 14)):
         name = f"n{i}"
-        kind = rng.choice(["dense", "dense", "add", "view"])
-        source = rng.choice(nodes)[0]
+        kind = rng.choice(["dense", "dense", "add", "view", "model"])
+        source = rng.choice(nodes).name
+        sources, sizes = (source,), (rng.randint(1, 30),)
         if kind == "dense":
-            size = rng.randint(1, 30)
-            lines += [f"  - Dense: {size}", f"    name: {name}", f"    from: {source}"]
-            nodes.append((name, size, [source]))
-            width[name] = size
+            lines += [f"  - Dense: {sizes[0]}"]
         elif kind == "add":
             other = rng.choice([n for n in width if width[n] == width[source]])
-            lines += ["  - Add: {}", f"    name: {name}", f"    from: [{source}, {other}]"]
-            nodes.append((name, width[source], [source, other]))
-            width[name] = width[source]
+            lines += ["  - Add: {}"]
+            sources, sizes = (source, other), (width[source],)
+        elif kind == "view":
+            lines += [f"  - Reshape: [{width[source]}]"]
+            sizes = ()
         else:
-            lines += [f"  - Reshape: [{width[source]}]", f"    name: {name}", f"    from: {source}"]
-            nodes.append((name, 0, [source]))
-            width[name] = width[source]
-    read_by = {source for _, _, sources in nodes for source in sources}
-    outputs = [name for name, _, _ in nodes if name not in read_by]
+            sizes = tuple(rng.randint(1, 30) for _ in range(rng.randint(1, 4)))
+            lines += ["  - Sequential:", *[f"      - Dense: {size}" for size in sizes]]
+        lines += [f"    name: {name}", f"    from: [{', '.join(sources)}]" if kind == "add" else f"    from: {source}"]
+        nodes.append(Node(name, sizes, sources))
+        width[name] = sizes[-1] if sizes else width[source]
+    read_by = {source for node in nodes for source in node.sources}
+    outputs = [node.name for node in nodes if node.name not in read_by]
     return "\n".join([*lines, f"outputs: [{', '.join(outputs)}]"]) + "\n", nodes, outputs
 
 
-@pytest.mark.parametrize("seed", range(40))
+def live(nodes: list[Node], outputs: list[str], now: int, made: int) -> int:
+    """The numbers held while node `now` runs, of those that the first `made` nodes made."""
+    holder: dict[str, str] = {}
+    for node in nodes:
+        holder[node.name] = node.name if node.widths else holder[node.sources[0]]
+    later = {holder[s] for node in nodes[now:] for s in node.sources} | {holder[o] for o in outputs}
+    kept = later | {holder[nodes[now].name]}
+    return sum(node.width for node in nodes[:made] if node.name in kept)
+
+
+@pytest.mark.parametrize("seed", range(60))
 def test_the_peak_of_drawn_graphs(seed: int, tmp_path: Path) -> None:
     text, nodes, outputs = drawn_graph(random.Random(seed))
-    holder: dict[str, str] = {}
-    for name, size, sources in nodes:
-        holder[name] = holder[sources[0]] if size == 0 else name
-    size_of = {name: size for name, size, _ in nodes}
-    peaks = []
-    for now in range(len(nodes)):
-        later = {holder[s] for _, _, sources in nodes[now:] for s in sources} | {holder[o] for o in outputs}
-        made = {holder[name] for name, _, _ in nodes[: now + 1]}
-        peaks.append(4 * sum(size_of[h] for h in made & (later | {holder[nodes[now][0]]})))
+    peaks: dict[int, list[str]] = {}
+    for now, node in enumerate(nodes):
+        peaks.setdefault(live(nodes, outputs, now, now + 1), []).append(node.name)
+        if len(node.widths) > 1:  # inside of a model: beside all that lives around it, two layers of it
+            for i, width in enumerate(node.widths):
+                inside = width + (node.widths[i - 1] if i else 0)
+                at = f"{node.name}/dense" + f"_{i}" * (i > 0)
+                peaks.setdefault(live(nodes, outputs, now, now) + inside, []).append(at)
     memory = memory_of(text, tmp_path)
-    assert memory.peak == max(peaks)
-    assert memory.activations == 4 * sum(size_of.values())
+    assert memory.peak == 4 * max(peaks)
+    assert memory.activations == 4 * sum(sum(node.widths) for node in nodes)
+    first = peaks[max(peaks)][0].partition("/")[0]
+    assert memory.peak_at in [at for at in peaks[max(peaks)] if at.partition("/")[0] == first]
 
 
 def test_resnet_by_its_rows(tmp_path: Path) -> None:
