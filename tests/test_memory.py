@@ -218,6 +218,7 @@ class Node(NamedTuple):
     name: str
     widths: tuple[int, ...]
     sources: tuple[str, ...]
+    is_model: bool = False
 
     @property
     def width(self) -> int:
@@ -247,7 +248,7 @@ def drawn_graph(rng: random.Random) -> tuple[str, list[Node], list[str]]:
             sizes = tuple(rng.randint(1, 30) for _ in range(rng.randint(1, 4)))
             lines += ["  - Sequential:", *[f"      - Dense: {size}" for size in sizes]]
         lines += [f"    name: {name}", f"    from: [{', '.join(sources)}]" if kind == "add" else f"    from: {source}"]
-        nodes.append(Node(name, sizes, sources))
+        nodes.append(Node(name, sizes, sources, kind == "model"))
         width[name] = sizes[-1] if sizes else width[source]
     read_by = {source for node in nodes for source in node.sources}
     outputs = [node.name for node in nodes if node.name not in read_by]
@@ -270,7 +271,7 @@ def test_the_peak_of_drawn_graphs(seed: int, tmp_path: Path) -> None:
     peaks: dict[int, list[str]] = {}
     for now, node in enumerate(nodes):
         peaks.setdefault(live(nodes, outputs, now, now + 1), []).append(node.name)
-        if len(node.widths) > 1:  # inside of a model: beside all that lives around it, two layers of it
+        if node.is_model:  # inside of it: beside all that lives around it, two layers of it
             for i, width in enumerate(node.widths):
                 inside = width + (node.widths[i - 1] if i else 0)
                 at = f"{node.name}/dense" + f"_{i}" * (i > 0)
