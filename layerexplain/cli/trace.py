@@ -228,6 +228,7 @@ def _element(
     terms: int,
     tell: Callable[[int, int, str], None] | None,
 ) -> Callable[[], None]:
+    from layerexplain.oracle.keras_value import keras_is_installed, keras_output
     from layerexplain.render.documents.worked_element import worked_element
     from layerexplain.render.formats import printed
     from layerexplain.run.trace_results import element_report
@@ -236,12 +237,9 @@ def _element(
     if len(paths) > 1:
         listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")
         raise LayerExplainError(f"--at needs one layer, and '{pattern}' matches {len(paths)}: {listed}")
-    if keras is None:
-        from layerexplain.oracle.keras_value import keras_is_installed
-
-        keras = keras_is_installed()
+    oracle = keras_output if keras or (keras is None and keras_is_installed()) else None
     report = element_report(
-        content, model, given, paths[0], at, call=call, output=result, seed=seed, keras=keras, progress=tell
+        content, model, given, paths[0], at, call=call, output=result, seed=seed, oracle=oracle, progress=tell
     )
     return lambda: emit(output, lambda look: printed([worked_element(report, terms)], output.format, look))
 

@@ -18,9 +18,10 @@ from layerexplain.oracle.difference import allowed, difference, rounded
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
 from layerexplain.oracle.keras_import import first_line, load_keras
-from layerexplain.oracle.layer_weights import shapes_of, variables_of_layer
+from layerexplain.oracle.layer_weights import shapes_of
 from layerexplain.oracle.verify_report import LayerCheck, Status
 from layerexplain.report.build import operation_type
+from layerexplain.run.live_weights import variables_of_layer
 
 Progress = Callable[[int, int, str], None]
 """Called before each call of a layer: how many are done, how many there are, the path of the next one."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
 from layerexplain.oracle.keras_import import load_keras, silence
 from layerexplain.records import NamedTuple
+from layerexplain.run.live_weights import functional_graph, layer_named, plain_floats
 
 NO_KERNEL_ON_CPU = (
     "only supports the NHWC tensor format",
@@ -33,15 +33,7 @@ class KerasGraph:
     """
 
     def __init__(self, model: Any) -> None:
-        graph = getattr(model, "_functional", None) or model
-        if not hasattr(graph, "_nodes_by_depth"):
-            raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
-        if not hasattr(graph, "operations"):
-            package = type(model).__module__.partition(".")[0]
-            raise LayerExplainError(
-                f"'{model.name}' is a model of {package}, not of Keras 3: save it and give the file"
-            )
-        self.graph = graph
+        graph = self.graph = functional_graph(model)
         self.nodes: dict[tuple[str, int], Any] = {}
         own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
         for operation in graph.operations:
@@ -58,7 +50,7 @@ class KerasGraph:
 
     def layer(self, name: str) -> Any:
         """The layer or operation of this name; None if there is none."""
-        return next((one for one in self.graph.operations if one.name == name), None)
+        return layer_named(self.graph, name)
 
     def feed(self, inputs: Sequence[Any], masks: Sequence[Any] = ()) -> None:
         """Give the inputs, in the model's order, as arrays or as tensors of Keras; forget all that was made."""
@@ -179,11 +171,8 @@ def _set_mask(tensor: Any, mask: Any) -> None:
 
 def as_array(tensor: Any) -> Any:
     """A tensor as a NumPy array; bfloat16 comes as float32, text as Python strings."""
-    import numpy as np
+    if "string" in str(getattr(tensor, "dtype", "")):
+        import numpy as np
 
-    if str(getattr(tensor, "dtype", "")).endswith("string'>") or "string" in str(getattr(tensor, "dtype", "")):
         return np.asarray(tensor.numpy(), dtype=object)
-    array = np.asarray(load_keras().ops.convert_to_numpy(tensor))
-    if array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
-        return array.astype("float32")
-    return array
+    return plain_floats(load_keras().ops.convert_to_numpy(tensor))

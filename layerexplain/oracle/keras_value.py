@@ -12,9 +12,9 @@ from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import inputs_in_order
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.layer_weights import variables_of_layer
 from layerexplain.oracle.verify import keras_model
 from layerexplain.run.drawn import after_assigning
+from layerexplain.run.live_weights import variables_of_layer
 from layerexplain.run.weight_source import WeightSource
 from layerexplain.weights.weighted_layers import weighted_layers
 

@@ -11,8 +11,8 @@ from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_files import KerasRefuses
 from layerexplain.oracle.keras_graph import KerasGraph
 from layerexplain.oracle.keras_import import load_keras
-from layerexplain.oracle.layer_weights import variables_of_layer
 from layerexplain.oracle.to_keras import to_keras
+from layerexplain.run.live_weights import variables_of_layer
 from layerexplain.run.weight_source import weight_source
 
 

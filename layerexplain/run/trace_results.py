@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Protocol
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.worked import worked_element
@@ -13,12 +13,32 @@ from layerexplain.frontends.keras.weight_statistics import statistics
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
+from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.activations import Activation
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Progress, Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
+from layerexplain.run.weight_source import WeightSource
+
+
+class Oracle(Protocol):
+    """What computes the output of a layer independently of the formulas: `oracle.keras_value.keras_output`."""
+
+    def __call__(
+        self,
+        source: Any,
+        model: Model,
+        network: Network,
+        weights: WeightSource,
+        arrays: Sequence[Any],
+        path: Sequence[str],
+        call: int,
+        output: int,
+    ) -> Any:
+        """An output of a call of a layer, as an array. Raises LayerExplainError where there is none."""
+        ...
 
 
 def trace_report(
@@ -105,10 +125,10 @@ def element_report(
     call: int = 0,
     output: int = 0,
     seed: int = 0,
-    keras: bool = False,
+    oracle: Oracle | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
-    """One element of a layer's output worked out, and with `keras` what real Keras computes there. `path` are the
+    """One element of a layer's output worked out, and what the `oracle` computes there. `path` are the
     names that lead to the layer; negative numbers of the index count from the end.
 
     Raises LayerExplainError, with the source's name, for a layer that is not there or not written by index.
@@ -123,7 +143,7 @@ def element_report(
             worked = _worked(step, running, output, at)
         except LayerExplainError as error:
             raise error.with_place(layer=path) from None
-        value, note = _asked_keras(source, running, step, output, at) if keras else (None, "")
+        value, note = _asked(oracle, source, running, step, output, at) if oracle is not None else (None, "")
         assert step.definition is not None  # noqa: S101 (what is worked out has a formula)
         return ElementReport(
             run=_run_of(running, inputs, seed),
@@ -197,15 +217,13 @@ def _worked(step: Activation, running: Running, output: int, at: tuple[int, ...]
         raise LayerExplainError(f"is not written element by element: {refusal}") from None
 
 
-def _asked_keras(
-    source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
+def _asked(
+    oracle: Oracle, source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
 ) -> tuple[float | None, str]:
     """What Keras computes there; None and the reason where that cannot be had."""
-    from layerexplain.oracle.keras_value import keras_output
-
     network, weights = running.activations.network, running.activations.weights
     try:
-        array = keras_output(source, running.model, network, weights, running.arrays, step.path, step.call, output)
+        array = oracle(source, running.model, network, weights, running.arrays, step.path, step.call, output)
         return float(array[at]), ""
     except LayerExplainError as error:
         return None, error.fact

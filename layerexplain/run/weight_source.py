@@ -28,7 +28,11 @@ DRAWN = "the source {why}: weights are drawn from seed {seed}, and the values sh
 class WeightSource(Protocol):
     """Gives the weights of a layer, as arrays, when they are needed."""
 
-    origin: Origin
+    @property
+    def origin(self) -> Origin:
+        """Whose they are."""
+        ...
+
     notes: tuple[Note, ...]
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
@@ -46,10 +50,11 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
     """
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.frontends.keras.weight_files import open_weights
+    from layerexplain.run.live_weights import LiveWeights
 
     content = _content(source)
     if content is None and is_live_model(source):
-        yield _Live(source, network)
+        yield LiveWeights(source)
         return
     if content is None:
         yield _Drawn(seed, "stores no weights", network)
@@ -122,40 +127,6 @@ def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
         if joined[-1].shape != tuple(weight.shape):
             return values
     return joined
-
-
-class _Live:
-    """Those of a live Keras model."""
-
-    origin: Origin = "of the model"
-    notes: tuple[Note, ...] = ()
-
-    def __init__(self, model: Any, network: Network) -> None:
-        from layerexplain.oracle.keras_graph import KerasGraph
-
-        self.graphs: dict[tuple[str, ...], Any] = {(): KerasGraph(model)}
-
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        from layerexplain.oracle.keras_graph import as_array
-        from layerexplain.oracle.layer_weights import variables_of_layer
-
-        real = self._graph(path[:-1]).layer(path[-1])
-        found = [as_array(v) for v in variables_of_layer(real, definition)] if real is not None else []
-        wanted = [tuple(w.shape) for w in definition.weights]
-        if [v.shape for v in found] != wanted:
-            raise LayerExplainError(
-                f"the model has weights of the shapes {[v.shape for v in found]} for it, its formula needs {wanted}",
-                layer="/".join(path),
-            )
-        return found
-
-    def _graph(self, path: tuple[str, ...]) -> Any:
-        from layerexplain.oracle.keras_graph import KerasGraph
-
-        known = self.graphs.get(path)
-        if known is None:
-            known = self.graphs[path] = KerasGraph(self._graph(path[:-1]).layer(path[-1]))
-        return known
 
 
 class _Drawn:

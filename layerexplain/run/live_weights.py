@@ -1,0 +1,108 @@
+"""The weights of a live Keras model, read off its layers. Keras is not imported here: whoever has a model has."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from layerexplain.attribute_path import LayerNamed, Steps, reached
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.model import Note
+
+
+class LiveWeights:
+    """A `WeightSource` that asks the layers of a live model."""
+
+    origin: Literal["of the model"] = "of the model"
+    notes: tuple[Note, ...] = ()
+
+    def __init__(self, model: Any) -> None:
+        self.graphs: dict[tuple[str, ...], Any] = {(): functional_graph(model)}
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        real = layer_named(self._graph(path[:-1]), path[-1])
+        found = [plain_floats(v) for v in variables_of_layer(real, definition)] if real is not None else []
+        wanted = [tuple(w.shape) for w in definition.weights]
+        if [v.shape for v in found] != wanted:
+            raise LayerExplainError(
+                f"the model has weights of the shapes {[v.shape for v in found]} for it, its formula needs {wanted}",
+                layer="/".join(path),
+            )
+        return found
+
+    def _graph(self, path: tuple[str, ...]) -> Any:
+        known = self.graphs.get(path)
+        if known is None:
+            known = self.graphs[path] = functional_graph(layer_named(self._graph(path[:-1]), path[-1]))
+        return known
+
+
+def functional_graph(model: Any) -> Any:
+    """The part of a Functional or Sequential model that knows its calls. Raises LayerExplainError where a model of
+    Keras 3 has none, and for a model of another package."""
+    graph = getattr(model, "_functional", None) or model
+    if not hasattr(graph, "_nodes_by_depth"):
+        raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
+    if not hasattr(graph, "operations"):
+        package = type(model).__module__.partition(".")[0]
+        raise LayerExplainError(f"'{model.name}' is a model of {package}, not of Keras 3: save it and give the file")
+    return graph
+
+
+def layer_named(graph: Any, name: str) -> Any:
+    """The layer or operation of this name; None if there is none."""
+    return next((one for one in graph.operations if one.name == name), None)
+
+
+def plain_floats(values: Any) -> Any:
+    """Values as a NumPy array; floats that NumPy has no arithmetic for, such as bfloat16, come as float32."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if array.dtype.kind == "V" or array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        return array.astype("float32")
+    return array
+
+
+def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
+    """The variables of one layer. Those of a model inside it are taken by the names of the model's layers: Keras keeps
+    these in an order of its own."""
+    own = list(getattr(layer, "weights", ()))
+    inside = [_to_nested_model(w.attrs["at"]) for w in definition.weights]
+    if not any(inside):
+        return own if len(own) >= len(definition.weights) else _one_by_one(layer, definition) or own
+    found: list[Any] = []
+    taken: dict[Steps, int] = {}
+    for at in inside:
+        variables = own if not at else list(reached(layer, at).weights)
+        number = taken.get(at, 0)
+        taken[at] = number + 1
+        if number < len(variables):
+            found.append(variables[number])
+    counted = {id(v) for v in found}
+    return found + [v for v in own if id(v) not in counted]
+
+
+def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
+    """The variables of a layer that holds one object in two places: Keras lists them once. None of them where one is
+    not found."""
+    found: list[Any] = []
+    taken: dict[Steps, int] = {}
+    for weight in definition.weights:
+        at = weight.attrs["at"]
+        try:
+            variables = list(reached(layer, at).weights)
+        except (AttributeError, IndexError, TypeError):
+            return []
+        number = taken.get(at, 0)
+        taken[at] = number + 1
+        if number >= len(variables):
+            return []
+        found.append(variables[number])
+    return found
+
+
+def _to_nested_model(at: Steps) -> Steps:
+    """The steps to the last layer of a nested model on the way; none where there is no model on it."""
+    ends = [end for end, step in enumerate(at, 1) if isinstance(step, LayerNamed)]
+    return at[: ends[-1]] if ends else ()
