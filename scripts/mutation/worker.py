@@ -138,8 +138,9 @@ class Worker:
             return self._followed(pid, reader, tests)
         finally:
             os.close(reader)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # it may not have a group of its own yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
     def _followed(self, pid: int, reader: int, tests: list[str]) -> str:
