@@ -1,8 +1,10 @@
 """`NamedTuple` as `typing` has it, made without a compiler: plain immutable data that costs nothing at start-up.
 
-`typing.NamedTuple` compiles a `__new__` for each class, and each annotation that is a text. For the sixty records that
-a `summary` meets that was a tenth of its time. Here a class gets the `__new__` of a template with as many parameters,
-which take the names of its fields. Type checkers see `typing.NamedTuple` itself; a test holds the two side by side.
+`typing.NamedTuple` compiles a `__new__` for each class, and each annotation that is a text. Here a class gets the
+`__new__` of a template with as many parameters, which take the names of its fields. That is worth 4 % of the start:
+`summary` of a small .keras file executes 1.236 billion instructions with these records and 1.293 billion with those of
+`typing` (callgrind), and takes 3.9 % less processor time (median of 40 pairs of runs). Type checkers see
+`typing.NamedTuple` itself; a test compares the two.
 """
 
 from __future__ import annotations
