@@ -2,7 +2,8 @@
 
 First all tests run once under coverage.py, which records the tests that reach each line. Then a seeded sample of faults
 is drawn, the same number in each package, and for each fault the tests that reach its line run until one fails. The
-output is one row per package, then the faults that no test noticed.
+output is one row per package, then the faults that no test noticed. Those of them that change no behaviour are listed
+in scripts/mutation/equivalent.txt, each with the reason, and do not count.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mutation.changes import Change, changes
 from mutation.reach import Reach, merged
@@ -32,6 +33,7 @@ from mutation.worker import Planned
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("layerexplain", "tests", "docs", "sample_models", "benchmarks", "scripts")
+EQUIVALENT = ROOT / "scripts" / "mutation" / "equivalent.txt"
 GENERATED = ("layerexplain/layers/index.py",)
 ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
@@ -55,33 +57,32 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         work = Path(folder)
         trees = [_tree(work / f"tree{i}") for i in range(options.jobs)]
-        reach = _reach(trees, options.map, shlex.split(options.pytest), options.stale)
+        tests = shlex.split(options.pytest)
+        reach = _reach(trees, options.map, tests, options.stale)
         mutants = list(sample(options.count, options.seed, options.package))
         plan = _planned(mutants, reach, options.budget)
+        run = Run(trees, work, Path(options.results or work / "results"), _key(tests), reach.seconds, options.patience)
         started = time.monotonic()
-        results = _run(plan, trees, work / "first", reach.seconds, options.patience)
+        run.all(plan, options.stale)
         # What tests computed while they were collected was computed without the fault, so these are tried from anew.
         again = [
             planned._replace(warm=False)
             for mutant, planned in zip(mutants, plan, strict=True)
-            if planned.warm and not results[planned.number]["killer"]
+            if run.rows[planned.name]["warm"] and not run.rows[planned.name]["killer"]
             if reach.at_collection(mutant.file, mutant.change.line)
         ]
-        results |= _run(again, trees, work / "second", reach.seconds, options.patience)
+        run.all(again, stale=False, again=True)
         elapsed = time.monotonic() - started
-    survived = [(m, p) for m, p in zip(mutants, plan, strict=True) if results[p.number]["killer"] == ""]
-    print(report(mutants, [m for m, _ in survived], elapsed))
-    for mutant, planned in survived:
+    survived = [(m, p) for m, p in zip(mutants, plan, strict=True) if run.rows[p.name]["killer"] == ""]
+    known = equivalents(EQUIVALENT.read_text("utf-8"))
+    same = [m for m, _ in survived if pair(m) in known]
+    left = [(m, p) for m, p in survived if pair(m) not in known]
+    print(report(mutants, [m for m, _ in left], same, elapsed))
+    for mutant, planned in left:
         print(described(mutant, len(planned.tests)))
-    if options.json:
-        rows = [
-            {"file": m.file, **m.change._asdict(), "new": m.change.new.decode(), "warm": p.warm, **results[p.number]}
-            for m, p in zip(mutants, plan, strict=True)
-        ]
-        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
     killed = collections.Counter(m.package for m in mutants) - collections.Counter(m.package for m, _ in survived)
-    totals = collections.Counter(m.package for m in mutants)
-    return int(any(killed[name] < options.at_least / 100 * totals[name] for name in totals))
+    counted = collections.Counter(m.package for m in mutants) - collections.Counter(m.package for m in same)
+    return int(any(killed[name] < options.at_least / 100 * counted[name] for name in counted))
 
 
 def _options() -> argparse.Namespace:
@@ -94,8 +95,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=5.0, help="a test that takes so many times longer has failed")
     parser.add_argument("--at-least", type=float, default=0.0, help="percent to kill in each package")
     parser.add_argument("--map", help="keep the tests of each line in this file, and take them from there")
-    parser.add_argument("--stale", action="store_true", help="take --map even where files have changed since")
-    parser.add_argument("--json", help="write each fault with the test that noticed it")
+    parser.add_argument("--results", help="add each fault's outcome to this file; a second run goes on where it ends")
+    parser.add_argument(
+        "--stale",
+        action="store_true",
+        help="take --map even where files have changed since, and from --results what was noticed",
+    )
     parser.add_argument("--pytest", default="tests", help="what pytest is to run, such as \"-m 'not keras'\"")
     return parser.parse_args()
 
@@ -131,14 +136,9 @@ def sample(count: int, seed: int, only: Sequence[str] | None = None) -> Iterator
 
 def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str], stale: bool) -> Reach:
     """Run the tests under coverage.py, or take what an earlier run on the same files kept."""
-    key = hashlib.sha256()
-    for folder in ("layerexplain", "tests"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            key.update(path.read_bytes())
-    key.update(repr(list(tests)).encode())
     if kept and Path(kept).is_file():
         stored, seconds, failed, lines = pickle.loads(Path(kept).read_bytes())
-        if stored == key.hexdigest() or stale:
+        if stored == _key(tests) or stale:
             return Reach(seconds, failed, lines)
     started = time.monotonic()
     outs = [tree.with_suffix(".reach") for tree in trees]
@@ -156,8 +156,17 @@ def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str], stale:
     reach = merged([Reach(*pickle.loads(out.read_bytes())) for out in outs])
     print(f"{len(reach.seconds)} tests mapped in {time.monotonic() - started:.0f} s", file=sys.stderr)
     if kept:
-        Path(kept).write_bytes(pickle.dumps((key.hexdigest(), *reach)))
+        Path(kept).write_bytes(pickle.dumps((_key(tests), *reach)))
     return reach
+
+
+def _key(tests: Sequence[str]) -> str:
+    """Another one when a file of the package or of the tests has changed."""
+    key = hashlib.sha256(repr(list(tests)).encode())
+    for folder in ("layerexplain", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            key.update(path.read_bytes())
+    return key.hexdigest()
 
 
 def _planned(mutants: Sequence[Mutant], reach: Reach, budget: float) -> list[Planned]:
@@ -186,8 +195,14 @@ def _planned(mutants: Sequence[Mutant], reach: Reach, budget: float) -> list[Pla
             if spent > budget and len(chosen) >= 5:
                 break
             chosen.append(name)
-        planned.append(Planned(number, file, change, not cold, tuple(chosen)))
+        planned.append(Planned(number, _name(file, change), file, change, not cold, tuple(chosen)))
     return planned
+
+
+def _name(file: str, change: Change) -> str:
+    """A fault by its text and place, and by what the rest of its file is."""
+    rest = hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12]
+    return f"{file}:{change.line} {change.kind} {change.start}-{change.end} {change.new!r} {rest}"
 
 
 def _in_turn(tests: Iterable[str], weight: dict[str, int]) -> list[str]:
@@ -251,52 +266,98 @@ def _environment(tree: Path) -> dict[str, str]:
     return os.environ | ENVIRONMENT | {"PYTHONPATH": f"{tree}{os.pathsep}{ROOT / 'scripts'}"}
 
 
-def _run(
-    plan: Sequence[Planned], trees: Sequence[Path], work: Path, seconds: dict[str, float], patience: float
-) -> dict[int, dict[str, str]]:
-    claims, file = work / "claims", work / "plan"
-    claims.mkdir(parents=True)
-    file.write_bytes(pickle.dumps(([tuple(one) for one in plan], seconds, patience, str(claims))))
-    outs = [work / f"{tree.name}.jsonl" for tree in trees]
-    runs = []
-    for tree, out in zip(trees, outs, strict=True):
-        out.touch()
-        command = [sys.executable, "-m", "mutation.worker", str(file), str(tree), str(out)]
-        log = tree.with_suffix(".log").open("wb")
-        runs.append(subprocess.Popen(command, cwd=tree, env=_environment(tree), stdout=log, stderr=log))
-    while any(run.poll() is None for run in runs):
-        time.sleep(5)
-        done = sum(len(out.read_text().splitlines()) for out in outs)
-        print(f"\r{done} of {len(plan)}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    rows = [json.loads(line) for out in outs for line in out.read_text().splitlines()]
-    if len(rows) != len(plan):
-        raise SystemExit(
-            "a worker ended early:\n" + "\n".join(t.with_suffix(".log").read_text()[-2000:] for t in trees)
+class Run:
+    """Tries mutants in all trees at once; `rows` is what came of each, by its name."""
+
+    def __init__(
+        self, trees: Sequence[Path], work: Path, results: Path, key: str, seconds: dict[str, float], patience: float
+    ) -> None:
+        self.trees, self.work, self.results = trees, work, results
+        self.key, self.seconds, self.patience = key, seconds, patience
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.rounds = 0
+        results.touch()
+
+    def all(self, plan: Sequence[Planned], stale: bool, again: bool = False) -> None:
+        """Try those of which the results do not tell; with `again` those that were tried while warm too."""
+        self._load(stale)
+        left = [one for one in plan if one.name not in self.rows or (again and self.rows[one.name]["warm"])]
+        if not left:
+            return
+        self.rounds += 1
+        claims, file = self.work / f"claims{self.rounds}", self.work / "plan"
+        claims.mkdir()
+        numbers = {one.name for one in left}
+        file.write_bytes(
+            pickle.dumps(([tuple(one) for one in left], self.seconds, self.patience, str(claims), {"key": self.key}))
         )
-    return {row["number"]: row for row in rows}
+        runs = []
+        for tree in self.trees:
+            command = [sys.executable, "-m", "mutation.worker", str(file), str(tree), str(self.results.resolve())]
+            with tree.with_suffix(".log").open("wb") as log:
+                runs.append(subprocess.Popen(command, cwd=tree, env=_environment(tree), stdout=log, stderr=log))
+        before = len(self.results.read_text().splitlines())
+        while any(run.poll() is None for run in runs):
+            time.sleep(2)
+            done = len(self.results.read_text().splitlines()) - before
+            print(f"\r{done} of {len(left)} ", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        self._load(stale)
+        if numbers - set(self.rows):
+            logs = [tree.with_suffix(".log").read_text()[-2000:] for tree in self.trees]
+            raise SystemExit("a worker ended early:\n" + "\n".join(logs))
+
+    def _load(self, stale: bool) -> None:
+        for line in self.results.read_text().splitlines():
+            row = json.loads(line)
+            if row["key"] == self.key or (stale and row["killer"]):
+                self.rows[row["name"]] = row
 
 
 # The report ---------------------------------------------------------------------------------------------------------
 
 
-def report(mutants: Sequence[Mutant], survived: Sequence[Mutant], elapsed: float) -> str:
-    """A row a package, as Markdown."""
+def report(mutants: Sequence[Mutant], survived: Sequence[Mutant], same: Sequence[Mutant], elapsed: float) -> str:
+    """A row a package, as Markdown. What changes no behaviour is not counted among the mutants."""
     totals = collections.Counter(m.package for m in mutants)
-    left = collections.Counter(m.package for m in survived)
-    rows = ["| package | mutants | killed | percent |", "| --- | ---: | ---: | ---: |"]
+    left, out = (collections.Counter(m.package for m in some) for some in (survived, same))
+    rows = ["| package | mutants | killed | percent | equivalent |", "| --- | ---: | ---: | ---: | ---: |"]
     for name in [*sorted(totals), "all"]:
-        total, alive = (len(mutants), len(survived)) if name == "all" else (totals[name], left[name])
-        rows.append(f"| {name} | {total} | {total - alive} | {100 * (total - alive) / total:.0f} |")
+        total, alive, none = (
+            (len(mutants), len(survived), len(same)) if name == "all" else (totals[name], left[name], out[name])
+        )
+        counted = total - none
+        percent = 100 * (counted - alive) / counted if counted else 100
+        rows.append(f"| {name} | {counted} | {counted - alive} | {percent:.0f} | {none} |")
     return "\n".join([*rows, "", f"{elapsed / 60:.1f} minutes after mapping.", ""])
+
+
+def pair(mutant: Mutant) -> tuple[str, str, str]:
+    """The file, the line, and the line with the fault."""
+    source = (ROOT / mutant.file).read_bytes()
+    line = mutant.change.line
+    old, new = [text.splitlines()[line - 1].strip().decode() for text in (source, mutant.change.applied(source))]
+    return mutant.file, old, new
 
 
 def described(mutant: Mutant, tests: int) -> str:
     """`file:line kind (tests that ran)`, the line, and the line with the fault."""
-    source = (ROOT / mutant.file).read_bytes()
-    line = mutant.change.line
-    pair = [text.splitlines()[line - 1].strip().decode() for text in (source, mutant.change.applied(source))]
-    return f"{mutant.file}:{line} {mutant.change.kind} ({tests} tests)\n  - {pair[0]}\n  + {pair[1]}"
+    file, old, new = pair(mutant)
+    return f"{file}:{mutant.change.line} {mutant.change.kind} ({tests} tests)\n  - {old}\n  + {new}"
+
+
+def equivalents(text: str) -> set[tuple[str, str, str]]:
+    """The faults of a list that change no behaviour: `file: reason`, the line after `-`, the line with the fault after
+    `+`; lines that begin with # are comments.
+
+    >>> equivalents("a.py: the cache is only a cache\\n  - x = 1\\n  + x = 2\\n")
+    {('a.py', 'x = 1', 'x = 2')}
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {
+        (head.partition(":")[0], old.strip()[1:].strip(), new.strip()[1:].strip())
+        for head, old, new in zip(lines[::3], lines[1::3], lines[2::3], strict=True)
+    }
 
 
 if __name__ == "__main__":

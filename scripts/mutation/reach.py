@@ -3,12 +3,15 @@
 `python -m mutation.reach OUT SHARD SHARDS [PYTEST ARGUMENT…]` runs pytest and tells coverage.py the name of each test.
 Lines that run when modules are imported, or when pytest collects the tests, are kept apart: a fault there must be in
 place before anything is imported.
+
+Programs that a test starts are watched too: a `sitecustomize` module in the tree starts coverage.py in them.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import pickle
 import pkgutil
 import sys
@@ -17,6 +20,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 IMPORTED, COLLECTED = "(imported)", "(collected)"
+TEST, FOLDER = "MUTATION_TEST", "MUTATION_FOLDER"
+"""Variables of the environment that tell a started program the test and where to leave what it reached."""
+
+IN_PROGRAMS = f'''
+import os
+if "{TEST}" in os.environ and "{FOLDER}" in os.environ:
+    import atexit
+    import coverage
+    watched = coverage.Coverage(
+        data_file=os.path.join(os.environ["{FOLDER}"], "program"), data_suffix=True, config_file=False,
+        include=[os.path.join(os.path.dirname(os.path.abspath(__file__)), "layerexplain", "*")],
+        context=os.environ["{TEST}"],
+    )
+    watched.start()
+    def _save():
+        watched.stop()
+        watched.save()
+    atexit.register(_save)
+'''
+"""The `sitecustomize.py` of a tree whose tests are watched."""
 
 
 class Reach(NamedTuple):
@@ -75,6 +98,7 @@ class _Recorder:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.coverage.switch_context(nodeid)
+        os.environ[TEST] = nodeid
         self.started = time.perf_counter()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -107,18 +131,25 @@ def main() -> None:
     _import_all()
     watched.switch_context(COLLECTED)
     recorder = _Recorder(watched, shard, shards)
+    programs = Path(f"{out}.programs")
+    programs.mkdir()
+    os.environ[FOLDER] = str(programs)
+    (root / "sitecustomize.py").write_text(IN_PROGRAMS)
     pytest.main(["-q", "--no-header", "--tb=short", *arguments], plugins=[recorder])
+    (root / "sitecustomize.py").unlink()
     watched.stop()
     number = {name: i + 2 for i, name in enumerate(recorder.seconds)} | {IMPORTED: 0, COLLECTED: 1}
     lines: dict[str, dict[int, int]] = {}
-    data = watched.get_data()
-    for file in data.measured_files():
-        into = lines[str(Path(file).relative_to(root))] = {}
-        for line, names in data.contexts_by_lineno(file).items():
-            bits = 0
-            for name in names:
-                bits |= 1 << number[name] if name in number else 0
-            into[line] = bits
+    seen = [watched.get_data()]
+    for path in sorted(programs.iterdir()):
+        seen.append(coverage.CoverageData(str(path)))
+        seen[-1].read()
+    for data in seen:
+        for file in data.measured_files():
+            into = lines.setdefault(str(Path(file).relative_to(root)), {})
+            for line, names in data.contexts_by_lineno(file).items():
+                for name in names:
+                    into[line] = into.get(line, 0) | (1 << number[name] if name in number else 0)
     with open(out, "wb") as handle:
         pickle.dump(tuple(Reach(recorder.seconds, recorder.failed, lines)), handle)
     print(json.dumps({"tests": len(recorder.seconds), "failed": recorder.failed[:20]}))

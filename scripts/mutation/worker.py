@@ -13,6 +13,7 @@ so that programs that tests start have the fault too.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -33,13 +34,16 @@ LIBRARIES = (
     "numpy", "h5py", "yaml", "click", "click.testing", "rich.console", "rich.table", "jsonschema", "pytest",
     "_pytest.assertion.rewrite", "tensorflow", "keras", "tf_keras",
 )  # fmt: skip
-CRASHED, SLOW = "(crashed)", "(took too long)"
+CRASHED, SLOW, AT_IMPORT = "(crashed)", "(took too long)", "(at import)"
+_DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux's prctl()."""
 
 
 class Planned(NamedTuple):
-    """A mutant and the tests to run for it, the likeliest to notice first."""
+    """A mutant and the tests to run for it, the likeliest to notice first. `name` is the same in every run."""
 
     number: int
+    name: str
     file: str
     change: Change
     warm: bool
@@ -47,12 +51,14 @@ class Planned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What all workers do; `patience` is how many times slower than in the first run a test may be."""
+    """What all workers do; `patience` is how many times slower than in the first run a test may be, and all tests of a
+    mutant together. What takes longer counts as noticed."""
 
     mutants: tuple[Planned, ...]
     seconds: dict[str, float]
     patience: float
     claims: str
+    mark: dict[str, str]
 
 
 class Worker:
@@ -71,6 +77,7 @@ class Worker:
                 importlib.import_module(name)
         pid = os.fork()
         if pid == 0:
+            die_with_parent()
             try:
                 self._serve_warm()
             finally:
@@ -108,16 +115,17 @@ class Worker:
                 path.write_bytes(source)
                 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
             name = killer.rpartition(" ")[2]
-            if not name.startswith("tests/") or name in self.trusted:
+            if name not in tests or name in self.trusted:
                 break
             # Does the test pass without the fault?
             if self._forked([name], lambda name=name: run([name], False)) == "":
                 self.trusted.add(name)
                 break
             self.distrusted.add(name)
-        record = {"number": one.number, "killer": killer, "tests": len(tests), "seconds": time.monotonic() - started}
-        with self.results.open("a") as handle:
-            handle.write(json.dumps(record) + "\n")
+        seconds = round(time.monotonic() - started, 1)
+        record = {"name": one.name, "warm": one.warm, "killer": killer, "tests": len(tests), "seconds": seconds}
+        with self.results.open("a") as handle:  # a short line is written at once, also where several processes write
+            handle.write(json.dumps(self.plan.mark | record) + "\n")
 
     def _forked(self, tests: list[str], run: Callable[[], None]) -> str:
         """The test that fails, with CRASHED or SLOW in front where that is how; "" where all pass."""
@@ -125,7 +133,8 @@ class Worker:
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            os.setsid()
+            os.setpgid(0, 0)
+            die_with_parent()
             self.report = os.fdopen(writer, "wb", buffering=0)
             try:
                 run()
@@ -134,8 +143,10 @@ class Worker:
                 self.report.write(f"failed {CRASHED} {type(error).__name__}\n".encode())
             os._exit(0)
         os.close(writer)
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(pid, pid)  # whoever is first, so that the whole group can be ended at any time
         try:
-            return self._followed(pid, reader, tests)
+            return self._followed(reader, tests)
         finally:
             os.close(reader)
             for kill in (os.killpg, os.kill):  # it may not have a group of its own yet
@@ -143,11 +154,12 @@ class Worker:
                     kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def _followed(self, pid: int, reader: int, tests: list[str]) -> str:
+    def _followed(self, reader: int, tests: list[str]) -> str:
         current, buffer = "", b""
         limit = 60.0
+        end = time.monotonic() + 60 + self.plan.patience * sum(self.plan.seconds.get(name, 1.0) for name in tests)
         while True:
-            ready, _, _ = select.select([reader], [], [], limit)
+            ready, _, _ = select.select([reader], [], [], max(0.0, min(limit, end - time.monotonic())))
             if not ready:
                 return f"{SLOW} {current}".strip()
             data = os.read(reader, 1 << 16)
@@ -228,13 +240,19 @@ class Worker:
 
             def pytest_collectreport(self, report: Any) -> None:
                 if report.failed:
-                    worker.report.write(f"failed (at import) {report.nodeid.partition('::')[0]}\n".encode())
+                    worker.report.write(f"failed {AT_IMPORT} {report.nodeid.partition('::')[0]}\n".encode())
                     os._exit(0)
 
         code = pytest.main(["-q", "-x", f"--basetemp={self.tree}.cold", *tests], plugins=[Follow()])
         if code not in (0, 1):
             worker.report.write(f"failed {CRASHED} {code}\n".encode())
             os._exit(0)
+
+
+def die_with_parent() -> None:
+    """Where that can be had (Linux), have this process ended with the one that started it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _functions(tree: Path) -> dict[str, list[types.FunctionType]]:
@@ -282,9 +300,10 @@ def main() -> None:
     plan_file, tree, results = sys.argv[1:]
     with open(plan_file, "rb") as handle:
         mutants, *rest = pickle.load(handle)
-    plan = Plan(tuple(Planned(n, f, Change(*c), w, t) for n, f, c, w, t in mutants), *rest)
+    plan = Plan(tuple(Planned(n, name, f, Change(*c), w, t) for n, name, f, c, w, t in mutants), *rest)
     os.chdir(tree)
     sys.path.insert(0, tree)
+    die_with_parent()
     Worker(plan, Path(tree), Path(results)).run()
 
 
