@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.ops import load_all
+from tests.steps import at_most
 
 load_all()
 
@@ -197,13 +197,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_texts_are_refused_with_the_line(text: str) -> None:
-    started = time.perf_counter()
-    with pytest.raises(FormulaError) as refusal:
+    with at_most(3_000_000), pytest.raises(FormulaError) as refusal:
         parse(text, LEAVES)
     assert refusal.value.line is not None
     assert re.match(r"line \d+: \S", str(refusal.value))
     assert len(str(refusal.value)) < 400
-    assert time.perf_counter() - started < 20
 
 
 def test_nothing_of_a_text_is_run(tmp_path: Path) -> None:

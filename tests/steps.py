@@ -1,0 +1,29 @@
+"""How much work something is, in calls of functions: the same number on every machine, however busy it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def at_most(calls: int) -> Iterator[None]:
+    """Fail as soon as more functions were called inside the `with`."""
+    left = calls
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal left
+        if event == "call":
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                raise AssertionError(f"more than {calls:,} calls")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
