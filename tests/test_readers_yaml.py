@@ -194,6 +194,45 @@ def test_repeat_makes_layers_of_their_own() -> None:
     assert [call.args for call in model.calls[2:4]] == [(X("d_1"),), (X("d_2"),)]
 
 
+@pytest.mark.parametrize(
+    ("items", "names"),
+    [
+        (["{type: Dense, units: 4, name: d, repeat: 1}"], "d_1"),
+        (["{type: Dense, units: 4, name: d, repeat: 3}"], "d_1 d_2 d_3"),
+        (["{type: Dense, units: 4, repeat: 3}"], "dense dense_1 dense_2"),
+        (["{type: Dense, units: 4, repeat: 2}", "Dense: 4", "{type: Dense, units: 4, repeat: 2}"], "dense* 5"),
+        (["Dense: 4", "{type: Dense, units: 4, repeat: 2}", "Conv1D: 2"], "dense dense_1 dense_2 conv1d"),
+        # A name that is given is never made up, wherever it stands.
+        (
+            ["{type: Dense, units: 4, repeat: 3}", "{type: Dense, units: 4, name: dense_1}"],
+            "dense dense_2 dense_3 dense_1",
+        ),
+        (
+            ["{type: Dense, units: 4, name: a, repeat: 2}", "{type: Dense, units: 4, name: b, repeat: 2}"],
+            "a_1 a_2 b_1 b_2",
+        ),
+    ],
+)
+def test_repeated_items_are_numbered(items: list[str], names: str) -> None:
+    model = spec("input: [4]\nlayers:\n" + "".join(f"  - {item}\n" for item in items))
+    stem, _, count = names.partition("* ")
+    expected = [stem, *[f"{stem}_{i}" for i in range(1, int(count))]] if count else names.split()
+    assert [layer.name for layer in model.layers[1:]] == expected
+    # Each takes what the one before it made.
+    assert [call.args[0].layer for call in model.calls[1:]] == ["input", *expected[:-1]]
+
+
+def test_a_repeated_name_stands_for_the_last(parser: str) -> None:
+    text = "input: [4]\nlayers:\n  - {type: Dense, units: 4, name: d, repeat: 3}\n  - Add: {}\n    from: [d, d_1]\n"
+    assert spec(text).calls[-1].args == ([X("d_3"), X("d_1")],)
+    taken = text.replace("  - Add", "  - {type: Dense, units: 4, name: d_2}\n  - Add")
+    with pytest.raises(LayerExplainError, match="two layers are called 'd_2'"):
+        spec(taken)
+    before = text.replace("layers:\n", "layers:\n  - {type: Dense, units: 4, name: d_2}\n")
+    with pytest.raises(LayerExplainError, match="`repeat` makes 'd_2', which is taken"):
+        spec(before)
+
+
 def test_outputs() -> None:
     text = "input: [4]\nlayers:\n  - {type: Dense, units: 4, name: p}\n  - {type: Dense, units: 4, name: q}\n"
     assert spec(text).outputs == (X("q"),)

@@ -226,6 +226,49 @@ def test_standard_input_is_named_as_such() -> None:
     )
 
 
+NO_FIT = "Conv1D: {filters: 6, kernel_size: 30}"
+"""Refuses 20 steps; of what it gives the 6 channels are known all the same, the steps are not."""
+
+NO_UNITS = "Dense: 0"
+"""Gives three axes, and of the last one nothing is known."""
+
+
+@pytest.mark.parametrize(
+    ("first", "rest", "told"),
+    [
+        (NO_FIT, ["Conv1D: {filters: 4, kernel_size: 2, groups: 4}"], "4: groups needs to divide the 6 input channels"),
+        (NO_FIT, ["Conv1D: {filters: 6, kernel_size: 2, groups: 3}"], ""),
+        (NO_UNITS, ["Conv1D: {filters: 6, kernel_size: 2, groups: 3}"], ""),
+        (NO_FIT, ["GroupNormalization: {groups: 4}"], "4: GroupNormalization needs groups that divide its 6 channels"),
+        (NO_FIT, ["GroupNormalization: {groups: 2}"], ""),
+        (NO_UNITS, ["GroupNormalization: {groups: 4}"], ""),
+        (NO_FIT, ["GlobalAveragePooling1D", "Reshape: [4]"], "5: target_shape (4,) needs 4 elements"),
+        (NO_FIT, ["GlobalAveragePooling1D", "Reshape: [2, 3]"], ""),
+        (NO_FIT, ["Reshape: [5]"], ""),
+        (NO_UNITS, ["GlobalAveragePooling1D", "Reshape: [4]"], ""),
+        (NO_UNITS, ["Dense: 5", "GlobalAveragePooling1D", "Reshape: [4]"], "6: target_shape (4,) needs 4 elements"),
+        (NO_FIT, ["MaxPooling1D: {pool_size: 90}"], ""),
+        (NO_FIT, ["BatchNormalization: {axis: 3}"], "4: axis needs to be from -3 to 2"),
+        (NO_UNITS, ["BatchNormalization: {axis: 2}"], ""),
+        (NO_FIT, ["LSTM: 3", "LSTM: 3"], "5: LSTM needs an input of (batch, steps, features), got (None, 3)"),
+        (NO_UNITS, ["Conv2D: {filters: 6, kernel_size: 2}"], "4: Conv2D needs an input with 4 axes"),
+        (NO_FIT, ["Dense: {units: 7, name: d}", "Add: {}\n    from: [first, d]"], "5: add needs shapes that broadcast"),
+        (NO_FIT, ["Dense: {units: 6, name: d}", "Add: {}\n    from: [first, d]"], ""),
+        (NO_UNITS, ["Dense: {units: 7, name: d}", "Add: {}\n    from: [first, d]"], ""),
+    ],
+)
+def test_sizes_behind_a_fault(first: str, rest: list[str], told: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    items = [f"  - {first}\n    name: first\n", *[f"  - {one}\n" for one in rest]]
+    file.write_text("input: [20, 8]\nlayers:\n" + "".join(items))
+    result = CliRunner().invoke(program, ["summary", str(file)], prog_name="layerexplain")
+    lines = [line.removeprefix(f"layerexplain: error: {file}:") for line in result.stderr.splitlines()]
+    assert lines[0].startswith("3: ") and len(lines) == 1 + bool(told), result.stderr
+    if told:
+        number, _, fact = told.partition(": ")
+        assert lines[1].startswith(f"{int(number) + 1}: ") and f"': {fact}" in lines[1]
+
+
 FAULTY = """\
 input: [8, 8, 3]
 layers:

@@ -1,0 +1,68 @@
+"""How far two arrays are apart, and how far they may be: in half precision as far as its roundings add up."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from layerexplain.oracle.difference import allowed, difference, rounded
+
+np = pytest.importorskip("numpy")
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "dtypes", "expected"),
+    [
+        (1e-4, (), 1e-4),
+        (1e-4, ("float32",), 1e-4),
+        (1e-4, ("float64", "int32", "bool"), 1e-4),
+        (1e-4, ("float16",), 10 * 2.0**-10),
+        (1e-4, ("bfloat16",), 10 * 2.0**-7),
+        (1e-4, ("float32", "float16"), 10 * 2.0**-10),
+        (1e-4, ("float16", "bfloat16"), 10 * 2.0**-7),
+        (0.5, ("bfloat16",), 0.5),
+    ],
+)
+def test_half_precision_may_be_off_by_ten_roundings(tolerance: float, dtypes: tuple[str, ...], expected: float) -> None:
+    assert allowed(tolerance, *dtypes) == expected
+
+
+def test_a_rounding_is_what_the_dtype_cannot_tell_apart() -> None:
+    for dtype, bits in (("float16", 10), ("bfloat16", 7)):
+        pytest.importorskip("ml_dtypes")
+        # Half a step is lost (to the even neighbour), a bit more is a step.
+        step = 2.0**-bits
+        values = np.array([1 + step / 2, 1 + step * 0.51, 1 + step], "float32")
+        assert rounded(values, dtype).tolist() == [1, 1 + step, 1 + step]
+        assert rounded(values, dtype).dtype == np.float32
+    assert rounded(np.array([1 / 3]), "float32").dtype == np.float32
+    assert rounded(np.array([1 / 3], "float32"), "float64").dtype == np.float64
+    assert rounded(np.array([5]), "float16").dtype.kind == "i"
+    assert rounded(np.array([1 / 3]), "complex64").tolist() == [1 / 3]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart", "words"),
+    [
+        ([1.0, -4.0], [1.0, -4.0], 0, ""),
+        ([1.0, -3.0], [1.0, -4.0], 0.25, ""),
+        ([2.0, 4.0], [1.0, 4.0], 0.25, ""),
+        ([0.0, 0.0], [0.0, 0.0], 0, ""),
+        ([0.0, 0.25], [0.0, 0.0], math.inf, "Keras gives 0 everywhere, the formula up to 0.25"),
+        ([math.nan, 1.0], [math.nan, 2.0], 0.5, ""),
+        ([math.nan, 1.0], [3.0, 2.0], math.inf, "NaN or infinity on one side alone"),
+        ([math.inf, 1.0], [math.inf, 1.0], 0, ""),
+        ([math.inf, 1.0], [-math.inf, 1.0], math.inf, "NaN or infinity on one side alone"),
+        ([1.0], [1.0, 2.0], math.inf, "the values have the shape (1,) by the formula and (2,) in Keras"),
+        ([1], [1.0], math.inf, "the values are int64 by the formula and float64 in Keras"),
+        ([], [], 0, ""),
+        ([1 + 1j], [1 + 2j], 1 / 5**0.5, ""),
+        (["a", "b"], [b"a", b"b"], 0, ""),
+        (["a", "b"], ["a", "c"], math.inf, "the texts are not the same"),
+        ([True, False], [True, True], 1, ""),
+    ],
+)
+def test_how_far_apart(ours: list[object], theirs: list[object], apart: float, words: str) -> None:
+    made = [np.asarray(x, dtype=object if x and isinstance(x[0], str | bytes) else None) for x in (ours, theirs)]
+    assert difference(*made) == (pytest.approx(apart), words)

@@ -1,0 +1,103 @@
+"""How a table is fitted into a width: at which width words are wrapped, columns are left out, and all is folded."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from layerexplain.render.layout import Look, width_of
+from layerexplain.render.text_table import Cells, fitted
+
+NAME = "encoder_01"  # 10 wide, with nowhere to break it
+WORDS = " ".join(["word"] * 6)  # 29 wide
+OTHER = " ".join(["text"] * 6)  # 29 wide, and the first to do without
+NUMBER = "12345"
+
+
+def columns(*, firm: bool = True) -> list[Cells]:
+    return [
+        Cells("name", "Name", [NAME], [""], firm=firm),
+        Cells("words", "Words", [WORDS], [""]),
+        Cells("other", "Other", [OTHER], [""]),
+        Cells("n", "Num", [NUMBER], [""], right=True),
+    ]
+
+
+def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
+    """What has become of the table: `whole`, `wrapped` or `folded`, and how many columns are left out."""
+    lines = fitted(columns(), Look(width), width, dropped)
+    assert max(map(width_of, lines)) <= width
+    text = "\n".join(lines)
+    out = " ".join(text.split()).partition("Left out for want of room: ")[2].partition(";")[0]
+    count = len(out.split(", ")) if out else 0
+    if lines[0] == NAME:  # without headings
+        return f"folded {count}"
+    return f"{'whole' if WORDS in text or 'Words' in out else 'wrapped'} {count}"
+
+
+# Side by side the columns need 10 + 29 + 29 + 5 and three gaps of 2: 79. Words may be wrapped into 8 columns, but from
+# 18 on columns are left out rather: 10 + 18 + 18 + 5 + 6 = 57; with one column left out 10 + 18 + 5 + 4 = 37. What
+# is not left out is folded where a column of words would get less than 8: 10 + 8 + 8 + 5 + 6 = 37, with one column
+# left out 10 + 8 + 5 + 4 = 27.
+@pytest.mark.parametrize(
+    ("width", "dropped", "expected"),
+    [
+        (80, (), "whole 0"),
+        (79, (), "whole 0"),
+        (78, (), "wrapped 0"),
+        (37, (), "wrapped 0"),
+        (36, (), "folded 0"),
+        (79, ("other",), "whole 0"),
+        (57, ("other",), "wrapped 0"),
+        (56, ("other",), "whole 1"),
+        (48, ("other",), "whole 1"),
+        (47, ("other",), "wrapped 1"),
+        (27, ("other",), "wrapped 1"),
+        (26, ("other",), "folded 1"),
+        (37, ("other", "words"), "wrapped 1"),
+        (36, ("other", "words"), "whole 2"),
+        (56, ("absent", "other"), "whole 1"),
+    ],
+)
+def test_the_widths_at_which_it_changes(width: int, dropped: tuple[str, ...], expected: str) -> None:
+    assert shape(width, dropped) == expected
+
+
+def test_what_is_firm_is_wrapped_once_it_is_wide() -> None:
+    def lines(size: int, firm: bool) -> int:
+        name = "_".join(["part"] * (size // 5)).ljust(size, "x")
+        table = [Cells("name", "Name", [name], [""], firm=firm), Cells("words", "Words", ["word " * 8], [""])]
+        return sum("part" in line for line in fitted(table, Look(36), 36))
+
+    assert [lines(24, True), lines(24, False)] == [1, 2]
+    assert lines(30, True) == lines(30, False) == 2
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_nothing_is_lost_and_no_line_is_wider(seed: int) -> None:
+    rng = random.Random(seed)
+    rows = rng.randint(1, 4)
+
+    def text(longest: int) -> str:
+        return " ".join("".join(rng.choices("abcdef", k=rng.randint(1, 7))) for _ in range(rng.randint(1, longest)))
+
+    table = [Cells("c0", "First", [f"row{i}" for i in range(rows)], [""] * rows, firm=rng.random() < 0.5)]
+    for i in range(1, rng.randint(2, 6)):
+        number = rng.random() < 0.3
+        texts = [str(rng.randint(0, 10**5)) if number else text(7) for _ in range(rows)]
+        table.append(Cells(f"c{i}", f"Head{i}", texts, [""] * rows, right=number))
+    dropped = rng.sample([one.name for one in table[1:]], rng.randint(0, len(table) - 1))
+    width = rng.randint(40, 110)
+    lines = fitted(table, Look(width), width, dropped)
+    assert max(map(width_of, lines)) <= width
+    everything, _, said = "\n".join(lines).partition("Left out for want of room: ")
+    out = " ".join(said.split()).partition(";")[0].split(", ") if said else []
+    # Those that are left out are the first to do without, and one fewer would not have done.
+    headings = {one.name: one.heading for one in table}
+    assert out == [headings[name] for name in dropped][: len(out)]
+    shown = [one for one in table if one.heading not in out]
+    words = sorted(word for one in shown for cell in one.texts for word in cell.split())
+    assert sorted(set(words)) == sorted(set(words) & set(everything.split()))
+    if sum(one.natural for one in table) + 2 * (len(table) - 1) <= width:
+        assert not out and len(lines) == rows + 2
