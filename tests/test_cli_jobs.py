@@ -126,6 +126,19 @@ def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: 
     assert workers.jobs_for(asked, ["x"] * sources) == jobs
 
 
+def process_of(source: str) -> tuple[int, str]:
+    return os.getpid(), source
+
+
+def test_each_process_has_its_share() -> None:
+    sources = ["a", "b", "-", "c", "d", "e"]
+    found = [one.value for one in workers.outcomes(sources, process_of, 2)]
+    assert [source for _, source in found] == sources
+    first, second, own, *others = [process for process, _ in found]
+    assert own == os.getpid() and len({first, second, own}) == 3
+    assert others == [first, second, first]
+
+
 def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(process: BaseProcess) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")

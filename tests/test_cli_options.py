@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from layerexplain.cli.explain import choose
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
+from layerexplain.layers.registry import families
 from layerexplain.model import Model, Shape, TensorRef
 from tests import program_on_reports, reports
 
@@ -175,6 +177,26 @@ def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
     assert names(reports.report("m", reports.layer("a[0]", "A", "A(x)", (), ((1,),))), "a[0]") == ["a[0]"]
 
 
+def test_names_with_brackets_are_names_and_patterns_too(tmp_path: Path) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(
+        "input: [7]\nlayers:\n  - Dense: 3\n    name: 'a[0]'\n"
+        "  - Sequential:\n      - Dense: 2\n        name: 'b[1]'\n    name: box\n  - Dense: 4\n    name: ab\n"
+    )
+    expected = {
+        "a[0]": ["a[0]"],
+        "b[1]": ["box/b[1]"],
+        "box/b[1]": ["box/b[1]"],
+        "a?": ["ab"],
+        "a[b]": ["ab"],
+        "*[[]*": ["a[0]", "box/b[1]"],
+        "box": ["box"],
+    }
+    for pattern, paths in expected.items():
+        found = CliRunner().invoke(program, ["explain", str(file), pattern]).stdout
+        assert re.findall(r"^(\S+) · ", found, re.MULTILINE) == paths, pattern
+
+
 def test_a_pattern_without_a_layer_is_an_error_with_a_suggestion(run: Run) -> None:
     result = run("explain", "cnn", "flaten", "conv2d")
     assert result.exit_code == 1
@@ -280,6 +302,30 @@ def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path)
     file.write_text("old")
     assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
     assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
+
+
+@pytest.mark.parametrize(
+    ("command", "takes"),
+    [
+        ("summary", "[OPTIONS] SOURCE..."),
+        ("explain", "[OPTIONS] SOURCE [LAYER]..."),
+        ("layer", "[OPTIONS] [TYPE] [ARG=VALUE]..."),
+        ("weights", "[OPTIONS] SOURCE..."),
+        ("trace", "[OPTIONS] SOURCE [LAYER]..."),
+        ("verify", "[OPTIONS] SOURCE..."),
+    ],
+)
+def test_what_a_command_takes(command: str, takes: str) -> None:
+    first = CliRunner().invoke(program, [command, "--help"], prog_name="layerexplain").stdout.splitlines()[0]
+    assert first == f"Usage: layerexplain {command} {takes}"
+
+
+def test_types_are_completed_with_what_they_do(run: Run) -> None:
+    result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
+    lines = result.stdout.splitlines()
+    assert lines[1::3] == ["Conv2D", "Conv2DTranspose"]
+    words = {type_: said for entries in families().values() for type_, _, said in entries}
+    assert [line.replace("\\:", ":") for line in lines[2::3]] == [words["Conv2D"], words["Conv2DTranspose"]]
 
 
 def test_completion(run: Run) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from layerexplain.cli.main import program
+from layerexplain.frontends.spec.items import MODEL_TYPES, known_types
 from layerexplain.layers.meant_types import SYNONYMS, meant_type
 from layerexplain.layers.registry import type_names
 
@@ -339,6 +340,69 @@ def test_a_type_of_another_name(name: str, meant: str) -> None:
     result = CliRunner().invoke(program, ["summary", "-"], input=spec)
     said = f"did you mean '{meant}'?" if meant else "`layerexplain layer` lists all types"
     assert f"<stdin>:3: unknown layer type '{name}'; {said}" in result.stderr
+
+
+MEANT = {
+    "affine": "Dense",
+    "attn": "MultiHeadAttention",
+    "avgpool": "AveragePooling2D",
+    "averagepool": "AveragePooling2D",
+    "averagepooling": "AveragePooling2D",
+    "batchnorm": "BatchNormalization",
+    "batchnorm1d": "BatchNormalization",
+    "batchnorm2d": "BatchNormalization",
+    "bilstm": "Bidirectional",
+    "bn": "BatchNormalization",
+    "concat": "Concatenate",
+    "conv": "Conv2D",
+    "convolution": "Conv2D",
+    "convtranspose": "Conv2DTranspose",
+    "convtranspose1d": "Conv1DTranspose",
+    "convtranspose2d": "Conv2DTranspose",
+    "convtranspose3d": "Conv3DTranspose",
+    "deconv": "Conv2DTranspose",
+    "deconvolution": "Conv2DTranspose",
+    "depthwiseconv": "DepthwiseConv2D",
+    "fc": "Dense",
+    "fullyconnected": "Dense",
+    "gap": "GlobalAveragePooling2D",
+    "globalavgpool": "GlobalAveragePooling2D",
+    "globalaveragepooling": "GlobalAveragePooling2D",
+    "globalmaxpool": "GlobalMaxPooling2D",
+    "globalmaxpooling": "GlobalMaxPooling2D",
+    "groupnorm": "GroupNormalization",
+    "inner": "Dense",
+    "innerproduct": "Dense",
+    "instancenorm": "GroupNormalization",
+    "layernorm": "LayerNormalization",
+    "linear": "Dense",
+    "maxpool": "MaxPooling2D",
+    "maxpooling": "MaxPooling2D",
+    "mha": "MultiHeadAttention",
+    "multiheadattn": "MultiHeadAttention",
+    "rmsnorm": "RMSNormalization",
+    "selfattention": "MultiHeadAttention",
+    "separableconv": "SeparableConv2D",
+    "spatialdropout": "SpatialDropout2D",
+    "upsample": "UpSampling2D",
+    "upsampling": "UpSampling2D",
+    "zeropad": "ZeroPadding2D",
+    "zeropadding": "ZeroPadding2D",
+}
+"""What names of other libraries mean, in lower case and in one word."""
+
+
+def test_each_name_of_another_library_is_understood_and_each_row_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names, in_specs = type_names(), {*known_types(), *MODEL_TYPES, "InputLayer"}
+    assert set(SYNONYMS) <= set(MEANT)
+    for name, meant in MEANT.items():
+        assert meant_type(name, names) == meant_type(f"nn.{name.title()}(3)", in_specs) == meant, name
+        if name in SYNONYMS:
+            with monkeypatch.context() as without:
+                without.delitem(SYNONYMS, name)
+                found = {meant_type(word, known) for word in (name, f"{name}Layer") for known in (names, in_specs)}
+                assert found != {meant}, name
+    assert meant_type("LinearLayer", names) == "Dense" and meant_type("ConvLayer", names) == "Conv2D"
 
 
 def test_the_names_of_other_libraries_stand_for_types_that_there_are() -> None:

@@ -8,8 +8,6 @@ SYNONYMS = {
     "affine": "Dense",
     "attn": "MultiHeadAttention",
     "avgpool": "AveragePooling2D",
-    "averagepool": "AveragePooling2D",
-    "averagepooling": "AveragePooling2D",
     "batchnorm": "BatchNormalization",
     "batchnorm1d": "BatchNormalization",
     "batchnorm2d": "BatchNormalization",
@@ -18,20 +16,15 @@ SYNONYMS = {
     "concat": "Concatenate",
     "conv": "Conv2D",
     "convolution": "Conv2D",
-    "convtranspose": "Conv2DTranspose",
     "convtranspose1d": "Conv1DTranspose",
-    "convtranspose2d": "Conv2DTranspose",
     "convtranspose3d": "Conv3DTranspose",
     "deconv": "Conv2DTranspose",
     "deconvolution": "Conv2DTranspose",
-    "depthwiseconv": "DepthwiseConv2D",
     "fc": "Dense",
     "fullyconnected": "Dense",
     "gap": "GlobalAveragePooling2D",
     "globalavgpool": "GlobalAveragePooling2D",
-    "globalaveragepooling": "GlobalAveragePooling2D",
     "globalmaxpool": "GlobalMaxPooling2D",
-    "globalmaxpooling": "GlobalMaxPooling2D",
     "groupnorm": "GroupNormalization",
     "inner": "Dense",
     "innerproduct": "Dense",
@@ -39,19 +32,14 @@ SYNONYMS = {
     "layernorm": "LayerNormalization",
     "linear": "Dense",
     "maxpool": "MaxPooling2D",
-    "maxpooling": "MaxPooling2D",
     "mha": "MultiHeadAttention",
-    "multiheadattn": "MultiHeadAttention",
     "rmsnorm": "RMSNormalization",
     "selfattention": "MultiHeadAttention",
-    "separableconv": "SeparableConv2D",
-    "spatialdropout": "SpatialDropout2D",
     "upsample": "UpSampling2D",
-    "upsampling": "UpSampling2D",
     "zeropad": "ZeroPadding2D",
-    "zeropadding": "ZeroPadding2D",
 }
-"""Name in lower case and in one word → the type. Where Keras has one for each number of axes, that for images."""
+"""Name in lower case and in one word → the type. Where Keras has one for each number of axes, that for images. What
+is near enough by its letters needs no row."""
 
 _NEAR = 0.66
 """How alike a name and a type must be spelt, of 1."""

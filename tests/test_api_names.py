@@ -1,0 +1,20 @@
+"""What `import layerexplain` offers: each name where it is declared, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+import layerexplain
+from layerexplain import api, errors, model
+from layerexplain.report import data
+
+
+def test_each_name_is_what_its_module_declares() -> None:
+    homes = {"LayerExplainError": errors, "Model": model, "Report": data}
+    functions = {"explain", "explain_layer", "read", "trace", "verify"}
+    assert set(layerexplain.__all__) == {"__version__", *homes, *functions}
+    for name, home in {**homes, **dict.fromkeys(functions, api)}.items():
+        assert getattr(layerexplain, name) is getattr(home, name)
+        assert name in dir(layerexplain)
+    with pytest.raises(AttributeError, match="module 'layerexplain' has no attribute 'explian'"):
+        layerexplain.explian  # noqa: B018 (to look it up is what is tried)
