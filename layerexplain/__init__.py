@@ -13,34 +13,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerexplain.api import explain, explain_layer, read, trace, verify
+    from layerexplain.api import (
+        explain,
+        explain_layer,
+        format_report,
+        layer_type,
+        layer_types,
+        list_weights,
+        make_inputs,
+        optimizers,
+        read,
+        trace,
+        trace_element,
+        trace_statistics,
+        verify,
+    )
     from layerexplain.errors import LayerExplainError
     from layerexplain.model import Model
     from layerexplain.report.data import Report
 
 __version__ = "0.1.0"
 
-__all__ = ["LayerExplainError", "Model", "Report", "__version__", "explain", "explain_layer", "read", "trace", "verify"]
+__all__ = [
+    "LayerExplainError",
+    "Model",
+    "Report",
+    "__version__",
+    "explain",
+    "explain_layer",
+    "format_report",
+    "layer_type",
+    "layer_types",
+    "list_weights",
+    "make_inputs",
+    "optimizers",
+    "read",
+    "trace",
+    "trace_element",
+    "trace_statistics",
+    "verify",
+]
 
 _HOMES = {
     "LayerExplainError": "layerexplain.errors",
     "Model": "layerexplain.model",
     "Report": "layerexplain.report.data",
-    "explain": "layerexplain.api",
-    "explain_layer": "layerexplain.api",
-    "read": "layerexplain.api",
-    "trace": "layerexplain.api",
-    "verify": "layerexplain.api",
 }
+"""Where the classes are; all functions are in `api`."""
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(_HOMES.get(name, "layerexplain.api")), name)
 
 
 def __dir__() -> list[str]:

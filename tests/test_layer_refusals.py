@@ -9,7 +9,7 @@ import pytest
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.report.build import build_layer
+from layerexplain.report.one_layer import build_layer
 from tests.tracing import trace_layer
 
 ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [

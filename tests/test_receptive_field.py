@@ -19,8 +19,9 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, constant, tensor
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.lookup import gather
-from layerexplain.report import build, build_layer
+from layerexplain.report import build
 from layerexplain.report.data import ReceptiveField, Report
+from layerexplain.report.one_layer import build_layer
 from layerexplain.report.receptive_field import words
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions

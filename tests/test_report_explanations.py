@@ -19,9 +19,10 @@ from layerexplain.layers.registry import description_of, find
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.layout import Look
-from layerexplain.report import build, build_layer
+from layerexplain.report import build
 from layerexplain.report.cost_lines import cost_lines
 from layerexplain.report.data import Explanation, LayerReport, Report
+from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case
 from tests.printing import explanation as printed

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-    from layerexplain.model import Model
 
 _Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
@@ -19,11 +17,11 @@ def layer_types(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     """The layer types that begin with what is typed, in upper or lower case, with what each does."""
     from click.shell_completion import CompletionItem
 
-    from layerexplain.layers.registry import families
+    from layerexplain import api
 
     return [
         CompletionItem(type, help=words)
-        for entries in families().values()
+        for entries in api.layer_types().values()
         for type, _, words in entries
         if type.lower().startswith(incomplete.lower())
     ]
@@ -33,17 +31,20 @@ def layer_arguments(ctx: click.Context, parameter: click.Parameter, incomplete: 
     """The arguments of the layer type that was typed, each with its default or an example, and what it takes."""
     from click.shell_completion import CompletionItem
 
-    from layerexplain.layers.arguments import Argument
-    from layerexplain.layers.registry import IN_FILES_ONLY, find
+    from layerexplain import api
+    from layerexplain.errors import ArgumentError
 
-    type_ = ctx.params.get("type")
-    declaration = find(type_) if isinstance(type_, str) else None
+    try:
+        told = api.layer_type(str(ctx.params.get("type")))
+    except ArgumentError:
+        return []
     found = []
-    for name, argument in (declaration.arguments if declaration is not None else {}).items():
-        if name.startswith(incomplete) and name not in IN_FILES_ONLY:
-            plain = argument.default is not Argument.REQUIRED and isinstance(argument.default, str | int | float)
+    for argument in told.arguments:
+        if argument.name.startswith(incomplete):
+            plain = not argument.is_required and isinstance(argument.default, str | int | float)
             value = str(argument.default).lower() if plain else argument.example.strip("'")
             # A shell has uses of its own for all other signs.
+            name = argument.name
             text = f"{name}={value}" if value.replace("_", "").replace(".", "").isalnum() else f"{name}="
             found.append(CompletionItem(text, help=argument.words))
     return found
@@ -54,29 +55,18 @@ def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     source that cannot be read."""
     from click.shell_completion import CompletionItem
 
-    from layerexplain.frontends import read_faultless
+    from layerexplain import api
+    from layerexplain.cli.layer_names import layers_in
 
     source = ctx.params.get("source")
     if not isinstance(source, str) or source == "-":
         return []
     try:
-        model = read_faultless(source)
+        model = api.read(source)
     # A shell that completes a word has no use for any message, a bug's neither.
     except Exception:
         return []
-    return [CompletionItem(path, help=type_) for path, type_ in _layers(model) if path.startswith(incomplete)]
-
-
-def _layers(model: Model) -> Iterator[tuple[str, str]]:
-    """(path, type) of all layers, those of nested models behind the model."""
-    open_models = [("", model)]
-    while open_models:
-        front, current = open_models.pop()
-        for layer in current.layers:
-            path = front + layer.name
-            yield path, layer.type
-            if layer.model is not None:
-                open_models.append((f"{path}/", layer.model))
+    return [CompletionItem(path, help=layer.type) for path, layer in layers_in(model) if path.startswith(incomplete)]
 
 
 def names_of(known: Iterable[str]) -> _Complete:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from layerexplain.api import LayerReport, Report
 from layerexplain.cli import sources as reading
 from layerexplain.cli.complete import layer_names
 from layerexplain.cli.failures import tell
 from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.layer_names import matches, no_match, some_tail_matches
 from layerexplain.cli.options import (
     Output,
     columns_must_fit,
@@ -24,14 +26,13 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.render.documents.explanation import explanation
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.formats import Sheet, printed
-from layerexplain.report.data import LayerReport, Report
 
 
 @click.command("explain", short_help="What each layer computes, and where its shape and parameters come from.")
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
 @click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 @output_options
-@columns_option
+@columns_option()
 @nested_option
 @input_option
 @click.pass_context
@@ -57,7 +58,7 @@ def command(
       layerexplain explain spec.yaml --format markdown --output explained.md
     """
     columns_must_fit(columns, output)
-    only = None if not patterns else lambda path: any(_matches_some_tail(path, pattern) for pattern in patterns)
+    only = None if not patterns else lambda path: any(some_tail_matches(pattern, path) for pattern in patterns)
     reports, fine = reading.of_each(
         [source],
         lambda one: _report_of(one, inputs, only),
@@ -89,30 +90,11 @@ def _report_of(source: str, inputs: Sequence[InputShape], only: Callable[[str], 
 
 def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
     """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
-    from layerexplain.suggest import did_you_mean, or_else
-
     every = [row.layer for row in layers_of(report, nested=True)]
-    layers = tuple(layer for layer in every if any(_matches(layer, pattern) for pattern in patterns))
-    missing = []
-    for pattern in patterns:
-        if not any(_matches(layer, pattern) for layer in layers):
-            names = [name for layer in every for name in (layer.layer, layer.path)]
-            hint = or_else(did_you_mean(pattern, names), "`layerexplain summary --nested` lists the names")
-            missing.append(LayerExplainError(f"no layer matches '{pattern}'; {hint}"))
+    layers = tuple(layer for layer in every if any(matches(pattern, layer.layer, layer.path) for pattern in patterns))
+    missing = [
+        no_match(pattern, [name for layer in every for name in (layer.layer, layer.path)])
+        for pattern in patterns
+        if not any(matches(pattern, layer.layer, layer.path) for layer in layers)
+    ]
     return layers, missing
-
-
-def _matches(layer: LayerReport, pattern: str) -> bool:
-    """By the name or the whole path, first as they stand: a name may have a `[` of its own."""
-    from fnmatch import fnmatchcase
-
-    return any(name == pattern or fnmatchcase(name, pattern) for name in (layer.layer, layer.path))
-
-
-def _matches_some_tail(path: str, pattern: str) -> bool:
-    """Whether a layer with this path may match: where its name begins in the path is not known, names have `/` too."""
-    from fnmatch import fnmatchcase
-
-    parts = path.split("/")
-    tails = ("/".join(parts[i:]) for i in range(len(parts)))
-    return any(tail == pattern or fnmatchcase(tail, pattern) for tail in tails)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean
@@ -19,15 +19,12 @@ from layerexplain.render.document import Block, Document
 from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
-    from layerexplain.layers.declaration import Declaration
+    from layerexplain.api import LayerType
 
 
 def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
     """The shapes in the order of the layer's call; those typed with the names of its tensors are sorted by these."""
-    from layerexplain.layers.registry import find
-
-    declaration = find(type)
-    tensors = declaration.tensors if declaration is not None else ()
+    tensors = api.layer_type(type).tensors
     named = {one.name: one.shape for one in inputs if one.name is not None}
     if not named or not tensors:
         return [one.shape for one in inputs]
@@ -62,12 +59,11 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
       layerexplain layer Bidirectional layer='{LSTM: {units: 16}}' --input 9,5
     """
     if type is None:
-        from layerexplain.layers.registry import families
         from layerexplain.render.documents.catalogue import catalogue
 
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
-        emit(output, lambda look: printed([catalogue(families())], output.format, look))
+        emit(output, lambda look: printed([catalogue(api.layer_types())], output.format, look))
         return
     try:
         _explain(type, arguments, output, inputs)
@@ -78,49 +74,30 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
 
 def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Raises ArgumentError for what is no layer, ShapeError for one that does not take such inputs."""
-    from layerexplain.layers.registry import first_argument
-
-    declaration = _declared(type)
-    page: tuple[Block, ...] = ()
-    parsed = parse_arguments(arguments, first_argument(type))
-    if not inputs:
-        from layerexplain.layers.examples import example_of
-
-        examples, shapes = example_of(declaration)
-        if arguments or output.format != "table":
-            example = " ".join(f"--input {shape}" for shape in shapes)
-            raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
-        parsed = parse_arguments(examples)
-        inputs = tuple(map(parse_input, shapes))
-        page = _page(declaration, examples, shapes)
-    from layerexplain.network.inner_layers import layers_in
+    from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
-    from layerexplain.report import build_layer
 
-    config = {name: layers_in(value) for name, value in parsed.items()}
-    report = build_layer(type, config, _in_call_order(type, inputs))
-    sheet = explanation(report, whole=False)
+    told = api.layer_type(type)
+    page: tuple[Block, ...] = ()
+    parsed = parse_arguments(arguments, told.first)
+    if not inputs:
+        if arguments or output.format != "table":
+            example = " ".join(f"--input {shape}" for shape in told.example_inputs)
+            raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
+        parsed = parse_arguments(told.example)
+        inputs = tuple(map(parse_input, told.example_inputs))
+        page = layer_type_page(told, _command(told))
+    shapes = [(None, *shape) for shape in _in_call_order(type, inputs)]
+    sheet = explanation(api.explain_layer(type, parsed, input_shape=shapes), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _declared(type: str) -> Declaration:
-    """The declaration of a type. Raises ArgumentError where there is none."""
-    from layerexplain.layers.registry import find
-    from layerexplain.report.build import unknown_type
-
-    declaration = find(type)
-    if declaration is None or "." in type:
-        raise unknown_type(type)
-    return declaration
-
-
-def _page(declaration: Declaration, arguments: Sequence[str], inputs: Sequence[str]) -> tuple[Block, ...]:
+def _command(told: LayerType) -> list[str]:
+    """The words of the command that explains the example of a type."""
     from shlex import quote
 
-    from layerexplain.render.documents.catalogue import layer_type
-
-    shapes = [word for shape in inputs for word in ("--input", shape)]
-    return layer_type(declaration, ["layerexplain", "layer", declaration.type, *map(quote, arguments), *shapes])
+    shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes]

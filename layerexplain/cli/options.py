@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from layerexplain.api import optimizers
 from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FORMATS
-from layerexplain.report.optimizers import SLOTS
 from layerexplain.suggest import did_you_mean, or_else
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -66,12 +66,24 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def columns_option(command: _Function) -> _Function:
-    """--columns, which the command gets as `columns`: a tuple of known names, or None."""
+def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Function]:
+    """--columns, which the command gets as `columns`: a tuple of `known` names, or None."""
+    names = list(known)
+
+    def read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        chosen = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
+        for name in chosen:
+            if name not in names:
+                hint = or_else(did_you_mean(name, names), f"the columns are {', '.join(names)}")
+                raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
+        return chosen
+
     return click.option(
-        "--columns", metavar="A,B,...", callback=_columns, shell_complete=names_of(COLUMNS),
-        help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
-    )(command)  # fmt: skip
+        "--columns", metavar="A,B,...", callback=read, shell_complete=names_of(names),
+        help=f"The columns of table, csv, tsv and markdown: {', '.join(names)}.",
+    )  # fmt: skip
 
 
 def nested_option(command: _Function) -> _Function:
@@ -89,37 +101,35 @@ def jobs_option(command: _Function) -> _Function:
 
 def input_option(command: _Function) -> _Function:
     """--input, which the command gets as `inputs`: a tuple of `InputShape`."""
-    return click.option(
-        "--input", "inputs", metavar="[NAME=]SHAPE", multiple=True, callback=_inputs,
-        help="The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable.",
-    )(command)  # fmt: skip
+    return shapes_option(
+        "--input", "inputs", "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
+    )(command)
+
+
+def shapes_option(option: str, name: str, help: str) -> Callable[[_Function], _Function]:
+    """An option for shapes of inputs, which the command gets as `name`: a tuple of `InputShape`."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
+        return tuple(map(parse_input, value))
+
+    return click.option(option, name, metavar="[NAME=]SHAPE", multiple=True, callback=read, help=help)
+
+
+def seed_option(help: str) -> Callable[[_Function], _Function]:
+    """--seed, which the command gets as `seed`."""
+    return click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help=help)
 
 
 def memory_options(command: _Function) -> _Function:
     """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
     command = click.option(
-        "--optimizer", metavar="NAME", type=click.Choice(list(SLOTS)),
-        help=f"Also the memory that training takes with an optimizer: {', '.join(SLOTS)}.",
+        "--optimizer", metavar="NAME", type=click.Choice(optimizers()),
+        help=f"Also the memory that training takes with an optimizer: {', '.join(optimizers())}.",
     )(command)  # fmt: skip
     return click.option(
         "--batch", metavar="N", type=click.IntRange(1, 10**9),
         help="Also the memory that the model takes, for N examples at a time.",
     )(command)  # fmt: skip
-
-
-def _inputs(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
-    return tuple(map(parse_input, value))
-
-
-def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
-    for name in names:
-        if name not in COLUMNS:
-            hint = or_else(did_you_mean(name, COLUMNS), f"the columns are {', '.join(COLUMNS)}")
-            raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
-    return names
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from layerexplain import api
+from layerexplain.api import Report
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.workers import Partly, outcomes
-from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
-from layerexplain.report.data import Report
+from layerexplain.errors import LayerExplainError
 
 _Result = TypeVar("_Result")
+
+STANDARD_INPUT = "<stdin>"
 
 
 def report_of(
@@ -31,26 +35,26 @@ def report_of(
     `batch` or `optimizer` for the memory. The report has the faults of single layers; others are raised, as a
     LayerExplainError.
     """
-    from layerexplain.frontends import read
-    from layerexplain.report import build
+    return api.explain(
+        source,
+        inputs=lambda model: inputs_of(model, inputs),
+        detail=detail,
+        only=only,
+        receptive_field=receptive_field,
+        batch=batch,
+        optimizer=optimizer,
+        partial=True,
+    )
 
-    model = read(source)
-    try:
-        report = build(
-            model,
-            inputs=inputs_of(model, inputs),
-            detail=detail,
-            only=only,
-            receptive_field=receptive_field,
-            batch=batch,
-            optimizer=optimizer,
-        )
-    except LayerExplainError as error:
-        all_faults = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
-        raise all_faults.with_place(source=model.source or source) from None
-    for fault in report.faults:
-        fault.with_place(source=model.source or source)
-    return report
+
+def content_of(source: str) -> Any:
+    """What is read more than once: the source, or all of standard input."""
+    return sys.stdin.buffer.read() if source == "-" else source
+
+
+def name_of(source: str) -> str:
+    """What messages and reports call the source."""
+    return STANDARD_INPUT if source == "-" else source
 
 
 def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Partly:

@@ -8,6 +8,7 @@ from functools import partial
 
 import click
 
+from layerexplain.api import Report
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape
 from layerexplain.cli.options import (
@@ -28,7 +29,6 @@ from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, data_
 from layerexplain.render.documents.summary import summary
 from layerexplain.render.formats import joined, pieces
 from layerexplain.render.layout import Look
-from layerexplain.report.data import Report
 
 
 class _Ask(NamedTuple):
@@ -49,7 +49,7 @@ class _Ask(NamedTuple):
 @click.command("summary", short_help="A row a layer: operation, shapes, parameters; totals below.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @output_options
-@columns_option
+@columns_option()
 @nested_option
 @input_option
 @memory_options

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.complete import layer_names
-from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
-from layerexplain.cli.options import Output, output_options
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.layer_names import layers_in, matches, no_match
+from layerexplain.cli.options import Output, output_options, seed_option, shapes_option
 from layerexplain.cli.output import emit
+from layerexplain.cli.progress import progress
 from layerexplain.errors import LayerExplainError
+from layerexplain.render.formats import Sheet, printed
 
 if TYPE_CHECKING:
-    from layerexplain.model import Model
-    from layerexplain.run.made_inputs import GivenInput
-
-_STANDARD_INPUT = "<stdin>"
+    from layerexplain.api import ElementReport, Model, TraceReport
 
 
 def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -37,10 +36,6 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     return index
 
 
-def _sizes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
-    return tuple(map(parse_input, value))
-
-
 @click.command("trace", short_help="Run the formulas: what each layer makes, or one element as a sum of products.")
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
 @click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
@@ -53,13 +48,10 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     help="What an input gets: a file FILE.npy or FILE.npz (arrays by the names of inputs), zeros, ones or "
     "random[:SEED]. Repeatable. Default: random.",
 )
-@click.option(
+@shapes_option(
     "--size",
     "sizes",
-    metavar="[NAME=]SHAPE",
-    multiple=True,
-    callback=_sizes,
-    help="The sizes that an input leaves open, for arrays that are made; without the batch: 128 or tokens=128.",
+    "The sizes that an input leaves open, for arrays that are made; without the batch: 128 or tokens=128.",
 )
 @click.option(
     "--batch",
@@ -112,13 +104,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have their numbers, "
     "from 0, behind two slashes: encoder/dense//call/1/output/0.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="What weights are drawn from where the source has none.",
-)
+@seed_option("What weights are drawn from where the source has none.")
 @click.option(
     "--partial",
     is_flag=True,
@@ -161,20 +147,24 @@ def command(
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
 
     def run(one: str) -> bool:
-        from layerexplain.run.made_inputs import made_inputs
-
-        content, model = _read(one)
-        given = made_inputs(model, inputs, inputs_of(model, sizes, "--size"), batch)
-        tell = _progress(model.source)
-        try:
-            if at is not None:
-                show = _element(content, model, given, patterns[0], at, call, result, seed, keras, output, terms, tell)
+        content = reading.content_of(one)
+        model = api.read(content)._replace(source=reading.name_of(one))
+        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch)
+        with progress(model.source, "calls run") as tell:
+            if at is None:
+                paths = {path for pattern in patterns for path in _matching(model, pattern)}
+                wanted = paths.__contains__ if patterns else None
+                table = api.trace_statistics(
+                    content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell
+                )
+                sheet = _sheet_of_run(table)
             else:
-                show = _table(content, model, given, patterns, seed, partial, save, output, tell)
-        finally:
-            if tell is not None:
-                _wipe()
-        show()
+                path = _one_matching(model, patterns[0])
+                element = api.trace_element(
+                    content, model, given, path, at, call=call, output=result, seed=seed, keras=keras, progress=tell
+                )
+                sheet = _sheet_of_element(element, terms)
+        emit(output, lambda look: printed([sheet], output.format, look))
         return True
 
     _, fine = reading.of_each([source], run)
@@ -182,121 +172,32 @@ def command(
         ctx.exit(1)
 
 
-def _read(source: str) -> tuple[Any, Model]:
-    """What weights are read of, and the model; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.frontends import read_faultless
-
-    if source != "-":
-        return source, read_faultless(source)
-    content = sys.stdin.buffer.read()
-    return content, read_faultless(content)._replace(source=_STANDARD_INPUT)
-
-
-def _table(
-    content: Any,
-    model: Model,
-    given: Sequence[GivenInput],
-    patterns: Sequence[str],
-    seed: int,
-    partial: bool,
-    save: str | None,
-    output: Output,
-    tell: Callable[[int, int, str], None] | None,
-) -> Callable[[], None]:
+def _sheet_of_run(report: TraceReport) -> Sheet:
     from layerexplain.render.documents.trace import trace
-    from layerexplain.render.formats import printed
-    from layerexplain.run.trace_results import trace_report
 
-    for pattern in patterns:
-        _matching(model, pattern)
-    wanted = None if not patterns else lambda path: any(_matches(path, pattern) for pattern in patterns)
-    report = trace_report(content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell)
-    return lambda: emit(output, lambda look: printed([trace(report)], output.format, look))
+    return trace(report)
 
 
-def _element(
-    content: Any,
-    model: Model,
-    given: Sequence[GivenInput],
-    pattern: str,
-    at: tuple[int, ...],
-    call: int,
-    result: int,
-    seed: int,
-    keras: bool | None,
-    output: Output,
-    terms: int,
-    tell: Callable[[int, int, str], None] | None,
-) -> Callable[[], None]:
-    from layerexplain.oracle.keras_value import keras_is_installed, keras_output
+def _sheet_of_element(report: ElementReport, terms: int) -> Sheet:
     from layerexplain.render.documents.worked_element import worked_element
-    from layerexplain.render.formats import printed
-    from layerexplain.run.trace_results import element_report
 
-    paths = _matching(model, pattern)
-    if len(paths) > 1:
-        listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")
-        raise LayerExplainError(f"--at needs one layer, and '{pattern}' matches {len(paths)}: {listed}")
-    oracle = keras_output if keras or (keras is None and keras_is_installed()) else None
-    report = element_report(
-        content, model, given, paths[0], at, call=call, output=result, seed=seed, oracle=oracle, progress=tell
-    )
-    return lambda: emit(output, lambda look: printed([worked_element(report, terms)], output.format, look))
-
-
-# Layers by name -----------------------------------------------------------------------------------------------------
+    return worked_element(report, terms)
 
 
 def _matching(model: Model, pattern: str) -> list[str]:
     """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    from layerexplain.suggest import did_you_mean, or_else
-
-    paths = _paths(model, "")
-    exact = [path for path in paths if path == pattern]
-    found = exact or [path for path in paths if _matches(path, pattern)]
+    every = [(path, path.rpartition("/")[2]) for path, _ in layers_in(model)]
+    exact = [path for path, _ in every if path == pattern]
+    found = exact or [path for path, name in every if matches(pattern, path, name)]
     if not found:
-        names = [name for path in paths for name in (path, path.rpartition("/")[2])]
-        hint = or_else(did_you_mean(pattern, names), "`layerexplain summary --nested` lists the names")
-        raise LayerExplainError(f"no layer matches '{pattern}'; {hint}")
+        raise no_match(pattern, [name for names in every for name in names])
     return found
 
 
-def _paths(model: Model, above: str) -> list[str]:
-    found = []
-    for layer in model.layers:
-        path = f"{above}{layer.name}"
-        found.append(path)
-        if layer.model is not None:
-            found += _paths(layer.model, f"{path}/")
-    return found
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """By the whole path or the name behind its last slash, as it stands or as a pattern."""
-    from fnmatch import fnmatchcase
-
-    return any(name == pattern or fnmatchcase(name, pattern) for name in (path, path.rpartition("/")[2]))
-
-
-# Progress -----------------------------------------------------------------------------------------------------------
-
-
-def _progress(source: str) -> Callable[[int, int, str], None] | None:
-    """Tells on a terminal how far the run is; no one else wants to know."""
-    if not sys.stderr.isatty():
-        return None
-    from layerexplain.cli.failures import clean
-
-    name = clean(source)[-30:]
-
-    def tell(done: int, count: int, path: str) -> None:
-        # The line is written over by the next.
-        sys.stderr.write(f"\r\x1b[K{name}: {done:,} of {count:,} calls run, {clean(path)[:40]}")
-        sys.stderr.flush()
-
-    return tell
-
-
-def _wipe() -> None:
-    sys.stderr.write("\r\x1b[K")
-    sys.stderr.flush()
+def _one_matching(model: Model, pattern: str) -> str:
+    """The path of the one layer that a pattern matches."""
+    paths = _matching(model, pattern)
+    if len(paths) > 1:
+        listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")
+        raise LayerExplainError(f"--at needs one layer, and '{pattern}' matches {len(paths)}: {listed}")
+    return paths[0]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
+from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.options import Output, input_option, output_options, seed_option
 from layerexplain.cli.output import emit
+from layerexplain.cli.progress import progress
 
 if TYPE_CHECKING:
-    from layerexplain.oracle.verify_report import VerifyReport
+    from layerexplain.api import VerifyReport
 
 
 def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -35,13 +36,7 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     callback=_positive,
     help="How far a value may be off, as a share of the largest value of the layer's output.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="What the inputs, and weights that are drawn, are drawn from.",
-)
+@seed_option("What the inputs, and weights that are drawn, are drawn from.")
 @click.option(
     "--drawn-weights",
     "drawn",
@@ -84,38 +79,11 @@ def command(
 
 
 def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:
-    """The report of a source; standard input is kept in memory, since it is read more than once."""
-    from layerexplain.frontends import read_faultless
-    from layerexplain.oracle.verify import verify
-
-    content: Any = sys.stdin.buffer.read() if source == "-" else source
-    shapes = inputs_of(read_faultless(content), inputs) if inputs else {}
-    name = "<stdin>" if source == "-" else source
-    tell = _progress(name)
-    try:
-        report = verify(content, inputs=shapes, tolerance=tolerance, seed=seed, drawn=drawn, progress=tell)
-    finally:
-        if tell is not None:
-            _wipe()
+    """The report of a source."""
+    shapes = partial(inputs_of, typed=inputs) if inputs else None
+    name = reading.name_of(source)
+    with progress(name, "calls compared") as tell:
+        report = api.verify(
+            reading.content_of(source), inputs=shapes, tolerance=tolerance, seed=seed, drawn=drawn, progress=tell
+        )
     return report._replace(source=name)
-
-
-def _progress(source: str) -> Callable[[int, int, str], None] | None:
-    """Tells on a terminal how far the comparison is; no one else wants to know."""
-    if not sys.stderr.isatty():
-        return None
-    from layerexplain.cli.failures import clean
-
-    name = clean(source)[-30:]
-
-    def tell(done: int, count: int, path: str) -> None:
-        # The line is written over by the next.
-        sys.stderr.write(f"\r\x1b[K{name}: {done:,} of {count:,} calls compared, {clean(path)[:40]}")
-        sys.stderr.flush()
-
-    return tell
-
-
-def _wipe() -> None:
-    sys.stderr.write("\r\x1b[K")
-    sys.stderr.flush()

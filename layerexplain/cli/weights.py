@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
+from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.complete import names_of
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, columns_must_fit, input_option, jobs_option, output_options
+from layerexplain.cli.options import Output, columns_must_fit, columns_option, input_option, jobs_option, output_options
 from layerexplain.cli.output import emit
+from layerexplain.cli.progress import progress
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
-from layerexplain.model import Model, Shape
 from layerexplain.render.documents.weights import COLUMNS, weights
 from layerexplain.render.formats import printed
-from layerexplain.report.weight_data import WeightTable
-from layerexplain.suggest import did_you_mean, or_else
 
-_STANDARD_INPUT = "<stdin>"
-
-
-def _columns(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
-    for name in names:
-        if name not in COLUMNS:
-            hint = or_else(did_you_mean(name, COLUMNS), f"the columns are {', '.join(COLUMNS)}")
-            raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
-    return names
+if TYPE_CHECKING:
+    from layerexplain.api import WeightTable
 
 
 @click.command("weights", short_help="Every weight tensor: path, shape, dtype, count, and how to reach it in Keras.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @output_options
-@click.option(
-    "--columns",
-    metavar="A,B,...",
-    callback=_columns,
-    shell_complete=names_of(COLUMNS),
-    help=f"The columns of table, csv, tsv and markdown: {', '.join(COLUMNS)}.",
-)
+@columns_option(COLUMNS)
 @click.option("--stats", is_flag=True, help="Read the values: min, mean, max, standard deviation, zeros, NaNs.")
 @click.option(
     "--state",
@@ -95,42 +78,24 @@ def command(
 def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
-    from layerexplain.report.weight_table import weight_table
-
-    def shapes(model: Model) -> dict[str, Shape]:
-        return inputs_of(model, inputs)
-
+    name = reading.name_of(source)
     with ExitStack() as stack:
-        if source != "-":
-            progress = None if quiet else _progress(source)
-            return weight_table(source, stats=stats, inputs=shapes, progress=progress)
-        import shutil
-        from tempfile import NamedTemporaryFile
+        tell = stack.enter_context(progress(name, "tensors read", quiet))
+        path = stack.enter_context(_file_of_standard_input()) if source == "-" else source
+        try:
+            table = api.list_weights(path, stats=stats, inputs=partial(inputs_of, typed=inputs), progress=tell)
+        except LayerExplainError as error:
+            error.source = name if source == "-" else error.source
+            raise
+        return table._replace(source=name)
 
-        copy = stack.enter_context(NamedTemporaryFile(prefix="layerexplain-"))
+
+@contextmanager
+def _file_of_standard_input() -> Iterator[str]:
+    import shutil
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile(prefix="layerexplain-") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy, 1024 * 1024)
         copy.flush()
-        try:
-            progress = None if quiet else _progress(_STANDARD_INPUT)
-            table = weight_table(copy.name, stats=stats, inputs=shapes, progress=progress)
-            return table._replace(source=_STANDARD_INPUT)
-        except LayerExplainError as error:
-            error.source = _STANDARD_INPUT
-            raise
-
-
-def _progress(source: str) -> Callable[[int, int], None] | None:
-    """Tells on a terminal how far reading is; no one else wants to know."""
-    if not sys.stderr.isatty():
-        return None
-    from layerexplain.cli.failures import clean
-
-    name = clean(source)[-40:]
-
-    def tell(done: int, count: int) -> None:
-        text = f"{name}: {done:,} of {count:,} tensors read" if done < count else ""
-        # The line is written over by the next, and wiped in the end.
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
-
-    return tell
+        yield copy.name

@@ -1,5 +1,5 @@
-"""Model → Report: the calls are walked, derive/ is asked, and frozen plain data comes out."""
+"""Traced network → Report: derive/ answers the questions, and frozen plain data comes out."""
 
-from layerexplain.report.build import build, build_layer
+from layerexplain.report.build import build
 
-__all__ = ["build", "build_layer"]
+__all__ = ["build"]

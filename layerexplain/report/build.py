@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.frontends.layer_types import held_layers
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, operation, statements
-from layerexplain.layers.declaration import snake_case
-from layerexplain.layers.registry import find, type_names
-from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
+from layerexplain.model import Layer, Model, Note, Shape, StoredVariable
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -40,14 +37,6 @@ if TYPE_CHECKING:
 
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
-
-_A_MODEL = "{} is a model, which computes what its layers do: `layerexplain explain` tells of one that a file holds"
-NOT_ALONE = {
-    "Input": "Input makes an InputLayer, which computes nothing; the layer that it feeds has its shape by --input",
-    "InputLayer": "InputLayer computes nothing: it is what is fed in, and --input gives its shape",
-    **{type_: _A_MODEL.format(type_) for type_ in ("Functional", "Model", "Sequential")},
-}
-"""Types that a summary has rows of and of which there is nothing to explain for themselves."""
 
 
 def build(
@@ -99,50 +88,6 @@ def build(
         memory=memory,
         faults=network.faults,
     )
-
-
-def unknown_type(type_: str) -> ArgumentError:
-    """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
-    from layerexplain.layers.meant_types import what_is_meant
-    from layerexplain.layers.opaque_layers import why_not
-
-    words = NOT_ALONE.get(type_) or why_not(type_)
-    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, type_names())}")
-
-
-def build_layer(
-    type_: str,
-    arguments: Mapping[str, Any],
-    input_shapes: Sequence[Sequence[int | None]],
-    dtypes: Sequence[str] = (),
-) -> Report:
-    """One layer with no model at hand, explained. Shapes are without the batch; arguments have Keras's names.
-
-    Raises `ArgumentError` or `ShapeError`, placed at the layer.
-    """
-    declaration = find(type_)
-    if declaration is None or "." in type_:
-        raise unknown_type(type_)
-    name = str(arguments.get("name") or snake_case(type_))
-    refs, layers, calls = [], [], []
-    for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
-        dtype = dtypes[i] if i < len(dtypes) else "int32" if label == "ids" else "float32"
-        layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
-        calls.append(Call(label, 0, (), {}))
-        refs.append(TensorRef(label))
-    layers.append(Layer(name, type_, "layer", dict(arguments)))
-    bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
-    # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
-    by_name = {ref.layer: ref for ref in refs if bare and ref.layer == "attention_mask"}
-    spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
-    calls.append(Call(name, 0, spread, by_name))
-    model = Model(
-        name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
-    )
-    report = build(model, detail=True, only=lambda path: path == name)
-    raise_any(report.faults)
-    row = report.layers[-1]
-    return report._replace(layers=(row,), totals=totals((row,)))
 
 
 def _batch_of(model: Model) -> int | None:

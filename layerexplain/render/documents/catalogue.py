@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.registry import IN_FILES_ONLY, description_of
 from layerexplain.render.document import (
     MARKDOWN,
     TEXT,
@@ -23,6 +20,7 @@ from layerexplain.render.document import (
     words,
 )
 from layerexplain.render.formats import Sheet
+from layerexplain.report.one_layer import LayerArgument, LayerType
 
 Families = Mapping[str, Sequence[tuple[str, str, str]]]
 """Family → (type, its arguments as `units, use_bias=True`, one line) of each layer."""
@@ -61,19 +59,18 @@ def _document(families: Families) -> Document:
     )
 
 
-def layer_type(declaration: Declaration, example: Sequence[str]) -> tuple[Block, ...]:
+def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[Block, ...]:
     """The page of a type: what it does and takes. `example` are the words of the command that shows it at work."""
-    arguments = [(n, a) for n, a in declaration.arguments.items() if n not in IN_FILES_ONLY]
     columns = (
-        words("name", "Argument", lambda one: one[0], style="cyan"),
-        words("words", "Meaning", lambda one: _words(one[1]), kind="prose"),
+        words("name", "Argument", lambda argument: argument.name, style="cyan"),
+        words("words", "Meaning", _words, kind="prose"),
     )
-    taken = Listing(columns, arguments, head=1) if arguments else Points(((Span("none"),),))
+    taken = Listing(columns, told.arguments, head=1) if told.arguments else Points(((Span("none"),),))
     return (
         Section(
             (
-                Heading(2, (Span(declaration.type, "type"),)),
-                Prose((description_of(declaration),)),
+                Heading(2, (Span(told.type, "type"),)),
+                Prose((told.description,)),
                 Labelled("arguments", (taken,)),
             )
         ),
@@ -81,8 +78,8 @@ def layer_type(declaration: Declaration, example: Sequence[str]) -> tuple[Block,
     )
 
 
-def _words(argument: Argument) -> str:
-    if argument.default is Argument.REQUIRED:
+def _words(argument: LayerArgument) -> str:
+    if argument.is_required:
         return f"{argument.words}; needed"
     default = argument.default
     shown = str(default).lower() if isinstance(default, bool) else "none" if default is None else repr(default)

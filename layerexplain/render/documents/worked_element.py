@@ -19,6 +19,9 @@ from layerexplain.run.trace_report import ElementReport
 _LABEL = 10
 """Columns of the words in front of a line."""
 
+TERMS_SHOWN = 10
+"""How many terms of a sum text shows, unless told otherwise."""
+
 _WIDEST_GRID = 7
 """A window with more places along an axis is listed and not drawn."""
 

@@ -1,0 +1,114 @@
+"""One layer without a model: its report, and what its type takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ArgumentError, raise_any
+from layerexplain.layers.declaration import Declaration, snake_case
+from layerexplain.layers.registry import IN_FILES_ONLY, description_of, find, first_argument, type_names
+from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.records import NamedTuple
+from layerexplain.report.build import build
+from layerexplain.report.data import Report
+from layerexplain.report.totals import totals
+
+_A_MODEL = "{} is a model, which computes what its layers do: `layerexplain explain` tells of one that a file holds"
+NOT_ALONE = {
+    "Input": "Input makes an InputLayer, which computes nothing; the layer that it feeds has its shape by --input",
+    "InputLayer": "InputLayer computes nothing: it is what is fed in, and --input gives its shape",
+    **{type_: _A_MODEL.format(type_) for type_ in ("Functional", "Model", "Sequential")},
+}
+"""Types that a summary has rows of and of which there is nothing to explain for themselves."""
+
+
+class LayerArgument(NamedTuple):
+    """An argument of a layer type: what it takes in `words`, its default unless it is required, an example as typed."""
+
+    name: str
+    words: str
+    is_required: bool
+    default: Any
+    example: str
+
+
+class LayerType(NamedTuple):
+    """What is known of a type of layers. `tensors` are its inputs in the order of its call, `first` is the argument
+    that may be given without a name. The example has arguments as NAME=VALUE and shapes of inputs without the
+    batch."""
+
+    type: str
+    description: str
+    arguments: tuple[LayerArgument, ...]
+    tensors: tuple[str, ...]
+    first: str | None
+    example: tuple[str, ...]
+    example_inputs: tuple[str, ...]
+
+
+def layer_type(type_: str) -> LayerType:
+    """What a type takes, with an example. Raises ArgumentError where there is no such type."""
+    from layerexplain.layers.arguments import Argument
+    from layerexplain.layers.examples import example_of
+
+    declaration = _declared(type_)
+    arguments = []
+    for name, argument in declaration.arguments.items():
+        if name not in IN_FILES_ONLY:
+            required = argument.default is Argument.REQUIRED
+            default = None if required else argument.default
+            arguments.append(LayerArgument(name, argument.words, required, default, argument.example))
+    first = first_argument(type_)
+    description = description_of(declaration)
+    tensors = tuple(declaration.tensors)
+    return LayerType(declaration.type, description, tuple(arguments), tensors, first, *example_of(declaration))
+
+
+def _declared(type_: str) -> Declaration:
+    declaration = find(type_)
+    if declaration is None or "." in type_:
+        raise unknown_type(type_)
+    return declaration
+
+
+def unknown_type(type_: str) -> ArgumentError:
+    """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
+    from layerexplain.layers.meant_types import what_is_meant
+    from layerexplain.layers.opaque_layers import why_not
+
+    words = NOT_ALONE.get(type_) or why_not(type_)
+    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, type_names())}")
+
+
+def build_layer(
+    type_: str,
+    arguments: Mapping[str, Any],
+    input_shapes: Sequence[Sequence[int | None]],
+    dtypes: Sequence[str] = (),
+) -> Report:
+    """One layer with no model at hand, explained. Shapes are without the batch; arguments have Keras's names.
+
+    Raises `ArgumentError` or `ShapeError`, placed at the layer.
+    """
+    declaration = _declared(type_)
+    name = str(arguments.get("name") or snake_case(type_))
+    refs, layers, calls = [], [], []
+    for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
+        dtype = dtypes[i] if i < len(dtypes) else "int32" if label == "ids" else "float32"
+        layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
+        calls.append(Call(label, 0, (), {}))
+        refs.append(TensorRef(label))
+    layers.append(Layer(name, type_, "layer", dict(arguments)))
+    bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
+    # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
+    by_name = {ref.layer: ref for ref in refs if bare and ref.layer == "attention_mask"}
+    spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
+    calls.append(Call(name, 0, spread, by_name))
+    model = Model(
+        name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
+    )
+    report = build(model, detail=True, only=lambda path: path == name)
+    raise_any(report.faults)
+    row = report.layers[-1]
+    return report._replace(layers=(row,), totals=totals((row,)))
