@@ -167,7 +167,7 @@ def layer_type(type_: str) -> LayerType:
         ArgumentError: if there is no such type; the message names the one that may be meant.
 
     >>> layer_type("Dense").first, layer_type("Dense").example
-    ('units', ('units=10',))
+    ('units', ('units=16',))
     """
     from layerexplain.report.one_layer import layer_type as told
 
@@ -178,7 +178,7 @@ def optimizers() -> tuple[str, ...]:
     """List the optimizers that `explain` knows the memory of.
 
     >>> optimizers()[:2]
-    ('sgd', 'momentum')
+    ('none', 'sgd')
     """
     from layerexplain.report.optimizers import SLOTS
 
@@ -204,8 +204,8 @@ def list_weights(
     Raises:
         LayerExplainError: if the source cannot be opened or has neither a model nor weights.
 
-    >>> [row.path for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
-    ['dense/kernel', 'dense/bias']
+    >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
+    [('dense', 'kernel'), ('dense', 'bias')]
     """
     from layerexplain.report.weight_table import weight_table
 
