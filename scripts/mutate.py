@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -188,7 +188,7 @@ def _planned(mutants: Sequence[Mutant], reach: Reach, budget: float) -> list[Pla
         if cold:
             for where, begin, end in uses.of(file, change.line):
                 first |= reach.tests(where, begin, end)
-        ordered = _in_turn(first - failed, weight)
+        ordered = _in_turn(first - failed, lambda name, file=file: (not _about(name, file), weight[name]))
         chosen, spent = [], 0.0
         for name in ordered:
             spent += reach.seconds[name]
@@ -205,12 +205,19 @@ def _name(file: str, change: Change) -> str:
     return f"{file}:{change.line} {change.kind} {change.start}-{change.end} {change.new!r} {rest}"
 
 
-def _in_turn(tests: Iterable[str], weight: dict[str, int]) -> list[str]:
-    """Tests of few lines first, and each function in its turn before any comes again with other parameters."""
+def _about(test: str, file: str) -> bool:
+    """Whether the files of a test and of the package have a word of their names in common."""
+    words = [set(Path(path.partition("::")[0]).stem.split("_")) for path in (test, file)]
+    return bool(words[0] & words[1] or words[0] & set(Path(file).parent.parts[1:]))
+
+
+def _in_turn(tests: Iterable[str], key: Callable[[str], Any]) -> list[str]:
+    """Tests of the file and of few lines first, and each function in its turn before any comes again with other
+    parameters."""
     groups: dict[str, list[str]] = {}
-    for name in sorted(tests, key=lambda name: (weight[name], name)):
+    for name in sorted(tests, key=lambda name: (key(name), name)):
         groups.setdefault(name.partition("[")[0], []).append(name)
-    rounds = itertools.zip_longest(*sorted(groups.values(), key=lambda group: weight[group[0]]))
+    rounds = itertools.zip_longest(*sorted(groups.values(), key=lambda group: key(group[0])))
     return [name for turn in rounds for name in turn if name is not None]
 
 
@@ -333,10 +340,13 @@ def report(mutants: Sequence[Mutant], survived: Sequence[Mutant], same: Sequence
 
 
 def pair(mutant: Mutant) -> tuple[str, str, str]:
-    """The file, the line, and the line with the fault."""
-    source = (ROOT / mutant.file).read_bytes()
-    line = mutant.change.line
-    old, new = [text.splitlines()[line - 1].strip().decode() for text in (source, mutant.change.applied(source))]
+    """The file, the lines that are changed, and what they are with the fault, each as one line."""
+    source, change = (ROOT / mutant.file).read_bytes(), mutant.change
+    first, last = (source[:end].count(b"\n") for end in (change.start, change.end))
+    old, new = (
+        " ".join(line.strip().decode() for line in text.splitlines()[first : last + 1] if line.strip())
+        for text in (source, change.applied(source))
+    )
     return mutant.file, old, new
 
 

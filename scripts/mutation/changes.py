@@ -51,6 +51,7 @@ _COMPUTED: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitOr: ("|", "&"),
 }
 _RENAMED = {"min": "max", "max": "min", "any": "all", "all": "any"}
+_IN_ANY_ORDER = {"gcd", "isclose", "lcm", "max", "min"}
 _NO_EFFECT = {"maxsize", "stacklevel", "buffering", "strict"}
 """Arguments that no output depends on: `strict` of zip() states what holds."""
 
@@ -238,7 +239,8 @@ class _Finder:
         if name in _RENAMED:
             yield self._change(node, "call", self._span(node.func), _RENAMED[name])
         plain = [a for a in node.args if not isinstance(a, ast.Starred | ast.GeneratorExp)]
-        if len(plain) == len(node.args) >= 2 and ast.dump(plain[0]) != ast.dump(plain[1]):
+        ordered = name not in _IN_ANY_ORDER and not all(isinstance(a, ast.Constant) for a in node.args)
+        if ordered and len(plain) == len(node.args) >= 2 and ast.dump(plain[0]) != ast.dump(plain[1]):
             (a, b), (c, d) = self._span(plain[0]), self._span(plain[1])
             text = self.source
             yield self._change(node, "arguments swapped", (a, d), text[c:d] + text[b:c] + text[a:b])
