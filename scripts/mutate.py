@@ -57,7 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         work = Path(folder)
         trees = [_tree(work / f"tree{i}") for i in range(options.jobs)]
-        tests = shlex.split(options.pytest)
+        tests = [shlex.split(one) for one in options.pytest]
         reach = _reach(trees, options.map, tests, options.stale)
         mutants = list(sample(options.count, options.seed, options.package))
         plan = _planned(mutants, reach, options.budget)
@@ -101,8 +101,14 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="take --map even where files have changed since, and from --results what was noticed",
     )
-    parser.add_argument("--pytest", default="tests", help="what pytest is to run, such as \"-m 'not keras'\"")
-    return parser.parse_args()
+    parser.add_argument(
+        "--pytest",
+        action="append",
+        help="what pytest is to run, such as \"-m 'not keras'\"; of several runs none may have a test of another",
+    )
+    options = parser.parse_args()
+    options.pytest = options.pytest or ["tests"]
+    return options
 
 
 # The sample ---------------------------------------------------------------------------------------------------------
@@ -134,33 +140,36 @@ def sample(count: int, seed: int, only: Sequence[str] | None = None) -> Iterator
 # Which tests --------------------------------------------------------------------------------------------------------
 
 
-def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[str], stale: bool) -> Reach:
+def _reach(trees: Sequence[Path], kept: str | None, tests: Sequence[Sequence[str]], stale: bool) -> Reach:
     """Run the tests under coverage.py, or take what an earlier run on the same files kept."""
     if kept and Path(kept).is_file():
         stored, seconds, failed, lines = pickle.loads(Path(kept).read_bytes())
         if stored == _key(tests) or stale:
             return Reach(seconds, failed, lines)
     started = time.monotonic()
-    outs = [tree.with_suffix(".reach") for tree in trees]
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-m", "mutation.reach", str(out), str(i), str(len(trees)), *tests],
-            cwd=tree,
-            env=_environment(tree),
-            stdout=sys.stderr,
-        )
-        for i, (tree, out) in enumerate(zip(trees, outs, strict=True))
-    ]
-    if any([run.wait() for run in runs]):
-        raise SystemExit("the run under coverage.py failed")
-    reach = merged([Reach(*pickle.loads(out.read_bytes())) for out in outs])
+    parts = []
+    for number, arguments in enumerate(tests):
+        outs = [tree.with_suffix(f".reach{number}") for tree in trees]
+        runs = [
+            subprocess.Popen(
+                [sys.executable, "-m", "mutation.reach", str(out), str(i), str(len(trees)), *arguments],
+                cwd=tree,
+                env=_environment(tree),
+                stdout=sys.stderr,
+            )
+            for i, (tree, out) in enumerate(zip(trees, outs, strict=True))
+        ]
+        if any([run.wait() for run in runs]):
+            raise SystemExit("the run under coverage.py failed")
+        parts += [Reach(*pickle.loads(out.read_bytes())) for out in outs]
+    reach = merged(parts)
     print(f"{len(reach.seconds)} tests mapped in {time.monotonic() - started:.0f} s", file=sys.stderr)
     if kept:
         Path(kept).write_bytes(pickle.dumps((_key(tests), *reach)))
     return reach
 
 
-def _key(tests: Sequence[str]) -> str:
+def _key(tests: Sequence[Sequence[str]]) -> str:
     """Another one when a file of the package or of the tests has changed."""
     key = hashlib.sha256(repr(list(tests)).encode())
     for folder in ("layerexplain", "tests"):
