@@ -13,7 +13,6 @@ import pytest
 
 from layerexplain import frontends
 from layerexplain.api import explain
-from layerexplain.api import read as read_or_raise
 from layerexplain.errors import ArgumentError, ErrorGroup, SourceError
 from layerexplain.frontends import FORMATS, Format, read
 from layerexplain.frontends.model_builder import ModelBuilder
@@ -93,8 +92,9 @@ def test_faults_of_layers_come_with_the_model() -> None:
         (ArgumentError, "<bytes>", 6),
     ]
     with pytest.raises(ErrorGroup) as caught:
-        read_or_raise(spec)
-    assert list(map(str, caught.value.errors)) == list(map(str, model.faults))
+        explain(model)
+    assert [error.fact for error in caught.value.errors] == [fault.fact for fault in model.faults]
+    assert explain(model, partial=True).faults
 
 
 def test_wires_at_fault_leave_no_model() -> None:

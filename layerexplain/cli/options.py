@@ -14,7 +14,6 @@ from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FORMATS
-from layerexplain.suggest import did_you_mean, or_else
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -76,6 +75,8 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
         chosen = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
         for name in chosen:
             if name not in names:
+                from layerexplain.suggest import did_you_mean, or_else
+
                 hint = or_else(did_you_mean(name, names), f"the columns are {', '.join(names)}")
                 raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
         return chosen

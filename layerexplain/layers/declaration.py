@@ -360,12 +360,21 @@ def _other_rank(shape: Shape, wanted: int) -> str:
 
 
 def snake_case(type_: str) -> str:
-    """Keras's own rule from class name to default layer name: `Conv2DTranspose` → `conv2d_transpose`."""
-    import re
+    """Apply Keras's own rule from class name to default layer name.
 
-    name = re.sub(r"\W+", "", type_.rpartition(".")[2])
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    Written without `re`, whose patterns would have to be compiled at each start.
+
+    >>> snake_case("Conv2DTranspose"), snake_case("keras_hub>GPT2Backbone"), snake_case("my.RNNCell")
+    ('conv2d_transpose', 'keras_hubgpt2_backbone', 'rnn_cell')
+    """
+    name = "".join([c for c in type_.rpartition(".")[2] if c.isalnum() or c == "_"])
+    words = []
+    for i, c in enumerate(name):
+        before, after = name[i - 1 : i], name[i + 1 : i + 2]
+        if "A" <= c <= "Z" and before and ("a" <= before <= "z" or "a" <= after <= "z"):
+            words.append("_")
+        words.append(c)
+    return "".join(words).lower()
 
 
 _COMMON = (

@@ -17,7 +17,6 @@ from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.notes import opaque_note, passed_over_note, unread_mask_note, why_opaque
 from layerexplain.network.order import in_order
 from layerexplain.network.recorded_shapes import built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope
@@ -114,6 +113,8 @@ class Walk:
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, made)
         if made.kwargs and "query_mask" in declaration.ignores and type(made.kwargs.get("query_mask")) is TensorRef:
+            from layerexplain.network.notes import unread_mask_note
+
             self.notes.append(unread_mask_note(self.scope.where(layer)))
         if len(bound.tensors) == 1 and not bound.masks and (ref := bound.tensors[0]) is not None:
             fed = self.tensors.fed(layer, ref, 0)
@@ -134,6 +135,8 @@ class Walk:
         passed_over = self.masks.passed_over(declaration, bound, masks)
         if passed_over is not None:
             masks = []
+            from layerexplain.network.notes import passed_over_note
+
             self._note_once(layer, passed_over_note(passed_over.source, self.scope.where(layer)))
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         mask_specs = [mask.spec for mask in masks] if reads else []
@@ -304,6 +307,8 @@ class Walk:
 
     def _without_formula(self, layer: Layer, refusal: str | None) -> None:
         """Note why a layer has no formula: what its declaration refused, or that it has none."""
+        from layerexplain.network.notes import opaque_note, why_opaque
+
         reason = why_opaque(layer) if refusal is None else refusal
         self.reasons.setdefault(layer.name, reason)
         code = "opaque" if refusal is None else "not-derived"

@@ -10,7 +10,6 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, CALL, GONE, PER_OUTPUT, STRUCTURAL, WEIGHT, Axis, Expr, Size, axes_of
 from layerexplain.lang.notation import Function
 from layerexplain.lang.scalar import Affine, Apply, At, Scalar
-from layerexplain.ops.einsum_products import product_of_two
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import contraction
 from layerexplain.ops.sizes import agree, default_roles, merge, shape_text, size_text
@@ -189,6 +188,8 @@ def _einsum_term(node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine
 def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
     if len(values) == 2:
         (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
+        from layerexplain.ops.einsum_products import product_of_two
+
         made = product_of_two(run.np, *values, of_a, of_b, result)
         if made is not None:
             return made

@@ -36,7 +36,6 @@ from layerexplain.ops.window import (
     window_axes,
     window_places,
 )
-from layerexplain.ops.window_products import convolved, depthwise, transposed
 
 DEFAULTS = {"strides": 1, "padding": "valid", "dilation_rate": 1, "data_format": "channels_last"}
 
@@ -61,6 +60,8 @@ def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 
 @channels_last
 def _conv_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.window_products import convolved
+
     return convolved(run.np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
 
 
@@ -109,6 +110,8 @@ def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 
 @channels_last
 def _depthwise_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.window_products import depthwise
+
     return depthwise(run.np, x, W, make_windows(x, W.shape, attrs))
 
 
@@ -165,6 +168,8 @@ def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 @channels_last
 def _transpose_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
     slides, sizes, _ = zip(*_transposed(x, W, attrs), strict=True)
+    from layerexplain.ops.window_products import transposed
+
     return transposed(run.np, x, W, slides, [size or 0 for size in sizes])
 
 

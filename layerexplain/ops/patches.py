@@ -20,7 +20,6 @@ from layerexplain.ops.window import (
     window_places,
     windows,
 )
-from layerexplain.ops.window_products import padded
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +46,8 @@ def _value(
     sizes = each(size, x.ndim - 2)
     attrs = {"strides": size if strides is None else strides, "padding": padding, "dilation_rate": dilation_rate}
     slides = make_windows(x, sizes, attrs)
+    from layerexplain.ops.window_products import padded
+
     x = padded(np, x, slides, 0)
     parts = []
     for place in np.ndindex(*sizes):

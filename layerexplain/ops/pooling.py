@@ -20,7 +20,6 @@ from layerexplain.ops.window import (
     window_places,
     windows,
 )
-from layerexplain.ops.window_products import pooled
 
 
 def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
@@ -47,6 +46,8 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
 def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    from layerexplain.ops.window_products import pooled
+
     return pooled(np, x, _slides(x, size, strides, padding), least, np.maximum)
 
 
@@ -54,6 +55,8 @@ def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str =
 def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
     slides = _slides(x, size, strides, padding)
+    from layerexplain.ops.window_products import pooled
+
     total = pooled(np, x, slides, 0, np.add)
     if not any(map(any, (w.pads or (0, 0) for w in slides))):
         return total / product(w.k for w in slides)

@@ -41,7 +41,7 @@ def width_of(text: str) -> int:
     """The number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
     if text.isascii() or text.replace("→", ">").isascii():
         return len(text)
-    return len(text) + sum(_columns(character) - 1 for character in re.findall(r"[^\x00-\x7f]", text))
+    return len(text) + sum(_columns(character) - 1 for character in text if character > "\x7f")
 
 
 def pad(text: str, width: int, right: bool = False) -> str:

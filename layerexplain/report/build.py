@@ -27,13 +27,12 @@ from layerexplain.report.data import (
     Report,
     WeightReport,
 )
-from layerexplain.report.stored_variables import variable_counts, variable_reports
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 from layerexplain.weights.known_weights import has_no_weights, is_stored, stored_variables
-from layerexplain.weights.stored_weights import StoredWeights, stored_weights
 
 if TYPE_CHECKING:
     from layerexplain.weights.shared_weights import SharedWeights
+    from layerexplain.weights.stored_weights import StoredWeights
 
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
@@ -154,6 +153,8 @@ class Builder:
     def stored(self) -> StoredWeights:
         """What the file stores for layers without a formula: it is opened when the first one is met."""
         if self.opened is None:
+            from layerexplain.weights.stored_weights import stored_weights
+
             self.opened = stored_weights(self.network)
         return self.opened
 
@@ -323,6 +324,8 @@ class Builder:
         frozen: bool,
     ) -> tuple[WeightReport, ...]:
         if variables:
+            from layerexplain.report.stored_variables import variable_reports
+
             return variable_reports(variables, frozen)
         if definition is None or not definition.weights:
             return ()
@@ -385,11 +388,13 @@ def _counts(
     if layers:
         inner = totals(layers)
         return inner.params, inner.trainable
+    if definition is not None and definition.kind != "opaque":
+        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
     if has_no_weights(layer):
         return 0, 0
-    if definition is None or definition.kind == "opaque":
-        return variable_counts(variables)
-    return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
+    from layerexplain.report.stored_variables import variable_counts
+
+    return variable_counts(variables)
 
 
 def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:

@@ -16,11 +16,9 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
-from layerexplain.frontends.keras.tensorflow_ops import with_constants
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Shape, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean, or_else
 
 _CONSTANT = "_CONSTANT_VALUE"
 
@@ -143,6 +141,8 @@ class _NodeReader:
         """A [layer, node, tensor] as `TensorRef`, with the file's own node number."""
         name, call, output = triple[:3]
         if name not in self.layers:
+            from layerexplain.suggest import did_you_mean, or_else
+
             hint = or_else(did_you_mean(name, self.layers), "each layer that is used must be listed under layers")
             raise SpecError(f"a tensor comes from '{name}', which the model does not list; {hint}", layer=user)
         self.used.setdefault(name, set()).add(call)
@@ -153,6 +153,8 @@ class _NodeReader:
         kwargs = self.old_kwargs(node, layer)
         if layer.type == "TensorFlowOpLayer":
             tensors = first if isinstance(first, list) else [first]
+            from layerexplain.frontends.keras.tensorflow_ops import with_constants
+
             return tuple(with_constants(tensors, layer.config.get("constants", {}))), kwargs
         if isinstance(first, list) and layer.type not in TF_OPERATIONS:
             if len(first) == 1:

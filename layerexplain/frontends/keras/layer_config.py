@@ -15,7 +15,6 @@ from layerexplain.frontends.keras.config_values import (
     shape_value,
 )
 from layerexplain.frontends.keras.old_names import modern_layer
-from layerexplain.frontends.keras.tensorflow_ops import raw_operation
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.value_text import kind_of_value, short_text
 from layerexplain.model import Function, Kind, Layer, ObjectNumber, Shape
@@ -80,6 +79,8 @@ def _layer(item: Mapping[str, Any], class_name: str, config: Any, context: Conte
     if isinstance(config, list):
         raise SpecError("config is a list; an object with the layer's arguments is needed", layer=name or class_name)
     if type_name == "TensorFlowOpLayer":
+        from layerexplain.frontends.keras.tensorflow_ops import raw_operation
+
         return Layer(name, type_name, kind, raw_operation(config, name), None, package, build_shape)
     if kind == "layer":
         type_name, config = modern_layer(type_name, config, tells_module="module" in item)
