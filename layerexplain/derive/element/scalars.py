@@ -1,12 +1,24 @@
-"""Writes scalars of the element form: what is common to plain text and LaTeX. A subclass has the signs."""
+"""Write scalars of the element form. `ScalarWriter` writes plain text; the LaTeX writer overrides its spellings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
 
 from layerexplain.derive.element.letters import choose
-from layerexplain.lang.notation import COMPARE, NEGATE, PRODUCT, SUM, UNLIKE, Written
+from layerexplain.lang.notation import (
+    COMPARE,
+    NEGATE,
+    PRODUCT,
+    SUM,
+    UNLIKE,
+    Fraction,
+    Infix,
+    Prefix,
+    Written,
+    joined,
+    needs_brackets,
+)
 from layerexplain.lang.scalar import (
     BEYOND,
     Affine,
@@ -18,12 +30,72 @@ from layerexplain.lang.scalar import (
     Guard,
     Holds,
     Letter,
+    Lookup,
     NamedFunction,
     Number,
     Position,
+    Quotient,
     Scalar,
     bounds,
 )
+from layerexplain.lang.text import value_text
+
+SIGNS: Final = {"sum": "Σ", "prod": "Π"}
+LAST: Final = "T"
+"""The last step of a sequence whose length is not known."""
+_GUARD: Final = 0
+"""Binds weaker than anything: `a where …, else b`."""
+
+
+def number_text(value: Any) -> str:
+    """A constant, without the `.0` of a whole float."""
+    if isinstance(value, bool | tuple | str):
+        return value_text(value)
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "-∞"
+    if value != value:
+        return "nan"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    digits, e, exponent = f"{value:.6g}".partition("e")
+    return f"{digits}e{int(exponent)}" if e else digits
+
+
+def _quotient(q: Quotient, of: str, scaled: bool) -> str:
+    simple = len(q.of.terms) == 1 and not q.of.const and q.of.terms[0][1] == 1
+    text = f"{of if simple else f'({of})'}{'%' if q.rest else '//'}{q.by}"
+    return f"({text})" if scaled else text
+
+
+def index_text(
+    index: Affine,
+    names: Mapping[Letter, str],
+    value: Callable[[Scalar], str] | None = None,
+    quotient: Callable[[Quotient, str, bool], str] = _quotient,
+) -> str:
+    """Return an index as text: `2i+u-1`, `8-t`, `k//20%5`.
+
+    Args:
+        index: The index.
+        names: The names of its letters; a letter with the name "" is left out.
+        value: Writes a value that is looked up.
+        quotient: Writes a quotient, given its dividend as text and whether a factor stands before it.
+    """
+    parts: list[str] = []
+    for atom, factor in sorted(index.terms, key=lambda term: term[1] < 0):
+        if isinstance(atom, Letter):
+            if names.get(atom) == "":
+                continue
+            text = LAST if atom.role == "last step" else names[atom]
+        elif isinstance(atom, Lookup):
+            text = value(atom.value) if value is not None else ""
+        else:
+            text = quotient(atom, index_text(atom.of, names, value, quotient), abs(factor) != 1)
+        parts.append(("-" if factor < 0 else "+") + (text if abs(factor) == 1 else f"{abs(factor)}{text}"))
+    if index.const or not parts:
+        constant = f"{index.const:+d}"
+        parts = [constant, *parts] if parts and parts[0].startswith("-") else [*parts, constant]
+    return "".join(parts).removeprefix("+")
 
 
 class ScalarWriter:
@@ -95,39 +167,55 @@ class ScalarWriter:
             return f"{index} {self.at_least} {c.low}"
         return f"{c.low} {self.at_most} {index} < {c.high}"
 
-    # The signs ----------------------------------------------------------------------------------------------------
-
-    def number(self, value: Any) -> str:
-        """A constant."""
-        raise NotImplementedError
-
-    def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
-        """An index."""
-        raise NotImplementedError
+    # How plain text spells it; LaTeX spells it in its own way -----------------------------------------------------
 
     def element(self, e: Element, names: Mapping[Letter, str]) -> str:
         """An element of a tensor."""
         raise NotImplementedError
 
+    def number(self, value: Any) -> str:
+        """A constant."""
+        return number_text(value)
+
+    def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
+        """An index."""
+        return index_text(index, names, lambda scalar: self.text(scalar, names))
+
     def applied(self, e: Apply, args: Sequence[Written]) -> Written:
         """An op applied to scalars."""
-        raise NotImplementedError
+        notation = e.op.notation
+        if isinstance(notation, Infix | Fraction):
+            left, right = args
+            sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
+            if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], Number):
+                sign, right = "-", Written(right.text[1:])
+            return joined(notation, left, right, sign if sign in "·^" else f" {sign} ", self.brackets)
+        if isinstance(notation, Prefix):
+            (inner,) = args
+            bare = not needs_brackets(notation, inner.bind, chain=inner.chain)
+            return Written(notation.symbol + (inner.text if bare else f"({inner.text})"), notation.bind)
+        return self.function(e.op.name, args, e.attrs)
 
     def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
         """A function by its name."""
-        raise NotImplementedError
+        alone = len(args) == 1
+        parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
+        return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
 
     def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
         """A choice."""
-        raise NotImplementedError
+        where = " and ".join(self.condition(c, names) for c in e.conditions)
+        body = self.written(e.body, names)
+        text = f"({body.text})" if body.bind == _GUARD else body.text
+        return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
 
     def folded(self, kind: str, over: Sequence[str], body: str) -> str:
         """A sum of this kind over letters."""
-        raise NotImplementedError
+        return f"{SIGNS.get(kind, kind)} {', '.join(over)}{' ' if len(over) == 1 else '  '}{body}"
 
     def divides(self, by: int, index: str) -> str:
         """The condition that a number divides an index."""
-        raise NotImplementedError
+        return f"{by} divides {index}"
 
     def brackets(self, text: str) -> str:
         """A text in brackets."""

@@ -10,33 +10,22 @@ from typing import Any, Final
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.letters import choose
-from layerexplain.derive.element.scalars import ScalarWriter
+from layerexplain.derive.element.scalars import LAST, SIGNS, ScalarWriter, index_text, number_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
-from layerexplain.lang.notation import Fraction, Infix, Prefix, Written, joined, needs_brackets
+from layerexplain.lang.notation import Written
 from layerexplain.lang.scalar import (
     Affine,
-    Apply,
     Between,
     CalledResult,
     Element,
     Fold,
-    Guard,
     Letter,
-    Lookup,
-    Number,
     Passed,
     Scalar,
     bounds,
 )
-from layerexplain.lang.text import value_text
 from layerexplain.records import NamedTuple
-
-SIGNS: Final = {"sum": "Σ", "prod": "Π"}
-LAST: Final = "T"
-"""The last step of a sequence whose length is not known."""
-_GUARD: Final = 0
-"""Binds weaker than anything: `a where …, else b`."""
 
 
 class ElementText(NamedTuple):
@@ -72,51 +61,6 @@ def inner_names(form: ElementForm) -> dict[Definition, str]:
             name, i = f"{definition.name}_{i}", i + 1
         names[definition] = name
     return names
-
-
-def number_text(value: Any) -> str:
-    """A constant, without the `.0` of a whole float."""
-    if isinstance(value, bool | tuple | str):
-        return value_text(value)
-    if value in (float("inf"), float("-inf")):
-        return "∞" if value > 0 else "-∞"
-    if value != value:
-        return "nan"
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    digits, e, exponent = f"{value:.6g}".partition("e")
-    return f"{digits}e{int(exponent)}" if e else digits
-
-
-def index_text(index: Affine, names: Mapping[Letter, str], value: Any = None) -> str:
-    """An index: `2i+u-1`, `8-t`, `k//20%5`. `value(scalar)` prints a looked-up one."""
-    parts: list[str] = []
-    terms = sorted(index.terms, key=lambda term: term[1] < 0)
-    for atom, factor in terms:
-        if isinstance(atom, Letter) and names.get(atom) == "":
-            continue
-        text = _atom_text(atom, names, value)
-        compact = text.isalnum() or isinstance(atom, Lookup)
-        scaled = text if abs(factor) == 1 else f"{abs(factor)}{text}" if compact else f"{abs(factor)}({text})"
-        parts.append(("-" if factor < 0 else "+") + scaled)
-    if index.const or not parts:
-        constant = f"{index.const:+d}"
-        if parts and parts[0].startswith("-"):
-            parts.insert(0, constant)
-        else:
-            parts.append(constant)
-    return "".join(parts).removeprefix("+")
-
-
-def _atom_text(atom: Any, names: Mapping[Letter, str], value: Any) -> str:
-    if isinstance(atom, Letter):
-        return LAST if atom.role == "last step" else names[atom]
-    if isinstance(atom, Lookup):
-        text: str = value(atom.value)
-        return text
-    of = index_text(atom.of, names, value)
-    simple = len(atom.of.terms) == 1 and not atom.of.const and atom.of.terms[0][1] == 1
-    return f"{of if simple else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
 
 
 class Printer(ScalarWriter):
@@ -178,20 +122,8 @@ class Printer(ScalarWriter):
             return name
         return f"{name}[{', '.join(self.index(i, names) for i in index)}]"
 
-    def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
-        return index_text(index, names, lambda scalar: self.text(scalar, names))
-
-    def number(self, value: Any) -> str:
-        return number_text(value)
-
     def element(self, e: Element, names: Mapping[Letter, str]) -> str:
         return self.indexed(self._name_of(e.of, names), e.index, names)
-
-    def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
-        where = " and ".join(self.condition(c, names) for c in e.conditions)
-        body = self.written(e.body, names)
-        text = f"({body.text})" if body.bind == _GUARD else body.text
-        return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
 
     def _name_of(self, of: Any, names: Mapping[Letter, str]) -> str:
         if isinstance(of, ElementLine):
@@ -207,34 +139,9 @@ class Printer(ScalarWriter):
         name = self._name_of(part.of, names)
         return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
 
-    def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
-        alone = len(args) == 1
-        parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
-        return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
-
-    def applied(self, e: Apply, args: Sequence[Written]) -> Written:
-        notation = e.op.notation
-        if isinstance(notation, Infix | Fraction):
-            left, right = args
-            sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
-            if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], Number):
-                sign, right = "-", Written(right.text[1:])
-            return joined(notation, left, right, sign if sign in "·^" else f" {sign} ", self.brackets)
-        if isinstance(notation, Prefix):
-            (inner,) = args
-            bare = not needs_brackets(notation, inner.bind, chain=inner.chain)
-            return Written(notation.symbol + (inner.text if bare else f"({inner.text})"), notation.bind)
-        return self.function(e.op.name, args, e.attrs)
-
     def fold(self, e: Fold, names: dict[Letter, str]) -> Written:
         self._conditions.append((e, self.inside(e, names)))
         return super().fold(e, names)
-
-    def folded(self, kind: str, over: Sequence[str], body: str) -> str:
-        return f"{SIGNS.get(kind, kind)} {', '.join(over)}{' ' if len(over) == 1 else '  '}{body}"
-
-    def divides(self, by: int, index: str) -> str:
-        return f"{by} divides {index}"
 
     # Conditions --------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from layerexplain.derive.element.scalars import ScalarWriter
-from layerexplain.derive.latex import symbols as tex
+from layerexplain.derive.element.scalars import ScalarWriter, index_text, number_text
 from layerexplain.lang.notation import (
     ATOM,
     NEGATE,
@@ -21,12 +20,84 @@ from layerexplain.lang.notation import (
     joined,
     needs_brackets,
 )
-from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter
+from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter, Quotient
+from layerexplain.lang.text import key_text, value_text
 
 FOLDS: Final = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 FRACTION: Final = NEGATE + 5
 """A fraction stands in a product without brackets, and takes them under a power."""
 _PRODUCT: Final = Infix("*", PRODUCT, r"\,")
+
+
+GREEK: Final = {
+    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "λ": r"\lambda",
+    "μ": r"\mu", "ν": r"\nu", "σ": r"\sigma", "τ": r"\tau", "ω": r"\omega",
+}  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text for `\\text{…}`."""
+    special = {"\\": r"\textbackslash ", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "{": r"\{", "}": r"\}"}
+    return "".join(special.get(c, c) for c in text)
+
+
+def upright(name: str) -> str:
+    """The name of a function."""
+    return rf"\mathrm{{{escaped(name)}}}"
+
+
+def symbol(name: str, index: Sequence[str] = ()) -> str:
+    """A tensor's name with an index: `W_q` is `W_{q}`, with an index `W^{(q)}_{m,k}`."""
+    head, *rest = name.split("_")
+    base = _letters(head) if head else upright(name)
+    suffix = ",".join(_letters(part) for part in rest if part) if head else ""
+    if not index:
+        return f"{base}_{{{suffix}}}" if suffix else base
+    above = f"^{{({suffix})}}" if suffix else ""
+    return f"{base}{above}_{{{','.join(index)}}}"
+
+
+def _letters(name: str) -> str:
+    if name in GREEK:
+        return GREEK[name]
+    return name if len(name) == 1 and name.isascii() else rf"\mathrm{{{escaped(name)}}}"
+
+
+def number_latex(value: Any) -> str:
+    """A constant."""
+    if isinstance(value, bool):
+        return rf"\mathrm{{{str(value).lower()}}}"
+    if isinstance(value, tuple):
+        return rf"\left({', '.join(number_latex(v) for v in value)}\right)"
+    text = number_text(value)
+    if isinstance(value, str):
+        return rf"\mathrm{{{escaped(text)}}}"
+    if "e" in text:
+        digits, _, exponent = text.partition("e")
+        return rf"{digits} \cdot 10^{{{int(exponent)}}}"
+    return text.replace("∞", r"\infty")
+
+
+def attribute_note(name: str, attrs: Mapping[str, Any]) -> str:
+    """What a function's LaTeX leaves out: `conv: strides = 2`."""
+    said = ", ".join(f"{key} = {value_text(value)}" for key, value in attrs.items())
+    return f"{name}: {said}"
+
+
+def slice_text(key: Sequence[Any]) -> str:
+    """The key of a slice, as a subscript."""
+    return f"[{key_text(key).replace('...', chr(92) + 'ldots')}]"
+
+
+def index_latex(index: Affine, names: Mapping[Letter, str], value: Callable[[Any], str] | None = None) -> str:
+    """An index: `2i+u-1`, `\\lfloor k/20 \\rfloor`. `value(scalar)` writes a looked-up one."""
+    return index_text(index, names, value, _quotient)
+
+
+def _quotient(q: Quotient, of: str, scaled: bool) -> str:
+    if q.rest:
+        return rf"({of} \bmod {q.by})"
+    return rf"\lfloor {of if of.isalnum() else f'({of})'}/{q.by} \rfloor"
 
 
 def bracketed(text: str) -> str:
@@ -56,7 +127,7 @@ def combine(notation: Any, args: Sequence[Written], *, name: str, tensors: bool 
         return joined(notation, left, right, f" {sign} ", bracketed)
     template = notation.latex if isinstance(notation, Function) else ""
     if not template:
-        return Written(rf"{tex.upright(name)}({', '.join(arg.text for arg in args)})")
+        return Written(rf"{upright(name)}({', '.join(arg.text for arg in args)})")
     if any(mark in template for mark in ("(", "{{", r"\lvert", r"\lfloor", r"\lceil")):
         return Written(template.format(*[arg.text for arg in args]), POWER if "^" in template else ATOM)
     if len(args) == 2:
@@ -85,10 +156,10 @@ class LatexWriter(ScalarWriter):
         """Side notes, as LaTeX."""
 
     def number(self, value: Any) -> str:
-        return tex.number(value)
+        return number_latex(value)
 
     def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
-        return tex.index(index, names, lambda scalar: self.text(scalar, names))
+        return index_latex(index, names, lambda scalar: self.text(scalar, names))
 
     def element(self, e: Element, names: Mapping[Letter, str]) -> str:
         return self.name_of(e.of, [self.index(i, names) for i in e.index])
@@ -100,11 +171,11 @@ class LatexWriter(ScalarWriter):
     def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
         self._omitted(name, attrs)
         text = ", ".join(arg.text for arg in args)
-        return Written(tex.upright(name) + (bracketed(text) if "\\" in text else f"({text})"))
+        return Written(upright(name) + (bracketed(text) if "\\" in text else f"({text})"))
 
     def _omitted(self, name: str, attrs: Mapping[str, Any]) -> None:
         if attrs:
-            self.notes.append(rf"\text{{{tex.escaped(tex.attribute_note(name, attrs))}}}")
+            self.notes.append(rf"\text{{{escaped(attribute_note(name, attrs))}}}")
 
     def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
         where = r" \text{ and } ".join(self.condition(c, names) for c in e.conditions)

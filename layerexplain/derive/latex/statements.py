@@ -13,8 +13,7 @@ from typing import Any
 from layerexplain.derive.element.form import element_form, element_of
 from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.plan import kind_of
-from layerexplain.derive.latex import symbols as tex
-from layerexplain.derive.latex.scalars import LatexWriter, bracketed, combine
+from layerexplain.derive.latex import scalars as tex
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
@@ -119,7 +118,7 @@ class _LatexStatements(Interpreter[Written]):
             self.body = outer
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Written:
-        text = tex.number(node.attrs["value"])
+        text = tex.number_latex(node.attrs["value"])
         self.notes[node] = []
         return Written(text, NEGATE if text.startswith("-") else ATOM)
 
@@ -183,7 +182,7 @@ class _LatexStatements(Interpreter[Written]):
         text, notes = self._inline(node)
         by_number = {part.attrs["i"]: self.item(part, self.texts).text for part in self.items.get(node, [])}
         left = ", ".join(by_number.get(i, r"\cdot") for i in range(len(node.shape)))
-        self._say(bracketed(left), text.text, notes)
+        self._say(tex.bracketed(left), text.text, notes)
         return text
 
     # For whole tensors -------------------------------------------------------------------------------------------
@@ -194,10 +193,10 @@ class _LatexStatements(Interpreter[Written]):
         notation = node.op.notation
         if isinstance(notation, Index):
             table = args[0].text
-            table = table if args[0].bind == ATOM and "_" not in table else bracketed(table)
+            table = table if args[0].bind == ATOM and "_" not in table else tex.bracketed(table)
             return Written(f"{table}_{{{args[1].text}}}"), notes
         if isinstance(notation, Slice):
-            return Written(f"{bracketed(args[0].text)}_{{{tex.slice_text(node.attrs['key'])}}}"), notes
+            return Written(f"{tex.bracketed(args[0].text)}_{{{tex.slice_text(node.attrs['key'])}}}"), notes
         name, attrs = node.op.name, dict(node.attrs)
         if node.op is CALL:
             definition = node.attrs["definition"]
@@ -209,7 +208,7 @@ class _LatexStatements(Interpreter[Written]):
             if node.op is opaque:
                 name, attrs = str(attrs["name"]), {}
             tensors = all(a.shape for a in node.args)
-            return self._noted(combine(notation, args, name=name, tensors=tensors), notes, name, attrs)
+            return self._noted(tex.combine(notation, args, name=name, tensors=tensors), notes, name, attrs)
         return self._noted(Written(text), notes, name, attrs)
 
     @staticmethod
@@ -226,15 +225,15 @@ class _LatexStatements(Interpreter[Written]):
         letters: list[Any] = [atom for i in index for atom, _ in i.terms]
         names = choose([one for one in letters if one.size != 1], {}, symbols)
         names.update({one: "" for one in letters if one.size == 1})
-        writer = LatexWriter(self._element_name, symbols)
+        writer = tex.LatexWriter(self._element_name, symbols)
         right = writer.text(self._open(node, index), names)
-        place = [tex.index(i, names, None) for i in index]
+        place = [tex.index_latex(i, names) for i in index]
         left = tex.symbol(name, [*place[:1], *steps, *place[1:]])
         return left, right, writer.notes
 
     def _element_name(self, node: Any, index: list[str]) -> str:
         if node.op is CONSTANT:
-            return f"{bracketed(tex.number(node.attrs['value']))}_{{{','.join(index)}}}"
+            return f"{tex.bracketed(tex.number_latex(node.attrs['value']))}_{{{','.join(index)}}}"
         name, steps = self.plain[node]
         return tex.symbol(name, [*index[:1], *steps, *index[1:]])
 
@@ -265,7 +264,7 @@ class _LatexStatements(Interpreter[Written]):
                 self._bind(step, name, (*outer, variable))
             else:
                 self._bind(step, self._name(sequence, wanted), (*steps, variable))
-                self._say(self.texts[step].text, rf"{bracketed(self.texts[sequence].text)}_{{{variable}}}", [])
+                self._say(self.texts[step].text, rf"{tex.bracketed(self.texts[sequence].text)}_{{{variable}}}", [])
         states = []
         for state, first in zip(body.states, node.args[sequences:], strict=False):
             # A last state that is a result is `h = h_{8}`: the index keeps the two apart.
