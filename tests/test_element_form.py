@@ -10,7 +10,6 @@ import pytest
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.letters import LETTERS
 from layerexplain.derive.element.text import element_text
-from layerexplain.derive.element.value import ElementValues
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, tensor
@@ -19,6 +18,7 @@ from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions, values_for
+from tests.element_values import ElementValues
 from tests.keras_oracle import BATCH_SIZE, trace_case
 
 np = pytest.importorskip("numpy")
@@ -47,7 +47,7 @@ def text_of(case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def refusals(definition: Definition) -> list[tuple[str, str]]:
     form = element_form(definition)
-    return [refusal for each in (form, *form.inner.values()) for refusal in each.refusals]
+    return [(line.name, line.refusal) for each in (form, *form.inner.values()) for line in each.lines if line.refusal]
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -168,7 +168,7 @@ def test_wrapped_layers_have_a_form_of_their_own() -> None:
 def test_a_refusal_names_the_line_and_leaves_the_others() -> None:
     definition = trace_case(Case("LSTM", {"units": 2, "go_backwards": True}, ((None, 3),)))
     form = element_form(definition)
-    assert [name for name, _ in form.refusals] == ["xr"]
+    assert [line.name for line in form.lines if line.refusal] == ["xr"]
     text = element_text(form)
     assert any(note.startswith("xr is not written by index: needs the size of axis 1") for note in text.notes)
     assert any(line.startswith("h[n, t, k] = ") for line in text.lines)

@@ -26,7 +26,7 @@ INDICES = 4
 def worked_of(case: Case, definition: Definition) -> Iterator[tuple[Worked, Any, tuple[int, ...], float]]:
     """Some elements of each result: worked out, with the array's value and the tolerance."""
     form = element_form(definition)
-    if any(each.refusals for each in (form, *form.inner.values())):
+    if any(line.refusal for each in (form, *form.inner.values()) for line in each.lines):
         return
     inputs, weights = values_for(case, definition)
     arrays = evaluate(definition, inputs, weights, Evaluation(BATCH_SIZE, "float64"))

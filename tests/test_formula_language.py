@@ -12,13 +12,13 @@ from layerexplain.derive.same import same, same_definition
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import BATCH, Expr, constant, item, named, tensor, weight
-from layerexplain.lang.parse import redefine
 from layerexplain.lang.text import program
 from layerexplain.ops import load_all
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
+from tests.redefined import redefine
 from tests.steps import at_most
 
 load_all()

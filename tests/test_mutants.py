@@ -15,7 +15,6 @@ from layerexplain.derive.same import same
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.parse import redefine
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Declaration
 from layerexplain.network.definitions import Definitions
@@ -25,6 +24,7 @@ from layerexplain.ops import load_all
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
 from layerexplain.oracle.verify_report import VerifyReport
+from tests.redefined import redefine
 
 load_all()
 

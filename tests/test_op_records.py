@@ -16,7 +16,6 @@ from layerexplain.lang import expr as lang_expr
 from layerexplain.lang import parse as lang_parse
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, GONE, NO_MACS, OPS, AxesOfEach, Expr, Op, Shapes, axes_of, tensor, weight
-from layerexplain.lang.parse import redefine
 from layerexplain.lang.text import program
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
@@ -26,6 +25,7 @@ from layerexplain.ops.movement import concatenate, split
 from layerexplain.ops.order import top_k
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.window import Window
+from tests.redefined import redefine
 
 
 def image(channels: int = 3) -> Expr:

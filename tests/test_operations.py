@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.value import ElementValues
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence
@@ -30,7 +29,6 @@ from layerexplain.frontends import read
 from layerexplain.lang import text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
-from layerexplain.lang.parse import redefine
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
@@ -38,10 +36,12 @@ from layerexplain.network.recorded_shapes import input_spec
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops import load_all
+from tests.element_values import ElementValues
 from tests.operation_rows import KERAS_ROWS, Row
 from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS
 from tests.raw_operation_rows import RAW_ROWS, RawRow
+from tests.redefined import redefine
 from tests.tf_operation_rows import TF_ROWS
 from tests.tracing import trace_layer
 

@@ -10,7 +10,7 @@ import pytest
 from layerexplain.api import explain
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.sentence import field_names, fields
+from layerexplain.derive.sentence import fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.expr import BATCH
@@ -454,7 +454,7 @@ def test_every_row_is_told_in_full(case: Case) -> None:
 @pytest.mark.parametrize("case", ROWS, ids=lambda c: c.id)
 def test_every_field_of_a_sentence_resolves(case: Case) -> None:
     definition = trace_case(case)
-    assert set(field_names(definition.description)) <= set(fields(definition))
+    assert set(re.findall(r"\{(\w+)\}", definition.description)) <= set(fields(definition))
 
 
 # Several calls --------------------------------------------------------------------------------------------------

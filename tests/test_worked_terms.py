@@ -7,13 +7,13 @@ import re
 import pytest
 
 from layerexplain.derive.element.form import ElementForm, element_form
-from layerexplain.derive.element.value import ElementValues
 from layerexplain.derive.element.worked import MOST_LINES, Worked, WorkedFold, worked_element
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
 from tests.drawn_values import definitions, values_for
+from tests.element_values import ElementValues
 from tests.keras_oracle import BATCH_SIZE
 
 np = pytest.importorskip("numpy")
@@ -72,7 +72,7 @@ def test_the_largest_term_of_a_sum_is_followed(type_: str) -> None:
     count = 0
     for case, definition in definitions(type_, fixed=True):
         form = element_form(definition)
-        if any(each.refusals for each in (form, *form.inner.values())):
+        if any(line.refusal for each in (form, *form.inner.values()) for line in each.lines):
             continue
         inputs, weights = values_for(case, definition)
         rng = np.random.default_rng(3)

@@ -45,11 +45,6 @@ def _singular(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def field_names(description: str) -> list[str]:
-    """The fields that a description names."""
-    return re.findall(r"\{(\w+)\}", description)
-
-
 def fields(definition: Definition) -> dict[str, str]:
     """All fields of a definition by name, as text."""
     values: dict[str, str] = {}

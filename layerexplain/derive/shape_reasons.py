@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.derive.roles import input_roles
+from layerexplain.derive.roles import Roles, input_roles
 from layerexplain.derive.window_reads import reads
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
@@ -39,6 +39,8 @@ WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_po
 PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})
 """Roles that a rule knows better than the number of axes does: with channels_first the channels are axis 1."""
 
+CHANNELS = frozenset({"channels", "features"})
+ORDER = ("batch", "steps", "planes", "rows", "columns")
 
 FARTHEST = 100_000
 """Steps back that are followed."""
@@ -79,6 +81,34 @@ def origin(result: Expr, axis: int) -> tuple[Expr | None, int]:
     except _TooFar:
         return None, 0
     return way.leaf, way.leaf_axis
+
+
+def result_roles(definition: Definition) -> tuple[Roles | None, ...]:
+    """Return the roles of each result's axes, None where they are the default ones or cannot be determined.
+
+    A layer keeps the layout of its input: each axis of a result is followed back to the axis of the input that it
+    continues.
+    """
+    return tuple([_result_roles(definition, result) for result in definition.results.values()])
+
+
+def _result_roles(definition: Definition, result: Expr) -> Roles | None:
+    usual = default_roles(result.ndim)
+    if result.ndim <= 2:
+        return None
+    channels = usual[-1]
+    found: list[str] = []
+    for axis in range(result.ndim):
+        leaf, leaf_axis = origin(result, axis)
+        role = "" if leaf not in definition.params else input_roles(leaf, definition)[leaf_axis]
+        found.append(channels if role in CHANNELS else role)
+    # The channels of a convolution are new: its filters.
+    if channels not in found and found.count("") == 1:
+        found[found.index("")] = channels
+    order = [ORDER.index(role) if role in ORDER else -1 for role in found if role != channels]
+    if found.count(channels) != 1 or order != sorted({*order}) or order[0] != 0:
+        return None
+    return tuple(found) if tuple(found) != usual else None
 
 
 class _TooFar(Exception):

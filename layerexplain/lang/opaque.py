@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Op, Shape, Shapes
 from layerexplain.lang.notation import Function
 
@@ -23,8 +21,3 @@ opaque = Op(
     element=NOT_INDEXED("its code is not known"),
 )
 """`QDense(x)`: a layer or function that is not one of Keras's. `shape` is what was recorded, or all axes unknown."""
-
-
-def is_opaque(node: Any) -> bool:
-    """Whether a node is one that we cannot see into."""
-    return node.op is opaque

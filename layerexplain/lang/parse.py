@@ -95,39 +95,6 @@ def parse_expression(
     return _Builder(functions, settings).expr(checked_expression(source), _Names(dict(leaves)), several=True)
 
 
-def redefine(definition: Definition, source: str) -> Definition:
-    """The definition with its formula read from a text; name, parameters and weights stay, and the results' names."""
-    from layerexplain.lang.names import leaf_names
-
-    functions = {name: _like(node) for name, node in _opaque_nodes(definition).items()}
-    bound = parse(source, {name: leaf for leaf, name in leaf_names(definition).items()}, functions)
-    missing = [name for name in definition.results if name not in bound]
-    if missing:
-        raise FormulaError(f"the formula needs to bind '{missing[0]}', a result of {definition.name}", line=1)
-    return Definition(
-        definition.name,
-        definition.params,
-        definition.weights,
-        {name: bound[name] for name in definition.results},
-        kind=definition.kind,
-        attrs=definition.attrs,
-        scalar=definition.scalar,
-        description=definition.description,
-    )
-
-
-def _opaque_nodes(definition: Definition) -> dict[str, Expr]:
-    from layerexplain.lang.visit import inner_definitions, nodes
-
-    definitions = [definition, *inner_definitions(definition)]
-    return {node.attrs["name"]: node for d in definitions for node in nodes(d) if node.op is opaque}
-
-
-def _like(node: Expr) -> Function:
-    """A function that we cannot see into, with the attributes of the one that stood there."""
-    return lambda *args: opaque(*args, **node.attrs)
-
-
 class _Names:
     """The names of one body; `steps` are `x[t]` by the loop's variable and the sequence."""
 

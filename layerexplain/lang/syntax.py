@@ -28,7 +28,9 @@ LARGEST = 200_000
 TOP_LEVEL = (ast.Assign, ast.For, ast.FunctionDef)
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub)
 COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
+CHECKED_ABOVE = (ast.arguments, ast.arg, ast.Return)
+"""Parts of a `def`, which checks them."""
+UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, *CHECKED_ABOVE, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
 """Nodes that may stand wherever Python's syntax puts them."""
 
 WORDS: dict[type[ast.AST], str] = {
@@ -255,10 +257,6 @@ def _block(statements: list[ast.stmt], where: str) -> None:
             raise refuse(statement, f"{where} holds assignments and loops only, got {words}")
 
 
-def _nothing(node: ast.AST) -> None:
-    """Checked with what holds it."""
-
-
 CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
     ast.Name: _name,
     ast.Constant: _constant,
@@ -270,9 +268,6 @@ CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
     ast.Assign: _assign,
     ast.For: _for,
     ast.FunctionDef: _def,
-    ast.arguments: _nothing,
-    ast.arg: _nothing,
-    ast.Return: _nothing,
 }
 
 

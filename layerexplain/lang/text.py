@@ -390,11 +390,6 @@ class _Statements(Interpreter[tuple[str, int]]):
 
     def _latest_statement(self, order: list[Expr], body: Body) -> dict[Expr, int]:
         """For each node the serial of the last statement in which it is written out."""
-        uses: dict[Expr, int] = dict.fromkeys(order, 0)
-        for node in order:
-            for arg in node.args:
-                if arg in uses:
-                    uses[arg] += 1
         latest: dict[Expr, int] = {}
         states = set(body.next)
         collected = set(body.collected.values())
@@ -404,7 +399,7 @@ class _Statements(Interpreter[tuple[str, int]]):
                 if arg in consumers:
                     consumers[arg].append(node)
         for node in reversed(order):
-            if node.label or uses[node] > 1 or node in states or type(node.shape) is Shapes:
+            if node.label or len(consumers[node]) > 1 or node in states or type(node.shape) is Shapes:
                 latest[node] = node.serial
             elif node in collected:
                 latest[node] = 1 << 62

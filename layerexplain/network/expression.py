@@ -90,7 +90,7 @@ class ModelExpression:
         """What the axes of the results are called; None where their number tells, as it nearly always does."""
         known = self._roles.get(definition)
         if known is None and is_unusual(definition):
-            from layerexplain.derive.result_roles import result_roles
+            from layerexplain.derive.shape_reasons import result_roles
 
             known = self._roles[definition] = result_roles(definition)
         return known

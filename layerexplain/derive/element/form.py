@@ -122,11 +122,6 @@ class ElementForm:
             self._text = element_text(self)
         return self._text
 
-    @property
-    def refusals(self) -> list[tuple[str, str]]:
-        """The lines that cannot be written, with the reason."""
-        return [(line.name, line.refusal) for line in self.lines if line.refusal]
-
 
 def element_form(definition: Definition) -> ElementForm:
     """The element form of a definition, those of the layers that it calls included. It never fails: a line that

@@ -49,30 +49,6 @@ WIDE = Context(prec=20, Emin=-(10**17), Emax=10**17)
 _WIDE_FOLDS = {"sum": WIDE.add, "mean": WIDE.add, "prod": WIDE.multiply, "max": WIDE.max, "min": WIDE.min}
 
 
-class ElementValues:
-    """Elements of a form's results, given arrays for its params and weights.
-
-    `values` are arrays for the params (its masks included), `weights` for the weights, in order.
-    """
-
-    def __init__(self, form: ElementForm, values: Sequence[Any], weights: Sequence[Any]) -> None:
-        definition = form.definition
-        self.form = form
-        leaves = (*definition.params, *definition.weights)
-        run = Evaluation(1, "float64")
-        arrays = dict(zip(leaves, (*values, *weights), strict=True))
-        self._frame = Frame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
-
-    def element(self, result: int, index: Index) -> Any:
-        """The element of result number `result` (the masks stand behind the results) at an index.
-
-        Raises `CannotIndex` where a line that it needs could not be written.
-        """
-        # Textbook formulas divide 0 by 0, or overflow, where a condition then takes another value.
-        with self._frame.run.np.errstate(all="ignore"):
-            return self._frame.line(self.form.outputs[result], index)
-
-
 class Frame:
     """A form with the tensors that it is called with: each a function from an index to a value."""
 
@@ -164,15 +140,14 @@ class Frame:
         """The frame of a called layer, with what it is called with."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
-        frame = self.frames.get(key)
-        if frame is None:
-            definition = called.form.definition
-            leaves = {
-                leaf: self._part(part, times)
-                for leaf, (part, times) in zip((*definition.params, *definition.weights), parts, strict=True)
-            }
-            frame = self.frames[key] = Frame(called.form, leaves, self.run)
-        return frame
+        if key not in self.frames:
+            self.frames[key] = self._inner(called.form, parts)
+        return self.frames[key]
+
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[Passed, Index]]) -> Frame:
+        leaves = (*form.definition.params, *form.definition.weights)
+        given = [self._part(part, times) for part, times in parts]
+        return Frame(form, dict(zip(leaves, given, strict=True)), self.run)
 
     def _part(self, part: Passed, times: Index) -> Any:
         def read(index: Index) -> Any:
@@ -310,21 +285,13 @@ class ArrayFrame(Frame):
             found[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
         return found
 
-    def called(self, called: CalledResult, env: Mapping[Letter, int]) -> Frame:
-        """The frame of a called layer, on arrays as well where what it is called with is known as a whole."""
-        parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
-        key = (called.form, tuple((part.of, times) for part, times in parts))
-        known = self.frames.get(key)
-        if known is None:
-            arrays = [self._part_array(part, times) for part, times in parts]
-            if any(array is None for array in arrays):
-                return super().called(called, env)
-            definition = called.form.definition
-            leaves = (*definition.params, *definition.weights)
-            known = self.frames[key] = ArrayFrame(
-                called.form, dict(zip(leaves, arrays, strict=True)), self.run, self.dtype
-            )
-        return known
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[Passed, Index]]) -> Frame:
+        """On arrays as well where each argument is known as a whole."""
+        arrays = [self._part_array(part, times) for part, times in parts]
+        if any(array is None for array in arrays):
+            return super()._inner(form, parts)
+        leaves = (*form.definition.params, *form.definition.weights)
+        return ArrayFrame(form, dict(zip(leaves, arrays, strict=True)), self.run, self.dtype)
 
     def _part_array(self, part: Passed, times: Sequence[int]) -> Any:
         if any(t < 0 for t in times):
