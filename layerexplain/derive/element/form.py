@@ -11,26 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from layerexplain.derive.element.plan import Plan, plan
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker
-from layerexplain.lang.scalar import (
-    Affine,
-    CalledResult,
-    CannotIndex,
-    Element,
-    Letter,
-    NamedFunction,
-    Number,
-    Passed,
-    Scalar,
-    add,
-    number,
-)
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
 
-Times = Mapping[Expr, Affine]
+Times = Mapping[Expr, sc.Affine]
 """The step at which each loop stands, by its node."""
 
 
@@ -44,33 +32,33 @@ class ElementLine:
 
     __slots__ = ("at", "letters", "loops", "name", "number", "refusal", "start", "value")
 
-    def __init__(self, name: str, letters: tuple[Letter, ...], loops: tuple[Expr, ...], at: int) -> None:
+    def __init__(self, name: str, letters: tuple[sc.Letter, ...], loops: tuple[Expr, ...], at: int) -> None:
         self.name = name
         self.letters = letters
         self.loops = loops
         self.at = at
         self.number = 0
-        self.value: Scalar | None = None
-        self.start: Scalar | None = None
+        self.value: sc.Scalar | None = None
+        self.start: sc.Scalar | None = None
         self.refusal = ""
 
     @property
-    def index(self) -> tuple[Affine, ...]:
+    def index(self) -> tuple[sc.Affine, ...]:
         """The letters as an index."""
         return tuple([one.index for one in self.letters])
 
     @property
-    def own(self) -> tuple[Affine, ...]:
+    def own(self) -> tuple[sc.Affine, ...]:
         """The index without the steps: that of the tensor that a single step computes."""
         index = self.index
         return index[: self.at] + index[self.at + len(self.loops) :]
 
     @property
-    def times(self) -> dict[Expr, Affine]:
+    def times(self) -> dict[Expr, sc.Affine]:
         """The letter of each loop's step."""
         return dict(zip(self.loops, self.index[self.at :], strict=False))
 
-    def place(self, index: Sequence[Affine], times: Times) -> tuple[Affine, ...]:
+    def place(self, index: Sequence[sc.Affine], times: Times) -> tuple[sc.Affine, ...]:
         """The full index of an element at given steps."""
         return (*index[: self.at], *[times[loop] for loop in self.loops], *index[self.at :])
 
@@ -211,10 +199,10 @@ class _Writer:
 
     def _letters(self, name: str, node: Expr, loops: tuple[Expr, ...]) -> ElementLine:
         roles, shape = self.plan.roles[node], node.shape
-        letters = [Letter(r, s if isinstance(s, int) else None) for r, s in zip(roles, shape, strict=True)]
+        letters = [sc.Letter(r, s if isinstance(s, int) else None) for r, s in zip(roles, shape, strict=True)]
         at = 1 if roles and roles[0] == "batch" else 0
         lengths = [loop.args[0].shape[1] for loop in loops]
-        steps = [Letter("steps", s if isinstance(s, int) else None) for s in lengths]
+        steps = [sc.Letter("steps", s if isinstance(s, int) else None) for s in lengths]
         return ElementLine(name, (*letters[:at], *steps, *letters[at:]), loops, at)
 
     # What they say -----------------------------------------------------------------------------------------------
@@ -228,18 +216,18 @@ class _Writer:
                 line.value = self._open(node, line.own, line.times)
             if first is not None:
                 line.start = self._push(first, line.own, line.times)
-        except CannotIndex as why:
+        except sc.CannotIndex as why:
             line.value = None
             line.refusal = str(why)
 
-    def _push(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+    def _push(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
         """The element of a node, by name where it has a line."""
         line = self.lines.get(node)
         if line is not None:
-            return Element(line, line.place(index, times))
+            return sc.Element(line, line.place(index, times))
         return self._open(node, index, times)
 
-    def _open(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+    def _open(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
         """The element of a node, written out."""
         op = node.op
         if op is INPUT or op is WEIGHT:
@@ -248,81 +236,83 @@ class _Writer:
         if source.op is LOOP:
             return self._loop_result(source, i, index, times)
         if source.op is CALL and not source.attrs["definition"].scalar:
-            return Element(self._called(source, i, times), index)
+            return sc.Element(self._called(source, i, times), index)
 
-        def push(arg: Expr, place: tuple[Affine, ...]) -> Scalar:
+        def push(arg: Expr, place: tuple[sc.Affine, ...]) -> sc.Scalar:
             self._call_by_role(arg, place)
             return self._push(arg, place, times)
 
         return element_of(node, index, push)
 
-    def _call_by_role(self, arg: Expr, index: Sequence[Affine]) -> None:
+    def _call_by_role(self, arg: Expr, index: Sequence[sc.Affine]) -> None:
         """A letter that a contraction sums over has the role of the axis, where that has a letter of its own."""
         for place, role in zip(index, self.plan.roles[arg], strict=True):
             if len(place.terms) == 1 and role in ("steps", "heads", "per head"):
                 atom = place.terms[0][0]
-                if isinstance(atom, Letter) and atom.role == "inputs":
+                if isinstance(atom, sc.Letter) and atom.role == "inputs":
                     atom.role = role
 
-    def _leaf(self, node: Expr, index: tuple[Affine, ...], times: Times) -> Scalar:
+    def _leaf(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
         loop = self.plan.loop_of.get(node)
         if loop is None:
-            return Element(node, index)
+            return sc.Element(node, index)
         body: Body = loop.attrs["body"]
         if node in body.steps:
             sequence = loop.args[body.steps.index(node)]
             return self._push(sequence, (index[0], times[loop], *index[1:]), times)
         line = self.states[node]
-        return Element(line, line.place(index, {**times, loop: add(times[loop], -1)}))
+        return sc.Element(line, line.place(index, {**times, loop: sc.add(times[loop], -1)}))
 
-    def _loop_result(self, loop: Expr, i: int, index: tuple[Affine, ...], times: Times) -> Scalar:
+    def _loop_result(self, loop: Expr, i: int, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
         body: Body = loop.attrs["body"]
         if i >= len(body.states):
             node = list(body.collected.values())[i - len(body.states)]
             return self._push(node, (index[0], *index[2:]), {**times, loop: index[1]})
         line = self.states[body.states[i]]
         length = loop.args[0].shape[1]
-        last = number(length - 1) if isinstance(length, int) else Letter("last step", None).index
-        return Element(line, line.place(index, {**times, loop: last}))
+        last = sc.number(length - 1) if isinstance(length, int) else sc.Letter("last step", None).index
+        return sc.Element(line, line.place(index, {**times, loop: last}))
 
-    def _called(self, node: Expr, result: int, times: Times) -> CalledResult:
-        return CalledResult(
+    def _called(self, node: Expr, result: int, times: Times) -> sc.CalledResult:
+        return sc.CalledResult(
             self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args])
         )
 
-    def _part(self, node: Expr, times: Times) -> Passed:
+    def _part(self, node: Expr, times: Times) -> sc.Passed:
         line = self.lines.get(node)
         if line is not None:
-            return Passed(line, line.at, tuple(times[loop] for loop in line.loops))
+            return sc.Passed(line, line.at, tuple(times[loop] for loop in line.loops))
         loop = self.plan.loop_of.get(node)
         if loop is None:
-            return Passed(node, 0, ())
+            return sc.Passed(node, 0, ())
         body: Body = loop.attrs["body"]
         if node in body.steps:
             whole = self._part(loop.args[body.steps.index(node)], times)
-            return Passed(whole.of, 1, (*whole.times, times[loop]))
+            return sc.Passed(whole.of, 1, (*whole.times, times[loop]))
         line = self.states[node]
-        before = {**times, loop: add(times[loop], -1)}
-        return Passed(line, line.at, tuple(before[outer] for outer in line.loops))
+        before = {**times, loop: sc.add(times[loop], -1)}
+        return sc.Passed(line, line.at, tuple(before[outer] for outer in line.loops))
 
 
-def element_of(node: Expr, index: tuple[Affine, ...], push: Callable[[Expr, tuple[Affine, ...]], Scalar]) -> Scalar:
+def element_of(
+    node: Expr, index: tuple[sc.Affine, ...], push: Callable[[Expr, tuple[sc.Affine, ...]], sc.Scalar]
+) -> sc.Scalar:
     """The element of a constant, an op, a function of each element, or a part of a split, at an index; `push` gives
     the elements of its arguments. Raises `CannotIndex`."""
     op = node.op
     if op is CONSTANT:
-        return Number(node.attrs["value"]) if node.shape == () else Element(node, index)
+        return sc.Number(node.attrs["value"]) if node.shape == () else sc.Element(node, index)
     if op is CALL:
-        return NamedFunction(node, tuple([push(a, aligned(index, node, a)) for a in node.args]))
+        return sc.NamedFunction(node, tuple([push(a, aligned(index, node, a)) for a in node.args]))
     if op is ITEM:
         source = node.args[0]
         if source.op is split:
             return split_element(source, node.attrs["i"], index, lambda j, at: push(source.args[j], tuple(at)))
         rule = source.op.element
-        raise CannotIndex(rule.reason if isinstance(rule, Marker) else f"{source.op.name} has several results")
+        raise sc.CannotIndex(rule.reason if isinstance(rule, Marker) else f"{source.op.name} has several results")
     if isinstance(op.element, Marker):
-        raise CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
-    value: Scalar = op.element(node, index, lambda j, at: push(node.args[j], tuple(at)))
+        raise sc.CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
+    value: sc.Scalar = op.element(node, index, lambda j, at: push(node.args[j], tuple(at)))
     return value
 
 

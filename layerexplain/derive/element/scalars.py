@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element.letters import choose
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.notation import (
     COMPARE,
     NEGATE,
@@ -18,25 +19,6 @@ from layerexplain.lang.notation import (
     Written,
     joined,
     needs_brackets,
-)
-from layerexplain.lang.scalar import (
-    BEYOND,
-    Affine,
-    Apply,
-    Condition,
-    Divisible,
-    Element,
-    Fold,
-    Guard,
-    Holds,
-    Letter,
-    Lookup,
-    NamedFunction,
-    Number,
-    Position,
-    Quotient,
-    Scalar,
-    bounds,
 )
 from layerexplain.lang.text import value_text
 
@@ -61,17 +43,17 @@ def number_text(value: Any) -> str:
     return f"{digits}e{int(exponent)}" if e else digits
 
 
-def _quotient(q: Quotient, of: str, scaled: bool) -> str:
+def _quotient(q: sc.Quotient, of: str, scaled: bool) -> str:
     simple = len(q.of.terms) == 1 and not q.of.const and q.of.terms[0][1] == 1
     text = f"{of if simple else f'({of})'}{'%' if q.rest else '//'}{q.by}"
     return f"({text})" if scaled else text
 
 
 def index_text(
-    index: Affine,
-    names: Mapping[Letter, str],
-    value: Callable[[Scalar], str] | None = None,
-    quotient: Callable[[Quotient, str, bool], str] = _quotient,
+    index: sc.Affine,
+    names: Mapping[sc.Letter, str],
+    value: Callable[[sc.Scalar], str] | None = None,
+    quotient: Callable[[sc.Quotient, str, bool], str] = _quotient,
 ) -> str:
     """Return an index as text: `2i+u-1`, `8-t`, `k//20%5`.
 
@@ -83,11 +65,11 @@ def index_text(
     """
     parts: list[str] = []
     for atom, factor in sorted(index.terms, key=lambda term: term[1] < 0):
-        if isinstance(atom, Letter):
+        if isinstance(atom, sc.Letter):
             if names.get(atom) == "":
                 continue
             text = LAST if atom.role == "last step" else names[atom]
-        elif isinstance(atom, Lookup):
+        elif isinstance(atom, sc.Lookup):
             text = value(atom.value) if value is not None else ""
         else:
             text = quotient(atom, index_text(atom.of, names, value, quotient), abs(factor) != 1)
@@ -107,37 +89,37 @@ class ScalarWriter:
     def __init__(self, symbols: Collection[str]) -> None:
         self.symbols = symbols
 
-    def written(self, e: Scalar, names: dict[Letter, str]) -> Written:
+    def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Written:
         """A scalar and how strongly it binds."""
-        if isinstance(e, Element):
+        if isinstance(e, sc.Element):
             return Written(self.element(e, names))
-        if isinstance(e, Apply):
+        if isinstance(e, sc.Apply):
             return self.applied(e, [self.written(a, names) for a in e.args])
-        if isinstance(e, Number):
+        if isinstance(e, sc.Number):
             text = self.number(e.value)
             return Written(text, NEGATE) if text.startswith("-") else Written(text)
-        if isinstance(e, Fold):
+        if isinstance(e, sc.Fold):
             return self.fold(e, names)
-        if isinstance(e, NamedFunction):
+        if isinstance(e, sc.NamedFunction):
             definition = e.node.attrs["definition"]
             return self.function(definition.name, [self.written(a, names) for a in e.args], definition.attrs)
-        if isinstance(e, Position):
+        if isinstance(e, sc.Position):
             text = self.index(e.index, names)
             if text.isdigit() or text.isalpha():
                 return Written(text)
             return Written(text, PRODUCT, ("*",)) if text.isalnum() else Written(text, SUM, self.position_chain)
         return self.guard(e, names)
 
-    def text(self, e: Scalar, names: Mapping[Letter, str]) -> str:
+    def text(self, e: sc.Scalar, names: Mapping[sc.Letter, str]) -> str:
         """A scalar where nothing stands beside it."""
         return self.written(e, dict(names)).text
 
-    def inside(self, e: Fold, names: dict[Letter, str]) -> dict[Letter, str]:
+    def inside(self, e: sc.Fold, names: dict[sc.Letter, str]) -> dict[sc.Letter, str]:
         """The names of letters within a sum; those of axes of size 1 are not written."""
         chosen = choose([one for one in e.letters if one.size != 1], names, self.symbols)
         return {**chosen, **{one: "" for one in e.letters if one.size == 1}}
 
-    def fold(self, e: Fold, names: dict[Letter, str]) -> Written:
+    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
         """A sum over letters."""
         inside = self.inside(e, names)
         body = self.written(e.body, inside)
@@ -148,28 +130,28 @@ class ScalarWriter:
         text = body.text if body.bind > SUM else self.brackets(body.text)
         return Written(self.folded(e.kind, over, text), SUM, ("+",))
 
-    def condition(self, c: Condition, names: dict[Letter, str]) -> str:
+    def condition(self, c: sc.Condition, names: dict[sc.Letter, str]) -> str:
         """A condition, without the half of it that always holds."""
-        if isinstance(c, Holds):
+        if isinstance(c, sc.Holds):
             written = self.written(c.value, names)
             return written.text if written.bind >= COMPARE else self.brackets(written.text)
         index = self.index(c.index, names)
-        if isinstance(c, Divisible):
+        if isinstance(c, sc.Divisible):
             return self.divides(c.by, index)
-        least, most = bounds(c.index)
+        least, most = sc.bounds(c.index)
         if c.high is None:
             return f"{index} {self.at_least} {c.low}{self.lies_inside}"
         if c.high == c.low + 1:
             return f"{index} = {c.low}"
-        if c.high < BEYOND and least is not None and least >= c.low:
+        if c.high < sc.BEYOND and least is not None and least >= c.low:
             return f"{index} < {c.high}"
-        if c.high >= BEYOND or (most is not None and most < c.high):
+        if c.high >= sc.BEYOND or (most is not None and most < c.high):
             return f"{index} {self.at_least} {c.low}"
         return f"{c.low} {self.at_most} {index} < {c.high}"
 
     # How plain text spells it; LaTeX spells it in its own way -----------------------------------------------------
 
-    def element(self, e: Element, names: Mapping[Letter, str]) -> str:
+    def element(self, e: sc.Element, names: Mapping[sc.Letter, str]) -> str:
         """An element of a tensor."""
         raise NotImplementedError
 
@@ -177,17 +159,17 @@ class ScalarWriter:
         """A constant."""
         return number_text(value)
 
-    def index(self, index: Affine, names: Mapping[Letter, str]) -> str:
+    def index(self, index: sc.Affine, names: Mapping[sc.Letter, str]) -> str:
         """An index."""
         return index_text(index, names, lambda scalar: self.text(scalar, names))
 
-    def applied(self, e: Apply, args: Sequence[Written]) -> Written:
+    def applied(self, e: sc.Apply, args: Sequence[Written]) -> Written:
         """An op applied to scalars."""
         notation = e.op.notation
         if isinstance(notation, Infix | Fraction):
             left, right = args
             sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
-            if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], Number):
+            if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], sc.Number):
                 sign, right = "-", Written(right.text[1:])
             return joined(notation, left, right, sign if sign in "·^" else f" {sign} ", self.brackets)
         if isinstance(notation, Prefix):
@@ -202,7 +184,7 @@ class ScalarWriter:
         parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
         return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
 
-    def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
+    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
         """A choice."""
         where = " and ".join(self.condition(c, names) for c in e.conditions)
         body = self.written(e.body, names)

@@ -11,20 +11,10 @@ from typing import Any, Final
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.scalars import LAST, SIGNS, ScalarWriter, index_text, number_text
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.notation import Written
-from layerexplain.lang.scalar import (
-    Affine,
-    Between,
-    CalledResult,
-    Element,
-    Fold,
-    Letter,
-    Passed,
-    Scalar,
-    bounds,
-)
 from layerexplain.records import NamedTuple
 
 
@@ -71,7 +61,7 @@ class Printer(ScalarWriter):
         self.form = form
         self.names = names
         self.notes: list[str] = []
-        self._conditions: list[tuple[Fold, dict[Letter, str]]] = []
+        self._conditions: list[tuple[sc.Fold, dict[sc.Letter, str]]] = []
 
     def lines(self) -> list[str]:
         """All lines that could be written; `notes` are filled on the way."""
@@ -107,46 +97,46 @@ class Printer(ScalarWriter):
             if line.loops[-1:] == (loop,) and line.start is not None:
                 names = self.letters(line)
                 step = line.at + len(line.loops) - 1
-                index = tuple(Affine((), -1) if i == step else a for i, a in enumerate(line.index))
+                index = tuple(sc.Affine((), -1) if i == step else a for i, a in enumerate(line.index))
                 texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)}")
         return [", ".join(texts)] if texts else []
 
-    def letters(self, line: ElementLine) -> dict[Letter, str]:
+    def letters(self, line: ElementLine) -> dict[sc.Letter, str]:
         """Names for the letters of a line; an axis of size 1 is written 0."""
         names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
         return {**names, **{one: "" for one in line.letters if one.size == 1}}
 
-    def indexed(self, name: str, index: Sequence[Affine], names: Mapping[Letter, str]) -> str:
+    def indexed(self, name: str, index: Sequence[sc.Affine], names: Mapping[sc.Letter, str]) -> str:
         """`name[2i+u, 3, k]`; a tensor without axes is its name."""
         if not index:
             return name
         return f"{name}[{', '.join(self.index(i, names) for i in index)}]"
 
-    def element(self, e: Element, names: Mapping[Letter, str]) -> str:
+    def element(self, e: sc.Element, names: Mapping[sc.Letter, str]) -> str:
         return self.indexed(self._name_of(e.of, names), e.index, names)
 
-    def _name_of(self, of: Any, names: Mapping[Letter, str]) -> str:
+    def _name_of(self, of: Any, names: Mapping[sc.Letter, str]) -> str:
         if isinstance(of, ElementLine):
             return of.name
-        if isinstance(of, CalledResult):
+        if isinstance(of, sc.CalledResult):
             args = ", ".join(self._part(part, names) for part in of.args)
             call = f"{self.names[of.form.definition]}({args})"
             several = [*of.form.results, *["mask"] * len(of.form.masks)]
             return call if len(several) == 1 else f"{call}.{several[of.result]}"
         return number_text(of.attrs["value"]) if of.op is CONSTANT else str(of.label)
 
-    def _part(self, part: Passed, names: Mapping[Letter, str]) -> str:
+    def _part(self, part: sc.Passed, names: Mapping[sc.Letter, str]) -> str:
         name = self._name_of(part.of, names)
         return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
 
-    def fold(self, e: Fold, names: dict[Letter, str]) -> Written:
+    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
         self._conditions.append((e, self.inside(e, names)))
         return super().fold(e, names)
 
     # Conditions --------------------------------------------------------------------------------------------------
 
-    def _fold_notes(self, fold: Fold, names: dict[Letter, str]) -> list[str]:
-        padding = [c for c in fold.conditions if isinstance(c, Between) and _window_role(c)]
+    def _fold_notes(self, fold: sc.Fold, names: dict[sc.Letter, str]) -> list[str]:
+        padding = [c for c in fold.conditions if isinstance(c, sc.Between) and _window_role(c)]
         others = [c for c in fold.conditions if c not in padding]
         notes = []
         if padding:
@@ -160,8 +150,8 @@ class Printer(ScalarWriter):
             notes.append(f"{sign} only where {' and '.join(self.condition(c, names) for c in others)}")
         return notes
 
-    def _outside(self, c: Between, names: dict[Letter, str]) -> str:
-        least, most = bounds(c.index)
+    def _outside(self, c: sc.Between, names: dict[sc.Letter, str]) -> str:
+        least, most = sc.bounds(c.index)
         if c.high is None:
             return "outside the input"
         if least is not None and least >= c.low:
@@ -174,16 +164,16 @@ class Printer(ScalarWriter):
 _COUNTED: Final = {"sum": "count as 0", "mean": "take no part: the average divides by the number inside"}
 
 
-def _window_role(c: Between) -> str:
+def _window_role(c: sc.Between) -> str:
     """What the axis that a window slides along is called; "" if the index is not that of a window."""
-    roles = [atom.role for atom, _ in c.index.terms if isinstance(atom, Letter)]
+    roles = [atom.role for atom, _ in c.index.terms if isinstance(atom, sc.Letter)]
     if "window" not in roles:
         return ""
     return next((r for r in roles if r in ("steps", "rows", "columns", "planes")), "positions")
 
 
-def _reads_last(e: Scalar) -> bool:
+def _reads_last(e: sc.Scalar) -> bool:
     """Whether a line is the last state of a loop whose number of steps is not known."""
-    return isinstance(e, Element) and any(
-        isinstance(atom, Letter) and atom.role == "last step" for index in e.index for atom, _ in index.terms
+    return isinstance(e, sc.Element) and any(
+        isinstance(atom, sc.Letter) and atom.role == "last step" for index in e.index for atom, _ in index.terms
     )

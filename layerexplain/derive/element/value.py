@@ -14,30 +14,9 @@ from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
-from layerexplain.lang.scalar import (
-    Affine,
-    Apply,
-    Between,
-    CalledResult,
-    CannotIndex,
-    Condition,
-    Divisible,
-    Element,
-    Fold,
-    Guard,
-    Holds,
-    Letter,
-    Lookup,
-    NamedFunction,
-    Passed,
-    Position,
-    Quotient,
-    Scalar,
-    letters_in,
-    looks_up,
-)
 from layerexplain.ops.elementwise import divide, exp
 
 Index = tuple[int, ...]
@@ -65,7 +44,7 @@ class Frame:
         if key in self.known:
             return self.known[key]
         if line.value is None:
-            raise CannotIndex(f"{line.name}: {line.refusal}")
+            raise sc.CannotIndex(f"{line.name}: {line.refusal}")
         inner = line.at + len(line.loops) - 1
         if line.start is not None and index[inner] < 0:
             env = dict(zip(line.letters, index, strict=True))
@@ -79,23 +58,23 @@ class Frame:
         self.known[key] = value
         return value
 
-    def scalar(self, e: Scalar, env: Mapping[Letter, int]) -> Any:
+    def scalar(self, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> Any:
         """The value of a scalar with letters at given numbers."""
-        if isinstance(e, Element):
+        if isinstance(e, sc.Element):
             return self._element(e, tuple([self.index(i, env) for i in e.index]), env)
-        if isinstance(e, Apply):
+        if isinstance(e, sc.Apply):
             return self._apply(e, [self.scalar(a, env) for a in e.args])
-        if isinstance(e, Fold):
+        if isinstance(e, sc.Fold):
             return self._fold(e, env)
-        if isinstance(e, NamedFunction):
+        if isinstance(e, sc.NamedFunction):
             return self._named(e.node.attrs["definition"], [self.scalar(a, env) for a in e.args])
-        if isinstance(e, Guard):
+        if isinstance(e, sc.Guard):
             return self.scalar(e.body if self.hold(e.conditions, env) else e.otherwise, env)
-        if isinstance(e, Position):
+        if isinstance(e, sc.Position):
             return self.index(e.index, env)
         return e.value
 
-    def _apply(self, e: Apply, values: list[Any]) -> Any:
+    def _apply(self, e: sc.Apply, values: list[Any]) -> Any:
         if e.op is exp and abs(values[0]) > LARGEST_EXPONENT:
             return WIDE.exp(Decimal(float(values[0])))
         if any(isinstance(v, Decimal) for v in values):
@@ -105,26 +84,26 @@ class Frame:
         value = e.op.evaluate(self.run, *values, **e.attrs)
         return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
 
-    def index(self, a: Affine, env: Mapping[Letter, int]) -> int:
+    def index(self, a: sc.Affine, env: Mapping[sc.Letter, int]) -> int:
         """The number that an index is."""
         total = a.const
         for atom, factor in a.terms:
-            if isinstance(atom, Letter):
+            if isinstance(atom, sc.Letter):
                 if atom not in env:
-                    raise CannotIndex("needs the number of steps to know the last one; fix it with --input")
+                    raise sc.CannotIndex("needs the number of steps to know the last one; fix it with --input")
                 total += factor * env[atom]
-            elif isinstance(atom, Quotient):
+            elif isinstance(atom, sc.Quotient):
                 of = self.index(atom.of, env)
                 total += factor * (of % atom.by if atom.rest else of // atom.by)
-            elif isinstance(atom, Lookup):
+            elif isinstance(atom, sc.Lookup):
                 total += factor * int(self.scalar(atom.value, env))
         return total
 
-    def _element(self, e: Element, index: Index, env: Mapping[Letter, int]) -> Any:
+    def _element(self, e: sc.Element, index: Index, env: Mapping[sc.Letter, int]) -> Any:
         of = e.of
         if isinstance(of, ElementLine):
             return self.line(of, index)
-        if isinstance(of, CalledResult):
+        if isinstance(of, sc.CalledResult):
             return self.called(of, env).line(of.form.outputs[of.result], index)
         return self._tensor(of, index)
 
@@ -136,7 +115,7 @@ class Frame:
             return value
         return self.leaves[of](index)
 
-    def called(self, called: CalledResult, env: Mapping[Letter, int]) -> Frame:
+    def called(self, called: sc.CalledResult, env: Mapping[sc.Letter, int]) -> Frame:
         """The frame of a called layer, with what it is called with."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
@@ -144,43 +123,43 @@ class Frame:
             self.frames[key] = self._inner(called.form, parts)
         return self.frames[key]
 
-    def _inner(self, form: ElementForm, parts: Sequence[tuple[Passed, Index]]) -> Frame:
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
         leaves = (*form.definition.params, *form.definition.weights)
         given = [self._part(part, times) for part, times in parts]
         return Frame(form, dict(zip(leaves, given, strict=True)), self.run)
 
-    def _part(self, part: Passed, times: Index) -> Any:
+    def _part(self, part: sc.Passed, times: Index) -> Any:
         def read(index: Index) -> Any:
             full = (*index[: part.at], *times, *index[part.at :])
             return self.line(part.of, full) if isinstance(part.of, ElementLine) else self._tensor(part.of, full)
 
         return read
 
-    def hold(self, conditions: Sequence[Condition], env: Mapping[Letter, int]) -> bool:
+    def hold(self, conditions: Sequence[sc.Condition], env: Mapping[sc.Letter, int]) -> bool:
         """Whether all conditions hold with letters at given numbers."""
         for condition in conditions:
-            if isinstance(condition, Between):
+            if isinstance(condition, sc.Between):
                 high = condition.high
                 if high is None:
-                    raise CannotIndex("needs the size of an axis to know the padding; fix it with --input")
+                    raise sc.CannotIndex("needs the size of an axis to know the padding; fix it with --input")
                 holds = condition.low <= self.index(condition.index, env) < high
-            elif isinstance(condition, Divisible):
+            elif isinstance(condition, sc.Divisible):
                 holds = self.index(condition.index, env) % condition.by == 0
-            elif isinstance(condition, Holds):
+            elif isinstance(condition, sc.Holds):
                 holds = bool(self.scalar(condition.value, env))
             if not holds:
                 return False
         return True
 
-    def _fold(self, e: Fold, env: Mapping[Letter, int]) -> Any:
+    def _fold(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Any:
         return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
 
-    def places(self, e: Fold, env: Mapping[Letter, int]) -> Iterator[dict[Letter, int]]:
+    def places(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Iterator[dict[sc.Letter, int]]:
         """The letters at each place of a sum for which its conditions hold; what a letter rules out is not gone into.
         It is one mapping, which changes."""
         sizes = [one.size for one in e.letters]
         if None in sizes:
-            raise CannotIndex("needs the size of an axis that is summed; fix it with --input")
+            raise sc.CannotIndex("needs the size of an axis that is summed; fix it with --input")
         conditions = _by_depth(e)
         inner = dict(env)
         depth = len(sizes)
@@ -285,7 +264,7 @@ class ArrayFrame(Frame):
             found[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
         return found
 
-    def _inner(self, form: ElementForm, parts: Sequence[tuple[Passed, Index]]) -> Frame:
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
         """On arrays as well where each argument is known as a whole."""
         arrays = [self._part_array(part, times) for part, times in parts]
         if any(array is None for array in arrays):
@@ -293,7 +272,7 @@ class ArrayFrame(Frame):
         leaves = (*form.definition.params, *form.definition.weights)
         return ArrayFrame(form, dict(zip(leaves, arrays, strict=True)), self.run, self.dtype)
 
-    def _part_array(self, part: Passed, times: Sequence[int]) -> Any:
+    def _part_array(self, part: sc.Passed, times: Sequence[int]) -> Any:
         if any(t < 0 for t in times):
             return None
         if isinstance(part.of, ElementLine):
@@ -314,13 +293,13 @@ def _number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _by_depth(e: Fold) -> list[list[Condition]]:
+def _by_depth(e: sc.Fold) -> list[list[sc.Condition]]:
     """The conditions of a sum by how many of its letters must be known, in their order, to tell whether they hold."""
-    found: list[list[Condition]] = [[] for _ in range(len(e.letters) + 1)]
+    found: list[list[sc.Condition]] = [[] for _ in range(len(e.letters) + 1)]
     for condition in e.conditions:
         depth = len(e.letters)
-        if not isinstance(condition, Holds) and not looks_up(condition.index):
-            letters = set(letters_in(condition.index))
+        if not isinstance(condition, sc.Holds) and not sc.looks_up(condition.index):
+            letters = set(sc.letters_in(condition.index))
             depth = max((i + 1 for i, one in enumerate(e.letters) if one in letters), default=0)
         found[depth].append(condition)
     return found

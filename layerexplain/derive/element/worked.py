@@ -16,25 +16,8 @@ from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.text import Printer, inner_names
 from layerexplain.derive.element.value import ArrayFrame, Frame, Index
 from layerexplain.derive.evaluate import Evaluation
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import CONSTANT
-from layerexplain.lang.scalar import (
-    Apply,
-    CalledResult,
-    CannotIndex,
-    Element,
-    Fold,
-    Guard,
-    Letter,
-    Lookup,
-    NamedFunction,
-    Number,
-    Position,
-    Scalar,
-    children,
-    number,
-    rebuild,
-    substituted,
-)
 from layerexplain.ops.elementwise import multiply
 from layerexplain.records import NamedTuple
 
@@ -157,7 +140,7 @@ class _Worker:
         first = line.start is not None and index[line.at + len(line.loops) - 1] < 0
         scalar = line.start if first else line.value
         if scalar is None:
-            raise CannotIndex(f"{line.name}: {line.refusal}")
+            raise sc.CannotIndex(f"{line.name}: {line.refusal}")
         printer = Printer(form, self.names)
         general = printer.letters(line)
         env = dict(zip(line.letters, index, strict=True))
@@ -166,8 +149,8 @@ class _Worker:
             frame = frame.plain
             value = frame.line(line, index)
         reader = _Reader(frame, printer, general)
-        here = reader.chosen(substituted(scalar, {one: number(place) for one, place in env.items()}))
-        name = printer.indexed(line.name, [number(i) for i in index], {})
+        here = reader.chosen(sc.substituted(scalar, {one: sc.number(place) for one, place in env.items()}))
+        name = printer.indexed(line.name, [sc.number(i) for i in index], {})
         shown = reader.numbers(here)
         for read, place in reader.direct:
             self._follow(frame, read, place)
@@ -188,7 +171,7 @@ class _Worker:
     def _follow(self, frame: Frame, of: Any, index: Index) -> None:
         if isinstance(of, ElementLine):
             self._ask(_Site(frame, of, index))
-        elif isinstance(of, CalledResult):
+        elif isinstance(of, sc.CalledResult):
             inner = frame.called(of, {})
             self._ask(_Site(inner, of.form.outputs[of.result], index))
 
@@ -196,7 +179,7 @@ class _Worker:
 class _Reader:
     """Turns the sums and elements of a scalar, whose indices are numbers, into numbers, and keeps what they were."""
 
-    def __init__(self, frame: Frame, printer: Printer, taken: dict[Letter, str]) -> None:
+    def __init__(self, frame: Frame, printer: Printer, taken: dict[sc.Letter, str]) -> None:
         self.frame = frame
         self.printer = printer
         self.taken = taken
@@ -205,40 +188,40 @@ class _Reader:
         self.direct: list[tuple[Any, Index]] = []
         self.largest: list[tuple[Any, Index]] = []
 
-    def chosen(self, e: Scalar) -> Scalar:
+    def chosen(self, e: sc.Scalar) -> sc.Scalar:
         """The scalar with the branch that holds in place of each choice outside of sums."""
-        if isinstance(e, Guard):
+        if isinstance(e, sc.Guard):
             return self.chosen(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
-        chosen: Scalar = rebuild(e, self.chosen) if isinstance(e, Apply | NamedFunction) else e
+        chosen: sc.Scalar = sc.rebuild(e, self.chosen) if isinstance(e, sc.Apply | sc.NamedFunction) else e
         return chosen
 
-    def numbers(self, e: Scalar) -> Scalar:
+    def numbers(self, e: sc.Scalar) -> sc.Scalar:
         """The scalar with numbers in place of its sums and elements."""
-        if isinstance(e, Element):
-            if isinstance(e.of, CalledResult | ElementLine):
+        if isinstance(e, sc.Element):
+            if isinstance(e.of, sc.CalledResult | ElementLine):
                 self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
             for index in e.index:
-                for atom in children(index):
-                    if isinstance(atom, Lookup):
+                for atom in sc.children(index):
+                    if isinstance(atom, sc.Lookup):
                         self.reads.append(
                             (self.printer.text(atom.value, {}), _float(self.frame.scalar(atom.value, {})))
                         )
             value = self.frame.scalar(e, {})
             if not _is_constant(e):
                 self.reads.append((self.printer.text(e, {}), _float(value)))
-            return Number(_plain(value))
-        if isinstance(e, Fold):
-            return Number(_plain(self._fold(e)))
-        if isinstance(e, Apply | NamedFunction):
-            shown: Scalar = rebuild(e, self.numbers)
+            return sc.Number(_plain(value))
+        if isinstance(e, sc.Fold):
+            return sc.Number(_plain(self._fold(e)))
+        if isinstance(e, sc.Apply | sc.NamedFunction):
+            shown: sc.Scalar = sc.rebuild(e, self.numbers)
             return shown
-        if isinstance(e, Guard):
+        if isinstance(e, sc.Guard):
             return self.numbers(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
-        if isinstance(e, Position):
-            return Number(self.frame.index(e.index, {}))
+        if isinstance(e, sc.Position):
+            return sc.Number(self.frame.index(e.index, {}))
         return e
 
-    def _fold(self, e: Fold) -> Any:
+    def _fold(self, e: sc.Fold) -> Any:
         count = math.prod(one.size or 0 for one in e.letters)
         names = choose([one for one in e.letters if one.size != 1], self.taken, self.printer.form.names)
         names.update({one: "" for one in e.letters if one.size == 1})
@@ -246,7 +229,7 @@ class _Reader:
         factors = _factors(e.body)
         terms: list[WorkedTerm] = []
         values: list[Any] = []
-        largest: tuple[float, dict[Letter, int]] | None = None
+        largest: tuple[float, dict[sc.Letter, int]] | None = None
         for env in self.frame.places(e, {}):
             found = [self.frame.scalar(f, env) for f in factors]
             value = math.prod(found) if len(factors) > 1 else found[0]
@@ -275,34 +258,34 @@ class _Reader:
         return folded
 
 
-def _factors(body: Scalar) -> list[Scalar]:
+def _factors(body: sc.Scalar) -> list[sc.Scalar]:
     """What is multiplied in a term; the term alone where it is no product."""
-    if isinstance(body, Apply) and body.op is multiply:
+    if isinstance(body, sc.Apply) and body.op is multiply:
         return [factor for arg in body.args for factor in _factors(arg)]
     return [body]
 
 
-def _lines_in(frame: Frame, e: Scalar, env: Mapping[Letter, int]) -> list[tuple[Any, Index]]:
+def _lines_in(frame: Frame, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> list[tuple[Any, Index]]:
     """The elements of lines, or of called layers, that a term is made of, at the place of its letters."""
     found: list[tuple[Any, Index]] = []
     waiting = [e]
     while waiting:
         current = waiting.pop()
-        if isinstance(current, Element):
+        if isinstance(current, sc.Element):
             if isinstance(current.of, ElementLine):
                 found.append((current.of, tuple([frame.index(i, env) for i in current.index])))
-            elif isinstance(current.of, CalledResult):
-                at = {one: number(place) for one, place in env.items()}
-                found.append((substituted(current.of, at), tuple([frame.index(i, env) for i in current.index])))
-        elif isinstance(current, Apply | NamedFunction):
-            waiting += reversed(children(current))
-        elif isinstance(current, Guard):
+            elif isinstance(current.of, sc.CalledResult):
+                at = {one: sc.number(place) for one, place in env.items()}
+                found.append((sc.substituted(current.of, at), tuple([frame.index(i, env) for i in current.index])))
+        elif isinstance(current, sc.Apply | sc.NamedFunction):
+            waiting += reversed(sc.children(current))
+        elif isinstance(current, sc.Guard):
             waiting.append(current.body if frame.hold(current.conditions, env) else current.otherwise)
     return found
 
 
-def _is_constant(e: Element) -> bool:
-    return not isinstance(e.of, ElementLine | CalledResult) and e.of.op is CONSTANT
+def _is_constant(e: sc.Element) -> bool:
+    return not isinstance(e.of, ElementLine | sc.CalledResult) and e.of.op is CONSTANT
 
 
 def _float(value: Any) -> float:

@@ -10,26 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from layerexplain.lang.scalar import (
-    Affine,
-    Apply,
-    Element,
-    Letter,
-    Number,
-    Position,
-    Scalar,
-    add,
-    looks_up,
-    number,
-    scale,
-    substituted,
-)
+from layerexplain.lang import scalar as sc
 from layerexplain.records import NamedTuple
 
-Conditions: TypeAlias = tuple[Affine, ...]
+Conditions: TypeAlias = tuple[sc.Affine, ...]
 """All of them are 0 or more."""
 
-NEVER = number(-1)
+NEVER = sc.number(-1)
 FAR_BELOW = -1e8
 """A score of this or less has the share 0 in a softmax: exp of it is 0."""
 
@@ -39,7 +26,7 @@ class ValueFacts(NamedTuple):
     is not 0, and not far below 0; whether it is far above 0; `hidden`: whether a
     mask that depends on values may make it 0 or far below."""
 
-    number: Affine | None = None
+    number: sc.Affine | None = None
     true: Conditions | None = None
     false: Conditions | None = None
     nonzero: Conditions = ()
@@ -47,7 +34,7 @@ class ValueFacts(NamedTuple):
     high: bool = False
     hidden: bool = False
 
-    def at(self, env: Mapping[Letter, Affine]) -> ValueFacts:
+    def at(self, env: Mapping[sc.Letter, sc.Affine]) -> ValueFacts:
         """The same with other indices in place of the letters."""
         number = None if self.number is None else _put((self.number,), env)
         return ValueFacts(
@@ -64,21 +51,21 @@ class ValueFacts(NamedTuple):
 NOTHING = ValueFacts()
 
 
-def _put(conditions: Conditions | None, env: Mapping[Letter, Affine]) -> Conditions | None:
+def _put(conditions: Conditions | None, env: Mapping[sc.Letter, sc.Affine]) -> Conditions | None:
     """Conditions with other indices in place of the letters; nothing is known of an index that looks up a value."""
-    found = None if conditions is None else tuple([substituted(one, env) for one in conditions])
-    return None if found is None or any([looks_up(one) for one in found]) else found
+    found = None if conditions is None else tuple([sc.substituted(one, env) for one in conditions])
+    return None if found is None or any([sc.looks_up(one) for one in found]) else found
 
 
-def facts(scalar: Scalar, known: Callable[[Element], ValueFacts]) -> ValueFacts:
+def facts(scalar: sc.Scalar, known: Callable[[sc.Element], ValueFacts]) -> ValueFacts:
     """What is known of a scalar; `known` tells it of an element."""
-    if isinstance(scalar, Element):
+    if isinstance(scalar, sc.Element):
         return known(scalar)
-    if isinstance(scalar, Position):
+    if isinstance(scalar, sc.Position):
         return ValueFacts(number=scalar.index)
-    if isinstance(scalar, Number):
+    if isinstance(scalar, sc.Number):
         return of_number(scalar.value)
-    if isinstance(scalar, Apply):
+    if isinstance(scalar, sc.Apply):
         rule = _RULES.get(scalar.op.name)
         return NOTHING if rule is None else rule(*[facts(arg, known) for arg in scalar.args])
     return NOTHING
@@ -96,7 +83,7 @@ def of_number(value: object) -> ValueFacts:
     if not isinstance(value, int | float):
         return NOTHING
     return ValueFacts(
-        number=number(value) if isinstance(value, int) else None,
+        number=sc.number(value) if isinstance(value, int) else None,
         nonzero=() if value else (NEVER,),
         not_low=(NEVER,) if value <= FAR_BELOW else (),
         high=value >= -FAR_BELOW,
@@ -109,8 +96,8 @@ def _at_least(more: int) -> Callable[[ValueFacts, ValueFacts], ValueFacts]:
     def rule(a: ValueFacts, b: ValueFacts) -> ValueFacts:
         if a.number is None or b.number is None:
             return NOTHING
-        apart = add(a.number, add(scale(b.number, -1), -more))
-        return ValueFacts(true=(apart,), false=(add(scale(apart, -1), -1),))
+        apart = sc.add(a.number, sc.add(sc.scale(b.number, -1), -more))
+        return ValueFacts(true=(apart,), false=(sc.add(sc.scale(apart, -1), -1),))
 
     return rule
 

@@ -8,27 +8,8 @@ from typing import Any, Protocol, TypeAlias
 
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts, facts, is_far, of_number
 from layerexplain.derive.receptive_field.spans import AxisSpan, at, difference, through, whole, width
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
-from layerexplain.lang.scalar import (
-    BEYOND,
-    Affine,
-    Between,
-    CannotIndex,
-    Condition,
-    Element,
-    Fold,
-    Letter,
-    Lookup,
-    Quotient,
-    Scalar,
-    add,
-    children,
-    floor_divide,
-    letters_in,
-    looks_up,
-    number,
-    scale,
-)
 from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import split, split_element
 from layerexplain.ops.positions import positions
@@ -38,7 +19,7 @@ from layerexplain.ops.window import each, spatial_axes
 Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
 """The number of an argument, and what is read of it."""
 
-Rule: TypeAlias = Callable[[Expr, tuple[Affine, ...]], list[Read] | None]
+Rule: TypeAlias = Callable[[Expr, tuple[sc.Affine, ...]], list[Read] | None]
 """What an op reads at an index, or None where its element rule tells."""
 
 
@@ -46,7 +27,7 @@ class Indexed(Protocol):
     """An argument: its letters, and what is known of its element at them."""
 
     @property
-    def letters(self) -> tuple[Letter, ...]: ...
+    def letters(self) -> tuple[sc.Letter, ...]: ...
     @property
     def facts(self) -> ValueFacts: ...
 
@@ -63,12 +44,12 @@ class Known:
             return True
         return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
 
-    def of(self, scalar: Scalar) -> ValueFacts:
+    def of(self, scalar: sc.Scalar) -> ValueFacts:
         """What is known of a scalar in terms of the arguments' elements."""
         told = facts(scalar, self._element)
         return NOTHING if told == NOTHING else told
 
-    def _element(self, element: Element) -> ValueFacts:
+    def _element(self, element: sc.Element) -> ValueFacts:
         arg = self.node.args[element.of]
         if arg.op is CONSTANT:
             return of_number(arg.attrs["value"])
@@ -77,7 +58,7 @@ class Known:
         return told
 
 
-def reads(node: Expr, i: int, index: tuple[Affine, ...], known: Known) -> Iterator[Read]:
+def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Iterator[Read]:
     """What result number `i` reads at an index."""
     rule = SPECIAL.get(node.op.name)
     reads = None if rule is None else rule(node, index)
@@ -89,63 +70,63 @@ def reads(node: Expr, i: int, index: tuple[Affine, ...], known: Known) -> Iterat
         return
     if isinstance(node.op.element, Marker) or node.op.element is None:
         reason = node.op.element.reason if node.op.element is not None else "it is not written by index"
-        raise CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
+        raise sc.CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
     yield from _found(node, node.op.element(node, index, marked), {}, known)
 
 
-def marked(arg: int, place: Sequence[Affine]) -> Scalar:
+def marked(arg: int, place: Sequence[sc.Affine]) -> sc.Scalar:
     """What stands for an argument's element in the op's rule: the number of the argument."""
-    return Element(arg, tuple(place))
+    return sc.Element(arg, tuple(place))
 
 
-def _found(node: Expr, part: Any, ranges: Mapping[Letter, AxisSpan], known: Known) -> Iterator[Read]:
+def _found(node: Expr, part: Any, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Iterator[Read]:
     """What a scalar reads; `ranges` are those of the letters that are summed over."""
-    if isinstance(part, Affine):
+    if isinstance(part, sc.Affine):
         return  # an index outside of an element is a number by itself
-    if isinstance(part, Element):
+    if isinstance(part, sc.Element):
         sizes = node.args[part.of].shape
         yield part.of, tuple([_place(node, i, size, ranges) for i, size in zip(part.index, sizes, strict=True)])
         for index in part.index:
             for looked_up in _values_in(index):
                 yield from _found(node, looked_up, ranges, known)
         return
-    if isinstance(part, Fold):
+    if isinstance(part, sc.Fold):
         ranges = _within(part, ranges, known)
-    for child in children(part):
+    for child in sc.children(part):
         yield from _found(node, child, ranges, known)
 
 
-def _within(fold: Fold, ranges: Mapping[Letter, AxisSpan], known: Known) -> Mapping[Letter, AxisSpan]:
+def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Mapping[sc.Letter, AxisSpan]:
     """The ranges inside a sum."""
     inner = dict(ranges)
     told = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
     for one in fold.letters:
         inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=told.hidden)
         if told.nonzero:
-            nonzero = [Between(c, 0, None) for c in told.nonzero]
+            nonzero = [sc.Between(c, 0, None) for c in told.nonzero]
             least = _range(one, [*fold.conditions, *nonzero], fold.letters)
             # Where all are ruled out, a softmax gives each the same share.
             inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
     return inner
 
 
-def _place(node: Expr, index: Affine, size: Size, ranges: Mapping[Letter, AxisSpan]) -> AxisSpan:
-    if looks_up(index):
+def _place(node: Expr, index: sc.Affine, size: Size, ranges: Mapping[sc.Letter, AxisSpan]) -> AxisSpan:
+    if sc.looks_up(index):
         return _looked_up(node, index, size)
     span = through(at(index), ranges, size)
     return span if span.high is not None else span._replace(high=whole(size).high)
 
 
-def _looked_up(node: Expr, index: Affine, size: Size) -> AxisSpan:
+def _looked_up(node: Expr, index: sc.Affine, size: Size) -> AxisSpan:
     """What an index that is a value may be: one of a constant's, or any."""
     ((atom, factor), *more) = index.terms
-    value = atom.value if isinstance(atom, Lookup) else None
-    if isinstance(value, Element) and not more and factor == 1 and isinstance(size, int):
+    value = atom.value if isinstance(atom, sc.Lookup) else None
+    if isinstance(value, sc.Element) and not more and factor == 1 and isinstance(size, int):
         of = node.args[value.of]
         numbers = list(_numbers(of.attrs["value"])) if of.op is CONSTANT else []
         if numbers and all(isinstance(n, int) and -size <= n < size for n in numbers):
             places = [(n + index.const) % size for n in numbers]
-            return AxisSpan(number(min(places)), number(max(places)), loose=len(set(places)) > 1)
+            return AxisSpan(sc.number(min(places)), sc.number(max(places)), loose=len(set(places)) > 1)
     return whole(size)._replace(loose=True)
 
 
@@ -157,15 +138,15 @@ def _numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _values_in(index: Affine) -> Iterator[Scalar]:
-    for atom in children(index):
-        if isinstance(atom, Lookup):
+def _values_in(index: sc.Affine) -> Iterator[sc.Scalar]:
+    for atom in sc.children(index):
+        if isinstance(atom, sc.Lookup):
             yield atom.value
-        elif isinstance(atom, Quotient):
+        elif isinstance(atom, sc.Quotient):
             yield from _values_in(atom.of)
 
 
-def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter]) -> AxisSpan:
+def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[sc.Letter]) -> AxisSpan:
     """The positions that a letter runs over: its own range, narrowed by the conditions of the sum.
 
     The letters of a window keep theirs, since what a window reads outside is padding and counts as seen.
@@ -175,33 +156,33 @@ def _range(one: Letter, conditions: Sequence[Condition], folded: Sequence[Letter
         return own
     low, high = own.low, own.high
     for condition in conditions:
-        if not isinstance(condition, Between):
+        if not isinstance(condition, sc.Between):
             continue
         factor = dict(condition.index.terms).get(one)
-        rest = add(condition.index, scale(one.index, -(factor or 0)))
-        if not factor or not set(folded).isdisjoint(letters_in(rest)):
+        rest = sc.add(condition.index, sc.scale(one.index, -(factor or 0)))
+        if not factor or not set(folded).isdisjoint(sc.letters_in(rest)):
             continue
-        least = add(scale(rest, -1), condition.low)
-        most = None if condition.high in (None, BEYOND) else add(scale(rest, -1), (condition.high or 0) - 1)
+        least = sc.add(sc.scale(rest, -1), condition.low)
+        most = None if condition.high in (None, sc.BEYOND) else sc.add(sc.scale(rest, -1), (condition.high or 0) - 1)
         first, last = (least, most) if factor > 0 else (most, least)
         by = abs(factor)
         if factor < 0:
-            first, last = (None if e is None else scale(e, -1) for e in (first, last))
+            first, last = (None if e is None else sc.scale(e, -1) for e in (first, last))
         if first is not None:
-            low = _later(low, floor_divide(add(first, by - 1), by))
+            low = _later(low, sc.floor_divide(sc.add(first, by - 1), by))
         if last is not None:
-            last = floor_divide(last, by)
+            last = sc.floor_divide(last, by)
             high = last if high is None else _earlier(high, last)
     return AxisSpan(low, high)
 
 
-def _later(own: Affine, condition: Affine) -> Affine:
+def _later(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
     """The narrower lower end; where it depends on the position, that of the condition."""
     _, most = difference(condition, own)
     return own if most is not None and most <= 0 else condition
 
 
-def _earlier(own: Affine, condition: Affine) -> Affine:
+def _earlier(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
     least, _ = difference(condition, own)
     return own if least is not None and least >= 0 else condition
 
@@ -209,7 +190,7 @@ def _earlier(own: Affine, condition: Affine) -> Affine:
 # Ops that sort, that resize by a curve, and a reversal whose end is not known --------------------------------------
 
 
-def _reversed(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+def _reversed(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
     """Counted from an end that is not known, any position may be meant."""
     axis = node.attrs.get("axis", 1) % node.ndim
     if isinstance(node.shape[axis], int):
@@ -217,7 +198,7 @@ def _reversed(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
     return [(0, tuple([whole(None) if i == axis else at(one) for i, one in enumerate(index)]))]
 
 
-def _ordered(node: Expr, index: tuple[Affine, ...]) -> list[Read]:
+def _ordered(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read]:
     """What stands where depends on all values along the axis."""
     x = node.args[0]
     axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
@@ -225,7 +206,7 @@ def _ordered(node: Expr, index: tuple[Affine, ...]) -> list[Read]:
     return [(0, tuple([whole(size) if i == axis else at(next(kept)) for i, size in enumerate(x.shape)]))]
 
 
-def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
+def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
     """The pixels around the place that an output pixel covers: those within the reach of the method."""
     (x,) = node.args
     method = node.attrs.get("method", "bilinear")
@@ -237,24 +218,24 @@ def _resized(node: Expr, index: tuple[Affine, ...]) -> list[Read] | None:
     for axis, factor in zip(axes, times, strict=True):
         n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
         if not isinstance(n, int) or not isinstance(out, int):
-            raise CannotIndex(f"needs the size of axis {axis}; fix it with --input")
+            raise sc.CannotIndex(f"needs the size of axis {axis}; fix it with --input")
         if method == "area":
             low = _rounded(index[axis], n, 0, out)
-            high = add(_rounded(index[axis], n, n + out - 1, out), -1)
+            high = sc.add(_rounded(index[axis], n, n + out - 1, out), -1)
         else:
             wide = max(n, out) if node.attrs.get("antialias", False) else out
             reach = int(2 * REACH[method] * wide)
             # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
-            low = add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
-            high = add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
+            low = sc.add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
+            high = sc.add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
         place[axis] = AxisSpan(low, high)
     return [(0, tuple(place))]
 
 
-def _rounded(index: Affine, factor: int, more: int, by: int) -> Affine:
+def _rounded(index: sc.Affine, factor: int, more: int, by: int) -> sc.Affine:
     """(factor · index + more) // by, in the smallest numbers."""
     shared = gcd(factor, by)
-    return floor_divide(add(scale(index, factor // shared), more // shared), by // shared)
+    return sc.floor_divide(sc.add(sc.scale(index, factor // shared), more // shared), by // shared)
 
 
 SPECIAL: dict[str, Rule] = {

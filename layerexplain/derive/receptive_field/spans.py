@@ -10,22 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Size
-from layerexplain.lang.scalar import (
-    Affine,
-    Atom,
-    Letter,
-    Lookup,
-    Quotient,
-    add,
-    bounds,
-    floor_divide,
-    letters_in,
-    looks_up,
-    number,
-    remainder,
-    scale,
-)
 from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000
@@ -43,8 +29,8 @@ class AxisSpan(NamedTuple):
     is read.
     """
 
-    low: Affine
-    high: Affine | None
+    low: sc.Affine
+    high: sc.Affine | None
     parts: tuple[AxisSpan, ...] = ()
     loose: bool = False
 
@@ -56,20 +42,20 @@ class AxisSpan(NamedTuple):
 
 def whole(size: Size) -> AxisSpan:
     """All positions of an axis."""
-    return AxisSpan(number(0), number(size - 1) if isinstance(size, int) else None)
+    return AxisSpan(sc.number(0), sc.number(size - 1) if isinstance(size, int) else None)
 
 
-def at(index: Affine) -> AxisSpan:
+def at(index: sc.Affine) -> AxisSpan:
     """One position."""
     return AxisSpan(index, index)
 
 
-def depth(index: Affine) -> int:
+def depth(index: sc.Affine) -> int:
     """How many quotients stand in one another."""
-    return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient)], default=0)
+    return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient)], default=0)
 
 
-def through(span: AxisSpan, env: Mapping[Letter, AxisSpan], size: Size = None) -> AxisSpan:
+def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None) -> AxisSpan:
     """The span when its letters run over those of `env`, on an axis of a size."""
     if span.parts:
         return union([through(part, env, size) for part in span.parts], size, span.loose)
@@ -81,62 +67,62 @@ def through(span: AxisSpan, env: Mapping[Letter, AxisSpan], size: Size = None) -
     high = None if span.high is None else _end(span.high, env, top=True)
     loose = span.loose or any(env[one].at_most for one in _all_letters(span) if one in env)
     # Before position 0 there is nothing, so that 0 is always a right lower end.
-    return AxisSpan(number(0) if low is None else low, high, loose=loose)
+    return AxisSpan(sc.number(0) if low is None else low, high, loose=loose)
 
 
-def _all_letters(span: AxisSpan) -> Iterator[Letter]:
-    yield from letters_in(span.low)
+def _all_letters(span: AxisSpan) -> Iterator[sc.Letter]:
+    yield from sc.letters_in(span.low)
     if span.high is not None:
-        yield from letters_in(span.high)
+        yield from sc.letters_in(span.high)
 
 
-def _end(index: Affine, env: Mapping[Letter, AxisSpan], *, top: bool) -> Affine | None:
-    result = number(index.const)
+def _end(index: sc.Affine, env: Mapping[sc.Letter, AxisSpan], *, top: bool) -> sc.Affine | None:
+    result = sc.number(index.const)
     for atom, factor in index.terms:
         end = _atom_end(atom, env, top=top == (factor > 0))
         if end is None:
             return None
-        result = add(result, scale(end, factor))
+        result = sc.add(result, sc.scale(end, factor))
     return result
 
 
-def _atom_end(atom: Atom, env: Mapping[Letter, AxisSpan], *, top: bool) -> Affine | None:
-    if isinstance(atom, Letter):
+def _atom_end(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan], *, top: bool) -> sc.Affine | None:
+    if isinstance(atom, sc.Letter):
         span = env.get(atom)
         if span is None:
             return atom.index
         return span.high if top else span.low
-    if isinstance(atom, Lookup):
+    if isinstance(atom, sc.Lookup):
         return None
     if not atom.rest:
         end = _end(atom.of, env, top=top)
-        return None if end is None else floor_divide(end, atom.by)
+        return None if end is None else sc.floor_divide(end, atom.by)
     low, high = _end(atom.of, env, top=False), _end(atom.of, env, top=True)
     # A remainder rises and falls; only inside one period its ends are those of what is divided.
-    if low is not None and high is not None and floor_divide(low, atom.by) == floor_divide(high, atom.by):
-        return remainder(high if top else low, atom.by)
-    return number(atom.by - 1 if top else 0)
+    if low is not None and high is not None and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by):
+        return sc.remainder(high if top else low, atom.by)
+    return sc.number(atom.by - 1 if top else 0)
 
 
 # Comparing ------------------------------------------------------------------------------------------------------
 
 
-def slope(index: Affine) -> Fraction:
+def slope(index: sc.Affine) -> Fraction:
     """By how much an index rises for one position of its letter, on average; remainders come to nothing."""
     total = Fraction(0)
     for atom, factor in index.terms:
-        if isinstance(atom, Letter):
+        if isinstance(atom, sc.Letter):
             total += factor
-        elif isinstance(atom, Quotient) and not atom.rest:
+        elif isinstance(atom, sc.Quotient) and not atom.rest:
             total += factor * slope(atom.of) / atom.by
     return total
 
 
-def value(index: Affine, position: int) -> int:
+def value(index: sc.Affine, position: int) -> int:
     """The number that an index of one letter is at a position."""
     total = index.const
     for atom, factor in index.terms:
-        if isinstance(atom, Quotient):
+        if isinstance(atom, sc.Quotient):
             of = value(atom.of, position)
             total += factor * (of % atom.by if atom.rest else of // atom.by)
         else:
@@ -144,19 +130,19 @@ def value(index: Affine, position: int) -> int:
     return total
 
 
-def _period(index: Affine) -> int:
-    return prod(atom.by * _period(atom.of) for atom, _ in index.terms if isinstance(atom, Quotient))
+def _period(index: sc.Affine) -> int:
+    return prod(atom.by * _period(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient))
 
 
-def extremes(index: Affine) -> tuple[int | None, int | None]:
+def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
     """A lower and an upper bound of the values, as near as can be told; None where there is none."""
-    return _exact_extremes(index) or bounds(index)
+    return _exact_extremes(index) or sc.bounds(index)
 
 
-def _exact_extremes(index: Affine) -> tuple[int | None, int | None] | None:
+def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
     """The smallest and the largest value, None for one that there is not; nothing where they are not followed."""
-    letters = set(letters_in(index))
-    if looks_up(index) or len(letters) > 1:
+    letters = set(sc.letters_in(index))
+    if sc.looks_up(index) or len(letters) > 1:
         return None
     if not letters:
         return index.const, index.const
@@ -171,12 +157,12 @@ def _exact_extremes(index: Affine) -> tuple[int | None, int | None] | None:
     return min(first + last, default=None), max(first + last, default=None)
 
 
-def difference(a: Affine, b: Affine) -> tuple[int | None, int | None]:
+def difference(a: sc.Affine, b: sc.Affine) -> tuple[int | None, int | None]:
     """The extremes of a - b."""
-    return extremes(add(a, scale(b, -1)))
+    return extremes(sc.add(a, sc.scale(b, -1)))
 
 
-def lower(a: Affine, b: Affine) -> Affine | None:
+def lower(a: sc.Affine, b: sc.Affine) -> sc.Affine | None:
     """A lower end that holds for both, None where neither is always the lower one."""
     if a == b:
         return a
@@ -186,10 +172,10 @@ def lower(a: Affine, b: Affine) -> Affine | None:
     if least is not None and least >= 0:
         return b
     # They cross: a little lower than both if they run alike.
-    return add(b, least) if least is not None and _run_alike(a, b) else None
+    return sc.add(b, least) if least is not None and _run_alike(a, b) else None
 
 
-def upper(a: Affine | None, b: Affine | None) -> tuple[Affine | None] | None:
+def upper(a: sc.Affine | None, b: sc.Affine | None) -> tuple[sc.Affine | None] | None:
     """An upper end that holds for both, (None,) at the end of the axis; None where neither is always the upper one."""
     if a is None or b is None:
         return (None,)
@@ -200,11 +186,11 @@ def upper(a: Affine | None, b: Affine | None) -> tuple[Affine | None] | None:
         return (a,)
     if most is not None and most <= 0:
         return (b,)
-    return (add(b, most),) if most is not None and _run_alike(a, b) else None
+    return (sc.add(b, most),) if most is not None and _run_alike(a, b) else None
 
 
-def _run_alike(a: Affine, b: Affine) -> bool:
-    return slope(a) == slope(b) and set(letters_in(a)) == set(letters_in(b))
+def _run_alike(a: sc.Affine, b: sc.Affine) -> bool:
+    return slope(a) == slope(b) and set(sc.letters_in(a)) == set(sc.letters_in(b))
 
 
 def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
@@ -266,5 +252,5 @@ def width(span: AxisSpan) -> tuple[int | None, int | None]:
         return max([a or 0 for a, _ in each]), min(known, default=None)
     if span.high is None:
         return None, None
-    least, most = _exact_extremes(add(span.high, scale(span.low, -1))) or (None, None)
+    least, most = _exact_extremes(sc.add(span.high, sc.scale(span.low, -1))) or (None, None)
     return None if least is None else least + 1, None if most is None else most + 1
