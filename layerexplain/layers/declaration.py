@@ -365,7 +365,7 @@ def snake_case(type_: str) -> str:
     Written without `re`, whose patterns would have to be compiled at each start.
 
     >>> snake_case("Conv2DTranspose"), snake_case("keras_hub>GPT2Backbone"), snake_case("my.RNNCell")
-    ('conv2d_transpose', 'keras_hubgpt2_backbone', 'rnn_cell')
+    ('conv2d_transpose', 'keras_hub_gpt2_backbone', 'rnn_cell')
     """
     name = "".join([c for c in type_.rpartition(".")[2] if c.isalnum() or c == "_"])
     words = []
