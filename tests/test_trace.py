@@ -24,7 +24,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.run.npz import npz_key
-from layerexplain.run.precision import common_float, rounded_to
+from layerexplain.run.precision import common_float, computed_in, rounded_to
 from layerexplain.run.trace import Trace
 
 ROOT = Path(__file__).parent.parent
@@ -409,6 +409,71 @@ ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
 @pytest.mark.parametrize("arguments, said", ARGUMENT_FAULTS)
 def test_arguments_that_do_not_fit(arguments: list[str], said: str) -> None:
     assert said in refused(CONVOLUTIONS, *arguments)
+
+
+TWO = "inputs: {left: [4], right: [4]}\nlayers:\n  - Add: {}\n    from: [left, right]\n"
+WORDS = "input: {shape: [2], dtype: string}\nlayers:\n  - StringLookup: {vocabulary: [a, b]}\n"
+IDS = "input: {shape: [3], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 7, output_dim: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        (
+            TWO,
+            ["--input", "left=zeros"],
+            "the input 'right' is given no array; --input right=FILE.npy, zeros, ones or random",
+        ),
+        (TWO, ["--input", "four.npy"], "the input 'right' is given no array"),
+        (
+            TWO,
+            ["--input", "four.npy", "--input", "four.npy", "--input", "four.npy"],
+            "--input four.npy: all inputs of the",
+        ),
+        (TWO, ["--input", "left=five.npy", "--input", "zeros"], "five.npy"),
+        (TWO, ["--input", "half.npy", "--input", "zeros"], "half.npy"),
+        (
+            TWO,
+            ["--input", "many.npz", "--input", "zeros"],
+            "many.npz: holds 101 members, which no .npz file of inputs",
+        ),
+        (WORDS, ["--input", "zeros"], "the input 'input' is text; give a file, or random"),
+        (IDS, ["--input", "half-ids.npy"], "needs whole numbers (int32), got float64 with values such as 0.5"),
+        (
+            IDS,
+            ["--input", "odd-ids.npy"],
+            "needs whole numbers (int32), got float64 with NaN or infinity among the values",
+        ),
+        ("layers:\n  - Dense: 3\n", [], "the shape of the input 'input' is not known; give it with --size input=SHAPE"),
+    ],
+)
+def test_inputs_that_do_not_fit_the_model(
+    text: str, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("layerexplain.run.made_inputs.MAX_MEMBERS", 100)
+    Path("model.yaml").write_text(text)
+    np.save("four.npy", np.ones((2, 4), "f4"))
+    np.save("five.npy", np.ones((2, 5), "f4"))
+    Path("half.npy").write_bytes(Path("four.npy").read_bytes()[:-7])
+    np.save("half-ids.npy", np.array([[1.0, 0.5, 2.0]]))
+    np.save("odd-ids.npy", np.array([[1.0, np.inf, 2.0]]))
+    if "many.npz" in arguments:
+        with zipfile.ZipFile("many.npz", "w") as archive:
+            for i in range(101):
+                archive.writestr(f"{i}.npy", b"")
+    assert said in refused(Path("model.yaml"), *arguments)
+
+
+def test_the_dtype_in_which_numpy_computes() -> None:
+    computed = {
+        "float64": "float64",
+        "float32": "float32",
+        "float16": "float32",
+        "bfloat16": "float32",
+        "int32": "float32",
+    }
+    assert {dtype: computed_in(dtype) for dtype in computed} == computed
 
 
 def test_wrong_usage() -> None:
