@@ -25,17 +25,19 @@ from __future__ import annotations
 _TEXT = """
 '''
 FOOTER = '''"""
-"""The types that each module declares, behind its name and a colon."""
+"""The types that each module declares, after its name and a colon; `tf.math.` precedes names that begin with it."""
 
 
 def _read(text: str) -> dict[str, str]:
     modules: dict[str, str] = {}
-    module = ""
+    module = prefix = ""
     for word in text.split():
         if word[-1] == ":":
-            module = word[:-1]
+            module, prefix = word[:-1], ""
+        elif word[-1] == ".":
+            prefix = word
         else:
-            modules[word] = module
+            modules[prefix + word] = module
     return modules
 
 
@@ -76,10 +78,19 @@ def table() -> str:
     for name, stem in noted.modules.items():
         types.setdefault(stem, []).append(name)
     lines = [
-        textwrap.fill(f"{stem}: {' '.join(sorted(types[stem]))}", 120, break_long_words=False, break_on_hyphens=False)
+        textwrap.fill(f"{stem}: {_listed(types[stem])}", 120, break_long_words=False, break_on_hyphens=False)
         for stem in sorted(types)
     ]
     return f"{HEADER}{chr(10).join(lines)}\n{FOOTER}"
+
+
+def _listed(names: list[str]) -> str:
+    """The names in order, those with one prefix (`tf.math.`) together after it."""
+    by_prefix: dict[str, list[str]] = {}
+    for name in sorted(names):
+        prefix, dot, last = name.rpartition(".")
+        by_prefix.setdefault(prefix + dot, []).append(last)
+    return " ".join(" ".join([*([prefix] if prefix else []), *by_prefix[prefix]]) for prefix in sorted(by_prefix))
 
 
 def main() -> int:

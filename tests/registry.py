@@ -11,8 +11,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Marker
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.index import MODULES
-from layerexplain.layers.opaque_layers import REASONS
-from layerexplain.layers.opaque_operations import REASONS as OPAQUE_OPERATIONS
+from layerexplain.layers.opaque_layers import OPERATIONS, REASONS
 from layerexplain.layers.registry import find
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
@@ -116,7 +115,7 @@ def operation_rows() -> list[Coverage]:
     rows = []
     for name in keras_operations():
         declaration = find(f"ops.{name}")
-        why = OPAQUE_OPERATIONS.get(name, "")
+        why = OPERATIONS.get(name, "")
         module = "" if declaration is None else MODULES[f"ops.{name}"]
         rows.append(Coverage(name, module, declaration is not None, declaration is not None, False, why))
     return rows

@@ -96,6 +96,13 @@ def test_a_row_takes_any_number_of_tensors_or_leaves_some_out() -> None:
     assert formula(maybe, (3,), (3,)) == ["y = x * by + 1.5"]
 
 
+def test_a_row_passes_all_its_arguments_by_name() -> None:
+    spread = declared("ops.Spread(x, axis: Int, keepdims: Bool = False): amax(x, ...) - amin(x, ...) | Spreads.")
+    assert formula(spread, (3, 4), axis=1, keepdims=True) == [
+        "y = amax(x, axis=1, keepdims=True) - amin(x, axis=1, keepdims=True)"
+    ]
+
+
 def test_a_row_that_calls_an_operation_has_its_sentence_and_other_names() -> None:
     add = declared("tf.plus(a, b): c = Add(a, b)")
     assert add.description == "Adds two tensors, element by element."
@@ -152,7 +159,8 @@ from layerexplain.layers.operation_table import read_row, rows_by_name
 import ast
 for text in rows_by_name(module.ROWS).values():
     row = read_row(text)
-    formulas = [*[statement.replace(":=", "=") for statement in row.statements], row.formula.replace("...", "0")]
+    last = row.formula.replace("(...)", "()").replace(", ...", "")
+    formulas = [*[statement.replace(":=", "=") for statement in row.statements], last]
     for node in ast.walk(ast.parse("\\n".join(formulas))):
         if isinstance(node, ast.Call) and node.func.id not in [*OPS, *COMPOSITES]:
             assert callable(vars(module).get(node.func.id)) or f"ops.{{node.func.id}}" in MODULES, node.func.id
@@ -170,7 +178,7 @@ def test_each_row_is_a_formula_with_a_sentence(module: str) -> None:
         sources = [re.split(" :?= ", statement)[1] for statement in parts.statements] + [parts.formula]
         for formula in [part for source in sources for part in re.split(" if .*? else ", source)]:
             if not formula.endswith("(...)"):
-                checked_expression(formula.replace("*xs", "xs"))
+                checked_expression(formula.replace("*xs", "xs").replace(", ...", ""))
         found = registry.find(name)
         assert found is not None
         assert found.type == parts.names[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import layerexplain
-from layerexplain.layers.opaque_operations import REASONS
+from layerexplain.layers.opaque_layers import OPERATIONS as REASONS
 from layerexplain.layers.registry import find
 from tests.operation_rows import KERAS_ROWS
 from tests.operation_rows_images import IMAGE_ROWS

@@ -189,7 +189,7 @@ def _shape(value: Any) -> tuple[int | None, ...]:
     return tuple(value)
 
 
-def one_of(*choices: str) -> Callable[[Any], str]:
+def _one_of(*choices: str) -> Callable[[Any], str]:
     def normal(value: Any) -> str:
         folded = value.lower() if isinstance(value, str) else value
         if folded not in choices:
@@ -203,7 +203,7 @@ def one_of(*choices: str) -> Callable[[Any], str]:
 
 def _data_format(value: Any) -> str:
     """None is Keras's own setting, which is channels_last unless someone changed it."""
-    return "channels_last" if value is None else one_of("channels_last", "channels_first")(value)
+    return "channels_last" if value is None else _one_of("channels_last", "channels_first")(value)
 
 
 def _activation(value: Any) -> Any:
@@ -266,7 +266,7 @@ def _cell(value: Any) -> Any:
 
 
 def _merge_mode(value: Any) -> str | None:
-    return None if value is None else one_of("concat", "sum", "mul", "ave")(value)
+    return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
 
 
 def _false(value: Any) -> bool:
@@ -277,6 +277,13 @@ def _false(value: Any) -> bool:
 
 def _plain(words: str, example: str, normal: Callable[[Any], Any]) -> Check:
     return Check(words, example, normal, plain=True)
+
+
+def choice(*choices: str, example: str = "") -> Any:
+    """A kind of argument that takes one of a few words."""
+    listed = ", ".join(repr(c) for c in choices[:-1])
+    words = f"{listed} or {choices[-1]!r}" if listed else repr(choices[0])
+    return Annotated[str, _plain(words, repr(example or choices[0]), _one_of(*choices))]
 
 
 PositiveInt = Annotated[int, _plain("a whole number of at least 1", "16", _int(1))]
@@ -291,8 +298,8 @@ Sizes = Annotated[Any, _plain("a whole number of at least 1, or one for each axi
 Naturals = Annotated[Any, _plain("a whole number of at least 0, or one for each axis", "1", _ints(0))]
 AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _axis)]
 ShapeArgument = Annotated[Any, _plain("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
-Padding = Annotated[str, _plain("'valid' or 'same'", "'same'", one_of("valid", "same"))]
-CausalPadding = Annotated[str, _plain("'valid', 'same' or 'causal'", "'same'", one_of("valid", "same", "causal"))]
+Padding = choice("valid", "same", example="same")
+CausalPadding = choice("valid", "same", "causal", example="same")
 DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
 Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
 PaddingAmounts = Annotated[
@@ -308,11 +315,3 @@ Truth = Annotated[bool, Check("any value", "1", bool)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]
 Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, of_layers=True)]
 Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, of_layers=True)]
-
-
-def choice(*choices: str) -> Any:
-    """A kind of argument that takes one of a few words."""
-    listed = ", ".join(repr(c) for c in choices[:-1])
-    return Annotated[
-        str, _plain(f"{listed} or {choices[-1]!r}" if listed else repr(choices[0]), repr(choices[0]), one_of(*choices))
-    ]

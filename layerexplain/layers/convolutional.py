@@ -19,6 +19,7 @@ from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.window import SPATIAL
+from layerexplain.records import NamedTuple
 
 
 def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
@@ -31,14 +32,33 @@ def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
     return tuple(value)
 
 
-def one_of_stride_and_dilation(strides: Any, dilation_rate: Any, rank: int) -> None:
-    """Keras has no convolution that both skips positions and has gaps in its window."""
-    steps, gaps = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
-    if max(steps) > 1 and max(gaps) > 1:
-        raise ArgumentError(
-            f"strides or dilation_rate needs to be 1, got strides={strides} and dilation_rate={dilation_rate}; "
-            f"Keras does not run both at once"
-        )
+class Sliding(NamedTuple):
+    """The arguments that all convolutions share: the window, and how it slides."""
+
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = "valid"
+    data_format: DataFormat = "channels_last"
+    dilation_rate: Sizes = 1
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """How the window slides, as the ops of convolutions take it."""
+        return {"strides": self.strides, "padding": self.padding, "dilation_rate": self.dilation_rate}
+
+    def per_axis(self, rank: int) -> tuple[tuple[int, ...], ...]:
+        """Window, strides and dilation, each with one value for each spatial axis."""
+        return tuple(per_axis(name, getattr(self, name), rank) for name in ("kernel_size", "strides", "dilation_rate"))
+
+    def window(self, rank: int) -> tuple[int, ...]:
+        """The window's sizes. Keras has no convolution that both skips positions and has gaps in its window."""
+        window, steps, gaps = self.per_axis(rank)
+        if max(steps) > 1 and max(gaps) > 1:
+            raise ArgumentError(
+                f"strides or dilation_rate needs to be 1, got strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}; Keras does not run both at once"
+            )
+        return window
 
 
 def known_channels(x: Expr, data_format: str) -> int:
@@ -82,11 +102,7 @@ def convolution(
     x: Expr,
     *,
     filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
+    sliding: Sliding,
     groups: PositiveInt = 1,
     activation: Activation = "linear",
     use_bias: Bool = True,
@@ -98,19 +114,11 @@ def convolution(
     Reference: keras.layers.Conv1D, Conv2D, Conv3D.
     """
     rank = x.ndim - 2
-    window = per_axis("kernel_size", kernel_size, rank)
-    one_of_stride_and_dilation(strides, dilation_rate, rank)
-    channels = known_channels(x, data_format)
+    window, channels = sliding.window(rank), known_channels(x, sliding.data_format)
     if filters % groups:
         raise ArgumentError(f"groups needs to divide the {filters} filters, got groups={groups}")
     if channels % groups:
         raise ShapeError(f"groups needs to divide the {channels} input channels, got groups={groups}")
-    kernel = weight(
-        "kernel",
-        "W",
-        [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)],
-    )
-    y = conv(
-        x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups, data_format=data_format
-    )
-    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)
+    axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)]
+    y = conv(x, weight("kernel", "W", axes), **sliding.how, groups=groups, data_format=sliding.data_format)
+    return activate(activation, filter_bias(y, filters, sliding.data_format) if use_bias else y)

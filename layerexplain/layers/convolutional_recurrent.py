@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import BatchFirst, Bool, DataFormat, Padding, PositiveInt, Sizes
-from layerexplain.layers.convolutional import one_of_stride_and_dilation, per_axis
+from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
+from layerexplain.layers.convolutional import Sliding
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.recurrence import Gating, Returned, recur, recurrent_mask
 from layerexplain.layers.registry import layers_of_rank
@@ -58,7 +58,7 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     },
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
-    any_ndim=True,
+    ndim=None,
     facts=Facts(tells_axes="sequence"),
 )
 def convolutional_lstm(
@@ -66,11 +66,7 @@ def convolutional_lstm(
     *initial_state: Expr,
     rank: int,
     filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
+    sliding: Sliding,
     gating: Gating,
     returned: Returned,
     zero_output_for_mask: Bool = False,
@@ -90,14 +86,14 @@ def convolutional_lstm(
         raise ShapeError(
             f"ConvLSTM{rank}D needs an input of (batch, steps, {behind}), got {shape_text(x.shape)} with {x.ndim} axes"
         )
-    window = per_axis("kernel_size", kernel_size, rank)
-    one_of_stride_and_dilation(strides, dilation_rate, rank)
-    stride, dilation = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
+    sliding.window(rank)
+    window, stride, dilation = sliding.per_axis(rank)
+    data_format = sliding.data_format
     sizes, channels = _inside(x, data_format)
-    slides = [Window("", *of_axis, padding) for of_axis in zip(sizes, window, stride, dilation, strict=True)]
+    slides = [Window("", *of_axis, sliding.padding) for of_axis in zip(sizes, window, stride, dilation, strict=True)]
     places = tuple(w.number or 0 for w in slides)
     if min(places) < 1:
-        raise ShapeError(f"kernel_size needs to fit into {shape_text(sizes)}, got kernel_size={kernel_size}")
+        raise ShapeError(f"kernel_size needs to fit into {shape_text(sizes)}, got kernel_size={sliding.kernel_size}")
     first = data_format == "channels_first"
     state = (filters, *places) if first else (*places, filters)
     packed = [("gates", 4), ("filters", filters)]
@@ -115,9 +111,7 @@ def convolutional_lstm(
         def gate(of: str) -> Expr:
             seen = x_t * keep_x[of] if keep_x else x_t
             looked = h * keep_h[of] if keep_h else h
-            z = conv(
-                seen, W[of], strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=data_format
-            )
+            z = conv(seen, W[of], **sliding.how, data_format=data_format)
             if b:
                 z = z + b[of]
             z = z + conv(looked, U[of], padding="same", data_format=data_format)
@@ -128,4 +122,4 @@ def convolutional_lstm(
         return named("h_new", o * activate(gating.activation, c_new)), c_new
 
     type_, states = f"ConvLSTM{rank}D", {"h": state, "c": state}
-    return recur(type_, cell, x, states, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask)
+    return recur(type_, cell, x, states, initial_state, returned, mask, zero_output_for_mask)

@@ -3,8 +3,8 @@
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, DataFormat, Naturals, Padding, PositiveInt, Sizes
-from layerexplain.layers.convolutional import filter_bias, known_channels, one_of_stride_and_dilation, per_axis
+from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt
+from layerexplain.layers.convolutional import Sliding, filter_bias, known_channels, per_axis
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.window import SPATIAL
@@ -28,18 +28,17 @@ from layerexplain.ops.window import SPATIAL
     },
     also="Convolution{}DTranspose",
     ignores=KERNEL_AND_BIAS,
-    differs={3: lambda common: common.moved("data_format", before="output_padding")},
+    differs={
+        **dict.fromkeys((1, 2), lambda common: common.moved("output_padding", before="data_format")),
+        3: lambda common: common.moved("output_padding", before="dilation_rate"),
+    },
 )
 def transposed_convolution(
     x: Expr,
     *,
     filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
+    sliding: Sliding,
     output_padding: Naturals | None = None,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
@@ -51,28 +50,23 @@ def transposed_convolution(
     networks, 2010.
     """
     rank = x.ndim - 2
-    window = per_axis("kernel_size", kernel_size, rank)
-    one_of_stride_and_dilation(strides, dilation_rate, rank)
+    window = sliding.window(rank)
     if output_padding is not None:
         extra = per_axis("output_padding", output_padding, rank)
-        if any(more >= stride for more, stride in zip(extra, per_axis("strides", strides, rank), strict=True)):
+        if any(more >= stride for more, stride in zip(extra, sliding.per_axis(rank)[1], strict=True)):
             raise ArgumentError(
                 f"output_padding needs to be smaller than strides along every axis, "
-                f"got output_padding={output_padding} and strides={strides}"
+                f"got output_padding={output_padding} and strides={sliding.strides}"
             )
-    channels = known_channels(x, data_format)
-    kernel = weight(
-        "kernel",
-        "W",
-        [*zip(SPATIAL[rank], window, strict=True), ("filters", filters), ("channels", channels)],
-    )
+    channels = known_channels(x, sliding.data_format)
+    axes = [*zip(SPATIAL[rank], window, strict=True), ("filters", filters), ("channels", channels)]
     y = conv_transpose(
         x,
-        kernel,
-        strides=strides,
-        padding=padding,
+        weight("kernel", "W", axes),
+        strides=sliding.strides,
+        padding=sliding.padding,
         output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
+        dilation_rate=sliding.dilation_rate,
+        data_format=sliding.data_format,
     )
-    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)
+    return activate(activation, filter_bias(y, filters, sliding.data_format) if use_bias else y)

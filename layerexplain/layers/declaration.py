@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
 from layerexplain.layers.arguments import Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
-from layerexplain.layers.signature import Signature, signature_of
+from layerexplain.layers.signature import GIVEN, Signature, signature_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
 
-MaskRule = Callable[..., Any]
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class Declared(TypedDict, total=False):
+        """What a declaration may say of a layer beside its type and formula."""
+
+        mask: Any
+        ignores: str
+        ndim: int | None
+        renamed: Mapping[str, str]
+        alone: str
+        called: Sequence[str]
+        facts: Facts
+
 
 # What a formula's code raises for an argument that is no number where it counts, has too few parts, or is 0 where it
 # divides: files may hold anything, and not every argument of every operation has a kind of its own.
@@ -59,7 +72,16 @@ class Declaration:
         formula: Called with the tensors (None for one that is left out) and all arguments by name.
         signature: The tensors and arguments that the formula takes; read off the function if it is not given.
         description: One sentence, with `{fields}` for arguments and sizes.
-        mask, ignores, ndim, renamed, alone, called, facts: As `layer` has them.
+        mask: "pass" hands the mask on, "stop" ends it; a function(tensors, masks, arguments) makes the results' masks.
+        ignores: Arguments, separated by spaces, that change nothing here.
+        ndim: The number of axes that the first tensor must have.
+        renamed: Maps an argument's older name to today's.
+        alone: What is wrong with one bare tensor in place of a list, with `{shape}` for its shape.
+        called: Names the tensors of a `*xs` parameter.
+        facts: What else there is to know of the layer.
+
+    `tensors`, `optional` and `variadic` are those of the signature; `reads_mask`, `reads_masks` and `training` say
+    whether the formula uses the mask of its input, those of all its tensors, or computes something else in training.
 
     >>> from layerexplain.layers.arguments import Argument, Number, argument_of
     >>> scaled = Declaration(
@@ -85,9 +107,15 @@ class Declaration:
         "mask",
         "name",
         "ndim",
+        "optional",
+        "reads_mask",
+        "reads_masks",
         "renamed",
         "signature",
+        "tensors",
+        "training",
         "type",
+        "variadic",
     )
 
     def __init__(
@@ -98,7 +126,7 @@ class Declaration:
         *,
         description: str = "",
         mask: Any = "stop",
-        ignores: Sequence[str] = (),
+        ignores: str = "",
         ndim: int | None = None,
         renamed: Mapping[str, str] = MappingProxyType({}),
         alone: str = "",
@@ -111,45 +139,16 @@ class Declaration:
         self.signature = signature or signature_of(formula)
         self.description = description
         self.mask = mask
-        self.ignores = frozenset(ignores)
+        self.ignores = frozenset(ignores.split())
         self.ndim = ndim
         self.renamed = renamed
         self.alone = alone
         self.called = tuple(called)
         self.facts = facts
-        self.arguments = self.signature.arguments
+        self.tensors, self.arguments, self.optional, self.variadic, reads, _ = self.signature
+        self.reads_mask, self.reads_masks, self.training = (name in reads for name in GIVEN)
         self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
         self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
-
-    @property
-    def tensors(self) -> tuple[str, ...]:
-        """The positional tensors, in the order of the Keras call."""
-        return self.signature.tensors
-
-    @property
-    def optional(self) -> int:
-        """How many of the last tensors may be left out."""
-        return self.signature.optional
-
-    @property
-    def variadic(self) -> str | None:
-        """The name of a `*xs` parameter, None where there is none."""
-        return self.signature.variadic
-
-    @property
-    def reads_mask(self) -> bool:
-        """Whether the formula uses the mask of its input."""
-        return "mask" in self.signature.reads
-
-    @property
-    def reads_masks(self) -> bool:
-        """Whether the formula uses the masks of all its tensors."""
-        return "masks" in self.signature.reads
-
-    @property
-    def training(self) -> bool:
-        """Whether it computes something else in training."""
-        return "training" in self.signature.reads
 
     @property
     def takes_states(self) -> bool:

@@ -4,8 +4,8 @@ from typing import Any
 
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, DataFormat, Padding, PositiveInt, Sizes
-from layerexplain.layers.convolutional import channel_bias, filter_bias, known_channels, per_axis
+from layerexplain.layers.arguments import Activation, Bool, PositiveInt
+from layerexplain.layers.convolutional import Sliding, channel_bias, filter_bias, known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -17,31 +17,12 @@ DEPTHWISE = (
 SEPARABLE = f"{DEPTHWISE} pointwise_initializer pointwise_regularizer pointwise_constraint"
 
 
-def _each_channel(
-    x: Expr,
-    name: str,
-    symbol: str,
-    kernel_size: Any,
-    strides: Any,
-    padding: str,
-    depth_multiplier: int,
-    data_format: str,
-    dilation_rate: Any,
-) -> Expr:
+def _each_channel(x: Expr, name: str, symbol: str, sliding: Sliding, depth_multiplier: int) -> Expr:
     """The depthwise part, which both kinds of layer have: `depth_multiplier` windows for each channel."""
     rank = x.ndim - 2
-    window = per_axis("kernel_size", kernel_size, rank)
-    per_axis("strides", strides, rank)
-    per_axis("dilation_rate", dilation_rate, rank)
-    channels = known_channels(x, data_format)
-    kernel = weight(
-        name,
-        symbol,
-        [*zip(SPATIAL[rank], window, strict=True), ("channels", channels), ("copies", depth_multiplier)],
-    )
-    return depthwise_conv(
-        x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=data_format
-    )
+    window, channels = sliding.per_axis(rank)[0], known_channels(x, sliding.data_format)
+    axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels), ("copies", depth_multiplier)]
+    return depthwise_conv(x, weight(name, symbol, axes), **sliding.how, data_format=sliding.data_format)
 
 
 def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
@@ -60,17 +41,14 @@ def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
         2: "Slides {kernel_size} windows over each of the {channels} channels by itself, {depth_multiplier} for each.",
     },
     ignores=DEPTHWISE,
+    differs=dict.fromkeys((1, 2), lambda common: common.moved("depth_multiplier", before="data_format")),
     facts=Facts(attributes_keras_2={"kernel": "depthwise_kernel"}),
 )
 def depthwise_convolution(
     x: Expr,
     *,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
+    sliding: Sliding,
     depth_multiplier: PositiveInt = 1,
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
@@ -80,9 +58,10 @@ def depthwise_convolution(
     Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
     Reference: keras.layers.DepthwiseConv1D, DepthwiseConv2D; Howard et al., MobileNets, 2017.
     """
-    y = _each_channel(x, "kernel", "W", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate)
+    y = _each_channel(x, "kernel", "W", sliding, depth_multiplier)
     if use_bias:
-        y = channel_bias(y, [_channels_and_copies(x, data_format, depth_multiplier)], data_format)
+        form = sliding.data_format
+        y = channel_bias(y, [_channels_and_copies(x, form, depth_multiplier)], form)
     return activate(activation, y)
 
 
@@ -105,11 +84,7 @@ def separable_convolution(
     x: Expr,
     *,
     filters: PositiveInt,
-    kernel_size: Sizes,
-    strides: Sizes = 1,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-    dilation_rate: Sizes = 1,
+    sliding: Sliding,
     depth_multiplier: PositiveInt = 1,
     activation: Activation = "linear",
     use_bias: Bool = True,
@@ -120,12 +95,9 @@ def separable_convolution(
     Output shape: (batch, new spatial axes, filters), likewise. Only the second part has a bias.
     Reference: keras.layers.SeparableConv1D, SeparableConv2D; Chollet, Xception, 2017.
     """
-    each = _each_channel(
-        x, "depthwise_kernel", "W_d", kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate
-    )
-    z = named("z", each, "each channel by itself")
-    rank = x.ndim - 2
-    packed = _channels_and_copies(x, data_format, depth_multiplier)
-    mixer = weight("pointwise_kernel", "W_p", [*((role, 1) for role in SPATIAL[rank]), packed, ("filters", filters)])
-    y = conv(z, mixer, data_format=data_format)
-    return activate(activation, filter_bias(y, filters, data_format) if use_bias else y)
+    z = named("z", _each_channel(x, "depthwise_kernel", "W_d", sliding, depth_multiplier), "each channel by itself")
+    form = sliding.data_format
+    axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
+    packed = _channels_and_copies(x, form, depth_multiplier)
+    y = conv(z, weight("pointwise_kernel", "W_p", [*axes, packed, ("filters", filters)]), data_format=form)
+    return activate(activation, filter_bias(y, filters, form) if use_bias else y)

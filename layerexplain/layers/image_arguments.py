@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Check, Refused, is_int, one_of
+from layerexplain.layers.arguments import Check, Refused, choice, is_int
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.sizes import FLOATS, shape_text
 
@@ -41,23 +41,9 @@ def _odd(value: Any) -> Any:
 Factor = Annotated[Any, Check("a number from -1 to 1, or a pair of them", "0.2", _factor(-1, 1))]
 ShareFactor = Annotated[Any, Check("a number from 0 to 1, or a pair of them", "0.2", _factor(0, 1))]
 Bits = Annotated[Any, Check("a number from 1 to 8, or a pair of them", "4", _factor(1, 8))]
-FillMode = Annotated[
-    str,
-    Check(
-        "'constant', 'nearest', 'wrap', 'mirror' or 'reflect'",
-        "'reflect'",
-        one_of("constant", "nearest", "wrap", "mirror", "reflect"),
-    ),
-]
-Interpolation = Annotated[str, Check("'nearest' or 'bilinear'", "'bilinear'", one_of("nearest", "bilinear"))]
-Mirror = Annotated[
-    str,
-    Check(
-        "'horizontal', 'vertical' or 'horizontal_and_vertical'",
-        "'horizontal'",
-        one_of("horizontal", "vertical", "horizontal_and_vertical"),
-    ),
-]
+FillMode = choice("constant", "nearest", "wrap", "mirror", "reflect", example="reflect")
+Interpolation = choice("nearest", "bilinear", example="bilinear")
+Mirror = choice("horizontal", "vertical", "horizontal_and_vertical")
 OddSizes = Annotated[Any, Check("an odd whole number, or a pair of them", "3", _odd)]
 
 

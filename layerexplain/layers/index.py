@@ -27,79 +27,55 @@ keras_1: BatchNormalization0 Highway MaxoutDense
 merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract
 normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
 UnitNormalization
-operations: ops.Abs ops.Absolute ops.Add ops.Arccos ops.Arccosh ops.Arcsin ops.Arcsinh ops.Arctan ops.Arctan2
-ops.Arctanh ops.Ceil ops.Clip ops.Cos ops.Cosh ops.Deg2rad ops.Divide ops.DivideNoNan ops.Erf ops.Erfc ops.Exp ops.Exp2
-ops.Expm1 ops.Fabs ops.Floor ops.FloorDivide ops.Fmax ops.Fmin ops.Hypot ops.Log ops.Log10 ops.Log1p ops.Log2
-ops.Logaddexp ops.Maximum ops.Minimum ops.Mod ops.Multiply ops.Negative ops.Power ops.Rad2deg ops.Reciprocal ops.Round
-ops.Rsqrt ops.Sign ops.Sin ops.Sinh ops.Sqrt ops.Square ops.Subtract ops.Tan ops.TrueDivide ops.Trunc tf.math.abs
-tf.math.acos tf.math.acosh tf.math.asin tf.math.asinh tf.math.atan tf.math.atanh tf.math.ceil tf.math.cos tf.math.cosh
-tf.math.erf tf.math.erfc tf.math.exp tf.math.expm1 tf.math.floor tf.math.log tf.math.log1p tf.math.negative
-tf.math.reciprocal tf.math.round tf.math.rsqrt tf.math.sign tf.math.sin tf.math.sinh tf.math.sqrt tf.math.square
-tf.math.tan tf.raw_ops.Abs tf.raw_ops.Acos tf.raw_ops.Asin tf.raw_ops.Atan tf.raw_ops.Ceil tf.raw_ops.Cos
-tf.raw_ops.Cosh tf.raw_ops.Erf tf.raw_ops.Erfc tf.raw_ops.Exp tf.raw_ops.Expm1 tf.raw_ops.Floor tf.raw_ops.Inv
-tf.raw_ops.Log tf.raw_ops.Log1p tf.raw_ops.Neg tf.raw_ops.Reciprocal tf.raw_ops.Round tf.raw_ops.Rsqrt tf.raw_ops.Sign
-tf.raw_ops.Sin tf.raw_ops.Sinh tf.raw_ops.Sqrt tf.raw_ops.Square tf.raw_ops.Tan
-operations_activation: ops.Celu ops.Elu ops.Gelu ops.Glu ops.HardShrink ops.HardSigmoid ops.HardSilu ops.HardTanh
-ops.LeakyRelu ops.LogSigmoid ops.LogSoftmax ops.Relu ops.Relu6 ops.Selu ops.Sigmoid ops.Silu ops.SoftShrink ops.Softmax
-ops.Softplus ops.Softsign ops.SparsePlus ops.SparseSigmoid ops.Sparsemax ops.Squareplus ops.Tanh ops.TanhShrink
-ops.Threshold tf.compat.v1.math.softmax tf.compat.v1.nn.softmax tf.math.log_sigmoid tf.math.sigmoid tf.math.softplus
-tf.math.softsign tf.math.tanh tf.nn.elu tf.nn.gelu tf.nn.leaky_relu tf.nn.log_softmax tf.nn.relu tf.nn.relu6 tf.nn.selu
-tf.nn.sigmoid tf.nn.silu tf.nn.softmax tf.nn.softplus tf.nn.softsign tf.nn.tanh tf.raw_ops.Elu tf.raw_ops.LogSoftmax
-tf.raw_ops.Relu tf.raw_ops.Relu6 tf.raw_ops.Selu tf.raw_ops.Sigmoid tf.raw_ops.Softmax tf.raw_ops.Softplus
-tf.raw_ops.Softsign tf.raw_ops.Tanh
-operations_filter: ops.AffineTransform ops.ExtractPatches ops.Fold ops.GaussianBlur ops.HSVToRGB ops.MapCoordinates
-ops.PerspectiveTransform ops.RGBToGrayscale ops.RGBToHSV ops.SSIM ops.ScaleAndTranslate ops.SobelEdges ops.Unfold
-tf.image.extract_patches tf.image.hsv_to_rgb tf.image.rgb_to_hsv
-operations_grid: ops.Array ops.Corrcoef ops.Correlate ops.Cross ops.Dsplit ops.Dstack ops.Fliplr ops.Flipud ops.Full
-ops.Geomspace ops.Hsplit ops.Kron ops.Linspace ops.Logspace ops.Meshgrid ops.Rot90 ops.Select ops.Size ops.Trapezoid
-ops.Vander ops.Vdot ops.Vsplit tf.fill tf.linalg.cross tf.size
-operations_image: ops.CropImages ops.DepthToSpace ops.PadImages ops.Resize ops.SpaceToDepth tf.compat.v1.image.resize
-tf.image.flip_left_right tf.image.flip_up_down tf.image.resize tf.nn.depth_to_space tf.nn.space_to_depth
-operations_linalg: ops.Cholesky ops.CholeskyInverse ops.Det ops.Diag ops.Diagflat ops.Diagonal ops.Eigh ops.Inv
-ops.Logdet ops.Lstsq ops.LuFactor ops.MatrixRank ops.Pinv ops.Qr ops.SVD ops.Slogdet ops.Solve ops.SolveTriangular
-ops.Trace tf.linalg.cholesky tf.linalg.det tf.linalg.diag tf.linalg.diag_part tf.linalg.eigh tf.linalg.inv
-tf.linalg.logdet tf.linalg.lu tf.linalg.matrix_rank tf.linalg.pinv tf.linalg.qr tf.linalg.slogdet tf.linalg.solve
-tf.linalg.svd tf.linalg.trace
-operations_logic: ops.Cast ops.ConvertToTensor ops.Copy ops.Equal ops.Greater ops.GreaterEqual ops.Isfinite ops.Isinf
-ops.Isnan ops.Less ops.LessEqual ops.LogicalAnd ops.LogicalNot ops.LogicalOr ops.LogicalXor ops.NotEqual
-ops.SaturateCast ops.StopGradient ops.Where tf.cast tf.convert_to_tensor tf.ensure_shape tf.identity tf.math.is_finite
-tf.math.is_inf tf.math.is_nan tf.math.logical_not tf.raw_ops.Identity tf.raw_ops.IsNan tf.raw_ops.LogicalNot
-tf.raw_ops.StopGradient tf.stop_gradient
-operations_loss: ops.BinaryCrossentropy ops.CDist ops.CTCDecode ops.CTCLoss ops.CategoricalCrossentropy ops.PSNR
-ops.SparseCategoricalCrossentropy
-operations_nan: ops.Median ops.NanToNum ops.Nanargmax ops.Nanargmin ops.Nancumprod ops.Nancumsum ops.Nanmax ops.Nanmean
-ops.Nanmedian ops.Nanmin ops.Nanpercentile ops.Nanprod ops.Nanquantile ops.Nanstd ops.Nansum ops.Nanvar ops.Percentile
-ops.Quantile
-operations_numbers: ops.AllClose ops.Angle ops.BitwiseAnd ops.BitwiseInvert ops.BitwiseLeftShift ops.BitwiseNot
-ops.BitwiseOr ops.BitwiseRightShift ops.BitwiseXor ops.Cbrt ops.Conj ops.Conjugate ops.Digitize ops.Erfinv ops.Fmod
-ops.Gcd ops.Heaviside ops.I0 ops.Imag ops.IsIn ops.Isclose ops.Isneginf ops.Isposinf ops.Isreal ops.Lcm ops.Ldexp
-ops.LeftShift ops.Logaddexp2 ops.Nextafter ops.Polar ops.Real ops.RightShift ops.SearchSorted ops.Signbit ops.Sinc
-ops.View ops.ViewAsComplex ops.ViewAsReal tf.bitcast tf.bitwise.bitwise_and tf.bitwise.bitwise_or tf.bitwise.bitwise_xor
-tf.bitwise.invert tf.bitwise.left_shift tf.bitwise.right_shift tf.math.angle tf.math.bessel_i0 tf.math.conj
-tf.math.erfinv tf.math.imag tf.math.nextafter tf.math.real tf.searchsorted
-operations_product: ops.AdaptiveAveragePool ops.AdaptiveMaxPool ops.AveragePool ops.BatchNorm ops.Conv ops.ConvTranspose
-ops.DepthwiseConv ops.Dot ops.DotProductAttention ops.Einsum ops.Inner ops.LayerNorm ops.Matmul ops.MaxPool ops.Outer
-ops.RMSNorm ops.SeparableConv ops.Tensordot tf.linalg.matmul tf.matmul tf.tensordot
-operations_rearrange: ops.Rearrange
-operations_reduce: ops.All ops.Amax ops.Amin ops.Any ops.Argmax ops.Argmin ops.Argsort ops.Average ops.CountNonzero
-ops.Cumprod ops.Cumsum ops.Logsumexp ops.Max ops.Mean ops.Min ops.Moments ops.MultiHot ops.Norm ops.Normalize ops.OneHot
-ops.Prod ops.Ptp ops.Sort ops.Std ops.Sum ops.TopK ops.Var tf.argsort tf.compat.v1.norm tf.math.l2_normalize
-tf.math.reduce_all tf.math.reduce_any tf.math.reduce_logsumexp tf.math.reduce_max tf.math.reduce_mean tf.math.reduce_min
-tf.math.reduce_prod tf.math.reduce_std tf.math.reduce_sum tf.math.reduce_variance tf.math.top_k tf.norm tf.one_hot
-tf.sort
-operations_repeat: ops.BroadcastTo ops.EmptyLike ops.Flip ops.FullLike ops.OnesLike ops.Pad ops.Repeat ops.Roll ops.Tile
-ops.Tril ops.Triu ops.ZerosLike tf.broadcast_to tf.compat.v1.pad tf.compat.v1.shape tf.linalg.band_part tf.ones_like
-tf.pad tf.raw_ops.OnesLike tf.raw_ops.Shape tf.raw_ops.ZerosLike tf.repeat tf.reverse tf.roll tf.shape tf.tile
-tf.zeros_like
-operations_scatter: ops.Bincount ops.Histogram ops.InTopK ops.Nonzero ops.Scatter ops.ScatterUpdate ops.SegmentMax
-ops.SegmentMin ops.SegmentProd ops.SegmentSum ops.Slice ops.SliceUpdate ops.Unique ops.UnravelIndex tf.gather_nd
-tf.math.in_top_k tf.math.unsorted_segment_max tf.math.unsorted_segment_min tf.math.unsorted_segment_prod
-tf.math.unsorted_segment_sum tf.scatter_nd tf.tensor_scatter_nd_add tf.tensor_scatter_nd_update
-operations_shape: ops.Append ops.ArraySplit ops.Concatenate ops.Diff ops.ExpandDims ops.GetItem ops.Hstack ops.Moveaxis
-ops.Ravel ops.Reshape ops.Split ops.Squeeze ops.Stack ops.Swapaxes ops.Take ops.TakeAlongAxis ops.Transpose ops.Unstack
-ops.Vstack tf.__operators__.getitem tf.compat.v1.gather tf.compat.v1.squeeze tf.compat.v1.transpose tf.concat
-tf.expand_dims tf.gather tf.keras.backend.batch_flatten tf.reshape tf.split tf.squeeze tf.stack tf.transpose tf.unstack
-operations_signal: ops.ExtractSequences ops.FFT ops.FFT2 ops.IFFT2 ops.IRFFT ops.ISTFT ops.RFFT ops.STFT
+operations: ops. Abs Absolute Add Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Cast Ceil Celu Clip
+ConvertToTensor Copy Cos Cosh Deg2rad Divide DivideNoNan Elu Equal Erf Erfc Exp Exp2 Expm1 Fabs Floor FloorDivide Fmax
+Fmin Gelu Glu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Hypot Isfinite Isinf Isnan LeakyRelu Less
+LessEqual Log Log10 Log1p Log2 LogSigmoid LogSoftmax Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Maximum
+Minimum Mod Multiply Negative NotEqual Power Rad2deg Reciprocal Relu Relu6 Round Rsqrt SaturateCast Selu Sigmoid Sign
+Silu Sin Sinh SoftShrink Softmax Softplus Softsign SparsePlus SparseSigmoid Sparsemax Sqrt Square Squareplus
+StopGradient Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where tf. cast convert_to_tensor ensure_shape
+identity stop_gradient tf.compat.v1.math. softmax tf.compat.v1.nn. softmax tf.math. abs acos acosh asin asinh atan atanh
+ceil cos cosh erf erfc exp expm1 floor is_finite is_inf is_nan log log1p log_sigmoid logical_not negative reciprocal
+round rsqrt sigmoid sign sin sinh softplus softsign sqrt square tan tanh tf.nn. elu gelu leaky_relu log_softmax relu
+relu6 selu sigmoid silu softmax softplus softsign tanh tf.raw_ops. Abs Acos Asin Atan Ceil Cos Cosh Elu Erf Erfc Exp
+Expm1 Floor Identity Inv IsNan Log Log1p LogSoftmax LogicalNot Neg Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign
+Sin Sinh Softmax Softplus Softsign Sqrt Square StopGradient Tan Tanh
+operations_filter: ops. AffineTransform ExtractPatches Fold GaussianBlur HSVToRGB MapCoordinates PerspectiveTransform
+RGBToGrayscale RGBToHSV SSIM ScaleAndTranslate SobelEdges Unfold tf.image. extract_patches hsv_to_rgb rgb_to_hsv
+operations_grid: ops. Array Corrcoef Correlate Cross Dsplit Dstack Fliplr Flipud Full Geomspace Hsplit Kron Linspace
+Logspace Meshgrid Rot90 Select Size Trapezoid Vander Vdot Vsplit tf. fill size tf.linalg. cross
+operations_image: ops. CropImages DepthToSpace PadImages Resize SpaceToDepth tf.compat.v1.image. resize tf.image.
+flip_left_right flip_up_down resize tf.nn. depth_to_space space_to_depth
+operations_linalg: ops. Cholesky CholeskyInverse Det Diag Diagflat Diagonal Eigh Inv Logdet Lstsq LuFactor MatrixRank
+Pinv Qr SVD Slogdet Solve SolveTriangular Trace tf.linalg. cholesky det diag diag_part eigh inv logdet lu matrix_rank
+pinv qr slogdet solve svd trace
+operations_loss: ops. BinaryCrossentropy CDist CTCDecode CTCLoss CategoricalCrossentropy PSNR
+SparseCategoricalCrossentropy
+operations_nan: ops. Median NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin
+Nanpercentile Nanprod Nanquantile Nanstd Nansum Nanvar Percentile Quantile
+operations_numbers: ops. AllClose Angle BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift
+BitwiseXor Cbrt Conj Conjugate Digitize Erfinv Fmod Gcd Heaviside I0 Imag IsIn Isclose Isneginf Isposinf Isreal Lcm
+Ldexp LeftShift Logaddexp2 Nextafter Polar Real RightShift SearchSorted Signbit Sinc View ViewAsComplex ViewAsReal tf.
+bitcast searchsorted tf.bitwise. bitwise_and bitwise_or bitwise_xor invert left_shift right_shift tf.math. angle
+bessel_i0 conj erfinv imag nextafter real
+operations_product: ops. AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Conv ConvTranspose DepthwiseConv Dot
+DotProductAttention Einsum Inner LayerNorm Matmul MaxPool Outer RMSNorm SeparableConv Tensordot tf. matmul tensordot
+tf.linalg. matmul
+operations_reduce: ops. All Amax Amin Any Argmax Argmin Argsort Average CountNonzero Cumprod Cumsum Logsumexp Max Mean
+Min Moments MultiHot Norm Normalize OneHot Prod Ptp Sort Std Sum TopK Var tf. argsort norm one_hot sort tf.compat.v1.
+norm tf.math. l2_normalize reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod
+reduce_std reduce_sum reduce_variance top_k
+operations_repeat: ops. BroadcastTo EmptyLike Flip FullLike OnesLike Pad Repeat Roll Tile Tril Triu ZerosLike tf.
+broadcast_to ones_like pad repeat reverse roll shape tile zeros_like tf.compat.v1. pad shape tf.linalg. band_part
+tf.raw_ops. OnesLike Shape ZerosLike
+operations_scatter: ops. Bincount Histogram InTopK Nonzero Scatter ScatterUpdate SegmentMax SegmentMin SegmentProd
+SegmentSum Slice SliceUpdate Unique UnravelIndex tf. gather_nd scatter_nd tensor_scatter_nd_add tensor_scatter_nd_update
+tf.math. in_top_k unsorted_segment_max unsorted_segment_min unsorted_segment_prod unsorted_segment_sum
+operations_shape: ops. Append ArraySplit Concatenate Diff ExpandDims GetItem Hstack Moveaxis Ravel Rearrange Reshape
+Split Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack tf. concat expand_dims gather reshape split
+squeeze stack transpose unstack tf.__operators__. getitem tf.compat.v1. gather squeeze transpose tf.keras.backend.
+batch_flatten
+operations_signal: ops. ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT
 pipeline: Pipeline SpectralNormalization
 pooling: AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D GlobalAveragePooling1D
 GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
@@ -114,48 +90,38 @@ reversible_embedding: ReversibleEmbedding
 rnn: CuDNNGRU CuDNNLSTM GRU LSTM SimpleRNN
 rnn_cells: GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells
 spectrogram: MelSpectrogram STFTSpectrogram
-tf_image_operations: tf.boolean_mask tf.clip_by_norm tf.compat.v1.boolean_mask tf.compat.v1.image.resize_bilinear
-tf.compat.v1.image.resize_nearest_neighbor tf.compat.v1.linspace tf.compat.v1.math.count_nonzero tf.compat.v1.nn.crelu
-tf.compat.v1.nn.depthwise_conv2d tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2 tf.image.adjust_brightness
-tf.image.adjust_contrast tf.image.central_crop tf.image.crop_to_bounding_box tf.image.per_image_standardization
-tf.image.resize_with_crop_or_pad tf.image.rgb_to_grayscale tf.linalg.matvec tf.linspace tf.math.count_nonzero
-tf.math.cumprod tf.nn.crelu tf.nn.depthwise_conv2d tf.nn.l2_loss tf.nn.softmax_cross_entropy_with_logits tf.signal.frame
-tf.slice tf.strided_slice
-tf_operations: tf.__operators__.add tf.__operators__.eq tf.__operators__.ne tf.add tf.argmax tf.argmin tf.clip_by_value
-tf.compat.v1.div tf.compat.v1.floor_div tf.compat.v1.nn.avg_pool tf.compat.v1.nn.bias_add tf.compat.v1.nn.conv2d
-tf.compat.v1.nn.convolution tf.compat.v1.nn.max_pool tf.compat.v1.where tf.compat.v1.where_v2 tf.cumsum tf.divide
-tf.floor_div tf.math.add tf.math.add_n tf.math.argmax tf.math.argmin tf.math.cumsum tf.math.divide tf.math.divide_no_nan
-tf.math.equal tf.math.floordiv tf.math.floormod tf.math.greater tf.math.greater_equal tf.math.less tf.math.less_equal
-tf.math.logical_and tf.math.logical_or tf.math.logical_xor tf.math.maximum tf.math.minimum tf.math.mod tf.math.multiply
-tf.math.not_equal tf.math.pow tf.math.squared_difference tf.math.subtract tf.math.truediv tf.maximum tf.minimum
-tf.multiply tf.nn.avg_pool tf.nn.avg_pool1d tf.nn.avg_pool2d tf.nn.avg_pool3d tf.nn.bias_add tf.nn.conv1d tf.nn.conv2d
-tf.nn.conv3d tf.nn.convolution tf.nn.max_pool tf.nn.max_pool1d tf.nn.max_pool2d tf.nn.max_pool3d tf.pow tf.raw_ops.Add
-tf.raw_ops.AddN tf.raw_ops.AddV2 tf.raw_ops.Div tf.raw_ops.DivNoNan tf.raw_ops.Equal tf.raw_ops.FloorDiv
-tf.raw_ops.FloorMod tf.raw_ops.Greater tf.raw_ops.GreaterEqual tf.raw_ops.Less tf.raw_ops.LessEqual
-tf.raw_ops.LogicalAnd tf.raw_ops.LogicalOr tf.raw_ops.Maximum tf.raw_ops.Minimum tf.raw_ops.Mul tf.raw_ops.NotEqual
-tf.raw_ops.Pow tf.raw_ops.RealDiv tf.raw_ops.SelectV2 tf.raw_ops.SquaredDifference tf.raw_ops.Sub tf.realdiv tf.subtract
-tf.where
-tf_raw_operations: tf.raw_ops.All tf.raw_ops.Any tf.raw_ops.ArgMax tf.raw_ops.ArgMin tf.raw_ops.AvgPool
-tf.raw_ops.BatchMatMul tf.raw_ops.BatchMatMulV2 tf.raw_ops.BiasAdd tf.raw_ops.Cast tf.raw_ops.ConcatV2 tf.raw_ops.Conv2D
-tf.raw_ops.Cumsum tf.raw_ops.DepthToSpace tf.raw_ops.ExpandDims tf.raw_ops.GatherV2 tf.raw_ops.LeakyRelu
-tf.raw_ops.MatMul tf.raw_ops.Max tf.raw_ops.MaxPool tf.raw_ops.Mean tf.raw_ops.Min tf.raw_ops.MirrorPad
-tf.raw_ops.OneHot tf.raw_ops.Pack tf.raw_ops.Pad tf.raw_ops.PadV2 tf.raw_ops.Prod tf.raw_ops.Reshape
-tf.raw_ops.ResizeBicubic tf.raw_ops.ResizeBilinear tf.raw_ops.ResizeNearestNeighbor tf.raw_ops.ReverseV2
-tf.raw_ops.Slice tf.raw_ops.SpaceToDepth tf.raw_ops.Split tf.raw_ops.SplitV tf.raw_ops.Squeeze tf.raw_ops.StridedSlice
-tf.raw_ops.Sum tf.raw_ops.Tile tf.raw_ops.TopKV2 tf.raw_ops.Transpose tf.raw_ops.Unpack
+tf_image_operations: tf. boolean_mask clip_by_norm linspace slice strided_slice tf.compat.v1. boolean_mask linspace
+tf.compat.v1.image. resize_bilinear resize_nearest_neighbor tf.compat.v1.math. count_nonzero tf.compat.v1.nn. crelu
+depthwise_conv2d softmax_cross_entropy_with_logits_v2 tf.image. adjust_brightness adjust_contrast central_crop
+crop_to_bounding_box per_image_standardization resize_with_crop_or_pad rgb_to_grayscale tf.linalg. matvec tf.math.
+count_nonzero cumprod tf.nn. crelu depthwise_conv2d l2_loss softmax_cross_entropy_with_logits tf.signal. frame
+tf_operations: tf. add argmax argmin clip_by_value cumsum divide floor_div maximum minimum multiply pow realdiv subtract
+where tf.__operators__. add eq ne tf.compat.v1. div floor_div where where_v2 tf.compat.v1.nn. avg_pool bias_add conv2d
+convolution max_pool tf.math. add add_n argmax argmin cumsum divide divide_no_nan equal floordiv floormod greater
+greater_equal less less_equal logical_and logical_or logical_xor maximum minimum mod multiply not_equal pow
+squared_difference subtract truediv tf.nn. avg_pool avg_pool1d avg_pool2d avg_pool3d bias_add conv1d conv2d conv3d
+convolution max_pool max_pool1d max_pool2d max_pool3d tf.raw_ops. Add AddN AddV2 Div DivNoNan Equal FloorDiv FloorMod
+Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2
+SquaredDifference Sub
+tf_raw_operations: tf.raw_ops. All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BiasAdd Cast ConcatV2 Conv2D
+Cumsum DepthToSpace ExpandDims GatherV2 LeakyRelu MatMul Max MaxPool Mean Min MirrorPad OneHot Pack Pad PadV2 Prod
+Reshape ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Slice SpaceToDepth Split SplitV Squeeze
+StridedSlice Sum Tile TopKV2 Transpose Unpack
 wrappers: Bidirectional TimeDistributed
 """
-"""The types that each module declares, behind its name and a colon."""
+"""The types that each module declares, after its name and a colon; `tf.math.` precedes names that begin with it."""
 
 
 def _read(text: str) -> dict[str, str]:
     modules: dict[str, str] = {}
-    module = ""
+    module = prefix = ""
     for word in text.split():
         if word[-1] == ":":
-            module = word[:-1]
+            module, prefix = word[:-1], ""
+        elif word[-1] == ".":
+            prefix = word
         else:
-            modules[word] = module
+            modules[prefix + word] = module
     return modules
 
 

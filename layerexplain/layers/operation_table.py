@@ -11,8 +11,8 @@ A module of operations holds its rows in the text `ROWS`:
   module's `IGNORES`, in any row.
 - The formula may call ops, composites, functions of its module, and declared operations by Keras's class name
   (`Sum` is `ops.Sum`). A key's value may be an argument, or a tensor that is a constant.
-- The formula `name(...)` hands all tensors, None for one that is left out, and all arguments to a function of the
-  module.
+- The formula `name(...)` passes all tensors, None for one that is left out, and all arguments to a function of the
+  module. Elsewhere `name(x, ...)` passes all arguments by name.
 - Statements may stand before the formula: `m = max(x1, x2); m + …` abbreviates, `m := …` prints as a statement of its
   own. `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
   (`axis is None`), or by a function of the module that is asked about a tensor (`is_complex(x)`).
@@ -109,7 +109,7 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
     if not sentence:
         called = _operation(row.formula.partition("(")[0])
         sentence = called.description if called else ""
-    ignores = (*ignored, *namespace.get("IGNORES", "").split())
+    ignores = " ".join([*ignored, namespace.get("IGNORES", "")])
     return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores)
 
 
@@ -149,13 +149,14 @@ def _operation(name: str) -> Declaration | None:
 class _Formula:
     """The formula of a row, called like a function."""
 
-    __slots__ = ("_functions", "_namespace", "_row", "_signature")
+    __slots__ = ("_functions", "_namespace", "_passed", "_row", "_signature")
 
     def __init__(self, row: Row, signature: Signature, namespace: Mapping[str, Any]) -> None:
         self._row = row
         self._signature = signature
         self._namespace = namespace
         self._functions = _Functions(namespace)
+        self._passed = ", ".join(f"{name}={name}" for name in signature.arguments)
 
     def __call__(self, *tensors: Expr, **arguments: Any) -> Expr | Mapping[str, Expr]:
         values = _Values({name: argument.default for name, argument in self._signature.arguments.items()})
@@ -190,7 +191,7 @@ class _Formula:
             condition, _, other = rest.partition(" else ")
             if not self._holds(condition, given, values):
                 return self._read(other, given, values)
-        return parse_expression(first, given, self._functions, values)
+        return parse_expression(first.replace(", ...", f", {self._passed}"), given, self._functions, values)
 
     def _holds(self, condition: str, given: Mapping[str, Expr], values: _Values) -> bool:
         name, none, _ = condition.partition(" is None")

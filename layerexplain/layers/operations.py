@@ -1,4 +1,4 @@
-"""Operations between layers, element by element: what `x + y`, `keras.ops.exp(x)` or `tf.abs(x)` leave in a file.
+"""Operations between layers, element by element: what `x + y`, `keras.ops.exp(x)`, `x > 0` or `tf.nn.relu(x)` leave.
 
 A class of `keras.src.ops` is declared as "ops.<class>", a TensorFlow function as "tf.<name in the file>". Input shape:
 any; two tensors broadcast, by NumPy's rule. Output shape: that of the input. Reference: keras.ops, tf.math.
@@ -8,7 +8,9 @@ from typing import Any
 
 from layerexplain.lang.expr import Expr
 from layerexplain.ops import elementwise as e
+from layerexplain.ops import functions
 
+USES = (functions,)
 ROWS = """
 ops.Add(x1, x2): x1 + x2 | Adds two tensors, element by element.
 ops.Subtract(x1, x2): x1 - x2 | Subtracts the second tensor from the first, element by element.
@@ -61,6 +63,79 @@ ops.Round, tf.math.round, tf.raw_ops.Round(x, decimals: Int = 0): round_(...)
     | Rounds every element to {decimals} decimals; a half goes to the even neighbour.
 ops.Logaddexp(x1, x2): m = max(x1, x2); m + log(exp(x1 - m) + exp(x2 - m))
     | Adds the exponentials of two tensors and takes the logarithm, element by element.
+
+# Comparisons, choices and conversions: Keras 3 writes masks with them (`NotEqual(ids, 0)`).
+ops.Equal(x1, x2): x1 == x2 | Says for each pair of elements whether they are equal.
+ops.NotEqual(x1, x2): x1 != x2 | Says for each pair of elements whether they differ.
+ops.Less(x1, x2): x1 < x2 | Says for each pair of elements whether the first is smaller.
+ops.LessEqual(x1, x2): x1 <= x2 | Says for each pair of elements whether the first is at most the second.
+ops.Greater(x1, x2): x1 > x2 | Says for each pair of elements whether the first is larger.
+ops.GreaterEqual(x1, x2): x1 >= x2 | Says for each pair of elements whether the first is at least the second.
+ops.LogicalAnd(x1, x2): logical_and(x1, x2) | Says for each pair of elements whether both are true.
+ops.LogicalOr(x1, x2): logical_or(x1, x2) | Says for each pair of elements whether one of them is true, or both.
+ops.LogicalXor(x1, x2): logical_xor(x1, x2) | Says for each pair of elements whether just one of them is true.
+ops.LogicalNot, tf.math.logical_not, tf.raw_ops.LogicalNot(x): logical_not(x)
+    | Turns true into false and false into true.
+ops.Isnan, tf.math.is_nan, tf.raw_ops.IsNan(x): isnan(x) | Says of each element whether it is not a number.
+ops.Isinf, tf.math.is_inf(x): isinf(x) | Says of each element whether it is infinite.
+ops.Isfinite, tf.math.is_finite(x): isfinite(x)
+    | Says of each element whether it is an ordinary number: neither infinite nor undefined.
+ops.Where(condition, x1, x2): where(condition, x1, x2)
+    | Takes the element of the first tensor where the condition holds, else that of the second.
+ops.Cast, ops.SaturateCast, tf.cast(x, dtype: Dtype): cast(x, to=dtype) | Turns every element into {dtype}.
+ops.StopGradient, ops.Copy, ops.ConvertToTensor, tf.identity, tf.stop_gradient, tf.convert_to_tensor,
+    tf.raw_ops.Identity, tf.raw_ops.StopGradient(x):
+    x | Hands its input on unchanged.
+tf.ensure_shape(x, shape: Anything = None): x
+    | Hands its input on unchanged, once its shape is known to be the expected one.
+
+# Activation functions
+ops.Sigmoid, tf.math.sigmoid, tf.nn.sigmoid, tf.raw_ops.Sigmoid(x): sigmoid(x) | Squeezes every element into 0 … 1.
+ops.Tanh, tf.math.tanh, tf.nn.tanh, tf.raw_ops.Tanh(x): tanh(x) | Squeezes every element into -1 … 1.
+ops.Relu, tf.nn.relu, tf.raw_ops.Relu(x): relu(x) | Keeps what is positive, makes the rest 0.
+ops.Relu6, tf.nn.relu6, tf.raw_ops.Relu6(x): relu6(x) | Keeps what lies between 0 and 6, cuts off the rest.
+ops.LeakyRelu(x, negative_slope: Number = 0.2): leaky_relu(x, ...)
+    | Keeps what is positive and multiplies the rest by {negative_slope}.
+tf.nn.leaky_relu(x, alpha: Number = 0.2): leaky_relu(x, negative_slope=alpha)
+    | Keeps what is positive and multiplies the rest by {alpha}.
+ops.Elu, tf.nn.elu, tf.raw_ops.Elu(x, alpha: Number = 1.0): elu(x, ...)
+    | Keeps what is positive; the rest levels off at -{alpha}.
+ops.Celu(x, alpha: Number = 1.0): celu(x, ...) | Keeps what is positive; the rest levels off smoothly at -{alpha}.
+ops.Selu, tf.nn.selu, tf.raw_ops.Selu(x): selu(x)
+    | Keeps what is positive, times 1.0507; the rest levels off at -1.7581.
+ops.Silu, tf.nn.silu(x): silu(x) | Multiplies every element by its sigmoid.
+ops.Gelu(x, approximate: Bool = True): gelu(x, ...)
+    | Multiplies every element by the share of a normal distribution that lies below it.
+tf.nn.gelu(x, approximate: Bool = False): gelu(x, ...)
+    | Multiplies every element by the share of a normal distribution that lies below it.
+ops.Softplus, tf.math.softplus, tf.nn.softplus, tf.raw_ops.Softplus(x): softplus(x)
+    | A smooth relu: the logarithm of 1 plus the exponential.
+ops.Softsign, tf.nn.softsign, tf.math.softsign, tf.raw_ops.Softsign(x): softsign(x)
+    | Divides every element by 1 plus its size.
+ops.HardSigmoid(x): hard_sigmoid(x) | A sigmoid of three straight lines.
+ops.HardSilu(x): hard_silu(x) | Multiplies every element by its hard sigmoid.
+ops.HardTanh(x): hard_tanh(x) | Cuts every element off at -1 and 1.
+ops.LogSigmoid, tf.math.log_sigmoid(x): log_sigmoid(x) | The logarithm of the sigmoid of every element.
+ops.Glu(x, axis: Int = -1): glu(x, ...) | Halves axis {axis} and multiplies the first half by the sigmoid of the second.
+ops.HardShrink(x, threshold: Number = 0.5): hard_shrink(x, ...)
+    | Makes 0 what lies within {threshold} of 0, keeps the rest.
+ops.SoftShrink(x, threshold: Number = 0.5): soft_shrink(x, ...)
+    | Moves every element {threshold} towards 0; what would cross it becomes 0.
+ops.TanhShrink(x): tanh_shrink(x) | Takes its hyperbolic tangent away from every element.
+ops.Threshold(x, threshold: Number, default_value: Number): threshold(x, ...)
+    | Keeps what is larger than {threshold}; the rest becomes {default_value}.
+ops.Squareplus(x, b: Number = 4.0): squareplus(x, ...) | A smooth relu made of a square root.
+ops.SparsePlus(x): sparse_plus(x) | 0 up to -1, the element itself from 1 on, a parabola between.
+ops.SparseSigmoid(x): sparse_sigmoid(x) | 0 up to -1, 1 from 1 on, a straight line between.
+ops.Sparsemax(x, axis: Int = -1): sparsemax(x, ...)
+    | Turns scores into shares that sum to 1 {along}, small ones into exactly 0.
+ops.Softmax, tf.raw_ops.Softmax(x, axis: AxisArgument = -1): softmax(x, ...)
+    | Turns scores into shares that sum to 1 {along}.
+tf.nn.softmax, tf.compat.v1.nn.softmax, tf.compat.v1.math.softmax(x, axis: AxisArgument = None):
+    softmax(x, axis=-1) if axis is None else softmax(x, ...) | Turns scores into shares that sum to 1.
+ops.LogSoftmax, tf.nn.log_softmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument = None):
+    log_softmax(x, axis=-1) if axis is None else log_softmax(x, ...)
+    | Turns scores into the logarithms of shares that sum to 1.
 """
 
 

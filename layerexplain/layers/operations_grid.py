@@ -37,7 +37,7 @@ ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
     | Cuts its input into parts along the second axis.
 ops.Dstack(*xs): in_depth(*xs) | Puts its inputs one behind the other along the third axis.
 ops.Array(x, dtype: Dtype = None): x if dtype is None else cast(x, to=dtype) | Hands its input on.
-ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value, shape=shape, dtype=dtype)
+ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value, ...)
     | Fills a tensor of the shape {shape} with its input.
 tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one number.
 ops.Vdot(x1, x2): dot(in_a_row(x1), in_a_row(x2)) | Sums the products of all pairs of elements.

@@ -37,19 +37,17 @@ ops.SolveTriangular(a, b, lower: Bool = False):
     | Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read.
 ops.LuFactor, tf.linalg.lu(x): factors, order = lu(x)
     | Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows.
-ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, mode=mode)
+ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, ...)
     | Takes each matrix apart into one with columns at right angles and an upper triangle.
 ops.Eigh, tf.linalg.eigh(x): w, v = eigh(x)
     | Gives the eigenvalues of each symmetric matrix, the smallest first, and its eigenvectors as columns.
-ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, rcond=rcond) | Inverts each matrix as far as it can be.
-ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1):
-    diagonal_of(x, offset=offset, axis1=axis1, axis2=axis2)
+ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, ...) | Inverts each matrix as far as it can be.
+ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): diagonal_of(x, ...)
     | Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
 tf.linalg.qr(x, full_matrices: Bool = False):
     q, r = qr(x, mode='complete') if full_matrices else qr(x, mode='reduced')
     | Takes each matrix apart into one with columns at right angles and an upper triangle.
-ops.Trace(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1):
-    sum(countable(diagonal_of(x, offset=offset, axis1=axis1, axis2=axis2)), axis=-1)
+ops.Trace(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): sum(countable(diagonal_of(x, ...)), axis=-1)
     | Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
 ops.Diagflat(x, k: Int = 0): diag(in_a_row(x), offset=k) | Makes a matrix with all elements on its diagonal.
 tf.linalg.trace(x): sum(diagonal(x), axis=-1) | Adds up what stands on the diagonal of each matrix.

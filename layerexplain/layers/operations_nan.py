@@ -3,13 +3,10 @@
 Input shape: any. Output shape: without the folded axes (of size 1 with `keepdims`). Reference: keras.ops.
 """
 
-from collections.abc import Callable
-
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers import operations_reduce
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, choice
-from layerexplain.layers.operations_reduce import measurable
+from layerexplain.layers.arguments import Anything, AxisArgument, Int, choice
+from layerexplain.layers.operations_reduce import measurable, place
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
@@ -17,39 +14,39 @@ from layerexplain.ops.scatter import quantile as share
 from layerexplain.ops.sizes import FLOATS
 
 ROWS = """
-ops.Nansum(x, axis: AxisArgument = None, keepdims: Bool = False):
-    Sum(without_nan(x, instead=0), axis=axis, keepdims=keepdims) | Adds up the elements {along} that are numbers.
-ops.Nanprod(x, axis: AxisArgument = None, keepdims: Bool = False):
-    Prod(without_nan(x, instead=1), axis=axis, keepdims=keepdims) | Multiplies the elements {along} that are numbers.
-ops.Nanmean(x, axis: AxisArgument = None, keepdims: Bool = False): _mean(measurable(x), axis=axis, keepdims=keepdims)
+ops.Nansum(x, axis: AxisArgument = None, keepdims: Bool = False): Sum(without_nan(x, instead=0), ...)
+    | Adds up the elements {along} that are numbers.
+ops.Nanprod(x, axis: AxisArgument = None, keepdims: Bool = False): Prod(without_nan(x, instead=1), ...)
+    | Multiplies the elements {along} that are numbers.
+ops.Nanmean(x, axis: AxisArgument = None, keepdims: Bool = False): _mean(measurable(x), ...)
     | Averages the elements {along} that are numbers.
-ops.Nanvar(x, axis: AxisArgument = None, keepdims: Bool = False): _variance(x, axis=axis, keepdims=keepdims)
+ops.Nanvar(x, axis: AxisArgument = None, keepdims: Bool = False): _variance(x, ...)
     | Averages the squares of the distances from the mean {along}, of the elements that are numbers.
-ops.Nanstd(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(_variance(x, axis=axis, keepdims=keepdims))
+ops.Nanstd(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(_variance(x, ...))
     | Gives the standard deviation {along} of the elements that are numbers.
 ops.Nanmax(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=1)
     | Keeps the largest element {along} that is a number.
 ops.Nanmin(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=-1)
     | Keeps the smallest element {along} that is a number.
-ops.Nancumsum(x, axis: Int = None, dtype: Anything = None): Cumsum(without_nan(x, instead=0), axis=axis, dtype=dtype)
+ops.Nanargmax(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='max')
+    | Gives the number of the largest element {along} that is a number, -1 where there is none.
+ops.Nanargmin(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='min')
+    | Gives the number of the smallest element {along} that is a number, -1 where there is none.
+ops.Nancumsum(x, axis: Int = None, dtype: Anything = None): Cumsum(without_nan(x, instead=0), ...)
     | Adds to each element all those before it {along}; what is no number counts as 0.
-ops.Nancumprod(x, axis: Int = None, dtype: Anything = None):
-    Cumprod(without_nan(x, instead=1), axis=axis, dtype=dtype)
+ops.Nancumprod(x, axis: Int = None, dtype: Anything = None): Cumprod(without_nan(x, instead=1), ...)
     | Multiplies each element by all those before it {along}; what is no number counts as 1.
-ops.Quantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q, axis=axis, method=method, keepdims=keepdims)
+ops.Quantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False): _quantile(x, q, ...)
     | Gives the numbers below which the asked-for shares of the elements {along} lie.
 ops.Nanquantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
     _quantile(x, q, axis=axis, method=method, keepdims=keepdims, nan='ignored')
     | Gives the numbers below which the asked-for shares of the elements {along} lie that are numbers.
 ops.Percentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims)
-    | Gives the numbers below which so many percent of the elements {along} lie.
+    _quantile(x, q / 100, ...) | Gives the numbers below which so many percent of the elements {along} lie.
 ops.Nanpercentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
     _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims, nan='ignored')
     | Gives the numbers below which so many percent of the elements {along} lie that are numbers.
-ops.Median(x, axis: AxisArgument = None, keepdims: Bool = False):
-    quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims)
+ops.Median(x, axis: AxisArgument = None, keepdims: Bool = False): quantile(measurable(x), 0.5, ...)
     | Gives the number {along} below and above which half of the elements lie.
 ops.Nanmedian(x, axis: AxisArgument = None, keepdims: Bool = False):
     quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan='ignored')
@@ -101,23 +98,11 @@ def _extreme(x: Expr, axis: AxisArgument, keepdims: bool, sign: int) -> Expr:
     return e.where(reduce.all_(e.isnan(x), axis=axis, keepdims=keepdims), fold(x, axis=axis, keepdims=keepdims), y)
 
 
-def _place(x: Expr, find: Callable[..., Expr], instead: float, axis: Int | None, keepdims: bool) -> Expr:
-    found = find(without_nan(x, instead), axis=axis, keepdims=keepdims)
+def _place(x: Expr, axis: Int | None, keepdims: bool, of: str) -> Expr:
+    found = place(without_nan(x, float("-inf" if of == "max" else "inf")), axis, keepdims, of)
     if x.dtype not in FLOATS:
         return found
     return e.where(reduce.all_(e.isnan(x), axis=axis, keepdims=keepdims), -1, found)
-
-
-@layer("ops.Nanargmax")
-def nanargmax(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the largest element {along} that is a number, -1 where there is none."""
-    return _place(x, operations_reduce.place_of_largest, float("-inf"), axis, keepdims)
-
-
-@layer("ops.Nanargmin")
-def nanargmin(x: Expr, *, axis: Int | None = None, keepdims: Bool = False) -> Expr:
-    """Gives the number of the smallest element {along} that is a number, -1 where there is none."""
-    return _place(x, operations_reduce.place_of_smallest, float("inf"), axis, keepdims)
 
 
 # Quantiles ------------------------------------------------------------------------------------------------------

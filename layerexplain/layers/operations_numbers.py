@@ -42,14 +42,12 @@ ops.Nextafter, tf.math.nextafter(x1, x2): nextafter(x1, x2)
     | Gives the floating-point number next to the first on the way to the second, element by element.
 ops.Isposinf(x): logical_and(isinf(measurable(x)), x > 0) | Says of each element whether it is infinity.
 ops.Isneginf(x): logical_and(isinf(measurable(x)), x < 0) | Says of each element whether it is minus infinity.
-ops.Isclose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False):
-    close(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
+ops.Isclose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): close(x1, x2, ...)
     | Says for each pair of elements whether they differ by at most {atol} plus {rtol} times the second.
-ops.AllClose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False):
-    all(close(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan))
+ops.AllClose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): all(close(x1, x2, ...))
     | Says whether all pairs of elements differ by at most {atol} plus {rtol} times the second.
 ops.SearchSorted, tf.searchsorted(sorted_sequence, values, side: Dtype = 'left', out_type: Ignored):
-    searchsorted(sorted_sequence, values, side=side)
+    searchsorted(sorted_sequence, values, ...)
     | Gives for each element the place in a rising row of numbers where it belongs.
 ops.ViewAsReal(x): stack(real(x), imag(x), axis=-1)
     | Makes a pair along a new last axis of each complex number: real part, imaginary part.

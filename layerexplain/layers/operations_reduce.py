@@ -21,11 +21,11 @@ from layerexplain.ops.sizes import INTS, normalize_axis
 USES = (limited,)
 Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
 ROWS = """
-ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False):
-    sum(countable(x), axis=axis, keepdims=keepdims) | Adds up the elements {along}.
-ops.Mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(measurable(x), axis=axis, keepdims=keepdims)
+ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False): sum(countable(x), ...)
+    | Adds up the elements {along}.
+ops.Mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(measurable(x), ...)
     | Averages the elements {along}.
-tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(x, axis=axis, keepdims=keepdims)
+tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(x, ...)
     | Averages the elements {along}; whole numbers stay whole.
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
@@ -33,24 +33,21 @@ ops.Max, ops.Amax, tf.math.reduce_max(x, axis: AxisArgument = None, keepdims: Bo
     limited(amax(x, axis=axis, keepdims=keepdims), low=initial) | Keeps the largest element {along}.
 ops.Min, ops.Amin, tf.math.reduce_min(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
     limited(amin(x, axis=axis, keepdims=keepdims), high=initial) | Keeps the smallest element {along}.
-ops.Any, tf.math.reduce_any(x, axis: AxisArgument = None, keepdims: Bool = False):
-    any(x, axis=axis, keepdims=keepdims) | Says whether any element {along} is true.
-ops.All, tf.math.reduce_all(x, axis: AxisArgument = None, keepdims: Bool = False):
-    all(x, axis=axis, keepdims=keepdims) | Says whether all elements {along} are true.
-ops.Var, tf.math.reduce_variance(x, axis: AxisArgument = None, keepdims: Bool = False):
-    variance(x, axis=axis, keepdims=keepdims) | Averages the squares of the distances from the mean {along}.
-ops.Std, tf.math.reduce_std(x, axis: AxisArgument = None, keepdims: Bool = False):
-    sqrt(variance(x, axis=axis, keepdims=keepdims))
+ops.Any, tf.math.reduce_any(x, axis: AxisArgument = None, keepdims: Bool = False): any(x, ...)
+    | Says whether any element {along} is true.
+ops.All, tf.math.reduce_all(x, axis: AxisArgument = None, keepdims: Bool = False): all(x, ...)
+    | Says whether all elements {along} are true.
+ops.Var, tf.math.reduce_variance(x, axis: AxisArgument = None, keepdims: Bool = False): variance(x, ...)
+    | Averages the squares of the distances from the mean {along}.
+ops.Std, tf.math.reduce_std(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(variance(x, ...))
     | Gives the standard deviation {along}: the square root of the variance.
-ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored):
-    moments_along(x, axes=axes, keepdims=keepdims) | Gives the mean and the variance {along}.
-ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False):
-    log_of_sum(x, axis=axis, keepdims=keepdims)
+ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored): moments_along(x, ...)
+    | Gives the mean and the variance {along}.
+ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False): log_of_sum(x, ...)
     | Adds up the exponentials of all elements {along} and takes the logarithm.
-ops.CountNonzero(x, axis: AxisArgument = None): sum(cast(x != 0, to='int32'), axis=axis)
+ops.CountNonzero(x, axis: AxisArgument = None): sum(cast(x != 0, to='int32'), ...)
     | Counts the elements {along} that are not 0.
-ops.Ptp(x, axis: AxisArgument = None, keepdims: Bool = False):
-    amax(x, axis=axis, keepdims=keepdims) - amin(x, axis=axis, keepdims=keepdims)
+ops.Ptp(x, axis: AxisArgument = None, keepdims: Bool = False): amax(x, ...) - amin(x, ...)
     | Gives the distance from the smallest to the largest element {along}.
 
 # Norms
@@ -66,18 +63,20 @@ tf.math.l2_normalize(x, axis: AxisArgument = None, epsilon: Number = 1e-12):
     | Divides by the length of the vectors {along}, so that each has length 1.
 
 # Order
-ops.Argmax(x, axis: Int = None, keepdims: Bool = False): place_of_largest(x, axis=axis, keepdims=keepdims)
+ops.Argmax(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='max')
     | Gives the number of the largest element {along}.
-ops.Argmin(x, axis: Int = None, keepdims: Bool = False): place_of_smallest(x, axis=axis, keepdims=keepdims)
+ops.Argmin(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='min')
     | Gives the number of the smallest element {along}.
-ops.Cumsum(x, axis: Int = None, dtype: Anything = None): running_sum(counted(x, dtype=dtype), axis=axis)
+ops.Cumsum(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
+    cumsum(reshape(z, shape=(-1,)), axis=0) if axis is None else cumsum(z, axis=axis)
     | Adds to each element all those before it {along}.
-ops.Cumprod(x, axis: Int = None, dtype: Anything = None): running_product(counted(x, dtype=dtype), axis=axis)
+ops.Cumprod(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
+    cumprod(reshape(z, shape=(-1,)), axis=0) if axis is None else cumprod(z, axis=axis)
     | Multiplies each element by all those before it {along}.
-ops.Sort, tf.sort(x, axis: Int = -1): sort(x, axis=axis) | Sorts the elements {along}, the smallest first.
-ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, axis=axis)
+ops.Sort, tf.sort(x, axis: Int = -1): sort(x, ...) | Sorts the elements {along}, the smallest first.
+ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, ...)
     | Gives the numbers of the elements {along} in the order in which sorting puts them.
-ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, k=k)
+ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, ...)
     | Gives the {k} largest elements along the last axis, the largest first, and their numbers.
 
 # Codes
@@ -193,42 +192,13 @@ def matrix_norm(x: Expr, order_: float | str, axes: tuple[int, ...], keepdims: b
 # Order ----------------------------------------------------------------------------------------------------------
 
 
-def _whole(x: Expr, axis: int | None) -> tuple[Expr, int]:
-    """The tensor and axis to work along: without an axis all elements in one row."""
-    return (reshape(x, shape=(-1,)), 0) if axis is None else (x, axis)
-
-
-def _kept(y: Expr, x: Expr, axis: int | None, keepdims: bool) -> Expr:
-    """A fold with the folded axis kept, of size 1."""
+def place(x: Expr, axis: int | None, keepdims: bool, of: str) -> Expr:
+    """The number of the largest (`of` is "max") or smallest element along an axis, without one among all elements."""
+    find = order.argmax if of == "max" else order.argmin
+    y: Expr = find(reshape(x, shape=(-1,)), axis=0) if axis is None else find(x, axis=axis)
     if not keepdims:
         return y
-    if axis is None:
-        return take_slice(y, key=(None,) * x.ndim)
-    return take_slice(y, key=(*[slice(None)] * (axis % x.ndim), None))
-
-
-def place_of_largest(x: Expr, axis: int | None, keepdims: bool) -> Expr:
-    """The number of the largest element."""
-    whole, at = _whole(x, axis)
-    return _kept(order.argmax(whole, axis=at), x, axis, keepdims)
-
-
-def place_of_smallest(x: Expr, axis: int | None, keepdims: bool) -> Expr:
-    """The number of the smallest element."""
-    whole, at = _whole(x, axis)
-    return _kept(order.argmin(whole, axis=at), x, axis, keepdims)
-
-
-def running_sum(x: Expr, axis: int | None) -> Expr:
-    """For each element the sum up to it."""
-    whole, at = _whole(x, axis)
-    return order.cumsum(whole, axis=at)
-
-
-def running_product(x: Expr, axis: int | None) -> Expr:
-    """For each element the product up to it."""
-    whole, at = _whole(x, axis)
-    return order.cumprod(whole, axis=at)
+    return take_slice(y, key=(None,) * x.ndim if axis is None else (*[slice(None)] * (axis % x.ndim), None))
 
 
 # Codes ----------------------------------------------------------------------------------------------------------

@@ -16,11 +16,10 @@ from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, shape_text
 
 ROWS = """
-ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, axis=axis)
-    | Turns the order of the elements round {along}.
-ops.Roll, tf.roll(x, shift: AxisArgument, axis: AxisArgument = None): rolled(x, shift=shift, axis=axis)
+ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, ...) | Turns the order of the elements round {along}.
+ops.Roll, tf.roll(x, shift: AxisArgument, axis: AxisArgument = None): rolled(x, ...)
     | Moves all elements {shift} places on {along}; what falls off the end comes in at the start.
-ops.Tile(x, repeats: Anything): tiled(x, repeats=repeats)
+ops.Tile(x, repeats: Anything): tiled(x, ...)
     | Lays copies of the whole tensor behind each other: {repeats} along its axes.
 tf.tile(x, multiples: Anything): Tile(x, repeats=multiples)
     | Lays copies of the whole tensor behind each other: {multiples} along its axes.
@@ -30,17 +29,17 @@ ops.Pad(x, pad_width: Anything, mode: Anything = 'constant', constant_values: An
 tf.pad, tf.compat.v1.pad(x, paddings: Anything, mode: Anything = 'CONSTANT', constant_values: Anything = 0):
     padded(x, amounts=paddings, mode=mode, value=constant_values)
     | Adds elements before and after along its axes: {paddings}.
-ops.ZerosLike, tf.zeros_like, tf.raw_ops.ZerosLike(x, dtype: Anything = None): filled_like(x, value=0, dtype=dtype)
+ops.ZerosLike, tf.zeros_like, tf.raw_ops.ZerosLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
     | A tensor of zeros in the shape of its input.
-ops.OnesLike, tf.ones_like, tf.raw_ops.OnesLike(x, dtype: Anything = None): filled_like(x, value=1, dtype=dtype)
+ops.OnesLike, tf.ones_like, tf.raw_ops.OnesLike(x, dtype: Anything = None): filled_like(x, value=1, ...)
     | A tensor of ones in the shape of its input.
 ops.FullLike(x, fill_value: Anything, dtype: Anything = None): filled_like(x, value=fill_value, dtype=dtype)
     | A tensor in the shape of its input, filled with {fill_value}.
-ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, dtype=dtype)
+ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
     | A tensor in the shape of its input, which holds zeros in TensorFlow.
 ops.Tril(x, k: Int = 0): band(x, above=k)
     | Keeps what lies on and below diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
-ops.Triu(x, k: Int = 0): upper(x, k=k)
+ops.Triu(x, k: Int = 0): upper(x, ...)
     | Keeps what lies on and above diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
 tf.linalg.band_part(x, num_lower: Int, num_upper: Int): banded(x, below=num_lower, above=num_upper)
     | Keeps {num_lower} diagonals below and {num_upper} above the middle one of each matrix (-1: all).

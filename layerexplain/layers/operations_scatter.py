@@ -30,7 +30,7 @@ ops.SegmentMax, tf.math.unsorted_segment_max(data, segment_ids, num_segments: Po
 ops.SegmentMin, tf.math.unsorted_segment_min(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
     segment(data, segment_ids, how='min', n=num_segments)
     | Keeps the smallest elements of the parts along the first axis that have the same number.
-tf.scatter_nd(indices, updates, shape: Anything): Scatter(indices, updates, shape=shape)
+tf.scatter_nd(indices, updates, shape: Anything): Scatter(indices, updates, ...)
     | Puts values in their places in a tensor of zeros; those for one place are added up.
 tf.tensor_scatter_nd_update(tensor, indices, updates): scatter(tensor, indices, updates)
     | Puts values in their places in a tensor.

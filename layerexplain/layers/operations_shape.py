@@ -3,12 +3,14 @@
 They compute nothing. Unlike layers, `keras.ops` and TensorFlow count the batch among the axes. Reference: keras.ops.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Size
-from layerexplain.layers.arguments import is_int
+from layerexplain.layers.arguments import Anything, is_int, short
+from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product, shape_text, size_text
@@ -16,32 +18,27 @@ from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product,
 ROWS = """
 ops.Reshape(x, newshape: Anything): reshaped(x, shape=newshape)
     | Lays the same elements out in the shape {newshape}, the batch included; -1 stands for what is left.
-tf.reshape(x, shape: Anything): reshaped(x, shape=shape)
+tf.reshape(x, shape: Anything): reshaped(x, ...)
     | Lays the same elements out in the shape {shape}, the batch included; -1 stands for what is left.
 ops.Ravel(x): reshape(x, shape=(-1,)) | Lays all elements out in one row, those of all examples.
 tf.keras.backend.batch_flatten(x): flat_examples(x) | Lays the elements of each example out in one row.
-ops.ExpandDims, tf.expand_dims(x, axis: AxisArgument): expanded(x, axis=axis)
+ops.ExpandDims, tf.expand_dims(x, axis: AxisArgument): expanded(x, ...)
     | Puts in a new axis of size 1 at place {axis}; no element changes.
-ops.Squeeze, tf.squeeze, tf.compat.v1.squeeze(x, axis: AxisArgument = None): squeezed(x, axis=axis)
+ops.Squeeze, tf.squeeze, tf.compat.v1.squeeze(x, axis: AxisArgument = None): squeezed(x, ...)
     | Drops axes of size 1; no element changes.
-ops.Transpose(x, axes: AxisArgument = None): permuted(x, axes=axes)
-    | Puts the axes into another order; no element changes.
+ops.Transpose(x, axes: AxisArgument = None): permuted(x, ...) | Puts the axes into another order; no element changes.
 tf.transpose, tf.compat.v1.transpose(x, perm: AxisArgument = None): Transpose(x, axes=perm)
-ops.Swapaxes(x, axis1: Int, axis2: Int): swapped(x, axis1=axis1, axis2=axis2)
-    | Lets axis {axis1} and axis {axis2} change places.
-ops.Moveaxis(x, source: AxisArgument, destination: AxisArgument): moved(x, source=source, destination=destination)
+ops.Swapaxes(x, axis1: Int, axis2: Int): swapped(x, ...) | Lets axis {axis1} and axis {axis2} change places.
+ops.Moveaxis(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
     | Moves axis {source} to the place {destination}.
 
 # Together and apart
-ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, axis=axis)
-    | Puts its inputs one behind the other {along}.
+ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, ...) | Puts its inputs one behind the other {along}.
 ops.Hstack(*xs): side_by_side(*xs) | Puts its inputs one behind the other along the second axis.
 ops.Vstack(*xs): one_below_the_other(*xs) | Puts its inputs one behind the other along the first axis.
-ops.Append(x1, x2, axis: Int = None):
-    concatenate(reshape(x1, shape=(-1,)), reshape(x2, shape=(-1,)), axis=0) if axis is None
-    else concatenate(x1, x2, axis=axis)
-    | Puts the second tensor behind the first {along}.
-ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, axis=axis)
+ops.Append(x1, x2, axis: Int = None): concatenate(reshape(x1, shape=(-1,)), reshape(x2, shape=(-1,)), axis=0) if axis is
+    None else concatenate(x1, x2, ...) | Puts the second tensor behind the first {along}.
+ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, ...)
     | Lays its inputs on top of each other, along a new axis at place {axis}.
 ops.Split(x, indices_or_sections: Anything, axis: Int = 0): divided(x, at=indices_or_sections, axis=axis)
     | Cuts its input into parts {along}.
@@ -50,18 +47,17 @@ ops.ArraySplit(x, indices_or_sections: Anything, axis: Int = 0):
     | Cuts its input into parts {along}, the first ones longer by 1 where the size does not divide.
 tf.split(x, num_or_size_splits: Anything, axis: Int = 0): divided_by_sizes(x, sizes=num_or_size_splits, axis=axis)
     | Cuts its input into parts {along}.
-ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): unstacked(x, num=num, axis=axis)
+ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): unstacked(x, ...)
     | Takes its input apart {along}: a tensor for each place.
 
 # Slices
-ops.GetItem(x, key: Anything): sliced(x, key=key) | Takes a part of its input, as x[…] does in Python.
+ops.GetItem(x, key: Anything): sliced(x, ...) | Takes a part of its input, as x[…] does in Python.
 tf.__operators__.getitem(x, slice_spec: Anything): GetItem(x, key=slice_spec)
-ops.Take(x, indices, axis: Int = None): picked(x, indices, axis=axis) | Picks the parts with the given numbers {along}.
+ops.Take(x, indices, axis: Int = None): picked(x, indices, ...) | Picks the parts with the given numbers {along}.
 tf.gather, tf.compat.v1.gather(x, indices, axis: Int = None, batch_dims: Int = 0, validate_indices: Ignored):
-    gathered(x, indices, axis=axis, batch_dims=batch_dims) | Picks the parts with the given numbers {along}.
-ops.TakeAlongAxis(x, indices, axis: Int = None):
-    take_along(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)), axis=0) if axis is None
-    else take_along(x, indices, axis=axis)
+    gathered(x, indices, ...) | Picks the parts with the given numbers {along}.
+ops.TakeAlongAxis(x, indices, axis: Int = None): take_along(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)),
+    axis=0) if axis is None else take_along(x, indices, ...)
     | Puts into each place the element {along} whose number stands there.
 ops.Diff(a, n: Int = 1, axis: Int = -1): differences(a, times=n, axis=axis)
     | Subtracts from each element the one before it {along}.
@@ -254,3 +250,61 @@ def differences(a: Expr, times: int, axis: int) -> Expr:
     for _ in range(few(times)):
         a = m.take_slice(a, key=(*lead, slice(1, None))) - m.take_slice(a, key=(*lead, slice(None, -1)))
     return a
+
+
+# By a pattern ---------------------------------------------------------------------------------------------------
+
+
+def _pattern(side: str) -> list[list[str]]:
+    """The axes of one side of a pattern: `b (h w) c` is [[b], [h, w], [c]]."""
+    return [part.strip("()").split() for part in re.findall(r"\w+|\(.*?\)", side)]
+
+
+@layer("ops.Rearrange")
+def rearrange(tensor: Expr, *, pattern: Anything, axes_lengths: Anything = None) -> Expr:
+    """Takes axes apart, changes their order and puts them together, as '{pattern}' says."""
+    before, arrow, after = str(pattern).partition("->")
+    left, right = _pattern(before), _pattern(after)
+    names = [name for group in left for name in group]
+    if not arrow or len(left) != tensor.ndim or sorted(names) != sorted(n for g in right for n in g):
+        raise ArgumentError(
+            f"rearrange needs a pattern like 'b h w c -> b (h w) c' with the axes of {shape_text(tensor.shape)} "
+            f"on both sides, got {short(pattern)}"
+        )
+    sizes: dict[str, Size] = dict(axes_lengths or {})
+    for group, size in zip(left, tensor.shape, strict=True):
+        unknown = [name for name in group if name not in sizes]
+        if len(unknown) == 1:
+            rest = product(sizes[name] for name in group if name != unknown[0])
+            sizes[unknown[0]] = size if len(group) == 1 else _quotient(size, rest)
+        elif unknown:
+            raise ArgumentError(f"rearrange needs the length of {unknown[0]} for {short(pattern)}")
+    y = tensor
+    if any(len(group) != 1 for group in left):
+        y = m.reshape(y, shape=_shape([sizes[name] for name in names]))
+    order = [names.index(name) for group in right for name in group]
+    if order != sorted(order):
+        y = m.transpose(y, axes=tuple(order))
+    if any(len(group) != 1 for group in right):
+        merged: list[Size] = [
+            sizes[group[0]]
+            if len(group) == 1
+            else -1
+            if any(sizes[name] is BATCH for name in group)
+            else product(sizes[name] for name in group)
+            for group in right
+        ]
+        y = m.reshape(y, shape=_shape(merged))
+    return y
+
+
+def _quotient(size: Size, by: int | None) -> Size:
+    return size // by if isinstance(size, int) and by else None
+
+
+def _shape(sizes: list[Size]) -> tuple[Size, ...]:
+    """A target with one unknown size left over."""
+    made = list(sizes)
+    if -1 not in made and made.count(None) == 1:
+        made[made.index(None)] = -1
+    return tuple(made)

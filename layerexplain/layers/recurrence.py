@@ -78,9 +78,9 @@ def recur(
     sizes: Mapping[str, StateSize],
     initial: Sequence[Expr],
     returned: Returned,
-    *,
     mask: Expr | None = None,
     zero_output_for_mask: bool = False,
+    *,
     shown: int = 0,
 ) -> Mapping[str, Expr]:
     """Run `cell(x_t, *states) -> new states` over the steps of x; state number `shown` is also the output.

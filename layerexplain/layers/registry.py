@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
@@ -17,6 +17,11 @@ from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from layerexplain.layers.declaration import Declared
 
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
 """Arguments that files hold and that no one is offered."""
@@ -32,45 +37,18 @@ LAYERS: dict[str, Declaration] = {}
 
 
 def layer(
-    type_: str,
-    *,
-    mask: Any = "stop",
-    ignores: str = "",
-    also: Sequence[str] = (),
-    ndim: int | None = None,
-    renamed: Mapping[str, str] = MappingProxyType({}),
-    alone: str = "",
-    called: Sequence[str] = (),
-    facts: Facts = NO_FACTS,
+    type_: str, *, also: Sequence[str] = (), **declared: Unpack[Declared]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a layer type by its formula.
 
     Args:
         type_: The class name.
-        mask: "pass" hands the mask on, "stop" ends it; a function(tensors, masks, arguments) makes the results' masks.
-        ignores: Arguments, separated by spaces, that change nothing here.
         also: Further names of the same layer.
-        ndim: The number of axes that the first tensor must have.
-        renamed: Maps an argument's older name to today's.
-        alone: What is wrong with one bare tensor in place of a list, with `{shape}` for its shape.
-        called: Names the tensors of a `*xs` parameter.
-        facts: What else there is to know of the layer.
+        declared: As `Declaration` has them.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        declaration = Declaration(
-            type_,
-            function,
-            description=first_line(function),
-            mask=mask,
-            ignores=ignores.split(),
-            ndim=ndim,
-            renamed=renamed,
-            alone=alone,
-            called=called,
-            facts=facts,
-        )
-        register(declaration, also)
+        register(Declaration(type_, function, description=first_line(function), **declared), also)
         return function
 
     return declare
@@ -80,39 +58,34 @@ def layers_of_rank(
     pattern: str,
     descriptions: Mapping[int, str],
     *,
-    mask: Any = "stop",
-    ignores: str = "",
     also: str = "",
-    any_ndim: bool = False,
     differs: Mapping[int, Callable[[Signature], Signature]] = MappingProxyType({}),
-    facts: Facts = NO_FACTS,
+    **declared: Unpack[Declared],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare one layer for several ranks by one formula: Conv1D, Conv2D and Conv3D by "Conv{}D".
 
-    A function with a keyword `rank` is given it. The first tensor has a batch and a channel axis beside the spatial
-    ones, which is checked unless `any_ndim` says that the formula does.
+    A function with a keyword `rank` receives it. The first tensor has a batch and a channel axis beside the spatial
+    ones, which is checked unless `ndim=None` says that the formula does.
 
     Args:
         pattern: The class name, with `{}` for the rank.
         descriptions: For each rank the sentence of its layer, with `{fields}`.
-        differs: What the signature of a rank is, from that of the function.
-        mask, ignores, facts: As `layer` has them.
         also: A further name, with `{}` for the rank.
+        differs: What the signature of a rank is, from that of the function.
+        declared: As `Declaration` has them.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         common = signature_of(function)
         takes_rank = RANK in function.__annotations__
         for rank, description in descriptions.items():
+            given: Declared = {"ndim": rank + 2, **declared}
             declaration = Declaration(
                 pattern.format(rank),
                 _of_rank(function, rank) if takes_rank else function,
                 differs[rank](common) if rank in differs else common,
                 description=description,
-                mask=mask,
-                ignores=ignores.split(),
-                ndim=None if any_ndim else rank + 2,
-                facts=facts,
+                **given,
             )
             register(declaration, (also.format(rank),) if also else ())
         return function

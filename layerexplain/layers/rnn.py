@@ -44,6 +44,21 @@ class Gates(NamedTuple):
         return z + self.biases[gate] if self.biases else z
 
 
+def simple_step(
+    x: Expr, units: int, name: str, activation: Any, use_bias: bool, drop: Dropout
+) -> Callable[..., Sequence[Expr]]:
+    """The step of a SimpleRNN whose cell is called `name`."""
+    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], name)
+    U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], name)
+    b = cell_weight("bias", "b", [("units", units)], name) if use_bias else None
+
+    def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
+        z = dot(drop.input(x_t), W) + dot(drop.state(h), U)
+        return [named("h_new", activate(activation, z if b is None else z + b))]
+
+    return cell
+
+
 @layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT)
 def simple_rnn(
     x: Expr,
@@ -66,35 +81,13 @@ def simple_rnn(
     Reference: keras.layers.SimpleRNN; Elman, 1990.
     """
     need_sequence("SimpleRNN", x)
-    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], "simple_rnn_cell")
-    U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], "simple_rnn_cell")
-    b = cell_weight("bias", "b", [("units", units)], "simple_rnn_cell") if use_bias else None
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
-
-    def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
-        z = dot(drop.input(x_t), W) + dot(drop.state(h), U)
-        return [named("h_new", activate(activation, z if b is None else z + b))]
-
-    return recur(
-        "SimpleRNN",
-        cell,
-        x,
-        {"h": units},
-        initial_state,
-        returned,
-        mask=mask,
-        zero_output_for_mask=zero_output_for_mask,
-    )
+    cell = simple_step(x, units, "simple_rnn_cell", activation, use_bias, drop)
+    return recur("SimpleRNN", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
 def gru_step(
-    x: Expr,
-    units: int,
-    name: str,
-    bias: str,
-    gating: Gating,
-    reset_after: bool,
-    drop: Dropout,
+    x: Expr, units: int, name: str, bias: str, gating: Gating, reset_after: bool, drop: Dropout
 ) -> Callable[..., Sequence[Expr]]:
     """The step of a GRU whose cell is called `name`. `bias` is "", "one" for each gate, "two" (a row for the input and
     one for the state), or "flat": the same two, one behind the other."""
@@ -150,18 +143,11 @@ def gru(
     bias = "" if not gating.use_bias else "two" if reset_after else "one"
     drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
     cell = gru_step(x, units, "gru_cell", bias, gating, reset_after, drop)
-    return recur(
-        "GRU", cell, x, {"h": units}, initial_state, returned, mask=mask, zero_output_for_mask=zero_output_for_mask
-    )
+    return recur("GRU", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
 def lstm_step(
-    x: Expr,
-    units: int,
-    name: str,
-    bias: str,
-    gating: Gating,
-    drop: Dropout,
+    x: Expr, units: int, name: str, bias: str, gating: Gating, drop: Dropout
 ) -> Callable[..., Sequence[Expr]]:
     """The step of an LSTM whose cell is called `name`. `bias` is "", "one" for each gate, or "flat": one for the input,
     behind it one for the state."""
@@ -213,16 +199,7 @@ def lstm(
     need_sequence("LSTM", x)
     drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
     cell = lstm_step(x, units, "lstm_cell", "one" if gating.use_bias else "", gating, drop)
-    return recur(
-        "LSTM",
-        cell,
-        x,
-        {"h": units, "c": units},
-        initial_state,
-        returned,
-        mask=mask,
-        zero_output_for_mask=zero_output_for_mask,
-    )
+    return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
 @layer("CuDNNGRU", ignores=RECURRENT)

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, item, named, weight
-from layerexplain.layers.activations import activate
+from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import LAYERS, layer
-from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step
-from layerexplain.ops.contract import dot
+from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step, simple_step
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 
@@ -97,12 +95,8 @@ def simple_rnn_cell(
     the new h, which are the same. Reference: keras.layers.SimpleRNNCell; Elman, 1990.
     """
     _need_step("SimpleRNNCell", x, states, States(("h",), (units,)))
-    W = weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)])
-    U = weight("recurrent_kernel", "U", [("states", units), ("units", units)])
-    b = weight("bias", "b", [("units", units)]) if use_bias else None
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
-    z = dot(drop.input(x), W) + dot(drop.state(states[0]), U)
-    return _results(("h",), [activate(activation, z if b is None else z + b)])
+    return _results(("h",), simple_step(x, units, "", activation, use_bias, drop)(x, *states))
 
 
 @layer("GRUCell", ignores=RECURRENT, called=("h",))
@@ -198,14 +192,4 @@ def rnn(
         return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.names)]
 
     sizes = dict(zip(states.names, states.sizes, strict=True))
-    return recur(
-        "RNN",
-        step,
-        x,
-        sizes,
-        initial_state,
-        returned,
-        mask=mask,
-        zero_output_for_mask=zero_output_for_mask,
-        shown=states.shown,
-    )
+    return recur("RNN", step, x, sizes, initial_state, returned, mask, zero_output_for_mask, shown=states.shown)

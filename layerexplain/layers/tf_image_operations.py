@@ -27,9 +27,8 @@ ROWS = """
 tf.math.count_nonzero, tf.compat.v1.math.count_nonzero(x, axis: AxisArgument = None, keepdims: Truth = False,
     dtype: Dtype = 'int64', reduction_indices: Ignored, keep_dims: Ignored):
     sum(cast(x != 0, to=dtype), axis=axis, keepdims=keepdims) | Counts the elements {along} that are not 0.
-tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2, tf.nn.softmax_cross_entropy_with_logits(labels, logits,
-    axis: Int = -1):
-    -sum(labels * log_softmax(logits, axis=axis), axis=axis)
+tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2, tf.nn.softmax_cross_entropy_with_logits(labels, logits, axis: Int
+    = -1): -sum(labels * log_softmax(logits, ...), ...)
     | Gives the surprise at the labels {along} when the shares by softmax were expected.
 tf.image.crop_to_bounding_box(image, offset_height: Int, offset_width: Int, target_height: PositiveInt,
     target_width: PositiveInt):
@@ -45,7 +44,7 @@ tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners
     half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image to {size}; each new pixel is the one nearest to its place.
-tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), axis=axis)
+tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), ...)
     | Keeps what is positive, and behind it what is negative, without its sign.
 tf.nn.l2_loss(t): sum(t ** 2) / 2 | Adds up the squares of all elements and takes half of it.
 tf.strided_slice(x, begin: Anything, end: Anything, strides: Anything = None, begin_mask: Int = 0, end_mask: Int = 0,
@@ -59,12 +58,11 @@ tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Any
     rate: Anything = None, data_format: Layout = 'channels_last', dilations: Anything = None):
     depthwise_conv2d(...)
     | Slides the windows of a given kernel over each channel by itself.
-tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0):
-    Linspace(start, stop, num=num, axis=axis)
+tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0): Linspace(start, stop, ...)
 tf.clip_by_norm(x, clip_norm: Number, axes: AxisArgument = None):
     length := sqrt(sum(x ** 2, axis=axes, keepdims=True)); x * clip_norm / max(length, clip_norm)
     | Makes vectors that are longer than {clip_norm} just as long as that.
-tf.slice(x, begin: Anything, size: Anything): part(x, begin=begin, size=size)
+tf.slice(x, begin: Anything, size: Anything): part(x, ...)
     | Takes a part of its input: from {begin}, of the size {size}.
 """
 

@@ -5,6 +5,7 @@ Those that differ in nothing but the name stand with their twins in the operatio
 broadcast. Reference: tf, tf.math, tf.nn.
 """
 
+from functools import reduce
 from typing import Any
 
 from layerexplain.errors import ArgumentError
@@ -48,53 +49,37 @@ tf.clip_by_value(x, clip_value_min: Anything, clip_value_max: Anything):
     limited(x, low=clip_value_min, high=clip_value_max)
     | Cuts every element off at {clip_value_min} and {clip_value_max}.
 tf.math.argmax, tf.argmax(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
-    place_of_largest(x, axis=axis) | Gives the number of the largest element {along}.
+    cast(argmax(x, axis=0), to='int64') if axis is None else cast(argmax(x, axis=axis), to='int64')
+    | Gives the number of the largest element {along}.
 tf.math.argmin, tf.argmin(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
-    place_of_smallest(x, axis=axis) | Gives the number of the smallest element {along}.
+    cast(argmin(x, axis=0), to='int64') if axis is None else cast(argmin(x, axis=axis), to='int64')
+    | Gives the number of the smallest element {along}.
 tf.math.cumsum, tf.cumsum(x, axis: Int = 0, exclusive: Anything = False, reverse: Anything = False):
     summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse)
     | Adds to each element all those before it {along}.
-tf.nn.bias_add, tf.compat.v1.nn.bias_add(value, bias, data_format: Anything = None):
-    biased(value, bias, data_format=data_format) | Adds one number for each channel.
+tf.nn.bias_add, tf.compat.v1.nn.bias_add(value, bias, data_format: Anything = None): biased(value, bias, ...)
+    | Adds one number for each channel.
 
 # Windows: sizes are given for all axes or for the spatial ones.
 tf.nn.max_pool2d, tf.nn.max_pool, tf.compat.v1.nn.max_pool, tf.nn.max_pool1d, tf.nn.max_pool3d(x, ksize: Anything,
-    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None):
-    max_pooled(x, ksize=ksize, strides=strides, padding=padding, data_format=data_format)
+    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='max')
     | Keeps the largest element of every window of {ksize}, channel by channel.
 tf.nn.avg_pool2d, tf.nn.avg_pool, tf.compat.v1.nn.avg_pool, tf.nn.avg_pool1d, tf.nn.avg_pool3d(x, ksize: Anything,
-    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None):
-    averaged(x, ksize=ksize, strides=strides, padding=padding, data_format=data_format)
+    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='mean')
     | Averages every window of {ksize}, channel by channel.
-tf.nn.conv2d, tf.nn.convolution, tf.nn.conv1d, tf.nn.conv3d(x, filters, strides: Anything = None,
-    padding: Anything = 'VALID', data_format: Anything = None, dilations: Anything = None):
-    convolution(x, filters, strides=strides, padding=padding, data_format=data_format, dilations=dilations)
+tf.nn.conv2d, tf.nn.convolution, tf.nn.conv1d, tf.nn.conv3d(x, filters, strides: Anything = None, padding: Anything =
+    'VALID', data_format: Anything = None, dilations: Anything = None): convolution(x, filters, ...)
     | Slides the windows of a given kernel over the input; each sums over the channels.
 tf.compat.v1.nn.conv2d, tf.compat.v1.nn.convolution(x, filter, strides: Anything = None, padding: Anything = 'VALID',
-    data_format: Anything = None, dilations: Anything = None, dilation_rate: Anything = None,
-    use_cudnn_on_gpu: Ignored):
-    convolution(x, filter, strides=strides, padding=padding, data_format=data_format, dilations=dilations,
-    dilation_rate=dilation_rate)
+    data_format: Anything = None, dilations: Anything = None, dilation_rate: Anything = None, use_cudnn_on_gpu:
+    Ignored): convolution(x, filter, ...)
     | Slides the windows of a given kernel over the input; each sums over the channels.
 """
 
 
 def total(*xs: Expr) -> Expr:
     """The sum of tensors, element by element."""
-    y = xs[0]
-    for x in xs[1:]:
-        y = y + x
-    return y
-
-
-def place_of_largest(x: Expr, axis: int | None) -> Expr:
-    """The number of the largest element along an axis, the first one if none is given."""
-    return e.cast(order.argmax(x, axis=0 if axis is None else axis), to="int64")
-
-
-def place_of_smallest(x: Expr, axis: int | None) -> Expr:
-    """The number of the smallest element, likewise."""
-    return e.cast(order.argmin(x, axis=0 if axis is None else axis), to="int64")
+    return reduce(e.add, xs)
 
 
 def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False) -> Expr:
@@ -127,20 +112,11 @@ def spatial(value: Any, rank: int, last: bool) -> Any:
     return tuple(value)
 
 
-def max_pooled(x: Expr, ksize: Any, strides: Any, padding: Any, data_format: Any) -> Expr:
-    """The largest element of every window."""
-    return _pooled(pooling.max_pool, x, ksize, strides, padding, data_format)
-
-
-def averaged(x: Expr, ksize: Any, strides: Any, padding: Any, data_format: Any) -> Expr:
-    """The mean of every window."""
-    return _pooled(pooling.average_pool, x, ksize, strides, padding, data_format)
-
-
-def _pooled(op: Any, x: Expr, ksize: Any, strides: Any, padding: Any, data_format: Any) -> Expr:
+def pooled(x: Expr, ksize: Any, strides: Any, padding: Any, data_format: Any, by: str) -> Expr:
+    """The largest element of every window (`by` is "max"), or its mean."""
     last = channel_axes_last(x, data_format if data_format in (None, "NHWC", "NCHW") else str(data_format)[:2] + "HW")
     rank = x.ndim - 2
-    result: Expr = op(
+    result: Expr = (pooling.max_pool if by == "max" else pooling.average_pool)(
         x,
         size=spatial(ksize, rank, last),
         strides=spatial(strides, rank, last),

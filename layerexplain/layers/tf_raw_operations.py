@@ -24,7 +24,7 @@ from layerexplain.layers.operations_shape import (
     squeezed,
     unstacked,
 )
-from layerexplain.layers.tf_operations import averaged, biased, convolution, max_pooled, summed_up
+from layerexplain.layers.tf_operations import biased, convolution, pooled, summed_up
 from layerexplain.ops import functions
 from layerexplain.ops import movement as m
 from layerexplain.ops.image import resize
@@ -32,7 +32,7 @@ from layerexplain.ops.image import resize
 USES = (
     (Layout, matrix_product_of, hot_between, flipped, padded, tiled, functions),
     (reshaped, equal_parts, expanded, gathered, permuted, squeezed, unstacked),
-    (averaged, biased, convolution, max_pooled, summed_up),
+    (biased, convolution, pooled, summed_up),
 )
 CONSTANTS = {
     "perm": "an order of axes",
@@ -79,10 +79,10 @@ tf.raw_ops.Transpose(x, perm): permuted(x, axes=perm) | Puts the axes into anoth
 tf.raw_ops.ExpandDims(x, axis): expanded(x, axis=axis) | Puts in a new axis of size 1; no element changes.
 tf.raw_ops.Squeeze(x, squeeze_dims: Anything = ()): squeezed(x, axis=squeeze_dims)
     | Drops axes of size 1; no element changes.
-tf.raw_ops.ConcatV2(*xs, axis: Int): concatenate(*xs, axis=axis) | Puts its inputs one behind the other {along}.
-tf.raw_ops.Pack(*xs, axis: Int = 0): stack(*xs, axis=axis)
+tf.raw_ops.ConcatV2(*xs, axis: Int): concatenate(*xs, ...) | Puts its inputs one behind the other {along}.
+tf.raw_ops.Pack(*xs, axis: Int = 0): stack(*xs, ...)
     | Lays its inputs on top of each other, along a new axis at place {axis}.
-tf.raw_ops.Unpack(x, num: Int = None, axis: Int = 0): unstacked(x, num=num, axis=axis)
+tf.raw_ops.Unpack(x, num: Int = None, axis: Int = 0): unstacked(x, ...)
     | Takes its input apart {along}: a tensor for each place.
 tf.raw_ops.Split(axis, x, num_split: PositiveInt): equal_parts(x, count=num_split, axis=axis)
     | Cuts its input into {num_split} equal parts along an axis.
@@ -98,7 +98,7 @@ tf.raw_ops.MirrorPad(x, paddings, mode: Dtype = 'REFLECT'): padded(x, amounts=pa
     | Adds mirrored elements before and after along its axes.
 tf.raw_ops.ReverseV2(x, axis): flipped(x, axis=axis)
     | Turns the order of the elements round along some axes.
-tf.raw_ops.GatherV2(x, indices, axis, batch_dims: Int = 0): gathered(x, indices, axis=axis, batch_dims=batch_dims)
+tf.raw_ops.GatherV2(x, indices, axis, batch_dims: Int = 0): gathered(x, indices, axis=axis, ...)
     | Picks the parts with the given numbers along an axis.
 tf.raw_ops.Slice(x, begin, size): cut_out(x, begin=begin, size=size) | Takes a part of its input.
 tf.raw_ops.StridedSlice(x, begin, end, strides, begin_mask: Int = 0, end_mask: Int = 0, ellipsis_mask: Int = 0,
@@ -112,7 +112,7 @@ tf.raw_ops.Cast(x, DstT: Dtype): cast(x, to=DstT) | Turns every element into {Ds
 tf.raw_ops.LeakyRelu(x, alpha: Number = 0.2): leaky_relu(x, negative_slope=alpha)
     | Keeps what is positive and multiplies the rest by {alpha}.
 tf.raw_ops.OneHot(x, depth, on_value, off_value, axis: Int = -1):
-    hot_between(x, classes=depth, on_value=on_value, off_value=off_value, axis=axis)
+    hot_between(x, classes=depth, on_value=on_value, off_value=off_value, ...)
     | Turns each id into a row of numbers: one in the place of the id, another elsewhere.
 tf.raw_ops.TopKV2(x, k, sorted: Ignored): values, ids = top_k(x, k=k)
     | Gives the largest elements along the last axis, the largest first, and their numbers.
@@ -124,23 +124,18 @@ tf.raw_ops.MatMul(a, b, transpose_a: Bool = False, transpose_b: Bool = False):
 tf.raw_ops.BatchMatMulV2, tf.raw_ops.BatchMatMul(a, b, adj_x: Bool = False, adj_y: Bool = False):
     matrix_product_of(a, b, turn_a=adj_x, turn_b=adj_y)
     | Multiplies matrices: rows of the first times columns of the second.
-tf.raw_ops.BiasAdd(value, bias, data_format: Anything = 'NHWC'): biased(value, bias, data_format=data_format)
+tf.raw_ops.BiasAdd(value, bias, data_format: Anything = 'NHWC'): biased(value, bias, ...)
     | Adds one number for each channel.
-tf.raw_ops.Conv2D(x, filter, strides: Anything, padding: Anything, data_format: Anything = 'NHWC',
-    dilations: Anything = (1, 1, 1, 1), use_cudnn_on_gpu: Ignored, explicit_paddings: Ignored):
-    convolution(x, filter, strides=strides, padding=padding, data_format=data_format, dilations=dilations)
+tf.raw_ops.Conv2D(x, filter, strides: Anything, padding: Anything, data_format: Anything = 'NHWC', dilations: Anything =
+    (1, 1, 1, 1), use_cudnn_on_gpu: Ignored, explicit_paddings: Ignored): convolution(x, filter, ...)
     | Slides the windows of a given kernel over the input; each sums over the channels.
 tf.raw_ops.MaxPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC',
-    explicit_paddings: Ignored):
-    max_pooled(x, ksize=ksize, strides=strides, padding=padding, data_format=data_format)
+    explicit_paddings: Ignored): pooled(x, ..., by='max')
     | Keeps the largest element of every window of {ksize}, channel by channel.
 tf.raw_ops.AvgPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC'):
-    averaged(x, ksize=ksize, strides=strides, padding=padding, data_format=data_format)
-    | Averages every window of {ksize}, channel by channel.
-tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
-    DepthToSpace(x, block_size=block_size, data_format=data_format)
-tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
-    SpaceToDepth(x, block_size=block_size, data_format=data_format)
+    pooled(x, ..., by='mean') | Averages every window of {ksize}, channel by channel.
+tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): DepthToSpace(x, ...)
+tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): SpaceToDepth(x, ...)
 tf.raw_ops.ResizeBilinear(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
     | Resizes each image; each new pixel mixes those around its place.

@@ -24,9 +24,9 @@ def why_opaque(layer: Layer) -> str:
 
         return why_not(layer.type) or reason
     if layer.kind == "operation":
-        from layerexplain.layers.opaque_operations import why_not as why_no_operation
+        from layerexplain.layers.opaque_layers import OPERATIONS, why_not
 
-        return why_no_operation(layer.type) or reason
+        return why_not(layer.type, OPERATIONS) or reason
     return reason
 
 
