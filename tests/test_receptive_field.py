@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from layerexplain.lang.expr import BATCH, constant, tensor
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.lookup import gather
 from layerexplain.report import build
-from layerexplain.report.data import ReceptiveField, Report
+from layerexplain.report.data import FieldAxis, ReceptiveField, Report
 from layerexplain.report.one_layer import build_layer
-from layerexplain.report.receptive_field import words
+from layerexplain.report.receptive_field_words import seen_text, words
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
@@ -266,7 +267,8 @@ SAID = [
     ("squeeze and excite", "multiply", "one output element sees all 9 steps of the input"),
     ("patches", "reshape", "one output element sees 4 × 4 pixels of the input: rows 4(k//3) to 4(k//3)+3, "
      "columns 4(k%3) to 4(k%3)+3"),
-    ("sequences", "lstm", "one output element sees 4 to 16 steps of the input: steps -3 to 2t"),
+    ("sequences", "lstm", "one output element sees at most 13 steps of the input, in a window of 4 to 16: "
+     "steps -3 to 2t"),
     ("both directions", "bidirectional", "one output element sees all 7 steps of the input"),
     ("nested", "encoder/conv1d", "one output element sees 3 steps of the input: steps 2t to 2t+2; "
      "neighbours are 2 apart"),
@@ -451,6 +453,44 @@ def test_columns(tmp_path: Path) -> None:
         "average_pooling2d,11 × 11,4 × 4,'-3 × -3",
         "conv2d_1,11 × 15,4 × 4,'-3 × -3",
     ]
+
+
+def axis(of: int | None, size: int | None, least: int | None = None, **more: Any) -> FieldAxis:
+    whole = bool(more.pop("whole", False))
+    return FieldAxis("rows", of, size, least, whole, None, None, "a", "b", **more)
+
+
+@pytest.mark.parametrize(
+    ("axes", "seen"),
+    [
+        ([axis(9, 3)], "3"),
+        ([axis(9, 3, 3)], "3"),
+        ([axis(9, 3, 2), axis(9, 4)], "2 to 3 × 4"),
+        ([axis(9, 5, -1)], "0 to 5"),
+        ([axis(None, None, 3)], "3 or more"),
+        ([axis(None, None)], "?"),
+        ([axis(None, None, whole=True)], "all"),
+        ([axis(8, 10, whole=True), axis(8, 10, whole=True)], "8 × 8"),
+        ([axis(8, 10)], "at most 8"),
+        ([axis(8, 10, 4), axis(20, 10)], "at most 8 × 10"),
+        ([axis(8, 8)], "8"),
+        ([axis(9, 2, 1, at_most=True)], "at most 2"),
+    ],
+)
+def test_how_much_is_seen(axes: list[FieldAxis], seen: str) -> None:
+    assert seen_text(axes) == seen
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> None:
+    report = build(read(spec(MODELS[name], tmp_path)), receptive_field=True)
+    every = [field for row in report.layers for field in row.receptive_field or () if field.axes]
+    for field in every:
+        sizes = seen_text(field.axes).removeprefix("at most ").split(" × ")
+        for size, one in zip(sizes, field.axes, strict=True):
+            assert one.of is None or all(int(n) <= one.of for n in re.findall(r"\d+", size))
+        told = words(field, False)
+        assert seen_text(field.axes) in told or told.startswith("one output element sees one ") or "all " in told
 
 
 def test_explain_has_it_in_every_format(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.model import Shape
 from layerexplain.report.data import FieldAxis, ReceptiveField
@@ -69,32 +69,32 @@ def names_text(names: list[str], limit: int | None) -> str:
 
 def field_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
     """The positions that one output element sees of each input: `11 × 11`, `1 to 7`, all of an unknown size `all`."""
-    return _of_inputs(fields, _seen_text, unknown)
+    from layerexplain.report.receptive_field_words import seen_text
+
+    return _of_inputs(fields, seen_text, unknown)
 
 
 def field_stride_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
     """How far apart what neighbours see begins: `4 × 4`, `0.5 × 0.5`; `-` where it does not move."""
-    return _of_inputs(fields, lambda axis: "-" if axis.stride is None else f"{axis.stride:g}", unknown)
+    return _of_inputs(fields, _each(lambda axis: "-" if axis.stride is None else f"{axis.stride:g}"), unknown)
 
 
 def field_start_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
     """Where what element 0 sees begins: `-5 × -5` is 5 before the input, in the padding."""
-    return _of_inputs(fields, lambda axis: "-" if axis.start is None else str(axis.start), unknown)
+    return _of_inputs(fields, _each(lambda axis: "-" if axis.start is None else str(axis.start)), unknown)
 
 
-def _seen_text(axis: FieldAxis) -> str:
-    if axis.size is None:
-        return "all" if axis.whole else UNKNOWN
-    return str(axis.size) if axis.least in (axis.size, None) else f"{axis.least} to {axis.size}"
+def _each(text: Callable[[FieldAxis], str]) -> Callable[[Sequence[FieldAxis]], str]:
+    def joined(axes: Sequence[FieldAxis]) -> str:
+        texts = list(map(text, axes))
+        return "-" if texts and set(texts) == {"-"} else " × ".join(texts)
+
+    return joined
 
 
-def _joined(texts: list[str]) -> str:
-    return "-" if texts and set(texts) == {"-"} else " × ".join(texts)
-
-
-def _of_inputs(fields: Iterable[ReceptiveField], text: Callable[[FieldAxis], str], unknown: str) -> str:
+def _of_inputs(fields: Iterable[ReceptiveField], text: Callable[[Sequence[FieldAxis]], str], unknown: str) -> str:
     shown = list(fields)
-    each = [unknown if one.unknown else _joined([text(axis) for axis in one.axes]) for one in shown]
+    each = [unknown if one.unknown else text(one.axes) for one in shown]
     if len(shown) == 1:
         return each[0]
     return "; ".join(f"{one.input} {words}" if words else one.input for one, words in zip(shown, each, strict=True))

@@ -15,6 +15,7 @@ from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, axis_roles
 from layerexplain.report.data import FieldAxis, LayerReport, ReceptiveField
+from layerexplain.report.receptive_field_words import words
 
 Tensors = dict[TensorRef, View]
 Fields = tuple[ReceptiveField, ...]
@@ -174,86 +175,3 @@ def _names(spans: Sequence[tuple[str, AxisSpan]]) -> dict[Letter, str]:
 
 def _number(fraction: Fraction) -> float:
     return fraction.numerator if fraction.denominator == 1 else float(fraction)
-
-
-# In words -------------------------------------------------------------------------------------------------------
-
-
-def words(field: ReceptiveField, several: bool) -> str:
-    """`one output element sees 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5; neighbours are 4
-    apart`."""
-    of = f"'{field.input}'" if several else "the input"
-    if field.unknown:
-        return f"what one output element sees of {of} is not known: {field.unknown}"
-    axes = field.axes
-    if not axes:
-        return f"one output element sees {of}"
-    unit = _unit(axes)
-    sizes = " × ".join(map(size_text, axes))
-    if all(axis.whole or _reaches_all(axis) for axis in axes):
-        every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
-        wide = f": its window of {sizes} covers them at every place" if any(map(_slides, axes)) else ""
-        most = "" if all(axis.whole for axis in axes) else "at most "
-        return f"one output element sees {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
-    where = ", ".join(map(_where, axes))
-    seen = f"one {unit.removesuffix('s')}" if all(axis.size == 1 for axis in axes) else f"{sizes} {unit}"
-    most = "at most " if any(axis.at_most for axis in axes) else ""
-    return f"one output element sees {most}{seen} of {of}: {where}{_apart(axes)}"
-
-
-def _reaches_all(axis: FieldAxis) -> bool:
-    """Whether nothing of the axis is known not to be seen, though not all need be."""
-    last = "" if axis.of is None else str(axis.of - 1)
-    return axis.at_most and not axis.places and (axis.first, axis.last) == ("0", last)
-
-
-def _slides(axis: FieldAxis) -> bool:
-    """Whether the window moves, though it always holds the whole axis."""
-    return axis.stride is not None
-
-
-def _unit(axes: Sequence[FieldAxis]) -> str:
-    roles = [axis.role for axis in axes]
-    if roles == ["rows", "columns"]:
-        return "pixels"
-    return "voxels" if roles == ["planes", "rows", "columns"] else roles[0] if len(roles) == 1 else "positions"
-
-
-def size_text(axis: FieldAxis) -> str:
-    """`11`, `2 to 3` where it varies, `all` where not even the axis' size is known, `?`."""
-    if axis.at_most and axis.size is not None:
-        return f"{axis.size}"
-    if axis.size is None:
-        return "all" if axis.whole else "?" if axis.least is None else f"{axis.least} or more"
-    return f"{axis.size}" if axis.least in (axis.size, None) else f"{max(axis.least or 0, 0)} to {axis.size}"
-
-
-def _where(axis: FieldAxis) -> str:
-    if axis.whole and not _slides(axis):
-        return f"all {axis.role}"
-    if axis.places:
-        return f"{axis.role} {', '.join(axis.places[:-1])} and {axis.places[-1]}"
-    if axis.first == axis.last:
-        return f"{axis.role.removesuffix('s')} {axis.first}"
-    return f"{axis.role} {axis.first} to {axis.last}" if axis.last else f"{axis.role} from {axis.first} on"
-
-
-def _apart(axes: Sequence[FieldAxis]) -> str:
-    moving = [axis for axis in axes if axis.stride]
-    if not moving or all(axis.size == 1 and axis.stride == 1 for axis in moving):
-        return ""
-    strides = {axis.stride for axis in moving}
-    if len(strides) == 1:
-        apart = stride_text(moving[0])
-    else:
-        apart = " and ".join(f"{stride_text(axis)} {axis.role}" for axis in moving)
-    average = " on average" if any(axis.stride != int(axis.stride or 0) for axis in moving) else ""
-    return f"; neighbours are {apart} apart{average}"
-
-
-def stride_text(axis: FieldAxis) -> str:
-    """`4`, `1/2`, or nothing where neighbours see the same or there is no one number."""
-    if not axis.stride:
-        return ""
-    fraction = Fraction(abs(axis.stride)).limit_denominator(1000)
-    return str(fraction)

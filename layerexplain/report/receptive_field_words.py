@@ -1,0 +1,112 @@
+"""Receptive fields in words: one wording for explanations and for columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from layerexplain.report.data import FieldAxis, ReceptiveField
+
+UNKNOWN = "?"
+
+
+def words(field: ReceptiveField, several: bool) -> str:
+    """`one output element sees 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5; neighbours are 4
+    apart`."""
+    of = f"'{field.input}'" if several else "the input"
+    if field.unknown:
+        return f"what one output element sees of {of} is not known: {field.unknown}"
+    axes = field.axes
+    if not axes:
+        return f"one output element sees {of}"
+    unit = _unit(axes)
+    window = " × ".join(map(_window, axes))
+    if all(axis.whole or _reaches_all(axis) for axis in axes):
+        every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
+        wide = f": its window of {window} covers them at every place" if any(map(_slides, axes)) else ""
+        most = "" if all(axis.whole for axis in axes) else "at most "
+        return f"one output element sees {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
+    where = ", ".join(map(_where, axes))
+    seen = f"{seen_text(axes)} {unit}"
+    if all(axis.size == 1 for axis in axes):
+        most = "at most " if any(axis.at_most for axis in axes) else ""
+        seen = f"{most}one {unit.removesuffix('s')}"
+    wide = f", in a window of {window}" if any(map(_is_wider, axes)) else ""
+    return f"one output element sees {seen} of {of}{wide}: {where}{_apart(axes)}"
+
+
+def _reaches_all(axis: FieldAxis) -> bool:
+    """Whether nothing of the axis is known not to be seen, though not all need be."""
+    last = "" if axis.of is None else str(axis.of - 1)
+    return axis.at_most and not axis.places and (axis.first, axis.last) == ("0", last)
+
+
+def _slides(axis: FieldAxis) -> bool:
+    """Whether the window moves, though it always holds the whole axis."""
+    return axis.stride is not None
+
+
+def _unit(axes: Sequence[FieldAxis]) -> str:
+    roles = [axis.role for axis in axes]
+    if roles == ["rows", "columns"]:
+        return "pixels"
+    return "voxels" if roles == ["planes", "rows", "columns"] else roles[0] if len(roles) == 1 else "positions"
+
+
+def seen_text(axes: Sequence[FieldAxis]) -> str:
+    """How much is seen along each axis: `11 × 11`, `2 to 3` where it varies, `3 or more` where there is no end, `all`
+    where the size of the axis is not known, `at most 8 × 8` where not all of it need be seen.
+
+    It is never more than the axis has: what a window holds beyond it is padding.
+    """
+    most = "at most " if any(axis.at_most or (_is_wider(axis) and not axis.whole) for axis in axes) else ""
+    return most + " × ".join(map(_seen, axes))
+
+
+def _seen(axis: FieldAxis) -> str:
+    return str(axis.of) if _is_wider(axis) else _window(axis)
+
+
+def _is_wider(axis: FieldAxis) -> bool:
+    """Whether the window has more positions than the axis."""
+    return axis.size is not None and axis.of is not None and axis.size > axis.of
+
+
+def _window(axis: FieldAxis) -> str:
+    """The size of the window along an axis, positions in the padding included."""
+    if axis.size is None:
+        return "all" if axis.whole else UNKNOWN if axis.least is None else f"{axis.least} or more"
+    if axis.at_most or axis.least in (axis.size, None):
+        return str(axis.size)
+    return f"{max(axis.least or 0, 0)} to {axis.size}"
+
+
+def _where(axis: FieldAxis) -> str:
+    if axis.whole and not _slides(axis):
+        return f"all {axis.role}"
+    if axis.places:
+        return f"{axis.role} {', '.join(axis.places[:-1])} and {axis.places[-1]}"
+    if axis.first == axis.last:
+        return f"{axis.role.removesuffix('s')} {axis.first}"
+    return f"{axis.role} {axis.first} to {axis.last}" if axis.last else f"{axis.role} from {axis.first} on"
+
+
+def _apart(axes: Sequence[FieldAxis]) -> str:
+    moving = [axis for axis in axes if axis.stride]
+    if not moving or all(axis.size == 1 and axis.stride == 1 for axis in moving):
+        return ""
+    strides = {axis.stride for axis in moving}
+    if len(strides) == 1:
+        apart = stride_text(moving[0])
+    else:
+        apart = " and ".join(f"{stride_text(axis)} {axis.role}" for axis in moving)
+    average = " on average" if any(axis.stride != int(axis.stride or 0) for axis in moving) else ""
+    return f"; neighbours are {apart} apart{average}"
+
+
+def stride_text(axis: FieldAxis) -> str:
+    """`4`, `1/2`, or nothing where neighbours see the same or there is no one number."""
+    if not axis.stride:
+        return ""
+    fraction = Fraction(abs(axis.stride)).limit_denominator(1000)
+    return str(fraction)
