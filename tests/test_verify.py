@@ -19,13 +19,14 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.oracle import keras_files, keras_import
 from layerexplain.oracle.keras_files import must_be_keras
+from layerexplain.oracle.layer_weights import draw_weights
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import _compared, verify
 from layerexplain.oracle.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from layerexplain.render.documents.verification import verification
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
-from layerexplain.run.drawn import draw_inputs, draw_weights
+from layerexplain.run.drawn import draw_inputs
 from tests import real_models, verified_models
 
 ROOT = Path(__file__).parent.parent

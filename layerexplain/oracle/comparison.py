@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
-from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
@@ -15,13 +14,11 @@ from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference, rounded
-from layerexplain.oracle.keras_faults import fault
-from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
-from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.layer_weights import shapes_of
+from layerexplain.oracle.reference import Graph, Key, Operation
 from layerexplain.oracle.verify_report import LayerCheck, Status
 from layerexplain.report.build import operation_type
-from layerexplain.run.live_weights import variables_of_layer
 
 Progress = Callable[[int, int, str], None]
 """Called before each call of a layer: how many are done, how many there are, the path of the next one."""
@@ -40,15 +37,16 @@ class Comparison:
         self.done = 0
         self.faults: list[str] = []
 
-    def compare(self, network: Network, graph: KerasGraph, path: tuple[str, ...] = ()) -> None:
+    def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> None:
         """Compare all calls of a network; the graph was given its inputs."""
         layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
         ours = {(made.call.layer, made.call.index) for made in network.calls}
-        others = {key: node for key, node in graph.nodes.items() if not node.is_input and key not in ours}
+        others = {key: operation for key, operation in graph.calls().items() if key not in ours}
         # Where a layer makes a mask, Keras's graph has the operations that compute it, and a Sequential does not list
         # them. One that took part in a result that we have otherwise would show, as a tensor from elsewhere.
-        graph.between = {key for key, node in others.items() if not isinstance(node.operation, load_keras().Layer)}
+        between = {key for key, operation in others.items() if not operation.is_layer}
+        graph.make_when_needed(between)
         by_call = {(made.call.layer, made.call.index): made for made in network.calls}
         checks: dict[tuple[str, int], list[LayerCheck]] = {}
         before = self.checks
@@ -60,9 +58,9 @@ class Comparison:
                 self._call(network, by_call[call.layer, call.index], layer, graph, sources, path)
                 checks[call.layer, call.index] = self.checks
         self.checks = [*before, *[check for key in by_call for check in checks.get(key, ())]]
-        for (name, index), node in others.items():
-            if (name, index) not in graph.between:
-                layer = Layer(name, type(node.operation).__name__, "layer", {})
+        for (name, index), operation in others.items():
+            if (name, index) not in between:
+                layer = Layer(name, operation.type, "layer", {})
                 row = _Row(TracedCall(Call(name, index, (), {}), (), (), (), None, None), layer, (*path, name), 0.0)
                 self._keep(row.differs("Keras's model calls it, the model as it was read does not"))
 
@@ -71,17 +69,18 @@ class Comparison:
         network: Network,
         made: TracedCall,
         layer: Layer,
-        graph: KerasGraph,
+        graph: Graph,
         sources: _Sources,
         path: tuple[str, ...],
     ) -> None:
         row = _Row(made, layer, (*path, layer.name), self.tolerance)
         key = (layer.name, made.call.index)
-        if key not in graph.nodes:
+        operation = graph.calls().get(key)
+        if operation is None:
             self._keep(row.differs("Keras's model has no such call"))
             return
         arguments = graph.arguments(key)
-        if not arguments and graph.nodes[key].input_tensors:
+        if arguments is None:
             self._keep(row.not_compared("a layer before it gave no values"))
             return
         if made.network is not None and self._nested(made.network, graph, key, arguments, row.path):
@@ -97,21 +96,15 @@ class Comparison:
             if given is None:
                 self._keep(row.differs("Keras's model has other tensors where this call has its inputs"))
                 return
-            self._keep(self._checked(network, row, graph.nodes[key].operation, given, theirs))
+            self._keep(self._checked(network, row, graph, operation, given, theirs))
 
     def _nested(
-        self, network: Network, graph: KerasGraph, key: tuple[str, int], arguments: Sequence[Any], path: tuple[str, ...]
+        self, network: Network, graph: Graph, key: Key, arguments: Sequence[Any], path: tuple[str, ...]
     ) -> bool:
         """Compare the calls in a nested model, and keep what it makes; False if it cannot be entered."""
-        try:
-            inner = KerasGraph(graph.nodes[key].operation)
-        except LayerExplainError:
+        inner = graph.enter(key, arguments)
+        if inner is None:
             return False
-        if len(inner.graph.inputs) > len(arguments):
-            return False
-        # The masks, if the call has any, stand behind the tensors; these carry them as well.
-        arguments = arguments[: len(inner.graph.inputs)]
-        inner.feed(arguments, [mask_of(one) for one in arguments])
         self.compare(network, inner, path)
         outputs = inner.outputs()
         if all(one is not None for one in outputs):
@@ -125,19 +118,25 @@ class Comparison:
     # One call ---------------------------------------------------------------------------------------------------
 
     def _checked(
-        self, network: Network, row: _Row, real: Any, given: Sequence[tuple[Any, str]], theirs: Sequence[Any]
+        self,
+        network: Network,
+        row: _Row,
+        graph: Graph,
+        operation: Operation,
+        given: Sequence[tuple[Any, str]],
+        theirs: Sequence[Any],
     ) -> LayerCheck:
         """The row of a call that Keras has run."""
         definition = row.made.definition
-        values = [as_array(one) for one in theirs]
+        values = [graph.value(one) for one in theirs]
         row.keras_shapes = tuple(tuple(v.shape) for v in values)
-        row.keras_weights = shapes_of(list(getattr(real, "weights", ())))
+        row.keras_weights = shapes_of(operation.weights())
         if definition is None or definition.kind == "opaque":
             code, words = _why_opaque(network, row.path)
             # What Keras runs and our declaration refuses is a disagreement.
             return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
         row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
-        variables = variables_of_layer(real, definition)
+        variables = operation.weights(definition)
         row.keras_weights = shapes_of(variables)
         row.weights = tuple(tuple(w.shape) for w in definition.weights)
         if row.weights != row.keras_weights:
@@ -150,10 +149,10 @@ class Comparison:
         absent = next((name for value, name in given if value is None), None)
         if absent is not None:
             return row.differs(f"by its formula a mask of {absent} reaches it, in Keras there is none")
-        compute = str(getattr(real, "compute_dtype", "") or "float32")
-        arrays = [rounded(as_array(value), compute) for value, _ in given]
-        row.tolerance = allowed(self.tolerance, compute, *[_dtype_name(v) for v in theirs])
-        weights = [rounded(as_array(v), compute) for v in variables]
+        compute = operation.compute_dtype
+        arrays = [rounded(graph.value(value), compute) for value, _ in given]
+        row.tolerance = allowed(self.tolerance, compute, *map(graph.dtype, theirs))
+        weights = [rounded(graph.value(v), compute) for v in variables]
         try:
             results = evaluated(
                 definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32"
@@ -163,8 +162,10 @@ class Comparison:
         except Exception as error:  # one op that fails must not hide what the other layers give
             said = f"{type(error).__name__}: {first_line(error)}"
             return row.differs(f"its formula fails: {said}")
-        check = self._values(row, definition, results, values, [mask_of(one) for one in theirs])
-        known = fault(real, row.layer.config, values) if check.status == "differs" and check.shapes_agree else None
+        masks = [graph.mask(one) for one in theirs]
+        masks = [mask if mask is None else graph.value(mask) for mask in masks]
+        check = self._values(row, definition, results, values, masks)
+        known = operation.fault(row.layer.config, values) if check.status == "differs" and check.shapes_agree else None
         if known is None:
             return check
         self.faults.append(known)
@@ -187,7 +188,7 @@ class Comparison:
             mask = next(left)
             if i < len(masks) and masks[i] is None:
                 return row.differs("by its formula it hands on a mask, in Keras it does not")
-            pairs.append(("the mask", mask, as_array(masks[i])))
+            pairs.append(("the mask", mask, masks[i]))
         for name, a, b in pairs:
             apart, words = difference(a, b)
             if row.apart is None or apart > row.apart:
@@ -237,7 +238,7 @@ class _Row:
 class _Sources:
     """Keras's tensors by the names that the Model has for them."""
 
-    def __init__(self, network: Network, graph: KerasGraph) -> None:
+    def __init__(self, network: Network, graph: Graph) -> None:
         self.graph = graph
         ours = [ref.layer for ref in network.model.inputs]
         theirs = graph.input_names
@@ -248,7 +249,7 @@ class _Sources:
         return self.graph.tensor(self.inputs.get(ref.layer, ref.layer), ref.call, ref.output)
 
 
-def inputs_in_order(network: Network, graph: KerasGraph, arrays: Sequence[Any]) -> list[Any]:
+def inputs_in_order(network: Network, graph: Graph, arrays: Sequence[Any]) -> list[Any]:
     """Arrays in the order of our model's inputs, in the order of Keras's."""
     named = dict(zip([ref.layer for ref in network.model.inputs], arrays, strict=True))
     theirs = graph.input_names
@@ -268,7 +269,9 @@ def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
     for mask in made.origin.mask_sources if made.origin is not None else ():
         keras_tensor = sources.tensor(mask.tensor)
         given.append(
-            (mask_of(keras_tensor), f"'{mask.tensor.layer}'") if mask.carried else (keras_tensor, mask.tensor.layer)
+            (sources.graph.mask(keras_tensor), f"'{mask.tensor.layer}'")
+            if mask.carried
+            else (keras_tensor, mask.tensor.layer)
         )
     return given
 
@@ -308,10 +311,6 @@ def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
 
 def _concrete(shape: Sequence[Any], batch: int) -> Shape:
     return tuple(batch if isinstance(size, Batch) else size for size in shape)
-
-
-def _dtype_name(tensor: Any) -> str:
-    return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 
 def nowhere_finite(array: Any) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
-from layerexplain.records import NamedTuple
-from layerexplain.run.live_weights import functional_graph, layer_named, plain_floats
+from layerexplain.oracle.reference import Key
+from layerexplain.run.live_weights import functional_graph, layer_named, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
     "only supports the NHWC tensor format",
@@ -19,29 +22,55 @@ NO_KERNEL_ON_CPU = (
 """What TensorFlow says of a layer for which it has no kernel on the CPU. XLA has one: the same layer, the same call."""
 
 
-class Made(NamedTuple):
-    """A tensor of Keras as arrays: its values, and the mask that it carries."""
+class KerasOperation:
+    """A layer or an operation of Keras, as a comparison asks for it."""
 
-    value: Any
-    mask: Any
+    def __init__(self, operation: Any) -> None:
+        self.operation = operation
+
+    @property
+    def type(self) -> str:
+        """The name of its class."""
+        return type(self.operation).__name__
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is a layer."""
+        return isinstance(self.operation, load_keras().Layer)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that it computes in."""
+        return str(getattr(self.operation, "compute_dtype", "") or "float32")
+
+    def weights(self, definition: Definition | None = None) -> list[Any]:
+        """All of its variables, or those of a definition, in the definition's order."""
+        if definition is None:
+            return list(getattr(self.operation, "weights", ()))
+        return variables_of_layer(self.operation, definition)
+
+    def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
+        """The known fault of Keras that strikes it, in words; None if none does."""
+        return fault(self.operation, config, values)
 
 
 class KerasGraph:
     """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
 
-    `between` are the calls that are made when what they make is needed: see `Comparison.compare`.
+    It is a `reference.Graph`, of tensors of Keras.
     """
 
     def __init__(self, model: Any) -> None:
         graph = self.graph = functional_graph(model)
-        self.nodes: dict[tuple[str, int], Any] = {}
+        self.nodes: dict[Key, Any] = {}
         own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
         for operation in graph.operations:
             nodes = [node for node in operation._inbound_nodes if id(node) in own]
             self.nodes.update({(operation.name, i): node for i, node in enumerate(nodes)})
         self._makers = {id(tensor): key for key, node in self.nodes.items() for tensor in node.outputs}
+        self._calls = {key: KerasOperation(node.operation) for key, node in self.nodes.items() if not node.is_input}
         self._tensors: dict[int, Any] = {}
-        self.between: set[tuple[str, int]] = set()
+        self._when_needed: frozenset[Key] = frozenset()
 
     @property
     def input_names(self) -> list[str]:
@@ -63,18 +92,39 @@ class KerasGraph:
                 _set_mask(given, mask)
             self._tensors[id(tensor)] = given
 
-    def arguments(self, key: tuple[str, int]) -> list[Any]:
-        """The tensors that a call takes, in Keras's order; empty if one of them was not made."""
+    def calls(self) -> dict[Key, KerasOperation]:
+        """All calls but inputs, with what is called."""
+        return self._calls
+
+    def make_when_needed(self, keys: Iterable[Key]) -> None:
+        """These calls are made when what they make is needed."""
+        self._when_needed = frozenset(keys)
+
+    def arguments(self, key: Key) -> list[Any] | None:
+        """The tensors that a call takes, in Keras's order; None if one of them was not made."""
         node = self.nodes[key]
         for tensor in node.input_tensors:
             maker = self._makers.get(id(tensor))
-            if id(tensor) not in self._tensors and maker in self.between and self.arguments(maker):
+            if id(tensor) not in self._tensors and maker in self._when_needed and self.arguments(maker):
                 self.run(maker)
         if any(id(tensor) not in self._tensors for tensor in node.input_tensors):
-            return []
+            return None
         return [self._tensors[id(tensor)] for tensor in node.input_tensors]
 
-    def run(self, key: tuple[str, int]) -> list[Any]:
+    def enter(self, key: Key, arguments: Sequence[Any]) -> KerasGraph | None:
+        """The model that a call runs, given its inputs; None for what is no model, or takes more than it is given."""
+        try:
+            inner = KerasGraph(self.nodes[key].operation)
+        except LayerExplainError:
+            return None
+        count = len(inner.graph.inputs)
+        if count > len(arguments):
+            return None
+        # The masks, if the call has any, stand behind the tensors; these carry them as well.
+        inner.feed(arguments[:count], [mask_of(one) for one in arguments[:count]])
+        return inner
+
+    def run(self, key: Key) -> list[Any]:
         """Make a call and keep what it makes. Raises whatever Keras and its backend raise."""
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
@@ -82,7 +132,7 @@ class KerasGraph:
         self.keep(key, outputs)
         return outputs
 
-    def keep(self, key: tuple[str, int], outputs: Sequence[Any]) -> None:
+    def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         """Keep what a call made."""
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
             self._tensors[id(tensor)] = value
@@ -105,6 +155,18 @@ class KerasGraph:
             return None
         wanted = id(node.outputs[output])
         return next((i for i, tensor in enumerate(self.graph.outputs) if id(tensor) == wanted), None)
+
+    def value(self, tensor: Any) -> Any:
+        """A tensor or a variable as an array."""
+        return as_array(tensor)
+
+    def mask(self, tensor: Any) -> Any:
+        """The mask that a tensor carries, or None."""
+        return mask_of(tensor)
+
+    def dtype(self, tensor: Any) -> str:
+        """The name of a tensor's dtype."""
+        return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 
 def call_operation(operation: Any, args: Any, kwargs: Any) -> list[Any]:

@@ -12,8 +12,8 @@ from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import inputs_in_order
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
 from layerexplain.oracle.keras_import import first_line
+from layerexplain.oracle.layer_weights import after_assigning
 from layerexplain.oracle.verify import keras_model
-from layerexplain.run.drawn import after_assigning
 from layerexplain.run.live_weights import variables_of_layer
 from layerexplain.run.weight_source import WeightSource
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -83,7 +83,7 @@ def _walked(real: Any, network: Network, arrays: Sequence[Any], path: Sequence[s
             if key == (name, number):
                 if last:
                     return as_array(graph.run(key)[output])
-                given = graph.arguments(key)
+                given = graph.arguments(key) or []
                 inner = KerasGraph(graph.nodes[key].operation)
                 inner.feed(given, [mask_of(one) for one in given])
                 assert made.network is not None  # noqa: S101 (only a nested model has a layer inside)

@@ -1,12 +1,14 @@
-"""Which variables of a real Keras model are the weights of a network, in its order."""
+"""The variables of a real Keras model: which of them are the weights of a network, and values that are drawn for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.layers.registry import facts_of
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import KerasGraph
+from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.live_weights import variables_of_layer
 
 
@@ -29,3 +31,18 @@ def variables_of_network(network: Network, graph: KerasGraph) -> list[list[Any]]
 def shapes_of(variables: Sequence[Any]) -> tuple[tuple[int, ...], ...]:
     """Their shapes."""
     return tuple(tuple(int(size) for size in v.shape) for v in variables)
+
+
+def draw_weights(keras_model: Any, rng: Any) -> None:
+    """Give every weight of a Keras model a drawn value, of a size that keeps what flows through it near 1."""
+    for variable in keras_model.weights:
+        if "float" in str(variable.dtype):
+            variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
+    after_assigning(keras_model)
+
+
+def after_assigning(keras_model: Any) -> None:
+    """Let layers that compute with copies of their weights make these anew."""
+    for layer in keras_model._flatten_layers():
+        if facts_of(type(layer).__name__).copies_weights and layer.built:
+            layer.finalize_state()

@@ -27,10 +27,10 @@ from layerexplain.oracle.comparison import (
 from layerexplain.oracle.difference import allowed, difference, rounded
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
-from layerexplain.oracle.layer_weights import variables_of_network
+from layerexplain.oracle.layer_weights import after_assigning, draw_weights, variables_of_network
 from layerexplain.oracle.verify_report import DrawnInput, ParameterCheck, VerifyReport, WholeCheck
 from layerexplain.records import NamedTuple
-from layerexplain.run.drawn import after_assigning, draw_inputs, draw_weights
+from layerexplain.run.drawn import draw_inputs
 from layerexplain.weights.shared_weights import weight_count
 
 Weights = Literal["of the model", "drawn"]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.expr import Batch, Shape
-from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.scope import declaration_of
 from layerexplain.network.traced import Network
@@ -24,21 +23,6 @@ class Wish(NamedTuple):
 
 
 # Weights ------------------------------------------------------------------------------------------------------------
-
-
-def draw_weights(keras_model: Any, rng: Any) -> None:
-    """Give every weight of a Keras model a drawn value, of a size that keeps what flows through it near 1."""
-    for variable in keras_model.weights:
-        if "float" in str(variable.dtype):
-            variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
-    after_assigning(keras_model)
-
-
-def after_assigning(keras_model: Any) -> None:
-    """Let layers that compute with copies of their weights make these anew."""
-    for layer in keras_model._flatten_layers():
-        if facts_of(type(layer).__name__).copies_weights and layer.built:
-            layer.finalize_state()
 
 
 def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
