@@ -1,4 +1,4 @@
-"""The variables of a real Keras model: which of them are the weights of a network, and values that are drawn for them."""
+"""The variables of a real Keras model: which are the weights of a network, and what is drawn for them."""
 
 from __future__ import annotations
 
