@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts"))
 
-from mutate import described, sample  # noqa: E402 (found by the path above)
+from mutate import EQUIVALENT, Mutant, described, equivalents, pair, sample  # noqa: E402 (found by the path above)
 from mutation.changes import changes  # noqa: E402
 from mutation.reach import Reach, merged  # noqa: E402
 
@@ -90,3 +90,11 @@ def test_runs_of_shards_are_put_together() -> None:
     assert both.tests("f.py", 1, 1) == {"a", "c"} and both.tests("g.py", 4, 6) == {"b"} and not both.tests("f.py", 2, 2)
     assert both.at_import("f.py", 1) and not both.at_import("f.py", 2) and both.at_collection("f.py", 2)
     assert both.failed == ["c"]
+
+
+def test_the_list_of_faults_without_effect_speaks_of_lines_that_there_are() -> None:
+    known = equivalents(EQUIVALENT.read_text("utf-8"))
+    assert known
+    for file, line, fault in known:
+        made = {pair(Mutant(file, change)) for change in changes((ROOT / file).read_bytes())}
+        assert (file, line, fault) in made
