@@ -288,7 +288,7 @@ def make_inputs(
         given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
             input that is not given is random.
         sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
-        batch: How many examples the arrays have that are made.
+        batch: The number of examples in generated inputs.
 
     Raises:
         LayerExplainError: if a file cannot be read, or if an array does not fit the model.

@@ -228,7 +228,7 @@ def lstm() -> Report:
             "2,376 MACs per example = 9 steps × 4 gates × 6 units × (5 + 6) products",
             "5,670 FLOPs per example = 2 × 2,376 + 9 steps × 17 elementwise × 6 units",
         ),
-        training=("the same (dropout 0, recurrent_dropout 0)",),
+        training=("same as at inference (dropout 0, recurrent_dropout 0)",),
         mask="from embedding (x != 0): masked steps keep h",
     )
     return report(
@@ -280,7 +280,7 @@ def attention() -> Report:
                     for w in weights
                 ),
                 cost=("8,448 MACs per example = Q 1,024 + K 2,560 + V 2,560 + scores 640 + context 640 + out 1,024",),
-                mask="none reaches this layer",
+                mask="no mask reaches this layer",
             ),
         ),
     )  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_process_that_dies_is_the_failure_of_its_source_alone(method: str) -> 
     sources = ["lstm", "cnn", "killed", "cnn", "lstm", "lstm", "killed", "cnn"]
     result = run("summary", *sources, "--jobs", "2", "--format", "jsonl", START_METHOD=method)
     assert result.returncode == 1
-    told = "layerexplain: error: killed: the process that read it was ended, perhaps for want of memory"
+    told = "layerexplain: error: killed: the process that read it was killed, possibly because memory ran out"
     assert result.stderr.splitlines() == [told] * 2
     others = [source for source in sources if source != "killed"]
     assert result.stdout == "".join(run("summary", source, "--format", "jsonl").stdout for source in others)

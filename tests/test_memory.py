@@ -313,7 +313,7 @@ def test_the_block_below_the_totals(tmp_path: Path) -> None:
 Memory for a batch of 32, trained with adam
   weights        1.1 kB  float32
   activations 132 bytes  per example: the outputs of all layers and the inputs; float32
-  peak         96 bytes  per example: the most of them that live at once at inference, at 'dense_1'
+  peak         96 bytes  per example: the most that is live at once at inference, at 'dense_1'
   inference      4.2 kB  = weights + 32 × peak
   gradients      1.1 kB  one for each trainable parameter
   optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
@@ -350,7 +350,7 @@ def test_rows_alone_have_no_place_for_it(format_: str, tmp_path: Path) -> None:
     spec(CHAIN, tmp_path)
     result = run("summary", str(tmp_path / "model.yaml"), "--optimizer", "adam", "--format", format_)
     assert result.exit_code == 2
-    assert f"--optimizer has no meaning in {format_}" in result.output
+    assert f"--optimizer cannot be used with {format_}" in result.output
 
 
 def test_nothing_of_it_is_loaded_unless_asked_for(tmp_path: Path) -> None:

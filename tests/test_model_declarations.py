@@ -68,7 +68,7 @@ def test_an_own_class_without_a_declaration_inherits_nothing() -> None:
     own = row_of(chain(OWN, declarations={}), "own")
     assert (own.operation, own.params) == ("Dense(x)", None)
     assert own.explanation is not None
-    assert own.explanation.sentence.startswith("Its formula is not known here; nothing is claimed about it.")
+    assert own.explanation.sentence.startswith("Its formula is not known.")
 
 
 @pytest.mark.parametrize("declarations", [{}, {"Dense": scaled("Dense")}], ids=["unknown", "declared"])

@@ -250,34 +250,34 @@ layers:
 """Models of which an element sees some of what lies in its span."""
 
 SAID = [
-    ("causal", "heads", "one output element sees 1 to 7 steps of the input: steps 0 to t"),
-    ("causal", "plain", "one output element sees 1 to 7 steps of the input: steps 0 to t"),
-    ("each with each", "dot", "one output element sees at most 2 steps of the input: steps t and s"),
-    ("each with each", "global_average_pooling1d", "one output element sees all 6 steps of the input"),
-    ("strides", "average_pooling2d", "one output element sees 11 × 11 pixels of the input: rows 4i-3 to 4i+7, "
-     "columns 4j-3 to 4j+7; neighbours are 4 apart"),
-    ("strides", "conv2d_1", "one output element sees 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
-     "columns 4j-3 to 4j+11; neighbours are 4 apart"),
-    ("merged paths", "add", "one output element sees 11 steps of the input: steps 2t-5 to 2t+5; "
-     "neighbours are 2 apart"),
-    ("upsampled", "up_sampling1d", "one output element sees 4 steps of the input: steps 3(t//3) to 3(t//3)+3; "
-     "neighbours are 1 apart"),
-    ("upsampled", "conv1d_1", "one output element sees 4 to 7 steps of the input: steps 3(t//3) to 3((t+2)//3)+3; "
-     "neighbours are 1 apart"),
-    ("squeeze and excite", "multiply", "one output element sees all 9 steps of the input"),
-    ("patches", "reshape", "one output element sees 4 × 4 pixels of the input: rows 4(k//3) to 4(k//3)+3, "
+    ("causal", "heads", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
+    ("causal", "plain", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
+    ("each with each", "dot", "one output element depends on at most 2 steps of the input: steps t and s"),
+    ("each with each", "global_average_pooling1d", "one output element depends on all 6 steps of the input"),
+    ("strides", "average_pooling2d", "one output element depends on 11 × 11 pixels of the input: rows 4i-3 to 4i+7, "
+     "columns 4j-3 to 4j+7; neighbouring elements are 4 apart"),
+    ("strides", "conv2d_1", "one output element depends on 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
+     "columns 4j-3 to 4j+11; neighbouring elements are 4 apart"),
+    ("merged paths", "add", "one output element depends on 11 steps of the input: steps 2t-5 to 2t+5; "
+     "neighbouring elements are 2 apart"),
+    ("upsampled", "up_sampling1d", "one output element depends on 4 steps of the input: steps 3(t//3) to 3(t//3)+3; "
+     "neighbouring elements are 1 apart"),
+    ("upsampled", "conv1d_1", "one output element depends on 4 to 7 steps of the input: steps 3(t//3) to 3((t+2)//3)+3; "
+     "neighbouring elements are 1 apart"),
+    ("squeeze and excite", "multiply", "one output element depends on all 9 steps of the input"),
+    ("patches", "reshape", "one output element depends on 4 × 4 pixels of the input: rows 4(k//3) to 4(k//3)+3, "
      "columns 4(k%3) to 4(k%3)+3"),
-    ("sequences", "lstm", "one output element sees at most 13 steps of the input, in a window of 4 to 16: "
+    ("sequences", "lstm", "one output element depends on at most 13 steps of the input, in a window of 4 to 16: "
      "steps -3 to 2t"),
-    ("both directions", "bidirectional", "one output element sees all 7 steps of the input"),
-    ("nested", "encoder/conv1d", "one output element sees 3 steps of the input: steps 2t to 2t+2; "
-     "neighbours are 2 apart"),
-    ("nested", "encoder/conv1d_1", "one output element sees 7 steps of the input: steps 2t to 2t+6; "
-     "neighbours are 2 apart"),
-    ("nested", "encoder", "one output element sees 7 steps of the input: steps 2t to 2t+6; neighbours are 2 apart"),
-    ("nested", "dense", "one output element sees all 12 steps of the input"),
-    ("channels first", "conv2d_1", "one output element sees 5 × 5 pixels of the input: rows 2i to 2i+4, "
-     "columns 2j to 2j+4; neighbours are 2 apart"),
+    ("both directions", "bidirectional", "one output element depends on all 7 steps of the input"),
+    ("nested", "encoder/conv1d", "one output element depends on 3 steps of the input: steps 2t to 2t+2; "
+     "neighbouring elements are 2 apart"),
+    ("nested", "encoder/conv1d_1", "one output element depends on 7 steps of the input: steps 2t to 2t+6; "
+     "neighbouring elements are 2 apart"),
+    ("nested", "encoder", "one output element depends on 7 steps of the input: steps 2t to 2t+6; neighbouring elements are 2 apart"),
+    ("nested", "dense", "one output element depends on all 12 steps of the input"),
+    ("channels first", "conv2d_1", "one output element depends on 5 × 5 pixels of the input: rows 2i to 2i+4, "
+     "columns 2j to 2j+4; neighbouring elements are 2 apart"),
 ]  # fmt: skip
 
 
@@ -297,7 +297,7 @@ def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
     report = build(read(spec(NOT_ALL["hidden by a mask"], tmp_path)), detail=True)
     explained = report.layers[-1].explanation
     assert explained is not None
-    assert explained.receptive_field[-1] == "one output element sees at most all 9 steps of 'ids'"
+    assert explained.receptive_field[-1] == "one output element depends on at most all 9 steps of 'ids'"
 
 
 def test_picked_positions_are_those_that_are_named() -> None:
@@ -314,8 +314,8 @@ def test_each_input_is_told_of(tmp_path: Path) -> None:
     row = next(row for row in report.layers if row.layer == "add")
     assert row.explanation is not None
     assert row.explanation.receptive_field == (
-        "one output element sees 5 steps of 'left': steps t to t+4; neighbours are 1 apart",
-        "one output element sees one step of 'right': step t",
+        "one output element depends on 5 steps of 'left': steps t to t+4; neighbouring elements are 1 apart",
+        "one output element depends on one step of 'right': step t",
     )
 
 
@@ -390,7 +390,7 @@ def test_an_unknown_size_gives_the_reason(tmp_path: Path) -> None:
     model = read(spec(text, tmp_path))
     said = [words(one, False) for one in fields(build(model, receptive_field=True), "dense")]
     assert said == [
-        "what one output element sees of the input is not known: needs the size of the steps to know the padding; "
+        "what one output element depends on in the input is not known: needs the size of the steps to know the padding; "
         "fix it with --input"
     ]
     name = model.inputs[0].layer
@@ -407,7 +407,9 @@ def test_unknown_sizes_that_do_not_matter() -> None:
     }  # fmt: skip
     (row,) = build_layer("LSTM", {"units": 2}, [(None, 5)]).layers
     assert row.receptive_field is not None
-    assert [words(one, False) for one in row.receptive_field] == ["one output element sees all steps of the input"]
+    assert [words(one, False) for one in row.receptive_field] == [
+        "one output element depends on all steps of the input"
+    ]
 
 
 def test_weights_are_no_inputs() -> None:
@@ -434,7 +436,7 @@ def test_what_cannot_be_seen_into_is_unknown(tmp_path: Path) -> None:
     (field,) = fields(report, "after")
     assert field.axes == ()
     assert words(field, False) == (
-        "what one output element sees of the input is not known: what 'mine' computes is not known"
+        "what one output element depends on in the input is not known: what 'mine' computes is not known"
     )
 
 
@@ -490,13 +492,13 @@ def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> 
         for size, one in zip(sizes, field.axes, strict=True):
             assert one.of is None or all(int(n) <= one.of for n in re.findall(r"\d+", size))
         told = words(field, False)
-        assert seen_text(field.axes) in told or told.startswith("one output element sees one ") or "all " in told
+        assert seen_text(field.axes) in told or told.startswith("one output element depends on one ") or "all " in told
 
 
 def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
     source = spec(MODELS["strides"], tmp_path)
-    line = "one output element sees 7 × 7 pixels of the input: rows 2i-3 to 2i+3, columns 2j-3 to 2j+3"
-    assert f"  reach     {line}; neighbours are 2 apart" in run("explain", source, "conv2d").output
+    line = "one output element depends on 7 × 7 pixels of the input: rows 2i-3 to 2i+3, columns 2j-3 to 2j+3"
+    assert f"  reach     {line}; neighbouring elements are 2 apart" in run("explain", source, "conv2d").output
     assert f"- Reach: {line}" in run("explain", source, "conv2d", "--format", "markdown").output
     (row,) = json.loads(run("explain", source, "conv2d", "--format", "json").output)["layers"]
     assert row["receptive_field"][0]["axes"][0]["size"] == 7
@@ -506,7 +508,7 @@ def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
 def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None:
     text = "input: [9, 2]\nlayers:\n" + "  - Conv1D: {filters: 2, kernel_size: 3, padding: same}\n" * 3
     output = run("explain", spec(text, tmp_path)).output
-    assert "reach     one output element sees 3 steps of the input: steps t-1 to t+1" in output
+    assert "reach     one output element depends on 3 steps of the input: steps t-1 to t+1" in output
     assert "elsewhere: conv1d_1 5, conv1d_2 7" in output
 
 

@@ -118,7 +118,7 @@ def test_dense_behind_an_embedding_is_one_matrix_for_all_positions() -> None:
     assert dense.cost[0] == "240 MACs per example = 6 steps × 10 units × 4 products"
     embedding = told(report, "embedding")
     assert "Ids are whole numbers from 0 to 9." in embedding.hints
-    assert embedding.cost == ("free: it moves data and computes nothing",)
+    assert embedding.cost == ("none: it only moves data",)
 
 
 def test_stacked_lstms_hand_on_every_step_and_flatten_lays_them_out() -> None:
@@ -263,7 +263,7 @@ def test_what_orders_is_not_free_of_work() -> None:
     assert declaration is not None
     definition = declaration.trace([Spec((BATCH, 9, 3), "float")], declaration.bind({"k": 2}))
     use = Use(TracedCall(Call("it", 0, (), {}), (), (), (), definition, None), 1)
-    assert cost_lines([use], Costs()) == ("no FLOPs: it compares to put in order",)
+    assert cost_lines([use], Costs()) == ("no FLOPs: it only compares, to sort",)
     why = "is not written by index: what stands where depends on the values"
     assert element_form(definition).notes == (f"values {why}", f"ids {why}")
 
@@ -293,10 +293,10 @@ def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None
         "  - Dropout: 0.2\n  - GRU: {units: 5, dropout: 0.3}\n  - Dense: 1\n",
         tmp_path,
     )
-    assert told(report, "embedding").mask == "none reaches this layer; it makes one: ids != 0"
-    assert told(report, "dropout").mask == "from 'embedding' (ids != 0): handed on, nothing here depends on it"
-    assert told(report, "gru").mask == "from 'embedding' (ids != 0): what it marks as false is left out"
-    assert told(report, "dense").mask == "none reaches this layer"
+    assert told(report, "embedding").mask == "no mask reaches this layer; it makes one: ids != 0"
+    assert told(report, "dropout").mask == "from 'embedding' (ids != 0): this layer ignores the mask and passes it on"
+    assert told(report, "gru").mask == "from 'embedding' (ids != 0): positions that it marks as false are left out"
+    assert told(report, "dense").mask == "no mask reaches this layer"
     training = told(report, "gru").training
     assert any("dropout(" in line for line in training)
     # Only the lines that differ: those of the mask do not.
@@ -313,7 +313,7 @@ def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None
     (note,) = [n for n in report.notes if n.code == "mask-passed-over"]
     assert note.layer == "gru"
     assert "the mask of 'embedding' is passed over" in note.message
-    assert told(report, "gru").mask == "none reaches this layer"
+    assert told(report, "gru").mask == "no mask reaches this layer"
 
 
 def test_layers_with_the_same_definition_share_their_group(tmp_path: Path) -> None:
@@ -483,6 +483,6 @@ outputs: [shared, again]
         "all calls: 300 MACs and 600 FLOPs per example",
     )
     assert dense.receptive_field == (
-        "call 1: one output element sees all 6 features of 'a'",
-        "call 2: one output element sees one step of 'b': step t",
+        "call 1: one output element depends on all 6 features of 'a'",
+        "call 2: one output element depends on one step of 'b': step t",
     )

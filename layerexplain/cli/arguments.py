@@ -20,7 +20,7 @@ _MOST_NESTED = 20
 def parse_arguments(texts: Iterable[str], first: str | None = None) -> dict[str, Any]:
     """`["units=512", "activation=relu"]` as a mapping. A value that stands alone in front is the argument `first`.
 
-    Raises ArgumentError for what is no ARG=VALUE, or is twice.
+    Raises ArgumentError for what is not of the form ARG=VALUE, or is twice.
     """
     arguments: dict[str, Any] = {}
     for text in texts:
@@ -29,7 +29,7 @@ def parse_arguments(texts: Iterable[str], first: str | None = None) -> dict[str,
         if not equals and first is not None and not arguments:
             name, equals, value = first, "=", text
         if not equals or not name.isidentifier():
-            raise ArgumentError(f"'{text}' is no ARG=VALUE; write for example {first or 'units'}=512")
+            raise ArgumentError(f"'{text}' is not of the form ARG=VALUE; write for example {first or 'units'}=512")
         if name in arguments:
             raise ArgumentError(f"argument '{name}' is given twice; give it once")
         arguments[name] = parse_value(value, name)

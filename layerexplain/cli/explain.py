@@ -28,7 +28,9 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.formats import Sheet, printed
 
 
-@click.command("explain", short_help="What each layer computes, and where its shape and parameters come from.")
+@click.command(
+    "explain", short_help="Explain each layer: what it computes, and where its shape and parameters come from."
+)
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
 @click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 @output_options

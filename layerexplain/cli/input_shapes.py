@@ -27,7 +27,7 @@ def parse_input(text: str) -> InputShape:
     name, equals, sizes = text.rpartition("=")
     shape = parse_shape(sizes)
     if shape is None or (equals and not name):
-        raise click.BadParameter(f"'{text}' is no [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
+        raise click.BadParameter(f"'{text}' is not of the form [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
     return InputShape(name or None, shape)
 
 

@@ -37,7 +37,7 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
     return [named[name] for name in wanted]
 
 
-@click.command("layer", short_help="The same for one layer with no model; without a TYPE, the list of types.")
+@click.command("layer", short_help="Explain a single layer without a model. Without TYPE, list all layer types.")
 @click.argument("type", metavar="[TYPE]", required=False, shell_complete=layer_types)
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @output_options

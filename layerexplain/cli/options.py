@@ -44,21 +44,21 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option(
                 "-f", "--format", type=click.Choice(FORMATS), default="table", show_default=True,
-                help="What to print.",
+                help="The output format.",
             ),
             click.option(
                 "-o", "--output", "output_file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True),
-                help="Write to FILE, in UTF-8, all of it or nothing.",
+                help="Write to FILE, in UTF-8; nothing is written if the command fails.",
             ),
             click.option(
                 "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-                help="Colour; auto is on a terminal only, unless NO_COLOR or FORCE_COLOR says otherwise.",
+                help="Colour the output. auto: only on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
             ),
             click.option(
                 "--width", metavar="N", type=click.IntRange(20, 10_000),
-                help="Fit text into N columns. Default: those of the terminal (or COLUMNS); a pipe gets whole lines.",
+                help="Wrap text at N columns. Default: the terminal's width (or COLUMNS); lines in a pipe stay whole.",
             ),
-            click.option("--ascii", is_flag=True, help="Spell out all signs that are not ASCII (an arrow is ->)."),
+            click.option("--ascii", is_flag=True, help="Replace characters that are not ASCII (an arrow becomes ->)."),
         )
     ):  # fmt: skip
         decorated = option(decorated)
@@ -89,14 +89,14 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
 
 def nested_option(command: _Function) -> _Function:
     """--nested, which the command gets as `nested`."""
-    return click.option("--nested", is_flag=True, help="Also the layers inside nested models.")(command)
+    return click.option("--nested", is_flag=True, help="Include the layers inside nested models.")(command)
 
 
 def jobs_option(command: _Function) -> _Function:
     """--jobs, which the command gets as `jobs`: a number, or None where it is for us to say."""
     return click.option(
         "-j", "--jobs", metavar="N", type=click.IntRange(1, 256),
-        help="Read N sources at a time. Default: 1 for fewer than 32 sources, else one for each processor.",
+        help="Read N sources in parallel. Default: 1 for fewer than 32 sources, otherwise one per processor.",
     )(command)  # fmt: skip
 
 
@@ -125,22 +125,24 @@ def memory_options(command: _Function) -> _Function:
     """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
     command = click.option(
         "--optimizer", metavar="NAME", type=click.Choice(optimizers()),
-        help=f"Also the memory that training takes with an optimizer: {', '.join(optimizers())}.",
+        help=f"Include the memory needed for training with an optimizer: {', '.join(optimizers())}.",
     )(command)  # fmt: skip
     return click.option(
         "--batch", metavar="N", type=click.IntRange(1, 10**9),
-        help="Also the memory that the model takes, for N examples at a time.",
+        help="Include the memory needed for a batch of N examples.",
     )(command)  # fmt: skip
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
     """Refuses --columns with a format that always has everything."""
     if columns is not None and output.format in ("json", "jsonl"):
-        raise click.UsageError(f"--columns has no meaning in {output.format}, which always has every field")
+        raise click.UsageError(f"--columns cannot be used with {output.format}, which always has every field")
 
 
 def memory_must_fit(batch: int | None, optimizer: str | None, output: Output) -> None:
     """Refuses --batch and --optimizer with a format that has rows alone."""
     if (batch is not None or optimizer is not None) and output.format in ("jsonl", "csv", "tsv"):
         option = "--batch" if batch is not None else "--optimizer"
-        raise click.UsageError(f"{option} has no meaning in {output.format}, which has a row a layer and no totals")
+        raise click.UsageError(
+            f"{option} cannot be used with {output.format}, which has one row per layer and no totals"
+        )

@@ -46,7 +46,7 @@ class _Ask(NamedTuple):
     encoding: str
 
 
-@click.command("summary", short_help="A row a layer: operation, shapes, parameters; totals below.")
+@click.command("summary", short_help="Print one row per layer: operation, shapes, parameters; then totals.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @output_options
 @columns_option()

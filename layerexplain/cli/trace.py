@@ -31,12 +31,14 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
         index = ()
     if not index or any(abs(i) >= 2**31 for i in index):
         raise click.BadParameter(
-            f"'{value}' is no index; write a number an axis, the batch first: 0,3,4,7", ctx, parameter
+            f"'{value}' is not an index; write one number per axis, the batch first: 0,3,4,7", ctx, parameter
         )
     return index
 
 
-@click.command("trace", short_help="Run the formulas: what each layer makes, or one element as a sum of products.")
+@click.command(
+    "trace", short_help="Run the formulas: print what each layer outputs, or one element as a sum of products."
+)
 @click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
 @click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 @output_options
@@ -45,13 +47,13 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "inputs",
     metavar="[NAME=]WHAT",
     multiple=True,
-    help="What an input gets: a file FILE.npy or FILE.npz (arrays by the names of inputs), zeros, ones or "
+    help="The values of an input: a file FILE.npy or FILE.npz (arrays by the names of inputs), zeros, ones or "
     "random[:SEED]. Repeatable. Default: random.",
 )
 @shapes_option(
     "--size",
     "sizes",
-    "The sizes that an input leaves open, for arrays that are made; without the batch: 128 or tokens=128.",
+    "The unknown sizes of an input whose values are generated, without the batch: 128 or tokens=128.",
 )
 @click.option(
     "--batch",
@@ -59,13 +61,13 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     type=click.IntRange(1, 100_000),
     default=1,
     show_default=True,
-    help="How many examples the arrays have that are made.",
+    help="The number of examples in generated inputs.",
 )
 @click.option(
     "--at",
     metavar="I,J,...",
     callback=_index,
-    help="One element of a LAYER's output, the batch first: its formula, and all numbers in it.",
+    help="Explain one element of a LAYER's output, the batch first: its formula, and every number in it.",
 )
 @click.option(
     "--call",
@@ -95,7 +97,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--keras/--no-keras",
     "keras",
     default=None,
-    help="With --at: also what real Keras computes. Default: if TensorFlow is installed; it takes seconds to start.",
+    help="With --at: also compute it with real Keras. Default: if TensorFlow is installed; it takes seconds to start.",
 )
 @click.option(
     "--save",
@@ -104,11 +106,11 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have their numbers, "
     "from 0, behind two slashes: encoder/dense//call/1/output/0.",
 )
-@seed_option("What weights are drawn from where the source has none.")
+@seed_option("The seed for weights that the source does not have.")
 @click.option(
     "--partial",
     is_flag=True,
-    help="Where a layer has no values (no formula, code of its own), run whatever does not need them.",
+    help="Where a layer cannot be computed (no formula, custom code), run every layer that does not depend on it.",
 )
 @click.pass_context
 def command(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
     if not 0 < value < 1:
-        raise click.BadParameter(f"{value} is no share of a value; a number between 0 and 1 is needed", ctx, parameter)
+        raise click.BadParameter(f"{value} is not a share; give a number between 0 and 1", ctx, parameter)
     return value
 
 
@@ -36,12 +36,12 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     callback=_positive,
     help="How far a value may be off, as a share of the largest value of the layer's output.",
 )
-@seed_option("What the inputs, and weights that are drawn, are drawn from.")
+@seed_option("The seed for inputs and for generated weights.")
 @click.option(
     "--drawn-weights",
     "drawn",
     is_flag=True,
-    help="Draw weights in place of the file's own: none zero, variances positive, so that nothing hides.",
+    help="Generate weights in place of the file's own: none zero, variances positive, so that no error is hidden.",
 )
 @click.pass_context
 def command(

@@ -25,17 +25,21 @@ if TYPE_CHECKING:
     from layerexplain.api import WeightTable
 
 
-@click.command("weights", short_help="Every weight tensor: path, shape, dtype, count, and how to reach it in Keras.")
+@click.command(
+    "weights", short_help="List every weight tensor: path, shape, dtype, count, and how to reach it in Keras."
+)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @output_options
 @columns_option(COLUMNS)
-@click.option("--stats", is_flag=True, help="Read the values: min, mean, max, standard deviation, zeros, NaNs.")
+@click.option(
+    "--stats", is_flag=True, help="Read the values and print min, mean, max, standard deviation, zeros and NaNs."
+)
 @click.option(
     "--state",
     "--optimizer",
     "state",
     is_flag=True,
-    help="List also what is stored and is no weight: optimizer, random generators, metrics. It is never counted.",
+    help="Also list stored state that is not a weight: optimizer, random generators, metrics. It is never counted.",
 )
 @input_option
 @jobs_option

@@ -115,7 +115,7 @@ class _Share:
             return found
         except (EOFError, OSError):
             self.end()
-            error = OSError(0, "the process that read it was ended, perhaps for want of memory")
+            error = OSError(0, "the process that read it was killed, possibly because memory ran out")
             return Outcome(None, tuple(lines_of(error, source)), has_value=False)
 
     def end(self) -> None:

@@ -202,7 +202,7 @@ def _transpose_term(
     conditions: list[Condition] = []
     for axis, p, (w, size, _) in zip(axes, positions, _transposed(x, W, node.options), strict=True):
         if size is None:
-            raise CannotIndex(f"needs the size of the {w.role}; fix it with --input")
+            raise CannotIndex(f"needs the size of the {w.role}; give it with --input")
         offset = add(add(index[axis], w.transposed_start(size)), scale(p, -w.stride))
         if w.dilation > 1:
             conditions.append(Divisible(offset, w.dilation))

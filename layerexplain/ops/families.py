@@ -45,7 +45,7 @@ def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
 def needed(size: Size, axis: int, purpose: str = "") -> int:
     """The size of an axis without which an element cannot be written; raises CannotIndex where it is not known."""
     if not isinstance(size, int):
-        raise CannotIndex(f"needs the size of axis {axis}{purpose}; fix it with --input")
+        raise CannotIndex(f"needs the size of axis {axis}{purpose}; give it with --input")
     return size
 
 

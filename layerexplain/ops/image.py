@@ -276,7 +276,7 @@ fit = movement(
     "fit",
     axes=_fit_axes,
     evaluate=_fit_value,
-    element=NOT_INDEXED("needs the size of the image; fix it with --input"),
+    element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
 )

@@ -64,7 +64,7 @@ def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     _, channel_axis = image_axes(node)
     channels = x.shape[channel_axis]
     if not isinstance(channels, int):
-        raise CannotIndex("needs the number of channels; fix it with --input")
+        raise CannotIndex("needs the number of channels; give it with --input")
     rest = floor_divide(index[channel_axis], channels)
     taps = []
     for w in reversed(windows(node)):

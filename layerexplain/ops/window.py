@@ -208,7 +208,7 @@ def window_places(
     inside: list[Condition] = []
     for axis, w, u in zip(axes, windows(node), letters, strict=True):
         if w.pads is None:
-            raise CannotIndex(f"needs the size of the {w.role} to know the padding; fix it with --input")
+            raise CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
         place[axis] = add(add(scale(index[axis], w.stride), scale(u, w.dilation)), -w.pads[0])
         if any(w.pads):
             inside += between(place[axis], 0, w.n if isinstance(w.n, int) else None)

@@ -68,14 +68,14 @@ def names_text(names: list[str], limit: int | None) -> str:
 
 
 def field_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
-    """The positions that one output element sees of each input: `11 × 11`, `1 to 7`, all of an unknown size `all`."""
+    """What one output element depends on in each input: `11 × 11`, `1 to 7`; `all` of an unknown size."""
     from layerexplain.report.receptive_field_words import seen_text
 
     return _of_inputs(fields, seen_text, unknown)
 
 
 def field_stride_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
-    """How far apart what neighbours see begins: `4 × 4`, `0.5 × 0.5`; `-` where it does not move."""
+    """How far apart the fields of neighbouring elements begin: `4 × 4`, `0.5 × 0.5`; `-` where it does not move."""
     return _of_inputs(fields, _each(lambda axis: "-" if axis.stride is None else f"{axis.stride:g}"), unknown)
 
 

@@ -74,13 +74,13 @@ def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -
         lines.append(_Line(None, f"FLOPs {needs}"))
     elif cost.macs:
         rest = cost.flops - 2 * cost.macs
-        more = f" + {rest:,} for the operations between" if rest else ""
+        more = f" + {rest:,} for element-wise operations" if rest else ""
         lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit} = 2 × {cost.macs:,}{more}"))
     elif cost.flops:
         lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit}, no multiply-accumulates"))
     else:
         compares = any(node.op.name in ORDERING for node in definition.order)
-        words = "no FLOPs: it compares to put in order" if compares else "free: it moves data and computes nothing"
+        words = "no FLOPs: it only compares, to sort" if compares else "none: it only moves data"
         lines.append(_Line(None, words))
     return lines
 

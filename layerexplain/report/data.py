@@ -106,8 +106,8 @@ class Explanation(NamedTuple):
 
 
 class FieldAxis(NamedTuple):
-    """What one output element sees along an axis of a model's input: the positions `first` … `last`, as text in the
-    output's index letters ("4i-5", "4i+5"; in the padding where they lie outside).
+    """What one output element depends on along an axis of a model's input: the positions `first` … `last`, as text in
+    the output's index letters ("4i-5", "4i+5"; in the padding where they lie outside).
 
     `size` is the number of these positions and `least` the smallest where it varies; `whole` says that they hold all
     `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are, where they can

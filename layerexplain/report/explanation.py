@@ -53,8 +53,7 @@ def _explained(
     definition = calls[0].definition if calls else None
     if layer.type == "InputLayer":
         return NOTHING._replace(
-            sentence="The input: what is fed in from outside. None is a size that is known only at run time, "
-            "the first is the batch.",
+            sentence="An input of the model. None is a size known only at run time; the first axis is the batch.",
             statements=_formula(row),
         )
     if definition is None or definition.kind == "opaque":
@@ -123,16 +122,16 @@ def _without_masks(definition: Definition) -> Definition:
 def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Explanation:
     """A layer without a formula: what the file says of it, and no more."""
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
-        said = "Code of the model's author; nothing is claimed about it."
+        said = "Custom code, which is not executed; what it computes is not known."
     elif is_stored(layer):
-        said = "Known by its weights alone: the file does not say what it computes from what."
+        said = "Known only by its weights: the file does not say what it computes."
     else:
         said = _why_unknown(row, layer, calls)
         made_with = arguments_text(layer.config)
-        said += f" The file says what it is made with: {made_with}." if made_with else ""
+        said += f" Its configuration in the file: {made_with}." if made_with else ""
     count = len(row.layers)
     if count:
-        said += f" Its weights tell of {count} layer{'s' * (count != 1)} in it; --nested explains them."
+        said += f" Its weights show {count} layer{'s' * (count != 1)} inside it; --nested explains them."
     weights = [
         WeightReason("", w.name, w.shape, " × ".join(map(str, w.shape)) or "one number", w.params, w.trainable, "")
         for w in (() if row.layers else row.weights)
@@ -145,11 +144,11 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Exp
 def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> str:
     declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
     if layer.model is None and not declared:
-        return "Its formula is not known here; nothing is claimed about it."
-    what = "What is in it" if layer.model is not None else layer.type
+        return "Its formula is not known."
+    what = "This model" if layer.model is not None else f"This layer ({layer.type})"
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
-        return f"{what} is known, but not with such an input or arguments: see the notes."
-    return f"{what} is known, but the shape of its input is not; fix it with --input."
+        return f"{what} has a known formula, but not for this input or these arguments; see the notes."
+    return f"{what} has a known formula, but the shape of its input is not known; give it with --input."
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:
@@ -160,7 +159,7 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
     times = f", called {len(row.calls)} times with the same weights" if len(row.calls) > 1 else ""
     count = len([inner for inner in row.layers if inner.type != "InputLayer"])
     return NOTHING._replace(
-        sentence=f"A model of {count} layer{'s' * (count != 1)} used as one layer{times}; --nested explains them.",
+        sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}; --nested explains them.",
         statements=_formula(row),
         weights_note=_weights_note(row, ()),
         cost=cost,
@@ -221,7 +220,7 @@ def _weights(
 
 def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
     if not row.params:
-        return row.shared or "no parameters: nothing is learned" if row.params == 0 else ""
+        return row.shared or "no parameters" if row.params == 0 else ""
     if row.trainable is None:
         return f"{row.params:,} parameters, as the file stores them; it does not say which are trainable"
     if row.trainable == row.params:
@@ -243,9 +242,9 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     """The lines that differ in training."""
     declaration, origin = made.declaration, made.origin
     if declaration is None or origin is None or not declaration.training:
-        return ("the same",)
+        return ("same as at inference",)
     if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
-        return (f"the same: the layer is frozen, and a frozen {declaration.type} works as at inference",)
+        return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
     try:
         trained = declaration.trace(
@@ -255,7 +254,7 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
         return ()
     now = [line.text for line in statements(definition)]
     then = [("    " * line.indent) + line.text for line in statements(trained) if line.text not in now]
-    return tuple(then) if then else ("the same",)
+    return tuple(then) if then else ("same as at inference",)
 
 
 def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network) -> str:
@@ -263,13 +262,15 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network)
     source = calls[0].mask
     own = _mask_formula(definition)
     if source is None:
-        return f"none reaches this layer; it makes one: {own}" if own else "none reaches this layer"
+        return f"no mask reaches this layer; it makes one: {own}" if own else "no mask reaches this layer"
     maker = next((c.definition for c in network.calls if c.call.layer == source and c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
-    return f"{came}: " + ("what it marks as false is left out" if read else "handed on, nothing here depends on it")
+    return f"{came}: " + (
+        "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
+    )
 
 
 def _mask_formula(definition: Definition) -> str:

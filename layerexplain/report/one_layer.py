@@ -14,10 +14,10 @@ from layerexplain.report.build import build
 from layerexplain.report.data import Report
 from layerexplain.report.totals import totals
 
-_A_MODEL = "{} is a model, which computes what its layers do: `layerexplain explain` tells of one that a file holds"
+_A_MODEL = "{} is a model, whose layers do the computing: `layerexplain explain FILE` explains one"
 NOT_ALONE = {
-    "Input": "Input makes an InputLayer, which computes nothing; the layer that it feeds has its shape by --input",
-    "InputLayer": "InputLayer computes nothing: it is what is fed in, and --input gives its shape",
+    "Input": "Input creates an InputLayer, which computes nothing; --input gives the shape to the layer that reads it",
+    "InputLayer": "InputLayer computes nothing: it stands for an input, whose shape --input gives",
     **{type_: _A_MODEL.format(type_) for type_ in ("Functional", "Model", "Sequential")},
 }
 """Types that a summary has rows of and of which there is nothing to explain for themselves."""

@@ -57,7 +57,7 @@ class _Walk:
             spec = made.outputs[0] if made is not None and made.outputs else None
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)
-            unknown = View((), {leaf: "the shape of the input is not known; fix it with --input"})
+            unknown = View((), {leaf: "the shape of the input is not known; give it with --input"})
             given.append(unknown if spec is None else source_view(leaf))
         self._network(network, given, ())
 

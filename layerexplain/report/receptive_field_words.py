@@ -11,28 +11,28 @@ UNKNOWN = "?"
 
 
 def words(field: ReceptiveField, several: bool) -> str:
-    """`one output element sees 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5; neighbours are 4
-    apart`."""
+    """`one output element depends on 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5;
+    neighbouring elements are 4 apart`."""
     of = f"'{field.input}'" if several else "the input"
     if field.unknown:
-        return f"what one output element sees of {of} is not known: {field.unknown}"
+        return f"what one output element depends on in {of} is not known: {field.unknown}"
     axes = field.axes
     if not axes:
-        return f"one output element sees {of}"
+        return f"one output element depends on {of}"
     unit = _unit(axes)
     window = " × ".join(map(_window, axes))
     if all(axis.whole or _reaches_all(axis) for axis in axes):
         every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
         wide = f": its window of {window} covers them at every place" if any(map(_slides, axes)) else ""
         most = "" if all(axis.whole for axis in axes) else "at most "
-        return f"one output element sees {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
+        return f"one output element depends on {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
     where = ", ".join(map(_where, axes))
     seen = f"{seen_text(axes)} {unit}"
     if all(axis.size == 1 for axis in axes):
         most = "at most " if any(axis.at_most for axis in axes) else ""
         seen = f"{most}one {unit.removesuffix('s')}"
     wide = f", in a window of {window}" if any(map(_is_wider, axes)) else ""
-    return f"one output element sees {seen} of {of}{wide}: {where}{_apart(axes)}"
+    return f"one output element depends on {seen} of {of}{wide}: {where}{_apart(axes)}"
 
 
 def _reaches_all(axis: FieldAxis) -> bool:
@@ -101,7 +101,7 @@ def _apart(axes: Sequence[FieldAxis]) -> str:
     else:
         apart = " and ".join(f"{stride_text(axis)} {axis.role}" for axis in moving)
     average = " on average" if any(axis.stride != int(axis.stride or 0) for axis in moving) else ""
-    return f"; neighbours are {apart} apart{average}"
+    return f"; neighbouring elements are {apart} apart{average}"
 
 
 def stride_text(axis: FieldAxis) -> str:

@@ -119,12 +119,12 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
         notes += [unbuilt_note(path) for path in missing]
         return not missing
     unknown = [one.where for one in weighted_layers(network) if not (one.is_known or is_stored(one.layer))]
-    words = "the source stores no weights: what is listed follows from its layers"
+    words = "the source stores no weights; the list is derived from its layers"
     if network.model.format == "saved-model":
-        words = "a SavedModel's values are not read: what is listed follows from what it tells of its layers"
+        words = "a SavedModel's values are not read; the list is derived from what it records of its layers"
     notes.append(Note("no-values", None, words))
     for where in unknown:
-        notes.append(Note("unknown-weights", where, "its weights are not known without a file that stores them"))
+        notes.append(Note("unknown-weights", where, "its weights cannot be known without a file that stores them"))
     return not unknown
 
 

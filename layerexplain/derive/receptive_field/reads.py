@@ -218,7 +218,7 @@ def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
     for axis, factor in zip(axes, times, strict=True):
         n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
         if not isinstance(n, int) or not isinstance(out, int):
-            raise sc.CannotIndex(f"needs the size of axis {axis}; fix it with --input")
+            raise sc.CannotIndex(f"needs the size of axis {axis}; give it with --input")
         if method == "area":
             low = _rounded(index[axis], n, 0, out)
             high = sc.add(_rounded(index[axis], n, n + out - 1, out), -1)

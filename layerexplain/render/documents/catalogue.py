@@ -74,13 +74,13 @@ def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[Block, ...
                 Labelled("arguments", (taken,)),
             )
         ),
-        Prose((f"An example, as `{' '.join(example)}` explains it:",)),
+        Prose((f"Example (`{' '.join(example)}`):",)),
     )
 
 
 def _words(argument: LayerArgument) -> str:
     if argument.is_required:
-        return f"{argument.words}; needed"
+        return f"{argument.words}; required"
     default = argument.default
     shown = str(default).lower() if isinstance(default, bool) else "none" if default is None else repr(default)
-    return f"{argument.words}; {shown} if not given"
+    return f"{argument.words}; default {shown}"

@@ -76,7 +76,7 @@ def totals(report: Report) -> tuple[Block, ...]:
         Fact("Parameters", count_text(sums.params), split if sums.params else ()),
         Fact("Weights", bytes_text(sums.bytes), (size, ", ".join(dtypes))),
         Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
-        Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs and the operations between",)),
+        Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
     )
     markdown = (
         Fact("Parameters", count_text(sums.params)),
@@ -125,12 +125,14 @@ def memory_facts(memory: Memory) -> tuple[Fact, ...]:
     facts = [
         ("weights", memory.weights, _dtypes(memory.weights_by_dtype)),
         ("activations", memory.activations, "; ".join(filter(None, made))),
-        ("peak", memory.peak, f"per example: the most of them that live at once at inference{at}"),
+        ("peak", memory.peak, f"per example: the most that is live at once at inference{at}"),
         ("inference", memory.inference, f"= weights + {memory.batch:,} × peak"),
     ]
     if memory.optimizer is not None:
         each = memory.slots_each or 0
-        kept = f"{plural(each, 'value')} that {memory.optimizer} keeps" if each else f"{memory.optimizer} keeps nothing"
+        kept = (
+            f"{plural(each, 'value')} that {memory.optimizer} keeps" if each else f"{memory.optimizer} stores nothing"
+        )
         facts += [
             ("gradients", memory.gradients, "one for each trainable parameter"),
             ("optimizer", memory.slots, f"{kept} for each trainable parameter"),

@@ -94,7 +94,7 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
         top += _labelled("" if i else "formula", line, look, indent + 4)
     parts = [top, *[_line(line, look, terms) for line in report.worked.lines]]
     if report.worked.shortened:
-        parts.append(_labelled("", "Further lines that it reads are left out.", look))
+        parts.append(_labelled("", "Other lines that it reads are left out.", look))
     return [*parts, _result(report, look)]
 
 
