@@ -391,7 +391,7 @@ def test_an_unknown_size_gives_the_reason(tmp_path: Path) -> None:
     said = [words(one, False) for one in fields(build(model, receptive_field=True), "dense")]
     assert said == [
         "what one output element depends on in the input is not known: needs the size of the steps to know the padding; "
-        "fix it with --input"
+        "give it with --input"
     ]
     name = model.inputs[0].layer
     known = build(model, inputs={name: (9, 3)}, receptive_field=True)
