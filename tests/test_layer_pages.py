@@ -25,7 +25,7 @@ def printed(*arguments: str) -> str:
 @pytest.mark.parametrize("type_", TYPES)
 def test_the_example_is_a_command_that_explains_the_layer(type_: str) -> None:
     page = printed("layer", type_)
-    (command,) = re.findall(r"^An example, as `(.+)` explains it:$", page, re.MULTILINE)
+    (command,) = re.findall(r"^Example \(`(.+)`\):$", page, re.MULTILINE)
     words = shlex.split(command)
     assert words[:3] == ["layerexplain", "layer", type_]
     explained = printed(*words[1:])

@@ -29,7 +29,7 @@ def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
     lines = fitted(columns(), Look(width), width, dropped)
     assert max(map(width_of, lines)) <= width
     text = "\n".join(lines)
-    out = " ".join(text.split()).partition("Columns left out for lack of room: ")[2].partition(";")[0]
+    out = " ".join(text.split()).partition("Left out for lack of room: ")[2].partition(";")[0]
     count = len(out.split(", ")) if out else 0
     if lines[0] == NAME:  # without headings
         return f"folded {count}"
@@ -91,7 +91,7 @@ def test_nothing_is_lost_and_no_line_is_wider(seed: int) -> None:
     width = rng.randint(40, 110)
     lines = fitted(table, Look(width), width, dropped)
     assert max(map(width_of, lines)) <= width
-    everything, _, said = "\n".join(lines).partition("Columns left out for lack of room: ")
+    everything, _, said = "\n".join(lines).partition("Left out for lack of room: ")
     out = " ".join(said.split()).partition(";")[0].split(", ") if said else []
     # Those that are left out are the first to do without, and one fewer would not have done.
     headings = {one.name: one.heading for one in table}

@@ -52,7 +52,7 @@ def test_columns_that_are_left_out_are_named(arguments: list[str]) -> None:
     wide = CliRunner().invoke(program, [*arguments, "--width", "400"]).stdout
     assert "Left out" not in wide
     narrow = " ".join(CliRunner().invoke(program, [*arguments, "--width", "60"]).stdout.split())
-    _, _, said = narrow.partition("Columns left out for lack of room: ")
+    _, _, said = narrow.partition("Left out for lack of room: ")
     named = said.partition("; ")[0].split(", ")
     assert named != [""] and all(heading in wide for heading in named)
 
@@ -79,7 +79,7 @@ def test_a_table_is_wrapped_then_left_out_then_folded() -> None:
     assert wrapped == [["block/convolution", "one", "two", "three", "12"], ["four", "five", "six"]]
     out = fitted(columns, Look(24), 24, dropped=["words"])
     assert out[2].split() == ["block/convolution", "12"]
-    assert " ".join(out[4:]) == "Columns left out for lack of room: Words; use a wider terminal or --format csv."
+    assert " ".join(out[4:]) == "Left out for lack of room: Words; use a wider terminal or --format csv."
     assert fitted(columns, Look(20), 20) == [
         "block/convolution",
         "  Words  one two",

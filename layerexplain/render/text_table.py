@@ -152,7 +152,7 @@ def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[s
     else:
         lines = drawn(_wrapped(shown, room), look, width)
     if left_out:
-        words = f"Columns left out for lack of room: {', '.join(left_out)}; use a wider terminal or --format csv."
+        words = f"Left out for lack of room: {', '.join(left_out)}; use a wider terminal or --format csv."
         lines += ["", *[paint(line, "dim", look) for line in wrap(clean(words, look.ascii), width, hang=0)]]
     return lines
 

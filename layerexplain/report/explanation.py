@@ -145,7 +145,7 @@ def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) ->
     declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
-    what = "This model" if layer.model is not None else f"This layer ({layer.type})"
+    what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
     return f"{what} has a known formula, but the shape of its input is not known; give it with --input."
