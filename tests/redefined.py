@@ -19,7 +19,7 @@ def redefine(definition: Definition, source: str) -> Definition:
     bound = parse(source, {name: leaf for leaf, name in leaf_names(definition).items()}, functions)
     missing = [name for name in definition.results if name not in bound]
     if missing:
-        raise FormulaError(f"the formula needs to bind '{missing[0]}', a result of {definition.name}", line=1)
+        raise FormulaError(f"the formula needs to assign '{missing[0]}', a result of {definition.name}", line=1)
     return Definition(
         definition.name,
         definition.params,

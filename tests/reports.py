@@ -216,7 +216,9 @@ def lstm() -> Report:
             "h[t, k] = o[t, k]·tanh(c[t, k])",
         ),
         axes=(
-            AxisReason("steps", "9", "gone", "only the last is returned; return_sequences=True gives (None, 9, 6)"),
+            AxisReason(
+                "steps", "9", "removed", "only the last step is returned; return_sequences=True returns (None, 9, 6)"
+            ),
             AxisReason("width", "5", "6", "units = 6, whatever the number of steps"),
         ),
         weights=tuple(

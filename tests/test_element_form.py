@@ -31,11 +31,11 @@ AT_MOST = 400
 WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? are not written by index"
 
 REFUSALS = {
-    "MelSpectrogram": "stft is not written by index|reflected at its ends|stand at the edges of the bins",
+    "MelSpectrogram": "stft has no element form|reflected at its ends|stand at the edges of the bins",
     "UpSampling2D": WEIGHTS_OF_A_CURVE,
     "Resizing": WEIGHTS_OF_A_CURVE,
 }
-"""Types of which some line is not written by index although all sizes are known, with the reason."""
+"""Types of which some line has no element form although all sizes are known, with the reason."""
 
 UNKNOWN_SIZE = r"needs the (size|number)s? of"
 """The reason that every refusal must give where sizes are left unknown."""
@@ -139,7 +139,7 @@ def test_average_divides_by_what_is_inside() -> None:
     lines, notes = text_of(case)
     assert lines == ("y[n, t, k] = mean u<3 x[n, 2t+u-1, k]",)
     assert notes == (
-        "steps outside 0 ≤ 2t+u-1 < 7 are padding and take no part: the average divides by the number inside",
+        "steps outside 0 ≤ 2t+u-1 < 7 are padding and are excluded: the average divides by the number of elements inside",
     )
 
 
@@ -170,7 +170,7 @@ def test_a_refusal_names_the_line_and_leaves_the_others() -> None:
     form = element_form(definition)
     assert [line.name for line in form.lines if line.refusal] == ["xr"]
     text = element_text(form)
-    assert any(note.startswith("xr is not written by index: needs the size of axis 1") for note in text.notes)
+    assert any(note.startswith("xr has no element form: needs the size of axis 1") for note in text.notes)
     assert any(line.startswith("h[n, t, k] = ") for line in text.lines)
 
 

@@ -30,7 +30,7 @@ def row(text: str, folder: Path, name: str = "it") -> LayerReport:
 def roles(found: LayerReport) -> list[tuple[str, str]]:
     """The axes of the result with their sizes."""
     assert found.explanation is not None
-    return [(axis.role, axis.after) for axis in found.explanation.axes if axis.after != "gone"]
+    return [(axis.role, axis.after) for axis in found.explanation.axes if axis.after != "removed"]
 
 
 @pytest.mark.parametrize("layer", LAYERS)

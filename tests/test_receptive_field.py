@@ -516,4 +516,4 @@ def test_a_long_way_is_not_followed_for_ever(tmp_path: Path) -> None:
     block = "  - UpSampling1D: 2\n  - AveragePooling1D: 3\n  - UpSampling1D: 3\n  - AveragePooling1D: 2\n"
     report = build(read(spec("input: [60, 2]\nlayers:\n" + block * 300, tmp_path)), receptive_field=True)
     (field,) = fields(report, report.layers[-1].path)
-    assert field.unknown == "it is rounded more than 40 times on the way"
+    assert field.unknown == "its index is rounded more than 40 times"

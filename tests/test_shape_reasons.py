@@ -113,14 +113,14 @@ def test_convolution() -> None:
         ("channels", "3", "16", "filters = 16"),
     ]
     assert reasons(case).notes == (
-        "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); columns alike",
+        "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); likewise for columns",
     )
 
 
 def test_last_step_of_a_recurrence() -> None:
     assert [tuple(axis) for axis in reasons(Case("LSTM", {"units": 6}, ((9, 5),))).axes] == [
         ("features", "5", "6", "units = 6"),
-        ("steps", "9", "gone", "only the last is returned; return_sequences=True gives (None, 9, 6)"),
+        ("steps", "9", "removed", "only the last step is returned; return_sequences=True returns (None, 9, 6)"),
     ]
 
 

@@ -15,7 +15,9 @@ from tests.tracing import trace_layer
 ROWS = [
     (
         ("Conv2D", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, (28, 28, 3)),
-        ["output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); columns alike"],
+        [
+            "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); likewise for columns"
+        ],
     ),
     (
         ("Conv1D", {"filters": 2, "kernel_size": 3, "dilation_rate": 2, "padding": "causal"}, (11, 3)),
@@ -42,13 +44,13 @@ ROWS = [
     ),
     (
         ("Conv2D", {"filters": 2, "kernel_size": 1}, (5, 7, 3)),
-        ["each output row reads the input row at its own place; columns alike"],
+        ["output row i reads input row i; likewise for columns"],
     ),
     (
         ("Conv2DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, (14, 14, 3)),
         [
             "input row 0 adds to output rows 0 to 2, row 1 to rows 2 to 4, row 13 to rows 26 to 28 (28 is cut off); "
-            "columns alike"
+            "likewise for columns"
         ],
     ),
     (

@@ -249,11 +249,11 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
     if source.op is LOOP:
         body: Body = source.attrs["body"]
         if i < len(body.states):
-            why = "only the last is returned"
+            why = "only the last step is returned"
             if definition.arguments.get("return_sequences") is False:
                 shape: Shape = body.next[i].shape
                 whole = (shape[0], source.args[0].shape[1], *shape[1:])
-                why += f"; return_sequences=True gives {shape_text(whole)}"
+                why += f"; return_sequences=True returns {shape_text(whole)}"
             yield source.args[0], 1, why
     elif source.op not in (INPUT, WEIGHT, CONSTANT, CALL):
         for axis in axes_of(source, i):

@@ -29,7 +29,7 @@ def reads(node: Expr) -> list[str]:
         text = _scatters(alike[0], more) if transposed else _gathers(alike[0])
         if text:
             others = " and ".join(w.role for w in alike[1:])
-            lines.append(f"{text}; {others} alike" if others else text)
+            lines.append(f"{text}; likewise for {others}" if others else text)
     return lines
 
 
@@ -39,7 +39,7 @@ _MOST_LISTED = 8
 
 def _gathers(w: Window) -> str:
     if w.reach == w.stride == 1:
-        return f"each output {_one(w)} reads the input {_one(w)} at its own place"
+        return f"output {_one(w)} i reads input {_one(w)} i"
     if w.pads is None:
         return ""
     parts = []

@@ -106,7 +106,7 @@ class _Deferred(Definition):
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("params", "results"):
-            raise AttributeError(f"a definition has no {name}")
+            raise AttributeError(f"a definition has no attribute {name}")
         body = self._composite.trace([self._spec], self.attrs)
         self.params, self.results = body.params, body.results
         return getattr(self, name)

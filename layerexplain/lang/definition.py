@@ -147,7 +147,7 @@ def loop(
     length = over[0].shape[1]
     for other in over[1:]:
         if other.shape[1] != length and None not in (other.shape[1], length):
-            raise ShapeError(f"sequences of one loop need equal lengths, got {length} and {other.shape[1]}")
+            raise ShapeError(f"the sequences of a loop need equal lengths, got {length} and {other.shape[1]}")
     x_t = tuple(
         Expr(INPUT, (), {"step_of": s.label}, (s.shape[0], *s.shape[2:]), s.dtype, s.label or f"x{i}")
         for i, s in enumerate(over)

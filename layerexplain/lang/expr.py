@@ -179,7 +179,7 @@ class AxesOfEach(tuple[Axes, ...]):
     __slots__ = ()
 
 
-GONE: Final = "gone"
+GONE: Final = "removed"
 
 
 class Marker:

@@ -74,7 +74,7 @@ def parse(
     try:
         builder.body(tree.body, scope)
     except RecursionError:
-        raise FormulaError("calls of `def`s nest too deep", line=1) from None
+        raise FormulaError("calls of `def`s nest too deeply", line=1) from None
     return {name: e for name, e in scope.names.items() if name not in leaves}
 
 
@@ -134,7 +134,7 @@ class _Builder:
     def define(self, node: ast.FunctionDef) -> None:
         """Remember a `def`; it is traced when it is called, for the shapes of that call."""
         if node.name in self.defined:
-            raise refuse(node, f"'{node.name}' is defined twice; give each def a name of its own")
+            raise refuse(node, f"'{node.name}' is defined twice; give each def a different name")
         self.defined[node.name] = node
 
     def statement(self, node: ast.stmt, scope: _Names) -> None:
@@ -156,9 +156,9 @@ class _Builder:
     def _bind(self, target: ast.Name, value: Expr, scope: _Names, *, label: bool) -> None:
         name = target.id
         if name in scope.assigned:
-            raise refuse(target, f"'{name}' is bound twice; only a loop may give a name a new value, once a step")
+            raise refuse(target, f"'{name}' is assigned twice; only a loop may assign a name again, once per step")
         if name in scope.names and scope.variable is None:
-            raise refuse(target, f"'{name}' is bound already; give this value a name of its own")
+            raise refuse(target, f"'{name}' is already assigned; use a new name")
         scope.assigned.add(name)
         scope.names[name] = named(name, value) if label and name not in scope.states else value
 
@@ -179,9 +179,9 @@ class _Builder:
         variable = target.slice.id if isinstance(target.slice, ast.Name) else ""
         if scope.variable is None or variable != scope.variable:
             wanted = "inside a loop" if scope.variable is None else f"with '{name}[{scope.variable}] = …'"
-            raise refuse(target, f"a sequence is collected {wanted}, got '{source_of(target)} = …'")
+            raise refuse(target, f"a sequence must be collected {wanted}, got '{source_of(target)} = …'")
         if name in scope.names or name in scope.collected:
-            raise refuse(target, f"'{name}' is bound already; collect into a name of its own")
+            raise refuse(target, f"'{name}' is already assigned; collect into a new name")
         scope.collected[name] = self.expr(source, scope)
 
     def loop(self, node: ast.For, scope: _Names) -> None:
@@ -189,15 +189,17 @@ class _Builder:
         variable = cast("ast.Name", node.target).id
         arguments = cast("ast.Call", node.iter).args
         if variable in scope.names or variable in scope.steps:
-            raise refuse(node.target, f"'{variable}' is bound already; give the loop's variable a name of its own")
+            raise refuse(node.target, f"'{variable}' is already assigned; use a new name for the loop variable")
         over = [self.expr(a, scope) for a in arguments]
         for sequence, argument in zip(over, arguments, strict=True):
             if sequence.ndim < 2:
-                raise refuse(argument, f"steps() needs tensors with a batch and steps, got {source_of(argument)}")
+                raise refuse(
+                    argument, f"steps() needs tensors with a batch axis and a step axis, got {source_of(argument)}"
+                )
         inside, collected = assigned_names(node.body)
         states = {name: scope.names[name] for name in scope.names if name in inside}
         if not states and not collected:
-            raise refuse(node, "a loop needs a state (bound before it, assigned in it) or a sequence to collect")
+            raise refuse(node, "a loop needs a state (assigned before it and in it) or a collected sequence")
 
         def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
             before = values[len(over) :]
@@ -224,10 +226,12 @@ class _Builder:
         build = BUILDERS.get(type(node))
         if build is None:
             text = source_of(node)
-            raise refuse(node, f"'{text}' is no tensor; tensors are names, numbers, calls and their sums")
+            raise refuse(
+                node, f"'{text}' is not a tensor; a tensor is a name, a number, a call, or an expression of these"
+            )
         value = build(self, node, scope)
         if type(value.shape) is Shapes and not several:
-            raise refuse(node, f"this has {len(value.shape)} results; take them apart first: a, b = …")
+            raise refuse(node, f"this has {len(value.shape)} results; unpack them first: a, b = …")
         return value
 
     def _name(self, node: ast.Name, scope: _Names) -> Expr:
@@ -237,19 +241,19 @@ class _Builder:
         if node.id in self.settings:
             return self._number(node, scope)
         if node.id in scope.steps:
-            raise refuse(node, f"'{node.id}' counts the steps; it stands in square brackets only: x[{node.id}]")
+            raise refuse(node, f"'{node.id}' is the loop variable; it can be used only as an index: x[{node.id}]")
         if node.id == "n":
-            raise refuse(node, "'n' is the size of the batch; it stands in shapes only: shape=(n, 6)")
+            raise refuse(node, "'n' is the size of the batch; it can be used only in shapes: shape=(n, 6)")
         from layerexplain.suggest import did_you_mean
 
         hint = did_you_mean(node.id, [*scope.names, *self.settings], before=", ")
-        raise refuse(node, f"nothing is called '{node.id}' here{hint}")
+        raise refuse(node, f"'{node.id}' is not defined{hint}")
 
     def _number(self, node: ast.expr, scope: _Names) -> Expr:
         value = attribute(node, self.settings)
         if table_shape(value) is None:
             text = source_of(node)
-            raise refuse(node, f"'{text}' is neither a tensor nor a number, nor rows of as many numbers each")
+            raise refuse(node, f"'{text}' is not a tensor, a number or a table of numbers with rows of equal length")
         return constant(value)
 
     def _negative(self, node: ast.UnaryOp, scope: _Names) -> Expr:
@@ -274,7 +278,10 @@ class _Builder:
             step = scope.steps[key.id].get(base)
             if step is None:
                 name = source_of(node.value)
-                raise refuse(node, f"'{name}' has no steps '{key.id}'; list it in that loop: steps(…, {name})")
+                raise refuse(
+                    node,
+                    f"'{name}' is not a sequence of the loop over '{key.id}'; add it to the loop header: steps(…, {name})",
+                )
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
         if isinstance(key, ast.Tuple) or is_key(key):
@@ -296,7 +303,7 @@ class _Builder:
             known = [*self.defined, *self.functions, *COMPOSITES, *OPS]
             raise refuse(node, f"there is no function '{name}'{did_you_mean(name, known, before=', ')}")
         if name == "split" and attrs.get("n") != results:
-            raise refuse(node, f"split(…, n={attrs.get('n')}) needs as many names on its left, got {results}")
+            raise refuse(node, f"split(…, n={attrs.get('n')}) needs as many names on its left side, got {results}")
         return self._made(node, name, function, *args, **attrs)
 
     def _call_definition(self, node: ast.Call, name: str, args: list[Expr], attrs: Mapping[str, Any]) -> Expr:
@@ -306,7 +313,7 @@ class _Builder:
             listed = ", ".join(p.arg for p in params)
             raise refuse(node, f"{name}({listed}) takes {len(params)} tensors, got '{source_of(node)}'")
         if name in self.open:
-            raise refuse(node, f"'{name}' calls itself; a formula has no recursion")
+            raise refuse(node, f"'{name}' calls itself; a formula cannot be recursive")
         key = (name, *[(a.shape, a.dtype) for a in args])
         definition = self.traced.get(key)
         if definition is None:

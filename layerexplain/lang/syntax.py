@@ -96,15 +96,15 @@ def _tree(source: str, mode: str) -> Any:
             warnings.simplefilter("error")
             return compile(source, "<formula>", mode, ast.PyCF_ONLY_AST)
     except SyntaxError as error:
-        raise FormulaError(f"this is no formula: {error.msg}", line=error.lineno or 1) from None
+        raise FormulaError(f"not a valid formula: {error.msg}", line=error.lineno or 1) from None
     except (RecursionError, MemoryError):
         raise FormulaError(_too_deep(), line=_line_that_fails(source)) from None
     except ValueError as error:  # null bytes, lone surrogates, numbers of too many digits
-        raise FormulaError(f"this is no formula: {error}", line=_line_that_fails(source)) from None
+        raise FormulaError(f"not a valid formula: {error}", line=_line_that_fails(source)) from None
 
 
 def _too_deep() -> str:
-    return f"the formula nests deeper than {DEEPEST} levels; give its parts names"
+    return f"the formula nests deeper than {DEEPEST} levels; name its parts in statements of their own"
 
 
 def _line_that_fails(source: str) -> int:
@@ -156,30 +156,32 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
 
 def _not_a_part(node: ast.AST) -> str:
     words = WORDS.get(type(node), f"'{type(node).__name__}'")
-    return f"{words} is no part of the formula language; it has assignments, calls, operators, for and def"
+    return f"{words} is not part of the formula language, which has assignments, calls, operators, for and def"
 
 
 def _identifier(node: ast.AST, name: str) -> None:
     if "__" in name:
-        raise refuse(node, f"a name needs to be without '__', got '{name}'")
+        raise refuse(node, f"a name must not contain '__', got '{name}'")
 
 
 def _name(node: ast.Name) -> None:
     _identifier(node, node.id)
     if isinstance(node.ctx, ast.Store) and node.id in ("n", "steps"):
-        words = "the size of the batch" if node.id == "n" else "what loops go over"
-        raise refuse(node, f"'{node.id}' is {words} and cannot be bound; take another name")
+        words = "the size of the batch" if node.id == "n" else "the function that loops run over"
+        raise refuse(node, f"'{node.id}' is {words} and cannot be assigned; use another name")
 
 
 def _constant(node: ast.Constant) -> None:
     if not isinstance(node.value, (int, float, str, type(None), type(Ellipsis))):
         kind = type(node.value).__name__
-        raise refuse(node, f"{kind} is no part of the formula language; it has numbers and texts")
+        raise refuse(node, f"{kind} is not part of the formula language, which has numbers and texts")
 
 
 def _unary(node: ast.UnaryOp) -> None:
     if not isinstance(node.op, ast.USub):
-        raise refuse(node, _not_a_part(node.op) if type(node.op) in WORDS else "only - stands before a tensor")
+        raise refuse(
+            node, _not_a_part(node.op) if type(node.op) in WORDS else "the only prefix operator of a tensor is -"
+        )
 
 
 def _compare(node: ast.Compare) -> None:
@@ -191,15 +193,15 @@ def _call(node: ast.Call) -> None:
     if not isinstance(node.func, ast.Name):
         raise refuse(node, _not_a_part(node.func) if type(node.func) in WORDS else "only a name can be called")
     if node.func.id == "steps":
-        raise refuse(node, "steps(…) stands in a loop only: for t in steps(x):")
+        raise refuse(node, "steps(…) can be used only in a loop header: for t in steps(x):")
     names = [k.arg for k in node.keywords]
     if None in names or len(set(names)) != len(names):
-        raise refuse(node, "keywords need a name each, and each name once")
+        raise refuse(node, "each keyword argument needs a name, and each name may be given once")
 
 
 def _subscript(node: ast.Subscript) -> None:
     if isinstance(node.slice, ast.Tuple) and not node.slice.elts:
-        raise refuse(node, "square brackets need something in them")
+        raise refuse(node, "square brackets need an index")
 
 
 def _keyword(node: ast.keyword) -> None:
@@ -209,13 +211,13 @@ def _keyword(node: ast.keyword) -> None:
 def _assign(node: ast.Assign) -> None:
     target = node.targets[0]
     if len(node.targets) != 1:
-        raise refuse(node, "an assignment binds once; write a line for each name")
+        raise refuse(node, "an assignment has one target; write one line for each name")
     if isinstance(target, ast.Tuple) and all(isinstance(e, ast.Name) for e in target.elts) and target.elts:
         return
     if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and isinstance(target.slice, ast.Name):
         return
     if not isinstance(target, ast.Name):
-        raise refuse(node, "only a name, names, or a sequence being collected (y[t]) can be assigned")
+        raise refuse(node, "the target of an assignment must be a name, several names, or a collected sequence (y[t])")
 
 
 def _for(node: ast.For) -> None:
@@ -225,36 +227,36 @@ def _for(node: ast.For) -> None:
     if not isinstance(over.func, ast.Name) or over.func.id != "steps":
         raise refuse(node, THE_LOOP)
     if not over.args or over.keywords:
-        raise refuse(node, "steps() needs one or more tensors and nothing else")
+        raise refuse(node, "steps() takes one or more tensors and no keyword arguments")
     _block(node.body, "a loop")
 
 
-THE_LOOP = "the one loop of the language is: for t in steps(x, …):"
+THE_LOOP = "the only loop of the language is: for t in steps(x, …):"
 
 
 def _def(node: ast.FunctionDef) -> None:
     _identifier(node, node.name)
     a = node.args
     if a.posonlyargs or a.kwonlyargs or a.vararg or a.kwarg or a.defaults or node.decorator_list or node.returns:
-        raise refuse(node, "a def takes plain parameters: def f(x, W):")
+        raise refuse(node, "a def takes plain parameters only: def f(x, W):")
     names = [p.arg for p in a.args]
     for parameter in a.args:
         _identifier(parameter, parameter.arg)
         if parameter.annotation is not None or parameter.arg in ("n", "steps"):
-            raise refuse(parameter, f"a parameter is a plain name other than n and steps, got '{parameter.arg}'")
+            raise refuse(parameter, f"a parameter must be a plain name other than n and steps, got '{parameter.arg}'")
     if len(set(names)) != len(names):
-        raise refuse(node, "each parameter needs a name of its own")
+        raise refuse(node, "parameter names must be different")
     *statements, last = node.body
     _block(statements, "a def")
     if not isinstance(last, ast.Return) or last.value is None:
-        raise refuse(last, "a def ends with: return y")
+        raise refuse(last, "a def must end with: return y")
 
 
 def _block(statements: list[ast.stmt], where: str) -> None:
     for statement in statements:
         if not isinstance(statement, (ast.Assign, ast.For)):
             words = WORDS.get(type(statement), f"'{type(statement).__name__}'")
-            raise refuse(statement, f"{where} holds assignments and loops only, got {words}")
+            raise refuse(statement, f"{where} can contain only assignments and loops, got {words}")
 
 
 CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
@@ -308,7 +310,9 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
         value = node.operand.value
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return -value
-    raise refuse(node, f"a keyword takes a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'")
+    raise refuse(
+        node, f"a keyword argument must be a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'"
+    )
 
 
 def table_shape(value: Any) -> tuple[int, ...] | None:
@@ -331,7 +335,7 @@ def key_part(node: ast.expr) -> Any:
     if isinstance(node, ast.Slice):
         start, stop, step = (None if e is None else _whole(e) for e in (node.lower, node.upper, node.step))
         if step == 0:
-            raise refuse(node, "a slice needs a step other than 0")
+            raise refuse(node, "the step of a slice must not be 0")
         return slice(start, stop, step)
     if isinstance(node, ast.Constant) and (node.value is None or node.value is Ellipsis):
         return node.value
@@ -341,7 +345,7 @@ def key_part(node: ast.expr) -> Any:
 def _whole(node: ast.expr) -> int:
     value = attribute(node)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise refuse(node, f"a slice takes whole numbers, `...` and None, got '{source_of(node)}'")
+        raise refuse(node, f"a slice takes integers, `...` and None, got '{source_of(node)}'")
     return value
 
 

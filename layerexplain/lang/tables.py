@@ -14,7 +14,7 @@ def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
     value = frozen(value)
     shape = table_shape(value)
     if shape is None:
-        raise TypeError("a formula takes numbers in rows of equal length, all of one kind")
+        raise TypeError("a table in a formula needs rows of equal length and values of one kind")
     return value, shape, table_dtype(value)
 
 

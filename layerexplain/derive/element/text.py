@@ -75,7 +75,7 @@ class Printer(ScalarWriter):
                     started.add(loop)
                     printed += self._starts(loop)
             if line.value is None:
-                self.notes.append(f"{line.name} is not written by index: {line.refusal}")
+                self.notes.append(f"{line.name} has no element form: {line.refusal}")
                 continue
             names = self.letters(line)
             self._conditions = []
@@ -144,7 +144,7 @@ class Printer(ScalarWriter):
             for c in padding:
                 outside.setdefault(self._outside(c, names), []).append(_window_role(c))
             where = " and ".join(f"{' and '.join(roles)} {text}" for text, roles in outside.items())
-            notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'take no part')}")
+            notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'are excluded')}")
         if others:
             sign = SIGNS.get(fold.kind, fold.kind)
             notes.append(f"{sign} only where {' and '.join(self.condition(c, names) for c in others)}")
@@ -161,7 +161,7 @@ class Printer(ScalarWriter):
         return f"outside {self.condition(c, names)}"
 
 
-_COUNTED: Final = {"sum": "count as 0", "mean": "take no part: the average divides by the number inside"}
+_COUNTED: Final = {"sum": "count as 0", "mean": "are excluded: the average divides by the number of elements inside"}
 
 
 def _window_role(c: sc.Between) -> str:

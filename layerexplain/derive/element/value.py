@@ -90,7 +90,7 @@ class Frame:
         for atom, factor in a.terms:
             if isinstance(atom, sc.Letter):
                 if atom not in env:
-                    raise sc.CannotIndex("needs the number of steps to know the last one; give it with --input")
+                    raise sc.CannotIndex("needs the number of steps to index the last one; give it with --input")
                 total += factor * env[atom]
             elif isinstance(atom, sc.Quotient):
                 of = self.index(atom.of, env)
@@ -159,7 +159,7 @@ class Frame:
         It is one mapping, which changes."""
         sizes = [one.size for one in e.letters]
         if None in sizes:
-            raise sc.CannotIndex("needs the size of an axis that is summed; give it with --input")
+            raise sc.CannotIndex("needs the size of the axis that is summed over; give it with --input")
         conditions = _by_depth(e)
         inner = dict(env)
         depth = len(sizes)

@@ -95,7 +95,7 @@ def worked_element(
     """Work out an element of a result. `values` are arrays for the params of the form's definition (masks included),
     `weights` for its weights; whole lines are computed in `dtype`.
 
-    Raises `CannotIndex` where the line, or one that it needs, is not written by index.
+    Raises `CannotIndex` where the line, or one that it needs, has no element form.
     """
     definition = form.definition
     leaves = (*definition.params, *definition.weights)

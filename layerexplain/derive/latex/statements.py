@@ -246,7 +246,7 @@ class _LatexStatements(Interpreter[Written]):
         rule = node.op.element
         several = node.op is ITEM and node.args[0].op is not split
         if several or (node.op not in (CONSTANT, CALL, ITEM) and (isinstance(rule, Marker) or rule is None)):
-            raise CannotIndex(f"{node.op.name} is not written by index")
+            raise CannotIndex(f"{node.op.name} has no element form")
         return element_of(node, index, self._push)
 
     # Loops -------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class View(NamedTuple):
 def _substituted(source: Expr, seen: tuple[AxisSpan, ...], env: Mapping[Letter, AxisSpan]) -> Seen:
     spans = tuple([through(span, env, size) for span, size in zip(seen, source.shape, strict=True)])
     if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
-        return f"it is rounded more than {MOST_ROUNDED} times on the way"
+        return f"its index is rounded more than {MOST_ROUNDED} times"
     return spans
 
 

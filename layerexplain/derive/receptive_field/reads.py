@@ -69,7 +69,7 @@ def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Ite
         yield from _found(node, split_element(node, i, index, marked), {}, known)
         return
     if isinstance(node.op.element, Marker) or node.op.element is None:
-        reason = node.op.element.reason if node.op.element is not None else "it is not written by index"
+        reason = node.op.element.reason if node.op.element is not None else "it has no element form"
         raise sc.CannotIndex(f"{node.attrs.get('name', node.op.name)}: {reason}")
     yield from _found(node, node.op.element(node, index, marked), {}, known)
 
