@@ -1,8 +1,8 @@
-"""What a formula costs per example: multiply-accumulates of contractions, and FLOPs of all that is printed.
+"""The cost of a formula per example: multiply-accumulates of contractions, and FLOPs of all printed operations.
 
-MACs are products of named factors. FLOPs are 2 for each MAC, 1 per output element of an infix operator, comparison
-or named scalar function, 1 per input element of a reduction; movement and casts are free, and so is what no input
-reaches. What is not known is None, never 0. Sources: DESIGN of this project; keras-flops and fvcore differ.
+MACs are products of named factors. FLOPs are 2 per MAC, 1 per output element of an infix operator, comparison or named
+scalar function, and 1 per input element of a reduction. Data movement, casts and operations that depend on no input
+are free. An unknown cost is None, never 0. keras-flops and fvcore count differently.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Cost(NamedTuple):
 
 
 class Contraction(NamedTuple):
-    """The MACs of one contraction: its factors, the loops around it first. `once` says that no input reaches it: it is
-    needed once per call, however many examples there are, and is no cost per example."""
+    """The MACs of one contraction: its factors, after those of the enclosing loops. `once` marks one that depends on no
+    input: it is computed once per call, not once per example."""
 
     factors: tuple[Factor, ...]
     once: bool = False
@@ -59,18 +59,18 @@ class Costs:
         self._terms = _Terms()
 
     def of(self, definition: Definition) -> Cost:
-        """The cost of one call of a definition."""
+        """Return the cost of one call of a definition."""
         cost: Cost = self._sums.of(definition)
         return cost
 
     def terms(self, definition: Definition) -> Counter[Contraction]:
-        """The contractions of a definition, calls and loops opened, and how often each comes."""
+        """Return how often each contraction occurs in a definition, including its calls and loops."""
         terms: Counter[Contraction] = self._terms.of(definition)
         return terms
 
 
 class _Charges(Interpreter[bool], Generic[Charge]):
-    """Whether an input reaches each node; on the way what the nodes cost is gathered, once for each definition."""
+    """Compute whether each node depends on an input and collect the costs of nodes, once for each definition."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _Charges(Interpreter[bool], Generic[Charge]):
         self._known: dict[Definition, Any] = {}
 
     def of(self, definition: Definition) -> Any:
-        """What one call of a definition costs."""
+        """Return the cost of one call of a definition."""
         known = self._known.get(definition)
         if known is None:
             reached = dict.fromkeys(definition.params, True)
@@ -87,20 +87,20 @@ class _Charges(Interpreter[bool], Generic[Charge]):
         return known
 
     def body(self, order: list[Expr], reached: dict[Expr, Any]) -> Any:
-        """What the nodes of a body cost together."""
+        """Return the total cost of the nodes of a body."""
         outside, self.gathered = self.gathered, []
         self.visit(order, reached)
         gathered, self.gathered = self.gathered, outside
         return self.total(gathered)
 
     def steps(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        """What one step of a loop costs."""
+        """Return the cost of one step of a loop."""
         body: Body = node.attrs["body"]
         reached = dict.fromkeys((*body.steps, *body.states), True)
         return self.body(body.order, {**reached, **{c: env[c] for c in body.captured}})
 
     def total(self, gathered: list[Charge]) -> Any:
-        """The charges put together."""
+        """Return the total of charges."""
         raise NotImplementedError
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> bool:
@@ -111,7 +111,7 @@ class _Charges(Interpreter[bool], Generic[Charge]):
 
 
 class _Sums(_Charges[tuple[int | None, int | None]]):
-    """Adds up the MACs and FLOPs of the nodes that an input reaches."""
+    """Add the MACs and FLOPs of the nodes that depend on an input."""
 
     def total(self, gathered: list[tuple[int | None, int | None]]) -> Cost:
         macs: int | None = 0
@@ -153,7 +153,7 @@ class _Sums(_Charges[tuple[int | None, int | None]]):
 
 
 class _Terms(_Charges[tuple[Contraction, int]]):
-    """Counts the contractions, those included that no input reaches."""
+    """Count the contractions, including those that depend on no input."""
 
     def total(self, gathered: list[tuple[Contraction, int]]) -> Counter[Contraction]:
         found: Counter[Contraction] = Counter()
@@ -185,14 +185,14 @@ class _Terms(_Charges[tuple[Contraction, int]]):
 
 
 def _order(definition: Definition) -> list[Expr]:
-    """The nodes that cost: those of the results; masks are told apart."""
+    """Return the nodes whose cost counts: those of the results, without masks."""
     if definition.masks and any([m is not None for m in definition.masks]):
         return walk(definition.results.values())
     return definition.order
 
 
 def times(cost: int | None, count: Size) -> int | None:
-    """A cost that many times; None if either is unknown, 0 stays 0."""
+    """Return cost × count, None if either is unknown; 0 stays 0."""
     if cost == 0:
         return 0
     return cost * count if cost is not None and isinstance(count, int) else None

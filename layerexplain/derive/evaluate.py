@@ -1,4 +1,4 @@
-"""The value of a formula, in NumPy. This is the formula that was printed: it runs node by node."""
+"""Evaluate formulas in NumPy, node by node. The evaluated formula is the printed one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from layerexplain.lang.visit import Interpreter
 
 
 class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
-    """The formula holds an op that has no value; the message says which and why."""
+    """Raised if an op of the formula has no value; the message names it and says why."""
 
 
 class Evaluation:
-    """What evaluation needs besides values: NumPy, the batch size, the float that "float" stands for, random numbers.
+    """The context of an evaluation: NumPy, the batch size, the dtype of "float", and the random generator.
 
-    The values of nodes that are put into `recorded` are added to their lists: one for each step of the loops around.
+    The values of the nodes in `recorded` are appended to their lists, one for each step of the enclosing loops.
     """
 
     __slots__ = ("batch", "float", "np", "random", "recorded")
@@ -32,7 +32,7 @@ class Evaluation:
         self.recorded: dict[Expr, list[Any]] = {}
 
     def dtype(self, name: str) -> str | None:
-        """NumPy's name of a dtype; None for a Python number, which takes that of its neighbours."""
+        """Return NumPy's name of a dtype, None for Python numbers, which take the dtype of their neighbours."""
         if name in ("float", "bfloat16"):
             return self.float
         return None if name.startswith("weak") or name == "string" else name
@@ -41,10 +41,16 @@ class Evaluation:
 def evaluate(
     definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation | None = None
 ) -> list[Any]:
-    """The results of a definition, then those of its masks that it has.
+    """Return the values of a definition's results, then of its existing masks.
 
-    `values` are arrays for its params (the masks that it takes included), `weights` for its weights, in order.
-    The batch size is read off the params. Raises `CannotEvaluate` for what has no value.
+    Args:
+        definition: The definition.
+        values: Arrays for its params, including the masks that it takes, in order.
+        weights: Arrays for its weights, in order.
+        run: The context; by default one in float32 with the batch size of `values`.
+
+    Raises:
+        CannotEvaluate: An op has no value.
     """
     if run is None:
         run = Evaluation(_batch(definition.params, values))
@@ -52,7 +58,7 @@ def evaluate(
 
 
 def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evaluation) -> list[Any]:
-    """The values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
+    """Return the values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
     return _Evaluator(run).values(roots, {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()})
 
 
@@ -71,14 +77,14 @@ def _cast(run: Evaluation, value: Any, dtype: str) -> Any:
 
 
 class _Evaluator(Interpreter[Any]):
-    """Computes each node's array."""
+    """Compute the array of each node."""
 
     def __init__(self, run: Evaluation) -> None:
         super().__init__()
         self.run = run
 
     def results(self, definition: Definition, args: Sequence[Any]) -> list[Any]:
-        """The values of a definition's results and masks at arrays for its params and weights."""
+        """Return the values of a definition's results and masks, given arrays for its params and weights."""
         run = self.run
         leaves = (*definition.params, *definition.weights)
         env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in zip(leaves, args, strict=True)}

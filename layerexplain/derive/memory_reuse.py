@@ -1,4 +1,4 @@
-"""Which results of a formula are the same elements as its first tensor, only laid out anew or not even that."""
+"""Which results of a formula are its first tensor, unchanged or reshaped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from layerexplain.ops.movement import reshape
 
 
 def is_view(definition: Definition, result: int = 0) -> bool:
-    """Whether a result holds the elements of the first tensor in their order: no work and no memory are needed."""
+    """Return whether a result is the first tensor, unchanged or reshaped, and so needs no work and no memory."""
     node = list(definition.results.values())[result]
     while True:
         if node.op is reshape:
@@ -23,7 +23,7 @@ def is_view(definition: Definition, result: int = 0) -> bool:
 
 
 def _handed_on(definition: Definition) -> int | None:
-    """The number of the parameter that a called function hands on as it is."""
+    """Return the number of the parameter that a called function returns unchanged, None if there is none."""
     result: Expr = next(iter(definition.results.values()))
     while result.op is reshape:
         result = result.args[0]

@@ -1,4 +1,4 @@
-"""What each axis of each node is called: the role that an op's rule gives it, or that of the axis it continues."""
+"""The roles of axes: the role given by an op's rule, or the role of the axis that it continues."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Roles = tuple[str, ...]
 
 
 def input_roles(node: Expr, definition: Definition) -> Roles:
-    """The roles of a definition's tensor; whole numbers and masks of rank 2 are sequences."""
+    """Return the roles of a tensor of a definition; integers and masks of rank 2 are sequences."""
     if node.ndim == 2 and node.dtype not in FLOATS:
         return ("batch", "steps")
     if node.ndim <= 2:
@@ -28,35 +28,35 @@ def input_roles(node: Expr, definition: Definition) -> Roles:
         return sequence_roles(node.ndim, given) if node is definition.params[0] else image_roles(node.ndim, given)
     if definition.name == "time_distributed":
         return sequence_roles(node.ndim, definition.arguments["layer"].config.get("data_format"))
-    # Flatten's own is what is configured for all of Keras, whatever it is fed with.
+    # The argument of Flatten is Keras's global setting, independent of its input.
     if given is None or definition.name == "flatten":
         return axis_roles(node) if given != "channels_first" else image_roles(node.ndim, given)
     return image_roles(node.ndim, given)
 
 
 def image_roles(ndim: int, data_format: Any) -> Roles:
-    """The roles of a tensor's axes, the channels where `data_format` says."""
+    """Return the roles of a tensor's axes, with the channels at the place given by `data_format`."""
     return channels_at(ndim, 1) if data_format == "channels_first" and ndim > 2 else default_roles(ndim)
 
 
 def sequence_roles(ndim: int, data_format: Any) -> Roles:
-    """Those of a sequence of such tensors."""
+    """Return the roles of a sequence of such tensors."""
     return ("batch", "steps", *image_roles(ndim - 1, data_format)[1:]) if ndim > 3 else default_roles(ndim)
 
 
 def is_unusual(definition: Definition) -> bool:
-    """Whether a layer takes a tensor whose axes are not what their number tells: its channels are not the last."""
+    """Return whether a layer takes a tensor whose channels are not the last axis."""
     return any([x.ndim > 2 and input_roles(x, definition) != default_roles(x.ndim) for x in definition.params])
 
 
 OF_CHANNELS = frozenset({"batch_normalization", "group_normalization"})
-"""Layers whose `axis` is that of the channels."""
+"""Layers whose argument `axis` is the axis of the channels."""
 
 
 class AxisRoles(Interpreter[Roles]):
-    """The role of each axis of each node: that which an op's rule gives it, or that of the axis that it continues.
+    """Compute the roles of the axes of each node.
 
-    `called` are the roles of the results of layers that are called.
+    `called` has the roles of the results of called layers.
     """
 
     def __init__(self, called: Mapping[Definition, Sequence[Roles]]) -> None:
@@ -64,7 +64,7 @@ class AxisRoles(Interpreter[Roles]):
         self.called = called
 
     def within(self, definition: Definition, nodes: Sequence[Expr]) -> dict[Expr, Any]:
-        """The roles of nodes of a definition, arguments first, and of all nodes in the bodies of their loops."""
+        """Return the roles of nodes of a definition, given arguments first, and of all nodes in their loops."""
         return self.visit(nodes, {p: input_roles(p, definition) for p in definition.params})
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Roles:
@@ -82,7 +82,7 @@ class AxisRoles(Interpreter[Roles]):
         results = self.called.get(definition)
         if results is not None:
             return results if len(results) > 1 else results[0]
-        # A function of each element has the axes of its largest tensor; softmax and the like those of their first.
+        # An element-wise function has the axes of its largest tensor; softmax and others those of their first.
         arg: Roles = env[max(node.args, key=lambda a: a.ndim) if definition.scalar else node.args[0]]
         shapes = [node.shape] if type(node.shape) is tuple else list(node.shape)
         each = [arg if len(arg) == len(shape) else default_roles(len(shape)) for shape in shapes]

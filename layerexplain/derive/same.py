@@ -1,8 +1,8 @@
-"""Whether two formulas are the same, up to names and sharing.
+"""Compare formulas, up to names and sharing of nodes.
 
-Value numbering, iteratively: equal numbers mean equal formulas. Weights and inputs count by identity, parameters of
-loops and definitions by position, definitions by their body and not their name, constants by type and value, the
-letters of an einsum by order of appearance.
+Each formula gets a number, without recursion; equal numbers mean equal formulas (value numbering). Weights and inputs
+are compared by identity, parameters of loops and definitions by position, definitions by their body, constants by type
+and value, and the letters of an einsum by order of appearance.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from layerexplain.lang.visit import Interpreter, inner_definitions
 
 
 def same(a: Expr, b: Expr) -> bool:
-    """Whether two expressions compute the same from the same leaves, by the same operations."""
+    """Return whether two expressions apply the same operations to the same leaves."""
     numbers = _Numbers()
     return numbers.of(a) == numbers.of(b)
 
 
 def same_definition(a: Definition, b: Definition) -> bool:
-    """Whether two definitions have the same parameters, by shape and dtype, and the same formula."""
+    """Return whether two definitions have the same parameters, by shape and dtype, and the same formula."""
     numbers = _Numbers()
     return numbers.of_definition(a) == numbers.of_definition(b)
 
 
 class _Numbers(Interpreter[int]):
-    """One number for each different value, shared by all expressions that are compared."""
+    """Assign one number to each different value, shared by all compared expressions."""
 
     def __init__(self) -> None:
         super().__init__()
         self._numbers: dict[Hashable, int] = {}
         self._definitions: dict[Definition, int] = {}
         self._depth = 0
-        """How many loops stand around."""
+        """The number of enclosing loops."""
 
     def of(self, root: Expr) -> int:
         self._called_from(Definition("", (), (), {"y": root}))
@@ -50,7 +50,7 @@ class _Numbers(Interpreter[int]):
         return self._numbers.setdefault(key, len(self._numbers))
 
     def _called_from(self, definition: Definition) -> None:
-        """Number the definitions that are called, the innermost first, so that nesting needs no recursion."""
+        """Number the called definitions, the innermost first, so that nested calls need no recursion."""
         for inner in reversed(inner_definitions(definition)):
             self._definition(inner)
 
@@ -94,7 +94,7 @@ class _Numbers(Interpreter[int]):
 
 
 def _attribute(name: str, value: object) -> str:
-    """An attribute in its canonical form; `repr` tells 1 from 1.0 and True."""
+    """Return an attribute in its canonical form; `repr` distinguishes 1, 1.0 and True."""
     if name != "eq":
         return repr(value)
     letters: dict[str, str] = {}

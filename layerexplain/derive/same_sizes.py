@@ -1,7 +1,7 @@
-"""Which unknown sizes are the same: those of one input's axis, and what the same arithmetic makes of them.
+"""Identify equal unknown sizes: those of one axis of an input, and results of the same arithmetic on them.
 
-Shapes keep an unknown size as None, so that layers at alike shapes share a definition. Where shapes are to be
-compared, this walk names the unknown sizes: an axis that a rule keeps has the very size of its source.
+Shapes store an unknown size as None, so that layers with equal shapes share a definition. To compare shapes, this walk
+gives each unknown size an identity; an axis that an op keeps has the size of its source.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SLIDING = frozenset({conv, depthwise_conv, max_pool, average_pool})
 
 
 class Unknown:
-    """A size that is not known until run time. It equals itself alone, and prints as None.
+    """A size that is unknown until run time. It equals only itself and prints as None.
 
-    `by_value` says that it depends on the values of a tensor, so that each call has one of its own.
+    `by_value` marks a size that depends on the values of a tensor, and so differs between calls.
     """
 
     __slots__ = ("by_value",)
@@ -43,12 +43,12 @@ Sizes: TypeAlias = tuple["int | Batch | Unknown", ...]
 
 
 def fresh(shape: Shape) -> Sizes:
-    """The shape with an unknown size of its own for each None."""
+    """Return the shape with a new `Unknown` for each None."""
     return tuple([Unknown() if size is None else size for size in shape])
 
 
 class SameSizes(Interpreter[Sizes]):
-    """The sizes of nodes, in which those that are the same are the same object.
+    """Compute the sizes of nodes. Equal unknown sizes are the same object.
 
     >>> from layerexplain.lang.expr import BATCH, tensor
     >>> from layerexplain.ops.elementwise import exp
@@ -64,8 +64,8 @@ class SameSizes(Interpreter[Sizes]):
         self._made: dict[Any, Unknown] = {}
 
     def of_call(self, definition: Definition, args: Sequence[Sizes]) -> list[Sizes]:
-        """The sizes of a definition's results, then of its masks, given those of its tensors; tensors that are left
-        out have sizes of their own."""
+        """Return the sizes of a definition's results, then of its masks, given those of its tensors. Omitted tensors
+        get new sizes."""
         results = self.outputs(definition)
         known: dict[Any, Any] = {}
         for param, arg in zip(self._params[definition], args, strict=False):
@@ -130,14 +130,14 @@ class SameSizes(Interpreter[Sizes]):
         return self._by_arithmetic(node, (i, k), args)
 
     def _by_arithmetic(self, node: Expr, place: Any, args: Sequence[Sizes]) -> Unknown:
-        """The same op with the same attributes makes of the same sizes the same size, unless it looks at values."""
+        """Return a size that is the same for the same op, attributes and sizes, unless it depends on values."""
         element = node.op.element
         if not node.args or (isinstance(element, Marker) and "values" in element.reason):
             return Unknown(by_value=True)
         return self._made.setdefault((node.op, place, repr(sorted(node.attrs.items())), tuple(args)), Unknown())
 
     def _broadcast(self, node: Expr, shape: Shape, args: Sequence[Sizes]) -> Sizes:
-        """Sizes of tensors aligned at the last axis: where those that are no 1 differ, any of them may be 1."""
+        """Return the sizes of tensors aligned at the last axis. Where sizes other than 1 differ, any may be 1."""
         made: list[Any] = []
         for k, size in enumerate(shape):
             if size is None:
@@ -150,7 +150,7 @@ class SameSizes(Interpreter[Sizes]):
 
 
 def _keeps_size(node: Expr, axis: int) -> bool:
-    """Whether there are as many windows along an axis as places, whatever their number."""
+    """Return whether the number of windows along an axis equals its size, for any size."""
     spatial, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     if axis not in spatial:
         return False

@@ -1,4 +1,4 @@
-"""A layer's sentence with its numbers put in: the first line of its declaration, each `{field}` filled."""
+"""Fill the `{fields}` in a layer's sentence, the first line of its declaration, with its numbers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repe
 
 
 def sentence(definition: Definition) -> str:
-    """The description with its fields filled.
+    """Return the description with its fields filled.
 
-    Fields are arguments, names of weights' axes, the axes of the input (`{steps}`), `{along}`: the argument `axis` in
-    words, `{then}`: what γ and β do, `{mixing}`: how pixels
-    are made, and for each tensor how many positions it has (`{query_size}`). One whose size is not known goes, with the
-    space behind it: "Reads the {steps} steps" becomes "Reads the steps".
+    Fields are arguments, names of weights' axes, axes of the input (`{steps}`), the argument `axis` in words
+    (`{along}`), the effect of γ and β (`{then}`), the interpolation (`{mixing}`), and the number of positions of each
+    tensor (`{query_size}`). A field of unknown size is removed with the space after it: "Reads the {steps} steps"
+    becomes "Reads the steps".
     """
     values = fields(definition)
 
@@ -39,14 +39,14 @@ COUNTED = "outputs|inputs|steps|channels|heads|groups|filters|rows|columns|numbe
 
 
 def _singular(text: str) -> str:
-    """The sentence with "each of the 1 outputs" as "the one output", "in 1 heads" as "in 1 head"."""
+    """Return the sentence with singulars: "each of the 1 outputs" as "the one output", "in 1 heads" as "in 1 head"."""
     text = re.sub(rf"(?i)\b(?:each of|all) (?:the )?1 ({COUNTED})\b", lambda m: f"the one {m[1][:-1]}", text)
     text = re.sub(rf"(?<![\d.,×]) 1 ({COUNTED})\b", lambda m: f" 1 {m[1][:-1]}", text)
     return text[:1].upper() + text[1:]
 
 
 def fields(definition: Definition) -> dict[str, str]:
-    """All fields of a definition by name, as text."""
+    """Return all fields of a definition by name, as text."""
     values: dict[str, str] = {}
     first = definition.params[0] if definition.params else None
     if first is not None:
@@ -57,7 +57,7 @@ def fields(definition: Definition) -> dict[str, str]:
             last = next((i for i, role in enumerate(roles) if role in ("channels", "features")), -1)
             values["features"] = values["channels"] = _size(first.shape[last])
         values["axes"] = str(first.ndim - 1)
-        # Behind images and volumes too, what a wrapper runs over are the steps.
+        # Wrappers call axis 1 the steps, also for images and volumes.
         values.setdefault("steps", _size(first.shape[1]) if first.ndim > 1 else "")
     values["count"] = str(len(definition.params))
     for param in definition.params:
@@ -71,7 +71,7 @@ def fields(definition: Definition) -> dict[str, str]:
                     values[name] = _size(size)
     spatial_count = first.ndim - 2 if first is not None else 1
     if definition.name.startswith("conv_lstm"):
-        spatial_count -= 1  # The axis behind the batch is that of the steps.
+        spatial_count -= 1  # The axis after the batch is the steps.
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
@@ -81,20 +81,20 @@ def fields(definition: Definition) -> dict[str, str]:
 
 
 def _then(weights: Collection[str]) -> str:
-    """What a normalization does behind bringing numbers to mean 0 and variance 1, with the weights that it has."""
+    """Return what a normalization does after scaling to mean 0 and variance 1, given its weights."""
     said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
     return f", then {' and '.join(said)}" if said else ""
 
 
 def _mixing(interpolation: Any) -> str:
-    """How an image is enlarged."""
+    """Return the interpolation of an enlarged image in words."""
     if interpolation == "nearest":
         return "each pixel is repeated"
     return f"values in between are mixed ('{interpolation}')"
 
 
 def _along(axis: Any) -> str:
-    """Which axes an operation works along, counted with the batch."""
+    """Return the axes along which an operation works in words, counted with the batch."""
     if axis is None:
         return "over all axes, the batch included"
     if axis == -1:

@@ -1,7 +1,7 @@
-"""How each axis of a layer's result comes about: walked from the result back to the inputs, rule by rule.
+"""Explain each axis of a layer's result by following it from the result back to the inputs.
 
-Every op says of each axis of its result which axis of which argument it continues and by what arithmetic; here the
-whys along the way are put one behind the other, and what was there and is gone is told too.
+The rule of an op states for each axis of its result which axis of which argument it continues, and by what arithmetic.
+The reasons along the way are joined in order. Axes of the inputs that the result lacks are listed as removed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from layerexplain.records import NamedTuple
 
 WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
 PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})
-"""Roles that a rule knows better than the number of axes does: with channels_first the channels are axis 1."""
+"""Roles that the rule of an op knows better than the number of axes: with channels_first, axis 1 is the channels."""
 
 CHANNELS = frozenset({"channels", "features"})
 ORDER = ("batch", "steps", "planes", "rows", "columns")
 
 FARTHEST = 100_000
-"""Steps back that are followed."""
+"""Limit on the steps back that are followed."""
 
 
 class AxisReason(NamedTuple):
-    """An axis: what it is called, its size before and after as text ('28', 'None', 'new', 'gone'), and why."""
+    """An axis: its role, its size before and after as text ('28', 'None', 'new', 'removed'), and the reason."""
 
     role: str
     before: str
@@ -56,14 +56,14 @@ class AxisReason(NamedTuple):
 
 
 class ShapeReasons(NamedTuple):
-    """The axes of the first result, the batch left out, then those that are gone; notes say what windows read."""
+    """The axes of the first result without the batch, then the removed ones; notes state what windows read."""
 
     axes: tuple[AxisReason, ...]
     notes: tuple[str, ...]
 
 
 def shape_reasons(definition: Definition) -> ShapeReasons:
-    """The reasons for the shape of a definition's first result."""
+    """Return the reasons for the shape of a definition's first result. It does not fail: what is too deep says so."""
     try:
         return _followed(definition)
     except _TooFar:
@@ -75,7 +75,7 @@ def shape_reasons(definition: Definition) -> ShapeReasons:
 
 
 def origin(result: Expr, axis: int) -> tuple[Expr | None, int]:
-    """The tensor from outside, and its axis, that an axis of a result continues; None for one that begins inside."""
+    """Return the input tensor, and its axis, that an axis of a result continues, (None, 0) for a new axis."""
     try:
         way = _Way(_Frame({}), result, axis, {})
     except _TooFar:
@@ -102,7 +102,7 @@ def _result_roles(definition: Definition, result: Expr) -> Roles | None:
         leaf, leaf_axis = origin(result, axis)
         role = "" if leaf not in definition.params else input_roles(leaf, definition)[leaf_axis]
         found.append(channels if role in CHANNELS else role)
-    # The channels of a convolution are new: its filters.
+    # The channels of a convolution are a new axis: its filters.
     if channels not in found and found.count("") == 1:
         found[found.index("")] = channels
     order = [ORDER.index(role) if role in ORDER else -1 for role in found if role != channels]
@@ -112,7 +112,7 @@ def _result_roles(definition: Definition, result: Expr) -> Roles | None:
 
 
 class _TooFar(Exception):
-    """Models nested in models, each called several times, make a way that no one would read."""
+    """Raised for a path that is too long to read: nested models that are each called several times."""
 
 
 def _followed(definition: Definition) -> ShapeReasons:
@@ -139,7 +139,7 @@ def _followed(definition: Definition) -> ShapeReasons:
 
 
 class _Frame:
-    """What the leaves of a body stand for: nodes in the body around it."""
+    """The arguments for the leaves of a body: nodes of the enclosing body."""
 
     def __init__(self, leaves: dict[Expr, tuple[_Frame, Expr]]) -> None:
         self.leaves = leaves
@@ -147,8 +147,8 @@ class _Frame:
 
 
 class _Way:
-    """The way of one axis back to where it comes from: `leaf` is an input, or None for an axis that begins at what
-    `end` names."""
+    """The path of one axis back to its origin: `leaf` is an input, or None for an axis that begins at the node named
+    by `end`."""
 
     def __init__(self, frame: _Frame, node: Expr, axis: int, spine: dict[tuple[Expr, int], _Frame]) -> None:
         self.leaf: Expr | None = None
@@ -189,7 +189,7 @@ class _Way:
         return axes_of(source, node.attrs["i"] if node.op is ITEM else 0)[axis]
 
     def _structural(self, frame: _Frame, node: Expr, axis: int) -> tuple[_Frame, Expr, int] | None:
-        """One step back through leaves, calls and loops; None where an op's rule says how it goes on."""
+        """Return one step back through leaves, calls and loops, None where the rule of an op decides."""
         op = node.op
         if op is INPUT:
             if node in frame.leaves:
@@ -227,7 +227,7 @@ def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
     role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
     size = size_text(way.leaf.shape[way.leaf_axis])
     if size == after and way.laid_out_only:
-        # Reshaped there and back.
+        # Reshaped, then reshaped back.
         return AxisReason(input_roles(way.leaf, definition)[way.leaf_axis], size, after, "kept")
     if way.before:
         role = next((r for r in way.roles if r not in PLACES), role)
@@ -238,13 +238,13 @@ def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
 
 
 def _differ(definition: Definition, leaf: Expr, axis: int) -> bool:
-    """Whether the tensors that a layer takes differ at an axis, so that one must say whose it is."""
+    """Return whether the input tensors of a layer differ at an axis, so that the reason must name the tensor."""
     alike = [p for p in definition.params if p.ndim == leaf.ndim and p.dtype in FLOATS]
     return len({p.shape[axis] for p in alike}) > 1
 
 
 def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]:
-    """The axes of a node's arguments that its result no longer has, with the reason."""
+    """Yield the axes of a node's arguments that its result lacks, with the reason."""
     source, i = (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
     if source.op is LOOP:
         body: Body = source.attrs["body"]
@@ -262,7 +262,7 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
 
 
 def _notes(definition: Definition) -> list[str]:
-    """What the first and last windows read."""
+    """Return what the first and last windows read."""
     found: dict[str, None] = {}
     for body in (definition, *inner_definitions(definition)):
         for node in sorted(nodes(body), key=lambda e: e.serial):

@@ -1,4 +1,4 @@
-"""Which positions the windows of a convolution or pooling read, in words."""
+"""Sentences on the positions that the windows of a convolution or pooling read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from layerexplain.ops.window import Window, each, windows
 
 
 def reads(node: Expr) -> list[str]:
-    """Which input positions the first, second and last window of a convolution or pooling read, and what of it is
-    padding; for a transposed convolution which outputs the first, second and last input reach. A line an axis,
-    axes that are alike in one; no line where an unknown size decides.
+    """Return the input positions that the first, second and last windows of a convolution or pooling read, and which of
+    them are padding; for a transposed convolution, the output positions that the first, second and last inputs reach.
+
+    There is one line per axis, one line for equal axes, and none where it depends on an unknown size.
 
     `output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding)`
     """
@@ -21,7 +22,7 @@ def reads(node: Expr) -> list[str]:
     transposed = node.op.name == "conv_transpose"
     groups: dict[Any, list[Window]] = {}
     for w, more in zip(slides, extra, strict=True):
-        # A window of 1 at every place reads alike whatever the size.
+        # A window of 1 with stride 1 reads the same at any size.
         same_place = w.reach == w.stride == 1 and not transposed
         groups.setdefault((w._replace(role="", n=None if same_place else w.n), more), []).append(w)
     lines = []
@@ -34,7 +35,7 @@ def reads(node: Expr) -> list[str]:
 
 
 _MOST_LISTED = 8
-"""Positions up to so many are listed one by one."""
+"""Up to this number, positions are listed one by one."""
 
 
 def _gathers(w: Window) -> str:
@@ -67,19 +68,19 @@ def _scatters(w: Window, output_padding: int | None) -> str:
 
 
 def _ends(count: int | None) -> list[int]:
-    """The first, second and last of so many."""
+    """Return the first, second and last of `count` positions."""
     if count is None:
         return [0, 1]
     return [0, 1, count - 1] if count > 2 else list(range(count))
 
 
 def _one(w: Window) -> str:
-    """The axis' role for one position: rows → row."""
+    """Return the role of the axis in the singular: rows → row."""
     return w.role[:-1]
 
 
 def _count(positions: range) -> int:
-    """How many positions; len() fails where the numbers of a file are absurd."""
+    """Return the number of positions; len() fails for absurdly large numbers from a file."""
     return max(-((positions.start - positions.stop) // positions.step), 0)
 
 
@@ -95,7 +96,7 @@ def _named(w: Window, positions: range) -> str:
 
 
 def _outside(positions: range, size: int | None) -> tuple[range, range]:
-    """The positions before 0 and those from `size` on."""
+    """Return the positions before 0 and those from `size` on."""
     step = positions.step
     count = _count(positions)
     before = min(count, max(-(positions.start // step), 0))

@@ -1,4 +1,4 @@
-"""Functions that are written as formulas of ops: softmax, gelu, relu. They print by name and expand to their body."""
+"""Functions defined as formulas of ops: softmax, gelu, relu. They print by name and expand to their body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import CALL, Expr, constant, tensor
 
 COMPOSITES: dict[str, Composite] = {}
-"""All composite functions by name; with OPS the vocabulary of the formula language. A duplicate raises."""
+"""All composite functions by name. With OPS, they are the vocabulary of the formula language."""
 
 
 class Composite:
@@ -51,7 +51,7 @@ class Composite:
         return call(definition, *exprs)
 
     def _on_each_element(self, exprs: tuple[Expr, ...], attrs: Mapping[str, Any], given: tuple[Any, ...]) -> Expr:
-        """The call of a function that keeps the shape, whose dtype the first body at hand tells for all shapes."""
+        """Return a call of an element-wise function; its dtype, once traced, holds for all shapes."""
         (z,) = exprs
         key = (z.shape, z.dtype, given)
         definition = self._definitions.get(key)
@@ -65,7 +65,7 @@ class Composite:
         return Expr(CALL, exprs, {"definition": definition}, z.shape, dtype)
 
     def trace(self, specs: list[tuple[Any, Any]], attrs: Mapping[str, Any]) -> Definition:
-        """The body at given shapes and dtypes."""
+        """Return the definition of the function at given shapes and dtypes."""
         params = tuple(tensor(n, shape, dtype) for n, (shape, dtype) in zip(self.tensors, specs, strict=True))
         result = self.body(*params, **attrs)
         results = result if isinstance(result, Mapping) else {"y": result}
@@ -83,8 +83,8 @@ class Composite:
 
 
 class _Deferred(Definition):
-    """A function of each element at one more shape: its body is traced when it is first looked at, which neither a
-    cost nor a text does."""
+    """An element-wise function at a further shape. Its body is traced on first access; costs and texts never
+    need it."""
 
     __slots__ = ("_composite", "_spec")
 
@@ -102,7 +102,7 @@ class _Deferred(Definition):
         )
         self._composite = composite
         self._spec = spec
-        del self.params, self.results  # asking for them comes to __getattr__ then
+        del self.params, self.results  # so that the first access calls __getattr__
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("params", "results"):
@@ -115,8 +115,13 @@ class _Deferred(Definition):
 def composite(
     name: str, *, scalar: bool = False, stable: Callable[..., Any] | None = None
 ) -> Callable[[Callable[..., Expr | Mapping[str, Expr]]], Composite]:
-    """Declare a composite. `scalar`: it works on each element and counts as one FLOP, as exp does. `stable`: a
-    function(np, *values, **attrs) that computes the same more safely; a test holds the two against each other."""
+    """Declare a composite function by its body.
+
+    Args:
+        name: The name in formulas.
+        scalar: Whether it is element-wise and counts as one FLOP, like exp.
+        stable: A numerically safer `function(np, *values, **attrs)`; a test compares it with the body.
+    """
 
     def declare(body: Callable[..., Expr | Mapping[str, Expr]]) -> Composite:
         return Composite(name, body, scalar=scalar, stable=stable)

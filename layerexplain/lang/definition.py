@@ -1,4 +1,4 @@
-"""Definitions, calls and loops: formulas with parameters, which other formulas use as one node."""
+"""Definitions, calls and loops: formulas with parameters that other formulas use as one node."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Shapes, wa
 class Definition:
     """A formula with parameters: a layer traced at given shapes, a composite function, a nested model.
 
-    `params` are its tensors, `weights` its variables in Keras's order (those that the formula does not use
-    included), `results` its named outputs in Keras's order. `scalar` marks a function that works on each element
-    and counts as one FLOP (relu, sigmoid); `stable` is a function(run, *values, **attrs) that computes the same in a
-    numerically safer way. `attrs` are those a composite was called with. `masks` are the masks of the results,
-    each an Expr in terms of the parameters, or None. `arguments` are all those of a layer, defaults included;
-    `description` is its sentence with `{fields}`. `order` are its nodes, where they are known already.
+    `params` are its tensors, `weights` its variables in Keras's order (unused ones included), and `results` its
+    named outputs in Keras's order. `scalar` marks an element-wise function that counts as one FLOP (relu, sigmoid);
+    `stable` is a numerically safer `function(np, *values, **attrs)`. `attrs` are the attributes of a composite's
+    call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
+    a layer, defaults included; `description` is its sentence with `{fields}`. `order` are its nodes, if known.
     """
 
     __slots__ = (
@@ -66,12 +65,12 @@ class Definition:
 
     @property
     def outputs(self) -> list[Expr]:
-        """The results, then the masks that there are: what a call of the definition gives."""
+        """The results, then the existing masks: what a call of the definition returns."""
         return [*self.results.values(), *[m for m in self.masks if m is not None]]
 
     @property
     def order(self) -> list[Expr]:
-        """The nodes that results and masks need, each once, in the order of creation, which puts arguments first."""
+        """The nodes of results and masks, each once, in the order of creation: arguments come first."""
         if self._order is None:
             self._order = walk(self.outputs)
         return self._order
@@ -81,7 +80,7 @@ class Definition:
 
 
 def call(definition: Definition, *args: Expr) -> Expr:
-    """Apply a definition to tensors, then weights."""
+    """Return a call of a definition on tensors, followed by weights."""
     expected = len(definition.params) + len(definition.weights)
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
@@ -95,8 +94,8 @@ def call(definition: Definition, *args: Expr) -> Expr:
 class Body:
     """The body of a loop, traced once: what one step computes.
 
-    `steps` stand for `x[t]` of each sequence, `states` for the state before the step; `next` are the states after
-    it, `collected` what each step adds to a sequence of results. `captured` are the nodes from outside that it uses.
+    `steps` represent `x[t]` of each sequence, `states` the states before the step, and `next` those after it.
+    `collected` are the tensors that each step adds to a sequence. `captured` are the outer nodes that it uses.
     """
 
     __slots__ = ("_order", "captured", "collected", "next", "states", "steps")
@@ -118,17 +117,17 @@ class Body:
 
     @property
     def outputs(self) -> list[Expr]:
-        """The states after the step, then what it collects."""
+        """The states after the step, then the collected tensors."""
         return [*self.next, *self.collected.values()]
 
     @property
     def leaves(self) -> tuple[Expr, ...]:
-        """What the body takes from the loop's arguments, in their order."""
+        """The leaves of the body, in the order of the loop's arguments."""
         return (*self.steps, *self.states, *self.captured)
 
     @property
     def order(self) -> list[Expr]:
-        """The nodes that a step computes, each once, in the order of creation; its leaves are left out."""
+        """The nodes that a step computes, each once, in the order of creation, without its leaves."""
         if self._order is None:
             self._order = walk(self.outputs, self.leaves)
         return self._order
@@ -139,10 +138,18 @@ def loop(
     over: Sequence[Expr],
     states: Mapping[str, Expr],
 ) -> Expr:
-    """Run `step` for each step of the sequences, along axis 1.
+    """Return a loop that runs `step` for each step of the sequences, along axis 1.
 
-    `step(*x_t, *states)` gives the new states and what it collects, by name. The results are the last states, then
-    the collected sequences; a node with one result has it directly.
+    Args:
+        step: `step(*x_t, *states)` returns the new states and, by name, the tensors to collect.
+        over: The sequences.
+        states: The initial states by name.
+
+    Returns:
+        A node whose results are the last states, then the collected sequences.
+
+    Raises:
+        ShapeError: Sequences differ in length, or a state changes its number of axes.
     """
     length = over[0].shape[1]
     for other in over[1:]:
@@ -168,7 +175,7 @@ def loop(
 
 
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:
-    """The nodes that a body uses from outside: those that do not depend on its parameters, seen from those that do."""
+    """Return the outer nodes that a body uses: arguments of its nodes that do not depend on its parameters."""
     inside = set(params)
     found: dict[Expr, None] = {}
     for node in walk(outputs):

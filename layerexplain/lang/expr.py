@@ -1,9 +1,9 @@
-"""Expressions: sizes, nodes, ops, and the leaves that formulas begin with. Definitions and loops: lang/definition.py.
+"""Expressions: sizes, nodes, ops, and the leaves of formulas. Definitions and loops are in lang/definition.py.
 
-An expression is a graph of `Expr` nodes, never a tree: walks visit each node once and iterate, since a chain of
-100,000 nodes must not meet the recursion limit. Shapes and dtypes are derived when a node is made.
+An expression is a graph of `Expr` nodes, not a tree. Walks visit each node once and do not recurse, so that a chain of
+100,000 nodes works. Shapes and dtypes are derived when a node is created.
 
-Sizes are an int, `None` (not known until run time; it propagates) or `BATCH`. The dtype "float" is the float of the
+A size is an int, `None` (unknown until run time; it propagates) or `BATCH`. The dtype "float" is the float of the
 layer's dtype policy; "weak int" and "weak float" are Python numbers, which take the dtype of their neighbours.
 """
 
@@ -19,7 +19,7 @@ from layerexplain.records import NamedTuple
 
 
 class Batch:
-    """The size of the batch axis: the one size by which a cost per example is divided."""
+    """The size of the batch axis. Costs per example leave it out."""
 
     __slots__ = ()
 
@@ -43,10 +43,10 @@ _serial = itertools.count()
 
 
 class Expr:
-    """A node: an op, the tensors that it takes, and what else it needs to know (`attrs`).
+    """A node: an op, its tensor arguments, and its attributes.
 
-    `serial` is the order of creation, which is the author's order and so the order in which statements and weights
-    are listed. `label` is the name under which the node is printed, `note` a few words beside it.
+    `serial` is the order of creation, in which statements and weights are listed. `label` is the name under which
+    the node is printed, `note` a short remark beside it.
     """
 
     __slots__ = ("args", "attrs", "dtype", "label", "note", "op", "serial", "shape")
@@ -72,7 +72,7 @@ class Expr:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The attributes, those that have their default included."""
+        """The attributes, including those with their default value."""
         return {**self.op.defaults, **self.attrs}
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class Expr:
         return OPS["negative"](self)
 
     def __iter__(self) -> Iterator[Expr]:
-        """The results of a node that has several."""
+        """Iterate over the results of a node that has several."""
         if type(self.shape) is not Shapes:
             raise TypeError(f"{self.op.name} has one result, which is not iterable")
         return iter([item(self, i) for i in range(len(self.shape))])
@@ -123,13 +123,12 @@ class Factor(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """How one axis of an op's result comes about.
+    """How one axis of an op's result is derived.
 
-    `role` is what the axis is called ("" where that of its source holds), `source` the (argument, axis) that it
-    continues, None for a new axis. `after` is its size, the one statement of it: an op's shape is what its axes are
-    after. An axis with `after` GONE stands behind those of the result: its source has it, the result does not.
-    `why` is the arithmetic in words, "" for an axis that is only kept; a function of no arguments where the words take
-    time to make, since nodes are made far more often than explained.
+    `role` is the name of the axis ("" for that of its source). `source` is the (argument, axis) that it continues,
+    None for a new axis. `after` is its size; the sizes of all axes are the op's shape. Axes of a source that the
+    result lacks follow those of the result, with `after` GONE. `why` is the arithmetic in words, "" for an axis that
+    is kept; a function without arguments if the words are slow to make, since most nodes are never explained.
     """
 
     role: str
@@ -151,9 +150,9 @@ Axes: TypeAlias = Sequence[Axis]
 
 
 class Unchanged(Sequence[Axis]):
-    """The axes of a result that are those of an argument: its shape, and the number of the argument.
+    """The axes of a result that has the shape of an argument; `arg` is the number of the argument.
 
-    Most nodes are of this kind, so that the records are made when they are looked at.
+    Most nodes are of this kind, so the `Axis` records are created only when they are read.
     """
 
     __slots__ = ("arg", "shape")
@@ -183,7 +182,7 @@ GONE: Final = "removed"
 
 
 class Marker:
-    """A named value that says that an op has no such rule, and why."""
+    """A named value in place of a rule that an op does not have, with the reason."""
 
     __slots__ = ("reason",)
 
@@ -203,7 +202,7 @@ UNKNOWN_COST: Final = Marker("cost is not known")
 STRUCTURAL: Final = Marker("each walk enters the body itself")
 
 
-class NOT_EVALUATED(Marker):  # noqa: N801 (reads as the value that it is in a record)
+class NOT_EVALUATED(Marker):  # noqa: N801 (used as a value in records)
     """Evaluation is refused, with the reason."""
 
 
@@ -215,20 +214,20 @@ RANDOM: Final = NOT_INDEXED("random")
 
 
 class Op:
-    """The record of an op. Every rule is required: one that an op does not have is named by a `Marker`.
+    """The record of an op. Every rule is required; a `Marker` stands for a rule that the op does not have.
 
-    A record is complete when it is made and never changes.
+    A record is immutable.
 
-    - `axes(*args, **options)`: an `Axis` for each axis of the result, then those that are gone; for several results
-      `AxesOfEach`. The shape is what they say. Raises `ShapeError` with the bare fact.
+    - `axes(*args, **options)`: an `Axis` for each axis of the result, then the removed ones; `AxesOfEach` for several
+      results. They define the shape. Raises `ShapeError`, without a place.
     - `dtype(*args, **options)`: the result's dtype, a tuple of them for several results.
     - `evaluate(run, *values, **options)`: the value; `run.np` is NumPy, `run.batch` the size of the batch.
     - `cost(node)`: the factors of its multiply-accumulates, or NO_MACS.
     - `flops`: PER_OUTPUT, PER_INPUT, FREE, TWICE_MACS, or a function of the node.
     - `notation`: how it is written (lang/notation.py).
     - `element(node, index, at)`: the scalar at `index`; `at(i, index)` is that of argument i.
-    - `defaults`: attributes that are not written when they have this value. Rules get them as any other.
-    - `canonical(attrs)`: attributes in the one form in which they are kept.
+    - `defaults`: default values of attributes, which are not printed. Rules receive them like others.
+    - `canonical(attrs)`: the attributes in their canonical form.
     """
 
     __slots__ = (
@@ -308,7 +307,7 @@ class Op:
 
 
 def _shape(axes: Any) -> Any:
-    """The shape that the axes make, `Shapes` for those of several results."""
+    """Return the shape given by axes, `Shapes` for several results."""
     if type(axes) is Unchanged:
         return axes.shape
     if type(axes) is AxesOfEach:
@@ -317,13 +316,13 @@ def _shape(axes: Any) -> Any:
 
 
 def axes_of(node: Expr, result: int = 0) -> Axes:
-    """How each axis of a node's result comes about, then the axes that are gone; `result` picks one of several."""
+    """Return how each axis of a node's result is derived, then the removed axes; `result` picks one of several."""
     axes: Axes | AxesOfEach = node.op.axes(*node.args, **node.options)
     return axes[result] if isinstance(axes, AxesOfEach) else axes
 
 
 OPS: dict[str, Op] = {}
-"""All ops by name; a duplicate raises."""
+"""All ops by name. Declaring a name twice raises `ValueError`."""
 
 
 def _leaf(name: str) -> Op:
@@ -345,13 +344,19 @@ LEAVES: Final = frozenset({INPUT, WEIGHT, CONSTANT})
 
 
 def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...] | None = None) -> Expr:
-    """A tensor that comes from outside: a parameter of a definition. `roles` are what its axes are called, where that
-    is not what their number tells: ("batch", "channels", "rows", "columns")."""
+    """Return an input tensor: a parameter of a definition.
+
+    Args:
+        name: Its name in the formula.
+        shape: Its shape.
+        dtype: Its dtype.
+        roles: The names of its axes where they are not the usual ones: ("batch", "channels", "rows", "columns").
+    """
     return Expr(INPUT, (), {} if roles is None else {"roles": roles}, shape, dtype, name)
 
 
 def constant(value: Any) -> Expr:
-    """A number, or a nested tuple of numbers, that stands in the formula."""
+    """Return a constant of the formula: a number or a nested tuple of numbers. Raises `TypeError` for other values."""
     if isinstance(value, tuple | list):
         from layerexplain.lang.tables import table
 
@@ -365,7 +370,7 @@ def constant(value: Any) -> Expr:
 
 
 WeightAxes: TypeAlias = Sequence[Any]
-"""(name, size) for each axis; in place of one pair a list of them for a packed axis."""
+"""A (name, size) pair for each axis, or a list of pairs for a packed axis."""
 
 
 def weight(
@@ -379,12 +384,20 @@ def weight(
     dtype: str = "float",
     positive: bool = False,
 ) -> Expr:
-    """A variable of the layer: `name` is Keras's, `symbol` its letter in the formula.
+    """Return a variable of a layer.
 
-    `axes` are (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`. `at` is the
-    layer's attribute that holds the owner of the variable ("" for the layer itself), `path` the prefix of its Keras
-    path where that differs (`query`, kept in the attribute `query_dense`). `positive` tells those who draw values
-    that only positive ones make sense (a variance).
+    Args:
+        name: Its name in Keras.
+        symbol: Its letter in the formula.
+        axes: (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`.
+        at: The layer's attribute that holds the owner of the variable, "" for the layer itself.
+        path: The prefix of its Keras path if it differs from `at` (`query` for the attribute `query_dense`).
+        trainable: Whether training changes it.
+        dtype: Its dtype.
+        positive: Whether random values for it must be positive (a variance).
+
+    Raises:
+        ShapeError: The size of an axis is unknown.
     """
     factored = tuple([tuple(axis) if type(axis) is list else (axis,) for axis in axes])
     shape: list[int] = []
@@ -409,12 +422,12 @@ def weight(
 
 
 def item(e: Expr, i: int) -> Expr:
-    """Result number `i` of a node that has several."""
+    """Return result number `i` of a node that has several."""
     return Expr(ITEM, (e,), {"i": i}, e.shape[i], e.dtype[i])
 
 
 def named(label: str, e: Expr, note: str = "") -> Expr:
-    """Print the node as a statement of its own, `label = …`, with a few words beside it. Leaves keep their name."""
+    """Label a node, so that it prints as a statement `label = …` with a note, and return it. Leaves keep their name."""
     if e.op not in LEAVES and e.label is None:
         e.label = label
         e.note = note
@@ -425,15 +438,16 @@ _by_serial = attrgetter("serial")
 
 
 def walk(roots: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
-    """All nodes that the roots need, each once, in the order of creation, which puts arguments first. `stop` are left
-    out, with what only they need. Bodies of calls and loops are not entered."""
+    """Return all nodes that the roots need, each once, in the order of creation: arguments come first.
+
+    Nodes in `stop`, and those that only they need, are left out. Bodies of calls and loops are not entered."""
     seen = set(stop)
     found: list[Expr] = []
     for root in roots:
         if root not in seen:
             seen.add(root)
             found.append(root)
-    for node in found:  # grows as it is read
+    for node in found:  # grows during the iteration
         for arg in node.args:
             if arg not in seen:
                 seen.add(arg)

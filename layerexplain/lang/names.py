@@ -1,4 +1,4 @@
-"""The names that a text gives: to definitions, to leaves, and to whatever would bear a name that is taken."""
+"""Choose the names in a text: of definitions, of leaves, and of values whose name is already taken."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, LOOP, Expr
 
 RESERVED = frozenset({"n", "t", "s", "steps"})
-"""Names with a meaning of their own: the batch, the variables of loops, and `steps`."""
+"""Reserved names: the batch, the loop variables, and `steps`."""
 
 
 def leaf_names(definition: Definition) -> dict[Expr, str]:
-    """The names of a definition's parameters and weights in its text."""
+    """Return the names of a definition's parameters and weights in its text."""
     leaves = (*definition.params, *definition.weights)
     labels = [str(leaf.label) for leaf in leaves]
     if len(set(labels)) == len(labels) and RESERVED.isdisjoint(labels):
@@ -23,7 +23,7 @@ def leaf_names(definition: Definition) -> dict[Expr, str]:
 
 
 def definition_names(definition: Definition) -> dict[Definition, str]:
-    """The inner layer definitions that are called, each with a name of its own; the outermost come first."""
+    """Return the called layer definitions with a unique name each, the outermost first."""
     if not _may_call_a_layer(definition.order):
         return {}
     from layerexplain.lang.visit import inner_definitions
@@ -42,7 +42,7 @@ def definition_names(definition: Definition) -> dict[Definition, str]:
 
 
 def _may_call_a_layer(nodes: Iterable[Expr]) -> bool:
-    """Composites call composites only, which most layers are made of; this keeps their text cheap."""
+    """Return whether nodes may call a layer. Most layers contain only composites, so that this saves a walk."""
     for node in nodes:
         op = node.op
         if op is LOOP or (op is CALL and node.attrs["definition"].kind != "composite"):
@@ -51,7 +51,7 @@ def _may_call_a_layer(nodes: Iterable[Expr]) -> bool:
 
 
 def _other_names(definitions: Iterable[Definition]) -> set[str]:
-    """The names of ops, composites and values in the definitions: a `def` bears none of these."""
+    """Return the names of ops, composites and values, which a `def` must not use."""
     from layerexplain.lang.visit import nodes
 
     found: set[str] = set()
@@ -69,7 +69,7 @@ def _other_names(definitions: Iterable[Definition]) -> set[str]:
 
 
 def identifier(name: str) -> str:
-    """A name from a file as a name of the language."""
+    """Return a name from a file as an identifier of the language."""
     if name.isidentifier() and "__" not in name:
         return name
     import re

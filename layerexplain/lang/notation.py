@@ -1,6 +1,6 @@
-"""How an op is written: the kinds of notation, and one table of binding strengths for text, LaTeX and indices.
+"""The notation of ops: its kinds, and one table of binding strengths for text, LaTeX and indices.
 
-A printer asks the record for its kind and does the rest, so that no op writes its own brackets.
+Printers read the kind of notation from the op's record and add brackets themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from layerexplain.records import NamedTuple
 
-# Binding strengths, weakest first, as in Python, so that Python's parser reads what we print.
+# Binding strengths, weakest first, the same as Python's, so that Python's parser can read the printed text.
 COMPARE: Final = 40
 SUM: Final = 50
 PRODUCT: Final = 60
@@ -26,7 +26,7 @@ class Infix(NamedTuple):
     bind: int
     latex: str
     scalar: str = ""
-    """The sign in element forms, where it differs (`·` for `*`)."""
+    """The sign in element forms if it differs (`·` for `*`)."""
 
 
 class Prefix(NamedTuple):
@@ -38,7 +38,7 @@ class Prefix(NamedTuple):
 
 
 class Function(NamedTuple):
-    """`name(a, b, key=value)`. `latex` is a template over `{0}`, `{1}`, …; "" makes an upright function name."""
+    """`name(a, b, key=value)`. `latex` is a template over `{0}`, `{1}`, …; "" prints an upright function name."""
 
     latex: str = ""
 
@@ -65,8 +65,8 @@ Notation = Infix | Prefix | Function | Index | Slice | Fraction
 
 
 class Written(NamedTuple):
-    """A text and how strongly it binds. `chain` are the symbols of the operators that stand in it at that strength
-    outside of brackets: `a·b / c` has `/` and `*`."""
+    """A text and its binding strength. `chain` are the symbols of its operators with that strength outside of
+    brackets: `/` and `*` for `a·b / c`."""
 
     text: str
     bind: int = ATOM
@@ -74,22 +74,22 @@ class Written(NamedTuple):
 
 
 UNLIKE: Final = ("?",)
-"""The chain of a text that no operator of its strength takes without brackets on its right."""
+"""The chain of a text that needs brackets to the right of any operator of its strength."""
 PREFIXED: Final = ("f",)
-"""That of `\\ln x`, which would take in a factor behind it."""
+"""The chain of `\\ln x`, which would absorb a factor after it."""
 
-# The operators that may stand in an operand which binds as strongly, where people read it: a + (b - c) is a + b - c.
-_ON_THE_LEFT: Final = {"*": {"*"}}  # the sign of a product is the closest, so that a / b·c would read as a / (b·c)
+# Operators that need no brackets in an operand of equal strength, in text for people: a + (b - c) is a + b - c.
+_ON_THE_LEFT: Final = {"*": {"*"}}  # the product sign looks closest, so that a / b·c would be read as a / (b·c)
 _ON_THE_RIGHT: Final = {"+": {"+", "-"}, "*": {"*", "/", *PREFIXED}}
 
 
 def needs_brackets(
     notation: Infix | Prefix | Fraction, bind: int, *, right: bool = False, chain: Collection[str] | None = None
 ) -> bool:
-    """Whether an operand that binds with the strength `bind` needs brackets.
+    """Return whether an operand of binding strength `bind` needs brackets.
 
-    Without a `chain` the text is for a parser: what Python groups otherwise is bracketed, and no more. With one it is
-    for people, who also know that sums and products may be grouped as one likes.
+    Without a `chain`, the text is for Python's parser and gets only the brackets that it needs. With a `chain`, it is
+    for people, who know that sums and products are associative.
     """
     own = notation.bind
     if bind != own:

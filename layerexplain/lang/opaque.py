@@ -1,4 +1,4 @@
-"""What we cannot see into: a name, a shape and words. It claims nothing else."""
+"""The op of layers and functions whose code is unknown: a name and a shape, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ opaque = Op(
     notation=Function(),
     element=NOT_INDEXED("its code is not known"),
 )
-"""`QDense(x)`: a layer or function that is not one of Keras's. `shape` is what was recorded, or all axes unknown."""
+"""`QDense(x)`: a layer or function that is not part of Keras. `shape` is the recorded shape, or has unknown axes."""

@@ -1,11 +1,10 @@
-"""Read the formula language (docs/formula-language.md): what lang/text.py prints becomes an expression again.
+"""Read the formula language (docs/formula-language.md): turn the text that lang/text.py prints into expressions.
 
-Python's own parser reads the text, lang/syntax.py checks the tree against a whitelist and caps, and then nodes are
-built: nothing is ever evaluated. What is refused is a `FormulaError` (a `ShapeError` where an op finds one) that names
-the line.
+Python's parser reads the text, lang/syntax.py checks the tree against a whitelist and size limits, and the builder
+makes nodes: no code is executed. A refused text raises a `FormulaError`, or the `ShapeError` of an op, with the line.
 
-The ops and composites that a text may call are those whose modules are loaded: a module that parses formulas imports
-the ops that it needs, and `layerexplain.ops.load_all` loads all of them for texts that may call any.
+A text can call the ops and composites whose modules are loaded. A module that parses its own formulas imports the ops
+that it needs; `layerexplain.ops.load_all` loads all of them for texts of users.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ else:
     import _ast as ast
 
 MOST_NODES = 200_000
-"""More expressions than this are not built: calls of calls could make them from a short text."""
+"""Limit on the expressions built from one text: nested calls could make billions from a short one."""
 
 Function = Callable[..., Expr]
 NO_FUNCTIONS: Mapping[str, Function] = {}
@@ -50,13 +49,13 @@ def parse(
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
 ) -> dict[str, Expr]:
-    """Read a text's statements and return the expressions that it binds at its top level, by name.
+    """Read a text's statements and return the expressions that it assigns at its top level, by name.
 
     Args:
         source: The statements.
-        leaves: The tensors that the text may use without binding them: inputs and weights.
-        functions: What it may call besides the loaded ops, the composites and its own `def`s.
-        settings: Values that it may use by name, as the value of a key or as a number: a configuration.
+        leaves: The tensors that the text can use without assigning them: inputs and weights.
+        functions: Functions that it can call besides the loaded ops, the composites and its own `def`s.
+        settings: Configuration values that it can use by name, as keyword arguments or as numbers.
 
     Raises:
         FormulaError: The text is not a formula, or an op cannot take its arguments.
@@ -84,7 +83,7 @@ def parse_expression(
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
 ) -> Expr:
-    """Read one expression. Arguments and errors are those of `parse`; the result may have several parts.
+    """Read one expression, with the arguments and errors of `parse`. The expression may have several results.
 
     >>> import layerexplain.ops
     >>> from layerexplain.lang.expr import BATCH, tensor
@@ -105,11 +104,11 @@ class _Names:
         self.collected: dict[str, Expr] = {}
         self.variable: str | None = None
         self.states: set[str] = set()
-        """Names to which a later loop of the body gives new values: they print with that loop, and need no label."""
+        """Names that a later loop of the body assigns again: they are printed with that loop and need no label."""
 
 
 class _Builder:
-    """Builds the nodes of one text."""
+    """Build the nodes of one text."""
 
     def __init__(self, functions: Mapping[str, Function], settings: Mapping[str, Any]) -> None:
         self.functions = functions
@@ -122,7 +121,7 @@ class _Builder:
     # Statements ---------------------------------------------------------------------------------------------------
 
     def body(self, statements: Sequence[ast.stmt], scope: _Names) -> None:
-        """The statements of the text, of a loop or of a `def`."""
+        """Build the statements of the text, of a loop or of a `def`."""
         for i, statement in enumerate(statements):
             if isinstance(statement, ast.FunctionDef):
                 self.define(statement)
@@ -132,7 +131,7 @@ class _Builder:
             self.statement(statement, scope)
 
     def define(self, node: ast.FunctionDef) -> None:
-        """Remember a `def`; it is traced when it is called, for the shapes of that call."""
+        """Record a `def`. It is traced at each call, for the shapes of that call."""
         if node.name in self.defined:
             raise refuse(node, f"'{node.name}' is defined twice; give each def a different name")
         self.defined[node.name] = node
@@ -185,7 +184,7 @@ class _Builder:
         scope.collected[name] = self.expr(source, scope)
 
     def loop(self, node: ast.For, scope: _Names) -> None:
-        """`for t in steps(x, …):` names bound before and assigned inside are states."""
+        """Build `for t in steps(x, …):`. Names assigned both before the loop and inside it are its states."""
         variable = cast("ast.Name", node.target).id
         arguments = cast("ast.Call", node.iter).args
         if variable in scope.names or variable in scope.steps:
@@ -219,7 +218,7 @@ class _Builder:
     # Expressions --------------------------------------------------------------------------------------------------
 
     def expr(self, node: ast.expr, scope: _Names, *, several: bool = False) -> Expr:
-        """One tensor; with `several`, a node with several results too."""
+        """Build one tensor; with `several`, also a node with several results."""
         self.count += 1
         if self.count > MOST_NODES:
             raise refuse(node, f"the formula makes more than {MOST_NODES} expressions")
@@ -278,10 +277,8 @@ class _Builder:
             step = scope.steps[key.id].get(base)
             if step is None:
                 name = source_of(node.value)
-                raise refuse(
-                    node,
-                    f"'{name}' is not a sequence of the loop over '{key.id}'; add it to the loop header: steps(…, {name})",
-                )
+                wanted = f"add it to the loop header: steps(…, {name})"
+                raise refuse(node, f"'{name}' is not a sequence of the loop over '{key.id}'; {wanted}")
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
         if isinstance(key, ast.Tuple) or is_key(key):
@@ -290,7 +287,7 @@ class _Builder:
         return self._made(node, "[]", OPS["take"], base, self.expr(key, scope))
 
     def call(self, node: ast.Call, scope: _Names, results: int = 1) -> Expr:
-        """A call of a `def`, a given function, a composite or an op."""
+        """Build a call of a `def`, a given function, a composite or an op."""
         name = cast("ast.Name", node.func).id
         attrs = {str(k.arg): attribute(k.value, self.settings) for k in node.keywords}
         args = [self.expr(a, scope) for a in node.args]
@@ -339,7 +336,7 @@ class _Builder:
 
     @staticmethod
     def _made(node: ast.AST, written: str, function: Function, /, *args: Any, **attrs: Any) -> Expr:
-        """Apply a function; what it refuses is the text's fault, and the line is told."""
+        """Apply a function; report arguments that it refuses as an error of the text, with the line."""
         try:
             return function(*args, **attrs)
         except LayerExplainError as error:
@@ -363,7 +360,7 @@ OPERATORS: Mapping[type[ast.AST], tuple[str, str]] = {
     ast.Gt: (">", "greater"),
     ast.GtE: (">=", "greater_equal"),
 }
-"""The operators of the language: how each is written, and its op."""
+"""The operators of the language: the symbol and the name of the op."""
 
 BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
     ast.Name: _Builder._name,
@@ -378,7 +375,7 @@ BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
 
 
 def callable_op(name: str) -> Op | None:
-    """The op that is written as a function of this name; leaves, loops and slices have a notation of their own."""
+    """Return the op that is called by this name, None for leaves, loops and slices, which have their own notation."""
     op = OPS.get(name)
     if op is None or op.evaluate is STRUCTURAL or op is opaque or isinstance(op.notation, Slice):
         return None

@@ -1,11 +1,11 @@
-"""The language of single elements: indices, scalars, sums and the conditions that they carry.
+"""The language of single elements: indices, scalars, sums and their conditions.
 
-Ops say in it what one element of their result is (`Op.element`); derive/element/form.py puts whole formulas together,
-prints and evaluates them. Indices are affine in their letters as far as possible, so that `Flatten` after a
-convolution reads `x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
+`Op.element` defines one element of an op's result in it; derive/element/form.py combines these rules for whole
+formulas. Indices are affine in their letters where possible, so that `Flatten` after a convolution reads
+`x[n, k//20, k//5%4, k%5]` and a stride reads `2i+u-1`.
 
-Walks that only pass through need not know the kinds of records: `children` gives the records that one is made of,
-`rebuild` the same with others in their place, `parts` goes through all, `substituted` puts indices for letters.
+Generic walks need not know the kinds of records: `children` returns the parts of a record, `rebuild` copies it with
+other parts, `parts` iterates over all nested parts, and `substituted` replaces letters by indices.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from layerexplain.lang.expr import Expr, Op
 from layerexplain.records import NamedTuple
 
 BEYOND: Final = 2**31
-"""A bound of a condition that is none: no axis is as long."""
+"""Sentinel: no upper bound. No axis is this long."""
 
 
 class CannotIndex(Exception):  # a refusal with its reason, not a fault
-    """The element form cannot be written; the message says why."""
+    """Raised if an element form cannot be written; the message is the reason."""
 
 
 class Letter:
-    """An index letter: its role decides its name when it is printed; `size` is its range 0 … size-1, None unknown."""
+    """An index letter. Its role decides its printed name; it runs over 0 … size-1, where `size` None is unknown."""
 
     __slots__ = ("role", "size")
 
@@ -57,24 +57,24 @@ Atom: TypeAlias = "Letter | Quotient | Lookup"
 
 
 class Affine(NamedTuple):
-    """A sum of atoms times whole numbers, plus a whole number."""
+    """A sum of atoms with integer factors, plus an integer."""
 
     terms: tuple[tuple[Atom, int], ...]
     const: int
 
 
 def letter(role: str, size: Any) -> Affine:
-    """A new letter as an index; a size that is no int (the batch, unknown) sets no upper bound."""
+    """Return a new letter as an index; the batch and unknown sizes set no upper bound."""
     return Letter(role, size if isinstance(size, int) else None).index
 
 
 def number(value: int) -> Affine:
-    """A fixed index."""
+    """Return a fixed index."""
     return Affine((), value)
 
 
 def add(a: Affine, b: Affine | int) -> Affine:
-    """a + b, equal atoms put together."""
+    """Return a + b, with equal atoms combined."""
     if isinstance(b, int):
         return Affine(a.terms, a.const + b)
     coefficients: dict[Atom, int] = dict(a.terms)
@@ -84,7 +84,7 @@ def add(a: Affine, b: Affine | int) -> Affine:
 
 
 def _rejoined(a: Affine) -> Affine:
-    """`3(k//3) + k%3` is k again: what a reshape takes apart the next one puts together."""
+    """Simplify `3(k//3) + k%3` to `k`: one reshape can undo another."""
     coefficients = dict(a.terms)
     for atom, factor in a.terms:
         if isinstance(atom, Quotient) and atom.rest:
@@ -101,7 +101,7 @@ def scale(a: Affine, by: int) -> Affine:
 
 
 def bounds(a: Affine) -> tuple[int | None, int | None]:
-    """The smallest and largest value that the letters' ranges allow, None where one is not known."""
+    """Return the smallest and largest value for the letters' ranges, None for an unknown one."""
     low: int | None = a.const
     high: int | None = a.const
     for atom, factor in a.terms:
@@ -139,7 +139,7 @@ def _split(a: Affine, by: int) -> tuple[Affine, Affine]:
 
 
 def floor_divide(a: Affine, by: int) -> Affine:
-    """a // by, as simple as the letters' ranges allow."""
+    """Return a // by, simplified by the letters' ranges."""
     if by == 1:
         return a
     whole, rest = _split(a, by)
@@ -153,7 +153,7 @@ def floor_divide(a: Affine, by: int) -> Affine:
 
 
 def remainder(a: Affine, by: int) -> Affine:
-    """a % by, as simple as the letters' ranges allow."""
+    """Return a % by, simplified by the letters' ranges."""
     if by == 1:
         return number(0)
     _, rest = _split(a, by)
@@ -180,7 +180,7 @@ class Element(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """A tensor that a called layer is given: a leaf or a line, at fixed steps, which its index has at axis `at`."""
+    """An argument of a called layer: a leaf or a line, at fixed steps, which are axis `at` of its index."""
 
     of: Any
     at: int
@@ -188,7 +188,7 @@ class Passed(NamedTuple):
 
 
 class CalledResult(NamedTuple):
-    """A result of a called layer: the layer's form, the number of the result, and the tensors that it is given."""
+    """A result of a called layer: the layer's form, the number of the result, and the arguments."""
 
     form: Any
     result: int
@@ -204,14 +204,14 @@ class Apply(NamedTuple):
 
 
 class NamedFunction(NamedTuple):
-    """A scalar function with a definition of its own (relu, sigmoid), applied."""
+    """A call of a scalar function with its own definition (relu, sigmoid)."""
 
     node: Expr
     args: tuple[Scalar, ...]
 
 
 class Between(NamedTuple):
-    """low ≤ index < high; None is a size that is not known until run time."""
+    """low ≤ index < high, where None is a size that is unknown until run time."""
 
     index: Affine  # type: ignore[assignment]  # hides tuple.index on purpose
     low: int
@@ -235,8 +235,8 @@ Condition: TypeAlias = "Between | Divisible | Holds"
 
 
 class Fold(NamedTuple):
-    """A sum, product, mean, max, min, any or all over letters, of the terms for which all conditions hold.
-    A mean divides by the number of those."""
+    """A sum, product, mean, max, min, any or all over letters, of the terms that satisfy all conditions.
+    A mean divides by the number of these terms."""
 
     kind: str
     letters: tuple[Letter, ...]
@@ -259,7 +259,7 @@ At: TypeAlias = Callable[[int, Sequence[Affine]], Scalar]
 
 
 def between(index: Affine, low: int, high: int | None) -> tuple[Condition, ...]:
-    """The condition, or none where the letters' ranges already guarantee it."""
+    """Return the condition, or an empty tuple if the letters' ranges guarantee it."""
     least, most = bounds(index)
     if least is not None and most is not None and high is not None and least >= low and most < high:
         return ()
@@ -283,11 +283,11 @@ _CHILDREN: Final[Mapping[type, tuple[str, ...]]] = {
     Divisible: ("index",),
     Holds: ("value",),
 }
-"""The fields of a record that hold records, or tuples of them. What is no record (a node, a line) has none."""
+"""The fields of each kind of record that contain records or tuples of records."""
 
 
 def children(whole: Any) -> list[Any]:
-    """The records that a scalar, a condition or an index is made of."""
+    """Return the parts of a scalar, a condition or an index."""
     kind = type(whole)
     if kind is Affine:
         return [atom for atom, _ in whole.terms]
@@ -302,8 +302,9 @@ def children(whole: Any) -> list[Any]:
 
 
 def rebuild(whole: Any, change: Callable[[Any], Any]) -> Any:
-    """The record with `change(child)` in place of each child: a record of the same kind, but an `Affine` in place of
-    a letter, a quotient or a lookup."""
+    """Return the record with `change(child)` in place of each child.
+
+    The result is of the same kind, except that letters, quotients and lookups become an `Affine`."""
     kind = type(whole)
     if kind is Affine:
         total = number(whole.const)
@@ -327,7 +328,7 @@ def rebuild(whole: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def parts(whole: Any) -> Iterator[Any]:
-    """A scalar, condition or index and all records that it is made of, each before its children."""
+    """Yield a scalar, condition or index and all its nested parts, each before its children."""
     pending = [whole]
     while pending:
         part = pending.pop()
@@ -336,14 +337,14 @@ def parts(whole: Any) -> Iterator[Any]:
 
 
 def substituted(whole: Any, env: Mapping[Letter, Affine]) -> Any:
-    """The same scalar, condition or index with indices in place of letters; letters that `env` lacks stay."""
+    """Return a scalar, condition or index with the letters in `env` replaced by indices."""
     if type(whole) is Letter:
         return env.get(whole) or whole.index
     return rebuild(whole, lambda part: substituted(part, env))
 
 
 def letters_in(index: Affine) -> Iterator[Letter]:
-    """The letters of an index, those inside quotients included, those of a value that is looked up not."""
+    """Yield the letters of an index, including those in quotients but not those of looked-up values."""
     for part in children(index):
         if type(part) is Letter:
             yield part
@@ -352,5 +353,5 @@ def letters_in(index: Affine) -> Iterator[Letter]:
 
 
 def looks_up(index: Affine) -> bool:
-    """Whether an index is a value of a tensor, so that any position may be meant."""
+    """Return whether an index contains a value of a tensor, so that it can be any position."""
     return any([type(part) is Lookup for part in parts(index)])

@@ -1,7 +1,7 @@
-"""The grammar of the formula language: Python's syntax held against a whitelist, with caps on length, depth and size.
+"""The grammar of the formula language: Python's syntax restricted by a whitelist and by limits on length and depth.
 
-After `checked_tree` a text holds nothing but the statements and expressions of the language, nested so little that
-whoever walks it may recurse.
+A tree that passes `checked_tree` contains only statements and expressions of the language, and is shallow enough for
+recursive functions.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from layerexplain.lang.expr import BATCH
 if TYPE_CHECKING:
     import ast
 else:
-    import _ast as ast  # the nodes alone: a short formula is read at start-up, where the whole module costs 2 ms
+    import _ast as ast  # only the node classes: formulas are parsed at start-up, where the whole module costs 2 ms
 
 LONGEST = 1_000_000
-"""Characters of a text."""
+"""Limit on the characters of a text."""
 DEEPEST = 100
-"""Levels of brackets, operators and blocks within each other."""
+"""Limit on nested brackets, operators and blocks."""
 LARGEST = 200_000
-"""Nodes of the syntax tree."""
+"""Limit on the nodes of the syntax tree."""
 
 TOP_LEVEL = (ast.Assign, ast.For, ast.FunctionDef)
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub)
 COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 CHECKED_ABOVE = (ast.arguments, ast.arg, ast.Return)
-"""Parts of a `def`, which checks them."""
+"""Parts of a `def`, checked together with it."""
 UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, *CHECKED_ABOVE, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
-"""Nodes that may stand wherever Python's syntax puts them."""
+"""Nodes that are allowed wherever Python's syntax allows them."""
 
 WORDS: dict[type[ast.AST], str] = {
     ast.Attribute: "attribute access",
@@ -62,16 +62,16 @@ WORDS: dict[type[ast.AST], str] = {
     ast.MatMult: "the operator @",
     ast.Not: "not",
 }
-"""What a refused construct is called; the others go by the name of their syntax node."""
+"""Names of refused constructs in messages; other constructs are named by their syntax node."""
 
 
 def refuse(node: ast.AST, fact: str) -> FormulaError:
-    """The error for a place in the text."""
+    """Return an error at the line of a node."""
     return FormulaError(fact, line=getattr(node, "lineno", None))
 
 
 def checked_tree(source: str) -> ast.Module:
-    """The syntax tree of a text that keeps to the language. Raises `FormulaError` with the line."""
+    """Return the syntax tree of a text in the language. Raises `FormulaError`, with the line, for any other text."""
     tree: ast.Module = _tree(source, "exec")
     for statement in tree.body:
         if not isinstance(statement, TOP_LEVEL):
@@ -81,7 +81,7 @@ def checked_tree(source: str) -> ast.Module:
 
 
 def checked_expression(source: str) -> ast.expr:
-    """The syntax tree of one expression of the language, `dot(x, W) + b`. Raises `FormulaError`."""
+    """Return the syntax tree of one expression of the language, `dot(x, W) + b`. Raises `FormulaError`."""
     tree: ast.Expression = _tree(source, "eval")
     _check([tree.body])
     return tree.body
@@ -119,7 +119,7 @@ def _line_that_fails(source: str) -> int:
 
 
 def _check(roots: list[Any]) -> None:
-    """Hold every node against the whitelist, iteratively."""
+    """Compare every node with the whitelist, iteratively."""
     pending: list[tuple[ast.AST, int, int | None]] = [(root, 1, None) for root in reversed(roots)]
     count = 0
     while pending:
@@ -141,7 +141,7 @@ def _check(roots: list[Any]) -> None:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.For):  # what it goes over was checked with it; everywhere else `steps` is refused
+    if isinstance(node, ast.For):  # the call of steps was checked with the loop; everywhere else it is refused
         yield node.target
         yield from cast("ast.Call", node.iter).args
         yield from node.body
@@ -274,7 +274,7 @@ CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
 
 
 def assigned_names(statements: Sequence[ast.stmt]) -> tuple[set[str], list[str]]:
-    """The names that a loop's body assigns, those of inner loops included; and the sequences that it collects."""
+    """Return the names that a loop's body and its inner loops assign, and the sequences that the body collects."""
     names: set[str] = set()
     collected: list[str] = []
     for statement in statements:
@@ -296,7 +296,7 @@ NO_SETTINGS: Mapping[str, Any] = {}
 
 
 def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
-    """The value of a keyword: a number, a text, None, a truth value, `n`, a setting's name, or a tuple of these."""
+    """Return the value of a keyword argument: a number, text, boolean, None, `n`, a setting, or a tuple of these."""
     if isinstance(node, ast.Constant) and node.value is not Ellipsis:
         return node.value
     if isinstance(node, ast.Tuple):
@@ -316,7 +316,7 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
 
 
 def table_shape(value: Any) -> tuple[int, ...] | None:
-    """The shape of a number or of nested tuples of numbers; None for anything else."""
+    """Return the shape of a number or of nested tuples of numbers; None for anything else."""
     if not isinstance(value, tuple):
         return () if isinstance(value, (int, float)) else None
     shapes = {table_shape(v) for v in value}
@@ -331,7 +331,7 @@ def is_key(node: ast.expr) -> bool:
 
 
 def key_part(node: ast.expr) -> Any:
-    """A part of a slice's key: `...`, None, a whole number, or `2:5`."""
+    """Return one part of a slice's key: `...`, None, an integer, or `2:5`."""
     if isinstance(node, ast.Slice):
         start, stop, step = (None if e is None else _whole(e) for e in (node.lower, node.upper, node.step))
         if step == 0:
@@ -350,7 +350,7 @@ def _whole(node: ast.expr) -> int:
 
 
 def source_of(node: ast.AST) -> str:
-    """The text of a node, for a message."""
+    """Return the source text of a node, for a message."""
     import ast
 
     return ast.unparse(node)

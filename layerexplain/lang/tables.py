@@ -1,4 +1,4 @@
-"""Tables of numbers that stand in a formula: nested tuples, with a shape and a dtype."""
+"""Tables of numbers in a formula: nested tuples with a shape and a dtype."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
     """Return nested lists or tuples as tuples, with their shape and dtype.
 
     Raises:
-        TypeError: A row is longer than another, or holds something else than numbers or texts.
+        TypeError: Rows differ in length, or a value is not a number or a text.
     """
     value = frozen(value)
     shape = table_shape(value)
@@ -19,7 +19,7 @@ def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
 
 
 def frozen(value: Any) -> Any:
-    """Return a table as nested tuples. Raises `TypeError` for what is neither a number nor a text."""
+    """Return a table as nested tuples. Raises `TypeError` for a value that is not a number or a text."""
     if isinstance(value, tuple | list):
         return tuple(frozen(v) for v in value)
     if not isinstance(value, int | float | str):
@@ -28,7 +28,7 @@ def frozen(value: Any) -> Any:
 
 
 def table_shape(value: Any) -> tuple[int, ...] | None:
-    """The shape of a table of numbers, or of texts; None where it has none, since a row is longer than another."""
+    """Return the shape of a table of numbers or texts, None if its rows differ in length."""
     if not isinstance(value, tuple):
         return ()
     shapes = {table_shape(v) for v in value}
@@ -39,7 +39,7 @@ def table_shape(value: Any) -> tuple[int, ...] | None:
 
 
 def table_dtype(value: Any) -> str:
-    """Return the dtype of a table, by its first number."""
+    """Return the dtype of a table, given by its first number."""
     while isinstance(value, tuple) and value:
         value = value[0]
     return "int32" if isinstance(value, int) and not isinstance(value, bool) else "float"

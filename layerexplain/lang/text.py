@@ -1,7 +1,7 @@
-"""The formula as text, in the formula language (docs/formula-language.md): a small subset of Python's syntax.
+"""Print formulas in the formula language (docs/formula-language.md): a small subset of Python's syntax.
 
-Text stays linear in the size of the formula: what is used twice, is labelled, or grows too long gets a name and a
-statement of its own. Statements stand in the order in which the declaration made them.
+The text is linear in the size of the formula: a node that is used twice, has a label, or is too long gets a named
+statement. Statements follow the order in which the declaration created their nodes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
 WIDEST = 88
-"""An inline part that is longer than this gets a name."""
+"""Longest text that is written inline; longer parts get a name."""
 
 LOOP_VARIABLES = "ts"
 
 
 class FormulaLine(NamedTuple):
-    """A statement: how deep it stands, its text, and the nodes that it binds."""
+    """A statement: its indentation, its text, and the nodes that it assigns."""
 
     indent: int
     text: str
@@ -32,14 +32,16 @@ class FormulaLine(NamedTuple):
 
 
 def statements(definition: Definition) -> list[FormulaLine]:
-    """The statements of a definition's body."""
+    """Return the statements of a definition's body."""
     return _Statements(definition, definition_names(definition)).lines
 
 
 def form(definition: Definition) -> tuple[Any, ...] | None:
-    """A key that is equal for definitions whose operation and statements read alike, which are those that differ in
-    sizes only: a model of a thousand layers has few forms, and a key costs a fifth of the statements. None where a
-    loop, a called layer or a mask may make a difference."""
+    """Return a key that is equal for definitions with the same operation and statements, None if it has a loop, a
+    called layer or a mask.
+
+    Such definitions differ only in sizes. A model of a thousand layers has few forms, and a key takes a fifth of the
+    time of the statements."""
     if any(mask is not None for mask in definition.masks):
         return None
     leaves = (*definition.params, *definition.weights)
@@ -70,8 +72,11 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
 
 
 def operation(definition: Definition, lines: Sequence[str] | None = None) -> str:
-    """One line that says what the layer does: the one statement without its `y =`, else the call. `lines` are the
-    texts of the statements where the caller has them."""
+    """Return one line that shows what the layer does: its only statement without `y =`, else the call.
+
+    Args:
+        definition: The layer.
+        lines: The texts of its statements, if the caller has them."""
     if lines is None:
         lines = [line.text for line in statements(definition)]
     if len(lines) == 1 and len(definition.results) == 1:
@@ -80,19 +85,19 @@ def operation(definition: Definition, lines: Sequence[str] | None = None) -> str
 
 
 def call_text(definition: Definition) -> str:
-    """The call of the definition with its own names: `lstm(x, W, U, b)`."""
+    """Return the call of a definition on its own leaves: `lstm(x, W, U, b)`."""
     return f"{identifier(definition.name)}({', '.join(leaf_names(definition).values())})"
 
 
 def program(definition: Definition) -> str:
-    """The whole text: a `def` for each inner definition, then the statements."""
+    """Return the whole text: a `def` for each inner definition, then the statements."""
     names = definition_names(definition)
     lines = [*_blocks(names), *_Statements(definition, names).lines]
     return "\n".join("    " * line.indent + line.text for line in lines)
 
 
 def inner_blocks(definition: Definition) -> list[FormulaLine]:
-    """The `def` blocks of the definitions that this one calls, as lines."""
+    """Return the `def` blocks of the definitions that this one calls, as lines."""
     return _blocks(definition_names(definition))
 
 
@@ -107,7 +112,7 @@ def _blocks(names: Mapping[Definition, str]) -> list[FormulaLine]:
 
 
 def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str:
-    """The name under which a `def` gives out a mask."""
+    """Return the name under which a `def` returns a mask."""
     if mask.op in LEAVES and mask.label and mask.label not in outputs:
         return mask.label
     name, i = "mask", 2
@@ -117,7 +122,7 @@ def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str
 
 
 def value_text(value: Any) -> str:
-    """An attribute as it is written."""
+    """Return an attribute as text."""
     if isinstance(value, Batch):
         return "n"
     if isinstance(value, tuple):
@@ -129,7 +134,7 @@ def value_text(value: Any) -> str:
 
 
 def key_text(key: Sequence[Any]) -> str:
-    """The key of a slice: `..., 2:5`."""
+    """Return the key of a slice as text: `..., 2:5`."""
     parts = []
     for k in key:
         if k is Ellipsis:
@@ -143,8 +148,8 @@ def key_text(key: Sequence[Any]) -> str:
 
 
 class _Block(NamedTuple):
-    """What is known of the statements that are being written: the names that nodes are wanted to have, how deep the
-    statements stand, how often each node is used, which must have a name, and the results that are picked of nodes."""
+    """State of the block being written: the wanted names of nodes, the indentation, how often each node is used, the
+    nodes that must have a name, and the picked results of nodes."""
 
     wanted: Mapping[Expr, str]
     indent: int
@@ -154,8 +159,8 @@ class _Block(NamedTuple):
 
 
 class _Statements(Interpreter[tuple[str, int]]):
-    """The statements of one body: decides what is named, and writes everything else inline. The value of a node is
-    its text and how strongly that binds."""
+    """Write the statements of one body: choose the nodes that get a name and write all others inline. The value of a
+    node is its text and binding strength."""
 
     block: _Block
 
@@ -176,7 +181,7 @@ class _Statements(Interpreter[tuple[str, int]]):
             for mask in definition.masks:
                 if mask is not None:
                     self.named_results[_mask_name(mask, self.named_results, self.taken)] = mask
-        # The names of results are theirs: whatever else would bear one gets another.
+        # Results keep their names; other nodes with such a name get a new one.
         self.results = {
             name: name if self.texts.get(e, ("", 0))[0] == name else unique(name, self.taken)
             for name, e in self.named_results.items()
@@ -207,8 +212,8 @@ class _Statements(Interpreter[tuple[str, int]]):
         must: Iterable[Expr] = (),
         order: Sequence[Expr] | None = None,
     ) -> None:
-        """Write the statements that the roots need, in the order of creation; those in `must` get a name. `order` are
-        the nodes in that order where they are known."""
+        """Write the statements of the roots in the order of creation; nodes in `must` get a name. `order` are the
+        nodes in that order, if known."""
         if order is None:
             order = sorted(walk(roots, set(stop)), key=lambda e: e.serial)
         uses: dict[Expr, int] = dict.fromkeys(order, 0)
@@ -220,7 +225,7 @@ class _Statements(Interpreter[tuple[str, int]]):
                 items.setdefault(node.args[0], []).append(node)
                 continue
             if op is LOOP:
-                # Sequences and what the body captures are names; the states' first values have statements anyway.
+                # Sequences and captured nodes need names; the initial states get statements anyway.
                 states = len(node.attrs["body"].states)
                 sequences = node.attrs["sequences"]
                 must.update(node.args[:sequences])
@@ -330,7 +335,7 @@ class _Statements(Interpreter[tuple[str, int]]):
         return names[0], ATOM
 
     def _state_names(self, node: Expr, parts: list[Expr]) -> list[str]:
-        """A state bears the name of the result that it becomes, if that is its own."""
+        """Return the names of the states; a state that becomes the result of its own name keeps it."""
         body: Body = node.attrs["body"]
         names = []
         for i, state in enumerate(body.states):
@@ -341,7 +346,7 @@ class _Statements(Interpreter[tuple[str, int]]):
         return names
 
     def _collected_names(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str]) -> list[str]:
-        """A collected sequence bears the name of the result that it is."""
+        """Return the names of collected sequences; one that is a result has that result's name."""
         body: Body = node.attrs["body"]
         names = []
         for i, name in enumerate(body.collected, start=len(body.states)):
@@ -362,7 +367,7 @@ class _Statements(Interpreter[tuple[str, int]]):
             raise AssertionError("a loop without statements")
 
     def _assign_states(self, body: Body, states: list[str], indent: int) -> None:
-        """The states that did not get their new value in place: `h = h_new`, none reading one that is new already."""
+        """Assign the states that were not assigned in place: `h = h_new`. Old values that are read later are kept."""
         old: dict[str, str] = {}
         for i, (state, name, new) in enumerate(zip(body.states, states, body.next, strict=True)):
             text = self.texts[new][0]
@@ -374,11 +379,11 @@ class _Statements(Interpreter[tuple[str, int]]):
             self.lines.append(FormulaLine(indent, f"{name} = {old.get(text, text)}", (new,)))
 
     def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, int]:
-        """The new states whose statement may assign the state itself: nothing after it reads the old one."""
+        """Return the new states that may be assigned in place: no later statement reads the old value."""
         order = sorted(walk(body.outputs, stop), key=lambda e: e.serial)
         found: dict[Expr, int] = {}
-        # A node is written where it is first named, at the latest with what is made from it: an unnamed reader of
-        # the old state may be written later than it was made. The new state's own statement is safe from that.
+        # An unnamed node is written inside the statement that uses it, which may come after the node was created. So
+        # the last statement of each reader counts, not its creation; the new state's own statement is safe.
         written = self._latest_statement(order, body)
         for i, (state, new) in enumerate(zip(body.states, body.next, strict=True)):
             if new in stop or new.op in LEAVES or new in found or state in body.outputs:
@@ -389,7 +394,7 @@ class _Statements(Interpreter[tuple[str, int]]):
         return found
 
     def _latest_statement(self, order: list[Expr], body: Body) -> dict[Expr, int]:
-        """For each node the serial of the last statement in which it is written out."""
+        """Return for each node the serial of the last statement that contains it."""
         latest: dict[Expr, int] = {}
         states = set(body.next)
         collected = set(body.collected.values())

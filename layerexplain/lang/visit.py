@@ -1,7 +1,7 @@
-"""The walks over formulas: an interpreter that gives every node a value, a copier, and the nodes and calls of a body.
+"""Walks over formulas: an interpreter that computes a value for every node, a copier, and lists of nodes and calls.
 
-Whoever asks a question of formulas says what it is for a leaf, an op, a call and a loop; the order, the sharing of
-nodes, the calls and the bodies of loops are the interpreter's business.
+An analysis of formulas defines its value for a leaf, an op, a call and a loop. The interpreter handles the order,
+shared nodes, called definitions and the bodies of loops.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Value = TypeVar("Value")
 
 
 class Interpreter(Generic[Value]):
-    """Gives each node a value, made from the values of its arguments.
+    """Compute a value for each node from the values of its arguments.
 
-    A subclass says what the value of a `leaf`, an `op`, a `call` and a `loop` is. Values stand in a mapping from nodes,
-    `env`, which holds those of the arguments when a node's turn comes. Where a node has several results, its value
-    is a sequence of as many values, and `item` picks one. Nodes are visited in the order of creation, so that a chain
-    of any length needs no recursion.
+    A subclass defines the value of a `leaf`, an `op`, a `call` and a `loop`. `env` maps nodes to their values and
+    contains those of a node's arguments when the node is visited. The value of a node with several results is a
+    sequence of that length; `item` picks one. Nodes are visited in the order of creation, so that a chain of any
+    length needs no recursion.
     """
 
     _rules: ClassVar[dict[Op, Callable[[Any, Expr, dict[Expr, Any]], Any]]]
@@ -34,31 +34,31 @@ class Interpreter(Generic[Value]):
         self._called: dict[Definition, list[Any]] = {}
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Value:
-        """The value of an input, a weight or a constant that `env` does not know."""
+        """Return the value of an input, a weight or a constant that is not in `env`."""
         raise NotImplementedError
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        """The value of an op applied to its arguments."""
+        """Return the value of an op applied to its arguments."""
         raise NotImplementedError
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        """The value of a call. By default that of its definition, whatever the arguments."""
+        """Return the value of a call: by default the value of its definition, independent of the arguments."""
         values = self.outputs(node.attrs["definition"])
         return values if len(values) > 1 else values[0]
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        """The value of a loop. `step` gives the values of its body."""
+        """Return the value of a loop; `step` computes the values of its body."""
         raise NotImplementedError
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Value:
-        """The value of one result of a node that has several."""
+        """Return the value of one result of a node that has several."""
         value: Value = env[node.args[0]][node.attrs["i"]]
         return value
 
     # The walk -----------------------------------------------------------------------------------------------------
 
     def visit(self, nodes: Sequence[Expr], env: dict[Expr, Any]) -> dict[Expr, Any]:
-        """Give each of the nodes, arguments first, its value in `env`, which is returned. What it knows stays."""
+        """Compute the values of nodes, arguments first, add them to `env` and return it. Known values are kept."""
         rules = self._rules
         op: Callable[[Any, Expr, dict[Expr, Any]], Any] = type(self).op
         for node in nodes:
@@ -67,12 +67,12 @@ class Interpreter(Generic[Value]):
         return env
 
     def values(self, roots: Sequence[Expr], env: dict[Expr, Any]) -> list[Any]:
-        """The values of nodes, given those in `env` that they end at."""
+        """Return the values of nodes, given in `env` the values at which the walk ends."""
         self.visit(walk(roots, env), env)
         return [env[e] for e in roots]
 
     def outputs(self, definition: Definition) -> list[Any]:
-        """The values of a definition's results and masks by themselves. A definition is visited once."""
+        """Return the values of a definition's results and masks. Each definition is visited once."""
         known = self._called.get(definition)
         if known is None:
             env = self.visit(definition.order, self.parameters(definition))
@@ -80,17 +80,17 @@ class Interpreter(Generic[Value]):
         return known
 
     def parameters(self, definition: Definition) -> dict[Expr, Any]:
-        """The values of a definition's parameters where they are not those of any leaf."""
+        """Return the values of a definition's parameters where they differ from those of other leaves."""
         return {}
 
     def step(self, body: Body, leaves: Iterable[Any]) -> list[Any]:
-        """The values of a loop's new states and what it collects, given those of the body's leaves in their order."""
+        """Return the values of a loop's new states and collected tensors, given those of the body's leaves in order."""
         env = self.visit(body.order, dict(zip(body.leaves, leaves, strict=True)))
         return [env[e] for e in body.outputs]
 
 
 class Copier(Interpreter[Expr]):
-    """Copies a formula. A subclass changes some of the nodes on the way; the base changes none."""
+    """Copy a formula. A subclass changes some of the nodes; the base class changes none."""
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Expr:
         return node
@@ -119,13 +119,13 @@ class Copier(Interpreter[Expr]):
         return self.like(node, env, node.attrs)
 
     def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
-        """The node on the copies of its arguments."""
+        """Return a copy of the node on the copies of its arguments."""
         args = tuple([env[a] for a in node.args])
         return labelled(Expr(node.op, args, attrs, node.shape, node.dtype), node)
 
 
 def labelled(copy: Expr, original: Expr) -> Expr:
-    """The copy with the original's label, unless it has one or is a leaf."""
+    """Copy the original's label, unless the copy has one or is a leaf, and return the copy."""
     if copy.label is None and copy.args:
         copy.label, copy.note = original.label, original.note
     return copy
@@ -135,7 +135,7 @@ def labelled(copy: Expr, original: Expr) -> Expr:
 
 
 def nodes(definition: Definition) -> Iterator[Expr]:
-    """All nodes of the definition's body, those of loop bodies included, called definitions not."""
+    """Yield all nodes of the definition's body and of its loops; called definitions are not entered."""
     pending: list[list[Expr]] = [definition.order]
     while pending:
         for node in pending.pop():
@@ -145,14 +145,14 @@ def nodes(definition: Definition) -> Iterator[Expr]:
 
 
 def inner_definitions(definition: Definition) -> list[Definition]:
-    """All definitions that are called from this one, composites included, each once, callers before the called."""
+    """Return all definitions called from this one, directly or not, composites included, callers first."""
     if not any(node.op is CALL or node.op is LOOP for node in definition.order):
         return []
     calls: dict[Definition, list[Definition]] = {}
     done: set[Definition] = {definition}
     order: list[Definition] = []
     pending: list[tuple[Definition, int]] = [(definition, 0)]
-    while pending:  # depth first; a definition is listed when all that it calls are
+    while pending:  # depth first; a definition is listed after all definitions that it calls
         current, i = pending.pop()
         if current not in calls:
             called = sorted([n for n in nodes(current) if n.op is CALL], key=lambda node: node.serial)

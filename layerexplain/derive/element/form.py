@@ -1,9 +1,9 @@
-"""The element form: a formula written for one element, by pushing an index through the expression.
+"""The element form: a formula for one element of the result, derived by pushing an index through the expression.
 
-`y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])`. Each line names one tensor of the
-formula. What a sum, window or reduction reads is a line of its own unless it is a leaf or only moves data; loops
-become recurrences in time; a call of a layer refers to the form of that layer, whose letters and names are its own.
-Printed by element_text.py, evaluated by element_value.py.
+`y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])`. Each line defines one tensor of the
+formula. The argument of a sum, window or reduction gets its own line unless it is a leaf or only moves data. Loops
+become recurrences over the steps. A call of a layer refers to that layer's form, with its own letters and names.
+text.py prints the form, value.py evaluates it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
 
 Times = Mapping[Expr, sc.Affine]
-"""The step at which each loop stands, by its node."""
+"""The current step of each loop, by its node."""
 
 
 class ElementLine:
-    """`name[letters] = value`, or why it cannot be written.
+    """`name[letters] = value`, or the reason why it cannot be written.
 
-    A line inside loops has a letter for the step of each, `times`, behind the batch. A state of a recurrence also
-    has its value at step -1, `start`, written with the letters without the innermost step; `number` is its place
+    A line inside loops has a letter for the step of each loop, `times`, after the batch. A state of a recurrence also
+    has `start`, its value at step -1, written without the letter of the innermost step; `number` is its position
     among the states of its loop.
     """
 
@@ -49,7 +49,7 @@ class ElementLine:
 
     @property
     def own(self) -> tuple[sc.Affine, ...]:
-        """The index without the steps: that of the tensor that a single step computes."""
+        """The index without the steps: the index of the tensor that one step computes."""
         index = self.index
         return index[: self.at] + index[self.at + len(self.loops) :]
 
@@ -59,7 +59,7 @@ class ElementLine:
         return dict(zip(self.loops, self.index[self.at :], strict=False))
 
     def place(self, index: Sequence[sc.Affine], times: Times) -> tuple[sc.Affine, ...]:
-        """The full index of an element at given steps."""
+        """Return the full index of an element at given steps."""
         return (*index[: self.at], *[times[loop] for loop in self.loops], *index[self.at :])
 
     def __repr__(self) -> str:
@@ -69,10 +69,9 @@ class ElementLine:
 class ElementForm:
     """A definition's element form.
 
-    `lines` are in the order of the formula; `results` (with the masks behind them) are some of them. `names` are all
-    names in it, which letters must not collide with. `nodes` are what the lines stand for: nodes of the definition with
-    its composites opened, in terms of its own params and weights. `inner` are the forms of the layers that it calls,
-    the called first. `roles` are those of the axes of each result.
+    `lines` are in the order of the formula; `results` and `masks` are some of them. `names` are all names in it, which
+    letters must not use. `nodes` has the node of each line, in the definition with its composites expanded. `inner`
+    are the forms of the called layers, callees first. `roles` are the roles of the axes of each result.
     """
 
     __slots__ = ("_text", "definition", "inner", "lines", "masks", "names", "nodes", "results", "roles")
@@ -90,17 +89,17 @@ class ElementForm:
 
     @property
     def outputs(self) -> list[ElementLine]:
-        """The lines of the results, then of the masks that there are."""
+        """The lines of the results, then of the existing masks."""
         return [*self.results.values(), *self.masks]
 
     @property
     def text(self) -> tuple[str, ...]:
-        """The lines as they are printed."""
+        """The printed lines."""
         return self._printed()[0]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is said below the lines: the conditions of sums, and what could not be written."""
+        """The notes below the lines: conditions of sums, and lines that could not be written."""
         return self._printed()[1]
 
     def _printed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -112,8 +111,8 @@ class ElementForm:
 
 
 def element_form(definition: Definition) -> ElementForm:
-    """The element form of a definition, those of the layers that it calls included. It never fails: a line that
-    cannot be written says why."""
+    """Return the element form of a definition, including the forms of called layers. It does not fail: a line that
+    cannot be written has a refusal."""
     forms: dict[Definition, ElementForm] = {}
     for inner in reversed(inner_definitions(definition)):
         if inner.kind != "composite":
@@ -122,7 +121,7 @@ def element_form(definition: Definition) -> ElementForm:
 
 
 class _Writer:
-    """Writes the lines that the plan asks for."""
+    """Write the lines that the plan requests."""
 
     def __init__(self, definition: Definition, forms: Mapping[Definition, ElementForm]) -> None:
         self.forms = forms
@@ -178,7 +177,7 @@ class _Writer:
         return name
 
     def _result_name(self, name: str, states: Iterable[str]) -> str:
-        """The last of a recurrence that is a result keeps apart from the recurrence itself."""
+        """Return the name of a result; the last state of a recurrence gets `_last` to distinguish it."""
         return self._name(f"{name}_last" if name in states else name)
 
     def _line(self, name: str, node: Expr) -> ElementLine:
@@ -221,14 +220,14 @@ class _Writer:
             line.refusal = str(why)
 
     def _push(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
-        """The element of a node, by name where it has a line."""
+        """Return an element of a node: by name if it has a line, else written out."""
         line = self.lines.get(node)
         if line is not None:
             return sc.Element(line, line.place(index, times))
         return self._open(node, index, times)
 
     def _open(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
-        """The element of a node, written out."""
+        """Return an element of a node, written out."""
         op = node.op
         if op is INPUT or op is WEIGHT:
             return self._leaf(node, index, times)
@@ -245,7 +244,7 @@ class _Writer:
         return element_of(node, index, push)
 
     def _call_by_role(self, arg: Expr, index: Sequence[sc.Affine]) -> None:
-        """A letter that a contraction sums over has the role of the axis, where that has a letter of its own."""
+        """Give a letter that a contraction sums over the role of its axis, if that role has its own letter."""
         for place, role in zip(index, self.plan.roles[arg], strict=True):
             if len(place.terms) == 1 and role in ("steps", "heads", "per head"):
                 atom = place.terms[0][0]
@@ -297,8 +296,9 @@ class _Writer:
 def element_of(
     node: Expr, index: tuple[sc.Affine, ...], push: Callable[[Expr, tuple[sc.Affine, ...]], sc.Scalar]
 ) -> sc.Scalar:
-    """The element of a constant, an op, a function of each element, or a part of a split, at an index; `push` gives
-    the elements of its arguments. Raises `CannotIndex`."""
+    """Return the element at an index of a constant, an op, an element-wise function, or a part of a split.
+
+    `push` returns the elements of its arguments. Raises `CannotIndex`."""
     op = node.op
     if op is CONSTANT:
         return sc.Number(node.attrs["value"]) if node.shape == () else sc.Element(node, index)

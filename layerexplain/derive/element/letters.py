@@ -1,4 +1,4 @@
-"""The legend of index letters: an axis' role decides its letter, and no letter is also a symbol of the layer.
+"""Choose index letters: the role of an axis decides its letter, and no letter is also a symbol of the layer.
 
 n batch · t s r steps · i j l rows, columns, planes · u v w inside windows · p q r summed positions · k output unit,
 filter, channel or feature · m input unit or channel · a head · d per head · T the last step.
@@ -27,14 +27,14 @@ LETTERS: Final = {
     "channels": "ke",
     "features": "ke",
 }
-"""The letters of each role, the first that is free is taken."""
+"""The letters of each role; the first free one is used."""
 
 OTHERS: Final = "kepqrmuvwzijlsdagfoch"
-"""For roles that are not in the table, and where a role's own letters are taken."""
+"""Letters for other roles, and for roles whose letters are all used."""
 
 
 def choose(letters: Sequence[Letter], taken: dict[Letter, str], symbols: Collection[str]) -> dict[Letter, str]:
-    """`taken` and a name for each of `letters`, unlike those taken and unlike the symbols."""
+    """Return `taken` with a name added for each of `letters`, different from all taken names and symbols."""
     names = dict(taken)
     used = {name for name in names.values() if name}
     for one in letters:

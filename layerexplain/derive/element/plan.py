@@ -1,4 +1,4 @@
-"""Which nodes of a formula get a line of their own in the element form, and what the axes of every node are called."""
+"""Decide which nodes of a formula get their own line in the element form, and the roles of all axes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from layerexplain.lang.visit import Copier, labelled
 from layerexplain.records import NamedTuple
 
 DEEPEST = 12
-"""An inline part that nests deeper than this gets a line."""
+"""Inline parts nested more deeply than this get a line."""
 
 WIDEST = 9
-"""An inline part that reads more elements than this is cut."""
+"""Inline parts that read more elements than this are split."""
 
 
 class Plan:
-    """The nodes of a definition with composites opened, and what was decided about them.
+    """The nodes of a definition with expanded composites, and the decisions about them.
 
-    `order` are all nodes, loop bodies included, in the author's order; `named` those that get a line; `loops` the
-    loops; `loop_of` tells of the leaves of a loop's body (x[t] and the states) which loop it is.
+    `order` are all nodes, including loop bodies, in the order of creation; `named` those that get a line; `loops` the
+    loops; `loop_of` maps the leaves of a loop's body (x[t] and the states) to the loop.
     """
 
     def __init__(self, definition: Definition) -> None:
@@ -38,11 +38,11 @@ class Plan:
         self._around: dict[Expr, tuple[Expr, ...]] = {}
 
     def loops_of(self, node: Expr) -> tuple[Expr, ...]:
-        """The loops in whose body the node stands, outermost first."""
+        """Return the loops that contain the node, outermost first."""
         return self._around.get(node, ())
 
     def collect(self) -> None:
-        """Find all nodes, and in which loops they stand."""
+        """Find all nodes and the loops that contain them."""
         pending: list[tuple[list[Expr], Iterable[Expr], tuple[Expr, ...]]] = [
             ([*self.results.values(), *self.masks], (), ())
         ]
@@ -67,7 +67,7 @@ class Plan:
 
 
 def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> Plan:
-    """Decide what gets a line. `called_roles` are those of the results of the layers that it calls."""
+    """Decide which nodes get a line. `called_roles` are the roles of the results of called layers."""
     made = Plan(definition)
     made.collect()
     _Chooser(made).choose()
@@ -76,7 +76,7 @@ def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tupl
 
 
 class _Chooser:
-    """`base` maps each node to the nodes behind it that compute something: itself, or those that it only moves."""
+    """Choose the nodes that get a line. `base` maps each node to the computing nodes whose elements it contains."""
 
     def __init__(self, made: Plan) -> None:
         self.plan = made
@@ -119,7 +119,7 @@ class _Chooser:
         return (node,)
 
     def _whole(self, arg: Expr) -> Expr | None:
-        """What must have a line so that the argument of a layer's call can be given as a whole tensor."""
+        """Return the node that needs a line so that a layer can be called on it as a whole tensor."""
         while arg in self.plan.loop_of:
             loop = self.plan.loop_of[arg]
             body: Body = loop.attrs["body"]
@@ -129,7 +129,7 @@ class _Chooser:
         return None if arg.op in LEAVES else arg
 
     def _cut(self, lines: set[Expr]) -> None:
-        """Give lines to what would nest too deep or grow too wide."""
+        """Give lines to parts that would nest too deeply or become too wide."""
         depth: dict[Expr, int] = {}
         width: dict[Expr, int] = {}
         for node in self.plan.order:
@@ -153,7 +153,7 @@ def _is_layer_call(node: Expr) -> bool:
 
 
 def kind_of(node: Expr) -> str:
-    """What a node's element is: "moves" (one element of an argument), "folds" (sums over letters) or "computes"."""
+    """Return the kind of a node: "moves" (one element of an argument), "folds" (sums over letters) or "computes"."""
     op: Op = node.op
     if op is ITEM or op in LEAVES:
         return "moves"
@@ -169,19 +169,20 @@ def kind_of(node: Expr) -> str:
     return "moves" if op.flops is FREE and not isinstance(value, Guard) else "computes"
 
 
-# Composites opened --------------------------------------------------------------------------------------------------
+# Expanded composites --------------------------------------------------------------------------------------------------
 
 
 class Expanded(NamedTuple):
-    """The results by name and the masks that there are, in terms of the definition's own params and weights."""
+    """The results by name and the existing masks, in terms of the definition's params and weights."""
 
     results: dict[str, Expr]
     masks: tuple[Expr, ...]
 
 
 def expanded(definition: Definition) -> Expanded:
-    """A copy of the definition's body without calls of composites that are not scalar. Nodes of the copy are new,
-    in the author's order; params and weights are the definition's."""
+    """Return a copy of the definition's body with the calls of non-scalar composites expanded.
+
+    The nodes of the copy are new, in the order of creation; params and weights are the definition's."""
     leaves = (*definition.params, *definition.weights)
     copies = _Opener().values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
     count = len(definition.results)
@@ -189,12 +190,12 @@ def expanded(definition: Definition) -> Expanded:
 
 
 def is_opened(definition: Definition) -> bool:
-    """Whether a call of the definition is replaced by its body."""
+    """Return whether a call of the definition is replaced by its body."""
     return definition.kind == "composite" and not definition.scalar
 
 
 class _Opener(Copier):
-    """Copies nodes; a composite's body stands in place of its call."""
+    """Copy nodes, replacing calls of composites by their bodies."""
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         definition: Definition = node.attrs["definition"]

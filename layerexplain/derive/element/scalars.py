@@ -24,13 +24,13 @@ from layerexplain.lang.text import value_text
 
 SIGNS: Final = {"sum": "Σ", "prod": "Π"}
 LAST: Final = "T"
-"""The last step of a sequence whose length is not known."""
+"""The last step of a sequence of unknown length."""
 _GUARD: Final = 0
-"""Binds weaker than anything: `a where …, else b`."""
+"""The weakest binding strength: `a where …, else b`."""
 
 
 def number_text(value: Any) -> str:
-    """A constant, without the `.0` of a whole float."""
+    """Return a constant as text, without the `.0` of an integral float."""
     if isinstance(value, bool | tuple | str):
         return value_text(value)
     if value in (float("inf"), float("-inf")):
@@ -81,7 +81,7 @@ def index_text(
 
 
 class ScalarWriter:
-    """Writes scalars with letters named by `names`; `symbols` are names that no letter may have."""
+    """Write scalars as text; `symbols` are names that letters must not have."""
 
     at_least, at_most, lies_inside = "≥", "≤", " lies inside"
     position_chain: tuple[str, ...] = UNLIKE
@@ -90,7 +90,7 @@ class ScalarWriter:
         self.symbols = symbols
 
     def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Written:
-        """A scalar and how strongly it binds."""
+        """Return a scalar with its binding strength."""
         if isinstance(e, sc.Element):
             return Written(self.element(e, names))
         if isinstance(e, sc.Apply):
@@ -111,16 +111,16 @@ class ScalarWriter:
         return self.guard(e, names)
 
     def text(self, e: sc.Scalar, names: Mapping[sc.Letter, str]) -> str:
-        """A scalar where nothing stands beside it."""
+        """Return a scalar as text that stands alone."""
         return self.written(e, dict(names)).text
 
     def inside(self, e: sc.Fold, names: dict[sc.Letter, str]) -> dict[sc.Letter, str]:
-        """The names of letters within a sum; those of axes of size 1 are not written."""
+        """Return the names of letters inside a sum; letters of axes of size 1 have the name ""."""
         chosen = choose([one for one in e.letters if one.size != 1], names, self.symbols)
         return {**chosen, **{one: "" for one in e.letters if one.size == 1}}
 
     def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
-        """A sum over letters."""
+        """Return a sum over letters."""
         inside = self.inside(e, names)
         body = self.written(e.body, inside)
         letters = [one for one in e.letters if one.size != 1]
@@ -131,7 +131,7 @@ class ScalarWriter:
         return Written(self.folded(e.kind, over, text), SUM, ("+",))
 
     def condition(self, c: sc.Condition, names: dict[sc.Letter, str]) -> str:
-        """A condition, without the half of it that always holds."""
+        """Return a condition, without a bound that always holds."""
         if isinstance(c, sc.Holds):
             written = self.written(c.value, names)
             return written.text if written.bind >= COMPARE else self.brackets(written.text)
@@ -149,22 +149,22 @@ class ScalarWriter:
             return f"{index} {self.at_least} {c.low}"
         return f"{c.low} {self.at_most} {index} < {c.high}"
 
-    # How plain text spells it; LaTeX spells it in its own way -----------------------------------------------------
+    # The spellings of plain text; LaTeX overrides them -----------------------------------------------------
 
     def element(self, e: sc.Element, names: Mapping[sc.Letter, str]) -> str:
-        """An element of a tensor."""
+        """Return an element of a tensor."""
         raise NotImplementedError
 
     def number(self, value: Any) -> str:
-        """A constant."""
+        """Return a constant."""
         return number_text(value)
 
     def index(self, index: sc.Affine, names: Mapping[sc.Letter, str]) -> str:
-        """An index."""
+        """Return an index."""
         return index_text(index, names, lambda scalar: self.text(scalar, names))
 
     def applied(self, e: sc.Apply, args: Sequence[Written]) -> Written:
-        """An op applied to scalars."""
+        """Return an op applied to scalars."""
         notation = e.op.notation
         if isinstance(notation, Infix | Fraction):
             left, right = args
@@ -179,26 +179,26 @@ class ScalarWriter:
         return self.function(e.op.name, args, e.attrs)
 
     def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
-        """A function by its name."""
+        """Return a function by its name."""
         alone = len(args) == 1
         parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
         return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
 
     def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
-        """A choice."""
+        """Return a choice."""
         where = " and ".join(self.condition(c, names) for c in e.conditions)
         body = self.written(e.body, names)
         text = f"({body.text})" if body.bind == _GUARD else body.text
         return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
 
     def folded(self, kind: str, over: Sequence[str], body: str) -> str:
-        """A sum of this kind over letters."""
+        """Return a sum of this kind over letters."""
         return f"{SIGNS.get(kind, kind)} {', '.join(over)}{' ' if len(over) == 1 else '  '}{body}"
 
     def divides(self, by: int, index: str) -> str:
-        """The condition that a number divides an index."""
+        """Return the condition that a number divides an index."""
         return f"{by} divides {index}"
 
     def brackets(self, text: str) -> str:
-        """A text in brackets."""
+        """Return a text in brackets."""
         return f"({text})"

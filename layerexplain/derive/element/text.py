@@ -1,6 +1,6 @@
 """The element form as text: `y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])`.
 
-It is read by people; it is not the formula language. Conditions of sums are told in notes below the lines.
+This text is for people and is not the formula language. Notes below the lines state the conditions of sums.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from layerexplain.records import NamedTuple
 
 
 class ElementText(NamedTuple):
-    """The lines, and notes that say what conditions the sums carry and what could not be written."""
+    """The lines, and notes on the conditions of sums and on lines that could not be written."""
 
     lines: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
-    """The form, with the forms of the layers that it calls before it (with `inner`)."""
+    """Return the form as text; with `inner`, after the forms of the layers that it calls."""
     names = inner_names(form)
     lines: list[str] = []
     notes: list[str] = []
@@ -43,7 +43,7 @@ def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
 
 
 def inner_names(form: ElementForm) -> dict[Definition, str]:
-    """A name for each layer that is called, the outermost first."""
+    """Return a name for each called layer, the outermost first."""
     names: dict[Definition, str] = {}
     for definition in reversed(form.inner):
         name, i = definition.name, 2
@@ -54,7 +54,7 @@ def inner_names(form: ElementForm) -> dict[Definition, str]:
 
 
 class Printer(ScalarWriter):
-    """Prints the lines of one form."""
+    """Print the lines of one form."""
 
     def __init__(self, form: ElementForm, names: Mapping[Definition, str]) -> None:
         super().__init__(form.names)
@@ -64,7 +64,7 @@ class Printer(ScalarWriter):
         self._conditions: list[tuple[sc.Fold, dict[sc.Letter, str]]] = []
 
     def lines(self) -> list[str]:
-        """All lines that could be written; `notes` are filled on the way."""
+        """Return the lines that can be written, and fill `notes`."""
         printed: list[str] = []
         started: set[Expr] = set()
         noted: list[tuple[str, list[str]]] = []
@@ -91,7 +91,7 @@ class Printer(ScalarWriter):
         return printed
 
     def _starts(self, loop: Expr) -> list[str]:
-        """What the states of a recurrence are before its first step."""
+        """Return the line with the initial states of a recurrence."""
         texts = []
         for line in sorted(self.form.lines, key=lambda one: one.number):
             if line.loops[-1:] == (loop,) and line.start is not None:
@@ -102,12 +102,12 @@ class Printer(ScalarWriter):
         return [", ".join(texts)] if texts else []
 
     def letters(self, line: ElementLine) -> dict[sc.Letter, str]:
-        """Names for the letters of a line; an axis of size 1 is written 0."""
+        """Return names for the letters of a line; the letter of an axis of size 1 is "", printed as 0."""
         names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
         return {**names, **{one: "" for one in line.letters if one.size == 1}}
 
     def indexed(self, name: str, index: Sequence[sc.Affine], names: Mapping[sc.Letter, str]) -> str:
-        """`name[2i+u, 3, k]`; a tensor without axes is its name."""
+        """Return `name[2i+u, 3, k]`, or the name for a tensor without axes."""
         if not index:
             return name
         return f"{name}[{', '.join(self.index(i, names) for i in index)}]"
@@ -165,7 +165,7 @@ _COUNTED: Final = {"sum": "count as 0", "mean": "are excluded: the average divid
 
 
 def _window_role(c: sc.Between) -> str:
-    """What the axis that a window slides along is called; "" if the index is not that of a window."""
+    """Return the role of the axis along which a window slides, "" if the index is not that of a window."""
     roles = [atom.role for atom, _ in c.index.terms if isinstance(atom, sc.Letter)]
     if "window" not in roles:
         return ""
@@ -173,7 +173,7 @@ def _window_role(c: sc.Between) -> str:
 
 
 def _reads_last(e: sc.Scalar) -> bool:
-    """Whether a line is the last state of a loop whose number of steps is not known."""
+    """Return whether a line is the last state of a loop with an unknown number of steps."""
     return isinstance(e, sc.Element) and any(
         isinstance(atom, sc.Letter) and atom.role == "last step" for index in e.index for atom, _ in index.terms
     )

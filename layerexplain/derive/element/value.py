@@ -1,7 +1,7 @@
-"""The value of an element form, index by index: the same sums that are printed, done one product at a time.
+"""Evaluate an element form at an index, by computing the printed sums one product at a time.
 
-Lines are remembered, so that a recurrence costs what its loop costs. The lines of a form are nodes of a formula: given
-whole arrays, one evaluation of the formula gives them all, and one element is as quick as the sums of its own line.
+Values of lines are cached, so that a recurrence costs as much as its loop. Given arrays, one evaluation of the formula
+yields the values of all lines, and an element then takes only the sums of its own line.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from layerexplain.ops.elementwise import divide, exp
 Index = tuple[int, ...]
 
 LARGEST_EXPONENT = 600
-"""Beyond, exp leaves the range of floats and is a Decimal until it is divided: a softmax of large scores is exact."""
+"""Beyond this, exp would overflow and is kept as a Decimal until a division, so that a softmax stays exact."""
 
 WIDE = Context(prec=20, Emin=-(10**17), Emax=10**17)
 _WIDE_FOLDS = {"sum": WIDE.add, "mean": WIDE.add, "prod": WIDE.multiply, "max": WIDE.max, "min": WIDE.min}
 
 
 class Frame:
-    """A form with the tensors that it is called with: each a function from an index to a value."""
+    """A form with its arguments, each a function from an index to a value."""
 
     def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Evaluation) -> None:
         self.form = form
@@ -39,7 +39,7 @@ class Frame:
         self.frames: dict[Any, Frame] = {}
 
     def line(self, line: ElementLine, index: Index) -> Any:
-        """An element of a line."""
+        """Return an element of a line."""
         key = (line, index)
         if key in self.known:
             return self.known[key]
@@ -51,7 +51,7 @@ class Frame:
             value = self.scalar(line.start, env)
         else:
             if line.start is not None:
-                # Step by step from the first, so that the recursion stays as deep as one step.
+                # Steps are computed from the first, so that the recursion is only one step deep.
                 for t in range(index[inner]):
                     self.line(line, (*index[:inner], t, *index[inner + 1 :]))
             value = self.scalar(line.value, dict(zip(line.letters, index, strict=True)))
@@ -59,7 +59,7 @@ class Frame:
         return value
 
     def scalar(self, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> Any:
-        """The value of a scalar with letters at given numbers."""
+        """Return the value of a scalar at given numbers for its letters."""
         if isinstance(e, sc.Element):
             return self._element(e, tuple([self.index(i, env) for i in e.index]), env)
         if isinstance(e, sc.Apply):
@@ -85,7 +85,7 @@ class Frame:
         return _cast(value, e.attrs["to"]) if e.op.name == "cast" else value
 
     def index(self, a: sc.Affine, env: Mapping[sc.Letter, int]) -> int:
-        """The number that an index is."""
+        """Return the value of an index."""
         total = a.const
         for atom, factor in a.terms:
             if isinstance(atom, sc.Letter):
@@ -116,7 +116,7 @@ class Frame:
         return self.leaves[of](index)
 
     def called(self, called: sc.CalledResult, env: Mapping[sc.Letter, int]) -> Frame:
-        """The frame of a called layer, with what it is called with."""
+        """Return the frame of a called layer with its arguments."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
         if key not in self.frames:
@@ -136,7 +136,7 @@ class Frame:
         return read
 
     def hold(self, conditions: Sequence[sc.Condition], env: Mapping[sc.Letter, int]) -> bool:
-        """Whether all conditions hold with letters at given numbers."""
+        """Return whether all conditions hold at given numbers for their letters."""
         for condition in conditions:
             if isinstance(condition, sc.Between):
                 high = condition.high
@@ -155,8 +155,9 @@ class Frame:
         return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
 
     def places(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Iterator[dict[sc.Letter, int]]:
-        """The letters at each place of a sum for which its conditions hold; what a letter rules out is not gone into.
-        It is one mapping, which changes."""
+        """Yield the numbers of the letters for each term of a sum that satisfies its conditions.
+
+        Terms are skipped as soon as a letter violates a condition. All terms share one mapping, which changes."""
         sizes = [one.size for one in e.letters]
         if None in sizes:
             raise sc.CannotIndex("needs the size of the axis that is summed over; give it with --input")
@@ -185,7 +186,7 @@ class Frame:
                 place[at] = -1
 
     def folded(self, kind: str, values: Sequence[Any]) -> Any:
-        """The terms of a sum of this kind put together."""
+        """Return the fold of terms: their sum, mean, product, …"""
         if kind in ("any", "all"):
             return any(values) if kind == "any" else all(values)
         if any(isinstance(v, Decimal) for v in values):
@@ -203,20 +204,21 @@ class Frame:
 
 
 class ArrayFrame(Frame):
-    """A form with the arrays that it is called with: `arrays` has one for each of its params and weights. Whole lines
-    are computed in `dtype`, as the layer is; what is computed by index, in the float of `run`."""
+    """A form with arrays for its params and weights.
+
+    Whole lines are computed in `dtype`, like the layer; single elements in the float of `run`."""
 
     def __init__(self, form: ElementForm, arrays: Mapping[Expr, Any], run: Evaluation, dtype: str) -> None:
         super().__init__(form, {leaf: _elements(array) for leaf, array in arrays.items()}, run)
         self.arrays = arrays
         self.dtype = dtype
         self.plain = Frame(form, self.leaves, run)
-        """The same without a look at whole lines: textbook formulas overflow, or divide 0 by 0, where it does not."""
+        """The same without whole lines, which may overflow or divide 0 by 0 where single elements do not."""
         self._lines: dict[ElementLine, Any] | None = None
         self._trusted: bool | None = None
 
     def line(self, line: ElementLine, index: Index) -> Any:
-        """An element of a line: of its array where that has one, else by index."""
+        """Return an element of a line: from its array if it has one, else computed by index."""
         array = self.whole(line)
         if array is None or any(i < 0 for i in index):
             return super().line(line, index)
@@ -224,11 +226,11 @@ class ArrayFrame(Frame):
         return value if self.trusts(value) else self.plain.line(line, index)
 
     def worked(self, line: ElementLine, index: Index) -> Any:
-        """An element of a line by its own formula; the lines that it reads are looked up."""
+        """Return an element of a line computed by its formula; the lines that it reads are looked up."""
         return super().line(line, index)
 
     def trusts(self, value: Any) -> bool:
-        """Whether a value may be what it is: it is finite, or the tensors that all comes from are not."""
+        """Return whether a value is plausible: it is finite, or the arguments are not."""
         if not isinstance(value, float) or math.isfinite(value):
             return True
         if self._trusted is None:
@@ -237,7 +239,7 @@ class ArrayFrame(Frame):
         return self._trusted
 
     def whole(self, line: ElementLine) -> Any:
-        """The array of a line, the axes of its loops' steps where its letters have them; None if there is none."""
+        """Return the array of a line, with its axes in the order of its letters, None if there is none."""
         if self._lines is None:
             self._lines = self._evaluated()
         return self._lines.get(line)
@@ -265,7 +267,7 @@ class ArrayFrame(Frame):
         return found
 
     def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
-        """On arrays as well where each argument is known as a whole."""
+        """Return an `ArrayFrame` if each argument is available as an array."""
         arrays = [self._part_array(part, times) for part, times in parts]
         if any(array is None for array in arrays):
             return super()._inner(form, parts)
@@ -289,12 +291,12 @@ def _elements(array: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """An element as a number of Python, so that what is computed with it is not rounded to its dtype."""
+    """Return an element as a Python number, so that results are not rounded to its dtype."""
     return value.item() if hasattr(value, "item") else value
 
 
 def _by_depth(e: sc.Fold) -> list[list[sc.Condition]]:
-    """The conditions of a sum by how many of its letters must be known, in their order, to tell whether they hold."""
+    """Return the conditions of a sum, grouped by the number of leading letters on which they depend."""
     found: list[list[sc.Condition]] = [[] for _ in range(len(e.letters) + 1)]
     for condition in e.conditions:
         depth = len(e.letters)

@@ -1,4 +1,4 @@
-"""One element worked out: its formula, the same with the indices put in, every term of its sums, and the numbers.
+"""Work out one element: its formula, the formula at its index, every term of its sums, and the numbers.
 
 `y[0, 3, 4, 7] = relu(Σ u<3, v<3, m<16  x[0, 6+u, 8+v, m]·W[u, v, m, 7] + b[7]) = relu(0.1279 - 0.0183) = 0.1096`.
 The lines that it reads follow, each at the place where it is read; a sum of elements of lines is followed along its
@@ -22,15 +22,15 @@ from layerexplain.ops.elementwise import multiply
 from layerexplain.records import NamedTuple
 
 MOST_LINES = 12
-"""So many lines are worked out at most."""
+"""Limit on the lines that are worked out."""
 
 MOST_TERMS = 500_000
-"""So many terms of a sum are kept at most."""
+"""Limit on the terms of a sum that are kept."""
 
 
 class WorkedTerm(NamedTuple):
-    """One term of a sum. `place` are the numbers of the letters; `factors` the elements that are multiplied in it (one
-    where it is no product); `value` what it adds."""
+    """One term of a sum. `place` are the numbers of the letters; `factors` the multiplied elements (one if the term is
+    not a product); `value` its value."""
 
     place: tuple[int, ...]
     factors: tuple[float, ...]
@@ -40,9 +40,9 @@ class WorkedTerm(NamedTuple):
 class WorkedFold(NamedTuple):
     """A sum (product, mean, max, …) with its terms, in the order of its letters.
 
-    `kind` is "sum", "prod", "mean", "max", "min", "any" or "all"; `text` the fold as it is written; `letters` are the
-    names of its letters, with `sizes` and `roles`; `factors` the texts of what is multiplied. `taken` terms take part,
-    all in `terms` unless there are more than MOST_TERMS; `left_out` places a condition leaves out (padding).
+    `kind` is "sum", "prod", "mean", "max", "min", "any" or "all"; `text` the printed fold; `letters` are the
+    names of its letters, with `sizes` and `roles`; `factors` the texts of the multiplied elements. `taken` is the
+    number of terms, of which `terms` has at most MOST_TERMS; `left_out` terms are excluded by a condition (padding).
     """
 
     kind: str
@@ -58,10 +58,11 @@ class WorkedFold(NamedTuple):
 
 
 class WorkedLine(NamedTuple):
-    """One line at one index. `inside` is the name of the called layer whose line it is, or "". `formula` is the line,
-    `here` the same with its indices put in, `numbers` with sums and elements as numbers too; `name` is its left side
-    here. `reads` are the elements outside of sums, and the ids that are looked
-    up in their indices, in the order of the text."""
+    """One line at one index. `inside` is the name of the called layer that contains it, or "".
+
+    `formula` is the line, `here` the line at this index, and `numbers` the same with numbers for sums and elements;
+    `name` is its left side at this index. `reads` are the elements outside of sums and the ids looked up in their
+    indices, in the order of the text."""
 
     inside: str
     name: str
@@ -74,8 +75,7 @@ class WorkedLine(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """An element worked out: the line that was asked for, then those that it reads; `shortened` says that there are
-    more than are listed."""
+    """A worked element: the requested line, then those that it reads. `shortened` tells whether lines were omitted."""
 
     lines: tuple[WorkedLine, ...]
     value: float
@@ -92,10 +92,19 @@ def worked_element(
     batch: int,
     dtype: str = "float32",
 ) -> Worked:
-    """Work out an element of a result. `values` are arrays for the params of the form's definition (masks included),
-    `weights` for its weights; whole lines are computed in `dtype`.
+    """Work out an element of a result.
 
-    Raises `CannotIndex` where the line, or one that it needs, has no element form.
+    Args:
+        form: The element form.
+        values: Arrays for the params of its definition, including masks.
+        weights: Arrays for its weights.
+        result: The number of the result.
+        index: The index of the element.
+        batch: The size of the batch.
+        dtype: The dtype in which whole lines are computed.
+
+    Raises:
+        CannotIndex: The line, or one that it needs, has no element form.
     """
     definition = form.definition
     leaves = (*definition.params, *definition.weights)
@@ -128,7 +137,7 @@ class _Worker:
         return Worked(tuple(lines), lines[0].value, bool(self.waiting))
 
     def _ask(self, site: _Site) -> None:
-        """Work a line out too, once: a recurrence is not followed into earlier steps."""
+        """Request a line, each line once: a recurrence is not followed into earlier steps."""
         key = (id(site.frame), site.line)
         if key not in self.seen:
             self.seen.add(key)
@@ -177,7 +186,7 @@ class _Worker:
 
 
 class _Reader:
-    """Turns the sums and elements of a scalar, whose indices are numbers, into numbers, and keeps what they were."""
+    """Replace the sums and elements of a scalar, whose indices are numbers, by their values, and record them."""
 
     def __init__(self, frame: Frame, printer: Printer, taken: dict[sc.Letter, str]) -> None:
         self.frame = frame
@@ -189,14 +198,14 @@ class _Reader:
         self.largest: list[tuple[Any, Index]] = []
 
     def chosen(self, e: sc.Scalar) -> sc.Scalar:
-        """The scalar with the branch that holds in place of each choice outside of sums."""
+        """Return the scalar with each choice outside of sums replaced by the branch that applies."""
         if isinstance(e, sc.Guard):
             return self.chosen(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
         chosen: sc.Scalar = sc.rebuild(e, self.chosen) if isinstance(e, sc.Apply | sc.NamedFunction) else e
         return chosen
 
     def numbers(self, e: sc.Scalar) -> sc.Scalar:
-        """The scalar with numbers in place of its sums and elements."""
+        """Return the scalar with its sums and elements replaced by numbers."""
         if isinstance(e, sc.Element):
             if isinstance(e.of, sc.CalledResult | ElementLine):
                 self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
@@ -259,14 +268,14 @@ class _Reader:
 
 
 def _factors(body: sc.Scalar) -> list[sc.Scalar]:
-    """What is multiplied in a term; the term alone where it is no product."""
+    """Return the factors of a term, or the term itself if it is not a product."""
     if isinstance(body, sc.Apply) and body.op is multiply:
         return [factor for arg in body.args for factor in _factors(arg)]
     return [body]
 
 
 def _lines_in(frame: Frame, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> list[tuple[Any, Index]]:
-    """The elements of lines, or of called layers, that a term is made of, at the place of its letters."""
+    """Return the elements of lines and of called layers in a term, at given numbers for its letters."""
     found: list[tuple[Any, Index]] = []
     waiting = [e]
     while waiting:
@@ -293,7 +302,7 @@ def _float(value: Any) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """A number as Python has it, which prints in full what counts."""
+    """Return a Python number, which prints all significant digits."""
     if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
         return bool(value)
     if getattr(getattr(value, "dtype", None), "kind", "f") in "iu":

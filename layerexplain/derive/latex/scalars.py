@@ -25,7 +25,7 @@ from layerexplain.lang.text import key_text, value_text
 
 FOLDS: Final = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 FRACTION: Final = NEGATE + 5
-"""A fraction stands in a product without brackets, and takes them under a power."""
+"""A fraction needs no brackets in a product, but needs them as the base of a power."""
 _PRODUCT: Final = Infix("*", PRODUCT, r"\,")
 
 
@@ -36,18 +36,18 @@ GREEK: Final = {
 
 
 def escaped(text: str) -> str:
-    """Text for `\\text{…}`."""
+    """Return text escaped for `\\text{…}`."""
     special = {"\\": r"\textbackslash ", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "{": r"\{", "}": r"\}"}
     return "".join(special.get(c, c) for c in text)
 
 
 def upright(name: str) -> str:
-    """The name of a function."""
+    """Return the name of a function, upright."""
     return rf"\mathrm{{{escaped(name)}}}"
 
 
 def symbol(name: str, index: Sequence[str] = ()) -> str:
-    """A tensor's name with an index: `W_q` is `W_{q}`, with an index `W^{(q)}_{m,k}`."""
+    """Return a tensor's name with an index: `W_q` is `W_{q}`, with an index `W^{(q)}_{m,k}`."""
     head, *rest = name.split("_")
     base = _letters(head) if head else upright(name)
     suffix = ",".join(_letters(part) for part in rest if part) if head else ""
@@ -64,7 +64,7 @@ def _letters(name: str) -> str:
 
 
 def number_latex(value: Any) -> str:
-    """A constant."""
+    """Return a constant."""
     if isinstance(value, bool):
         return rf"\mathrm{{{str(value).lower()}}}"
     if isinstance(value, tuple):
@@ -79,18 +79,18 @@ def number_latex(value: Any) -> str:
 
 
 def attribute_note(name: str, attrs: Mapping[str, Any]) -> str:
-    """What a function's LaTeX leaves out: `conv: strides = 2`."""
+    """Return a note on the attributes that a function's LaTeX omits: `conv: strides = 2`."""
     said = ", ".join(f"{key} = {value_text(value)}" for key, value in attrs.items())
     return f"{name}: {said}"
 
 
 def slice_text(key: Sequence[Any]) -> str:
-    """The key of a slice, as a subscript."""
+    """Return the key of a slice, as a subscript."""
     return f"[{key_text(key).replace('...', chr(92) + 'ldots')}]"
 
 
 def index_latex(index: Affine, names: Mapping[Letter, str], value: Callable[[Any], str] | None = None) -> str:
-    """An index: `2i+u-1`, `\\lfloor k/20 \\rfloor`. `value(scalar)` writes a looked-up one."""
+    """Return an index: `2i+u-1`, `\\lfloor k/20 \\rfloor`. `value(scalar)` writes a looked-up value."""
     return index_text(index, names, value, _quotient)
 
 
@@ -101,13 +101,18 @@ def _quotient(q: Quotient, of: str, scaled: bool) -> str:
 
 
 def bracketed(text: str) -> str:
-    """In brackets that grow with what they hold."""
+    """Return a text in brackets that grow with it."""
     return rf"\left({text}\right)"
 
 
 def combine(notation: Any, args: Sequence[Written], *, name: str, tensors: bool = False) -> Written:
-    """An op applied to written arguments, with brackets by the table of binding strengths. `tensors` tells that a
-    product is one of tensors, element by element."""
+    """Return an op applied to written arguments, with the brackets that its notation needs.
+
+    Args:
+        notation: The notation of the op.
+        args: The written arguments.
+        name: The name of the op, for ops written as functions.
+        tensors: Whether a product is an element-wise product of tensors."""
     if isinstance(notation, Fraction):
         return Written(rf"\frac{{{args[0].text}}}{{{args[1].text}}}", FRACTION)
     if isinstance(notation, Prefix):
@@ -137,14 +142,14 @@ def combine(notation: Any, args: Sequence[Written], *, name: str, tensors: bool 
 
 
 def _side_by_side(left: Written, right: Written, sign: str) -> Written:
-    """A product whose sign is a space: a minus behind it would read as a difference."""
+    """Return a product whose sign is a space; a factor with a minus gets brackets, or it would read as a difference."""
     if right.text.startswith("-"):
         right = Written(bracketed(right.text))
     return joined(_PRODUCT, left, right, sign, bracketed)
 
 
 class LatexWriter(ScalarWriter):
-    """Writes scalars; `name_of(of, index)` writes an element of a tensor. `notes` gather what the formula omits."""
+    """Write scalars as LaTeX. `name_of(of, index)` writes an element of a tensor; `notes` collect what is omitted."""
 
     at_least, at_most, lies_inside = r"\geq", r"\leq", r" \text{ lies inside}"
     position_chain = ("+",)

@@ -1,8 +1,8 @@
-"""The formula as LaTeX, a statement each; the caller puts them into `aligned` or whatever it likes.
+"""Formulas as LaTeX, one string per statement; the caller wraps them in `aligned` or another environment.
 
-Contractions other than plain products of matrices, windows and reductions are written for one element, since only
-so their sums can be read (`\\sum_{u<3} …`); the rest is written for whole tensors from the ops' notation. Loops are
-recurrences with indices t and t-1. What LaTeX leaves out stands in a side note, `\\text{…}`.
+Contractions (except matrix products), windows and reductions are written for one element, which shows their sums
+(`\\sum_{u<3} …`); all else is written for whole tensors in the ops' notation. Loops are recurrences with indices t and
+t-1. Attributes that the notation omits are in a side note, `\\text{…}`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from layerexplain.ops.movement import split, zeros
 from layerexplain.records import NamedTuple
 
 HELPERS = "zsaqgdrv"
-"""Names for parts that have none."""
+"""Names for parts without a label."""
 
 LONGEST = 240
-"""An inline part whose LaTeX is longer than this gets a name."""
+"""Longest LaTeX that is written inline; longer parts get a name."""
 
 
 def latex(definition: Definition) -> tuple[str, ...]:
-    """The statements of a definition; before them those of the layers that it calls, each under its call."""
+    """Return the statements of a definition, after those of the layers that it calls."""
     names: dict[Definition, str] = {}
     for inner in inner_definitions(definition):
         if inner.kind != "composite":
@@ -57,8 +57,8 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 
 class _Body(NamedTuple):
-    """What is known of the statements that are being written: the names that nodes are wanted to have, the indices of
-    the loops around, and which nodes get a statement."""
+    """State of the block being written: the wanted names of nodes, the indices of the enclosing loops, and the nodes
+    that get a statement."""
 
     wanted: Mapping[Expr, str]
     steps: tuple[str, ...]
@@ -66,7 +66,7 @@ class _Body(NamedTuple):
 
 
 class _LatexStatements(Interpreter[Written]):
-    """Writes one body. `plain` are the names of what has one."""
+    """Write the statements of one body. `plain` are the names of named nodes with their loop indices."""
 
     body: _Body
 
@@ -135,8 +135,8 @@ class _LatexStatements(Interpreter[Written]):
         return self.texts[node]
 
     def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
-        """The nodes that get a statement: labelled, used twice, or sums for one element inside what is written for
-        whole tensors."""
+        """Return the nodes that get a statement: labelled ones, those used twice, and sums for one element inside a
+        statement for whole tensors."""
         uses: dict[Expr, int] = {}
         for node in order:
             for arg in node.args:
@@ -267,7 +267,7 @@ class _LatexStatements(Interpreter[Written]):
                 self._say(self.texts[step].text, rf"{tex.bracketed(self.texts[sequence].text)}_{{{variable}}}", [])
         states = []
         for state, first in zip(body.states, node.args[sequences:], strict=False):
-            # A last state that is a result is `h = h_{8}`: the index keeps the two apart.
+            # A result that is the last state is written `h = h_{8}`; the index distinguishes the two.
             name = _free(str(state.label), self.taken - self.results)
             self.taken.add(name)
             states.append(name)
@@ -310,7 +310,7 @@ class _LatexStatements(Interpreter[Written]):
 
 
 def _by_element(node: Expr) -> bool:
-    """Whether one element of the node can be written by elements of its arguments."""
+    """Return whether one element of the node can be written in terms of elements of its arguments."""
     if node.op in LEAVES:
         return True
     if node.op is ITEM:
@@ -321,5 +321,5 @@ def _by_element(node: Expr) -> bool:
 
 
 def _sums(node: Expr) -> bool:
-    """A contraction, window or reduction whose sum does not show in the notation for whole tensors."""
+    """Return whether the node is a contraction, window or reduction whose notation for whole tensors hides its sum."""
     return node.op not in (dot, matmul) and kind_of(node) == "folds"

@@ -1,8 +1,8 @@
-"""What is known of the values of elements by their index alone: which are far below 0, and so 0 behind a softmax.
+"""Facts about values that follow from indices alone: which scores are far below 0, and so 0 after a softmax.
 
-A causal mask compares positions; what it rules out has the score -1e9, the share 0, and is not seen. Conditions are
-kept as what must be 0 or more: `t - s` for `t ≥ s`. Only what holds for every input is known here: a mask that depends
-on values rules out nothing.
+A causal mask compares positions. An excluded element has the score -1e9, the weight 0, and no influence. Conditions are
+stored as expressions that must be ≥ 0: `t - s` for `t ≥ s`. Facts hold for every input: a mask that depends on values
+excludes nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from layerexplain.lang import scalar as sc
 from layerexplain.records import NamedTuple
 
 Conditions: TypeAlias = tuple[sc.Affine, ...]
-"""All of them are 0 or more."""
+"""Expressions that are all ≥ 0."""
 
 NEVER = sc.number(-1)
 FAR_BELOW = -1e8
-"""A score of this or less has the share 0 in a softmax: exp of it is 0."""
+"""A score of at most this has the weight 0 in a softmax, since its exp is 0."""
 
 
 class ValueFacts(NamedTuple):
-    """What is known of an element: its whole number; where exactly a boolean is true, and where false; where alone it
-    is not 0, and not far below 0; whether it is far above 0; `hidden`: whether a
-    mask that depends on values may make it 0 or far below."""
+    """Facts about an element, None or () if unknown.
+
+    `number` is its integer value; `true` and `false` are the exact conditions of a boolean; `nonzero` and `not_low`
+    are necessary conditions for it to be different from 0 and not far below 0; `high` tells whether it is far above
+    0, `hidden` whether a mask that depends on values may make it 0 or far below."""
 
     number: sc.Affine | None = None
     true: Conditions | None = None
@@ -35,7 +37,7 @@ class ValueFacts(NamedTuple):
     hidden: bool = False
 
     def at(self, env: Mapping[sc.Letter, sc.Affine]) -> ValueFacts:
-        """The same with other indices in place of the letters."""
+        """Return the facts with the letters replaced by indices."""
         number = None if self.number is None else _put((self.number,), env)
         return ValueFacts(
             number[0] if number else None,
@@ -52,13 +54,13 @@ NOTHING = ValueFacts()
 
 
 def _put(conditions: Conditions | None, env: Mapping[sc.Letter, sc.Affine]) -> Conditions | None:
-    """Conditions with other indices in place of the letters; nothing is known of an index that looks up a value."""
+    """Return conditions with the letters replaced by indices, None if an index looks up a value."""
     found = None if conditions is None else tuple([sc.substituted(one, env) for one in conditions])
     return None if found is None or any([sc.looks_up(one) for one in found]) else found
 
 
 def facts(scalar: sc.Scalar, known: Callable[[sc.Element], ValueFacts]) -> ValueFacts:
-    """What is known of a scalar; `known` tells it of an element."""
+    """Return the facts about a scalar; `known` returns those about an element."""
     if isinstance(scalar, sc.Element):
         return known(scalar)
     if isinstance(scalar, sc.Position):
@@ -72,12 +74,12 @@ def facts(scalar: sc.Scalar, known: Callable[[sc.Element], ValueFacts]) -> Value
 
 
 def is_far(value: object) -> bool:
-    """Whether a constant is so far from 0 that a score becomes one of those that a softmax leaves out."""
+    """Return whether a constant is so far from 0 that a softmax ignores a score shifted by it."""
     return isinstance(value, int | float) and abs(value) >= -FAR_BELOW
 
 
 def of_number(value: object) -> ValueFacts:
-    """What is known of a constant."""
+    """Return the facts about a constant."""
     if isinstance(value, bool):
         return ValueFacts(true=() if value else (NEVER,), false=(NEVER,) if value else ())
     if not isinstance(value, int | float):
@@ -91,7 +93,7 @@ def of_number(value: object) -> ValueFacts:
 
 
 def _at_least(more: int) -> Callable[[ValueFacts, ValueFacts], ValueFacts]:
-    """a ≥ b + more."""
+    """Return the rule of a ≥ b + more."""
 
     def rule(a: ValueFacts, b: ValueFacts) -> ValueFacts:
         if a.number is None or b.number is None:
@@ -124,7 +126,7 @@ def _where(c: ValueFacts, a: ValueFacts, b: ValueFacts) -> ValueFacts:
 
 
 def _either(c: ValueFacts, a: Conditions, b: Conditions) -> Conditions:
-    """The conditions of what is chosen, where the other choice never is."""
+    """Return the conditions of one choice if the other choice is never possible."""
     if NEVER in b and c.true is not None:
         return c.true + a
     if NEVER in a and c.false is not None:
@@ -142,7 +144,7 @@ _RULES: dict[str, Callable[..., ValueFacts]] = {
     "logical_or": _or,
     "where": _where,
     "cast": lambda a: a,
-    # What is far below stays so when a score is added.
+    # A value far below 0 remains so when a score is added.
     "add": lambda a, b: ValueFacts(not_low=a.not_low + b.not_low, hidden=a.hidden or b.hidden),
     "subtract": lambda a, b: ValueFacts(not_low=a.not_low + ((NEVER,) if b.high else ()), hidden=a.hidden),
     "exp": lambda a: ValueFacts(nonzero=a.not_low, hidden=a.hidden),

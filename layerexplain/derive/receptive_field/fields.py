@@ -1,13 +1,12 @@
-"""Which elements of its inputs one element of a formula sees: the span along each axis, by the element form's rules.
+"""The input elements on which one output element depends: a span along each axis, by the element rules of ops.
 
-An op's element rule says which elements of its arguments one element of its result reads; here those indices are put
-one into the other, letters that are summed over run over their range, and what several paths read is joined to its
-hull (a dilated window has holes, its hull has none). Values do not matter: what a weight of 0 hides is seen. Only what
-a comparison of positions rules out is not, as with a causal mask; what another mask may hide makes a span loose.
+An op's element rule states which elements of its arguments one element of its result reads. These indices are composed,
+summed letters run over their range, and the spans of several paths are joined to their hull (a dilated window has
+holes, its hull has none). Values are ignored: an element with a weight of 0 counts. Only elements that a comparison of
+positions excludes, as in a causal mask, do not count; another mask makes a span loose.
 
-Windows keep their full size at the border, where part of what they see is padding. A step of a recurrence sees all
-steps before it. Nothing here knows of a layer or of a convolution: only what moves or weighs elements in a way that
-its element rule does not spell out has a rule here.
+Windows keep their full size at the border, including padding. A step of a recurrence depends on all earlier steps.
+This package has no rules for layers, and rules only for ops whose element rule does not state what they read.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
 Seen: TypeAlias = tuple[AxisSpan, ...] | str
-"""A span for each axis of a source, or why it is not known."""
+"""A span for each axis of a source, or the reason why it is unknown."""
 
 
 MOST_ROUNDED = 40
-"""Enlarged by one factor and shrunk by another over and over, an index is a quotient of quotients of quotients."""
+"""Limit on nested quotients in an index, as from enlarging by one factor and shrinking by another repeatedly."""
 
 
 class View(NamedTuple):
-    """What an element of a tensor sees: `letters` are its index, `seen` has each source that it depends on; `facts`
-    are what its index alone tells of its value."""
+    """The dependencies of an element of a tensor: `letters` are its index, `seen` has the spans of each source, and
+    `facts` what follows from its index alone about its value."""
 
     letters: tuple[Letter, ...]
     seen: dict[Expr, Seen]
     facts: ValueFacts = NOTHING
 
     def read(self, place: Sequence[AxisSpan], into: dict[Expr, Seen]) -> None:
-        """Add to `into` what the elements at a place see."""
-        # Where all is unknown there may be no letters.
+        """Add the dependencies of the elements at a place to `into`."""
+        # A tensor of unknown shape may have no letters.
         env = dict(zip(self.letters, place, strict=False))
         for source, seen in self.seen.items():
             _join(into, source, seen if isinstance(seen, str) else _substituted(source, seen, env))
@@ -56,7 +55,7 @@ def _substituted(source: Expr, seen: tuple[AxisSpan, ...], env: Mapping[Letter, 
 
 
 def source_view(leaf: Expr) -> View:
-    """A source itself: each element sees itself."""
+    """Return the view of a source: each element depends on itself."""
     letters = _letters(leaf.shape)
     return View(letters, {leaf: tuple([at(one.index) for one in letters])})
 
@@ -76,14 +75,14 @@ def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
 
 
 class ReceptiveFields(Interpreter[View]):
-    """The views of definitions, each computed once."""
+    """Compute the views of definitions, each once."""
 
     def of(self, definition: Definition) -> list[View]:
-        """For each result, then each mask that there is: what an element of it sees of the params."""
+        """Return the view of each result, then of each existing mask, in terms of the params."""
         return self.outputs(definition)
 
     def called(self, definition: Definition, args: Sequence[View]) -> list[View]:
-        """The results of a definition that is called with tensors; masks and weights may be left out behind them."""
+        """Return the views of a called definition's results; trailing masks and weights may be omitted."""
         known = dict(zip(definition.params, args, strict=False))
         return [View(view.letters, _in_terms_of(known, view.seen)) for view in self.of(definition)]
 
@@ -104,7 +103,7 @@ class ReceptiveFields(Interpreter[View]):
         return views if type(node.shape) is Shapes else views[0]
 
     def _opened(self, definition: Definition, args: Sequence[View]) -> list[View]:
-        """The results of a composite, with what is known of the values that it is given: a softmax of masked scores."""
+        """Return the views of a composite's results, using facts about its arguments: a softmax of masked scores."""
         views = {}
         for param, arg in zip(definition.params, args, strict=False):
             own = source_view(param)
@@ -138,7 +137,7 @@ class ReceptiveFields(Interpreter[View]):
 
 
 def _in_terms_of(args: Mapping[Expr, View], seen: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
-    """What is seen of a definition's params, as what is seen behind its arguments."""
+    """Return spans of a definition's params in terms of the sources of its arguments."""
     found: dict[Expr, Seen] = {}
     for param, spans in seen.items():
         if param in args:
@@ -155,7 +154,7 @@ def _through_argument(arg: View, seen: Seen, into: dict[Expr, Seen]) -> None:
 
 
 def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
-    """What the states see of the leaves of a loop's body after any number of steps, the steps left out."""
+    """Return the views of the states in terms of the body's leaves after any number of steps, without the steps."""
     total = [View(view.letters, dict(view.seen)) for view in direct]
     for last in (False, False, True):
         grown = []
@@ -168,7 +167,7 @@ def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
         if all(a.seen == b.seen for a, b in zip(grown, total, strict=True)):
             break
         if last:
-            # What still grows (a convolution of the state, step by step) reaches the ends of its axis.
+            # A span that still grows (a convolution of the state at each step) reaches the ends of its axis.
             grown = [View(b.letters, _widened(a.seen, b.seen)) for a, b in zip(total, grown, strict=True)]
         total = grown
     return total
@@ -190,8 +189,8 @@ def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Ex
 
 
 def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: AxisSpan) -> dict[Expr, Seen]:
-    """What is seen of the leaves of a loop's body, in terms of the tensors that the loop is given; of the sequences
-    the steps `times`."""
+    """Return spans of the leaves of a loop's body in terms of the loop's arguments, with the steps `times` of the
+    sequences."""
     found: dict[Expr, Seen] = {}
     for leaf, spans in seen.items():
         if leaf in body.steps and not isinstance(spans, str):
@@ -204,7 +203,7 @@ def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], 
 
 
 def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
-    """Result number `i` of an op."""
+    """Return the view of result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
     index = tuple([one.index for one in letters])
     known = Known(node, args)

@@ -1,4 +1,4 @@
-"""What one op reads of its arguments, by its element rule, and what is known of the values that it reads."""
+"""The elements that one op reads of its arguments, by its element rule, and facts about their values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.window import each, spatial_axes
 
 Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
-"""The number of an argument, and what is read of it."""
+"""The number of an argument, and the span that is read along each axis."""
 
 Rule: TypeAlias = Callable[[Expr, tuple[sc.Affine, ...]], list[Read] | None]
-"""What an op reads at an index, or None where its element rule tells."""
+"""Returns the reads of an op at an index, None if its element rule states them."""
 
 
 class Indexed(Protocol):
-    """An argument: its letters, and what is known of its element at them."""
+    """An argument: its letters, and the facts about its element."""
 
     @property
     def letters(self) -> tuple[sc.Letter, ...]: ...
@@ -33,7 +33,7 @@ class Indexed(Protocol):
 
 
 class Known:
-    """What is known of the values of the arguments of a node; false where that is nothing."""
+    """The facts about the arguments of a node; falsy if there are none."""
 
     def __init__(self, node: Expr, args: Sequence[Indexed]) -> None:
         self.node = node
@@ -45,7 +45,7 @@ class Known:
         return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
 
     def of(self, scalar: sc.Scalar) -> ValueFacts:
-        """What is known of a scalar in terms of the arguments' elements."""
+        """Return the facts about a scalar in terms of the arguments' elements."""
         told = facts(scalar, self._element)
         return NOTHING if told == NOTHING else told
 
@@ -59,7 +59,7 @@ class Known:
 
 
 def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Iterator[Read]:
-    """What result number `i` reads at an index."""
+    """Yield the reads of result number `i` at an index. Raises `CannotIndex` if the op has no element form."""
     rule = SPECIAL.get(node.op.name)
     reads = None if rule is None else rule(node, index)
     if reads is not None:
@@ -75,14 +75,14 @@ def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Ite
 
 
 def marked(arg: int, place: Sequence[sc.Affine]) -> sc.Scalar:
-    """What stands for an argument's element in the op's rule: the number of the argument."""
+    """Return a placeholder for an argument's element, with the number of the argument."""
     return sc.Element(arg, tuple(place))
 
 
 def _found(node: Expr, part: Any, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Iterator[Read]:
-    """What a scalar reads; `ranges` are those of the letters that are summed over."""
+    """Yield the reads of a scalar; `ranges` are the ranges of summed letters."""
     if isinstance(part, sc.Affine):
-        return  # an index outside of an element is a number by itself
+        return  # an index outside of an element is only a number
     if isinstance(part, sc.Element):
         sizes = node.args[part.of].shape
         yield part.of, tuple([_place(node, i, size, ranges) for i, size in zip(part.index, sizes, strict=True)])
@@ -97,7 +97,7 @@ def _found(node: Expr, part: Any, ranges: Mapping[sc.Letter, AxisSpan], known: K
 
 
 def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Mapping[sc.Letter, AxisSpan]:
-    """The ranges inside a sum."""
+    """Return the ranges of letters inside a sum."""
     inner = dict(ranges)
     told = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
     for one in fold.letters:
@@ -105,7 +105,7 @@ def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -
         if told.nonzero:
             nonzero = [sc.Between(c, 0, None) for c in told.nonzero]
             least = _range(one, [*fold.conditions, *nonzero], fold.letters)
-            # Where all are ruled out, a softmax gives each the same share.
+            # If all scores are excluded, a softmax gives equal weights.
             inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
     return inner
 
@@ -118,7 +118,7 @@ def _place(node: Expr, index: sc.Affine, size: Size, ranges: Mapping[sc.Letter, 
 
 
 def _looked_up(node: Expr, index: sc.Affine, size: Size) -> AxisSpan:
-    """What an index that is a value may be: one of a constant's, or any."""
+    """Return the possible positions of a looked-up index: those of a constant, or all."""
     ((atom, factor), *more) = index.terms
     value = atom.value if isinstance(atom, sc.Lookup) else None
     if isinstance(value, sc.Element) and not more and factor == 1 and isinstance(size, int):
@@ -147,9 +147,9 @@ def _values_in(index: sc.Affine) -> Iterator[sc.Scalar]:
 
 
 def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[sc.Letter]) -> AxisSpan:
-    """The positions that a letter runs over: its own range, narrowed by the conditions of the sum.
+    """Return the range of a letter, narrowed by the conditions of the sum.
 
-    The letters of a window keep theirs, since what a window reads outside is padding and counts as seen.
+    The letters of a window keep their full range, since padding counts as read.
     """
     own = whole(one.size)
     if one.role == "window":
@@ -177,7 +177,7 @@ def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[
 
 
 def _later(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
-    """The narrower lower end; where it depends on the position, that of the condition."""
+    """Return the narrower lower end, or the condition's if that depends on the position."""
     _, most = difference(condition, own)
     return own if most is not None and most <= 0 else condition
 
@@ -187,11 +187,11 @@ def _earlier(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
     return own if least is not None and least >= 0 else condition
 
 
-# Ops that sort, that resize by a curve, and a reversal whose end is not known --------------------------------------
+# Sorting, resizing with interpolation, and reversal of an axis of unknown size --------------------------------------
 
 
 def _reversed(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
-    """Counted from an end that is not known, any position may be meant."""
+    """Return the reads of a reversal: from an unknown end, any position is possible."""
     axis = node.attrs.get("axis", 1) % node.ndim
     if isinstance(node.shape[axis], int):
         return None
@@ -199,7 +199,7 @@ def _reversed(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
 
 
 def _ordered(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read]:
-    """What stands where depends on all values along the axis."""
+    """Return the reads of sorting ops: the order depends on all values along the axis."""
     x = node.args[0]
     axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
     kept = iter(index if len(index) < x.ndim else [one for i, one in enumerate(index) if i != axis])
@@ -207,7 +207,7 @@ def _ordered(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read]:
 
 
 def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
-    """The pixels around the place that an output pixel covers: those within the reach of the method."""
+    """Return the reads of resizing: the pixels within the reach of the method around the output pixel."""
     (x,) = node.args
     method = node.attrs.get("method", "bilinear")
     if method == "nearest":
@@ -233,7 +233,7 @@ def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
 
 
 def _rounded(index: sc.Affine, factor: int, more: int, by: int) -> sc.Affine:
-    """(factor · index + more) // by, in the smallest numbers."""
+    """Return (factor · index + more) // by, with the fraction reduced."""
     shared = gcd(factor, by)
     return sc.floor_divide(sc.add(sc.scale(index, factor // shared), more // shared), by // shared)
 
@@ -243,4 +243,4 @@ SPECIAL: dict[str, Rule] = {
     "resize": _resized,
     **dict.fromkeys(("sort", "argsort", "argmax", "argmin", "top_k"), _ordered),
 }
-"""The ops whose element rule does not tell, by name."""
+"""Rules for ops whose element rule does not state their reads, by name."""

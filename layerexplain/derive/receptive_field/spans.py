@@ -1,7 +1,7 @@
-"""Spans: which positions along an axis are read, from `low` to `high`, both written in index letters of the reader.
+"""Spans of positions along an axis, from `low` to `high`, both written in the index letters of the reader.
 
-What an index expression reaches when its own letters run over spans, the hull of two spans, and how far a hull is
-wide. All of it in whole numbers: `4i-5 … 4i+5` after three convolutions, `2(i//4) … 2(i//4)+1` behind an upsampling.
+This module composes spans, joins them to a hull and computes its width, all in integers: `4i-5 … 4i+5` after three
+convolutions, `2(i//4) … 2(i//4)+1` after an upsampling.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from layerexplain.lang.expr import Size
 from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000
-"""A pattern of rounding that repeats after more positions than this is not followed, unless the axis ends before."""
+"""Longest period of a rounding pattern that is evaluated exactly, unless the axis is shorter."""
 
 
 MOST_PARTS = 4
-"""So many spans of which none can be said to end before another are kept apart; more are one that is loose."""
+"""Limit on incomparable spans that are kept as parts; more become one loose span."""
 
 
 class AxisSpan(NamedTuple):
-    """Positions `low` … `high`; `high` None is the end of an axis whose size is not known.
+    """Positions `low` … `high`; `high` None is the end of an axis of unknown size.
 
-    `parts` are spans that lie in it anywhere: the steps t and s. Of a `loose` one it is only known that nothing outside
-    is read.
+    `parts` are incomparable spans inside it, such as the steps t and s. A `loose` span states only that nothing
+    outside it is read.
     """
 
     low: sc.Affine
@@ -36,27 +36,27 @@ class AxisSpan(NamedTuple):
 
     @property
     def at_most(self) -> bool:
-        """Whether not all of it is read."""
+        """Whether possibly not all of it is read."""
         return self.loose or bool(self.parts)
 
 
 def whole(size: Size) -> AxisSpan:
-    """All positions of an axis."""
+    """Return all positions of an axis."""
     return AxisSpan(sc.number(0), sc.number(size - 1) if isinstance(size, int) else None)
 
 
 def at(index: sc.Affine) -> AxisSpan:
-    """One position."""
+    """Return one position."""
     return AxisSpan(index, index)
 
 
 def depth(index: sc.Affine) -> int:
-    """How many quotients stand in one another."""
+    """Return the nesting depth of quotients."""
     return max([1 + depth(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient)], default=0)
 
 
 def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None) -> AxisSpan:
-    """The span when its letters run over those of `env`, on an axis of a size."""
+    """Return the span with its letters running over the spans in `env`, on an axis of a given size."""
     if span.parts:
         return union([through(part, env, size) for part in span.parts], size, span.loose)
     for one in _all_letters(span):
@@ -66,7 +66,7 @@ def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None
     low = _end(span.low, env, top=False)
     high = None if span.high is None else _end(span.high, env, top=True)
     loose = span.loose or any(env[one].at_most for one in _all_letters(span) if one in env)
-    # Before position 0 there is nothing, so that 0 is always a right lower end.
+    # No position is below 0, so that 0 is always a valid lower end.
     return AxisSpan(sc.number(0) if low is None else low, high, loose=loose)
 
 
@@ -98,7 +98,7 @@ def _atom_end(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan], *, top: bool) ->
         end = _end(atom.of, env, top=top)
         return None if end is None else sc.floor_divide(end, atom.by)
     low, high = _end(atom.of, env, top=False), _end(atom.of, env, top=True)
-    # A remainder rises and falls; only inside one period its ends are those of what is divided.
+    # A remainder is monotonic only inside one period, where the ends of the dividend give its ends.
     if low is not None and high is not None and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by):
         return sc.remainder(high if top else low, atom.by)
     return sc.number(atom.by - 1 if top else 0)
@@ -108,7 +108,7 @@ def _atom_end(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan], *, top: bool) ->
 
 
 def slope(index: sc.Affine) -> Fraction:
-    """By how much an index rises for one position of its letter, on average; remainders come to nothing."""
+    """Return the average increase of an index per position of its letter; remainders contribute 0."""
     total = Fraction(0)
     for atom, factor in index.terms:
         if isinstance(atom, sc.Letter):
@@ -119,7 +119,7 @@ def slope(index: sc.Affine) -> Fraction:
 
 
 def value(index: sc.Affine, position: int) -> int:
-    """The number that an index of one letter is at a position."""
+    """Return the value of an index of one letter at a position."""
     total = index.const
     for atom, factor in index.terms:
         if isinstance(atom, sc.Quotient):
@@ -135,12 +135,12 @@ def _period(index: sc.Affine) -> int:
 
 
 def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
-    """A lower and an upper bound of the values, as near as can be told; None where there is none."""
+    """Return the best known lower and upper bounds of the values, None for an unknown bound."""
     return _exact_extremes(index) or sc.bounds(index)
 
 
 def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
-    """The smallest and the largest value, None for one that there is not; nothing where they are not followed."""
+    """Return the smallest and largest values, None for a missing one; None if they are not evaluated."""
     letters = set(sc.letters_in(index))
     if sc.looks_up(index) or len(letters) > 1:
         return None
@@ -158,12 +158,12 @@ def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
 
 
 def difference(a: sc.Affine, b: sc.Affine) -> tuple[int | None, int | None]:
-    """The extremes of a - b."""
+    """Return the extremes of a - b."""
     return extremes(sc.add(a, sc.scale(b, -1)))
 
 
 def lower(a: sc.Affine, b: sc.Affine) -> sc.Affine | None:
-    """A lower end that holds for both, None where neither is always the lower one."""
+    """Return a lower end for both, None if neither is always the lower one."""
     if a == b:
         return a
     least, most = difference(a, b)
@@ -171,12 +171,12 @@ def lower(a: sc.Affine, b: sc.Affine) -> sc.Affine | None:
         return a
     if least is not None and least >= 0:
         return b
-    # They cross: a little lower than both if they run alike.
+    # They cross: an end slightly below both, if they have the same slope.
     return sc.add(b, least) if least is not None and _run_alike(a, b) else None
 
 
 def upper(a: sc.Affine | None, b: sc.Affine | None) -> tuple[sc.Affine | None] | None:
-    """An upper end that holds for both, (None,) at the end of the axis; None where neither is always the upper one."""
+    """Return an upper end for both, (None,) for the end of the axis, None if neither is always the upper one."""
     if a is None or b is None:
         return (None,)
     if a == b:
@@ -194,7 +194,7 @@ def _run_alike(a: sc.Affine, b: sc.Affine) -> bool:
 
 
 def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
-    """The smallest span that holds both, None where they lie anywhere to one another."""
+    """Return the smallest span that contains both, None if they are incomparable."""
     low, high = lower(a.low, b.low), upper(a.high, b.high)
     if low is None or high is None:
         return None
@@ -203,7 +203,7 @@ def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
 
 
 def union(spans: Sequence[AxisSpan], size: Size, loose: bool = False) -> AxisSpan:
-    """The span that holds all of these, on an axis of a size; those that lie anywhere to one another are its parts."""
+    """Return the span that contains all these, on an axis of a given size; incomparable spans become its parts."""
     parts: list[AxisSpan] = []
     for span in spans:
         new = span
@@ -222,14 +222,14 @@ def union(spans: Sequence[AxisSpan], size: Size, loose: bool = False) -> AxisSpa
 
 
 def hull(a: AxisSpan, b: AxisSpan, size: Size) -> AxisSpan:
-    """The span that holds both, on an axis of a size."""
+    """Return the span that contains both, on an axis of a given size."""
     if a == b:
         return a
     return union([*(a.parts or (a,)), *(b.parts or (b,))], size, (a.loose and not a.parts) or (b.loose and not b.parts))
 
 
 def is_whole(span: AxisSpan, size: Size) -> bool:
-    """Whether a span holds every position of an axis, wherever it is read from."""
+    """Return whether a span contains every position of an axis, for any position of the reader."""
     if span.at_most:
         return False
     _, first = extremes(span.low)
@@ -242,7 +242,7 @@ def is_whole(span: AxisSpan, size: Size) -> bool:
 
 
 def width(span: AxisSpan) -> tuple[int | None, int | None]:
-    """The smallest and the largest number of positions, None where it is not known."""
+    """Return the smallest and largest number of positions, None for an unknown number."""
     if span.parts:
         each = [width(part) for part in span.parts]
         sizes = [b for _, b in each if b is not None]
