@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -36,3 +37,16 @@ def test_the_cli_reference_has_every_command() -> None:
     text = (DOCS / "cli.md").read_text("utf-8")
     for command in COMMANDS:
         assert f"## layerexplain {command}\n" in text
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    table = page.partition("## Where to look")[2].partition("##")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 20
+    for row in rows:
+        names = re.findall(r"`([\w/.]+)`", row.split(" | ", 1)[1])
+        files = [name for name in names if "/" in name or name.endswith(".py")]
+        assert files, row
+        for name in files:
+            assert (DOCS.parent / "layerexplain" / name).exists(), f"{name}: {row}"
