@@ -205,7 +205,7 @@ def _in_keras(told: Explanation) -> Listing:
 
 
 def _reach(layer: LayerReport, told: Explanation, alike: list[LayerReport]) -> tuple[Block, ...]:
-    """What one output element depends on of the model's inputs. Layers that are alike stand at different depths."""
+    """What one output element depends on in the model's inputs. Layers that are alike stand at different depths."""
     lines = list(_lines(told.receptive_field))
     others = [
         f"{title_of(other)} {field_text(other.receptive_field or ())}".rstrip()
