@@ -149,27 +149,38 @@ class Axis(NamedTuple):
 Axes: TypeAlias = Sequence[Axis]
 
 
-class Unchanged(Sequence[Axis]):
-    """The axes of a result that has the shape of an argument; `arg` is the number of the argument.
+def _kept(shape: Shape) -> list[Axis]:
+    return [Axis("", (0, i), size) for i, size in enumerate(shape)]
 
-    Most nodes are of this kind, so the `Axis` records are created only when they are read.
+
+class LazyAxes(Sequence[Axis]):
+    """The axes of a result: its shape, and `make(*given, shape)`, which creates the records when they are read.
+
+    Nodes are created far more often than they are explained. Without `make`, the axes are those of argument 0.
+
+    >>> [axis.source for axis in LazyAxes((BATCH, 4))]
+    [(0, 0), (0, 1)]
     """
 
-    __slots__ = ("arg", "shape")
+    __slots__ = ("given", "make", "shape")
 
-    def __init__(self, shape: Shape, arg: int = 0) -> None:
+    def __init__(self, shape: Shape, make: Callable[..., list[Axis]] = _kept, *given: Any) -> None:
         self.shape = shape
-        self.arg = arg
+        self.make = make
+        self.given = given
 
     def __len__(self) -> int:
-        return len(self.shape)
+        return len(self.make(*self.given, self.shape))
 
     @overload
     def __getitem__(self, at: int) -> Axis: ...
     @overload
     def __getitem__(self, at: slice) -> list[Axis]: ...
     def __getitem__(self, at: int | slice) -> Axis | list[Axis]:
-        return [Axis("", (self.arg, i), size) for i, size in enumerate(self.shape)][at]
+        return self.make(*self.given, self.shape)[at]
+
+    def __iter__(self) -> Iterator[Axis]:
+        return iter(self.make(*self.given, self.shape))
 
 
 class AxesOfEach(tuple[Axes, ...]):
@@ -299,8 +310,12 @@ class Op:
                 given = attrs.get(key, self)  # an op equals no value
                 if given == value and type(given) is type(value):
                     del attrs[key]
-        options = {**defaults, **attrs} if defaults else attrs
-        return Expr(self, exprs, attrs, _shape(self.axes(*exprs, **options)), self.dtype(*exprs, **options))
+        if not defaults and not attrs:  # most nodes; passing keywords takes time
+            axes, dtype = self.axes(*exprs), self.dtype(*exprs)
+        else:
+            options = {**defaults, **attrs}
+            axes, dtype = self.axes(*exprs, **options), self.dtype(*exprs, **options)
+        return Expr(self, exprs, attrs, axes.shape if type(axes) is LazyAxes else _shape(axes), dtype)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -308,7 +323,7 @@ class Op:
 
 def _shape(axes: Any) -> Any:
     """Return the shape given by axes, `Shapes` for several results."""
-    if type(axes) is Unchanged:
+    if type(axes) is LazyAxes:
         return axes.shape
     if type(axes) is AxesOfEach:
         return Shapes(map(_shape, axes))

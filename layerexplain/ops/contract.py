@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, CALL, GONE, PER_OUTPUT, STRUCTURAL, WEIGHT, Axis, Expr, Size, axes_of
+from layerexplain.lang.expr import (
+    BATCH,
+    CALL,
+    GONE,
+    PER_OUTPUT,
+    STRUCTURAL,
+    WEIGHT,
+    Axis,
+    Expr,
+    LazyAxes,
+    Shape,
+    Size,
+    axes_of,
+)
 from layerexplain.lang.notation import Function
 from layerexplain.lang.scalar import Affine, Apply, At, Scalar
 from layerexplain.ops.elementwise import multiply
@@ -46,15 +59,19 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
     return otherwise
 
 
-def _dot_axes(x: Expr, W: Expr) -> list[Axis]:
+def _dot_axes(x: Expr, W: Expr) -> LazyAxes:
     if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
         raise ShapeError(
             f"dot needs the last axis of the first tensor as long as the first axis of the second, "
             f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
         )
+    return LazyAxes((*x.shape[:-1], *W.shape[1:]), _dot_records, x, W)
+
+
+def _dot_records(x: Expr, W: Expr, shape: Shape) -> list[Axis]:
     lead = x.ndim - 1
-    axes = [Axis("", (0, i), size) for i, size in enumerate(x.shape[:-1])]
-    for i, size in enumerate(W.shape[1:]):
+    axes = [Axis("", (0, i), size) for i, size in enumerate(shape[:lead])]
+    for i, size in enumerate(shape[lead:]):
         role = _axis_name(W, i + 1, "features")
         source = (0, lead) if i == W.ndim - 2 else None
         axes.append(Axis(role, source, size, functools.partial(_of_role, role, size)))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.lang.expr import Axis, Expr, Factor
+from layerexplain.lang.expr import Axis, Expr, Factor, LazyAxes
 from layerexplain.lang.scalar import (
     Affine,
     Apply,
@@ -28,7 +28,6 @@ from layerexplain.ops.window import (
     Window,
     canonical,
     channels_last,
-    channels_of,
     each,
     image_axes,
     laid_out,
@@ -48,14 +47,15 @@ def _outputs(of_channels: str, node: Expr) -> list[tuple[str, Sequence[int]]]:
 # Plain and grouped ----------------------------------------------------------------------------------------------
 
 
-def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
-    def why() -> str:
-        name = W.attrs["axes"][-1][-1][0] if "axes" in W.attrs else "filters"
-        groups, read = attrs["groups"], W.shape[-2]
-        apart = f", in {groups} groups that read {read} channel{'s' * (read != 1)} each" if groups > 1 else ""
-        return f"{name} = {W.shape[-1]}{apart}"
+def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
+    return window_axes(x, W.shape, attrs, W.shape[-1], functools.partial(_filters, W, attrs["groups"]))
 
-    return window_axes(x, W.shape, attrs, channels_of(x, attrs, W.shape[-1], why))
+
+def _filters(W: Expr, groups: int) -> str:
+    name = W.attrs["axes"][-1][-1][0] if "axes" in W.attrs else "filters"
+    read = W.shape[-2]
+    apart = f", in {groups} groups that read {read} channel{'s' * (read != 1)} each" if groups > 1 else ""
+    return f"{name} = {W.shape[-1]}{apart}"
 
 
 @channels_last
@@ -101,11 +101,11 @@ conv = contraction(
 # Depthwise ------------------------------------------------------------------------------------------------------
 
 
-def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
+def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
     channels, copies = W.shape[-2:]
     total = product((channels, copies))
     why = f"{channels} * {copies} = {total} (depth_multiplier {copies})" if copies != 1 else ""
-    return window_axes(x, W.shape, attrs, channels_of(x, attrs, total, why))
+    return window_axes(x, W.shape, attrs, total, why)
 
 
 @channels_last
@@ -162,7 +162,7 @@ def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
 
 def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
     spatial = [(w.role, size, _transpose_why(w, size, more)) for w, size, more in _transposed(x, W, attrs)]
-    return laid_out(x, attrs, spatial, channels_of(x, attrs, W.shape[-2], f"filters = {W.shape[-2]}"))
+    return laid_out(x, attrs, spatial, (W.shape[-2], f"filters = {W.shape[-2]}"))
 
 
 @channels_last

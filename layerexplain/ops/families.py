@@ -21,9 +21,10 @@ from layerexplain.lang.expr import (
     Axis,
     Expr,
     Factor,
+    LazyAxes,
     Op,
+    Shape,
     Size,
-    Unchanged,
 )
 from layerexplain.lang.notation import Function, Notation
 from layerexplain.lang.scalar import Affine, Apply, At, CannotIndex, Condition, Fold, Letter, Scalar, letter, number
@@ -72,14 +73,8 @@ def always(dtype: Any) -> Callable[..., Any]:
 # Each element ---------------------------------------------------------------------------------------------------
 
 
-def _elementwise_axes(name: str, args: Sequence[Expr]) -> Axes:
+def _elementwise_axes(args: Sequence[Expr], shape: Shape) -> list[Axis]:
     """Each axis continues that of the first argument that has it in full; masks, weights and constants come last."""
-    first = args[0]
-    if len(args) == 1:
-        return Unchanged(first.shape)
-    shape = broadcast(name, [a.shape for a in args])
-    if first.shape == shape and not _comes_last(first):
-        return Unchanged(shape)
     order = sorted(range(len(args)), key=lambda i: _comes_last(args[i]))
     axes = []
     ndim = len(shape)
@@ -135,6 +130,11 @@ def elementwise(
         element: the element form, where it is not the op applied to the arguments' elements.
     """
 
+    def axes(*args: Expr, **attrs: Any) -> Axes:
+        if len(args) == 1:
+            return LazyAxes(args[0].shape)
+        return LazyAxes(broadcast(name, [a.shape for a in args]), _elementwise_axes, args)
+
     def result_dtype(*args: Expr, **attrs: Any) -> str:
         common: str = args[0].dtype
         for a in args:
@@ -145,7 +145,7 @@ def elementwise(
     rule = result_dtype if dtype in (None, "float") else dtype if callable(dtype) else always(dtype)
     return Op(
         name,
-        axes=lambda *args, **attrs: _elementwise_axes(name, args),
+        axes=axes,
         dtype=rule,
         evaluate=lambda run, *values, **attrs: evaluate(run.np, *values, **attrs),
         cost=NO_MACS,
@@ -334,4 +334,4 @@ def along_an_axis(
 
 def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:
     """The axes of an op whose result has those of its first argument."""
-    return Unchanged(x.shape)
+    return LazyAxes(x.shape)

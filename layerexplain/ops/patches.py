@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
 from layerexplain.lang.scalar import Affine, At, CannotIndex, Guard, Number, Scalar, floor_divide, remainder
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.sizes import equation, product, shape_text, size_text
@@ -29,13 +29,12 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def _axes(x: Expr, *, size: Any, **attrs: Any) -> list[Axis]:
+def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
     attrs = {"strides": size, **attrs}
     sizes = each(size, x.ndim - 2)
     channels = channels_of(x, attrs)
-    after = product((*sizes, channels.after))
-    text = " * ".join([*map(str, sizes), size_text(channels.after)])
-    return window_axes(x, sizes, attrs, channels._replace(after=after, why=equation(text, after)))
+    after = product((*sizes, channels))
+    return window_axes(x, sizes, attrs, after, equation(" * ".join([*map(str, sizes), size_text(channels)]), after))
 
 
 @channels_last

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.lang.expr import Axis, Expr, Op
+from layerexplain.lang.expr import Expr, LazyAxes, Op
 from layerexplain.lang.scalar import Affine, At, Fold, Scalar, letter
 from layerexplain.ops.families import function, letters_of
 from layerexplain.ops.sizes import product
@@ -29,7 +29,7 @@ def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
     )
 
 
-def _axes(x: Expr, *, size: Any, strides: Any = None, padding: str, data_format: str) -> list[Axis]:
+def _axes(x: Expr, *, size: Any, strides: Any = None, padding: str, data_format: str) -> LazyAxes:
     attrs = {"strides": size if strides is None else strides, "padding": padding, "data_format": data_format}
     return window_axes(x, each(size, x.ndim - 2), attrs, channels_of(x, attrs))
 

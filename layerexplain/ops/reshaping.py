@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Axis, Expr, Shape, Size
+from layerexplain.lang.expr import BATCH, Axis, Expr, LazyAxes, Shape, Size
 from layerexplain.lang.scalar import Affine, At, Scalar, add, floor_divide, number, remainder, scale
 from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
@@ -86,9 +86,12 @@ def joined(node: Expr, axis: int) -> list[int]:
     return left if len(right) == 1 else left[:1]
 
 
-def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
-    """Which axes each axis of the new shape is made of; raises ShapeError where the elements do not fit."""
-    after = _worked_out(x, shape)
+def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> LazyAxes:
+    """Return which axes each axis of the new shape is made of; raises ShapeError if the elements do not fit."""
+    return LazyAxes(_worked_out(x, shape), _records, x)
+
+
+def _records(x: Expr, after: Shape) -> list[Axis]:
     result = []
     for left, right in _groups(x.shape, after):
         old = " × ".join(size_text(x.shape[i]) for i in left)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Axis, Expr, Size
+from layerexplain.lang.expr import Axis, Expr, LazyAxes, Shape, Size
 from layerexplain.lang.scalar import Affine, CannotIndex, Condition, add, between, scale
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -167,35 +167,56 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def laid_out(
-    x: Expr, attrs: Mapping[str, Any], spatial: Iterable[tuple[str, Size, Any]], channels: Axis | None = None
+    x: Expr,
+    attrs: Mapping[str, Any],
+    spatial: Iterable[tuple[str, Size, Any]],
+    channels: tuple[Size, str] | None = None,
 ) -> list[Axis]:
-    """The axes of an image made of the image `x`: (role, size, why) for each axis that windows slide along.
+    """Return the axes of an image made of the image `x`.
 
-    The channels are those of `x` unless given, and stand where the `data_format` among the attributes has them.
+    Args:
+        x: the image.
+        attrs: its data_format says where the channels are.
+        spatial: (role, size, why) of each spatial axis.
+        channels: how many, and why; those of `x` if not given.
     """
-    first = 2 if attrs.get("data_format") == "channels_first" else 1
-    batch = Axis("" if channels is None else "batch", (0, 0), x.shape[0])
-    if channels is None:
-        at = 1 if first == 2 else len(x.shape) - 1
-        channels = Axis("", (0, at), x.shape[at])
-    between = [Axis(role, (0, axis), after, why) for axis, (role, after, why) in enumerate(spatial, start=first)]
-    return [batch, channels, *between] if first == 2 else [batch, *between, channels]
+    axes, at = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
+    made = [Axis("" if channels is None else "batch", (0, 0), x.shape[0])]
+    made += [Axis(role, (0, axis), after, why) for axis, (role, after, why) in zip(axes, spatial, strict=True)]
+    made.insert(at, Axis("channels", (0, at), *channels) if channels else Axis("", (0, at), x.shape[at]))
+    return made
 
 
-KEPT = object()
-"""As many as there were."""
+def channels_of(x: Expr, attrs: Mapping[str, Any]) -> Size:
+    """Return the number of channels of the image `x`."""
+    size: Size = x.shape[1 if attrs.get("data_format") == "channels_first" else -1]
+    return size
 
 
-def channels_of(x: Expr, attrs: Mapping[str, Any], after: Any = KEPT, why: Any = "") -> Axis:
-    """The channels that continue those of the image `x`, which has as many unless `after` is given."""
-    axis = 1 if attrs.get("data_format") == "channels_first" else len(x.shape) - 1
-    return Axis("channels", (0, axis), x.shape[axis] if after is KEPT else after, why)
+def window_axes(x: Expr, sizes: Any, attrs: Mapping[str, Any], channels: Size, why: Any = "") -> LazyAxes:
+    """Return how the axes of a convolution's or pooling's result come about.
 
+    Args:
+        x: the image.
+        sizes: the size of the window along each spatial axis.
+        attrs: strides, padding, dilation_rate and data_format.
+        channels: how many the result has.
+        why: how their number comes about.
 
-def window_axes(x: Expr, sizes: Any, attrs: Mapping[str, Any], channels: Axis) -> list[Axis]:
-    """How the axes of a convolution's or pooling's result come about; raises `ShapeError` where no window fits."""
+    Raises:
+        ShapeError: if no window fits.
+    """
     slides = make_windows(x, sizes, attrs)
-    return laid_out(x, attrs, [(w.role, _fitting(w, x), w.arithmetic) for w in slides], channels)
+    counts = [_fitting(w, x) for w in slides]
+    if attrs.get("data_format") == "channels_first":
+        return LazyAxes((x.shape[0], channels, *counts), _records, slides, 1, why)
+    return LazyAxes((x.shape[0], *counts, channels), _records, slides, len(slides) + 1, why)
+
+
+def _records(slides: Sequence[Window], channel_axis: int, why: Any, shape: Shape) -> list[Axis]:
+    words: list[tuple[str, Any]] = [("batch", ""), *[(w.role, w.arithmetic) for w in slides]]
+    words.insert(channel_axis, ("channels", why))
+    return [Axis(role, (0, i), size, why) for i, ((role, why), size) in enumerate(zip(words, shape, strict=True))]
 
 
 def window_places(
