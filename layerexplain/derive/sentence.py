@@ -90,7 +90,7 @@ def _mixing(interpolation: Any) -> str:
     """Return the interpolation of an enlarged image in words."""
     if interpolation == "nearest":
         return "each pixel is repeated"
-    return f"values in between are mixed ('{interpolation}')"
+    return f"values in between are interpolated ('{interpolation}')"
 
 
 def _along(axis: Any) -> str:

@@ -223,7 +223,7 @@ class _Way:
 def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
     if way.leaf is None:
         role = next(iter(reversed(way.roles)), "")
-        return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"that of {way.end}")
+        return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"axis of {way.end}")
     role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
     size = size_text(way.leaf.shape[way.leaf_axis])
     if size == after and way.laid_out_only:
