@@ -220,7 +220,12 @@ SENTENCES = [
     ("BatchNormalization", {"scale": False, "center": False}, (7, 3), "running mean μ and variance v."),
     ("LayerNormalization", {"center": False}, (7, 3), "mean 0 and variance 1, then scales by γ."),
     ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image 2×2 times; each pixel is repeated."),
-    ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "2×2 times; values in between are interpolated ('bicubic')."),
+    (
+        "UpSampling2D",
+        {"interpolation": "bicubic"},
+        (4, 4, 1),
+        "2×2 times; values in between are interpolated ('bicubic').",
+    ),
     ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums its 4 channels."),
 ]
 
