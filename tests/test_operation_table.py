@@ -105,7 +105,7 @@ def test_a_row_passes_all_its_arguments_by_name() -> None:
 
 def test_a_row_that_calls_an_operation_has_its_sentence_and_other_names() -> None:
     add = declared("tf.plus(a, b): c = Add(a, b)")
-    assert add.description == "Adds two tensors, element by element."
+    assert add.description == "Adds two tensors element-wise."
     assert formula(add, (3,), (3,)) == ["c = a + b"]
 
 

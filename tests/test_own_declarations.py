@@ -66,7 +66,7 @@ def test_one_formula_serves_all_ranks(own_registry: dict[str, Declaration]) -> N
     assert (one.description, three.description) == ("Along {steps} steps.", "Through a volume.")
     assert lines(one, (4, 5)) == ["y = x + 1 + 7"]
     assert lines(three, (2, 2, 2, 5)) == ["y = x + 3 + 2"]
-    with pytest.raises(ArgumentError, match="size to be a whole number of at least 1, got"):
+    with pytest.raises(ArgumentError, match="size to be an integer ≥ 1, got"):
         one.bind({"size": (2, 3)})
     with pytest.raises(ShapeError, match="Spread1D needs an input with 3 axes"):
         lines(one, (4,))

@@ -421,14 +421,13 @@ def test_wrong_arguments_are_told_with_the_other_faults() -> None:
     )
     found = [fault.split(";")[0].split(" It takes")[0] for fault in faults(text)]
     assert found == [
-        "3: Conv2D needs filters to be a whole number of at least 1, got filters=-3",
+        "3: Conv2D needs filters to be an integer ≥ 1, got filters=-3",
         "3: Conv2D has no argument 'kernal_size', did you mean 'kernel_size'?",
-        "4: Conv2D needs strides to be a whole number of at least 1, or one for each axis, got strides=0",
+        "4: Conv2D needs strides to be an integer ≥ 1, or one per axis, got strides=0",
         "5: unknown layer type 'Dnse'",
-        "6: Dense needs activation to be the name of an activation of Keras, got activation='rleu'"
-        " (did you mean 'relu'?)",
-        "6: Dense needs 'units': a whole number of at least 1",
-        "9: LSTM needs units to be a whole number of at least 1, got units=0",
+        "6: Dense needs activation to be the name of a Keras activation, got activation='rleu' (did you mean 'relu'?)",
+        "6: Dense needs 'units': an integer ≥ 1",
+        "9: LSTM needs units to be an integer ≥ 1, got units=0",
     ]
 
 

@@ -59,19 +59,19 @@ def axes(explanation: Explanation) -> list[str]:
 
 def test_what_do_the_layers_of_an_mlp_do() -> None:
     report = report_of("mnist_mlp.yaml")
-    assert told(report, "flatten").hints == ("28 × 28 × 1 = 784 numbers per example.",)
+    assert told(report, "flatten").hints == ("28 × 28 × 1 = 784 values per example.",)
     dense = told(report, "dense")
     assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs along the last axis."
     assert factors(dense) == ["W (784, 512): inputs 784 × units 512 = 401,408", "b (512,): units 512 = 512"]
     assert dense.where == ("relu(z) = max(z, 0)",)
     assert dense.element == ("y[n, k] = relu(Σ m<784 x[n, m]·W[m, k] + b[k])",)
     dropout = told(report, "dropout")
-    assert "in training each number becomes 0 with probability 0.2" in dropout.sentence
+    assert "In training, sets each value to 0 with probability 0.2" in dropout.sentence
     assert dropout.training == ("y = dropout(x, rate=0.2)",)
     assert "1 / (1 - 0.2) = 1.25" in dropout.hints[0]
     softmax = told(report, "activation")
-    assert softmax.sentence == "Applies the function softmax; nothing is learned."
-    assert "turns the 10 numbers along the last axis into shares from 0 to 1 that sum to 1" in softmax.hints[0]
+    assert softmax.sentence == "Applies softmax. No trainable parameters."
+    assert "turns the 10 values along the last axis into probabilities that sum to 1" in softmax.hints[0]
     assert report.totals.params == 401_408 + 512 + 5_120 + 10
 
 
@@ -79,7 +79,7 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
     second = told(report_of("stacked_strided_convolutions.yaml"), "second")
     channels, start = second.hints
     assert channels == (
-        "Each of the 32 output channels has a kernel slice of its own for every one of the 16 input channels and sums "
+        "Each of the 32 output channels has its own kernel slice for each of the 16 input channels, and sums "
         "over all of them, then adds one bias."
     )
     assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side (PyTorch's padding=1)")
@@ -110,14 +110,14 @@ def test_dense_behind_an_embedding_is_one_matrix_for_all_positions() -> None:
     report = report_of("embedding_then_dense.yaml")
     dense = told(report, "dense")
     assert dense.hints[0] == (
-        "The input has 3 axes and is not flattened: one and the same matrix W is applied along the last axis, at each "
-        "of the 6 steps; their number adds no parameters. Put Flatten before it to mix them."
+        "The input has 3 axes and is not flattened: the same matrix W is applied along the last axis, at each "
+        "of the 6 steps, which adds no parameters. Put Flatten before it to mix them."
     )
     assert dense.element == ("y[n, t, k] = Σ m<4 x[n, t, m]·W[m, k]",)
     assert factors(dense) == ["W (4, 10): inputs 4 × units 10 = 40"]
     assert dense.cost[0] == "240 MACs per example = 6 steps × 10 units × 4 products"
     embedding = told(report, "embedding")
-    assert "Ids are whole numbers from 0 to 9." in embedding.hints
+    assert "Ids are integers from 0 to 9." in embedding.hints
     assert embedding.cost == ("none: it only moves data",)
 
 
@@ -125,11 +125,11 @@ def test_stacked_lstms_hand_on_every_step_and_flatten_lays_them_out() -> None:
     report = report_of("stacked_lstm_flatten.yaml")
     first, second = told(report, "lstm"), told(report, "lstm_1")
     assert first.hints == (
-        "return_sequences=True: the output of every step comes out, (None, 20, 32). 'lstm_1' reads them one by one.",
-        "5,248 parameters = 4 gates × 32 units × (8 inputs + 32 states + 1 bias), the same ones at every step.",
+        "return_sequences=True: the output of every step is returned, (None, 20, 32). 'lstm_1' reads them one by one.",
+        "5,248 parameters = 4 gates × 32 units × (8 inputs + 32 states + 1 bias), shared by all steps.",
     )
-    assert second.hints[0].endswith("(None, 20, 16). 'flatten' lays them out in one row.")
-    assert "20 × 16 = 320 numbers per example." in told(report, "flatten").hints
+    assert second.hints[0].endswith("(None, 20, 16). 'flatten' flattens them to one vector.")
+    assert "20 × 16 = 320 values per example." in told(report, "flatten").hints
     assert factors(told(report, "dense"))[0] == "W (320, 1): inputs 320 × units 1 = 320"
     assert told(report, "dense").sentence.startswith("The one output is a weighted sum of all 320 inputs")
 
@@ -137,10 +137,10 @@ def test_stacked_lstms_hand_on_every_step_and_flatten_lays_them_out() -> None:
 def test_the_embedding_of_an_autoencoder_can_be_reached() -> None:
     embedding = told(report_of("autoencoder_with_embedding.yaml"), "embedding")
     assert embedding.hints[0] == (
-        "The table itself is one weight of shape (1000, 32), a row for each id: "
+        "The table is one weight of shape (1000, 32), one row per id: "
         'model.get_layer("embedding").embeddings; a loss may use that variable. '
-        "The layer's output is another tensor, "
-        "of shape (None, 12, 32): the rows that were looked up."
+        "The output of the layer is another tensor, "
+        "of shape (None, 12, 32): the rows that are looked up."
     )
     assert [w.reach for w in embedding.weights] == ['model.get_layer("embedding").embeddings']
     assert factors(embedding) == ["E (1000, 32): ids 1000 × features 32 = 32,000"]
@@ -182,17 +182,17 @@ def test_hints_of_wrappers(tmp_path: Path) -> None:
         tmp_path,
     )
     both, each = told(report, "bidirectional"), told(report, "time_distributed")
-    assert "2 × 288 = 576 parameters. 'concat' puts their outputs side by side: 6 + 6 = 12 features." in both.hints[0]
-    assert each.sentence == "Applies one Dense, with the same weights, to each of the 9 steps on its own."
+    assert "2 × 288 = 576 parameters. 'concat' concatenates their outputs: 6 + 6 = 12 features." in both.hints[0]
+    assert each.sentence == "Applies one Dense, with the same weights, to each of the 9 steps separately."
     assert each.hints[0].startswith("One copy of the Dense: 52 parameters, however many steps there are.")
 
 
 MERGED = {
-    "concat": "'concat' puts their outputs side by side: 6 + 6 = 12 features.",
-    "sum": "'sum' adds their outputs element by element: 6 features.",
-    "mul": "'mul' multiplies their outputs element by element: 6 features.",
-    "ave": "'ave' takes the mean of their outputs element by element: 6 features.",
-    "null": "Without a merge_mode both outputs are handed on, each with 6 features.",
+    "concat": "'concat' concatenates their outputs: 6 + 6 = 12 features.",
+    "sum": "'sum' adds their outputs element-wise: 6 features.",
+    "mul": "'mul' multiplies their outputs element-wise: 6 features.",
+    "ave": "'ave' averages their outputs element-wise: 6 features.",
+    "null": "Without a merge_mode both outputs are returned, each with 6 features.",
 }
 
 
@@ -200,11 +200,11 @@ MERGED = {
 @pytest.mark.parametrize(
     ("backward", "said"),
     [
-        ("", "Two copies of the LSTM, each with weights of its own: 2 × 288 = 576 parameters. "),
+        ("", "Two copies of the LSTM, with separate weights: 2 × 288 = 576 parameters. "),
         # As Keras writes it into every file: the copy that it made.
-        ("LSTM: {units: 6, go_backwards: true, name: back}", "Two copies of the LSTM, each with weights of its own: "
+        ("LSTM: {units: 6, go_backwards: true, name: back}", "Two copies of the LSTM, with separate weights: "
          "2 × 288 = 576 parameters. "),
-        ("SimpleRNN: {units: 6, go_backwards: true}", "A layer of its own each way, LSTM forwards and SimpleRNN "
+        ("SimpleRNN: {units: 6, go_backwards: true}", "Two different layers, LSTM forwards and SimpleRNN "
          "backwards: 288 + 72 = 360 parameters. "),
     ],
 )  # fmt: skip
@@ -219,14 +219,9 @@ SENTENCES = [
     ("BatchNormalization", {"scale": False}, (7, 3), "variance v, then shifts by β."),
     ("BatchNormalization", {"scale": False, "center": False}, (7, 3), "running mean μ and variance v."),
     ("LayerNormalization", {"center": False}, (7, 3), "mean 0 and variance 1, then scales by γ."),
-    ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image 2×2 times; each pixel is repeated."),
-    (
-        "UpSampling2D",
-        {"interpolation": "bicubic"},
-        (4, 4, 1),
-        "2×2 times; values in between are interpolated ('bicubic').",
-    ),
-    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums its 4 channels."),
+    ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image by a factor of 2×2, by nearest interpolation."),
+    ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "by a factor of 2×2, by bicubic interpolation."),
+    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums over its 4 channels."),
 ]
 
 
@@ -240,15 +235,14 @@ def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | 
 @pytest.mark.parametrize(
     ("type_", "said"),
     [
-        ("Conv2D", "Slides `filters` learned `kernel_size` windows over the image; each sums over its channels."),
+        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums over its channels."),
         ("Dense", "Each of the `units` outputs is a weighted sum of all inputs along the last axis."),
-        ("MultiHeadAttention", "Each of the queries looks at the value positions; `num_heads` heads of width "
+        ("MultiHeadAttention", "Each of the queries attends to the value positions, in `num_heads` heads of width "
          "`key_dim`."),
-        ("UpSampling2D", "Enlarges the image `size` times; with 'nearest' each pixel is repeated, else values in "
-         "between are mixed."),
-        ("LayerNormalization", "Shifts and scales the numbers along one axis to mean 0 and variance 1, then scales by "
+        ("UpSampling2D", "Enlarges the image by a factor of `size`, by `interpolation`."),
+        ("LayerNormalization", "Normalizes the values along one axis to mean 0 and variance 1, then scales by "
          "γ and shifts by β."),
-        ("GroupNormalization", "Splits the channels into `groups`, brings each to mean 0 and variance 1, then scales "
+        ("GroupNormalization", "Splits the channels into `groups` and normalizes each to mean 0 and variance 1, then scales "
          "by γ and shifts by β."),
     ],
 )  # fmt: skip

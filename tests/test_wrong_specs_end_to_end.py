@@ -39,23 +39,20 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "missing argument": (
         "input: [3]\nlayers:\n  - Dense\n",
-        ["3: layer 'dense': Dense needs 'units': a whole number of at least 1; give units=16"],
+        ["3: layer 'dense': Dense needs 'units': an integer ≥ 1; give units=16"],
     ),
     "negative units": (
         "input: [3]\nlayers:\n  - Dense: -3\n",
-        ["3: layer 'dense': Dense needs units to be a whole number of at least 1, got units=-3; for example units=16"],
+        ["3: layer 'dense': Dense needs units to be an integer ≥ 1, got units=-3; for example units=16"],
     ),
     "units of another kind": (
         "input: [3]\nlayers:\n  - Dense: many\n",
-        [
-            "3: layer 'dense': Dense needs units to be a whole number of at least 1, got units='many'; "
-            "for example units=16"
-        ],
+        ["3: layer 'dense': Dense needs units to be an integer ≥ 1, got units='many'; for example units=16"],
     ),
     "misspelt activation": (
         "input: [3]\nlayers:\n  - Dense: {units: 3, activation: rellu}\n",
         [
-            "3: layer 'dense': Dense needs activation to be the name of an activation of Keras, got "
+            "3: layer 'dense': Dense needs activation to be the name of a Keras activation, got "
             "activation='rellu' (did you mean 'relu'?); for example activation='relu'"
         ],
     ),
@@ -162,10 +159,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "inside a nested model": (
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
-        [
-            "5: layer 'dense_1': Dense needs units to be a whole number of at least 1, got units=-1; "
-            "for example units=16"
-        ],
+        ["5: layer 'dense_1': Dense needs units to be an integer ≥ 1, got units=-1; for example units=16"],
     ),
 }
 """Name → the spec and its faults: whole messages, or their beginnings where they end in `: ` or `…`."""
@@ -222,7 +216,7 @@ def test_standard_input_is_named_as_such() -> None:
     result = CliRunner().invoke(program, ["summary", "-"], input="input: [3]\nlayers:\n  - Dense: 0\n")
     assert result.exit_code == 1
     assert result.stderr == (
-        "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be a whole number of at least 1, "
+        "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be an integer ≥ 1, "
         "got units=0; for example units=16\n"
     )
 

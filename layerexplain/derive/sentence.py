@@ -35,13 +35,15 @@ def sentence(definition: Definition) -> str:
     return _singular(re.sub(r"\{(\w+)\}( ?)", fill, definition.description))
 
 
-COUNTED = "outputs|inputs|steps|channels|heads|groups|filters|rows|columns|numbers|positions|windows|values|shares"
+COUNTED = (
+    "outputs|inputs|steps|channels|heads|groups|filters|rows|columns|numbers|positions|windows|values|pixels|voxels"
+)
 
 
 def _singular(text: str) -> str:
     """Return the sentence with singulars: "each of the 1 outputs" as "the one output", "in 1 heads" as "in 1 head"."""
     text = re.sub(rf"(?i)\b(?:each of|all) (?:the )?1 ({COUNTED})\b", lambda m: f"the one {m[1][:-1]}", text)
-    text = re.sub(rf"(?<![\d.,×]) 1 ({COUNTED})\b", lambda m: f" 1 {m[1][:-1]}", text)
+    text = re.sub(rf"(?<![\d.,×-])\b1 ({COUNTED})\b", lambda m: f"1 {m[1][:-1]}", text)
     return text[:1].upper() + text[1:]
 
 
@@ -75,7 +77,6 @@ def fields(definition: Definition) -> dict[str, str]:
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
-    values["mixing"] = _mixing(definition.arguments.get("interpolation"))
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
 
@@ -84,13 +85,6 @@ def _then(weights: Collection[str]) -> str:
     """Return what a normalization does after scaling to mean 0 and variance 1, given its weights."""
     said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
     return f", then {' and '.join(said)}" if said else ""
-
-
-def _mixing(interpolation: Any) -> str:
-    """Return the interpolation of an enlarged image in words."""
-    if interpolation == "nearest":
-        return "each pixel is repeated"
-    return f"values in between are interpolated ('{interpolation}')"
 
 
 def _along(axis: Any) -> str:

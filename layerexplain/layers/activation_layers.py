@@ -17,7 +17,7 @@ FAR_BELOW = -1e9
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
-    """Keeps what is positive; the rest becomes 0, unless negative_slope, threshold or max_value say otherwise.
+    """Keeps positive values and sets the rest to 0, unless negative_slope, threshold or max_value say otherwise.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ReLU.
@@ -27,7 +27,7 @@ def relu(
 
 @layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"}, facts=KEEPS_AXES)
 def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
-    """Keeps what is positive and makes the rest {negative_slope} times as large.
+    """Keeps positive values and multiplies the rest by {negative_slope}.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.LeakyReLU; Maas, Hannun and Ng, 2013.
@@ -37,7 +37,7 @@ def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
 
 @layer("PReLU", mask="pass", ignores="alpha_initializer alpha_regularizer alpha_constraint", facts=KEEPS_AXES)
 def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
-    """Keeps what is positive and multiplies the rest by learned slopes α.
+    """Keeps positive values and multiplies the rest by learned slopes α.
 
     Along the `shared_axes` all elements have one slope: [1, 2] for an image leaves one for each channel.
     Input shape: any, with all sizes known but those of shared axes. Output shape: the same.
@@ -53,7 +53,7 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
 
 @layer("ELU", mask="pass", facts=KEEPS_AXES)
 def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
-    """Keeps what is positive; the rest follows a curve that levels off at -{alpha}.
+    """Keeps positive values; the rest follows an exponential curve down to -{alpha}.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ELU; Clevert, Unterthiner and Hochreiter, 2016.
@@ -63,7 +63,7 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 
 @layer("Softmax", mask="pass", facts=KEEPS_AXES)
 def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
-    """Turns the numbers {along} into shares that sum to 1; a masked place gets the share 0.
+    """Turns the values {along} into probabilities that sum to 1; masked positions get 0.
 
     Input shape: any; a mask needs to broadcast to it. Output shape: the same.
     Reference: keras.layers.Softmax.

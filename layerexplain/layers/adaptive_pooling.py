@@ -10,9 +10,9 @@ from layerexplain.ops.adaptive_pooling import adaptive_average_pool, adaptive_ma
 @layers_of_rank(
     "AdaptiveAveragePooling{}D",
     {
-        1: "Averages each of {output_size} stretches that together cover all {steps} steps, evenly.",
-        2: "Averages each of {output_size} windows that together cover the whole image, evenly.",
-        3: "Averages each of {output_size} windows that together cover the whole volume, evenly.",
+        1: "Divides the {steps} steps into {output_size} nearly equal intervals and averages each.",
+        2: "Divides the image into {output_size} nearly equal windows and averages each.",
+        3: "Divides the volume into {output_size} nearly equal windows and averages each.",
     },
 )
 def adaptive_average_pooling(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
@@ -29,9 +29,9 @@ def adaptive_average_pooling(x: Expr, *, output_size: Sizes, data_format: DataFo
 @layers_of_rank(
     "AdaptiveMaxPooling{}D",
     {
-        1: "Keeps the largest of each of {output_size} stretches that together cover all {steps} steps, evenly.",
-        2: "Keeps the largest of each of {output_size} windows that together cover the whole image, evenly.",
-        3: "Keeps the largest of each of {output_size} windows that together cover the whole volume, evenly.",
+        1: "Divides the {steps} steps into {output_size} nearly equal intervals and takes the maximum of each.",
+        2: "Divides the image into {output_size} nearly equal windows and takes the maximum of each.",
+        3: "Divides the volume into {output_size} nearly equal windows and takes the maximum of each.",
     },
 )
 def adaptive_max_pooling(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:

@@ -11,7 +11,7 @@ from layerexplain.ops.random import uniform_like
 
 @layer("LayerScale", facts=Facts(home="convnext"))
 def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: PositiveInt) -> Expr:
-    """Multiplies each of the {projection_dim} channels by a learned number of its own.
+    """Multiplies each of the {projection_dim} channels by a learned scale.
 
     Input shape: (batch, …, projection_dim). Output shape: the same.
     Reference: keras.applications.convnext; Touvron et al., 2021.
@@ -21,7 +21,8 @@ def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: Positi
 
 @layer("StochasticDepth", facts=Facts(home="convnext"))
 def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
-    """Passes its input on; in training it drops whole examples with probability {drop_path_rate}.
+    """In training, sets whole examples to 0 with probability {drop_path_rate} and scales the rest by 1 / (1 -
+    {drop_path_rate}). At inference, returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.applications.convnext; Huang et al., 2016.
@@ -36,7 +37,7 @@ def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) 
 
 @layer("CustomScaleLayer", facts=Facts(home="inception_resnet_v2"))
 def custom_scale_layer(*xs: Expr, scale: Number) -> Expr:
-    """Adds to its first input {scale} times its second.
+    """Adds {scale} times its second input to its first.
 
     Input shape: two tensors of one shape. Output shape: the same.
     Reference: keras.applications.inception_resnet_v2; Szegedy et al., 2016.

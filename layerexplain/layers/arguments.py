@@ -286,29 +286,29 @@ def choice(*choices: str, example: str = "") -> Any:
     return Annotated[str, _plain(words, repr(example or choices[0]), _one_of(*choices))]
 
 
-PositiveInt = Annotated[int, _plain("a whole number of at least 1", "16", _int(1))]
-Int = Annotated[int, _plain("a whole number", "1", _int(-(2**63)))]
-NaturalInt = Annotated[int, _plain("a whole number of at least 0", "0", _int(0))]
+PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1))]
+Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
+NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
-NonNegative = Annotated[float, _plain("a number of at least 0", "0.1", _non_negative)]
+NonNegative = Annotated[float, _plain("a number ≥ 0", "0.1", _non_negative)]
 Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
 Share = Annotated[float, _plain("a number from 0 to 1", "0.5", _share)]
 Bool = Annotated[bool, _plain("true or false", "true", _bool)]
-Sizes = Annotated[Any, _plain("a whole number of at least 1, or one for each axis", "3", _ints(1))]
-Naturals = Annotated[Any, _plain("a whole number of at least 0, or one for each axis", "1", _ints(0))]
+Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
+Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]
 AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _axis)]
-ShapeArgument = Annotated[Any, _plain("a shape: whole numbers, None for an unknown one", "[28, 28]", _shape)]
+ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")
 DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
-Activation = Annotated[Any, Check("the name of an activation of Keras", "'relu'", _activation)]
+Activation = Annotated[Any, Check("the name of a Keras activation", "'relu'", _activation)]
 PaddingAmounts = Annotated[
     Any,
-    _plain("a whole number of at least 0, one for each axis, or a pair (before, after) each", "1", _padding_amounts),
+    _plain("an integer ≥ 0, one per axis, or a pair (before, after) per axis", "1", _padding_amounts),
 ]
 MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
-BatchFirst = Annotated[bool, _plain("false (Keras 3 has the batch first; transpose the input)", "false", _false)]
-Text = Annotated[str, _plain("a text", "'...'", _text)]
+BatchFirst = Annotated[bool, _plain("false (Keras 3 expects the batch first; transpose the input)", "false", _false)]
+Text = Annotated[str, _plain("a string", "'...'", _text)]
 Anything = Annotated[Any, Check("any value", "1", _anything)]
 Dtype = Annotated[str, Check("any value", "1", str)]
 Truth = Annotated[bool, Check("any value", "1", bool)]

@@ -116,7 +116,7 @@ def attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each query position scores all key positions and takes the average of the values, weighted by these scores.
+    """Scores each query against every key, and averages the values weighted by the softmax of the scores.
 
     Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
     features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
@@ -146,7 +146,8 @@ def additive_attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each query position scores all key positions by the tanh of their sum and averages the values by these scores.
+    """Scores each query against every key by the tanh of their sum, and averages the values weighted by the softmax of
+    the scores.
 
     Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
     features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
@@ -219,7 +220,8 @@ def multi_head_attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each of the {query_size} queries looks at the {value_size} value positions; {num_heads} heads of width {key_dim}.
+    """Each of the {query_size} queries attends to the {value_size} value positions, in {num_heads} heads of width
+    {key_dim}.
 
     Input shape: query (batch, queries, features), value and key (batch, values, their features); Keras's order is
     query, value, key. Output shape: the query's, with return_attention_scores also

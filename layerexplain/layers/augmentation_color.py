@@ -22,42 +22,54 @@ IGNORES = ELSEWHERE
 
 ROWS = """
 RandomBrightness(x, factor: Factor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it makes each brighter or darker at random, by up to {factor} of the range.
+    | In training, shifts the brightness of each image at random, by up to {factor} of the value range. At
+    inference, returns images unchanged.
 RandomContrast(x, factor: ShareFactor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it changes the contrast of each at random, by up to {factor}.
+    | In training, changes the contrast of each image at random, by up to {factor}. At inference, returns images
+    unchanged.
 RandomSaturation(x, factor: Factor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it makes the colours of each stronger or weaker at random, by up to {factor}.
+    | In training, changes the colour saturation of each image at random, by up to {factor}. At inference, returns
+    images unchanged.
 RandomHue(x, factor: ShareFactor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it turns the colours of each at random, by up to {factor} of the colour circle.
+    | In training, shifts the hue of each image at random, by up to {factor} of the colour wheel. At inference,
+    returns images unchanged.
 RandomColorDegeneration(x, factor: Factor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it takes away a random part of the colour of each, up to {factor}.
+    | In training, removes a random part, up to {factor}, of the colour of each image. At inference, returns images
+    unchanged.
 RandomColorJitter(x, value_range: Numbers = (0, 255), brightness_factor: Factor | None = None, contrast_factor:
     ShareFactor | None = None, saturation_factor: Factor | None = None, hue_factor: ShareFactor | None = None):
     unchanged(x)
-    | Passes images on; in training it changes brightness, contrast, saturation and hue of each at random.
+    | In training, changes brightness, contrast, saturation and hue of each image at random. At inference, returns
+    images unchanged.
 RandomGrayscale(x, factor: Share = 0.5): images(x)
-    | Passes images on; in training a share {factor} of them, chosen at random, loses its colours.
+    | In training, converts each image to greyscale with probability {factor}. At inference, returns images
+    unchanged.
 RandomInvert(x, factor: ShareFactor = 1.0, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training a share {factor} of them, chosen at random, becomes its negative.
+    | In training, inverts the colours of each image with probability {factor}. At inference, returns images
+    unchanged.
 RandomPosterization(x, factor: Bits, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it leaves {factor} of the 8 bits of each colour, so that there are fewer colours.
+    | In training, reduces the 8 bits of each colour value to {factor}. At inference, returns images unchanged.
 RandomSharpness(x, factor: ShareFactor, value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it sharpens or blurs each at random, by up to {factor}.
+    | In training, sharpens or blurs each image at random, by up to {factor}. At inference, returns images
+    unchanged.
 RandomGaussianBlur(x, factor: ShareFactor = 1.0, kernel_size: OddSizes = 3, sigma: ShareFactor = 1.0, value_range:
     Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it blurs a share {factor} of them by windows of {kernel_size} pixels.
+    | In training, blurs each image with probability {factor}, by a Gaussian kernel of {kernel_size} pixels. At
+    inference, returns images unchanged.
 Solarization(x, addition_factor: ShareFactor = 0.0, threshold_factor: ShareFactor = 0.0, value_range: Numbers = (0,
     255)): unchanged(x)
-    | Passes images on; in training it inverts what is brighter than a random threshold.
+    | In training, inverts the values above a random threshold. At inference, returns images unchanged.
 Equalization(x, value_range: Numbers = (0, 255), bins: PositiveInt = 256): images(x)
-    | Passes images on; in training it spreads the brightness of each channel so that all levels are used alike.
+    | In training, equalizes the histogram of each channel of each image. At inference, returns images unchanged.
 # Cubuk et al., 2020
 RandAugment(x, value_range: Numbers = (0, 255), num_ops: PositiveInt = 2, factor: ShareFactor = 0.5, interpolation:
     Interpolation = 'bilinear'): unchanged(x)
-    | Passes images on; in training it changes them by {num_ops} operations, chosen at random from eleven.
+    | In training, applies {num_ops} operations, chosen at random from eleven, to each image. At inference, returns
+    images unchanged.
 # Hendrycks et al., 2020
 AugMix(x, value_range: Numbers = (0, 255), num_chains: PositiveInt = 3, chain_depth: PositiveInt = 3, factor:
     ShareFactor = 0.3, alpha: NonNegative = 1.0, all_ops: Bool = True, interpolation: Interpolation = 'bilinear'):
     unchanged(x)
-    | Passes images on; in training it mixes each with {num_chains} versions of itself, changed at random.
+    | In training, mixes each image with {num_chains} randomly augmented versions of itself. At inference, returns
+    images unchanged.
 """

@@ -21,35 +21,44 @@ IGNORES = ELSEWHERE
 
 ROWS = """
 RandomFlip(x, mode: Mirror = 'horizontal_and_vertical'): unchanged(x)
-    | Passes images on; in training it mirrors each one or not, by chance: {mode}.
+    | In training, flips each image at random ({mode}). At inference, returns images unchanged.
 RandomRotation(x, factor: Factor, fill_mode: FillMode = 'reflect', interpolation: Interpolation = 'bilinear',
     fill_value: Number = 0.0): unchanged(x)
-    | Passes images on; in training it turns each by a random angle of up to {factor} of a full turn.
+    | In training, rotates each image by a random angle of up to {factor} of a full turn. At inference, returns
+    images unchanged.
 RandomZoom(x, height_factor: Factor, width_factor: Factor | None = None, fill_mode: FillMode = 'reflect',
     interpolation: Interpolation = 'bilinear', fill_value: Number = 0.0): unchanged(x)
-    | Passes images on; in training it zooms each in or out by a random factor of up to {height_factor}.
+    | In training, zooms each image in or out at random, by up to {height_factor}. At inference, returns images
+    unchanged.
 RandomTranslation(x, height_factor: Factor, width_factor: Factor, fill_mode: FillMode = 'reflect', interpolation:
     Interpolation = 'bilinear', fill_value: Number = 0.0): unchanged(x)
-    | Passes images on; in training it shifts each at random, by up to {height_factor} of its height.
+    | In training, shifts each image at random, by up to {height_factor} of its height and {width_factor} of its
+    width. At inference, returns images unchanged.
 RandomShear(x, x_factor: ShareFactor = 0.0, y_factor: ShareFactor = 0.0, interpolation: Interpolation = 'bilinear',
     fill_mode: FillMode = 'reflect', fill_value: Number = 0.0): unchanged(x)
-    | Passes images on; in training it slants each at random, along the rows by up to {x_factor}.
+    | In training, shears each image at random, by up to {x_factor} along the rows and {y_factor} along the columns.
+    At inference, returns images unchanged.
 RandomPerspective(x, factor: ShareFactor = 1.0, scale: Share = 1.0, interpolation: Interpolation = 'bilinear',
     fill_value: Number = 0.0): unchanged(x)
-    | Passes images on; in training it shows a share {factor} of them from a random point of view.
+    | In training, shows each image from a random perspective with probability {factor}. At inference, returns
+    images unchanged.
 # Simard et al., 2003
 RandomElasticTransform(x, factor: ShareFactor = 1.0, scale: ShareFactor = 1.0, interpolation: Interpolation =
     'bilinear', fill_mode: FillMode = 'reflect', fill_value: Number = 0.0, value_range: Numbers = (0, 255)):
     unchanged(x)
-    | Passes images on; in training it bends a share {factor} of them, as if they were on a rubber sheet.
+    | In training, deforms each image elastically at random with probability {factor}. At inference, returns images
+    unchanged.
 # Zhong et al., 2020
 RandomErasing(x, factor: ShareFactor = 1.0, scale: ShareFactor = (0.02, 0.33), fill_value: Numbers | None = None,
     value_range: Numbers = (0, 255)): unchanged(x)
-    | Passes images on; in training it covers a random part of a share {factor} of them.
+    | In training, erases a random rectangle of each image with probability {factor}. At inference, returns images
+    unchanged.
 # Yun et al., 2019
 CutMix(x, factor: ShareFactor = 1.0): unchanged(x)
-    | Passes images on; in training a random part of each is replaced by that of another one, and labels are mixed.
+    | In training, replaces a random rectangle of each image with that of another image, and mixes their labels in
+    proportion. At inference, returns images unchanged.
 # Zhang et al., 2018
 MixUp(x, alpha: NonNegative = 0.2): unchanged(x)
-    | Passes images on; in training each becomes a random mix of itself and another one, and so do the labels.
+    | In training, blends each image with another one in a random proportion, and mixes their labels likewise. At
+    inference, returns images unchanged.
 """

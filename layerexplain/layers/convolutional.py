@@ -88,11 +88,14 @@ def filter_bias(y: Expr, filters: int, data_format: str) -> Expr:
     "Conv{}D",
     {
         1: (
-            "Slides {filters} learned windows of {kernel_size} steps along the sequence; "
-            "each sums its {channels} channels."
+            "Slides {filters} filters of {kernel_size} steps along the sequence; each sums over its {channels} "
+            "channels."
         ),
-        2: "Slides {filters} learned {kernel_size} windows over the image; each sums over its {channels} channels.",
-        3: "Slides {filters} learned {kernel_size} windows through the volume; each sums over its {channels} channels.",
+        2: ("Slides {filters} filters of {kernel_size} pixels over the image; each sums over its {channels} channels."),
+        3: (
+            "Slides {filters} filters of {kernel_size} voxels through the volume; each sums over its {channels} "
+            "channels."
+        ),
     },
     also="Convolution{}D",
     ignores=KERNEL_AND_BIAS,

@@ -50,11 +50,17 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     "ConvLSTM{}D",
     {
         1: (
-            "Reads the {steps} steps in order, each a row of positions; "
-            "the gates of an LSTM are windows of {kernel_size}."
+            "Runs an LSTM over the {steps} steps, each a row of positions; its gates are convolutions with {filters} "
+            "filters of {kernel_size} positions."
         ),
-        2: "Reads the {steps} images in order with an LSTM whose gates are {filters} learned {kernel_size} windows.",
-        3: "Reads the {steps} volumes in order with an LSTM whose gates are {filters} learned {kernel_size} windows.",
+        2: (
+            "Runs an LSTM over the {steps} images; its gates are convolutions with {filters} filters of {kernel_size} "
+            "pixels."
+        ),
+        3: (
+            "Runs an LSTM over the {steps} volumes; its gates are convolutions with {filters} filters of "
+            "{kernel_size} voxels."
+        ),
     },
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",

@@ -14,16 +14,16 @@ from layerexplain.ops.window import SPATIAL
     "Conv{}DTranspose",
     {
         1: (
-            "Spreads each step over {kernel_size} of a longer sequence, in {filters} channels, "
-            "and sums where they overlap."
+            "Spreads each step over {kernel_size} steps of a longer sequence with {filters} channels; overlaps are "
+            "summed."
         ),
         2: (
-            "Spreads each pixel over a {kernel_size} window of a larger image, in {filters} channels, "
-            "and sums what overlaps."
+            "Spreads each pixel over a {kernel_size} window of a larger image with {filters} channels; overlaps are "
+            "summed."
         ),
         3: (
-            "Spreads each voxel over a {kernel_size} window of a larger volume, in {filters} channels, "
-            "and sums what overlaps."
+            "Spreads each voxel over a {kernel_size} window of a larger volume with {filters} channels; overlaps are "
+            "summed."
         ),
     },
     also="Convolution{}DTranspose",

@@ -72,7 +72,7 @@ def embedding(
     mask_zero: Bool = False,
     compression: Compression,
 ) -> Expr:
-    """Looks up, for each id, its row of {output_dim} learned numbers in a table of {input_dim} rows.
+    """Looks up, for each id, its row of {output_dim} learned values in a table of {input_dim} rows.
 
     Input shape: (batch, …), whole numbers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     Reference: keras.layers.Embedding.
@@ -86,7 +86,7 @@ def embedding(
 
 @layer("Activation", mask="pass", facts=CARRIES_IDS)
 def activation(x: Expr, *, activation: Activation) -> Expr:
-    """Applies the function {activation}; nothing is learned.
+    """Applies {activation}. No trainable parameters.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.Activation.
@@ -104,7 +104,7 @@ def einsum_dense(
     bias_axes: Text | None = None,
     compression: Compression,
 ) -> Any:
-    """Multiplies the input with a learned kernel and sums over the letters that are missing on the right of {equation}.
+    """Multiplies its input by a learned kernel and sums over the letters that the right side of {equation} lacks.
 
     `output_shape` holds the sizes of the result behind the batch, and behind the axes that `...` stands for: those
     that the input does not have become sizes of the kernel. Where it says None and the input has the size, Keras
@@ -191,7 +191,7 @@ def _letter_name(letter: str, kernel: str, summed: set[str], sizes: dict[str, tu
 
 @layer("Identity", mask="pass", facts=CARRIES_IDS)
 def identity(x: Expr) -> Expr:
-    """Passes its input on unchanged.
+    """Returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.Identity.
@@ -209,7 +209,8 @@ def _plain_number(value: float) -> float:
 
 @layer("Masking", mask=_counted_steps, facts=CARRIES_IDS)
 def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
-    """Marks the steps whose features all equal {mask_value}: they become 0, and the layers behind leave them out.
+    """Masks the steps whose features all equal {mask_value}: sets them to 0, and later layers that use the mask skip
+    them.
 
     Input shape: (batch, steps, features). Output shape: the same, with a mask (batch, steps).
     Reference: keras.layers.Masking.
@@ -225,7 +226,7 @@ def lambda_(
     mask: Anything | None = None,
     arguments: Anything | None = None,
 ) -> Expr:
-    """Calls a Python function that the model's author wrote; its code is never read, so what it computes is not known.
+    """Calls a Python function written by the author of the model. Its code is not executed, so its result is unknown.
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
     Reference: keras.layers.Lambda.

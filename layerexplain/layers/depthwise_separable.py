@@ -35,10 +35,11 @@ def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
     "DepthwiseConv{}D",
     {
         1: (
-            "Slides windows of {kernel_size} steps along each of the {channels} channels alone, "
-            "{depth_multiplier} for each."
+            "Slides {depth_multiplier} filters of {kernel_size} steps along each of the {channels} channels separately."
         ),
-        2: "Slides {kernel_size} windows over each of the {channels} channels by itself, {depth_multiplier} for each.",
+        2: (
+            "Slides {depth_multiplier} filters of {kernel_size} pixels over each of the {channels} channels separately."
+        ),
     },
     ignores=DEPTHWISE,
     differs=dict.fromkeys((1, 2), lambda common: common.moved("depth_multiplier", before="data_format")),
@@ -69,12 +70,12 @@ def depthwise_convolution(
     "SeparableConv{}D",
     {
         1: (
-            "Slides a {kernel_size} window along each of the {channels} channels by itself, "
-            "then mixes all into {filters}."
+            "Slides filters of {kernel_size} steps along each of the {channels} channels separately, then mixes the "
+            "results into {filters} channels."
         ),
         2: (
-            "Slides a {kernel_size} window over each of the {channels} channels by itself, "
-            "then mixes all into {filters}."
+            "Slides filters of {kernel_size} pixels over each of the {channels} channels separately, then mixes the "
+            "results into {filters} channels."
         ),
     },
     also="SeparableConvolution{}D",

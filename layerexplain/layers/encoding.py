@@ -50,7 +50,7 @@ def category_encoding(
     num_tokens: PositiveInt,
     output_mode: choice("multi_hot", "one_hot", "count", "binary") = "multi_hot",  # type: ignore[valid-type]
 ) -> Expr:
-    """Turns ids from 0 on into {num_tokens} numbers, one for each id: 1 where it occurs (how often, with 'count').
+    """Encodes ids as {num_tokens} values, one per id: 1 where the id occurs (with 'count', how often it occurs).
 
     Input shape: (batch, ids), whole numbers below num_tokens. Output shape: (batch, num_tokens); with 'one_hot'
     (batch, ids, num_tokens), the axis of ids gone where it is 1. `count_weights`, like the ids, is what each counts.
@@ -76,7 +76,7 @@ def discretization(
     epsilon: NonNegative = 0.01,
     output_mode: choice("int", "one_hot", "multi_hot", "count") = "int",  # type: ignore[valid-type]
 ) -> Expr:
-    """Replaces each number by that of its bin: how many of the boundaries are not above it.
+    """Replaces each number by the index of its bin: the number of boundaries that are at or below it.
 
     Input shape: any. Output shape: the same for 'int'; else an axis for the bins behind, in place of axis 1 for
     'multi_hot' and 'count'. Boundaries are given, or found by adapt(), whose num_bins alone tell no formula.
@@ -127,7 +127,8 @@ def integer_lookup(
     salt: Anything | None = None,
     vocabulary_size: PositiveInt | None = None,
 ) -> Expr:
-    """Replaces each number by its place in a vocabulary; all others share the {num_oov_indices} places in front.
+    """Replaces each integer by its index in a vocabulary. Number of leading indices reserved for other values:
+    {num_oov_indices}.
 
     Input shape: any, whole numbers. Output shape: the same for 'int'; else an axis for the places behind, in place of
     axis 1 for 'multi_hot' and 'count'. A vocabulary that adapt() found, a file of one, and 'tf_idf' tell no formula.

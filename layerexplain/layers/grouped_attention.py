@@ -46,7 +46,8 @@ def group_query_attention(
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Attention in {num_query_heads} heads of width {head_dim}, which share {num_key_value_heads} of keys and values.
+    """Attention in which {num_query_heads} query heads of width {head_dim} share {num_key_value_heads} key and value
+    heads.
 
     Input shape: query (batch, queries, features), value (batch, values, features), key (batch, values, its features);
     Keras's order is query, value, key. Output shape: the query's, with return_attention_scores also

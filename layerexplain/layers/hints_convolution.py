@@ -18,14 +18,14 @@ def conv_channels(at: Place) -> str | None:
     if groups != 1 and isinstance(channels, int) and isinstance(filters, int):
         return (
             f"groups={groups}: the {groups * channels} input channels are split into {groups} groups of {channels}; "
-            f"each group feeds {filters // groups} of the {filters} filters, which see no other channel."
+            f"each group feeds {filters // groups} of the {filters} filters, which read no other channels."
         )
     if channels == 1:
         return None
     bias = ", then adds one bias" if at.argument("use_bias") else ""
     return (
-        f"Each of the {filters} output channels has a kernel slice of its own for every one of the {channels} "
-        f"input channels and sums over all of them{bias}."
+        f"Each of the {filters} output channels has its own kernel slice for each of the {channels} "
+        f"input channels, and sums over all of them{bias}."
     )
 
 
@@ -43,7 +43,7 @@ def conv_start(at: Place) -> str | None:
     compare = ""
     if before != other:
         compare = f", not at {w.stride}i-{other} as with {other} on each side (PyTorch's padding={other})"
-    odd = ", the odd one at the end" if before != after else ""
+    odd = ", the extra one at the end" if before != after else ""
     pads = f"'same' pads {before} before and {after} after here{odd}"
     return f"Window i starts at {w.role[:-1]} {start}{compare}: {pads}."
 
@@ -55,10 +55,10 @@ def conv_gaps(at: Place) -> str | None:
         if w.dilation > 1 and w.k > 1:
             said.append(
                 f"dilation_rate={w.dilation} leaves gaps: a window of {w.k} reads every {_ordinal(w.dilation)} of "
-                f"{w.reach} {w.role} and has no more weights."
+                f"{w.reach} {w.role}, with no additional weights."
             )
         if w.padding == "causal":
-            said.append("'causal' pads only before the first step: no output step sees a later input step.")
+            said.append("'causal' pads only before the first step: no output step depends on a later input step.")
     return " ".join(said) or None
 
 
@@ -67,14 +67,17 @@ def conv_pointwise(at: Place) -> str | None:
     slides = _windows(at)
     if not slides or any(w.k != 1 for w in slides):
         return None
-    return f"A window of 1 sees no neighbours: it is a Dense on the channels of each {_one(slides)}, the same for all."
+    place = _one(slides)
+    return (
+        f"A window of 1 reads no neighbours: it is a Dense layer on the channels of each {place}, with shared weights."
+    )
 
 
 @hint("MaxPooling{}D", "AveragePooling{}D")
 def pool_strides(at: Place) -> str | None:
     if at.argument("strides") is not None:
         return None
-    return "strides is not given, so windows are as far apart as they are large, and none overlap."
+    return "strides is not given, so it equals pool_size: windows touch and do not overlap."
 
 
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
@@ -89,7 +92,7 @@ def unread_edge(at: Place) -> str | None:
             left.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
     if not left:
         return None
-    return f"No window reaches {' and '.join(left)}: what stands there is dropped; padding='same' would keep it."
+    return f"No window reaches {' and '.join(left)}: these inputs are ignored; padding='same' would include them."
 
 
 @hint("Conv{}DTranspose")
@@ -97,8 +100,8 @@ def transposed_kernel(at: Place) -> str | None:
     W = at.definition.weights[0]
     filters, channels = W.shape[-2:]
     return (
-        f"A convolution's wiring run backwards, so a stride makes the result larger. The kernel's last axes are "
-        f"(filters {filters}, channels {channels}), the other way round than in a convolution's."
+        f"The transpose of a convolution: a stride enlarges the result. The last axes of the kernel are "
+        f"(filters {filters}, channels {channels}), in the opposite order to those of a convolution."
     )
 
 
@@ -108,7 +111,7 @@ def not_flattened(at: Place) -> str | None:
     few = product(at.y.shape[1:])
     if many is None or few is None or at.x.ndim < 3 or at.argument("keepdims"):
         return None
-    return f"{few:,} numbers per example are left, in place of the {many:,} that Flatten would hand on."
+    return f"{few:,} values per example remain, instead of the {many:,} that Flatten would return."
 
 
 def _windows(at: Place) -> list[Any]:

@@ -14,8 +14,8 @@ def dense_on_sequences(at: Place) -> str | None:
     lead = axis_roles(x)[1:-1]
     sizes = [f"{s} {role}" if isinstance(s, int) else role for role, s in zip(lead, x.shape[1:-1], strict=True)]
     return (
-        f"The input has {x.ndim} axes and is not flattened: one and the same matrix W is applied along the last axis, "
-        f"at each of the {' × '.join(sizes)}; their number adds no parameters. Put Flatten before it to mix them."
+        f"The input has {x.ndim} axes and is not flattened: the same matrix W is applied along the last axis, "
+        f"at each of the {' × '.join(sizes)}, which adds no parameters. Put Flatten before it to mix them."
     )
 
 
@@ -34,8 +34,8 @@ def softmax(at: Place) -> str | None:
     if getattr(given, "name", given) != "softmax" or not isinstance(size, int):
         return None
     return (
-        f"softmax does not work element by element: it turns the {size:,} numbers along the last axis into shares "
-        f"from 0 to 1 that sum to 1."
+        f"softmax is not element-wise: it turns the {size:,} values along the last axis into probabilities "
+        f"that sum to 1."
     )
 
 
@@ -44,11 +44,11 @@ def relu_arguments(at: Place) -> str | None:
     slope, threshold, most = (at.argument(name) for name in ("negative_slope", "threshold", "max_value"))
     said = []
     if threshold:
-        said.append(f"threshold={threshold:g}: only what is larger is kept.")
+        said.append(f"threshold={threshold:g}: only larger values are kept.")
     if slope:
         said.append(f"negative_slope={slope:g}: the rest becomes {slope:g} times its distance from {threshold:g}.")
     if most is not None:
-        said.append(f"max_value={most:g}: nothing larger comes out.")
+        said.append(f"max_value={most:g}: larger values are clipped to it.")
     return " ".join(said) or None
 
 
@@ -56,20 +56,20 @@ def relu_arguments(at: Place) -> str | None:
 def embedding_reach(at: Place) -> str | None:
     E = at.definition.weights[0]
     return (
-        f"The table itself is one weight of shape {shape_text(E.shape)}, a row for each id: "
-        f"{at.expression}.embeddings; a loss may use that variable. The layer's output is another "
-        f"tensor, of shape {shape_text(at.y.shape)}: the rows that were looked up."
+        f"The table is one weight of shape {shape_text(E.shape)}, one row per id: "
+        f"{at.expression}.embeddings; a loss may use that variable. The output of the layer is another "
+        f"tensor, of shape {shape_text(at.y.shape)}: the rows that are looked up."
     )
 
 
 @hint("Embedding")
 def embedding_ids(at: Place) -> str | None:
     count = at.argument("input_dim")
-    text = f"Ids are whole numbers from 0 to {count - 1:,}."
+    text = f"Ids are integers from 0 to {count - 1:,}."
     if at.argument("mask_zero"):
         text += (
-            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} for what is meant; the mask ids != 0 goes "
-            f"to the layers behind, and those that read it leave the padding out."
+            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} ids for data; the mask ids != 0 is passed "
+            f"to later layers, and those that use it skip the padding."
         )
     return text
 
@@ -81,12 +81,12 @@ def four_per_channel(at: Place) -> str | None:
     names = [w.attrs["name"] for w in at.definition.weights]
     own = at.config.get("trainable", True)
     learned = any(at.trains(name) for name in ("gamma", "beta"))
-    kept = "μ and v are running statistics, kept up in training and not trainable"
+    kept = "μ and v are running statistics, updated in training and not trainable"
     if not own:
-        kept = "μ and v are stored. Frozen (trainable=False): nothing changes in training, where μ and v are used too"
+        kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too"
     words = {
-        "gamma": "γ scales" + " and is learned" * learned,
-        "beta": "β shifts" + " and is learned" * learned,
+        "gamma": "γ scales" + " and is trainable" * learned,
+        "beta": "β shifts" + " and is trainable" * learned,
         "moving_mean": kept,
     }
     channels = at.definition.weights[0].shape[0]
@@ -96,7 +96,7 @@ def four_per_channel(at: Place) -> str | None:
 
 @hint("LayerNormalization", "GroupNormalization")
 def by_itself(at: Place) -> str | None:
-    return "Each example is normalized by its own numbers: no running statistics, the same in training."
+    return "Each example is normalized by its own statistics: no running statistics, same in training as at inference."
 
 
 @hint("Dropout")
@@ -105,8 +105,8 @@ def dropout_scale(at: Place) -> str | None:
     if not isinstance(rate, int | float) or not 0 < rate < 1:
         return None
     return (
-        f"Outside of training it does nothing. In training what stays is multiplied by 1 / (1 - {rate:g}) = "
-        f"{1 / (1 - rate):.4g}, which keeps the expected sum."
+        f"In training, the values that are kept are multiplied by 1 / (1 - {rate:g}) = "
+        f"{1 / (1 - rate):.4g}, which preserves the expected sum."
     )
 
 
@@ -114,7 +114,7 @@ def dropout_scale(at: Place) -> str | None:
 def measured(at: Place) -> str | None:
     if not at.definition.weights:
         return None
-    return "μ and v are not trained: layer.adapt(data) measures them."
+    return "μ and v are not trained: layer.adapt(data) computes them."
 
 
 @hint("Flatten")
@@ -122,11 +122,11 @@ def flatten(at: Place) -> str | None:
     x = at.x
     if x.ndim < 3 or not all(isinstance(s, int) for s in x.shape[1:]):
         return None
-    return f"{' × '.join(str(s) for s in x.shape[1:])} = {at.y.shape[-1]:,} numbers per example."
+    return f"{' × '.join(str(s) for s in x.shape[1:])} = {at.y.shape[-1]:,} values per example."
 
 
 @hint("Reshape")
 def not_permuted(at: Place) -> str | None:
     if at.x.ndim < 3 or at.y.ndim < 3:
         return None
-    return "The numbers keep their order; to swap axes, Permute is the layer."
+    return "The elements keep their order; to swap axes, use Permute."

@@ -17,22 +17,22 @@ def sequences(at: Place) -> str | None:
     shape = shape_text(at.y.shape)
     if not at.argument("return_sequences"):
         return (
-            f"Only the last step's output comes out, {shape}; a recurrent layer behind this one needs "
-            f"return_sequences=True here. units = {at.argument('units')} has nothing to do with the number of steps."
+            f"Only the output of the last step is returned, {shape}; a recurrent layer after this one needs "
+            f"return_sequences=True here. units = {at.argument('units')} is independent of the number of steps."
         )
-    more = " Put Flatten behind it for a row of all of them."
+    more = " Put Flatten after it to get them as one vector."
     for reader in at.readers():
         declaration = find(reader.type)
         if reader.type == "Flatten":
-            more = f" '{reader.name}' lays them out in one row."
+            more = f" '{reader.name}' flattens them to one vector."
         elif declaration is not None and declaration.takes_states:
             more = f" '{reader.name}' reads them one by one."
         elif reader.type in ("Dense", "TimeDistributed"):
-            more = f" '{reader.name}' works on each of them alike."
+            more = f" '{reader.name}' is applied to each of them."
         else:
             continue
         break
-    return f"return_sequences=True: the output of every step comes out, {shape}.{more}"
+    return f"return_sequences=True: the output of every step is returned, {shape}.{more}"
 
 
 @hint("LSTM", "GRU", "SimpleRNN")
@@ -46,7 +46,7 @@ def recurrent_count(at: Place) -> str | None:
     head = f"{gates} gates × " if gates > 1 else ""
     return (
         f"{at.params:,} parameters = {head}{units} units × ({inputs} inputs + {units} states{bias}), "
-        f"the same ones at every step."
+        f"shared by all steps."
     )
 
 
@@ -55,8 +55,8 @@ def gru_biases(at: Place) -> str | None:
     if not at.argument("use_bias") or not at.argument("reset_after"):
         return None
     return (
-        "reset_after=True, the default: one bias is added to what comes from the input and another to what comes from "
-        "the state, so b has 2 rows; with reset_after=False there is one."
+        "reset_after=True, the default: one bias is added to the product with the input and another to the product "
+        "with the state, so b has 2 rows; with reset_after=False it has one."
     )
 
 
@@ -69,13 +69,13 @@ def two_copies(at: Place) -> str | None:
     one, two = halves
     # Keras writes the copy that it made into every file.
     if other is None or alike(inner, other):
-        text = f"Two copies of the {inner.type}, each with weights of its own: 2 × {one:,} = {one + two:,} parameters."
+        text = f"Two copies of the {inner.type}, with separate weights: 2 × {one:,} = {one + two:,} parameters."
     else:
-        both = f"A layer of its own each way, {inner.type} forwards and {other.type} backwards"
+        both = f"Two different layers, {inner.type} forwards and {other.type} backwards"
         text = f"{both}: {one:,} + {two:,} = {one + two:,} parameters."
     text += _merging(at.argument("merge_mode"), at.y.shape[-1])
     if not inner.config.get("return_sequences"):
-        text += " Each gives its last output, which for the backward one is that at the first step."
+        text += " Each returns its last output, which for the backward one is that of the first step."
     return text
 
 
@@ -84,11 +84,11 @@ def _merging(mode: str | None, width: Any) -> str:
     if not isinstance(width, int):
         return ""
     if mode is None:
-        return f" Without a merge_mode both outputs are handed on, each with {width} features."
+        return f" Without a merge_mode both outputs are returned, each with {width} features."
     if mode == "concat":
-        return f" 'concat' puts their outputs side by side: {width // 2} + {width // 2} = {width} features."
-    what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "takes the mean of their outputs"}
-    return f" '{mode}' {what[mode]} element by element: {width} features."
+        return f" 'concat' concatenates their outputs: {width // 2} + {width // 2} = {width} features."
+    what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "averages their outputs"}
+    return f" '{mode}' {what[mode]} element-wise: {width} features."
 
 
 @hint("TimeDistributed")
@@ -99,7 +99,7 @@ def one_copy(at: Place) -> str | None:
     if at.params:
         text = f"One copy of the {inner.type}: {at.params:,} parameters, however many steps there are."
     if inner.type == "Dense":
-        text += " A Dense alone does the same: it works along the last axis anyway."
+        text += " A Dense layer alone does the same: it is applied along the last axis."
     elif isinstance(steps, int):
         text += f" It runs {steps} times, on inputs of shape {shape_text((at.x.shape[0], *at.x.shape[2:]))}."
     return text.strip() or None
@@ -110,5 +110,5 @@ def heads(at: Place) -> str | None:
     heads, width = at.argument("num_heads"), at.argument("key_dim")
     return (
         f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
-        f"{heads * width} numbers at each position. Keras takes its tensors in the order query, value, key."
+        f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key."
     )

@@ -44,7 +44,7 @@ Bits = Annotated[Any, Check("a number from 1 to 8, or a pair of them", "4", _fac
 FillMode = choice("constant", "nearest", "wrap", "mirror", "reflect", example="reflect")
 Interpolation = choice("nearest", "bilinear", example="bilinear")
 Mirror = choice("horizontal", "vertical", "horizontal_and_vertical")
-OddSizes = Annotated[Any, Check("an odd whole number, or a pair of them", "3", _odd)]
+OddSizes = Annotated[Any, Check("an odd integer, or a pair of them", "3", _odd)]
 
 
 def images(x: Expr) -> Expr:

@@ -14,7 +14,8 @@ from layerexplain.ops.window import spatial_axes
 
 @layer("RandomCrop", ignores="seed bounding_box_format factor", ndim=4)
 def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
-    """Takes {height} rows and {width} columns of each image: in training at a random place, else its middle, resized.
+    """In training, crops {height} rows and {width} columns at a random position of each image. At inference, crops its
+    centre to the same ratio and resizes it.
 
     The middle is the largest part with the ratio of the result, as Keras has it in words and in its shapes; Keras 3.15
     itself hands a whole image on at inference, whatever its size, which contradicts the shape that it gives.
@@ -32,7 +33,8 @@ def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
 
 @layer("AutoContrast", ignores=ELSEWHERE)
 def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
-    """Stretches each channel of each image so that its darkest pixel becomes black and its brightest white.
+    """Stretches the contrast of each channel of each image so that its darkest pixel becomes black and its brightest
+    white.
 
     The extremes are those along the axes 1 and 2, whatever comes first; a channel of one brightness stays as it is.
     Input shape: (batch, rows, columns, channels). Output shape: the same. `value_range` is (black, white).
@@ -55,7 +57,7 @@ def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
 
 @layer("MaxNumBoundingBoxes", ignores=ELSEWHERE + " factor")
 def max_num_bounding_boxes(x: Expr, *, max_number: PositiveInt, fill_value: Int = -1) -> Expr:
-    """Passes images on; of the bounding boxes beside them it keeps {max_number} an image, padded where there are fewer.
+    """Returns images unchanged, and {max_number} bounding boxes per image, padded where there are fewer.
 
     Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same. Boxes are given and come
     in a mapping with the images: (batch, max_number, 4), with labels (batch, max_number).

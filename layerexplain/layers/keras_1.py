@@ -11,7 +11,7 @@ from layerexplain.ops.reduce import amax
 
 @layer("MaxoutDense", ndim=2, ignores=KERNEL_AND_BIAS)
 def maxout_dense(x: Expr, *, units: PositiveInt, nb_feature: PositiveInt = 4, use_bias: Bool = True) -> Expr:
-    """Each of the {units} outputs is the largest of {pieces} weighted sums of all {inputs} inputs.
+    """Each of the {units} outputs is the maximum of {pieces} weighted sums of all {inputs} inputs.
 
     Input shape: (batch, inputs). Output shape: (batch, units).
     Reference: keras.layers.MaxoutDense of Keras 1; Goodfellow et al., 2013.
@@ -26,7 +26,8 @@ def maxout_dense(x: Expr, *, units: PositiveInt, nb_feature: PositiveInt = 4, us
 
 @layer("Highway", ndim=2, ignores=KERNEL_AND_BIAS)
 def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True) -> Expr:
-    """A gate t, learned from all {inputs} inputs, tells how much of each is changed and how much passes as it is.
+    """A learned gate T controls, for each of the {inputs} inputs, how much is transformed and how much passes
+    unchanged.
 
     Input shape: (batch, inputs). Output shape: the same.
     Reference: keras.layers.Highway of Keras 1; Srivastava et al., 2015.
@@ -43,7 +44,8 @@ def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True
 
 @layer("BatchNormalization0", ignores="mode momentum")
 def batch_normalization_0(x: Expr, *, epsilon: Number = 1e-6) -> Expr:
-    """Scales each element of an example by its own mean and deviation of the batches seen in training, then γ and β.
+    """Normalizes each element by its mean and standard deviation over the training batches, then scales by γ and shifts
+    by β.
 
     Input shape: (batch, …), all sizes known. Output shape: the same.
     Reference: keras.layers.BatchNormalization of Keras 0.3, which had no axis.

@@ -53,7 +53,7 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
 
 @layer("Add", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def add(*xs: Expr) -> Expr:
-    """Adds the tensors element by element; sizes of 1 are repeated.
+    """Adds the tensors element-wise; axes of size 1 are broadcast.
 
     Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
     Reference: keras.layers.Add.
@@ -63,7 +63,7 @@ def add(*xs: Expr) -> Expr:
 
 @layer("Subtract", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def subtract(*xs: Expr) -> Expr:
-    """Subtracts the second tensor from the first, element by element; sizes of 1 are repeated.
+    """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast.
 
     Input shape: two that broadcast; missing axes are put behind the batch. Output shape: the common one.
     Reference: keras.layers.Subtract.
@@ -76,7 +76,7 @@ def subtract(*xs: Expr) -> Expr:
 
 @layer("Multiply", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
-    """Multiplies the tensors element by element; sizes of 1 are repeated.
+    """Multiplies the tensors element-wise; axes of size 1 are broadcast.
 
     A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0.
     Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
@@ -91,7 +91,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
 
 @layer("Average", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def average(*xs: Expr) -> Expr:
-    """Averages the tensors element by element; sizes of 1 are repeated.
+    """Averages the tensors element-wise; axes of size 1 are broadcast.
 
     Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
     Reference: keras.layers.Average.
@@ -117,7 +117,7 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
 
 @layer("Maximum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
-    """Takes the largest of the tensors, element by element; sizes of 1 are repeated.
+    """Element-wise maximum of the tensors; axes of size 1 are broadcast.
 
     Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
     Reference: keras.layers.Maximum.
@@ -127,7 +127,7 @@ def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
 
 @layer("Minimum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
-    """Takes the smallest of the tensors, element by element; sizes of 1 are repeated.
+    """Element-wise minimum of the tensors; axes of size 1 are broadcast.
 
     Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
     Reference: keras.layers.Minimum.
@@ -166,7 +166,7 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
     facts=CARRIES_IDS,
 )
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
-    """Puts the tensors one behind the other {along}.
+    """Concatenates the tensors {along}.
 
     Input shape: two or more that are equal but for `axis`. Output shape: the same, with the sizes of `axis` added up.
     Reference: keras.layers.Concatenate.
@@ -177,7 +177,7 @@ def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
 
 @layer("Dot", alone=NEEDS_LIST)
 def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
-    """Multiplies the two tensors along their axes {axes} and sums there, for each example by itself.
+    """Computes the dot product of the two tensors over axes {axes}, separately for each example.
 
     With `normalize` the vectors along these axes are first scaled to length 1: the result is their cosine.
     Input shape: two with at least 2 axes. Output shape: (batch, other axes of the first, other axes of the second),

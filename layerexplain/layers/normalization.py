@@ -54,7 +54,7 @@ def batch_normalization(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Stored:
-    """Shifts and scales each of the {features} channels by its running mean μ and variance v{then}.
+    """Normalizes each of the {features} channels by its running mean μ and variance v{then}.
 
     In training mean and variance are those of the batch, masked steps left out.
     Input shape: any, with the size of `axis` known. Output shape: the same.
@@ -139,7 +139,7 @@ def layer_normalization(
     scale: Bool = True,
     rms_scaling: Bool = False,
 ) -> Expr:
-    """Shifts and scales the numbers {along} to mean 0 and variance 1{then}.
+    """Normalizes the values {along} to mean 0 and variance 1{then}.
 
     Each example, and each place in it, is normalized by itself.
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
@@ -181,7 +181,7 @@ def group_normalization(
     center: Bool = True,
     scale: Bool = True,
 ) -> Expr:
-    """Splits the channels into {groups} groups, brings each to mean 0 and variance 1{then}.
+    """Splits the channels into {groups} groups and normalizes each to mean 0 and variance 1{then}.
 
     With groups=-1 each channel is a group of its own (instance normalization).
     Input shape: any, with the size of `axis` known. Output shape: the same.
@@ -210,7 +210,7 @@ def group_normalization(
 
 @layer("RMSNormalization")
 def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-6) -> Expr:
-    """Divides the numbers {along} by the root of their mean square, then multiplies by a learned γ.
+    """Divides the values {along} by their root mean square, then scales by a learned γ.
 
     Input shape: any, with the sizes of `axis` known; these need to be the last axes. Output shape: the same.
     Reference: keras.layers.RMSNormalization; Zhang and Sennrich, 2019.
@@ -228,7 +228,7 @@ def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-
 
 @layer("UnitNormalization", mask="pass", facts=KEEPS_AXES)
 def unit_normalization(x: Expr, *, axis: AxisArgument = -1) -> Expr:
-    """Scales the numbers {along} so that their squares sum to 1.
+    """Scales the values {along} to unit length: their squares sum to 1.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.UnitNormalization.

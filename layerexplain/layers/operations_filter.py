@@ -26,31 +26,31 @@ from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 
 USES = (Layout,)
 ROWS = """
-tf.image.rgb_to_hsv(images): _hsv(images) | Turns red, green and blue into hue, saturation and brightness.
-tf.image.hsv_to_rgb(images): _rgb(images) | Turns hue, saturation and brightness into red, green and blue.
+tf.image.rgb_to_hsv(images): _hsv(images) | Converts RGB colours to HSV: hue, saturation, value.
+tf.image.hsv_to_rgb(images): _rgb(images) | Converts HSV colours (hue, saturation, value) to RGB.
 ops.GaussianBlur(images, kernel_size: Anything = (3, 3), sigma: Anything = (1.0, 1.0), data_format: Anything = None):
-    gaussian_blur(...) | Averages each pixel with those around, which count the less the farther away they are.
+    gaussian_blur(...) | Blurs each image with a Gaussian kernel.
 ops.SSIM(image1, image2, max_val: Number = 1.0, filter_size: PositiveInt = 11, filter_sigma: Number = 1.5,
     k1: Number = 0.01, k2: Number = 0.03, data_format: Layout = 'channels_last'):
     alike(image1, image2, max_val=max_val, window=(filter_size, filter_sigma), k=(k1, k2), data_format=data_format)
-    | Gives how alike two images look: 1 for equal ones.
+    | Computes the structural similarity of two images: 1 if they are equal.
 ops.ExtractPatches(images, size: Sizes, strides: Sizes = None, dilation_rate: Sizes = 1, padding: Text = 'valid',
     data_format: Anything = None): extract_patches(...)
-    | Cuts each image into patches of {size} and lays all that a patch holds out as channels.
+    | Extracts patches of {size} from each image; the values of a patch become its channels.
 ops.Unfold(x, kernel_size: Anything, dilation: Anything = 1, padding: Anything = 0, stride: Anything = 1): unfold(...)
-    | Cuts images, their channels first, into windows of {kernel_size}: a column for each.
+    | Extracts windows of {kernel_size} from channels-first images, one column per window.
 ops.Fold(x, output_size: Anything, kernel_size: Anything, dilation: Anything = 1, padding: Anything = 0,
-    stride: Anything = 1): fold(...) | Puts windows of {kernel_size} back together, summed where they overlap.
+    stride: Anything = 1): fold(...) | Combines windows of {kernel_size} into an image; overlapping values are summed.
 ops.AffineTransform(images, transform, interpolation: Anything = 'bilinear', fill_mode: Anything = 'constant',
     fill_value: Number = 0.0, data_format: Anything = None): affine_transform(...)
-    | Turns, stretches and shifts each image as 8 numbers say.
+    | Applies an affine transformation, given by 8 numbers, to each image.
 ops.PerspectiveTransform(images, start_points, end_points, interpolation: Anything = 'bilinear',
     fill_value: Number = 0.0, data_format: Anything = None): perspective_transform(...)
-    | Shows each image from the side: four points of it come to four given places.
+    | Applies a perspective transformation to each image that maps four points to four given points.
 ops.MapCoordinates(inputs, coordinates, order: Int, fill_mode: Anything = 'constant', fill_value: Number = 0.0):
-    map_coordinates(...) | Reads its input at any places.
+    map_coordinates(...) | Samples its input at the given coordinates by interpolation.
 ops.ScaleAndTranslate(images, output_shape, scale, translation, spatial_dims: Anything, method: Anything,
-    antialias: Anything = True): scale_and_translate(...) | Stretches and shifts its input along some axes.
+    antialias: Anything = True): scale_and_translate(...) | Scales and translates its input along the given axes.
 """
 
 
@@ -70,7 +70,7 @@ def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -
 
 @layer("ops.RGBToGrayscale")
 def rgb_to_grayscale(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Mixes red, green and blue to one channel, as bright as the eye sees them."""
+    """Converts RGB colours to greyscale, weighted by perceived brightness."""
     at = images.ndim - 1 if channel_axes_last(images, data_format) else images.ndim - 3
     if images.shape[at] == 1:
         return images
@@ -114,13 +114,13 @@ def _rgb(x: Expr) -> Expr:
 
 @layer("ops.RGBToHSV")
 def rgb_to_hsv(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Turns red, green and blue into hue, saturation and brightness."""
+    """Converts RGB colours to HSV: hue, saturation, value."""
     return on_batches(images, data_format, _hsv)
 
 
 @layer("ops.HSVToRGB")
 def hsv_to_rgb(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Turns hue, saturation and brightness into red, green and blue."""
+    """Converts HSV colours (hue, saturation, value) to RGB."""
     return on_batches(images, data_format, _rgb)
 
 
@@ -152,7 +152,7 @@ def _edges(x: Expr) -> Expr:
 
 @layer("ops.SobelEdges")
 def sobel_edges(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Gives how steeply brightness rises at each pixel, down the rows and along the columns."""
+    """Computes the Sobel gradients of each image, along its rows and along its columns."""
     if images.ndim != 4:
         raise ShapeError(f"sobel_edges needs a batch of images, got {shape_text(images.shape)}")
     last = channel_axes_last(images, data_format)
@@ -237,7 +237,7 @@ def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, p
 
 @layer("tf.image.extract_patches")
 def tf_extract_patches(images: Expr, *, sizes: Anything, strides: Anything, rates: Anything, padding: Text) -> Expr:
-    """Cuts each image into patches and lays all that a patch holds out as channels."""
+    """Extracts patches from each image; the values of a patch become its channels."""
     window, steps, gaps = (tuple(value[1:3]) for value in (sizes, strides, rates))
     return cut(images, size=window, strides=steps, dilation_rate=gaps, padding=padding.lower())
 

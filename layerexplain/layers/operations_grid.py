@@ -25,27 +25,29 @@ ROWS = """
 ops.Logspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, base: Number = 10.0, dtype: Anything = None,
     axis: Int = 0):
     base ** _between(start, stop, num=num, endpoint=endpoint, axis=axis, dtype=dtype)
-    | Raises {base} to the power of {num} numbers from the first tensor to the second, evenly apart.
-ops.Size, tf.size(x, out_type: Ignored): prod(shape_of(x)) | Counts all elements of its input.
+    | Returns {num} values evenly spaced on a logarithmic scale, {base} to the power of the first tensor to the
+    second.
+ops.Size, tf.size(x, out_type: Ignored): prod(shape_of(x)) | Returns the number of elements of its input.
 ops.Vsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=0)
-    | Cuts its input into parts along the first axis.
+    | Splits its input along the first axis.
 ops.Dsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=2)
-    | Cuts its input into parts along the third axis.
-ops.Fliplr(x): reverse(x, axis=1) | Turns the order of the elements round along the second axis.
-ops.Flipud(x): reverse(x, axis=0) | Turns the order of the elements round along the first axis.
+    | Splits its input along the third axis.
+ops.Fliplr(x): reverse(x, axis=1) | Reverses its input along the second axis.
+ops.Flipud(x): reverse(x, axis=0) | Reverses its input along the first axis.
 ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
-    | Cuts its input into parts along the second axis.
-ops.Dstack(*xs): in_depth(*xs) | Puts its inputs one behind the other along the third axis.
-ops.Array(x, dtype: Dtype = None): x if dtype is None else cast(x, to=dtype) | Hands its input on.
+    | Splits its input along the second axis.
+ops.Dstack(*xs): in_depth(*xs) | Concatenates its inputs along the third axis.
+ops.Array(x, dtype: Dtype = None): x if dtype is None else cast(x, to=dtype) | Returns its input.
 ops.Full(fill_value, shape: Anything, dtype: Anything = None): filled(fill_value, ...)
-    | Fills a tensor of the shape {shape} with its input.
-tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one number.
-ops.Vdot(x1, x2): dot(in_a_row(x1), in_a_row(x2)) | Sums the products of all pairs of elements.
+    | Fills a tensor of shape {shape} with its input.
+tf.fill(dims, value): filled_with(dims, value) | Fills a tensor of a given shape with one value.
+ops.Vdot(x1, x2): dot(in_a_row(x1), in_a_row(x2)) | Computes the dot product of all elements.
 ops.Linspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, retstep: Bool = False, dtype: Anything = None,
     axis: Int = 0): linspace(...)
-    | Makes {num} numbers from the first tensor to the second, evenly apart, along a new axis.
+    | Returns {num} evenly spaced values from the first tensor to the second, along a new axis.
 ops.Geomspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, dtype: Anything = None, axis: Int = 0):
-    geomspace(...) | Makes {num} numbers from the first tensor to the second, each the same multiple of the one before.
+    geomspace(...)
+    | Returns {num} values from the first tensor to the second, each a constant multiple of the previous one.
 """
 
 
@@ -96,7 +98,7 @@ def geomspace(start: Expr, stop: Expr, num: int, endpoint: bool, dtype: Any, axi
 
 @layer("ops.Vander")
 def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -> Expr:
-    """Gives the powers of every element along a new axis, the highest first."""
+    """Returns the powers of each element along a new axis, highest first."""
     size = x.shape[0] if N is None else N
     if x.ndim != 1 or not isinstance(size, int):
         raise ShapeError(
@@ -109,7 +111,7 @@ def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -
 
 @layer("ops.Meshgrid")
 def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
-    """Lays rows of numbers out over the grid that they span: a tensor for each."""
+    """Broadcasts vectors over the grid that they span, one tensor for each."""
     rows = [z if z.ndim == 1 else m.reshape(z, shape=(-1,)) for z in x]
     count = len(rows)
     order = list(range(count))
@@ -133,7 +135,7 @@ def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
 
 @layer("ops.Kron")
 def kron(x1: Expr, x2: Expr) -> Expr:
-    """Puts in place of each element of the first tensor the second one times that element."""
+    """Computes the Kronecker product of two tensors."""
     ndim = max(x1.ndim, x2.ndim)
     first, second = (m.take_slice(z, key=(None,) * (ndim - z.ndim)) if z.ndim < ndim else z for z in (x1, x2))
     left = m.take_slice(first, key=(slice(None), None) * ndim)
@@ -149,7 +151,7 @@ def kron(x1: Expr, x2: Expr) -> Expr:
 
 @layer("ops.Cross", also=("tf.linalg.cross",))
 def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = -1, axis: Int | None = None) -> Expr:
-    """Gives the vector at right angles to both, with the area between them as its length."""
+    """Computes the cross product of two vectors."""
     if axis is not None:
         axisa = axisb = axisc = axis
     first, second = moved(x1, axisa, -1), moved(x2, axisb, -1)
@@ -179,7 +181,7 @@ def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = 
 
 @layer("ops.Corrcoef")
 def corrcoef(x: Expr) -> Expr:
-    """Gives how far rows rise and fall together: from -1 to 1 for each pair."""
+    """Computes the correlation coefficient of each pair of rows."""
     if x.ndim != 2 or not isinstance(x.shape[-1], int):
         raise ShapeError(f"corrcoef needs rows of numbers of a fixed length, got {shape_text(x.shape)}")
     x = measurable(x)
@@ -192,7 +194,7 @@ def corrcoef(x: Expr) -> Expr:
 
 @layer("ops.Correlate")
 def correlate(x1: Expr, x2: Expr, *, mode: Anything = "valid") -> Expr:
-    """Slides the second row of numbers over the first and sums the products at every place."""
+    """Computes the cross-correlation of two vectors."""
     n, k = x1.shape[0] if x1.ndim == 1 else None, x2.shape[0] if x2.ndim == 1 else None
     if not isinstance(n, int) or not isinstance(k, int) or mode not in ("valid", "same", "full"):
         raise ShapeError(
@@ -212,7 +214,7 @@ def correlate(x1: Expr, x2: Expr, *, mode: Anything = "valid") -> Expr:
 
 @layer("ops.Trapezoid")
 def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) -> dict[str, Expr]:
-    """Gives the area below the line through the elements {along}."""
+    """Integrates {along} by the trapezoidal rule."""
     z = measurable(y)
     lead = (slice(None),) * normalize_axis(axis, y.ndim)
     middle = (m.take_slice(z, key=(*lead, slice(1, None))) + m.take_slice(z, key=(*lead, slice(None, -1)))) * 0.5
@@ -233,7 +235,7 @@ def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) 
 
 @layer("ops.Select")
 def select(*xs: Expr, default: Anything = 0) -> Expr:
-    """Takes each element from the tensor that belongs to the first condition that holds."""
+    """Selects each element from the tensor of the first condition that is true."""
     count = len(xs) // 2
     if not count:
         raise ShapeError("select needs conditions and as many tensors, got one tensor")
@@ -256,7 +258,7 @@ def _with_depth(x: Expr) -> Expr:
 
 @layer("ops.Rot90")
 def rot90(array: Expr, *, k: Int = 1, axes: AxisArgument = (0, 1)) -> Expr:
-    """Turns its input by {k} times 90 degrees, in the plane of axes {axes}."""
+    """Rotates its input by {k} times 90 degrees in the plane of axes {axes}."""
     if not isinstance(axes, tuple) or len(axes) != 2:
         raise ArgumentError(f"rot90 needs two axes, got axes={short(axes)}")
     first, second = (normalize_axis(axis, array.ndim) for axis in axes)

@@ -20,27 +20,25 @@ ROWS = """
 ops.Resize(images, size: Sizes, interpolation: Text = 'bilinear', antialias: Bool = False,
     crop_to_aspect_ratio: Bool = False, pad_to_aspect_ratio: Bool = False, fill_mode: Text = 'constant',
     fill_value: Number = 0.0, data_format: Layout = 'channels_last'): resize(...)
-    | Resizes each image to {size}; each new pixel mixes those around its place.
+    | Resizes each image to {size} by interpolation.
 ops.PadImages(images, top_padding: Anything = None, left_padding: Anything = None, bottom_padding: Anything = None,
     right_padding: Anything = None, target_height: Anything = None, target_width: Anything = None,
     data_format: Layout = 'channels_last'):
     pad_images(images, before=(top_padding, left_padding), after=(bottom_padding, right_padding),
-    target=(target_height, target_width), data_format=data_format)
-    | Adds rows and columns of 0 around each image.
+    target=(target_height, target_width), data_format=data_format) | Pads each image with rows and columns of zeros.
 ops.CropImages(images, top_cropping: Anything = None, left_cropping: Anything = None,
     bottom_cropping: Anything = None, right_cropping: Anything = None, target_height: Anything = None,
     target_width: Anything = None, data_format: Layout = 'channels_last'):
     crop_images(images, before=(top_cropping, left_cropping), after=(bottom_cropping, right_cropping),
-    target=(target_height, target_width), data_format=data_format)
-    | Cuts rows and columns off the borders of each image.
+    target=(target_height, target_width), data_format=data_format) | Crops rows and columns at the edges of each image.
 ops.DepthToSpace, tf.nn.depth_to_space(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
     regrouped(x, block=block_size, data_format=data_format, name='depth_to_space')
-    | Lays channels out as pixels: each becomes a block of {block_size} by {block_size}.
+    | Rearranges channels into pixels: each pixel becomes a block of {block_size} by {block_size}.
 ops.SpaceToDepth, tf.nn.space_to_depth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
     regrouped(x, block=block_size, data_format=data_format, name='space_to_depth')
-    | Lays pixels out as channels: each block of {block_size} by {block_size} becomes one pixel.
-tf.image.flip_left_right(x): mirrored(x, axis=-2) | Turns the order of the columns round.
-tf.image.flip_up_down(x): mirrored(x, axis=-3) | Turns the order of the rows round.
+    | Rearranges pixels into channels: each block of {block_size} by {block_size} becomes one pixel.
+tf.image.flip_left_right(x): mirrored(x, axis=-2) | Flips each image left to right.
+tf.image.flip_up_down(x): mirrored(x, axis=-3) | Flips each image upside down.
 """
 
 
@@ -79,7 +77,7 @@ def resize(images: Expr, size: Any, interpolation: str, data_format: str, **how:
 
 @layer("tf.image.resize", also=("tf.compat.v1.image.resize",), ignores="preserve_aspect_ratio")
 def tf_resize(images: Expr, *, size: Sizes, method: Text = "bilinear", antialias: Bool = False) -> Expr:
-    """Resizes each image to {size}; each new pixel mixes those around its place."""
+    """Resizes each image to {size} by interpolation."""
     return resized(images, size=_sides(size), method=_method(method), antialias=antialias)
 
 

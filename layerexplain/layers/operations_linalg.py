@@ -19,42 +19,38 @@ from layerexplain.ops.sizes import normalize_axis, shape_text
 USES = (countable, in_a_row)
 ROWS = """
 ops.Cholesky, tf.linalg.cholesky(x, upper: Bool = False): z = cholesky(x); turned(z) if upper else z
-    | Gives the triangle whose product with itself turned over is the matrix.
+    | Computes the Cholesky factor of each matrix.
 ops.CholeskyInverse(x, upper: Bool = False):
     z := inv(band(x, below=0)) if upper else inv(band(x, above=0));
-    matmul(z, turned(z)) if upper else matmul(turned(z), z)
-    | Inverts the matrix of which a triangle by Cholesky is given.
+    matmul(z, turned(z)) if upper else matmul(turned(z), z) | Inverts each matrix, given its Cholesky factor.
 ops.Inv, tf.linalg.inv(x, adjoint: Ignored): inv(x) | Inverts each matrix.
-ops.Det, tf.linalg.det(x): det(x) | Gives the determinant of each matrix.
+ops.Det, tf.linalg.det(x): det(x) | Computes the determinant of each matrix.
 ops.Logdet, tf.linalg.logdet(x): 2 * sum(log(diagonal(cholesky(x))), axis=-1)
-    | Gives the logarithm of the determinant of each matrix, by its Cholesky triangle.
+    | Computes the logarithm of the determinant of each matrix from its Cholesky factor.
 ops.Slogdet, tf.linalg.slogdet(x): sign, log_size = slogdet(x)
-    | Gives the sign of the determinant of each matrix and the logarithm of its size.
-ops.Solve, tf.linalg.solve(a, b, adjoint: Ignored): solved(a, b)
-    | Solves linear equations: gives what, multiplied by the first tensor, is the second.
-ops.SolveTriangular(a, b, lower: Bool = False):
-    solved(band(a, above=0), b) if lower else solved(band(a, below=0), b)
-    | Solves linear equations whose coefficients stand in a triangle; what lies beyond it is not read.
+    | Computes the sign of the determinant of each matrix and the logarithm of its absolute value.
+ops.Solve, tf.linalg.solve(a, b, adjoint: Ignored): solved(a, b) | Solves the linear equations a·x = b for x.
+ops.SolveTriangular(a, b, lower: Bool = False): solved(band(a, above=0), b) if lower else solved(band(a, below=0), b)
+    | Solves linear equations with a triangular matrix; elements outside the triangle are ignored.
 ops.LuFactor, tf.linalg.lu(x): factors, order = lu(x)
-    | Takes each matrix apart into a lower and an upper triangle, in one matrix, and the order of its rows.
+    | Factors each matrix into a lower and an upper triangle (in one matrix), with the order of its rows.
 ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, ...)
-    | Takes each matrix apart into one with columns at right angles and an upper triangle.
+    | Factors each matrix into an orthogonal matrix Q and an upper triangle R.
 ops.Eigh, tf.linalg.eigh(x): w, v = eigh(x)
-    | Gives the eigenvalues of each symmetric matrix, the smallest first, and its eigenvectors as columns.
-ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, ...) | Inverts each matrix as far as it can be.
+    | Computes the eigenvalues of each symmetric matrix, in ascending order, and its eigenvectors as columns.
+ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, ...) | Computes the pseudo-inverse of each matrix.
 ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): diagonal_of(x, ...)
-    | Gives what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
-tf.linalg.qr(x, full_matrices: Bool = False):
-    q, r = qr(x, mode='complete') if full_matrices else qr(x, mode='reduced')
-    | Takes each matrix apart into one with columns at right angles and an upper triangle.
+    | Returns the diagonal of the matrices along axes {axis1} and {axis2}.
+tf.linalg.qr(x, full_matrices: Bool = False): q, r = qr(x, mode='complete') if full_matrices else qr(x, mode='reduced')
+    | Factors each matrix into an orthogonal matrix Q and an upper triangle R.
 ops.Trace(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): sum(countable(diagonal_of(x, ...)), axis=-1)
-    | Adds up what stands on the diagonal of the matrices along axes {axis1} and {axis2}.
-ops.Diagflat(x, k: Int = 0): diag(in_a_row(x), offset=k) | Makes a matrix with all elements on its diagonal.
-tf.linalg.trace(x): sum(diagonal(x), axis=-1) | Adds up what stands on the diagonal of each matrix.
+    | Sums the diagonal of the matrices along axes {axis1} and {axis2}.
+ops.Diagflat(x, k: Int = 0): diag(in_a_row(x), offset=k) | Builds a matrix with all elements on its diagonal.
+tf.linalg.trace(x): sum(diagonal(x), axis=-1) | Sums the diagonal of each matrix.
 tf.linalg.diag_part(x, k: Int = 0, padding_value: Ignored, align: Ignored): diagonal(x, offset=k)
-    | Gives what stands on the diagonal of each matrix.
+    | Returns the diagonal of each matrix.
 tf.linalg.diag(x, k: Int = 0, num_rows: Ignored, num_cols: Ignored, padding_value: Ignored, align: Ignored):
-    diag(x, offset=k) | Makes matrices with the elements of the last axis on their diagonal.
+    diag(x, offset=k) | Builds matrices with the elements of the last axis on their diagonals.
 """
 
 
@@ -76,7 +72,7 @@ def solved(a: Expr, b: Expr) -> Expr:
 
 @layer("ops.SVD")
 def svd(x: Expr, *, full_matrices: Bool = True, compute_uv: Bool = True) -> dict[str, Expr]:
-    """Takes each matrix apart into turns and stretches: its singular values."""
+    """Computes the singular value decomposition of each matrix."""
     if not compute_uv:
         return {"y": a_.singular_values(x)}
     u, sizes, v = a_.svd(x, full=full_matrices)
@@ -85,7 +81,7 @@ def svd(x: Expr, *, full_matrices: Bool = True, compute_uv: Bool = True) -> dict
 
 @layer("tf.linalg.svd")
 def tf_svd(x: Expr, *, full_matrices: Bool = False, compute_uv: Bool = True) -> dict[str, Expr]:
-    """Takes each matrix apart into turns and stretches: its singular values first."""
+    """Computes the singular value decomposition of each matrix; the singular values come first."""
     if not compute_uv:
         return {"y": a_.singular_values(x)}
     u, sizes, v = a_.svd(x, full=full_matrices)
@@ -94,7 +90,7 @@ def tf_svd(x: Expr, *, full_matrices: Bool = False, compute_uv: Bool = True) -> 
 
 @layer("ops.Lstsq")
 def lstsq(a: Expr, b: Expr, *, rcond: Anything = None) -> Expr:
-    """Solves linear equations as well as it goes: with the smallest sum of squares."""
+    """Solves linear equations by least squares."""
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise ShapeError(
             f"lstsq needs one matrix and a vector or matrix, got {shape_text(a.shape)} and {shape_text(b.shape)}"
@@ -111,7 +107,7 @@ def lstsq(a: Expr, b: Expr, *, rcond: Anything = None) -> Expr:
 
 @layer("ops.MatrixRank", also=("tf.linalg.matrix_rank",))
 def matrix_rank(x: Expr, *, tol: Anything = None) -> Expr:
-    """Counts the directions that each matrix does not press flat."""
+    """Computes the rank of each matrix."""
     s = named("s", a_.singular_values(x), "the singular values")
     if tol is not None:
         return reduce.sum_(e.cast(e.greater(s, tol), to="int32"), axis=-1)
@@ -135,7 +131,7 @@ def diagonal_of(x: Expr, offset: int, axis1: int, axis2: int) -> Expr:
 
 @layer("ops.Diag")
 def diag(x: Expr, *, k: Int = 0) -> Expr:
-    """Makes a matrix with the elements on its diagonal; of a matrix, gives the diagonal."""
+    """Builds a matrix with the elements on its diagonal; for a matrix, returns its diagonal."""
     if x.ndim == 1:
         return arrange.diag(x, offset=k)
     if x.ndim != 2:

@@ -18,19 +18,18 @@ ops.BinaryCrossentropy(target, output, from_logits: Bool = False):
     p := inside(output);
     max(output, 0) - output * target + log(1 + exp(-abs(output))) if from_logits
     else -(target * log(p) + (1 - target) * log(1 - p))
-    | Gives the surprise at each target, 0 or 1, when the output was expected.
+    | Computes the binary cross-entropy of each output with its target, 0 or 1.
 ops.CategoricalCrossentropy(target, output, from_logits: Bool = False, axis: Int = -1):
     p = inside(output / sum(output, axis=axis, keepdims=True));
     -sum(target * log_softmax(output, axis=axis), axis=axis) if from_logits else -sum(target * log(p), axis=axis)
-    | Gives the surprise at the targets {along} when the outputs were expected.
+    | Computes the categorical cross-entropy of the outputs with the targets {along}.
 ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
-    ctc_loss(target, output, target_length, output_length, blank=mask_index)
-    | Gives the surprise at a text of which each letter may take many steps.
+    ctc_loss(target, output, target_length, output_length, blank=mask_index) | Computes the CTC loss.
 ops.PSNR(x1, x2, max_val: Number): 20 * log10(max_val) - 10 * log10(mean((x1 - x2) ** 2))
-    | Gives the ratio of the largest possible value to the mean difference, in decibels.
+    | Computes the peak signal-to-noise ratio in decibels.
 ops.CTCDecode(inputs, sequence_lengths, strategy: Text = 'greedy', top_paths: PositiveInt = 1,
     merge_repeated: Bool = True, mask_index: Int = 0, beam_width: Ignored): ctc_decode(...)
-    | Reads the best text of which each letter may take many steps.
+    | Decodes the best label sequence of a CTC output.
 """
 
 
@@ -45,7 +44,7 @@ def inside(share: Expr) -> Expr:
 
 @layer("ops.SparseCategoricalCrossentropy")
 def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: Bool = False, axis: Int = -1) -> Expr:
-    """Gives the surprise at the class with the given number when the outputs were expected."""
+    """Computes the cross-entropy of the outputs with the given class indices."""
     if normalize_axis(axis, output.ndim) != output.ndim - 1:
         raise ArgumentError(f"sparse_categorical_crossentropy needs the last axis, got axis={axis}")
     if target.ndim == output.ndim and target.shape[-1] == 1:
@@ -72,7 +71,7 @@ def ctc_decode(
 
 @layer("ops.CDist")
 def cdist(x: Expr, y: Expr) -> dict[str, Expr]:
-    """Gives the distance of each row of the first tensor from each row of the second."""
+    """Computes the Euclidean distance between each row of the first tensor and each row of the second."""
     if x.ndim < 2 or y.ndim < 2:
         raise ShapeError(f"cdist needs rows of numbers, got {shape_text(x.shape)} and {shape_text(y.shape)}")
     off = m.take_slice(x, key=(Ellipsis, None, slice(None))) - m.take_slice(

@@ -15,42 +15,42 @@ from layerexplain.ops.sizes import FLOATS
 
 ROWS = """
 ops.Nansum(x, axis: AxisArgument = None, keepdims: Bool = False): Sum(without_nan(x, instead=0), ...)
-    | Adds up the elements {along} that are numbers.
+    | Sums the elements {along}, ignoring NaN.
 ops.Nanprod(x, axis: AxisArgument = None, keepdims: Bool = False): Prod(without_nan(x, instead=1), ...)
-    | Multiplies the elements {along} that are numbers.
+    | Multiplies the elements {along}, ignoring NaN.
 ops.Nanmean(x, axis: AxisArgument = None, keepdims: Bool = False): _mean(measurable(x), ...)
-    | Averages the elements {along} that are numbers.
+    | Averages the elements {along}, ignoring NaN.
 ops.Nanvar(x, axis: AxisArgument = None, keepdims: Bool = False): _variance(x, ...)
-    | Averages the squares of the distances from the mean {along}, of the elements that are numbers.
+    | Computes the variance {along}, ignoring NaN.
 ops.Nanstd(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(_variance(x, ...))
-    | Gives the standard deviation {along} of the elements that are numbers.
+    | Computes the standard deviation {along}, ignoring NaN.
 ops.Nanmax(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=1)
-    | Keeps the largest element {along} that is a number.
+    | Takes the maximum {along}, ignoring NaN.
 ops.Nanmin(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=-1)
-    | Keeps the smallest element {along} that is a number.
+    | Takes the minimum {along}, ignoring NaN.
 ops.Nanargmax(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='max')
-    | Gives the number of the largest element {along} that is a number, -1 where there is none.
+    | Returns the index of the maximum {along}, ignoring NaN; -1 if all are NaN.
 ops.Nanargmin(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='min')
-    | Gives the number of the smallest element {along} that is a number, -1 where there is none.
+    | Returns the index of the minimum {along}, ignoring NaN; -1 if all are NaN.
 ops.Nancumsum(x, axis: Int = None, dtype: Anything = None): Cumsum(without_nan(x, instead=0), ...)
-    | Adds to each element all those before it {along}; what is no number counts as 0.
+    | Computes the cumulative sum {along}; NaN counts as 0.
 ops.Nancumprod(x, axis: Int = None, dtype: Anything = None): Cumprod(without_nan(x, instead=1), ...)
-    | Multiplies each element by all those before it {along}; what is no number counts as 1.
+    | Computes the cumulative product {along}; NaN counts as 1.
 ops.Quantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False): _quantile(x, q, ...)
-    | Gives the numbers below which the asked-for shares of the elements {along} lie.
+    | Computes the given quantiles {along}.
 ops.Nanquantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
     _quantile(x, q, axis=axis, method=method, keepdims=keepdims, nan='ignored')
-    | Gives the numbers below which the asked-for shares of the elements {along} lie that are numbers.
+    | Computes the given quantiles {along}, ignoring NaN.
 ops.Percentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q / 100, ...) | Gives the numbers below which so many percent of the elements {along} lie.
+    _quantile(x, q / 100, ...) | Computes the given percentiles {along}.
 ops.Nanpercentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
     _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims, nan='ignored')
-    | Gives the numbers below which so many percent of the elements {along} lie that are numbers.
+    | Computes the given percentiles {along}, ignoring NaN.
 ops.Median(x, axis: AxisArgument = None, keepdims: Bool = False): quantile(measurable(x), 0.5, ...)
-    | Gives the number {along} below and above which half of the elements lie.
+    | Computes the median {along}.
 ops.Nanmedian(x, axis: AxisArgument = None, keepdims: Bool = False):
     quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan='ignored')
-    | Gives the number {along} below and above which half of the elements lie that are numbers.
+    | Computes the median {along}, ignoring NaN.
 """
 
 
@@ -66,7 +66,7 @@ def without_nan(x: Expr, instead: float) -> Expr:
 
 @layer("ops.NanToNum")
 def nan_to_num(x: Expr, *, nan: Anything = 0.0, posinf: Anything = None, neginf: Anything = None) -> Expr:
-    """Replaces what is no number by {nan}, and infinities by the largest and the smallest number."""
+    """Replaces NaN by {nan}, and infinities by the largest and smallest finite numbers."""
     if x.dtype not in FLOATS:
         return x
     most = LARGEST.get(x.dtype, FLOAT32)

@@ -18,66 +18,61 @@ from layerexplain.ops.sizes import INTS, shape_text
 
 USES = (measurable, arrange, scatter, in_a_row, is_complex)
 ROWS = """
-ops.BitwiseAnd, tf.bitwise.bitwise_and(x, y): z = bitwise_and(x, y)
-    | Keeps the bits that both numbers have, element by element.
-ops.BitwiseOr, tf.bitwise.bitwise_or(x, y): z = bitwise_or(x, y)
-    | Keeps the bits that one of the numbers has, or both, element by element.
-ops.BitwiseXor, tf.bitwise.bitwise_xor(x, y): z = bitwise_xor(x, y)
-    | Keeps the bits that just one of the numbers has, element by element.
-ops.BitwiseNot, ops.BitwiseInvert, tf.bitwise.invert(x): bitwise_not(x) | Turns every bit of every element round.
+ops.BitwiseAnd, tf.bitwise.bitwise_and(x, y): z = bitwise_and(x, y) | Element-wise bitwise AND.
+ops.BitwiseOr, tf.bitwise.bitwise_or(x, y): z = bitwise_or(x, y) | Element-wise bitwise OR.
+ops.BitwiseXor, tf.bitwise.bitwise_xor(x, y): z = bitwise_xor(x, y) | Element-wise bitwise XOR.
+ops.BitwiseNot, ops.BitwiseInvert, tf.bitwise.invert(x): bitwise_not(x) | Inverts the bits of each element.
 ops.LeftShift, ops.BitwiseLeftShift, tf.bitwise.left_shift(x, y): z = left_shift(x, y)
-    | Moves the bits of the first number to the left, by as many places as the second says.
+    | Shifts the bits of the first tensor left by the second, element-wise.
 ops.RightShift, ops.BitwiseRightShift, tf.bitwise.right_shift(x, y): z = right_shift(x, y)
-    | Moves the bits of the first number to the right, by as many places as the second says.
-ops.Gcd(x1, x2): gcd(x1, x2) | Gives the greatest number that divides both, element by element.
-ops.Lcm(x1, x2): lcm(x1, x2) | Gives the smallest number that both divide, element by element.
-ops.Fmod(x1, x2): fmod(x1, x2) | Gives what is left of a division that rounds towards 0, element by element.
-ops.Cbrt(x): cbrt(x) | Takes the cube root of every element.
-ops.I0, tf.math.bessel_i0(x): i0(x)
-    | Applies the modified Bessel function of the first kind and order 0 to every element.
-ops.Erfinv, tf.math.erfinv(x): erfinv(x) | Gives the number of which every element is the Gauss error function.
+    | Shifts the bits of the first tensor right by the second, element-wise.
+ops.Gcd(x1, x2): gcd(x1, x2) | Element-wise greatest common divisor.
+ops.Lcm(x1, x2): lcm(x1, x2) | Element-wise least common multiple.
+ops.Fmod(x1, x2): fmod(x1, x2) | Element-wise remainder of a division that rounds towards 0.
+ops.Cbrt(x): cbrt(x) | Takes the cube root of each element.
+ops.I0, tf.math.bessel_i0(x): i0(x) | Applies the modified Bessel function of the first kind, order 0, to each element.
+ops.Erfinv, tf.math.erfinv(x): erfinv(x) | Applies the inverse Gauss error function to each element.
 ops.Ldexp(x1, x2): x1 * 2.0 ** measurable(x2)
-    | Multiplies the first tensor by 2 to the power of the second, element by element.
+    | Multiplies the first tensor by 2 to the power of the second, element-wise.
 ops.Nextafter, tf.math.nextafter(x1, x2): nextafter(x1, x2)
-    | Gives the floating-point number next to the first on the way to the second, element by element.
-ops.Isposinf(x): logical_and(isinf(measurable(x)), x > 0) | Says of each element whether it is infinity.
-ops.Isneginf(x): logical_and(isinf(measurable(x)), x < 0) | Says of each element whether it is minus infinity.
+    | Returns the next floating-point number after the first tensor towards the second, element-wise.
+ops.Isposinf(x): logical_and(isinf(measurable(x)), x > 0) | Tests whether each element is positive infinity.
+ops.Isneginf(x): logical_and(isinf(measurable(x)), x < 0) | Tests whether each element is negative infinity.
 ops.Isclose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): close(x1, x2, ...)
-    | Says for each pair of elements whether they differ by at most {atol} plus {rtol} times the second.
+    | Tests element-wise whether the tensors differ by at most {atol} plus {rtol} times the second.
 ops.AllClose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): all(close(x1, x2, ...))
-    | Says whether all pairs of elements differ by at most {atol} plus {rtol} times the second.
+    | Tests whether all elements of the tensors differ by at most {atol} plus {rtol} times the second.
 ops.SearchSorted, tf.searchsorted(sorted_sequence, values, side: Dtype = 'left', out_type: Ignored):
     searchsorted(sorted_sequence, values, ...)
-    | Gives for each element the place in a rising row of numbers where it belongs.
+    | Returns the index at which each element would be inserted into a sorted sequence.
 ops.ViewAsReal(x): stack(real(x), imag(x), axis=-1)
-    | Makes a pair along a new last axis of each complex number: real part, imaginary part.
+    | Converts complex numbers to pairs of real and imaginary part along a new last axis.
 ops.Polar(abs_, angle): complex(abs_ * cos(angle), abs_ * sin(angle))
-    | Makes a complex number of a length and an angle, element by element.
+    | Builds complex numbers from absolute values and angles.
 ops.Sinc(x): z = measurable(x) * 3.141592653589793; where(x == 0, 1.0, sin(z) / z)
-    | Divides the sine of π times every element by π times the element; 1 at 0.
+    | Computes sin(π·x) / (π·x) for each element; 1 at 0.
 ops.Heaviside(x1, x2): a = measurable(x1); b = measurable(x2); where(a < 0, 0.0, where(a > 0, 1.0, b))
-    | Gives 0 for what is negative, 1 for what is positive, and the second tensor at 0.
-ops.Logaddexp2(x1, x2):
-    a = measurable(x1); b = measurable(x2); m = max(a, b); m + log2(2.0 ** (a - m) + 2.0 ** (b - m))
-    | Adds 2 to the power of two tensors and takes the logarithm to base 2, element by element.
-ops.Signbit(x): x < 0 if is_whole(x) else signbit(x) | Says of each element whether its sign is negative.
+    | Heaviside step function: 0 for negative elements, 1 for positive ones, the second tensor at 0.
+ops.Logaddexp2(x1, x2): a = measurable(x1); b = measurable(x2); m = max(a, b); m + log2(2.0 ** (a - m) + 2.0 ** (b - m))
+    | Element-wise log2(2^x1 + 2^x2).
+ops.Signbit(x): x < 0 if is_whole(x) else signbit(x) | Tests whether each element is negative (its sign bit is set).
 ops.IsIn(x1, x2, invert: Bool = False, assume_unique: Ignored):
     found = any(x1[..., None] == in_a_row(x2), axis=-1); logical_not(found) if invert else found
-    | Says of each element of the first tensor whether it occurs in the second.
+    | Tests whether each element of the first tensor occurs in the second.
 ops.Digitize(x, bins): sum(cast(measurable(x)[..., None] >= bins, to='int32'), axis=-1)
-    | Replaces each number by that of its bin: how many of the edges are not above it.
+    | Replaces each number by the index of its bin: the number of edges that are at or below it.
 
 # Complex numbers
-ops.Real, tf.math.real(x): real(x) if is_complex(x) else x | Gives the real part of every element.
+ops.Real, tf.math.real(x): real(x) if is_complex(x) else x | Returns the real part of each element.
 ops.Imag, tf.math.imag(x): imag(x) if is_complex(x) else full_like(x, value=0)
-    | Gives the imaginary part of every element, 0 for real numbers.
+    | Returns the imaginary part of each element; 0 for real numbers.
 ops.Conj, ops.Conjugate, tf.math.conj(x): complex(real(x), -imag(x)) if is_complex(x) else x
-    | Turns the sign of the imaginary part of every element round; real numbers stay.
+    | Returns the complex conjugate of each element; real numbers are unchanged.
 ops.Angle, tf.math.angle(x):
     arctan2(imag(x), real(x)) if is_complex(x) else where(measurable(x) < 0, 3.141592653589793, 0.0)
-    | Gives the angle of every element in the complex plane: 0 or π for real numbers.
+    | Returns the angle of each element in the complex plane; 0 or π for real numbers.
 ops.Isreal(x): imag(x) == 0 if is_complex(x) else full_like(x, value=1, to='bool')
-    | Says of each element whether it has no imaginary part.
+    | Tests whether each element is real (its imaginary part is 0).
 """
 
 
@@ -90,7 +85,7 @@ _WIDTHS |= {"float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1, "ui
 
 @layer("ops.View", also=("tf.bitcast",))
 def view(x: Expr, *, dtype: Anything = None) -> Expr:
-    """Reads the bits of every element as a number of another kind: {dtype}."""
+    """Reinterprets the bits of each element as {dtype}."""
     if dtype is None:
         return x
     wide = _WIDTHS.get(str(dtype))
@@ -114,7 +109,7 @@ def close(x1: Expr, x2: Expr, rtol: float, atol: float, equal_nan: bool) -> Expr
 
 @layer("ops.ViewAsComplex")
 def view_as_complex(x: Expr) -> Expr:
-    """Makes a complex number of each pair along the last axis: real part, imaginary part."""
+    """Builds complex numbers from pairs of real and imaginary part along the last axis."""
     if x.ndim < 1 or x.shape[-1] not in (2, None):
         raise ShapeError(f"view_as_complex needs a last axis of size 2, got {shape_text(x.shape)}")
     return n.complex_(m.take_slice(x, key=(Ellipsis, 0)), m.take_slice(x, key=(Ellipsis, 1)))

@@ -26,53 +26,52 @@ from layerexplain.ops.sizes import normalize_axes, shape_text
 
 USES = (in_a_row, pooling, Layout, Lower)
 ROWS = """
-ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices: rows of the first times columns of the second.
+ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices.
 ops.Conv(inputs, kernel, strides: Sizes = 1, padding: Anything = 'valid', data_format: Anything = None,
     dilation_rate: Sizes = 1):
     convolved(inputs, kernel, strides=strides, padding=padding, data_format=data_format, dilation=dilation_rate)
-    | Slides the windows of a given kernel over the input; each sums over the channels.
+    | Convolves its input with a given kernel, summing over the channels.
 tf.linalg.matmul, tf.matmul(a, b, transpose_a: Bool = False, transpose_b: Bool = False, adjoint_a: Bool = False,
     adjoint_b: Bool = False, a_is_sparse: Ignored, b_is_sparse: Ignored, output_type: Ignored, grad_a: Ignored,
     grad_b: Ignored):
     matrix_product_of(a, b, turn_a=transpose_a, turn_b=transpose_b, adjoint_a=adjoint_a, adjoint_b=adjoint_b)
-    | Multiplies matrices: rows of the first times columns of the second.
+    | Multiplies matrices.
 ops.Dot(x1, x2): dot_product(x1, x2)
-    | Sums products over the last axis of the first tensor and the last but one of the second.
+    | Sums products over the last axis of the first tensor and the second-to-last axis of the second.
 ops.Inner(x1, x2): dot(x1, moved(x2, source=-1, destination=0)) | Sums products over the last axes of both tensors.
 ops.DepthwiseConv(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', data_format: Layout = 'channels_last',
     dilation_rate: Sizes = 1):
     depthwise_conv(inputs, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
-    data_format=data_format)
-    | Slides the windows of a given kernel over each channel by itself.
+    data_format=data_format) | Convolves each channel separately with a given kernel.
 ops.SeparableConv(inputs, depthwise_kernel, pointwise_kernel, strides: Sizes = 1, padding: Lower = 'valid',
     data_format: Layout = 'channels_last', dilation_rate: Sizes = 1):
     conv(depthwise_conv(inputs, depthwise_kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
     data_format=data_format), pointwise_kernel, data_format=data_format)
-    | Slides windows over each channel by itself, then mixes the channels at every position.
+    | Convolves each channel separately, then mixes the channels at each position.
 ops.MaxPool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
     data_format: Layout = 'channels_last'):
     max_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
-    | Keeps the largest element of every window of {pool_size}, channel by channel.
+    | Takes the maximum of each window of {pool_size}, separately for each channel.
 ops.AveragePool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
     data_format: Layout = 'channels_last'):
     average_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
-    | Averages every window of {pool_size}, channel by channel.
+    | Averages each window of {pool_size}, separately for each channel.
 ops.AdaptiveMaxPool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_max_pool(...)
-    | Keeps the largest of each of {output_size} windows that together cover all, evenly.
+    | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
 ops.AdaptiveAveragePool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_average_pool(...)
-    | Averages each of {output_size} windows that together cover all, evenly.
+    | Divides its input into {output_size} nearly equal windows and averages each.
 ops.ConvTranspose(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', output_padding: Naturals = None,
     data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): spread(...)
-    | Spreads each input position over a window of the output, by a given kernel, and sums.
+    | Applies a transposed convolution with a given kernel; overlapping windows are summed.
 ops.BatchNorm(x, mean, variance, offset = None, scale = None, axis: Int, epsilon: Number = 0.001): batch_norm(...)
-    | Shifts and scales by the given mean and variance of each place on axis {axis}.
+    | Normalizes by a given mean and variance for each position on axis {axis}.
 ops.LayerNorm(x, gamma = None, beta = None, axis: AxisArgument = -1, epsilon: Anything = None,
-    rms_scaling: Bool = False): layer_norm(...) | Shifts and scales so that the mean {along} is 0 and the variance 1.
+    rms_scaling: Bool = False): layer_norm(...) | Normalizes to mean 0 and variance 1 {along}.
 ops.DotProductAttention(query, key, value, bias = None, mask = None, scale: Anything = None, is_causal: Bool = False,
     attn_logits_soft_cap: Anything = None, flash_attention: Ignored): dot_product_attention(...)
-    | For each query: a weighted mean of the values, weighted by how well its key fits.
+    | Returns for each query the average of the values, weighted by the softmax of its scores with the keys.
 ops.Outer(x1, x2): in_a_row(x1)[:, None] * in_a_row(x2)
-    | Multiplies each element of the first tensor with each of the second.
+    | Computes the outer product: each element of the first tensor times each of the second.
 """
 
 
@@ -110,7 +109,7 @@ def dot_product(x1: Expr, x2: Expr) -> Expr:
 
 @layer("ops.Tensordot", also=("tf.tensordot",))
 def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
-    """Sums products over axes that both tensors share."""
+    """Sums products over shared axes of two tensors."""
     if isinstance(axes, int):
         if not 0 <= axes <= min(a.ndim, b.ndim):
             raise ArgumentError(f"tensordot needs axes from 0 to {min(a.ndim, b.ndim)}, got axes={axes}")
@@ -131,7 +130,7 @@ def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
 
 @layer("ops.Einsum")
 def einsum(*xs: Expr, subscripts: Anything) -> Expr:
-    """Sums products as '{subscripts}' says: over the letters that the result does not have."""
+    """Sums products by the equation '{subscripts}', over the letters that its result lacks."""
     equation = str(subscripts).replace(" ", "")
     if "->" not in equation:
         names = equation.replace(",", "").replace("...", "")
@@ -231,7 +230,7 @@ def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilo
 
 @layer("ops.RMSNorm")
 def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, epsilon: Anything = None) -> Expr:
-    """Divides by the root of the mean square {along}."""
+    """Divides by the root mean square {along}."""
     at = normalize_axes(axis, x.ndim)
     y = x / e.sqrt(reduce.mean(x**2, axis=at, keepdims=True) + (1e-7 if epsilon is None else epsilon))
     return y if scale is None else y * _along(scale, at, x.ndim)

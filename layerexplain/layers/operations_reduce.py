@@ -22,74 +22,71 @@ USES = (limited,)
 Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
 ROWS = """
 ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False): sum(countable(x), ...)
-    | Adds up the elements {along}.
+    | Sums the elements {along}.
 ops.Mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(measurable(x), ...)
     | Averages the elements {along}.
 tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(x, ...)
-    | Averages the elements {along}; whole numbers stay whole.
+    | Averages the elements {along}; integers stay integers.
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
 ops.Max, ops.Amax, tf.math.reduce_max(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
-    limited(amax(x, axis=axis, keepdims=keepdims), low=initial) | Keeps the largest element {along}.
+    limited(amax(x, axis=axis, keepdims=keepdims), low=initial) | Takes the maximum {along}.
 ops.Min, ops.Amin, tf.math.reduce_min(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
-    limited(amin(x, axis=axis, keepdims=keepdims), high=initial) | Keeps the smallest element {along}.
+    limited(amin(x, axis=axis, keepdims=keepdims), high=initial) | Takes the minimum {along}.
 ops.Any, tf.math.reduce_any(x, axis: AxisArgument = None, keepdims: Bool = False): any(x, ...)
-    | Says whether any element {along} is true.
+    | Tests whether any element {along} is true.
 ops.All, tf.math.reduce_all(x, axis: AxisArgument = None, keepdims: Bool = False): all(x, ...)
-    | Says whether all elements {along} are true.
+    | Tests whether all elements {along} are true.
 ops.Var, tf.math.reduce_variance(x, axis: AxisArgument = None, keepdims: Bool = False): variance(x, ...)
-    | Averages the squares of the distances from the mean {along}.
+    | Computes the variance {along}.
 ops.Std, tf.math.reduce_std(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(variance(x, ...))
-    | Gives the standard deviation {along}: the square root of the variance.
+    | Computes the standard deviation {along}.
 ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored): moments_along(x, ...)
-    | Gives the mean and the variance {along}.
+    | Computes the mean and the variance {along}.
 ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False): log_of_sum(x, ...)
-    | Adds up the exponentials of all elements {along} and takes the logarithm.
+    | Computes the logarithm of the sum of exponentials {along}.
 ops.CountNonzero(x, axis: AxisArgument = None): sum(cast(x != 0, to='int32'), ...)
-    | Counts the elements {along} that are not 0.
+    | Counts the nonzero elements {along}.
 ops.Ptp(x, axis: AxisArgument = None, keepdims: Bool = False): amax(x, ...) - amin(x, ...)
-    | Gives the distance from the smallest to the largest element {along}.
+    | Computes the difference between maximum and minimum {along}.
 
 # Norms
 ops.Norm(x, ord: Anything = None, axis: AxisArgument = None, keepdims: Bool = False):
-    norm(measurable(x), order_=ord, axis=axis, keepdims=keepdims) | Gives the length of the vectors {along}.
+    norm(measurable(x), order_=ord, axis=axis, keepdims=keepdims) | Computes the norm of the vectors {along}.
 ops.Normalize(x, axis: AxisArgument = -1, order: Anything = 2, epsilon: Epsilon = 1e-07):
-    x / max(vector_norm(x, order_=order, axis=axis, keepdims=True), epsilon)
-    | Divides by the length of the vectors {along}, so that each has length 1.
+    x / max(vector_norm(x, order_=order, axis=axis, keepdims=True), epsilon) | Scales the vectors {along} to norm 1.
 tf.norm, tf.compat.v1.norm(x, ord: Anything = 'euclidean', axis: AxisArgument = None, keepdims: Truth = False):
-    vector_norm(x, order_=ord, axis=axis, keepdims=keepdims) | Gives the length of the vectors {along}.
+    vector_norm(x, order_=ord, axis=axis, keepdims=keepdims) | Computes the norm of the vectors {along}.
 tf.math.l2_normalize(x, axis: AxisArgument = None, epsilon: Number = 1e-12):
-    x / sqrt(max(sum(x ** 2, axis=axis, keepdims=True), epsilon))
-    | Divides by the length of the vectors {along}, so that each has length 1.
+    x / sqrt(max(sum(x ** 2, axis=axis, keepdims=True), epsilon)) | Scales the vectors {along} to norm 1.
 
 # Order
 ops.Argmax(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='max')
-    | Gives the number of the largest element {along}.
+    | Returns the index of the maximum {along}.
 ops.Argmin(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='min')
-    | Gives the number of the smallest element {along}.
+    | Returns the index of the minimum {along}.
 ops.Cumsum(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
     cumsum(reshape(z, shape=(-1,)), axis=0) if axis is None else cumsum(z, axis=axis)
-    | Adds to each element all those before it {along}.
+    | Computes the cumulative sum {along}.
 ops.Cumprod(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
     cumprod(reshape(z, shape=(-1,)), axis=0) if axis is None else cumprod(z, axis=axis)
-    | Multiplies each element by all those before it {along}.
-ops.Sort, tf.sort(x, axis: Int = -1): sort(x, ...) | Sorts the elements {along}, the smallest first.
-ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, ...)
-    | Gives the numbers of the elements {along} in the order in which sorting puts them.
+    | Computes the cumulative product {along}.
+ops.Sort, tf.sort(x, axis: Int = -1): sort(x, ...) | Sorts the elements {along} in ascending order.
+ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, ...) | Returns the indices that sort the elements {along}.
 ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, ...)
-    | Gives the {k} largest elements along the last axis, the largest first, and their numbers.
+    | Returns the {k} largest elements along the last axis, in descending order, and their indices.
 
 # Codes
 ops.OneHot(x, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
     hot(x, classes=num_classes, axis=axis, dtype=dtype)
-    | Turns each id into {num_classes} numbers: 1 in the place of the id, 0 elsewhere.
+    | One-hot encodes each id as {num_classes} values: 1 at the id, 0 elsewhere.
 ops.MultiHot(inputs, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
     several_hot(inputs, classes=num_classes, axis=axis, dtype=dtype)
-    | Marks with 1, among {num_classes} numbers, each id that occurs in the row.
+    | Multi-hot encodes the ids of a row as {num_classes} values: 1 at each id that occurs.
 tf.one_hot(x, depth: PositiveInt, on_value: Anything = None, off_value: Anything = None, axis: Anything = None,
     dtype: Anything = None):
     hot_between(x, classes=depth, on_value=on_value, off_value=off_value, axis=axis, dtype=dtype)
-    | Turns each id into {depth} numbers: 1 in the place of the id, 0 elsewhere.
+    | One-hot encodes each id as {depth} values: 1 at the id, 0 elsewhere.
 """
 
 
@@ -130,7 +127,7 @@ def log_of_sum(x: Expr, axis: Any, keepdims: bool) -> Expr:
 
 @layer("ops.Average")
 def average(x: Expr, weights: Expr | None = None, *, axis: AxisArgument = None) -> Expr:
-    """Averages {along}, each element by its weight where weights are given."""
+    """Averages the elements {along}, weighted if weights are given."""
     if weights is None:
         return reduce.mean(measurable(x), axis=axis)
     if weights.ndim != x.ndim and isinstance(axis, int):

@@ -16,35 +16,31 @@ from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, shape_text
 
 ROWS = """
-ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, ...) | Turns the order of the elements round {along}.
+ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, ...) | Reverses the order of the elements {along}.
 ops.Roll, tf.roll(x, shift: AxisArgument, axis: AxisArgument = None): rolled(x, ...)
-    | Moves all elements {shift} places on {along}; what falls off the end comes in at the start.
-ops.Tile(x, repeats: Anything): tiled(x, ...)
-    | Lays copies of the whole tensor behind each other: {repeats} along its axes.
-tf.tile(x, multiples: Anything): Tile(x, repeats=multiples)
-    | Lays copies of the whole tensor behind each other: {multiples} along its axes.
+    | Shifts the elements cyclically by {shift} positions {along}.
+ops.Tile(x, repeats: Anything): tiled(x, ...) | Repeats the whole tensor {repeats} times along its axes.
+tf.tile(x, multiples: Anything): Tile(x, repeats=multiples) | Repeats the whole tensor {multiples} times along its axes.
 ops.Pad(x, pad_width: Anything, mode: Anything = 'constant', constant_values: Anything = None):
-    padded(x, amounts=pad_width, mode=mode, value=constant_values)
-    | Adds elements before and after along its axes: {pad_width}.
+    padded(x, amounts=pad_width, mode=mode, value=constant_values) | Pads its axes by {pad_width} (before, after).
 tf.pad, tf.compat.v1.pad(x, paddings: Anything, mode: Anything = 'CONSTANT', constant_values: Anything = 0):
-    padded(x, amounts=paddings, mode=mode, value=constant_values)
-    | Adds elements before and after along its axes: {paddings}.
+    padded(x, amounts=paddings, mode=mode, value=constant_values) | Pads its axes by {paddings} (before, after).
 ops.ZerosLike, tf.zeros_like, tf.raw_ops.ZerosLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
-    | A tensor of zeros in the shape of its input.
+    | Returns a tensor of zeros with the shape of its input.
 ops.OnesLike, tf.ones_like, tf.raw_ops.OnesLike(x, dtype: Anything = None): filled_like(x, value=1, ...)
-    | A tensor of ones in the shape of its input.
+    | Returns a tensor of ones with the shape of its input.
 ops.FullLike(x, fill_value: Anything, dtype: Anything = None): filled_like(x, value=fill_value, dtype=dtype)
-    | A tensor in the shape of its input, filled with {fill_value}.
+    | Returns a tensor with the shape of its input, filled with {fill_value}.
 ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
-    | A tensor in the shape of its input, which holds zeros in TensorFlow.
+    | Returns an uninitialized tensor with the shape of its input; in TensorFlow it holds zeros.
 ops.Tril(x, k: Int = 0): band(x, above=k)
-    | Keeps what lies on and below diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
+    | Keeps the lower triangle of each matrix, up to diagonal {k} (0 is the main one), and sets the rest to 0.
 ops.Triu(x, k: Int = 0): upper(x, ...)
-    | Keeps what lies on and above diagonal {k} (0 is the middle one) of each matrix; the rest becomes 0.
+    | Keeps the upper triangle of each matrix, from diagonal {k} on (0 is the main one), and sets the rest to 0.
 tf.linalg.band_part(x, num_lower: Int, num_upper: Int): banded(x, below=num_lower, above=num_upper)
-    | Keeps {num_lower} diagonals below and {num_upper} above the middle one of each matrix (-1: all).
+    | Keeps {num_lower} diagonals below and {num_upper} above the main one of each matrix (-1: all).
 tf.shape, tf.compat.v1.shape, tf.raw_ops.Shape(x, out_type: Ignored): shape_of(x)
-    | Gives the sizes of the axes of its input as a tensor.
+    | Returns the shape of its input as a tensor.
 """
 
 
@@ -73,7 +69,7 @@ def rolled(x: Expr, shift: Any, axis: Any) -> Expr:
 
 @layer("ops.Repeat", also=("tf.repeat",))
 def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
-    """Puts each element {repeats} times in a row {along}."""
+    """Repeats each element {repeats} times {along}."""
     if axis is None:
         x, axis = m.reshape(x, shape=(-1,)), 0
     if isinstance(repeats, list | tuple) and len(repeats) == 1:
@@ -103,7 +99,7 @@ def tiled(x: Expr, repeats: Any) -> Expr:
 
 @layer("ops.BroadcastTo", also=("tf.broadcast_to",))
 def broadcast_to(x: Expr, *, shape: Anything) -> Expr:
-    """Repeats axes of size 1 until the tensor has the shape {shape}."""
+    """Broadcasts its input to shape {shape}."""
     sizes = [s if is_int(s) and s >= 0 else None for s in shape]
     lead = len(sizes) - x.ndim
     if lead < 0:

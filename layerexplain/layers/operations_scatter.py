@@ -20,33 +20,32 @@ from layerexplain.ops.sizes import few, shape_text
 USES = (lookup, reduce)
 ROWS = """
 ops.SegmentSum, tf.math.unsorted_segment_sum(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
-    segment(data, segment_ids, n=num_segments) | Adds up the parts along the first axis that have the same number.
+    segment(data, segment_ids, n=num_segments) | Sums the slices along the first axis that have the same segment id.
 ops.SegmentProd, tf.math.unsorted_segment_prod(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
     segment(data, segment_ids, how='prod', n=num_segments)
-    | Multiplies the parts along the first axis that have the same number.
+    | Multiplies the slices along the first axis that have the same segment id.
 ops.SegmentMax, tf.math.unsorted_segment_max(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
     segment(data, segment_ids, how='max', n=num_segments)
-    | Keeps the largest elements of the parts along the first axis that have the same number.
+    | Takes the maximum of the slices along the first axis that have the same segment id.
 ops.SegmentMin, tf.math.unsorted_segment_min(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
     segment(data, segment_ids, how='min', n=num_segments)
-    | Keeps the smallest elements of the parts along the first axis that have the same number.
+    | Takes the minimum of the slices along the first axis that have the same segment id.
 tf.scatter_nd(indices, updates, shape: Anything): Scatter(indices, updates, ...)
-    | Puts values in their places in a tensor of zeros; those for one place are added up.
+    | Writes values at given indices of a tensor of zeros; values at the same index are summed.
 tf.tensor_scatter_nd_update(tensor, indices, updates): scatter(tensor, indices, updates)
-    | Puts values in their places in a tensor.
+    | Writes values at given indices of a tensor.
 tf.tensor_scatter_nd_add(tensor, indices, updates): scatter(tensor, indices, updates, how='add')
-    | Adds values in their places to a tensor.
+    | Adds values at given indices of a tensor.
 ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indices, updates)
-    | Puts a tensor over a part of its input.
+    | Overwrites a slice of its input by another tensor.
 ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,
     return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None):
     unique_parts(x, asked=(True, return_index, return_inverse, return_counts), ordered=sorted, fill_value=fill_value,
-    axis=axis, size=size)
-    | Gives the different elements, each once, in order.
+    axis=axis, size=size) | Returns the unique elements in ascending order.
 ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
     there = take_along(predictions, targets[..., None], axis=-1);
     sum(cast(predictions > there, to='int32'), axis=-1) < k
-    | Says of each row whether the element with the given number is among the {k} largest.
+    | Tests for each row whether the target is among the {k} highest predictions.
 """
 
 
@@ -55,14 +54,14 @@ ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
 
 @layer("ops.Bincount", ignores="sparse")
 def bincount(x: Expr, *, weights: Anything = None, minlength: NaturalInt = 0) -> Expr:
-    """Counts how often each whole number occurs along the last axis."""
+    """Counts how often each integer occurs along the last axis."""
     given = [] if weights is None else [constant(weights)]
     return s.bincount(x, *given, least=minlength)
 
 
 @layer("ops.Histogram")
 def histogram(x: Expr, *, bins: PositiveInt = 10, range: Anything = None) -> dict[str, Expr]:
-    """Counts the elements in each of {bins} equally wide bins, and gives the ends of the bins."""
+    """Counts the elements in each of {bins} bins of equal width, and returns the edges of the bins."""
     few(bins)
     low, high = (None, None) if range is None else range
     counts, edges = s.histogram(x, bins=bins, low=low, high=high)
@@ -71,7 +70,7 @@ def histogram(x: Expr, *, bins: PositiveInt = 10, range: Anything = None) -> dic
 
 @layer("ops.Nonzero")
 def nonzero(x: Expr) -> dict[str, Expr]:
-    """Gives the places of all elements that are not 0: a tensor for each axis."""
+    """Returns the indices of all nonzero elements, one tensor for each axis."""
     if x.ndim < 1:
         raise ShapeError("nonzero needs a tensor with axes, got one number")
     return numbered(list(s.nonzero(x)))
@@ -88,7 +87,7 @@ def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any
 
 @layer("ops.UnravelIndex")
 def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
-    """Turns numbers of elements into their places in a tensor of the shape {shape}."""
+    """Converts flat indices to indices into a tensor of shape {shape}."""
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size > 0 for size in shape):
         raise ArgumentError(f"unravel_index needs a shape of whole numbers, got shape={short(shape)}")
     if indices.ndim != 1:
@@ -111,7 +110,7 @@ def _target(shape: Any) -> tuple[Size, ...]:
 
 @layer("ops.Scatter")
 def scatter(indices: Expr, values: Expr, *, shape: Anything) -> Expr:
-    """Puts values in their places in a tensor of zeros; those for one place are added up."""
+    """Writes values at given indices of a tensor of zeros; values at the same index are summed."""
     zeros = m.zeros(shape=_target(shape))
     start = zeros if values.dtype == "float" else e.cast(zeros, to=values.dtype)
     return s.scatter(start, indices, values, how="add")
@@ -119,7 +118,7 @@ def scatter(indices: Expr, values: Expr, *, shape: Anything) -> Expr:
 
 @layer("ops.ScatterUpdate")
 def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Anything = None) -> Expr:
-    """Puts values in their places in a tensor."""
+    """Writes values at given indices of a tensor."""
     how = "set" if reduction is None else str(reduction).lower()
     if how not in ("set", "add", "mul", "max", "min"):
         raise ArgumentError(f"scatter_update needs 'add', 'mul', 'max', 'min' or None, got reduction={how!r}")
@@ -128,7 +127,7 @@ def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Any
 
 @layer("tf.gather_nd", ignores="bad_indices_policy")
 def gather_nd(params: Expr, indices: Expr, *, batch_dims: Int = 0) -> Expr:
-    """Picks the parts at the given places, whose numbers stand along the last axis."""
+    """Gathers slices at the given indices; each index is a vector along the last axis."""
     if batch_dims:
         raise ArgumentError(f"gather_nd is known for batch_dims=0, got batch_dims={batch_dims}")
     return taken(params, indices)
@@ -136,7 +135,7 @@ def gather_nd(params: Expr, indices: Expr, *, batch_dims: Int = 0) -> Expr:
 
 @layer("ops.Slice")
 def slice_(inputs: Expr, start_indices: Expr, *, shape: Anything) -> Expr:
-    """Takes a part of the size {shape} out of its input."""
+    """Returns a slice of shape {shape} of its input."""
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size >= -1 for size in shape):
         raise ArgumentError(f"slice needs a size for each axis, -1 for the rest, got shape={short(shape)}")
     if len(shape) != inputs.ndim:

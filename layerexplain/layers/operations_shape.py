@@ -17,50 +17,47 @@ from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product,
 
 ROWS = """
 ops.Reshape(x, newshape: Anything): reshaped(x, shape=newshape)
-    | Lays the same elements out in the shape {newshape}, the batch included; -1 stands for what is left.
-tf.reshape(x, shape: Anything): reshaped(x, ...)
-    | Lays the same elements out in the shape {shape}, the batch included; -1 stands for what is left.
-ops.Ravel(x): reshape(x, shape=(-1,)) | Lays all elements out in one row, those of all examples.
-tf.keras.backend.batch_flatten(x): flat_examples(x) | Lays the elements of each example out in one row.
+    | Reshapes its input, batch included, to {newshape}; -1 is inferred.
+tf.reshape(x, shape: Anything): reshaped(x, ...) | Reshapes its input, batch included, to {shape}; -1 is inferred.
+ops.Ravel(x): reshape(x, shape=(-1,)) | Flattens its input, batch included, to one vector.
+tf.keras.backend.batch_flatten(x): flat_examples(x) | Flattens each example to one vector.
 ops.ExpandDims, tf.expand_dims(x, axis: AxisArgument): expanded(x, ...)
-    | Puts in a new axis of size 1 at place {axis}; no element changes.
-ops.Squeeze, tf.squeeze, tf.compat.v1.squeeze(x, axis: AxisArgument = None): squeezed(x, ...)
-    | Drops axes of size 1; no element changes.
-ops.Transpose(x, axes: AxisArgument = None): permuted(x, ...) | Puts the axes into another order; no element changes.
+    | Inserts a new axis of size 1 at position {axis}.
+ops.Squeeze, tf.squeeze, tf.compat.v1.squeeze(x, axis: AxisArgument = None): squeezed(x, ...) | Removes axes of size 1.
+ops.Transpose(x, axes: AxisArgument = None): permuted(x, ...) | Permutes the axes.
 tf.transpose, tf.compat.v1.transpose(x, perm: AxisArgument = None): Transpose(x, axes=perm)
-ops.Swapaxes(x, axis1: Int, axis2: Int): swapped(x, ...) | Lets axis {axis1} and axis {axis2} change places.
+ops.Swapaxes(x, axis1: Int, axis2: Int): swapped(x, ...) | Swaps axis {axis1} and axis {axis2}.
 ops.Moveaxis(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
-    | Moves axis {source} to the place {destination}.
+    | Moves axis {source} to position {destination}.
 
 # Together and apart
-ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, ...) | Puts its inputs one behind the other {along}.
-ops.Hstack(*xs): side_by_side(*xs) | Puts its inputs one behind the other along the second axis.
-ops.Vstack(*xs): one_below_the_other(*xs) | Puts its inputs one behind the other along the first axis.
+ops.Concatenate, tf.concat(*xs, axis: Int = 0): concatenate(*xs, ...) | Concatenates its inputs {along}.
+ops.Hstack(*xs): side_by_side(*xs) | Concatenates its inputs along the second axis.
+ops.Vstack(*xs): one_below_the_other(*xs) | Concatenates its inputs along the first axis.
 ops.Append(x1, x2, axis: Int = None): concatenate(reshape(x1, shape=(-1,)), reshape(x2, shape=(-1,)), axis=0) if axis is
-    None else concatenate(x1, x2, ...) | Puts the second tensor behind the first {along}.
-ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, ...)
-    | Lays its inputs on top of each other, along a new axis at place {axis}.
+    None else concatenate(x1, x2, ...) | Appends the second tensor to the first {along}.
+ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, ...) | Stacks its inputs along a new axis at position {axis}.
 ops.Split(x, indices_or_sections: Anything, axis: Int = 0): divided(x, at=indices_or_sections, axis=axis)
-    | Cuts its input into parts {along}.
+    | Splits its input {along}.
 ops.ArraySplit(x, indices_or_sections: Anything, axis: Int = 0):
     nearly_equal_parts(x, at=indices_or_sections, axis=axis)
-    | Cuts its input into parts {along}, the first ones longer by 1 where the size does not divide.
+    | Splits its input {along} into nearly equal parts; the first ones are longer by 1 where needed.
 tf.split(x, num_or_size_splits: Anything, axis: Int = 0): divided_by_sizes(x, sizes=num_or_size_splits, axis=axis)
-    | Cuts its input into parts {along}.
+    | Splits its input {along}.
 ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): unstacked(x, ...)
-    | Takes its input apart {along}: a tensor for each place.
+    | Unstacks its input {along}: one tensor for each position.
 
 # Slices
-ops.GetItem(x, key: Anything): sliced(x, ...) | Takes a part of its input, as x[…] does in Python.
+ops.GetItem(x, key: Anything): sliced(x, ...) | Returns a slice of its input, as x[…] does in Python.
 tf.__operators__.getitem(x, slice_spec: Anything): GetItem(x, key=slice_spec)
-ops.Take(x, indices, axis: Int = None): picked(x, indices, ...) | Picks the parts with the given numbers {along}.
+ops.Take(x, indices, axis: Int = None): picked(x, indices, ...) | Gathers the slices at the given indices {along}.
 tf.gather, tf.compat.v1.gather(x, indices, axis: Int = None, batch_dims: Int = 0, validate_indices: Ignored):
-    gathered(x, indices, ...) | Picks the parts with the given numbers {along}.
+    gathered(x, indices, ...) | Gathers the slices at the given indices {along}.
 ops.TakeAlongAxis(x, indices, axis: Int = None): take_along(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)),
     axis=0) if axis is None else take_along(x, indices, ...)
-    | Puts into each place the element {along} whose number stands there.
+    | Gathers, for each position, the element at the given index {along}.
 ops.Diff(a, n: Int = 1, axis: Int = -1): differences(a, times=n, axis=axis)
-    | Subtracts from each element the one before it {along}.
+    | Subtracts the previous element from each element {along}.
 """
 
 
@@ -262,7 +259,7 @@ def _pattern(side: str) -> list[list[str]]:
 
 @layer("ops.Rearrange")
 def rearrange(tensor: Expr, *, pattern: Anything, axes_lengths: Anything = None) -> Expr:
-    """Takes axes apart, changes their order and puts them together, as '{pattern}' says."""
+    """Splits, reorders and merges axes by the pattern '{pattern}'."""
     before, arrow, after = str(pattern).partition("->")
     left, right = _pattern(before), _pattern(after)
     names = [name for group in left for name in group]

@@ -14,23 +14,23 @@ from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, shape_text
 
 ROWS = """
-ops.FFT(a, b): re, im = fft(a, b) | Takes a complex signal apart into waves, along the last axis.
-ops.FFT2(a, b): re, im = fft(a, b, rank=2) | Takes a complex image apart into waves, along the last two axes.
+ops.FFT(a, b): re, im = fft(a, b) | Computes the discrete Fourier transform of a complex signal along the last axis.
+ops.FFT2(a, b): re, im = fft(a, b, rank=2)
+    | Computes the two-dimensional Fourier transform of a complex image over the last two axes.
 ops.IFFT2(a, b): re, im = fft(a, b, rank=2, inverse=True)
-    | Puts a complex image together of its waves, along the last two axes.
+    | Computes the inverse two-dimensional Fourier transform over the last two axes.
 ops.RFFT(x, fft_length: PositiveInt = None): re, im = rfft(x, length=fft_length)
-    | Takes a real signal apart into waves, along the last axis.
+    | Computes the discrete Fourier transform of a real signal along the last axis.
 ops.IRFFT(a, b, fft_length: PositiveInt = None): irfft(a, b, length=fft_length)
-    | Puts a real signal together of its waves, along the last axis.
+    | Computes the inverse discrete Fourier transform to a real signal along the last axis.
 ops.STFT(x, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
     window: Anything = 'hann', center: Bool = True):
     re, im = signal_to_stretches(x, sizes=(sequence_length, sequence_stride, fft_length), window=window, center=center)
-    | Takes stretches of a signal, {sequence_stride} apart, into waves, each along the last axis.
+    | Computes the short-time Fourier transform of a signal, in frames {sequence_stride} apart.
 ops.ISTFT(a, b, sequence_length: PositiveInt, sequence_stride: PositiveInt, fft_length: PositiveInt,
     length: Int = None, window: Anything = 'hann', center: Bool = True):
     stretches_to_signal(a, b, sizes=(sequence_length, sequence_stride, fft_length), window=window, center=center,
-    keep=length)
-    | Puts a signal together of the waves of its stretches, {sequence_stride} apart.
+    keep=length) | Computes the inverse short-time Fourier transform of frames {sequence_stride} apart.
 """
 
 
@@ -62,7 +62,7 @@ def stretches_to_signal(a: Expr, b: Expr, sizes: Any, window: Any, center: bool,
 
 @layer("ops.ExtractSequences")
 def extract_sequences(x: Expr, *, sequence_length: PositiveInt, sequence_stride: PositiveInt) -> Expr:
-    """Cuts the last axis into stretches of {sequence_length}, {sequence_stride} apart."""
+    """Splits the last axis into frames of length {sequence_length}, {sequence_stride} apart."""
     size = x.shape[-1] if x.ndim else None
     if not isinstance(size, int) or size < sequence_length:
         raise ShapeError(

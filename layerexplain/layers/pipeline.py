@@ -33,7 +33,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
 
 @layer("SpectralNormalization")
 def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
-    """Applies {layer}; in training its kernel is first divided by how much it stretches inputs at most, and kept so.
+    """Applies {layer}. In training, its kernel is first divided by its largest singular value and stored so.
 
     The largest singular value is found by {power_iterations} steps of power iteration, from the vector u of the last
     time.

@@ -34,16 +34,16 @@ def _over_all(op: Any, x: Expr, data_format: str, keepdims: bool) -> Expr:
     "MaxPooling{}D",
     {
         1: (
-            "Keeps the largest of each {pool_size} steps, in each of the {channels} channels by itself; "
-            "nothing is learned."
+            "Takes the maximum of each window of {pool_size} steps, separately for each of the {channels} channels. "
+            "No trainable parameters."
         ),
         2: (
-            "Keeps the largest of each {pool_size} window, in each of the {channels} channels by itself; "
-            "nothing is learned."
+            "Takes the maximum of each {pool_size} window, separately for each of the {channels} channels. No "
+            "trainable parameters."
         ),
         3: (
-            "Keeps the largest of each {pool_size} window, in each of the {channels} channels by itself; "
-            "nothing is learned."
+            "Takes the maximum of each {pool_size} window, separately for each of the {channels} channels. No "
+            "trainable parameters."
         ),
     },
     also="MaxPool{}D",
@@ -68,9 +68,16 @@ def max_pooling(
 @layers_of_rank(
     "AveragePooling{}D",
     {
-        1: "Averages each {pool_size} steps, in each of the {channels} channels by itself; padding does not count.",
-        2: "Averages each {pool_size} window, in each of the {channels} channels by itself; padding does not count.",
-        3: "Averages each {pool_size} window, in each of the {channels} channels by itself; padding does not count.",
+        1: (
+            "Averages each window of {pool_size} steps, separately for each of the {channels} channels; padding is "
+            "not counted."
+        ),
+        2: (
+            "Averages each {pool_size} window, separately for each of the {channels} channels; padding is not counted."
+        ),
+        3: (
+            "Averages each {pool_size} window, separately for each of the {channels} channels; padding is not counted."
+        ),
     },
     also="AvgPool{}D",
 )
@@ -94,9 +101,9 @@ def average_pooling(
 @layers_of_rank(
     "GlobalMaxPooling{}D",
     {
-        1: "Keeps one number for each of the {channels} channels: the largest of its {steps} steps.",
-        2: "Keeps one number for each of the {channels} channels: its largest, over all rows and columns.",
-        3: "Keeps one number for each of the {channels} channels: its largest, over all planes, rows and columns.",
+        1: "Takes the maximum of each of the {channels} channels over all {steps} steps.",
+        2: "Takes the maximum of each of the {channels} channels over all rows and columns.",
+        3: "Takes the maximum of each of the {channels} channels over all planes, rows and columns.",
     },
     also="GlobalMaxPool{}D",
 )
@@ -113,12 +120,9 @@ def global_max_pooling(x: Expr, *, data_format: DataFormat = "channels_last", ke
 @layers_of_rank(
     "GlobalAveragePooling{}D",
     {
-        1: (
-            "Keeps one number for each of the {channels} channels: the mean of its {steps} steps, "
-            "masked steps left out."
-        ),
-        2: "Keeps one number for each of the {channels} channels: its mean, over all rows and columns.",
-        3: "Keeps one number for each of the {channels} channels: its mean, over all planes, rows and columns.",
+        1: "Averages each of the {channels} channels over all {steps} steps; masked steps are excluded.",
+        2: "Averages each of the {channels} channels over all rows and columns.",
+        3: "Averages each of the {channels} channels over all planes, rows and columns.",
     },
     also="GlobalAvgPool{}D",
     differs=dict.fromkeys((2, 3), lambda common: common.without("mask")),

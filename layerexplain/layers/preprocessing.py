@@ -39,7 +39,7 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
 
 @layer("Rescaling", mask="pass", facts=KEEPS_AXES)
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
-    """Multiplies every number by {scale} and adds {offset}.
+    """Multiplies each value by {scale} and adds {offset}.
 
     Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
     last axis. Reference: keras.layers.Rescaling.
@@ -112,7 +112,7 @@ def normalization(
     variance: Numbers | None = None,
     invert: Bool = False,
 ) -> Any:
-    """Shifts and scales to mean 0 and variance 1, by a mean and variance that were measured on data beforehand.
+    """Normalizes to mean 0 and variance 1, by a mean and variance measured beforehand on data.
 
     Input shape: any, with the sizes of `axis` known. Output shape: the same. Each place along `axis` has a mean and a
     variance of its own; None has one for all. They are weights that adapt() sets, unless they are given; training
@@ -180,7 +180,7 @@ def resizing(
     antialias: Bool = False,
     data_format: DataFormat = "channels_last",
 ) -> Expr:
-    """Resizes each image to {height} rows and {width} columns; each new pixel mixes those around its place.
+    """Resizes each image to {height} rows and {width} columns by {interpolation} interpolation.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise. crop_to_aspect_ratio and
@@ -202,7 +202,8 @@ def resizing(
 
 @layer("CenterCrop", ndim=4, ignores="bounding_box_format factor")
 def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
-    """Takes the middle {height} rows and {width} columns of each image; a smaller image is cropped and resized to them.
+    """Crops the central {height} rows and {width} columns of each image; a smaller image is cropped to their ratio and
+    resized.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.

@@ -48,7 +48,7 @@ def layer(
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        register(Declaration(type_, function, description=first_line(function), **declared), also)
+        register(Declaration(type_, function, description=first_paragraph(function), **declared), also)
         return function
 
     return declare
@@ -105,9 +105,9 @@ def register(declaration: Declaration, also: Sequence[str] = ()) -> None:
         LAYERS[name] = declaration
 
 
-def first_line(function: Callable[..., Any]) -> str:
-    """The first line of a docstring."""
-    return (function.__doc__ or "").strip().partition("\n")[0]
+def first_paragraph(function: Callable[..., Any]) -> str:
+    """Return the first paragraph of a docstring, as one line."""
+    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())
 
 
 def find(type_: str) -> Declaration | None:
@@ -192,7 +192,6 @@ def description_of(declaration: Declaration) -> str:
 IN_GENERAL = {
     "along": "along one axis",
     "then": ", then scales by γ and shifts by β",
-    "mixing": "with 'nearest' each pixel is repeated, else values in between are mixed",
 }
 """Fields of a description that stand for more than a number, where nothing is known of the layer."""
 

@@ -28,7 +28,8 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
 
 @layer("Dropout", mask="pass", ignores="seed", facts=CARRIES_IDS)
 def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
-    """Passes its input on; in training each number becomes 0 with probability {rate} and the others grow to make up.
+    """In training, sets each value to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At inference,
+    returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.Dropout; Srivastava et al., 2014.
@@ -42,7 +43,10 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     "SpatialDropout{}D",
     dict.fromkeys(
         (1, 2, 3),
-        "Passes its input on; in training whole channels become 0 with probability {rate} and the others grow.",
+        (
+            "In training, sets whole channels to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). "
+            "At inference, returns its input unchanged."
+        ),
     ),
     mask="pass",
     ignores="seed",
@@ -63,7 +67,8 @@ def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels
 
 @layer("AlphaDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
-    """Passes its input on; in training selu's lowest value takes the place of numbers with probability {rate}.
+    """In training, sets each value to SELU's lower bound, -1.7581, with probability {rate}, then scales and shifts all
+    values to preserve mean and variance. At inference, returns its input unchanged.
 
     Then all are scaled and shifted so that mean and variance stay.
     Input shape: any. Output shape: the same.
@@ -83,7 +88,8 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
 
 @layer("GaussianDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
-    """Passes its input on; in training each number is multiplied by noise around 1, as strong as a dropout of {rate}.
+    """In training, multiplies each value by Gaussian noise with mean 1 and standard deviation sqrt({rate} / (1 -
+    {rate})). At inference, returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.GaussianDropout; Srivastava et al., 2014.
@@ -97,7 +103,8 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
 
 @layer("GaussianNoise", mask="pass", ignores="seed", facts=KEEPS_AXES)
 def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
-    """Passes its input on; in training it adds noise with mean 0 and standard deviation {stddev}.
+    """In training, adds Gaussian noise with mean 0 and standard deviation {stddev}. At inference, returns its input
+    unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.GaussianNoise.
@@ -107,7 +114,8 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
 
 @layer("ActivityRegularization", mask="pass", facts=KEEPS_AXES)
 def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
-    """Passes its input on; in training the loss grows by {l1} times its sum of sizes and {l2} times its sum of squares.
+    """In training, adds {l1} times the sum of absolute values and {l2} times the sum of squares of its input to the
+    loss. Returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.layers.ActivityRegularization.

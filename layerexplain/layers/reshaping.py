@@ -16,7 +16,7 @@ from layerexplain.ops.window import SPATIAL, spatial_axes
 
 @layer("Flatten", facts=Facts(tells_axes="", passes_ids=True))
 def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
-    """Lays the elements of each example out in one row; nothing is computed and nothing is learned.
+    """Flattens each example to one vector. No trainable parameters.
 
     Input shape: (batch, …). Output shape: (batch, product of all other sizes). With data_format='channels_first' the
     channels still run fastest. Reference: keras.layers.Flatten.
@@ -29,7 +29,7 @@ def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
 
 @layer("Reshape", facts=Facts(passes_ids=True))
 def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
-    """Puts the elements of each example into a new shape, in the same order, the last axis fastest.
+    """Reshapes each example, keeping the order of its elements (the last axis varies fastest).
 
     Input shape: (batch, …). Output shape: (batch, *target_shape), in which -1 is what is left.
     Reference: keras.layers.Reshape.
@@ -61,7 +61,7 @@ def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
 
 @layer("Permute", facts=Facts(passes_ids=True))
 def permute(x: Expr, *, dims: Sizes) -> Expr:
-    """Puts the axes in the order {dims}, counted from 1 behind the batch; no element changes.
+    """Permutes the axes to the order {dims}, where 1 is the first axis after the batch.
 
     Input shape: (batch, …). Output shape: the same sizes in the new order.
     Reference: keras.layers.Permute.
@@ -79,7 +79,7 @@ def permute(x: Expr, *, dims: Sizes) -> Expr:
 
 @layer("RepeatVector", ndim=2, facts=Facts(passes_ids=True))
 def repeat_vector(x: Expr, *, n: PositiveInt) -> Expr:
-    """Makes a sequence of {n} steps, each of which is the same vector of {features} numbers.
+    """Repeats a vector of {features} values as {n} steps of a sequence.
 
     Input shape: (batch, features). Output shape: (batch, n, features).
     Reference: keras.layers.RepeatVector.
@@ -110,9 +110,9 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
 @layers_of_rank(
     "ZeroPadding{}D",
     {
-        1: "Puts steps of zeros before and after the sequence; nothing is learned.",
-        2: "Puts rows and columns of zeros around the image; nothing is learned.",
-        3: "Puts planes, rows and columns of zeros around the volume; nothing is learned.",
+        1: "Adds steps of zeros before and after the sequence. No trainable parameters.",
+        2: "Adds rows and columns of zeros around the image. No trainable parameters.",
+        3: "Adds planes, rows and columns of zeros around the volume. No trainable parameters.",
     },
     facts=Facts(passes_ids=True),
 )
@@ -133,9 +133,9 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
 @layers_of_rank(
     "Cropping{}D",
     {
-        1: "Cuts steps off the beginning and the end of the sequence.",
-        2: "Cuts rows and columns off the edges of the image.",
-        3: "Cuts planes, rows and columns off the edges of the volume.",
+        1: "Crops steps at the start and the end of the sequence.",
+        2: "Crops rows and columns at the edges of the image.",
+        3: "Crops planes, rows and columns at the edges of the volume.",
     },
     differs={
         1: lambda common: common.without("data_format"),
@@ -173,9 +173,9 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
 @layers_of_rank(
     "UpSampling{}D",
     {
-        1: "Repeats each of the {steps} steps {size} times in a row.",
-        2: "Enlarges the image {size} times; {mixing}.",
-        3: "Enlarges the volume {size} times by repeating its planes, rows and columns.",
+        1: "Repeats each of the {steps} steps {size} times.",
+        2: "Enlarges the image by a factor of {size}, by {interpolation} interpolation.",
+        3: "Enlarges the volume by a factor of {size}, by repeating its planes, rows and columns.",
     },
     differs={
         1: lambda common: common.without("data_format", "interpolation").but(size=PositiveInt),

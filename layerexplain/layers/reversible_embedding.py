@@ -37,7 +37,8 @@ def reversible_embedding(
     compression: Compression,
     reverse: Bool = False,
 ) -> Any:
-    """A table of {input_dim} rows of {output_dim} numbers: gives an id's row, or in reverse how well x fits each row.
+    """Looks up, for each id, its row in a table of {input_dim} rows of {output_dim} values; in reverse, multiplies its
+    input by every row.
 
     Input shape: (batch, …), whole numbers from 0 to input_dim - 1; called with reverse=True (batch, …, output_dim).
     Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each

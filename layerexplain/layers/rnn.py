@@ -74,7 +74,8 @@ def simple_rnn(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order; at each one, {units} new values h come from the input and from the last h.
+    """Reads the {steps} steps in order. At each step, its state h ({units} values) is computed from the input and the
+    previous h.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h, (batch, units), follows.
@@ -133,7 +134,8 @@ def gru(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order. Its {units} values h are its memory; gate z keeps old ones, r lets g see them.
+    """Reads the {steps} steps in order. Its state h ({units} values) is its memory; gate z controls how much of it is
+    kept, gate r how much of it the candidate g depends on.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h, (batch, units), follows.
@@ -190,7 +192,8 @@ def lstm(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order. The cell c is the memory; gates decide what to keep (f), write (i), show (o).
+    """Reads the {steps} steps in order. The cell state c is its memory; gates control how much is kept (f), written (i)
+    and output (o).
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h and c, (batch, units) each, follow.
@@ -210,7 +213,7 @@ def cudnn_gru(
     returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order, as GRU with reset_after does; its {units} values h are its memory.
+    """Reads the {steps} steps in order, as GRU with reset_after does. Its state h ({units} values) is its memory.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h, (batch, units), follows.
@@ -229,7 +232,8 @@ def cudnn_lstm(
     returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order, as LSTM does, with a second bias; the cell c is its memory of {units} values.
+    """Reads the {steps} steps in order, as LSTM does, with a second bias. Its cell state c ({units} values) is its
+    memory.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h and c, (batch, units) each, follow.

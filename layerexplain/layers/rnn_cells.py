@@ -89,7 +89,7 @@ def simple_rnn_cell(
     recurrent_dropout: Share = 0.0,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """One step of SimpleRNN: {units} new values h come from the step's {inputs} inputs and from the last h.
+    """Computes one step of SimpleRNN: a new state h ({units} values) from the {inputs} inputs and the previous h.
 
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: keras.layers.SimpleRNNCell; Elman, 1990.
@@ -108,7 +108,8 @@ def gru_cell(
     reset_after: Bool = True,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """One step of GRU: of its {units} values h gate z keeps old ones, and r lets g see them.
+    """Computes one step of GRU: gate z controls how much of the state h ({units} values) is kept, gate r how much of it
+    the candidate g depends on.
 
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: keras.layers.GRUCell; Cho et al., 2014, where z and 1 - z change places.
@@ -128,7 +129,8 @@ def lstm_cell(
     gating: Gating,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """One step of LSTM: c is the memory of {units} values; gates decide what to keep (f), write (i) and show (o).
+    """Computes one step of LSTM: the cell state c ({units} values) is the memory; gates control how much is kept (f),
+    written (i) and output (o).
 
     Input shape: (batch, features), and the last h and c, (batch, units) each. Output shape: (batch, units) three
     times: the output, which is the new h, the new h and the new c.
@@ -142,7 +144,7 @@ def lstm_cell(
 
 @layer("StackedRNNCells")
 def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = False) -> Mapping[str, Expr]:
-    """One step of several cells, one on top of the other: each reads the output of the one below.
+    """Computes one step of stacked cells; each reads the output of the cell below.
 
     Input shape: (batch, features), and the states of all cells in order. Output shape: the output of the last cell,
     then the new states of all cells. Reference: keras.layers.StackedRNNCells.
@@ -176,7 +178,7 @@ def rnn(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Runs {cell} over the {steps} steps in order; what it remembers of a step it is given again at the next.
+    """Runs {cell} over the {steps} steps in order and passes its states from each step to the next.
 
     In training a cell's dropout leaves out the same parts at every step.
     Input shape: (batch, steps, features). Output shape: (batch, width of the cell's output), or

@@ -64,7 +64,8 @@ def stft_spectrogram(
     expand_dims: Bool = False,
     data_format: DataFormat = "channels_last",
 ) -> Expr:
-    """Measures how much of each of {frequencies} frequencies there is in stretches of {frame_length} samples.
+    """Computes a short-time Fourier transform by convolutions: {frequencies} frequencies in frames of {frame_length}
+    samples.
 
     Two convolutions with waves as kernels, which start as those of a Fourier transform and are trained like others;
     `window`, `periodic` and `scaling` shape what they start with.
@@ -140,7 +141,7 @@ def mel_spectrogram(
     min_power: Number = 1e-10,
     ref_power: Number = 1.0,
 ) -> Expr:
-    """Shows how strong each of {num_mel_bins} bands of frequencies is over time, spaced as ears hear them.
+    """Computes a mel spectrogram: the strength of {num_mel_bins} frequency bands over time, spaced on the mel scale.
 
     The signal is reflected at both ends by half of fft_length. Decibels are cut off {top_db} below the loudest of the
     whole batch.

@@ -26,44 +26,43 @@ USES = (Layout, Lower, resized_as)
 ROWS = """
 tf.math.count_nonzero, tf.compat.v1.math.count_nonzero(x, axis: AxisArgument = None, keepdims: Truth = False,
     dtype: Dtype = 'int64', reduction_indices: Ignored, keep_dims: Ignored):
-    sum(cast(x != 0, to=dtype), axis=axis, keepdims=keepdims) | Counts the elements {along} that are not 0.
+    sum(cast(x != 0, to=dtype), axis=axis, keepdims=keepdims) | Counts the nonzero elements {along}.
 tf.compat.v1.nn.softmax_cross_entropy_with_logits_v2, tf.nn.softmax_cross_entropy_with_logits(labels, logits, axis: Int
     = -1): -sum(labels * log_softmax(logits, ...), ...)
-    | Gives the surprise at the labels {along} when the shares by softmax were expected.
+    | Computes the cross-entropy of the softmax of the logits with the labels {along}.
 tf.image.crop_to_bounding_box(image, offset_height: Int, offset_width: Int, target_height: PositiveInt,
     target_width: PositiveInt):
     _cropped(image, top=offset_height, left=offset_width, height=target_height, width=target_width)
-    | Keeps {target_height} rows and {target_width} columns of each image.
+    | Crops {target_height} rows and {target_width} columns of each image.
 tf.image.rgb_to_grayscale(images): RGBToGrayscale(images)
-tf.image.adjust_brightness(image, delta: Number): image + delta | Adds {delta} to every pixel.
+tf.image.adjust_brightness(image, delta: Number): image + delta | Adds {delta} to each pixel.
 tf.compat.v1.image.resize_bilinear(images, size: Anything, align_corners: Bool = False,
     half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image to {size}; each new pixel mixes those around its place.
+    | Resizes each image to {size} by interpolation.
 tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners: Bool = False,
     half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image to {size}; each new pixel is the one nearest to its place.
+    | Resizes each image to {size} by nearest-neighbour interpolation.
 tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), ...)
-    | Keeps what is positive, and behind it what is negative, without its sign.
-tf.nn.l2_loss(t): sum(t ** 2) / 2 | Adds up the squares of all elements and takes half of it.
+    | Concatenates the positive part and the absolute value of the negative part.
+tf.nn.l2_loss(t): sum(t ** 2) / 2 | Computes half the sum of the squares of all elements.
 tf.strided_slice(x, begin: Anything, end: Anything, strides: Anything = None, begin_mask: Int = 0, end_mask: Int = 0,
     ellipsis_mask: Int = 0, new_axis_mask: Int = 0, shrink_axis_mask: Int = 0):
     strided_part(x, begin=begin, end=end, strides=strides,
     masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
-    | Takes a part of its input, as x[…] does in Python.
+    | Returns a slice of its input, as x[…] does in Python.
 tf.signal.frame(signal, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1,
-    pad_value: Ignored): frame(...) | Cuts the last axis into stretches of {frame_length}, {frame_step} apart.
+    pad_value: Ignored): frame(...) | Splits the last axis into frames of length {frame_length}, {frame_step} apart.
 tf.compat.v1.nn.depthwise_conv2d, tf.nn.depthwise_conv2d(x, filter, strides: Anything, padding: Lower,
     rate: Anything = None, data_format: Layout = 'channels_last', dilations: Anything = None):
-    depthwise_conv2d(...)
-    | Slides the windows of a given kernel over each channel by itself.
+    depthwise_conv2d(...) | Convolves each channel separately with a given kernel.
 tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0): Linspace(start, stop, ...)
 tf.clip_by_norm(x, clip_norm: Number, axes: AxisArgument = None):
     length := sqrt(sum(x ** 2, axis=axes, keepdims=True)); x * clip_norm / max(length, clip_norm)
-    | Makes vectors that are longer than {clip_norm} just as long as that.
+    | Scales vectors that are longer than {clip_norm} to that length.
 tf.slice(x, begin: Anything, size: Anything): part(x, ...)
-    | Takes a part of its input: from {begin}, of the size {size}.
+    | Returns a slice of its input, of size {size} starting at {begin}.
 """
 
 
@@ -84,7 +83,7 @@ def strided_part(x: Expr, begin: Any, end: Any, strides: Any, masks: tuple[int, 
 
 @layer("tf.math.cumprod")
 def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False) -> Expr:
-    """Multiplies each element by all those before it {along}."""
+    """Computes the cumulative product {along}."""
     if exclusive or reverse:
         raise ArgumentError("cumprod is known without exclusive and reverse")
     return order.cumprod(x, axis=axis)
@@ -92,7 +91,7 @@ def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = 
 
 @layer("tf.compat.v1.boolean_mask", also=("tf.boolean_mask",))
 def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
-    """Takes the parts whose mask is true, one behind the other."""
+    """Selects the slices whose mask is true."""
     if axis not in (None, 0) or mask.ndim != tensor.ndim:
         raise ArgumentError("boolean_mask is known for a mask of the tensor's own shape")
     places = list(nonzero(mask))
@@ -123,7 +122,7 @@ def _cropped(x: Expr, top: int, left: int, height: int, width: int) -> Expr:
 
 @layer("tf.image.central_crop")
 def central_crop(image: Expr, *, central_fraction: Share) -> Expr:
-    """Keeps the middle of each image."""
+    """Crops the centre of each image."""
     rows, columns = _sides(image)
     top, left = int((rows - rows * central_fraction) / 2), int((columns - columns * central_fraction) / 2)
     return _cropped(image, top, left, rows - 2 * top, columns - 2 * left)
@@ -131,7 +130,7 @@ def central_crop(image: Expr, *, central_fraction: Share) -> Expr:
 
 @layer("tf.image.resize_with_crop_or_pad")
 def resize_with_crop_or_pad(image: Expr, *, target_height: PositiveInt, target_width: PositiveInt) -> Expr:
-    """Crops each image in the middle, or frames it with 0, to {target_height} by {target_width}."""
+    """Crops or zero-pads each image around its centre to {target_height} by {target_width}."""
     rows, columns = _sides(image)
     height, width = min(rows, target_height), min(columns, target_width)
     y = image
@@ -144,14 +143,14 @@ def resize_with_crop_or_pad(image: Expr, *, target_height: PositiveInt, target_w
 
 @layer("tf.image.adjust_contrast")
 def adjust_contrast(images: Expr, *, contrast_factor: Number) -> Expr:
-    """Moves every pixel away from the mean of its channel, by a factor of {contrast_factor}."""
+    """Scales the distance of each pixel from the mean of its channel by {contrast_factor}."""
     mean = named("mean", reduce.mean(images, axis=(images.ndim - 3, images.ndim - 2), keepdims=True))
     return (images - mean) * contrast_factor + mean
 
 
 @layer("tf.image.per_image_standardization")
 def per_image_standardization(image: Expr) -> Expr:
-    """Shifts and scales each image so that its mean is 0 and its variance 1."""
+    """Normalizes each image to mean 0 and variance 1."""
     axes = tuple(range(image.ndim - 3, image.ndim))
     count = product(image.shape[-3:])
     if count is None:

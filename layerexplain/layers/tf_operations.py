@@ -32,7 +32,7 @@ tf.math.pow, tf.pow, tf.raw_ops.Pow(x, y): z = Power(x, y)
 tf.math.maximum, tf.maximum, tf.raw_ops.Maximum(x, y): z = Maximum(x, y)
 tf.math.minimum, tf.minimum, tf.raw_ops.Minimum(x, y): z = Minimum(x, y)
 tf.math.squared_difference, tf.raw_ops.SquaredDifference(x, y): z = (x - y) ** 2
-    | Subtracts element by element and takes the square.
+    | Subtracts the tensors element-wise and squares the difference.
 tf.math.equal, tf.__operators__.eq, tf.raw_ops.Equal(x, y): z = Equal(x, y)
 tf.math.not_equal, tf.__operators__.ne, tf.raw_ops.NotEqual(x, y): z = NotEqual(x, y)
 tf.math.less, tf.raw_ops.Less(x, y): z = Less(x, y)
@@ -44,36 +44,34 @@ tf.math.logical_or, tf.raw_ops.LogicalOr(x, y): z = LogicalOr(x, y)
 tf.math.logical_xor(x, y): z = LogicalXor(x, y)
 tf.where, tf.compat.v1.where_v2, tf.compat.v1.where, tf.raw_ops.SelectV2(condition, x, y): z = Where(condition, x, y)
 
-tf.math.add_n, tf.raw_ops.AddN(*xs): total(*xs) | Adds all its inputs, element by element.
+tf.math.add_n, tf.raw_ops.AddN(*xs): total(*xs) | Sums its inputs element-wise.
 tf.clip_by_value(x, clip_value_min: Anything, clip_value_max: Anything):
     limited(x, low=clip_value_min, high=clip_value_max)
-    | Cuts every element off at {clip_value_min} and {clip_value_max}.
+    | Clips each element to the range {clip_value_min} to {clip_value_max}.
 tf.math.argmax, tf.argmax(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
     cast(argmax(x, axis=0), to='int64') if axis is None else cast(argmax(x, axis=axis), to='int64')
-    | Gives the number of the largest element {along}.
+    | Returns the index of the maximum {along}.
 tf.math.argmin, tf.argmin(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
     cast(argmin(x, axis=0), to='int64') if axis is None else cast(argmin(x, axis=axis), to='int64')
-    | Gives the number of the smallest element {along}.
+    | Returns the index of the minimum {along}.
 tf.math.cumsum, tf.cumsum(x, axis: Int = 0, exclusive: Anything = False, reverse: Anything = False):
-    summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse)
-    | Adds to each element all those before it {along}.
+    summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse) | Computes the cumulative sum {along}.
 tf.nn.bias_add, tf.compat.v1.nn.bias_add(value, bias, data_format: Anything = None): biased(value, bias, ...)
-    | Adds one number for each channel.
+    | Adds a bias to each channel.
 
 # Windows: sizes are given for all axes or for the spatial ones.
 tf.nn.max_pool2d, tf.nn.max_pool, tf.compat.v1.nn.max_pool, tf.nn.max_pool1d, tf.nn.max_pool3d(x, ksize: Anything,
     strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='max')
-    | Keeps the largest element of every window of {ksize}, channel by channel.
+    | Takes the maximum of each window of {ksize}, separately for each channel.
 tf.nn.avg_pool2d, tf.nn.avg_pool, tf.compat.v1.nn.avg_pool, tf.nn.avg_pool1d, tf.nn.avg_pool3d(x, ksize: Anything,
     strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='mean')
-    | Averages every window of {ksize}, channel by channel.
+    | Averages each window of {ksize}, separately for each channel.
 tf.nn.conv2d, tf.nn.convolution, tf.nn.conv1d, tf.nn.conv3d(x, filters, strides: Anything = None, padding: Anything =
     'VALID', data_format: Anything = None, dilations: Anything = None): convolution(x, filters, ...)
-    | Slides the windows of a given kernel over the input; each sums over the channels.
+    | Convolves its input with a given kernel, summing over the channels.
 tf.compat.v1.nn.conv2d, tf.compat.v1.nn.convolution(x, filter, strides: Anything = None, padding: Anything = 'VALID',
     data_format: Anything = None, dilations: Anything = None, dilation_rate: Anything = None, use_cudnn_on_gpu:
-    Ignored): convolution(x, filter, ...)
-    | Slides the windows of a given kernel over the input; each sums over the channels.
+    Ignored): convolution(x, filter, ...) | Convolves its input with a given kernel, summing over the channels.
 """
 
 

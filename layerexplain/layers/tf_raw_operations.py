@@ -51,100 +51,90 @@ CONSTANTS = {
 """What a message calls a tensor that needs to be a constant, where its name would not do."""
 ROWS = """
 tf.raw_ops.Mean(x, axis, keep_dims: Bool = False): mean(x, axis=axis, keepdims=keep_dims)
-    | Averages elements along some axes.
+    | Averages the elements along the given axes.
 tf.raw_ops.Sum(x, axis, keep_dims: Bool = False): sum(x, axis=axis, keepdims=keep_dims)
-    | Adds up elements along some axes.
+    | Sums the elements along the given axes.
 tf.raw_ops.Prod(x, axis, keep_dims: Bool = False): prod(x, axis=axis, keepdims=keep_dims)
-    | Multiplies elements along some axes.
+    | Multiplies the elements along the given axes.
 tf.raw_ops.Max(x, axis, keep_dims: Bool = False): amax(x, axis=axis, keepdims=keep_dims)
-    | Keeps the largest element along some axes.
+    | Takes the maximum along the given axes.
 tf.raw_ops.Min(x, axis, keep_dims: Bool = False): amin(x, axis=axis, keepdims=keep_dims)
-    | Keeps the smallest element along some axes.
+    | Takes the minimum along the given axes.
 tf.raw_ops.Any(x, axis, keep_dims: Bool = False): any(x, axis=axis, keepdims=keep_dims)
-    | Says whether any element along some axes is true.
+    | Tests whether any element is true along the given axes.
 tf.raw_ops.All(x, axis, keep_dims: Bool = False): all(x, axis=axis, keepdims=keep_dims)
-    | Says whether all elements along some axes are true.
+    | Tests whether all elements are true along the given axes.
 tf.raw_ops.ArgMax(x, axis, output_type: Dtype = 'int64'): cast(argmax(x, axis=axis), to=output_type)
-    | Gives the number of the largest element along an axis.
+    | Returns the index of the maximum along the given axis.
 tf.raw_ops.ArgMin(x, axis, output_type: Dtype = 'int64'): cast(argmin(x, axis=axis), to=output_type)
-    | Gives the number of the smallest element along an axis.
+    | Returns the index of the minimum along the given axis.
 tf.raw_ops.Cumsum(x, axis, exclusive: Bool = False, reverse: Bool = False):
-    summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse)
-    | Adds to each element all those before it along an axis.
+    summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse) | Computes the cumulative sum along the given axis.
 
 # Shapes
-tf.raw_ops.Reshape(x, shape): reshaped(x, shape=shape)
-    | Lays the same elements out in another shape, the batch included.
-tf.raw_ops.Transpose(x, perm): permuted(x, axes=perm) | Puts the axes into another order; no element changes.
-tf.raw_ops.ExpandDims(x, axis): expanded(x, axis=axis) | Puts in a new axis of size 1; no element changes.
-tf.raw_ops.Squeeze(x, squeeze_dims: Anything = ()): squeezed(x, axis=squeeze_dims)
-    | Drops axes of size 1; no element changes.
-tf.raw_ops.ConcatV2(*xs, axis: Int): concatenate(*xs, ...) | Puts its inputs one behind the other {along}.
-tf.raw_ops.Pack(*xs, axis: Int = 0): stack(*xs, ...)
-    | Lays its inputs on top of each other, along a new axis at place {axis}.
+tf.raw_ops.Reshape(x, shape): reshaped(x, shape=shape) | Reshapes its input, batch included.
+tf.raw_ops.Transpose(x, perm): permuted(x, axes=perm) | Permutes the axes.
+tf.raw_ops.ExpandDims(x, axis): expanded(x, axis=axis) | Inserts a new axis of size 1.
+tf.raw_ops.Squeeze(x, squeeze_dims: Anything = ()): squeezed(x, axis=squeeze_dims) | Removes axes of size 1.
+tf.raw_ops.ConcatV2(*xs, axis: Int): concatenate(*xs, ...) | Concatenates its inputs {along}.
+tf.raw_ops.Pack(*xs, axis: Int = 0): stack(*xs, ...) | Stacks its inputs along a new axis at position {axis}.
 tf.raw_ops.Unpack(x, num: Int = None, axis: Int = 0): unstacked(x, ...)
-    | Takes its input apart {along}: a tensor for each place.
+    | Unstacks its input {along}: one tensor for each position.
 tf.raw_ops.Split(axis, x, num_split: PositiveInt): equal_parts(x, count=num_split, axis=axis)
-    | Cuts its input into {num_split} equal parts along an axis.
+    | Splits its input into {num_split} equal parts along the given axis.
 tf.raw_ops.SplitV(x, sizes, axis, num_split: Int): parts_of_sizes(x, sizes=sizes, axis=axis)
-    | Cuts its input into {num_split} parts along an axis.
-tf.raw_ops.Tile(x, multiples): tiled(x, repeats=multiples)
-    | Lays copies of the whole tensor behind each other along its axes.
-tf.raw_ops.Pad(x, paddings): padded(x, amounts=paddings, mode='constant', value=0)
-    | Adds zeros before and after along its axes.
+    | Splits its input into {num_split} parts along the given axis.
+tf.raw_ops.Tile(x, multiples): tiled(x, repeats=multiples) | Repeats the whole tensor along its axes.
+tf.raw_ops.Pad(x, paddings): padded(x, amounts=paddings, mode='constant', value=0) | Pads its axes with zeros.
 tf.raw_ops.PadV2(x, paddings, constant_values): padded(x, amounts=paddings, mode='constant', value=constant_values)
-    | Adds a number before and after along its axes.
+    | Pads its axes with one value.
 tf.raw_ops.MirrorPad(x, paddings, mode: Dtype = 'REFLECT'): padded(x, amounts=paddings, mode=mode, value=0)
-    | Adds mirrored elements before and after along its axes.
-tf.raw_ops.ReverseV2(x, axis): flipped(x, axis=axis)
-    | Turns the order of the elements round along some axes.
+    | Pads its axes with mirrored elements.
+tf.raw_ops.ReverseV2(x, axis): flipped(x, axis=axis) | Reverses the order of the elements along the given axes.
 tf.raw_ops.GatherV2(x, indices, axis, batch_dims: Int = 0): gathered(x, indices, axis=axis, ...)
-    | Picks the parts with the given numbers along an axis.
-tf.raw_ops.Slice(x, begin, size): cut_out(x, begin=begin, size=size) | Takes a part of its input.
+    | Gathers the slices at the given indices along the given axis.
+tf.raw_ops.Slice(x, begin, size): cut_out(x, begin=begin, size=size) | Returns a slice of its input.
 tf.raw_ops.StridedSlice(x, begin, end, strides, begin_mask: Int = 0, end_mask: Int = 0, ellipsis_mask: Int = 0,
     new_axis_mask: Int = 0, shrink_axis_mask: Int = 0):
     strided(x, starts=begin, stops=end, steps=strides,
     masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
-    | Takes a part of its input, as x[…] does in Python.
+    | Returns a slice of its input, as x[…] does in Python.
 
 # Elements
-tf.raw_ops.Cast(x, DstT: Dtype): cast(x, to=DstT) | Turns every element into {DstT}.
+tf.raw_ops.Cast(x, DstT: Dtype): cast(x, to=DstT) | Casts each element to {DstT}.
 tf.raw_ops.LeakyRelu(x, alpha: Number = 0.2): leaky_relu(x, negative_slope=alpha)
-    | Keeps what is positive and multiplies the rest by {alpha}.
+    | Keeps positive values and multiplies the rest by {alpha}.
 tf.raw_ops.OneHot(x, depth, on_value, off_value, axis: Int = -1):
     hot_between(x, classes=depth, on_value=on_value, off_value=off_value, ...)
-    | Turns each id into a row of numbers: one in the place of the id, another elsewhere.
+    | Encodes each id as a vector with one value at the id and another elsewhere.
 tf.raw_ops.TopKV2(x, k, sorted: Ignored): values, ids = top_k(x, k=k)
-    | Gives the largest elements along the last axis, the largest first, and their numbers.
+    | Returns the largest elements along the last axis, in descending order, and their indices.
 
 # Products and windows
 tf.raw_ops.MatMul(a, b, transpose_a: Bool = False, transpose_b: Bool = False):
-    matrix_product_of(a, b, turn_a=transpose_a, turn_b=transpose_b)
-    | Multiplies matrices: rows of the first times columns of the second.
+    matrix_product_of(a, b, turn_a=transpose_a, turn_b=transpose_b) | Multiplies matrices.
 tf.raw_ops.BatchMatMulV2, tf.raw_ops.BatchMatMul(a, b, adj_x: Bool = False, adj_y: Bool = False):
-    matrix_product_of(a, b, turn_a=adj_x, turn_b=adj_y)
-    | Multiplies matrices: rows of the first times columns of the second.
-tf.raw_ops.BiasAdd(value, bias, data_format: Anything = 'NHWC'): biased(value, bias, ...)
-    | Adds one number for each channel.
+    matrix_product_of(a, b, turn_a=adj_x, turn_b=adj_y) | Multiplies matrices.
+tf.raw_ops.BiasAdd(value, bias, data_format: Anything = 'NHWC'): biased(value, bias, ...) | Adds a bias to each channel.
 tf.raw_ops.Conv2D(x, filter, strides: Anything, padding: Anything, data_format: Anything = 'NHWC', dilations: Anything =
     (1, 1, 1, 1), use_cudnn_on_gpu: Ignored, explicit_paddings: Ignored): convolution(x, filter, ...)
-    | Slides the windows of a given kernel over the input; each sums over the channels.
+    | Convolves its input with a given kernel, summing over the channels.
 tf.raw_ops.MaxPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC',
     explicit_paddings: Ignored): pooled(x, ..., by='max')
-    | Keeps the largest element of every window of {ksize}, channel by channel.
+    | Takes the maximum of each window of {ksize}, separately for each channel.
 tf.raw_ops.AvgPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC'):
-    pooled(x, ..., by='mean') | Averages every window of {ksize}, channel by channel.
+    pooled(x, ..., by='mean') | Averages each window of {ksize}, separately for each channel.
 tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): DepthToSpace(x, ...)
 tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): SpaceToDepth(x, ...)
 tf.raw_ops.ResizeBilinear(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image; each new pixel mixes those around its place.
+    | Resizes each image by bilinear interpolation.
 tf.raw_ops.ResizeNearestNeighbor(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image; each new pixel is the one nearest to its place.
+    | Resizes each image by nearest-neighbour interpolation.
 tf.raw_ops.ResizeBicubic(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
     resized_as(images, size=size, method='bicubic', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image; each new pixel mixes those around its place along a curve.
+    | Resizes each image by bicubic interpolation.
 """
 
 

@@ -48,7 +48,7 @@ def bidirectional(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps twice, with weights of its own from the first to the last and from the last to the first.
+    """Reads the {steps} steps in both directions, first to last and last to first, with separate weights.
 
     Input shape: (batch, steps, features). Output shape: that of the inner layer, with twice the units for 'concat';
     two of them for merge_mode None; with return_state the states forwards, then backwards, follow.
@@ -162,10 +162,10 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
 
 @layer("TimeDistributed", mask="pass", facts=Facts(tells_axes="steps", passes_ids=True))
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
-    """Applies one {layer}, with the same weights, to each of the {steps} steps on its own.
+    """Applies one {layer}, with the same weights, to each of the {steps} steps separately.
 
     Input shape: (batch, steps, …), each step shaped as the inner layer takes it. Output shape: (batch, steps, …), with
-    what the inner layer makes of a step.
+    what the inner layer returns for a step.
     Reference: keras.layers.TimeDistributed.
     """
     if x.ndim < 3:
