@@ -118,7 +118,7 @@ def test_a_wrong_layer_is_one_line() -> None:
         (["Dense", "units=3"], "needs the shape of its input; add for example --input 784"),
         (["Dense", "3"], "needs the shape of its input; add for example --input 784"),
         (["Dense", "3", "4", "--input", "5"], "'4' is not of the form ARG=VALUE"),
-        (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one whole number or 2"),
+        (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one integer or 2"),
     ):
         result = run("layer", *arguments)
         assert (result.exit_code, result.stdout) == (2, ""), arguments

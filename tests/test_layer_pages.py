@@ -50,7 +50,7 @@ def test_pages(snapshot: Callable[[str, str], None]) -> None:
     [
         (["Denz"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
         (["Denz", "units=3"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
-        (["TFSMLayer"], "it runs a SavedModel that lies elsewhere"),
+        (["TFSMLayer"], "it runs a SavedModel outside the file"),
         (["Dense", "units=3"], "Dense needs the shape of its input; add for example --input 784"),
         (["LSTM", "--format", "json"], "LSTM needs the shape of its input; add for example --input 9,5"),
         (["MultiHeadAttention", "num_heads=2"], "add for example --input 4,16 --input 10,16"),

@@ -13,7 +13,7 @@ from tests.tracing import trace_layer
 
 REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("ops.Unfold", {"kernel_size": 2}, [(None, 5, 3)], "unfold needs images of a fixed size, got (None, None, 5, 3)"),
-    ("ops.MapCoordinates", {"order": 3}, [(5, 5), (2, 5)], "map_coordinates is known for order 0 and 1"),
+    ("ops.MapCoordinates", {"order": 3}, [(5, 5), (2, 5)], "map_coordinates is supported only for order 0 and 1"),
     ("ops.SobelEdges", {}, [(5,)], "sobel_edges needs a batch of images, got (None, 5)"),
     ("ops.SSIM", {"max_val": 1.0}, [(5,), (5,)], "images need 3 axes, 4 with a batch, got (None, 5)"),
     ("ops.GaussianBlur", {}, [(5,)], "images need 3 axes, 4 with a batch, got (None, 5)"),
@@ -78,7 +78,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "ops.Tensordot",
         {"axes": [[1], [1, 2]]},
         [(4, 3), (4, 3)],
-        "tensordot needs as many axes of both tensors, got axes=[[1], [1, 2]]",
+        "tensordot needs equal numbers of axes of both tensors, got axes=[[1], [1, 2]]",
     ),
     (
         "ops.Tensordot",
@@ -91,7 +91,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "ops.DotProductAttention",
         {"attn_logits_soft_cap": 2.0},
         [(4, 2, 3), (4, 2, 3), (4, 2, 3)],
-        "dot_product_attention is known without attn_logits_soft_cap",
+        "dot_product_attention is supported only without attn_logits_soft_cap",
     ),
     (
         "ops.DotProductAttention",
@@ -127,8 +127,8 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "pad needs a number as its value, got 'a'",
     ),
     ("ops.FullLike", {"fill_value": "a"}, [(4,)], "full_like needs a number as its value, got fill_value='a'"),
-    ("ops.Unique", {"sorted": False}, [(4,)], "unique is known sorted and filled up with 0"),
-    ("ops.UnravelIndex", {"shape": [2, 3]}, [(4, 2)], "unravel_index is known for a row of numbers, got (None, 4, 2)"),
+    ("ops.Unique", {"sorted": False}, [(4,)], "unique is supported only with sorted=True and fill_value=0"),
+    ("ops.UnravelIndex", {"shape": [2, 3]}, [(4, 2)], "unravel_index needs a vector of indices, got (None, 4, 2)"),
     (
         "ops.ScatterUpdate",
         {"reduction": "div"},
@@ -141,7 +141,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "ops.Moveaxis",
         {"source": [1, 2], "destination": [2]},
         [(4, 3)],
-        "destination needs as many axes as source, got (2,) and (1, 2)",
+        "destination needs the same number of axes as source, got (2,) and (1, 2)",
     ),
     (
         "ops.ArraySplit",
@@ -154,7 +154,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "ops.STFT",
         {"sequence_length": 4, "sequence_stride": 2, "fft_length": 4, "window": "zz"},
         [(20,)],
-        "a window is known as 'hann', 'hamming' or None, got window='zz'",
+        "window needs to be 'hann', 'hamming' or None, got window='zz'",
     ),
     (
         "ops.ISTFT",
@@ -223,8 +223,8 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ),
     ("ops.SegmentSum", {}, [(4,), (3,)], "segment needs a number for each part along the first axis"),
     ("ops.Add", {}, [(4,), (3,)], "add needs shapes that broadcast: equal sizes or 1, aligned at the last axis;"),
-    ("tf.cumsum", {"exclusive": True}, [(4,)], "cumsum is known for exclusive=False, got exclusive=True"),
-    ("tf.math.cumprod", {"exclusive": True}, [(4,)], "cumprod is known without exclusive and reverse"),
+    ("tf.cumsum", {"exclusive": True}, [(4,)], "cumsum is supported only with exclusive=False, got exclusive=True"),
+    ("tf.math.cumprod", {"exclusive": True}, [(4,)], "cumprod is supported only without exclusive and reverse"),
     (
         "tf.image.per_image_standardization",
         {},
@@ -235,9 +235,9 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "tf.signal.frame",
         {"frame_length": 2, "frame_step": 1, "pad_end": True},
         [(4,)],
-        "frame is known along the last axis without padding",
+        "frame is supported only along the last axis and without padding",
     ),
-    ("tf.boolean_mask", {}, [(4, 3), (4,)], "boolean_mask is known for a mask of the tensor's own shape"),
+    ("tf.boolean_mask", {}, [(4, 3), (4,)], "boolean_mask needs a mask with the shape of the tensor"),
     ("Softmax", {"axis": [1, 2]}, [(5,)], "axis needs to be from -2 to 1 for a tensor with 2 axes, got 2"),
     ("BatchNormalization", {"axis": [1, 2]}, [(5, 4)], "BatchNormalization needs one axis, got axis=(1, 2)"),
     (
@@ -268,9 +268,9 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("GroupNormalization", {"axis": [1, 2]}, [(5, 6)], "GroupNormalization needs axis to be an integer"),
     ("UnitNormalization", {"axis": [5]}, [(5, 6)], "axis needs to be from -3 to 2 for a tensor with 3 axes, got 5"),
     ("SpatialDropout1D", {"rate": 0.2}, [(5,)], "SpatialDropout1D needs an input with 3 axes (batch, steps, features)"),
-    ("Cropping1D", {"cropping": [1, 2, 3]}, [(5, 3)], "cropping needs a whole number or two, before and after"),
-    ("ZeroPadding2D", {"padding": [1, 2, 3]}, [(5, 5, 3)], "padding needs a whole number, or 2 of them or of pairs"),
-    ("UpSampling2D", {"size": [1, 2, 3]}, [(5, 5, 3)], "size needs one whole number or 2, got size=(1, 2, 3)"),
+    ("Cropping1D", {"cropping": [1, 2, 3]}, [(5, 3)], "cropping needs an integer or two, before and after"),
+    ("ZeroPadding2D", {"padding": [1, 2, 3]}, [(5, 5, 3)], "padding needs an integer, 2 of them, or 2 pairs"),
+    ("UpSampling2D", {"size": [1, 2, 3]}, [(5, 5, 3)], "size needs one integer or 2, got size=(1, 2, 3)"),
     (
         "STFTSpectrogram",
         {"frame_length": 16, "fft_length": 8},
@@ -289,7 +289,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         "AdaptiveAveragePooling1D",
         {"output_size": [1, 2]},
         [(5, 3)],
-        "output_size needs one whole number, got output_size=(1, 2)",
+        "output_size needs one integer, got output_size=(1, 2)",
     ),
 ]
 """Type, arguments, shapes behind the batch, and how the refusal begins."""

@@ -122,7 +122,9 @@ def test_what_an_op_refuses_is_told_without_a_line_of_the_row() -> None:
     with pytest.raises(ShapeError) as refusal:
         formula(declared("ops.Sum2(x1, x2): x1 + x2 | Adds."), (3,), (4,))
     assert refusal.value.line is None
-    with pytest.raises(ArgumentError, match=r"ops\.Cut needs arguments that fit each other and its input, got k=5"):
+    with pytest.raises(
+        ArgumentError, match=r"ops\.Cut needs arguments that are compatible with each other and with its input, got k=5"
+    ):
         formula(declared("ops.Cut(x, k: Anything): transpose(x, axes=k) | Cuts."), (3,), k=5)
 
 

@@ -201,7 +201,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.Cross", {}, ((5, 4), (5, 4)), "cross needs vectors of 2 or 3 numbers"),
     ("ops.Rearrange", {"pattern": "b h w -> b w"}, ((5, 7),), "rearrange needs a pattern like"),
     ("ops.SegmentSum", {"num_segments": 3}, ((5, 7), (4, 2)), "segment needs a number for each part"),
-    ("ops.Scatter", {"shape": (3, "a")}, ((2,), ()), "scatter needs a shape of whole numbers"),
+    ("ops.Scatter", {"shape": (3, "a")}, ((2,), ()), "scatter needs a shape of integers"),
     ("ops.AffineTransform", {"interpolation": "cubic"}, ((6, 8, 3), (8,)), "'bilinear' or 'nearest'"),
     ("ops.GaussianBlur", {"sigma": (0, 1)}, ((6, 8, 3),), "sigma needs two numbers above 0"),
     ("ops.RGBToHSV", {}, ((6, 8, 4),), "colours need 3 channels"),

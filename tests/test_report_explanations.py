@@ -155,7 +155,7 @@ WRONG_WIRING = {
     ),
     "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n": (
         "5: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32) with 2 axes; if the layer "
-        "before is recurrent, give it return_sequences=True so that it hands on every step"
+        "before is recurrent, give it return_sequences=True so that it returns every step"
     ),
     "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n": (
         "4: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 28, 28) "

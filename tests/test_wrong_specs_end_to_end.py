@@ -116,7 +116,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n",
         [
             "4: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32) with 2 axes; if the "
-            "layer before is recurrent, give it return_sequences=True so that it hands on every step"
+            "layer before is recurrent, give it return_sequences=True so that it returns every step"
         ],
     ),
     "several at once, each with its line": (
@@ -133,7 +133,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: [3, 3, 3]}\n"
         "  - BatchNormalization: {axis: 5}\n  - Dropout: 2\n  - Flatten\n  - LSTM: 4\n  - Dense: 3\n",
         [
-            "3: layer 'conv2d': kernel_size needs one whole number or 2, got kernel_size=(3, 3, 3)",
+            "3: layer 'conv2d': kernel_size needs one integer or 2, got kernel_size=(3, 3, 3)",
             "4: layer 'batch_normalization': axis needs to be from -4 to 3 for a tensor with 4 axes, got 5",
             "5: layer 'dropout': Dropout needs rate to be a number from 0 to 1, got rate=2…",
             "7: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, None) with 2 axes…",

@@ -22,7 +22,7 @@ def sentence(definition: Definition) -> str:
     """Return the description with its fields filled.
 
     Fields are arguments, names of weights' axes, axes of the input (`{steps}`), the argument `axis` in words
-    (`{along}`), the effect of γ and β (`{then}`), the interpolation (`{mixing}`), and the number of positions of each
+    (`{along}`), the effect of γ and β (`{then}`), and the number of positions of each
     tensor (`{query_size}`). A field of unknown size is removed with the space after it: "Reads the {steps} steps"
     becomes "Reads the steps".
     """

@@ -44,7 +44,7 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
     Reference: keras.layers.PReLU; He et al., 2015.
     """
     axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes or ()
-    # Keras counts from the first axis behind the batch: 1 is that one, 0 the last, -1 the one before it.
+    # Keras counts from the first axis after the batch: 1 is that one, 0 the last, -1 the one before it.
     shared = {normalize_axis(axis - 1, x.ndim - 1, "shared_axes - 1") + 1 for axis in axes}
     roles = axis_roles(x)
     sizes = [(roles[i], 1 if i in shared else x.shape[i]) for i in range(1, x.ndim)]

@@ -1,4 +1,4 @@
-"""Adaptive pooling layers: the result has the size that is asked for, whatever the size of the input."""
+"""Adaptive pooling layers: the result has the requested size, whatever the size of the input."""
 
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import DataFormat, Sizes

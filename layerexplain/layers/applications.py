@@ -1,4 +1,4 @@
-"""Layers that stand in the modules of keras.applications: parts of ConvNeXt and Inception-ResNet."""
+"""Layers defined in modules of keras.applications: parts of ConvNeXt and Inception-ResNet."""
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, weight

@@ -43,7 +43,7 @@ class Check:
 
 _INT = frozenset({int})
 _MOST_KNOWN = 1000
-"""So many values of an argument are remembered, lest a file fill the memory."""
+"""Limit of remembered values per argument, so that a file cannot fill the memory."""
 
 
 class Argument:
@@ -66,12 +66,12 @@ class Argument:
 
     @property
     def words(self) -> str:
-        """What is accepted."""
+        """The accepted values, in words."""
         return self.check.words
 
     @property
     def example(self) -> str:
-        """One value that is."""
+        """One accepted value."""
         return self.check.example
 
     def normal(self, type_: str, name: str, value: Any) -> Any:
@@ -112,7 +112,7 @@ def short(value: Any) -> str:
 
 
 def is_int(value: Any) -> bool:
-    """A whole number that is no truth value."""
+    """Return whether a value is an integer, not a boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -1,4 +1,4 @@
-"""Attention layers: each query position looks at all value positions and takes from those that match."""
+"""Attention layers: each query is compared with all keys and averages the values of those that match."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -64,7 +64,7 @@ def _attend(
     if looking.use_causal_mask:
         causal_mask = no_later(query, value, query.ndim - 2)
         allowed = causal_mask if allowed is None else logical_and(allowed, causal_mask)
-    scores = named("scores", scores, "how well each query fits each key")
+    scores = named("scores", scores, "score of each query with each key")
     if allowed is not None:
         scores = where(logical_not(named("allowed", allowed)), scores - 1e9, scores)
     shares = named("A", softmax(scores), "each row sums to 1")
@@ -92,7 +92,7 @@ def _checked(type_: str, query: Expr, value: Expr, key: Expr | None) -> Expr:
         raise ShapeError(f"{type_} needs query, value and key with 3 axes (batch, steps, features), got {listed}")
     if not agree(query.shape[-1], key.shape[-1]) or not agree(value.shape[-2], key.shape[-2]):
         raise ShapeError(
-            f"{type_} needs query and key with equally many features, value and key with equally many steps, "
+            f"{type_} needs query and key with equal numbers of features, value and key with equal numbers of steps, "
             f"got query, value, key {listed}"
         )
     return key
@@ -189,7 +189,7 @@ def shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fuse
         return named("A", softmax(scores, axis=axis), "each row sums to 1")
     for _ in range(scores.ndim - allowed.ndim):
         allowed = with_axis(allowed, 2 * looks)
-    allowed = named("allowed", allowed, "who may look where")
+    allowed = named("allowed", allowed, "which positions each query attends to")
     shares = softmax(where(allowed, scores, FAR_BELOW), axis=axis)
     return named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
 
@@ -247,7 +247,7 @@ def multi_head_attention(
     looks, seen = ("".join(c for c in letters if c not in "bch") for letters in (asked, offered))
     score_term = f"n{kept}a{looks}{seen}"
     scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(key_dim))
-    scores = named("scores", scores, "how well each query fits each key")
+    scores = named("scores", scores, "score of each query with each key")
     allowed = allowed_pairs(query, value, masks, attention_mask, heads)
     fused = not dropout and not heads.return_attention_scores and query.ndim == 3
     over: Any = -1 if len(looks) == 1 else tuple(range(-len(seen), 0))
@@ -271,13 +271,13 @@ def _attention_axes(query: Expr, value: Expr, key: Expr, axes: Any) -> tuple[int
     listed = ", ".join(shape_text(t.shape) for t in (query, value, key))
     if not 3 <= query.ndim <= 5 or value.ndim != query.ndim or key.ndim != query.ndim:
         raise ShapeError(
-            f"MultiHeadAttention needs query, value and key with equally many axes, 3 to 5, got {listed}; "
+            f"MultiHeadAttention needs query, value and key with equal numbers of axes, 3 to 5, got {listed}; "
             f"(batch, steps, features) is usual"
         )
     if not all(agree(a, b) for a, b in zip(value.shape[:-1], key.shape[:-1], strict=True)):
         raise ShapeError(
-            f"MultiHeadAttention needs value and key that are equal but for their last axis, got query, value, key "
-            f"{listed}"
+            f"MultiHeadAttention needs value and key that are equal except along their last axis, "
+            f"got query, value, key {listed}"
         )
     if axes is None:
         return tuple(range(1, query.ndim - 1))

@@ -1,7 +1,7 @@
 """Augmentation that moves or covers parts of images: flips, turns, zooms, shifts, cuts and mixes.
 
-At inference these layers pass images on unchanged; what they do in training, their sentences tell. With a mapping of
-images, labels and boxes Keras changes all alike in training.
+At inference these layers return images unchanged; their sentences say what they do in training. With a mapping of
+images, labels and boxes, Keras changes them all in training.
 
 Images are (batch, rows, columns, channels) or channels first, and so are the results; the reference of each is the
 layer of its name in keras.layers.

@@ -27,7 +27,7 @@ def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * rank
     if len(value) != rank:
-        wanted = "one whole number" if rank == 1 else f"one whole number or {rank}"
+        wanted = "one integer" if rank == 1 else f"one integer or {rank}"
         raise ArgumentError(f"{name} needs {wanted}, got {name}={short(value)}")
     return tuple(value)
 
@@ -66,7 +66,7 @@ def known_channels(x: Expr, data_format: str) -> int:
     channels = x.shape[1 if data_format == "channels_first" else -1]
     if not isinstance(channels, int):
         raise ShapeError(
-            "a convolution needs to know the number of input channels, got None; give that axis of the input a size"
+            "a convolution needs a known number of input channels, got None; give that axis of the input a size"
         )
     return channels
 
@@ -113,7 +113,8 @@ def convolution(
     """Sum, at each position of a window, over the window and the channels, once for each filter.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, new spatial axes, filters), likewise. 'causal' padding lets no step see a later one.
+    Output shape: (batch, new spatial axes, filters), likewise. With 'causal' padding no step
+    depends on later ones.
     Reference: keras.layers.Conv1D, Conv2D, Conv3D.
     """
     rank = x.ndim - 2

@@ -18,10 +18,10 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.window import SPATIAL, Window, spatial_axes
 
 ROLES = {**SPATIAL, 1: ("positions",)}
-"""What the axes behind the steps are called."""
+"""Names of the axes after the steps."""
 
 CELL = "conv_lstm_cell"
-GATES = {"i": "write how much", "f": "keep how much", "g": "write what", "o": "show how much"}
+GATES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate"}
 
 
 def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
@@ -33,7 +33,7 @@ def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
     known = tuple(s for s in sizes if isinstance(s, int))
     if len(known) < len(sizes) or not isinstance(channels, int):
         raise ShapeError(
-            f"ConvLSTM needs to know all sizes but the number of steps, on which its states' sizes depend, "
+            f"ConvLSTM needs all sizes except the number of steps, because the sizes of its states depend on them, "
             f"got {shape_text(x.shape)}; give these axes of the input fixed sizes"
         )
     return known, channels
@@ -82,8 +82,8 @@ def convolutional_lstm(
 ) -> Mapping[str, Expr]:
     """Run an LSTM over the steps whose gates are convolutions of the step and of the last h.
 
-    Input shape: (batch, steps, spatial axes, channels), or the channels behind the steps with
-    data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps behind the
+    Input shape: (batch, steps, spatial axes, channels), or the channels after the steps with
+    data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps after the
     batch with return_sequences; with return_state the last h and c follow.
     Reference: keras.layers.ConvLSTM1D, ConvLSTM2D, ConvLSTM3D; Shi et al., Convolutional LSTM network, 2015.
     """

@@ -74,7 +74,7 @@ def embedding(
 ) -> Expr:
     """Looks up, for each id, its row of {output_dim} learned values in a table of {input_dim} rows.
 
-    Input shape: (batch, …), whole numbers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
+    Input shape: (batch, …), integers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     Reference: keras.layers.Embedding.
     """
     if compression.is_used:
@@ -106,7 +106,7 @@ def einsum_dense(
 ) -> Any:
     """Multiplies its input by a learned kernel and sums over the letters that the right side of {equation} lacks.
 
-    `output_shape` holds the sizes of the result behind the batch, and behind the axes that `...` stands for: those
+    `output_shape` holds the sizes of the result after the batch, and after the axes that `...` stands for: those
     that the input does not have become sizes of the kernel. Where it says None and the input has the size, Keras
     shows None and this shows the size.
     Input shape: as on the left of the equation. Output shape: as on its right.

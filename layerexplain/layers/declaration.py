@@ -46,8 +46,8 @@ _WRONG_KIND = (
 
 
 class Spec(NamedTuple):
-    """The shape and dtype of a tensor that a layer is traced with; `roles` are what its axes are called, None where
-    their number tells (`default_roles`)."""
+    """The shape and dtype of a tensor that a layer is traced with; `roles` are the names of its axes, None for
+    the defaults (`default_roles`)."""
 
     shape: Shape
     dtype: str
@@ -225,14 +225,15 @@ class Declaration:
         """What is said where arguments that each are of their kind make no sense together or with the tensors."""
         given = ", ".join(f"{name}={short(value)}" for name, value in arguments.items()) or "none"
         shapes = ", ".join(shape_text(t.shape) for t in tensors if t is not None) or "no tensor"
-        return f"{self.type} needs arguments that fit each other and its input, got {given} for {shapes}"
+        needs = "needs arguments that are compatible with each other and with its input"
+        return f"{self.type} {needs}, got {given} for {shapes}"
 
     def _unknown(self, name: str) -> ArgumentError:
         known = [*self.arguments, *self.ignores, *COMMON]
         from layerexplain.suggest import did_you_mean
 
         hint = did_you_mean(name, known, before=", ")
-        takes = f"takes {', '.join(self.arguments) or 'none of its own'}"
+        takes = f"takes {', '.join(self.arguments) or 'no arguments of its own'}"
         return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 
     def _missing(self, name: str, argument: Argument) -> ArgumentError:

@@ -1,4 +1,4 @@
-"""Convolutions that treat each channel by itself: DepthwiseConv1D and 2D, SeparableConv1D and 2D."""
+"""Convolutions that treat each channel separately: DepthwiseConv1D and 2D, SeparableConv1D and 2D."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def depthwise_convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Sum over a window in each channel by itself; channels are never mixed.
+    """Sum over a window in each channel separately; channels are not mixed.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
@@ -90,13 +90,13 @@ def separable_convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Sum over a window in each channel by itself, then over all channels at each position.
+    """Sum over a window in each channel separately, then over all channels at each position.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. Only the second part has a bias.
     Reference: keras.layers.SeparableConv1D, SeparableConv2D; Chollet, Xception, 2017.
     """
-    z = named("z", _each_channel(x, "depthwise_kernel", "W_d", sliding, depth_multiplier), "each channel by itself")
+    z = named("z", _each_channel(x, "depthwise_kernel", "W_d", sliding, depth_multiplier), "each channel separately")
     form = sliding.data_format
     axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
     packed = _channels_and_copies(x, form, depth_multiplier)

@@ -52,7 +52,7 @@ def category_encoding(
 ) -> Expr:
     """Encodes ids as {num_tokens} values, one per id: 1 where the id occurs (with 'count', how often it occurs).
 
-    Input shape: (batch, ids), whole numbers below num_tokens. Output shape: (batch, num_tokens); with 'one_hot'
+    Input shape: (batch, ids), integers below num_tokens. Output shape: (batch, num_tokens); with 'one_hot'
     (batch, ids, num_tokens), the axis of ids gone where it is 1. `count_weights`, like the ids, is what each counts.
     Reference: keras.layers.CategoryEncoding.
     """
@@ -78,8 +78,8 @@ def discretization(
 ) -> Expr:
     """Replaces each number by the index of its bin: the number of boundaries that are at or below it.
 
-    Input shape: any. Output shape: the same for 'int'; else an axis for the bins behind, in place of axis 1 for
-    'multi_hot' and 'count'. Boundaries are given, or found by adapt(), whose num_bins alone tell no formula.
+    Input shape: any. Output shape: the same for 'int'; else a new last axis for the bins, in place of axis 1 for
+    'multi_hot' and 'count'. Boundaries are given, or found by adapt(), whose num_bins alone give no formula.
     Reference: keras.layers.Discretization.
     """
     if bin_boundaries is None:
@@ -130,8 +130,8 @@ def integer_lookup(
     """Replaces each integer by its index in a vocabulary. Number of leading indices reserved for other values:
     {num_oov_indices}.
 
-    Input shape: any, whole numbers. Output shape: the same for 'int'; else an axis for the places behind, in place of
-    axis 1 for 'multi_hot' and 'count'. A vocabulary that adapt() found, a file of one, and 'tf_idf' tell no formula.
+    Input shape: any, integers. Output shape: the same for 'int'; else a new last axis for the indices, in place of
+    axis 1 for 'multi_hot' and 'count'. A vocabulary that adapt() found, a file of one, and 'tf_idf' give no formula.
     Reference: keras.layers.IntegerLookup.
     """
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)

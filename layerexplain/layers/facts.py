@@ -1,4 +1,4 @@
-"""What there is to know of a layer beside its formula, for those who walk, read or check models."""
+"""Facts about a layer besides its formula, for code that walks, reads or checks models."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from layerexplain.records import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What there is to know of a layer beside its formula.
+    """Facts about a layer besides its formula.
 
-    - `keeps_axes`: it leaves each axis where it is and does not ask which one the channels are.
-    - `tells_axes`: how it says what the axes of its input are: "image" or "sequence" by its data_format, if it has
+    - `keeps_axes`: it keeps each axis and does not depend on which one holds the channels.
+    - `tells_axes`: what determines the axes of its input: "image" or "sequence" by its data_format, if it has
       one; "steps" by taking a sequence of what its inner layer takes; "channels" by its axis; "" by nothing.
-    - `passes_ids`: whole numbers that stand for things come out of it as they went in.
+    - `passes_ids`: ids pass through it unchanged.
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
     - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
       likewise in Keras 2, for variables and for attributes that hold layers.
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
-    - `frozen_as_inference`: where it is not trainable, it computes in training what it does at inference.
+    - `frozen_as_inference`: where it is not trainable, it computes the same in training as at inference.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
-    - `runs_code`: what it computes is code that the model's author wrote.
+    - `runs_code`: it runs code written by the author of the model.
     """
 
     keeps_axes: bool = False

@@ -20,8 +20,8 @@ def _checked(query: Expr, value: Expr, key: Expr) -> None:
         raise ShapeError(f"GroupQueryAttention needs query, value and key as (batch, steps, features), got {listed}")
     if not agree(query.shape[-1], value.shape[-1]) or not agree(value.shape[1], key.shape[1]):
         raise ShapeError(
-            f"GroupQueryAttention needs query and value with equally many features, value and key with equally many "
-            f"steps, got query, value, key {listed}"
+            f"GroupQueryAttention needs query and value with equal numbers of features, value and key with equal "
+            f"numbers of steps, got query, value, key {listed}"
         )
 
 
@@ -75,7 +75,7 @@ def group_query_attention(
         k, v = (named(f"{x.label}_shared", repeat(x, times=times, axis=2), shared) for x in (k, v))
     # Letters: n batch, q the query's positions, k the value's, a head, d per head, o the output's features.
     scores = einsum(q, k, eq="nqad,nkad->naqk") / sqrt(float(head_dim))
-    scores = named("scores", scores, "how well each query fits each key")
+    scores = named("scores", scores, "score of each query with each key")
     allowed = allowed_pairs(query, value, masks, attention_mask, heads)
     shares = shares_of(scores, allowed, -1, 1, fused=not dropout and not heads.return_attention_scores)
     taken = kept_shares(shares, dropout, training)

@@ -18,7 +18,7 @@ _FILES = ("hints_convolution", "hints_core", "hints_recurrent")
 
 
 class Reader(Protocol):
-    """A layer that takes what another gives."""
+    """A layer that reads the output of another."""
 
     @property
     def name(self) -> str: ...
@@ -28,7 +28,7 @@ class Reader(Protocol):
 
 
 class Place(Protocol):
-    """A layer where it stands in a model."""
+    """A layer at its place in a model."""
 
     @property
     def type(self) -> str:
@@ -48,7 +48,7 @@ class Place(Protocol):
 
     @property
     def expression(self) -> str:
-        """The Python expression that gives it in Keras."""
+        """The Python expression that reaches it in Keras."""
 
     @property
     def x(self) -> Expr:
@@ -65,7 +65,7 @@ class Place(Protocol):
         """Whether the weight of this name is trained."""
 
     def readers(self) -> Sequence[Reader]:
-        """The layers that take what it gives."""
+        """The layers that read its output."""
 
 
 Hint = Callable[[Place], str | None]
@@ -93,7 +93,7 @@ def hint(*types: str) -> Callable[[Hint], Hint]:
 
 
 def hints(place: Place) -> tuple[str, ...]:
-    """All that is worth saying of a layer where it stands."""
+    """Return the hints for a layer at its place in a model."""
     for name in _FILES:
         importlib.import_module(f"layerexplain.layers.{name}")
     if not place.definition.params:

@@ -48,7 +48,7 @@ OddSizes = Annotated[Any, Check("an odd integer, or a pair of them", "3", _odd)]
 
 
 def images(x: Expr) -> Expr:
-    """The images as they are; raises `ShapeError` for what are none."""
+    """Return the images; raises `ShapeError` for other tensors."""
     if x.ndim not in (3, 4):
         raise ShapeError(
             f"images need to be (batch, rows, columns, channels) or, one alone, (rows, columns, channels), "

@@ -38,7 +38,7 @@ def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True
     if use_bias:
         z = z + weight("b", "b", square[1:])
         gate = gate + weight("b_carry", "c", square[1:])
-    T = named("T", sigmoid(gate), "change how much")
+    T = named("T", sigmoid(gate), "transform gate")
     return T * activate(activation, z) + (1 - T) * x
 
 

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that is no layer type: other libraries' names, short ones, misspelt ones."""
+"""The layer type probably meant by an unknown name: other libraries' names, short ones, misspelt ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ is near enough by its letters needs no row."""
 _NEAR = 0.66
 """How alike a name and a type must be spelt, of 1."""
 _AS_NEAR = 0.05
-"""Types that are alike but for this count as equally near."""
+"""Types whose similarity differs by less count as equally near."""
 
 
 def meant_type(name: str, known: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ NEEDS_LIST = "joins the tensors of a list, got one bare tensor of shape {shape};
 
 
 def same_rank(xs: Sequence[Expr]) -> list[Expr]:
-    """The tensors with as many axes each, as Keras's merge layers make them: new ones of size 1 behind the batch."""
+    """The tensors with as many axes each, as Keras's merge layers make them: new ones of size 1 after the batch."""
     ndim = max(x.ndim for x in xs)
     return [x if x.ndim == ndim else take_slice(x, key=(slice(None), *[None] * (ndim - x.ndim))) for x in xs]
 
@@ -55,7 +55,7 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
 def add(*xs: Expr) -> Expr:
     """Adds the tensors element-wise; axes of size 1 are broadcast.
 
-    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Add.
     """
     return reduce(elementwise.add, same_rank(xs))
@@ -65,7 +65,7 @@ def add(*xs: Expr) -> Expr:
 def subtract(*xs: Expr) -> Expr:
     """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast.
 
-    Input shape: two that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Subtract.
     """
     if len(xs) != 2:
@@ -79,7 +79,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Multiplies the tensors element-wise; axes of size 1 are broadcast.
 
     A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0.
-    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Multiply.
     """
     wide = over_features("Multiply", xs, masks)
@@ -93,7 +93,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
 def average(*xs: Expr) -> Expr:
     """Averages the tensors element-wise; axes of size 1 are broadcast.
 
-    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Average.
     """
     return reduce(elementwise.add, same_rank(xs)) / len(xs)
@@ -119,7 +119,7 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
 def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Element-wise maximum of the tensors; axes of size 1 are broadcast.
 
-    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Maximum.
     """
     return _extreme(elementwise.maximum, "Maximum", xs, masks)
@@ -129,7 +129,7 @@ def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
 def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Element-wise minimum of the tensors; axes of size 1 are broadcast.
 
-    Input shape: two or more that broadcast; missing axes are put behind the batch. Output shape: the common one.
+    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
     Reference: keras.layers.Minimum.
     """
     return _extreme(elementwise.minimum, "Minimum", xs, masks)
@@ -168,7 +168,7 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
     """Concatenates the tensors {along}.
 
-    Input shape: two or more that are equal but for `axis`. Output shape: the same, with the sizes of `axis` added up.
+    Input shape: two or more, equal except along `axis`. Output shape: the same, with the sizes along `axis` summed.
     Reference: keras.layers.Concatenate.
     """
     normalize_axis(axis, xs[0].ndim)

@@ -56,7 +56,7 @@ def batch_normalization(
 ) -> Stored:
     """Normalizes each of the {features} channels by its running mean μ and variance v{then}.
 
-    In training mean and variance are those of the batch, masked steps left out.
+    In training mean and variance are those of the batch; masked steps are excluded.
     Input shape: any, with the size of `axis` known. Output shape: the same.
     Reference: keras.layers.BatchNormalization; Ioffe and Szegedy, 2015; renorm: Ioffe, 2017.
     """
@@ -94,7 +94,7 @@ def batch_normalization(
 
 
 def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
-    """Mean and variance of each channel over the batch and all other axes, masked steps left out."""
+    """Mean and variance of each channel over the batch and all other axes, masked steps excluded."""
     others = tuple(i for i in range(x.ndim) if i != at)
     if mask is None:
         centre = named("batch_mean", mean(x, axis=others, keepdims=True))
@@ -141,7 +141,7 @@ def layer_normalization(
 ) -> Expr:
     """Normalizes the values {along} to mean 0 and variance 1{then}.
 
-    Each example, and each place in it, is normalized by itself.
+    Each example, and each position in it, is normalized separately.
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
     Reference: keras.layers.LayerNormalization; Ba, Kiros and Hinton, 2016.
     """
@@ -183,7 +183,7 @@ def group_normalization(
 ) -> Expr:
     """Splits the channels into {groups} groups and normalizes each to mean 0 and variance 1{then}.
 
-    With groups=-1 each channel is a group of its own (instance normalization).
+    With groups=-1 each channel is its own group (instance normalization).
     Input shape: any, with the size of `axis` known. Output shape: the same.
     Reference: keras.layers.GroupNormalization; Wu and He, 2018.
     """
@@ -201,7 +201,7 @@ def group_normalization(
     beta = weight("beta", "β", [("features", channels)]) if center else None
     shape = (*x.shape[:at], count, channels // count, *x.shape[at + 1 :])
     others = tuple(i for i in range(1, x.ndim + 1) if i != at)
-    z = named("z", reshape(x, shape=shape), "one axis more: the groups")
+    z = named("z", reshape(x, shape=shape), "with an axis for the groups")
     μ = named("μ", mean(z, axis=others, keepdims=True))
     v = named("v", mean((z - μ) ** 2, axis=others, keepdims=True))
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)

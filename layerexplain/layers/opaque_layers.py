@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 REASONS: Final[dict[str, str]] = {
-    "Layer": "the base class of all layers: it computes nothing of its own",
-    "Wrapper": "the base class of wrappers: it computes nothing of its own",
-    "ContrastLimitedAdaptiveHistogramEqualization": "it replaces colours by tables that are counted from the image",
-    "Hashing": "its bins are remainders of FarmHash64 or SipHash64 of the value as text, which no formula tells",
-    "HashedCrossing": "its bins are remainders of FarmHash64 of several values as text, which no formula tells",
-    "StringLookup": "it takes words, which are no numbers",
-    "TextVectorization": "it takes text, which is no number",
+    "Layer": "the base class of all layers: it computes nothing itself",
+    "Wrapper": "the base class of wrappers: it computes nothing itself",
+    "ContrastLimitedAdaptiveHistogramEqualization": "it maps colours by tables computed from histograms of the image",
+    "Hashing": "its bins are remainders of FarmHash64 or SipHash64 of the value as text, not a formula over numbers",
+    "HashedCrossing": "its bins are remainders of FarmHash64 of several values as text, not a formula over numbers",
+    "StringLookup": "its input is words, not numbers",
+    "TextVectorization": "its input is text, not numbers",
     "FlaxLayer": "it runs a module of Flax, whose code is not in the file",
     "JaxLayer": "it runs a function of JAX, whose code is not in the file",
-    "TorchModuleWrapper": "it runs a module of PyTorch, pickled in the file and never unpickled",
-    "TFSMLayer": "it runs a SavedModel that lies elsewhere and is never opened",
+    "TorchModuleWrapper": "it runs a module of PyTorch, pickled in the file, which is not unpickled",
+    "TFSMLayer": "it runs a SavedModel outside the file, which is not opened",
 }
 """Class → why; tests/test_registry.py holds it against Keras."""
 
@@ -26,23 +26,23 @@ WITHOUT_WEIGHTS: Final = frozenset(
 
 
 OPERATIONS: Final[dict[str, str]] = {
-    "Operation": "the base class of all operations: it computes nothing of its own",
-    "SegmentReduction": "the base class of the four reductions of segments: it computes nothing of its own",
-    "Function": "a whole graph of operations, of which no file keeps the inside",
-    "Map": "it runs a function of Python, whose code is in the file and is never read",
-    "VectorizedMap": "it runs a function of Python, whose code is in the file and is never read",
-    "Scan": "it runs a function of Python, whose code is in the file and is never read",
-    "AssociativeScan": "it runs a function of Python, whose code is in the file and is never read",
-    "WhileLoop": "it runs functions of Python, whose code is in the file and is never read",
-    "ForiLoop": "it runs a function of Python, whose code is in the file and is never read",
-    "Cond": "it runs one of two functions of Python, whose code is in the file and is never read",
-    "Switch": "it runs one of several functions of Python, whose code is in the file and is never read",
-    "JVP": "it takes the derivative of a function of Python, whose code is in the file and is never read",
-    "Eig": "its eigenvalues come in no agreed order, its eigenvectors with no agreed length and direction",
-    "Argpartition": "the order inside its two parts is not defined",
-    "ElasticTransform": "it distorts images by random numbers",
-    "Arange": "how many numbers it makes depends on values; Keras does not take it into a model",
-    "Ndim": "it is a number that is known beforehand, for which Keras makes no tensor",
+    "Operation": "the base class of all operations: it computes nothing itself",
+    "SegmentReduction": "the base class of the four reductions of segments: it computes nothing itself",
+    "Function": "a whole graph of operations, which files do not store",
+    "Map": "it runs a Python function stored in the file, which is not executed",
+    "VectorizedMap": "it runs a Python function stored in the file, which is not executed",
+    "Scan": "it runs a Python function stored in the file, which is not executed",
+    "AssociativeScan": "it runs a Python function stored in the file, which is not executed",
+    "WhileLoop": "it runs Python functions stored in the file, which are not executed",
+    "ForiLoop": "it runs a Python function stored in the file, which is not executed",
+    "Cond": "it runs one of two Python functions stored in the file, which are not executed",
+    "Switch": "it runs one of several Python functions stored in the file, which are not executed",
+    "JVP": "it differentiates a Python function stored in the file, which is not executed",
+    "Eig": "the order of its eigenvalues and the scale of its eigenvectors are not defined",
+    "Argpartition": "the order within its two parts is not defined",
+    "ElasticTransform": "it distorts images at random",
+    "Arange": "the size of its result depends on values; Keras does not store it in a model",
+    "Ndim": "its result is known in advance; Keras makes no tensor for it",
 }
 """Class → why; tests/test_operations_registry.py holds it against Keras."""
 

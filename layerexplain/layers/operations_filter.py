@@ -268,7 +268,7 @@ def fold(x: Expr, output_size: Any, kernel_size: Any, dilation: Any, padding: An
 def _two(value: Any) -> tuple[int, int]:
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2 or not all(isinstance(v, int) and v >= 0 for v in pair):
-        raise ArgumentError(f"windows of images need one whole number or two, got {short(value)}")
+        raise ArgumentError(f"windows of images need one integer or two, got {short(value)}")
     return pair
 
 
@@ -307,7 +307,7 @@ def perspective_transform(
 def map_coordinates(inputs: Expr, coordinates: Expr, order: int, fill_mode: Any, fill_value: float) -> Expr:
     """The formula of ops.MapCoordinates."""
     if order not in (0, 1) or fill_mode not in ("constant", "nearest", "wrap", "mirror", "reflect"):
-        raise ArgumentError(f"map_coordinates is known for order 0 and 1, got {order=} and {fill_mode=}")
+        raise ArgumentError(f"map_coordinates is supported only for order 0 and 1, got {order=} and {fill_mode=}")
     return sample(inputs, coordinates, order=order, fill=fill_mode, value=fill_value or 0)
 
 
@@ -316,7 +316,9 @@ def scale_and_translate(
 ) -> Expr:
     """The formula of ops.ScaleAndTranslate."""
     if output_shape.op is not CONSTANT or method not in METHODS:
-        raise ArgumentError(f"scale_and_translate needs a shape in numbers and a known method, got {short(method)}")
+        raise ArgumentError(
+            f"scale_and_translate needs a constant output shape and a supported method, got {short(method)}"
+        )
     axes = tuple(axis % images.ndim for axis in spatial_dims)
     shape = output_shape.attrs["value"]
     size = tuple(shape[axis] for axis in axes)

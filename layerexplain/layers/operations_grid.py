@@ -238,7 +238,7 @@ def select(*xs: Expr, default: Anything = 0) -> Expr:
     """Selects each element from the tensor of the first condition that is true."""
     count = len(xs) // 2
     if not count:
-        raise ShapeError("select needs conditions and as many tensors, got one tensor")
+        raise ShapeError("select needs equal numbers of conditions and tensors, got one tensor")
     y: Any = xs[-1] if len(xs) % 2 else default
     for condition, choice in reversed(list(zip(xs[:count], xs[count : 2 * count], strict=True))):
         y = e.where(condition, choice, y)
@@ -292,5 +292,5 @@ def filled(value: Expr, shape: Any, dtype: Any) -> Expr:
 def filled_with(dims: Expr, value: Expr) -> Expr:
     """The same with the shape as a constant."""
     if dims.op is not CONSTANT:
-        raise ArgumentError("fill needs its shape in numbers, got a tensor")
+        raise ArgumentError("fill needs a constant shape, got a tensor")
     return m.broadcast_to(value, shape=tuple(dims.attrs["value"]))

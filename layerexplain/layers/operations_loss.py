@@ -64,7 +64,9 @@ def ctc_decode(
 ) -> dict[str, Expr]:
     """The formula of ops.CTCDecode."""
     if strategy != "greedy" or top_paths != 1:
-        raise ArgumentError(f"ctc_decode is known for strategy='greedy', got {strategy=} and {top_paths=}")
+        raise ArgumentError(
+            f"ctc_decode is supported only for strategy='greedy' and top_paths=1, got {strategy=} and {top_paths=}"
+        )
     labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
     return {"labels": labels, "score": score}
 

@@ -1,4 +1,4 @@
-"""Operations between layers that pass over what is no number, and quantiles with and without it.
+"""Operations between layers that ignore NaN, and quantiles with and without it.
 
 Input shape: any. Output shape: without the folded axes (of size 1 with `keepdims`). Reference: keras.ops.
 """
@@ -60,7 +60,7 @@ FLOAT32 = 3.4028234663852886e38
 
 
 def without_nan(x: Expr, instead: float) -> Expr:
-    """x with another number for what is none; whole numbers always are numbers."""
+    """Return x with NaN replaced; integers have no NaN."""
     return e.where(e.isnan(x), instead, x) if x.dtype in FLOATS else x
 
 

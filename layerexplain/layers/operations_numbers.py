@@ -90,7 +90,7 @@ def view(x: Expr, *, dtype: Anything = None) -> Expr:
         return x
     wide = _WIDTHS.get(str(dtype))
     if wide is None or wide != _WIDTHS.get(x.dtype) or "bfloat16" in (dtype, x.dtype):
-        raise ShapeError(f"view is known between kinds of numbers with equally many bits, got {x.dtype} as {dtype}")
+        raise ShapeError(f"view needs dtypes with equal numbers of bits, got {x.dtype} as {dtype}")
     return n.bits_as(x, to=str(dtype))
 
 

@@ -120,7 +120,7 @@ def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
         raise ArgumentError(f"tensordot needs a number of axes, or two lists of them, got axes={axes!r}")
     left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
     if len(left) != len(right):
-        raise ArgumentError(f"tensordot needs as many axes of both tensors, got axes={axes!r}")
+        raise ArgumentError(f"tensordot needs equal numbers of axes of both tensors, got axes={axes!r}")
     letters = iter(string.ascii_lowercase)
     first = [next(letters) for _ in range(a.ndim)]
     second = [first[left[right.index(i)]] if i in right else next(letters) for i in range(b.ndim)]
@@ -251,7 +251,7 @@ def dot_product_attention(
 ) -> Expr:
     """The formula of ops.DotProductAttention."""
     if attn_logits_soft_cap is not None:
-        raise ArgumentError("dot_product_attention is known without attn_logits_soft_cap")
+        raise ArgumentError("dot_product_attention is supported only without attn_logits_soft_cap")
     heads, groups = query.shape[-2], key.shape[-2]
     if heads != groups:
         if not isinstance(heads, int) or not isinstance(groups, int) or heads % groups:
@@ -274,5 +274,5 @@ def dot_product_attention(
         allowed = earlier if mask is None else e.logical_and(mask, earlier)
     if allowed is not None:
         scores = e.where(allowed, scores, FAR_BELOW)
-    shares = named("A", functions.softmax(named("S", scores)), "the shares")
+    shares = named("A", functions.softmax(named("S", scores)), "attention weights")
     return contract.einsum(shares, value, eq="bhts,bshd->bthd")

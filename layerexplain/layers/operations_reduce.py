@@ -120,7 +120,7 @@ def moments_along(x: Expr, axes: Any, keepdims: bool) -> dict[str, Expr]:
 
 def log_of_sum(x: Expr, axis: Any, keepdims: bool) -> Expr:
     """The logarithm of the sum of exponentials."""
-    m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the largest; taken out so that exp stays small")
+    m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the maximum, subtracted to keep exp from overflowing")
     total = e.log(reduce.sum_(e.exp(x - m), axis=axis, keepdims=keepdims))
     return total + (m if keepdims else reduce.amax(x, axis=axis))
 

@@ -59,7 +59,7 @@ def flipped(x: Expr, axis: Any) -> Expr:
 def rolled(x: Expr, shift: Any, axis: Any) -> Expr:
     """All elements moved on along some axes, each by its own number of places."""
     if axis is None:
-        raise ArgumentError("roll is known along an axis, got axis=None")
+        raise ArgumentError("roll needs an axis, got axis=None")
     axes = axis if isinstance(axis, tuple) else (axis,)
     shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
     for by, at in zip(shifts, axes, strict=True):
@@ -76,9 +76,7 @@ def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
         repeats = repeats[0]
     counts = repeats if isinstance(repeats, list | tuple) else (repeats,)
     if not all(is_int(times) and times >= 0 for times in counts):
-        raise ArgumentError(
-            f"repeat needs a whole number of at least 0, or one for each element, got repeats={repeats!r}"
-        )
+        raise ArgumentError(f"repeat needs an integer ≥ 0, or one per element, got repeats={repeats!r}")
     if is_int(repeats):
         return m.repeat(x, times=repeats, axis=normalize_axis(axis, x.ndim))
     few(sum(repeats))
@@ -90,7 +88,7 @@ def tiled(x: Expr, repeats: Any) -> Expr:
     """The whole tensor several times behind itself along each axis; missing axes come first."""
     times = tuple(repeats) if isinstance(repeats, list | tuple) else (repeats,)
     if not all(is_int(t) and t >= 0 for t in times):
-        raise ArgumentError(f"tile needs a whole number for each axis, got {repeats!r}")
+        raise ArgumentError(f"tile needs an integer ≥ 0 for each axis, got {repeats!r}")
     times = (1,) * (x.ndim - len(times)) + times
     if len(times) > x.ndim:
         x = m.take_slice(x, key=(None,) * (len(times) - x.ndim))

@@ -79,7 +79,9 @@ def nonzero(x: Expr) -> dict[str, Expr]:
 def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any) -> dict[str, Expr]:
     """The different elements, and of their places and counts what is asked for."""
     if not ordered or fill_value not in (None, 0):
-        raise ArgumentError(f"unique is known sorted and filled up with 0, got sorted={ordered} and {fill_value=}")
+        raise ArgumentError(
+            f"unique is supported only with sorted=True and fill_value=0, got sorted={ordered} and {fill_value=}"
+        )
     parts = tuple(part for part, wanted in zip(s.UNIQUE_PARTS, asked, strict=True) if wanted)
     made = s.unique(x, parts=parts, **how)
     return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
@@ -89,9 +91,9 @@ def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any
 def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
     """Converts flat indices to indices into a tensor of shape {shape}."""
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size > 0 for size in shape):
-        raise ArgumentError(f"unravel_index needs a shape of whole numbers, got shape={short(shape)}")
+        raise ArgumentError(f"unravel_index needs a shape of integers ≥ 1, got shape={short(shape)}")
     if indices.ndim != 1:
-        raise ShapeError(f"unravel_index is known for a row of numbers, got {shape_text(indices.shape)}")
+        raise ShapeError(f"unravel_index needs a vector of indices, got {shape_text(indices.shape)}")
     places, rest = [], indices
     for size in reversed(shape):
         places.append(e.mod(rest, size))
@@ -104,7 +106,7 @@ def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
 
 def _target(shape: Any) -> tuple[Size, ...]:
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size >= 0 for size in shape):
-        raise ArgumentError(f"scatter needs a shape of whole numbers, got shape={short(shape)}")
+        raise ArgumentError(f"scatter needs a shape of integers, got shape={short(shape)}")
     return tuple(shape)
 
 
@@ -129,7 +131,7 @@ def scatter_update(inputs: Expr, indices: Expr, updates: Expr, *, reduction: Any
 def gather_nd(params: Expr, indices: Expr, *, batch_dims: Int = 0) -> Expr:
     """Gathers slices at the given indices; each index is a vector along the last axis."""
     if batch_dims:
-        raise ArgumentError(f"gather_nd is known for batch_dims=0, got batch_dims={batch_dims}")
+        raise ArgumentError(f"gather_nd is supported only for batch_dims=0, got batch_dims={batch_dims}")
     return taken(params, indices)
 
 

@@ -128,7 +128,7 @@ def moved(x: Expr, source: Any, destination: Any) -> Expr:
     sources = [normalize_axis(a, x.ndim) for a in (source if isinstance(source, tuple) else (source,))]
     places = [normalize_axis(a, x.ndim) for a in (destination if isinstance(destination, tuple) else (destination,))]
     if len(sources) != len(places):
-        raise ArgumentError(f"destination needs as many axes as source, got {destination} and {source}")
+        raise ArgumentError(f"destination needs the same number of axes as source, got {destination} and {source}")
     order = [a for a in range(x.ndim) if a not in sources]
     for place, axis in sorted(zip(places, sources, strict=True)):
         order.insert(place, axis)
@@ -227,12 +227,12 @@ def gathered(x: Expr, indices: Expr, axis: int | None, batch_dims: int) -> Expr:
     if not batch_dims:
         return picked(x, indices, 0 if axis is None else axis)
     if batch_dims not in (1, indices.ndim) or indices.ndim > x.ndim:
-        raise ArgumentError(f"gather is known for batch_dims 0 and 1, got batch_dims={batch_dims}")
+        raise ArgumentError(f"gather is supported only for batch_dims 0 and 1, got batch_dims={batch_dims}")
     at = batch_dims if axis is None else normalize_axis(axis, x.ndim)
     if at != batch_dims or indices.ndim != batch_dims + 1:
         raise ArgumentError(
-            f"gather with batch_dims={batch_dims} is known along axis {batch_dims} for a row of numbers each, "
-            f"got axis={axis} and numbers {shape_text(indices.shape)}"
+            f"gather with batch_dims={batch_dims} is supported only along axis {batch_dims}, "
+            f"with a vector of indices for each, got axis={axis} and numbers {shape_text(indices.shape)}"
         )
     behind = x.ndim - at - 1
     ids = m.take_slice(indices, key=(Ellipsis, *[None] * behind)) if behind else indices

@@ -38,7 +38,7 @@ def _window(window: Any) -> str:
     if window is None:
         return ""
     if window not in ("hann", "hamming"):
-        raise ArgumentError(f"a window is known as 'hann', 'hamming' or None, got window={window!r}")
+        raise ArgumentError(f"window needs to be 'hann', 'hamming' or None, got window={window!r}")
     return str(window)
 
 

@@ -184,7 +184,7 @@ def resizing(
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise. crop_to_aspect_ratio and
-    pad_to_aspect_ratio keep the picture from being stretched. Whole numbers stay whole.
+    pad_to_aspect_ratio keep the picture from being stretched. Integers stay integers.
     Reference: keras.layers.Resizing.
     """
     if crop_to_aspect_ratio and pad_to_aspect_ratio:

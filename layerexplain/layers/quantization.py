@@ -1,6 +1,6 @@
 """Quantized and LoRA forms of Dense, EinsumDense, Embedding and ReversibleEmbedding: their weights and formulas.
 
-Keras makes the trained variables first and those of the quantization behind them; the order of the leaves is that.
+Keras creates the trained variables first, then those of the quantization; the leaves have the same order.
 Reference: keras.quantizers; keras.layers.Dense.quantize and enable_lora; Hu et al., LoRA, 2021.
 """
 
@@ -34,7 +34,7 @@ def inputs_quantizer(policy: Policy, config: Quantizer | str | None) -> Quantize
 def in_whole_numbers(x: Expr, axis: Any, how: Quantizer) -> tuple[Expr, Expr]:
     """x in whole numbers, and how many of them make 1."""
     q, s = quantize(x, axis=axis, low=how.low, high=how.high, epsilon=how.epsilon)
-    return named("q", q, "x in whole numbers"), named("s_x", s, "q is s_x times x")
+    return named("q", q, "x as integers"), named("s_x", s, "q is s_x times x")
 
 
 def factors(axes: list[tuple[str, int]], low_rank: Lora | None, of: str) -> tuple[Any, Any]:
@@ -47,7 +47,7 @@ def factors(axes: list[tuple[str, int]], low_rank: Lora | None, of: str) -> tupl
 
 
 def scaled(learned: Expr, low_rank: Lora) -> Expr:
-    """What LoRA adds: its product times alpha / rank."""
+    """Return LoRA's update: its product times alpha / rank."""
     factor = low_rank.alpha / low_rank.rank
     return learned if factor == 1 else factor * learned
 
@@ -123,7 +123,7 @@ def _low_rank(made: Product, low_rank: Lora | None) -> Expr:
     b = weight("bias", "b", made.bias) if made.bias is not None else None
     if low_rank is not None:
         A, B = factors(made.axes, low_rank, "kernel")
-        W = named("W_lora", W + scaled(dot(A, B), low_rank), "W and what LoRA has learned")
+        W = named("W_lora", W + scaled(dot(A, B), low_rank), "W plus LoRA's update")
     y = made.of(made.x, W)
     return y if b is None else y + b
 
@@ -150,7 +150,7 @@ def _int4(made: Product, policy: Policy, how: Quantizer | None) -> Expr:
     columns = math.prod(size for c, (_, size) in sizes if c in result)
     packed = [("inputs", rows), ("bytes", -(-columns // 2))]
     W = weight("kernel", "W", packed, trainable=False, dtype="int8")
-    K = named("K", unpack_int4(W, n=columns), "two numbers from each byte")
+    K = named("K", unpack_int4(W, n=columns), "two values from each byte")
     if policy.block:
         scale, zero, block = blocks("kernel", ("inputs", rows), ("units", columns), policy.block)
         F = dequantize(K, take(scale, block), take(zero, block))
@@ -159,7 +159,7 @@ def _int4(made: Product, policy: Policy, how: Quantizer | None) -> Expr:
         S = weight("kernel_scale", "S", [("units", columns)], trainable=False, positive=True)
         F = K / S
     shape = tuple(size for _, size in made.axes)
-    F = named("F", F if shape == (rows, columns) else reshape(F, shape=shape), "what the whole numbers stand for")
+    F = named("F", F if shape == (rows, columns) else reshape(F, shape=shape), "the dequantized values")
     if how is None:
         return made.of(made.x, F)
     q, s = in_whole_numbers(made.x, made.summed, how)
@@ -193,8 +193,8 @@ def _float8(type_: str, made: Product, policy: Policy, low_rank: Lora | None) ->
     W = weight("kernel", "W", made.axes)
     b = weight("bias", "b", made.bias) if made.bias is not None else None
     y = made.of(
-        named("x_8", fake_float8(made.x, scales["inputs"]), "what float8 leaves of x"),
-        named("W_8", fake_float8(W, scales["kernel"]), "what float8 leaves of W"),
+        named("x_8", fake_float8(made.x, scales["inputs"]), "x rounded to float8"),
+        named("W_8", fake_float8(W, scales["kernel"]), "W rounded to float8"),
     )
     if b is not None:
         y = y + (rounded(b, to="bfloat16") if policy.compute == "float32" else b)

@@ -69,11 +69,11 @@ class Table:
         if not self.mode:
             table = self.E
             if self.low_rank is not None:
-                table = named("E_lora", self.E + scaled(dot(self.A, self.B), self.low_rank), "E and what LoRA learned")
+                table = named("E_lora", self.E + scaled(dot(self.A, self.B), self.low_rank), "E plus LoRA's update")
             return take(table, ids)
         whole = take(self.E, ids)
         if self.mode == "int4":
-            whole = named("K", unpack_int4(whole, n=self.width), "two numbers from each byte")
+            whole = named("K", unpack_int4(whole, n=self.width), "two values from each byte")
         scale = take(self.S, ids)
         if self.block:
             scale, zero = (gather(v, self.k, axis=-1) for v in (scale, take(self.Z, ids)))
@@ -89,15 +89,15 @@ class Table:
         if not self.mode:
             table = self.E
             if self.low_rank is not None:
-                table = named("E_lora", self.E + scaled(dot(self.A, self.B), self.low_rank), "E and what LoRA learned")
+                table = named("E_lora", self.E + scaled(dot(self.A, self.B), self.low_rank), "E plus LoRA's update")
             return dot(x, transpose(table, axes=(1, 0)) if self.R is None else self.R)
         kernel = transpose(self.E, axes=(1, 0)) if self.R is None else self.R
         if self.mode == "int4":
-            kernel = named("K", unpack_int4(kernel, n=self.width, axis=0), "two numbers from each byte")
+            kernel = named("K", unpack_int4(kernel, n=self.width, axis=0), "two values from each byte")
         if self.block:
             turned = [transpose(v, axes=(1, 0)) for v in (self.S, self.Z)] if self.R is None else [self.RS, self.RZ]
             scale, zero = (take(v, self.k) for v in turned)
-            kernel = named("F", dequantize(kernel, scale, zero), "what the whole numbers stand for")
+            kernel = named("F", dequantize(kernel, scale, zero), "the dequantized values")
         q, s = (x, None) if self.how is None else in_whole_numbers(x, -1, self.how)
         y = dot(q, kernel)
         if not self.block:

@@ -44,11 +44,11 @@ def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Map
 
 
 def need_sequence(type_: str, x: Expr) -> None:
-    """Refuse what is no sequence: often a recurrent layer before it gives its last output only."""
+    """Raise ShapeError unless x is a sequence; often the recurrent layer before returns only its last output."""
     if x.ndim != 3:
         before = ""
         if x.ndim == 2:
-            before = "; if the layer before is recurrent, give it return_sequences=True so that it hands on every step"
+            before = "; if the layer before is recurrent, give it return_sequences=True so that it returns every step"
         raise ShapeError(
             f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)} with {x.ndim} axes{before}"
         )
@@ -162,11 +162,11 @@ class Dropout:
         return {g: named(name, dropout(zeros(shape=(BATCH, size)) + 1, rate=rate)) for g, name in names.items()}
 
     def input(self, x_t: Expr, gate: str = "") -> Expr:
-        """What a gate sees of the step's input."""
+        """Return the step's input as a gate reads it."""
         return _kept(x_t, self._inputs, gate)
 
     def state(self, h: Expr, gate: str = "") -> Expr:
-        """What a gate sees of the state."""
+        """Return the state as a gate reads it."""
         return _kept(h, self._states, gate)
 
 

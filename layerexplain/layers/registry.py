@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declared
 
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
-"""Arguments that files hold and that no one is offered."""
+"""Arguments that occur in files and are not offered to users."""
 
 KERNEL_AND_BIAS = (
     "kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint bias_constraint "
     "lora_rank lora_alpha quantization_config"
 )
-"""Arguments of training that change no shape, count, cost or formula."""
+"""Training arguments, which change no shape, count, cost or formula."""
 
 LAYERS: dict[str, Declaration] = {}
 """All declarations that have been loaded, by type; a duplicate raises."""
@@ -111,7 +111,7 @@ def first_paragraph(function: Callable[..., Any]) -> str:
 
 
 def find(type_: str) -> Declaration | None:
-    """The declaration of a type, loaded if need be; None if there is none."""
+    """Return the declaration of a type, loading its module if needed; None for an unknown type."""
     declaration = LAYERS.get(type_)
     if declaration is None:
         from layerexplain.layers.index import MODULES
@@ -135,7 +135,7 @@ def _from_row(type_: str, module: Any) -> Declaration:
 
 
 def facts_of(type_: str) -> Facts:
-    """What there is to know of a layer type; of one that is not declared, nothing."""
+    """Return the facts of a layer type, the defaults for one that is not declared."""
     declaration = find(type_)
     return declaration.facts if declaration is not None else NO_FACTS
 
@@ -193,7 +193,7 @@ IN_GENERAL = {
     "along": "along one axis",
     "then": ", then scales by γ and shifts by β",
 }
-"""Fields of a description that stand for more than a number, where nothing is known of the layer."""
+"""Fields of a description that stand for more than a number, for a layer without arguments."""
 
 
 def inner_weights(

@@ -11,7 +11,7 @@ from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
 from layerexplain.ops.random import bernoulli_like, dropout, normal_like
 from layerexplain.ops.sizes import shape_text
 
-NOTHING_LEFT = "{} needs a rate below 1 in training, got rate=1.0: nothing would be left to scale"
+NOTHING_LEFT = "{} needs a rate below 1 in training, got rate=1.0: no values would remain"
 
 
 def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
 def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
     """Reshapes each example, keeping the order of its elements (the last axis varies fastest).
 
-    Input shape: (batch, …). Output shape: (batch, *target_shape), in which -1 is what is left.
+    Input shape: (batch, …). Output shape: (batch, *target_shape), in which -1 is inferred.
     Reference: keras.layers.Reshape.
     """
     if any(s is not None and s < -1 for s in target_shape) or target_shape.count(-1) > 1:
@@ -71,7 +71,7 @@ def permute(x: Expr, *, dims: Sizes) -> Expr:
         raise ArgumentError(f"dims needs each of the numbers from 1 to {len(order)} once, got dims={list(order)}")
     if len(order) != x.ndim - 1:
         raise ShapeError(
-            f"dims needs a number for each of the {x.ndim - 1} axes behind the batch of {shape_text(x.shape)}, "
+            f"dims needs a number for each of the {x.ndim - 1} axes after the batch of {shape_text(x.shape)}, "
             f"got dims={list(order)}"
         )
     return transpose(x, axes=(0, *order))
@@ -95,9 +95,7 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     for each axis is both."""
     if isinstance(value, int):
         return ((value, value),) * rank
-    wanted = (
-        "a whole number or two, before and after" if rank == 1 else f"a whole number, or {rank} of them or of pairs"
-    )
+    wanted = "an integer or two, before and after" if rank == 1 else f"an integer, {rank} of them, or {rank} pairs"
     if rank == 1:
         if len(value) != 2 or not all(isinstance(v, int) for v in value):
             raise ArgumentError(f"{name} needs {wanted}, got {name}={value}")

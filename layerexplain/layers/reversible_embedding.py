@@ -40,7 +40,7 @@ def reversible_embedding(
     """Looks up, for each id, its row in a table of {input_dim} rows of {output_dim} values; in reverse, multiplies its
     input by every row.
 
-    Input shape: (batch, …), whole numbers from 0 to input_dim - 1; called with reverse=True (batch, …, output_dim).
+    Input shape: (batch, …), integers from 0 to input_dim - 1; called with reverse=True (batch, …, output_dim).
     Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each
     with tie_weights=False. Reference: keras.layers.ReversibleEmbedding; Press and Wolf, 2016.
     """
@@ -49,8 +49,7 @@ def reversible_embedding(
         return Stored(table.look_up(x), table.weights)
     if x.ndim < 1 or not agree(x.shape[-1], output_dim):
         raise ShapeError(
-            f"ReversibleEmbedding in reverse needs (batch, …, {output_dim}), as many numbers as output_dim says, "
-            f"got {shape_text(x.shape)}"
+            f"ReversibleEmbedding in reverse needs (batch, …, output_dim={output_dim}), got {shape_text(x.shape)}"
         )
     if x.dtype not in FLOATS:
         x = cast(x, to="float")

@@ -109,13 +109,11 @@ def gru_step(
     from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
-        z = named("z", activate(gating.recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "keep how much")
-        r = named(
-            "r", activate(gating.recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "look back how much"
-        )
+        z = named("z", activate(gating.recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "update gate")
+        r = named("r", activate(gating.recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "reset gate")
         looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), U_gates["g"])
         candidate = from_x.sum(x_t, "g") + looked
-        g = named("g", activate(gating.activation, candidate), "write what")
+        g = named("g", activate(gating.activation, candidate), "candidate")
         return [named("h_new", z * h + (1 - z) * g)]
 
     return cell
@@ -170,10 +168,10 @@ def lstm_step(
         def gate(of: str, function: Any, words: str) -> Expr:
             return named(of, activate(function, from_h.sum(h, of, from_x.sum(x_t, of))), words)
 
-        i = gate("i", gating.recurrent_activation, "write how much")
-        f = gate("f", gating.recurrent_activation, "keep how much")
-        g = gate("g", gating.activation, "write what")
-        o = gate("o", gating.recurrent_activation, "show how much")
+        i = gate("i", gating.recurrent_activation, "input gate")
+        f = gate("f", gating.recurrent_activation, "forget gate")
+        g = gate("g", gating.activation, "candidate")
+        o = gate("o", gating.recurrent_activation, "output gate")
         c_new = named("c_new", f * c + i * g)
         return named("h_new", o * activate(gating.activation, c_new)), c_new
 

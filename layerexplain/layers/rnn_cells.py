@@ -14,7 +14,7 @@ from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 
 NAMES = {"SimpleRNNCell": ("h",), "GRUCell": ("h",), "LSTMCell": ("h", "c")}
-"""The states of each cell, all as wide as its units; the first is its output, too."""
+"""The states of each cell, each with `units` values; the first is its output, too."""
 
 
 class States(NamedTuple):
@@ -28,7 +28,7 @@ class States(NamedTuple):
 def states_of(cell: InnerLayer, number: str = "") -> States:
     """The states of a cell, of stacked cells one after the other; `number` is put behind their names.
 
-    Raises `ArgumentError` for what is no cell that layerexplain knows.
+    Raises `ArgumentError` for a cell that layerexplain does not know.
     """
     if cell.type == "StackedRNNCells":
         return _states_of_all(_inner(cell.config.get("cells")), number)
@@ -37,7 +37,7 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
     if names is None or not isinstance(units, int):
         raise ArgumentError(
             f"a recurrent layer needs cells of Keras ({', '.join(NAMES)}, StackedRNNCells), got {cell.type}; "
-            f"the states of another one are not known"
+            f"the states of other cells are unknown"
         )
     return States(tuple(f"{name}{number}" for name in names), (units,) * len(names))
 
@@ -74,7 +74,7 @@ def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> N
 
 
 def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
-    """What a cell gives: its output, then all states."""
+    """Return the results of a cell: its output, then all states."""
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
@@ -180,7 +180,7 @@ def rnn(
 ) -> Mapping[str, Expr]:
     """Runs {cell} over the {steps} steps in order and passes its states from each step to the next.
 
-    In training a cell's dropout leaves out the same parts at every step.
+    In training, a cell's dropout drops the same values at every step.
     Input shape: (batch, steps, features). Output shape: (batch, width of the cell's output), or
     (batch, steps, width) with return_sequences; with return_state the last states of the cell follow.
     Reference: keras.layers.RNN.

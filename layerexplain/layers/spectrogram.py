@@ -80,7 +80,7 @@ def stft_spectrogram(
     if fft < frame_length:
         raise ArgumentError(f"fft_length needs to be at least frame_length={frame_length}, got fft_length={fft_length}")
     if x.dtype not in FLOATS:
-        raise ShapeError(f"STFTSpectrogram needs numbers with a point, got {x.dtype}")
+        raise ShapeError(f"STFTSpectrogram needs floating-point input, got {x.dtype}")
     count = fft // 2 + 1
     layout = _Layout(known_channels(x, data_format), count, data_format == "channels_first")
 

@@ -85,7 +85,7 @@ def strided_part(x: Expr, begin: Any, end: Any, strides: Any, masks: tuple[int, 
 def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False) -> Expr:
     """Computes the cumulative product {along}."""
     if exclusive or reverse:
-        raise ArgumentError("cumprod is known without exclusive and reverse")
+        raise ArgumentError("cumprod is supported only without exclusive and reverse")
     return order.cumprod(x, axis=axis)
 
 
@@ -93,7 +93,7 @@ def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = 
 def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
     """Selects the slices whose mask is true."""
     if axis not in (None, 0) or mask.ndim != tensor.ndim:
-        raise ArgumentError("boolean_mask is known for a mask of the tensor's own shape")
+        raise ArgumentError("boolean_mask needs a mask with the shape of the tensor")
     places = list(nonzero(mask))
     return gather_nd(tensor, m.stack(*places, axis=-1))
 
@@ -101,7 +101,9 @@ def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
 def frame(signal: Expr, frame_length: int, frame_step: int, pad_end: bool, axis: int) -> Expr:
     """The formula of tf.signal.frame."""
     if pad_end or axis not in (-1, signal.ndim - 1):
-        raise ArgumentError(f"frame is known along the last axis without padding, got {axis=} and {pad_end=}")
+        raise ArgumentError(
+            f"frame is supported only along the last axis and without padding, got {axis=} and {pad_end=}"
+        )
     y: Expr = extract_sequences(signal, sequence_length=frame_length, sequence_stride=frame_step)
     return y
 

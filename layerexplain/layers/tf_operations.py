@@ -83,7 +83,7 @@ def total(*xs: Expr) -> Expr:
 def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False) -> Expr:
     """For each element the sum up to it along an axis, from the end where it goes backwards."""
     if exclusive:
-        raise ArgumentError(f"cumsum is known for exclusive=False, got exclusive={exclusive!r}")
+        raise ArgumentError(f"cumsum is supported only with exclusive=False, got exclusive={exclusive!r}")
     if backwards:
         return m.reverse(order.cumsum(m.reverse(x, axis=axis), axis=axis), axis=axis)
     return order.cumsum(x, axis=axis)
@@ -100,7 +100,7 @@ def spatial(value: Any, rank: int, last: bool) -> Any:
     """The entries of a size for the spatial axes alone."""
     sizes = value if isinstance(value, list | tuple) else [1 if value is None else value]
     if not sizes or not all(is_int(size) and size >= 1 for size in sizes):
-        raise ArgumentError(f"windows need whole numbers of at least 1, got {short(value)}")
+        raise ArgumentError(f"windows need integers ≥ 1, got {short(value)}")
     if not isinstance(value, list | tuple):
         return sizes[0]
     if len(value) == 1:

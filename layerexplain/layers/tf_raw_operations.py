@@ -174,7 +174,7 @@ def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
 def whole_numbers(value: Any, what: str) -> list[int]:
     """A list that holds nothing but whole numbers. Raises `ArgumentError` for any other value."""
     if not isinstance(value, list | tuple) or not all(is_int(v) for v in value):
-        raise ArgumentError(f"{what} needs whole numbers, got {short(value)}")
+        raise ArgumentError(f"{what} needs integers, got {short(value)}")
     return list(value)
 
 
@@ -182,6 +182,7 @@ def resized_as(x: Expr, size: Any, method: str, aligned: bool, centred: bool) ->
     """Images of another size, by the one way of resizing that is known here."""
     if aligned or not centred:
         raise ArgumentError(
-            f"resizing is known with half_pixel_centers=True and align_corners=False, got {centred} and {aligned}"
+            f"resizing is supported only with half_pixel_centers=True and align_corners=False, "
+            f"got {centred} and {aligned}"
         )
     return resize(x, size=tuple(whole_numbers(size, "resize")), method=method)
