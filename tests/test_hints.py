@@ -148,7 +148,7 @@ ROWS = [
     Row("normalized by its own statistics", one("[6, 4]", "GroupNormalization: {groups: 2}"), (one("[6, 4]", "BatchNormalization"),)),
     Row("normalized by its own statistics", one("[6, 4]", "LayerNormalization"), (one("[6, 4]", "BatchNormalization"),)),
     Row("layer.adapt(data) computes them", one("[5]", "Normalization"), (one("[5]", "Normalization: {mean: 1.0, variance: 2.0}"),)),
-    Row("multiplied by 1 / (1 - 0.2) = 1.25", one("[5]", "Dropout: 0.2"), (one("[5]", "Dropout: 0.0"),)),
+    Row("The factor 1 / (1 - 0.2) = 1.25 preserves", one("[5]", "Dropout: 0.2"), (one("[5]", "Dropout: 0.0"),)),
     Row("6 × 4 = 24 values per example", one("[6, 4]", "Flatten"), (one("[24]", "Flatten"), one("[null, 4]", "Flatten"))),
     Row("to swap axes, use Permute", one("[6, 4]", "Reshape: [4, 6]"),
         (one("[6, 4]", "Reshape: [24]"), one("[24]", "Reshape: [4, 6]"))),

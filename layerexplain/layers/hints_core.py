@@ -104,10 +104,7 @@ def dropout_scale(at: Place) -> str | None:
     rate = at.argument("rate")
     if not isinstance(rate, int | float) or not 0 < rate < 1:
         return None
-    return (
-        f"In training, the values that are kept are multiplied by 1 / (1 - {rate:g}) = "
-        f"{1 / (1 - rate):.4g}, which preserves the expected sum."
-    )
+    return f"The factor 1 / (1 - {rate:g}) = {1 / (1 - rate):.4g} preserves the expected sum."
 
 
 @hint("Normalization")

@@ -45,9 +45,13 @@ def recurrent_count(at: Place) -> str | None:
     bias = "" if not biases else " + 1 bias" if each == 1 else f" + {each} biases"
     head = f"{gates} gates × " if gates > 1 else ""
     return (
-        f"{at.params:,} parameters = {head}{units} units × ({inputs} inputs + {units} states{bias}), "
-        f"shared by all steps."
+        f"{at.params:,} parameters = {head}{_of(units, 'unit')} × "
+        f"({_of(inputs, 'input')} + {_of(units, 'state')}{bias}), shared by all steps."
     )
+
+
+def _of(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @hint("GRU")
