@@ -57,7 +57,7 @@ WRONG: list[tuple[Any, str]] = [
     (sequence(3), "a layer is the number 3; an object with class_name and config is needed"),  # type: ignore[arg-type]
     (sequence({"config": {}}), "a layer has class_name None; the name of its class is needed"),
     (sequence(dense("d"), dense("d")), "layer 'd': two layers have this name; names must differ"),
-    (sequence(dense("d"), entry("i", [1])), "layer 'i': an InputLayer stands behind other layers"),
+    (sequence(dense("d"), entry("i", [1])), "layer 'i': an InputLayer comes after other layers"),
     (sequence(entry("i", "x")), "layer 'i': batch_input_shape is 'x'; a list of sizes is needed"),  # type: ignore[arg-type]
     (sequence(entry("i", [None, -4])), "layer 'i': batch_input_shape is [None, -4]; a list of sizes is needed"),
     (sequence(entry("i", [None, 1e999])), "a list of sizes is needed"),  # type: ignore[list-item]

@@ -208,7 +208,7 @@ SPECS = {
                              "the tag !!python/object/apply:os.system is refused"),
     "a billion laughs": ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n"
                                                    for i in range(1, 12)), "more than 500,000 values"),
-    "an alias to itself": ("layers: &a [*a]\n", "stands inside what it stands for"),
+    "an alias to itself": ("layers: &a [*a]\n", "refers to a value that contains it"),
     "deep": ("layers: " + "[" * 10**5, "nest"),
     "repeat": ("input: [3]\nlayers:\n  - Dense: 3\n    repeat: 1000000000\n", "more than 100,000 layers"),
     "nested repeats": ("input: [3]\nlayers:\n  - Sequential: [{Sequential: [{Dense: 3, repeat: 1000}], repeat: 1000}]\n"

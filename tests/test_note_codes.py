@@ -23,7 +23,7 @@ def model(class_name: str, module: str = "keras.layers", **config: Any) -> dict[
 
 
 CONFIGURATIONS: list[tuple[dict[str, Any], str, str]] = [
-    (model("StringLookup", vocabulary="/etc/passwd"), "external-file", "'/etc/passwd', which is never opened"),
+    (model("StringLookup", vocabulary="/etc/passwd"), "external-file", "'/etc/passwd', which is not opened"),
     (model("TextVectorization", vocabulary="words.txt"), "external-file", "'words.txt'"),
     (model("TFSMLayer", filepath="/srv/model"), "external-file", "'/srv/model'"),
     (model("TorchModuleWrapper", module="gASV"), "code-in-file", "never unpickled"),

@@ -131,7 +131,7 @@ def test_wires_of_a_graph_that_lead_nowhere() -> None:
 
     graph = json.loads(json.dumps(DIALECTS["Keras 0.3, Graph"].document))
     graph["node_config"][0]["input"] = "nowhere"
-    with pytest.raises(SpecError, match="layer 'embedded': takes the text 'nowhere', which is no input"):
+    with pytest.raises(SpecError, match="layer 'embedded': takes the text 'nowhere', which is neither an input"):
         read(graph)
     del graph["nodes"]["embedded"]
     with pytest.raises(SpecError, match="is a node of the graph without a layer"):

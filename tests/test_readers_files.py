@@ -134,7 +134,7 @@ NO_MODEL: list[tuple[bytes, str]] = [
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
         "is a Git LFS pointer, not the file itself",
     ),
-    (pickle.dumps([1, 2]), "is a Python pickle, which runs code when loaded and is never opened"),
+    (pickle.dumps([1, 2]), "is a Python pickle, which would run code when loaded and is not opened"),
     (b"\x1c\x00\x00\x00TFL3\x00\x00", "is a TensorFlow Lite model"),
     (b"\x08\x07\x12\x07pytorch\x1a\x03\x00", "is an ONNX model"),
     (b"\n\x1e\n\x05input\x12\x0bPlaceholder\x00", "is a frozen TensorFlow graph (.pb)"),
@@ -151,7 +151,7 @@ NO_MODEL: list[tuple[bytes, str]] = [
     (b'{"modelTopology": {}}', "is a TensorFlow.js model.json"),
     (METADATA.encode(), "is the metadata.json of an unzipped .keras"),
     (b'{"architectures": ["Bert"], "model_type": "bert"}', "is a configuration of another library (Hugging Face)"),
-    (b"[1, 2]", "is a list, but not one of layers"),
+    (b"[1, 2]", "is a list, but not a list of layers"),
 ]
 
 
@@ -165,13 +165,13 @@ def test_what_is_no_model_says_what_it_is(data: bytes, message: str, file: Any) 
 
 def test_hdf5_that_is_no_model() -> None:
     h5py = pytest.importorskip("h5py")
-    assert "is an HDF5 file, but no Keras model" in failure(h5_bytes())
+    assert "is an HDF5 file, but neither a Keras model" in failure(h5_bytes())
     assert "the attribute model_config is an array" in failure(h5_bytes(model_config=[1, 2]))
     assert "the attribute model_config is not valid JSON" in failure(h5_bytes(model_config="{"))
     stream = io.BytesIO()
     with h5py.File(stream, "w") as root:
         root["data"] = [1.0, 2.0]
-    assert "is an HDF5 file, but no Keras model" in failure(stream.getvalue())
+    assert "is an HDF5 file, but neither a Keras model" in failure(stream.getvalue())
 
 
 def test_damaged_hdf5(file: Any) -> None:
@@ -195,8 +195,8 @@ def test_an_attribute_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("m.keras", "is no zip archive; the file is damaged, or is no model that Keras saved"),
-        ("m.H5", "is no HDF5 file; the file is damaged, or is no model that Keras saved"),
+        ("m.keras", "is no zip archive; the file is damaged, or is not a model that Keras saved"),
+        ("m.H5", "is no HDF5 file; the file is damaged, or is not a model that Keras saved"),
         ("m.yaml", "the file is not UTF-8 (byte 0x80); save it as UTF-8"),
     ],
 )
@@ -264,7 +264,7 @@ def test_deep_nesting_of_models_is_refused_not_followed_to_a_crash() -> None:
 
 def test_archive_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(("config.json", b" " * 8_000_000), compression=zipfile.ZIP_DEFLATED)
-    assert "times its stored size, as zip bombs do" in failure(bomb)
+    assert "times its stored size, as in a zip bomb" in failure(bomb)
     monkeypatch.setattr("layerexplain.frontends.keras.zip_members.MAX_CONFIG_BYTES", 1000)
     assert "config.json unpacks to 8,000,000 bytes; a configuration needs at most 1,000" in failure(bomb)
     with pytest.warns(UserWarning, match="Duplicate"):
@@ -293,7 +293,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"")
     assert "saved_model.pb holds neither objects nor signatures" in failure(tmp_path)
     assert "cannot be read" in failure("a\x00b")
-    assert failure(3) == "<int>: a int is no source; give a path, bytes, a configuration or a Keras model"
+    assert failure(3) == "<int>: a int is not a source; give a path, bytes, a configuration or a Keras model"
 
 
 def test_a_live_object_is_asked_for_its_configuration() -> None:
@@ -319,4 +319,4 @@ def test_a_live_object_is_asked_for_its_configuration() -> None:
         2,
     )
     assert "get_config() of Broken failed: KeyError: 'x'" in failure(Broken())
-    assert "a Dense object is no model" in failure(Dense())
+    assert "a Dense object is not a model" in failure(Dense())

@@ -163,7 +163,7 @@ WRONG_WIRING = {
     ),
     "input: [4, 16]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 8}\n": (
         "4: layer 'multi_head_attention': MultiHeadAttention needs 2 tensors (query, value), got no value; give the "
-        "same tensor twice to let it attend to itself"
+        "same tensor twice for self-attention"
     ),
 }
 
@@ -311,7 +311,7 @@ def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None
     )
     (note,) = [n for n in report.notes if n.code == "mask-passed-over"]
     assert note.layer == "gru"
-    assert "the mask of 'embedding' is passed over" in note.message
+    assert "the mask of 'embedding' is ignored" in note.message
     assert told(report, "gru").mask == "no mask reaches this layer"
 
 

@@ -340,7 +340,7 @@ def test_other_shapes_are_not_the_same(tmp_path: Path) -> None:
     assert report.totals.params == 30 + 18 + 20
     (note,) = report.notes
     assert (note.code, note.layer) == ("not-shared", "B/d")
-    assert note.message == "'A/d' is said to be the same object, but has other shapes: each counts"
+    assert note.message == "'A/d' is said to be the same object, but has other shapes: both are counted"
 
 
 def test_an_object_that_says_it_holds_itself(tmp_path: Path) -> None:

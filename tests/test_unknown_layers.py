@@ -143,7 +143,7 @@ def test_notes_say_each_thing_once() -> None:
     # Keras writes "Custom" where no package is named.
     assert found["my"] == (f"My is not a layer that layerexplain has a formula for; {behind}",)
     assert found["secret"] == (
-        "carries Python code, which is never decoded or run",
+        "contains Python code, which is not decoded or executed",
         f"what it computes is not known; {behind}",
     )
 

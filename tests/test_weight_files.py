@@ -151,7 +151,7 @@ def test_what_no_list_names_is_told() -> None:
 
     assert [path for path, *_ in listed(h5_bytes(fill))] == ["/a/a/w:0"]
     assert noted(h5_bytes(fill)) == [
-        ("unlisted-weight", "/a/a/old:0 is in no list of weights, so Keras ignores it"),
+        ("unlisted-weight", "/a/a/old:0 is not in any list of weights, so Keras ignores it"),
     ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_what_stores_no_weights(data: bytes) -> None:
 def test_an_archive_of_npz_is_not_unpickled(tmp_path: Path) -> None:
     path = archive(tmp_path / "m.keras", {"config.json": CONFIG, "model.weights.npz": b"PK"})
     assert noted(path) == [
-        ("npz-weights", "model.weights.npz keeps its arrays pickled, and nothing is unpickled: they are not read")
+        ("npz-weights", "model.weights.npz stores its arrays as pickles, which are not unpickled: they are not read")
     ]
 
 

@@ -78,8 +78,8 @@ def test_values_kept_elsewhere_are_not_read(tmp_path: Path) -> None:
         root.create_virtual_dataset("layers/b/vars/0", layout)
     assert listed(path) == []
     assert sorted(noted(path)) == [
-        ("external-link", "/layers/a/vars/0 keeps its values in another file, which is not read"),
-        ("virtual-dataset", "/layers/b/vars/0 is a virtual dataset, made of parts elsewhere, which are not read"),
+        ("external-link", "/layers/a/vars/0 stores its values in another file, which is not read"),
+        ("virtual-dataset", "/layers/b/vars/0 is a virtual dataset, whose parts are stored elsewhere and are not read"),
     ]
 
 
@@ -219,7 +219,7 @@ def test_a_stuck_library_is_given_up(make: Callable[[], bytes], tmp_path: Path) 
     config[heap_of(config) + 16 : heap_of(config) + 32] = bytes(16)
     path = tmp_path / "m.h5"
     path.write_bytes(config)
-    with pytest.raises(SourceError, match=r"m\.h5: is damaged, or made to do harm"):
+    with pytest.raises(SourceError, match=r"m\.h5: is damaged or malicious"):
         read(path)
 
 
@@ -245,7 +245,7 @@ def test_what_was_not_listed_is_not_given_out(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="cannot be read"):
             stored.read(tensor._replace(path="/none"))
         with pytest.raises(SourceError):
-            stored.read(tensor._replace(shape=(0,)))  # more bytes than were asked for
+            stored.read(tensor._replace(shape=(0,)))  # more bytes than were requested
         assert stored.read(tensor).tolist() == [50, 51]
 
 
@@ -340,7 +340,7 @@ def test_a_shard_is_no_symbolic_link(tmp_path: Path) -> None:
     os.symlink(secret, folder / "m_00000.weights.h5")
     index = folder / "m.weights.json"
     index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": ["m_00000.weights.h5"]}}))
-    with pytest.raises(SourceError, match="no such file is beside it"):
+    with pytest.raises(SourceError, match="there is no such file beside it"):
         listed(index)
 
 

@@ -374,7 +374,7 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
     path.write_bytes(h5_bytes(lambda root: root.create_dataset("x", data=array(3))))
     result = run(path)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but no Keras model")
+    assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but neither a Keras model")
     assert result.stdout == ""
     with pytest.raises(SourceError, match="no such file"):
         weight_table(tmp_path / "none.h5")

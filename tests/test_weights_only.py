@@ -114,7 +114,7 @@ def test_an_index_of_shards(tmp_path: Path) -> None:
         with pytest.raises(LayerExplainError) as caught:
             read(index)
         assert "\n" not in str(caught.value)
-    assert "is the index of sharded weights" in failure(index.read_bytes())
+    assert "is an index of sharded weights" in failure(index.read_bytes())
 
 
 TOPOLOGY = sequence(entry("x", [None, 4]), dense("d"))
@@ -188,8 +188,8 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}', "is a safetensors file"),
     "tar": (tar(), "is a tar archive; unpack it first"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a PNG picture, not a model"),
-    "Python": (b"#!/usr/bin/env python\nprint(1)\n", "is Python source, which is never run"),
-    "Keras script": (b"import keras\nmodel = keras.Sequential()\n", "is Python source, which is never run"),
+    "Python": (b"#!/usr/bin/env python\nprint(1)\n", "is Python source, which is not executed"),
+    "Keras script": (b"import keras\nmodel = keras.Sequential()\n", "is Python source, which is not executed"),
     "notebook": (b'{"cells": [], "nbformat": 4}', "is a Jupyter notebook"),
     "Caffe": (b'name: "net"\nlayer {\n  name: "x"\n}\n', "is a Caffe network"),
     "OpenVINO": (b'<?xml version="1.0"?>\n<net name="m">', "is an OpenVINO model"),

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "a type without a colon, and keys below it": (
         "inputs: {a: [3], b: [4]}\nlayers:\n  - Add\n    from: [a, b]\n",
-        ["4: stands below `- Add`, which has no colon; write `- Add:` where keys like `from:` follow"],
+        ["4: is below `- Add`, which has no colon; write `- Add:` where keys like `from:` follow"],
     ),
     "unknown from": (
         "input: [3]\nlayers:\n  - Dense: 3\n    name: left\n  - Dense: 3\n    from: lft\n",
@@ -95,7 +95,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "a tab": (
         "input: [3]\nlayers:\n\t- Dense: 3\n",
-        ["3: a tab stands in the indentation; indent with spaces"],
+        ["3: the indentation contains a tab; indent with spaces"],
     ),
     "not UTF-8": (
         b"input: [3]\nlayers:\n  - Dense: \xff\n",

@@ -93,7 +93,9 @@ def _read(source: Any, name: str) -> Model:
 
     if is_live_model(source):
         return read_live_model(source)
-    raise SourceError(f"a {type(source).__name__} is no source; give a path, bytes, a configuration or a Keras model")
+    raise SourceError(
+        f"a {type(source).__name__} is not a source; give a path, bytes, a configuration or a Keras model"
+    )
 
 
 def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
@@ -163,7 +165,7 @@ def _no_model(opened: Opened) -> str | None:
     foreign = describe_foreign(opened.head)
     if foreign is None and not is_text(opened.head) and opened.path is not None:
         must_be = _BINARY_ENDINGS.get(os.path.splitext(opened.path)[1].lower())
-        foreign = must_be and f"is {must_be}; the file is damaged, or is no model that Keras saved"
+        foreign = must_be and f"is {must_be}; the file is damaged, or is not a model that Keras saved"
     return foreign
 
 

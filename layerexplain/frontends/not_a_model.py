@@ -10,7 +10,7 @@ _SAVE = "save the Keras model as .keras"
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"version https://git-lfs", "is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`"),
-    (4, b"TFL3", f"is a TensorFlow Lite model, which keeps no Keras layers; {_SAVE}"),
+    (4, b"TFL3", f"is a TensorFlow Lite model, which stores no Keras layers; {_SAVE}"),
     (0, b"\x93NUMPY", f"is a NumPy array (.npy): values without an architecture; {_SAVE}"),
     (0, b"\x1f\x8b", "is gzip-compressed; unpack it first"),
     (0, b"BZh", "is bzip2-compressed; unpack it first"),
@@ -18,7 +18,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x28\xb5\x2f\xfd", "is zstandard-compressed; unpack it first"),
     (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
     (0, b"Rar!\x1a\x07", "is a RAR archive; unpack it first"),
-    (0, b"GGUF", f"is a GGUF model, which keeps no Keras layers; {_SAVE}"),
+    (0, b"GGUF", f"is a GGUF model, which stores no Keras layers; {_SAVE}"),
     (0, b"%PDF", "is a PDF document, not a model"),
     (0, b"\x89PNG", "is a PNG picture, not a model"),
     (0, b"\xff\xd8\xff", "is a JPEG picture, not a model"),
@@ -44,19 +44,19 @@ def describe_foreign(head: bytes) -> str | None:
         if head[offset : offset + len(magic)] == magic:
             return words
     if head.startswith(_PYTORCH_PICKLE):
-        return f"is a PyTorch file, a pickle that runs code when loaded and is never opened; {_SAVE}"
+        return f"is a PyTorch file, a pickle, which would run code when loaded and is not opened; {_SAVE}"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return f"is a Python pickle, which runs code when loaded and is never opened; {_SAVE}"
+        return f"is a Python pickle, which would run code when loaded and is not opened; {_SAVE}"
     return _protobuf(head) or _binary(head) or _text(head)
 
 
 def _protobuf(head: bytes) -> str | None:
     if head[:1] == b"\x08" and head[2:3] in _ONNX_NEXT and head[2:3]:
         if head[2:3] == b"\x12" and b"\n" in head[4:6]:
-            return f"is a Core ML model, which keeps no Keras layers; {_SAVE}"
-        return f"is an ONNX model, which keeps no Keras layers; {_SAVE}"
+            return f"is a Core ML model, which stores no Keras layers; {_SAVE}"
+        return f"is an ONNX model, which stores no Keras layers; {_SAVE}"
     if _is_graph(head):
-        return f"is a frozen TensorFlow graph (.pb), which keeps operations and no Keras layers; {_SAVE}"
+        return f"is a frozen TensorFlow graph (.pb), which stores operations and no Keras layers; {_SAVE}"
     if b"_CHECKPOINTABLE_OBJECT_GRAPH" in head:
         return f"is the index of a TensorFlow checkpoint: weights without an architecture; {_SAVE}"
     return None
@@ -91,18 +91,18 @@ def _text(head: bytes) -> str | None:
     start = head.lstrip()
     if start[:1] == b"<":
         if b"<net name=" in head:
-            return f"is an OpenVINO model, which keeps no Keras layers; {_SAVE}"
+            return f"is an OpenVINO model, which stores no Keras layers; {_SAVE}"
         return "is an HTML or XML page, not a model; was a download answered with a web page?"
     if start.startswith(b"model_checkpoint_path:"):
         return f"is the list of TensorFlow checkpoints in its folder: weights without an architecture; {_SAVE}"
     if re.match(rb"(node|library|versions) \{", start):
-        return f"is a TensorFlow graph written as text (.pbtxt), which keeps no Keras layers; {_SAVE}"
+        return f"is a TensorFlow graph written as text (.pbtxt), which stores no Keras layers; {_SAVE}"
     if re.search(rb"^layers? \{", head, re.MULTILINE):
-        return f"is a Caffe network, which keeps no Keras layers; {_SAVE}"
+        return f"is a Caffe network, which stores no Keras layers; {_SAVE}"
     if start[:1] not in (b"{", b"[") and _PYTHON.search(head):
         return (
-            "is Python source, which is never run; save its model with model.save('model.keras') and give that, "
-            "or print model.to_json() into a file"
+            "is Python source, which is not executed; save its model with model.save('model.keras') and give that "
+            "file, or write model.to_json() to a file"
         )
     return None
 
@@ -110,9 +110,9 @@ def _text(head: bytes) -> str | None:
 def describe_archive(names: list[str]) -> str:
     """What a zip archive without a config.json is, by the names of its members."""
     if not names:
-        return "is an empty zip archive; a .keras file needs a config.json in it"
+        return "is an empty zip archive; a .keras file contains a config.json"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
-        return "is a PyTorch file, which keeps no Keras layers; a .keras file is needed"
+        return "is a PyTorch file, which stores no Keras layers; a .keras file is needed"
     if all(name.endswith(".npy") for name in names):
         return f"is a NumPy archive (.npz): weights without an architecture; {_SAVE}"
     if any(name.endswith("saved_model.pb") for name in names):

@@ -101,7 +101,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         if tensors[i] is None:
             raise ShapeError(
                 f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names[:required])}), got no {name}"
-                + ("; give the same tensor twice to let it attend to itself" if names[0] == "query" else "")
+                + ("; give the same tensor twice for self-attention" if names[0] == "query" else "")
             )
     if declaration.variadic is None and sum(isinstance(t, TensorRef) for t in positional) > len(names):
         raise ShapeError(

@@ -86,9 +86,9 @@ class Masks:
         self._told = True
         source = next(had.source for had, sees in zip(masks, seen, strict=True) if sees.expr is None and had.source)
         return (
-            f"the mask of '{source}' does not reach it, nor what takes its input from there: Keras's "
-            "MultiHeadAttention takes the mask off its query, value and key when it runs, and these tensors go to "
-            "other layers too"
+            f"the mask of '{source}' does not reach it, nor the layers that read its output: Keras's "
+            "MultiHeadAttention removes the mask from its query, value and key when it runs, and other layers read "
+            "the same tensors"
         )
 
     def keep_lost(

@@ -33,8 +33,8 @@ def why_opaque(layer: Layer) -> str:
 def passed_over_note(source: str | None, where: str) -> Note:
     """A recurrent layer with an initial_state, which Keras 3 gives no mask."""
     message = (
-        f"the mask of '{source}' is passed over: Keras 3 gives a recurrent layer that is called with an "
-        f"initial_state no mask but one that the call names; pass mask= to leave the masked steps out"
+        f"the mask of '{source}' is ignored: Keras 3 gives a recurrent layer that is called with an "
+        f"initial_state only a mask that the call names; pass mask= to skip the masked steps"
     )
     return Note("mask-passed-over", where, message)
 
@@ -42,7 +42,7 @@ def passed_over_note(source: str | None, where: str) -> Note:
 def unread_mask_note(where: str) -> Note:
     """A query_mask that is given to Keras's MultiHeadAttention."""
     message = (
-        "its query_mask is passed over: Keras's MultiHeadAttention reads the mask that the query carries, and "
-        "no other; value_mask, key_mask and attention_mask are read"
+        "its query_mask is ignored: Keras's MultiHeadAttention reads only the mask that the query carries; "
+        "value_mask, key_mask and attention_mask are read"
     )
     return Note("mask-passed-over", where, message)

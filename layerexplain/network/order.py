@@ -49,7 +49,7 @@ def in_order(model: Model) -> list[Call]:
                 )
             if wanted in open_calls:
                 raise SpecError(
-                    f"takes its own output, by way of '{ref.layer}'; a model has no cycles", layer=current.layer
+                    f"takes its own output, through '{ref.layer}'; a model has no cycles", layer=current.layer
                 )
             open_calls.add(wanted)
             stack.append((made[wanted], _needs(made[wanted])))

@@ -16,7 +16,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.weights.layer_groups import Groups
 from layerexplain.weights.weighted_layers import WeightedLayer
 
-_SEVERAL = "several layers before it have its name and configuration"
+_SEVERAL = "several earlier layers have its name and configuration"
 
 
 class FirstUse(NamedTuple):

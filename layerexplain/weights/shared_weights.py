@@ -157,7 +157,7 @@ class _SharedFinder:
                 other.setdefault(steps, first.path)
             uses.append((number, steps, first._replace(is_certain=is_certain), owner or first.path))
         for path in other.values():
-            words = f"'{'/'.join(path)}' is said to be the same object, but has other shapes: each counts"
+            words = f"'{'/'.join(path)}' is said to be the same object, but has other shapes: both are counted"
             self.notes.append(Note("not-shared", layer.where, words))
         uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:

@@ -34,7 +34,7 @@ def stored_weights(network: Network) -> StoredWeights:
     try:
         return _read(network)
     except SourceError as error:
-        note = Note("weights-unreadable", None, f"its stored weights are not told: it {error.fact}")
+        note = Note("weights-unreadable", None, f"its stored weights are not known: it {error.fact}")
         return StoredWeights(notes=(note,))
 
 

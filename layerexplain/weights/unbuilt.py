@@ -22,7 +22,7 @@ def unbuilt_layers(matched: MatchedWeights) -> list[str]:
 
 def unbuilt_note(path: str) -> Note:
     """The note for an unbuilt layer."""
-    words = "never built: the file stores no weights, and how many there are follows from the shape of the input"
+    words = "never built: the file stores no weights, and their number depends on the shape of the input"
     return Note("unbuilt", path, words)
 
 

@@ -62,7 +62,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
     if isinstance(document, (list, tuple)):
         if document and all(isinstance(item, dict) and "class_name" in item for item in document):
             return {"class_name": "Sequential", "config": list(document)}
-        raise SpecError("is a list, but not one of layers; an object with class_name and config is needed")
+        raise SpecError("is a list, but not a list of layers; an object with class_name and config is needed")
     if isinstance(document, Mapping) and not isinstance(document, dict):
         document = dict(document)
     if not isinstance(document, dict):
@@ -154,7 +154,7 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
     context.note(
         "no-graph",
         None,
-        f"{class_name} is a subclassed model: its layers are called by its code, and the file keeps no graph of them",
+        f"{class_name} is a subclassed model: its code calls its layers, and the file stores no graph of them",
     )
     arguments = arguments_text(config)
     if arguments:
@@ -242,7 +242,7 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
     last = builder.add_input(layers[0])
     for layer in layers[1:]:
         if layer.type == "InputLayer":
-            raise SpecError("an InputLayer stands behind other layers; it must come first", layer=layer.name)
+            raise SpecError("an InputLayer comes after other layers; it must come first", layer=layer.name)
         builder.layers.append(layer)
         last = builder.call(layer.name, (last,))
     return builder.model(name, [last], type_="Sequential", trainable=_trainable(config))

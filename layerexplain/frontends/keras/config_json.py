@@ -41,11 +41,11 @@ def _foreign(document: Any) -> str | None:
     if not isinstance(document, Mapping):
         return None
     if "weight_map" in document:
-        return "is the index of sharded weights, without an architecture; give the model's .keras or config JSON"
+        return "is an index of sharded weights, without an architecture; give the model's .keras or config JSON"
     if "keras_version" in document and "date_saved" in document:
         return "is the metadata.json of an unzipped .keras; give its folder or its config.json"
     if "cells" in document and "nbformat" in document:
-        return "is a Jupyter notebook, whose code is never run; save its model as .keras and give that"
+        return "is a Jupyter notebook, whose code is not executed; save its model as .keras and give that file"
     if "architectures" in document or "model_type" in document:
         return "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
     return None

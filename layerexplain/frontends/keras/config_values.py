@@ -90,7 +90,7 @@ def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dic
             plain[key] = KERAS_2_HARD_SIGMOID
         value = plain[key]
         if type(value) is Function and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
-            words = f"its {key} {value.name[:80]!r} is no function of Keras: it is never looked up, and not known"
+            words = f"its {key} {value.name[:80]!r} is not a function of Keras: it is not looked up, and not known"
             context.note("unknown-function", layer, words)
     return plain
 
@@ -224,7 +224,7 @@ def _count(values: Sequence[Any]) -> int:
 
 
 def _code_in_file(layer: str, context: Context) -> Function:
-    context.note("code-in-file", layer, "carries Python code, which is never decoded or run")
+    context.note("code-in-file", layer, "contains Python code, which is not decoded or executed")
     return Function("<lambda>")
 
 

@@ -82,7 +82,7 @@ class Service:
             except (OSError, EOFError, ValueError):
                 self._end()
                 raise SourceError(
-                    "is damaged, or made to do harm: the HDF5 library fails at it, or takes too long or too much memory"
+                    "is damaged or malicious: the HDF5 library fails on it, or needs too much time or memory"
                 ) from None
             finally:
                 watch.cancel()
@@ -135,7 +135,7 @@ def _started() -> subprocess.Popen[bytes]:
             stderr=subprocess.DEVNULL,
         )
     except OSError as error:
-        raise SourceError(f"is an HDF5 file, and the process that reads those cannot be started ({error})") from None
+        raise SourceError(f"is an HDF5 file, and the process that reads HDF5 cannot be started ({error})") from None
 
 
 def _exchange(process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes) -> Answer:
@@ -146,7 +146,7 @@ def _exchange(process: subprocess.Popen[bytes], request: dict[str, Any], data: b
     value = read_message(process.stdout)
     following = value.get("bytes", 0)
     if not isinstance(following, int) or not 0 <= following <= _most_bytes(request):
-        raise ValueError("more bytes than were asked for")
+        raise ValueError("more bytes than were requested")
     return Answer(value, read_exactly(process.stdout, following))
 
 
@@ -172,7 +172,7 @@ def read_message(stream: IO[bytes]) -> dict[str, Any]:
         raise ValueError("the message is too long")
     value = json.loads(read_exactly(stream, length))
     if not isinstance(value, dict):
-        raise ValueError("the message is no object")
+        raise ValueError("the message is not an object")
     return value
 
 

@@ -62,7 +62,7 @@ def list_tree(root: Any) -> H5Tree:
         for raw in group:
             visited += 1
             if visited > MAX_H5_OBJECTS:
-                raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has as many")
+                raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has that many")
             path = (*parts, raw.decode("utf-8", "backslashreplace"))
             link, refused = _link(group, raw, path)
             if refused is not None:
@@ -77,7 +77,7 @@ def list_tree(root: Any) -> H5Tree:
                     datasets.append(found)
             elif isinstance(member, h5py.h5g.GroupID):
                 if link.u in seen:
-                    notes.append(_note("hard-link", path, "is a group that was met before, under another name"))
+                    notes.append(_note("hard-link", path, "is a group that was read before, under another name"))
                     continue
                 if len(path) > MAX_H5_DEPTH:
                     raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
@@ -124,9 +124,9 @@ def _dataset(dataset: Any, path: tuple[str, ...]) -> Dataset | Note:
 
     plan = dataset.get_create_plist()
     if plan.get_layout() == h5py.h5d.VIRTUAL:
-        return _note("virtual-dataset", path, "is a virtual dataset, made of parts elsewhere, which are not read")
+        return _note("virtual-dataset", path, "is a virtual dataset, whose parts are stored elsewhere and are not read")
     if plan.get_external_count() > 0:
-        return _note("external-link", path, "keeps its values in another file, which is not read")
+        return _note("external-link", path, "stores its values in another file, which is not read")
     if dataset.get_space().get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         return _note("not-an-array", path, "has no values")
     kind = dataset.dtype
@@ -166,7 +166,7 @@ def names_attribute(owner: Any, name: str) -> list[str] | None:
         joined += part
         if len(joined) > MAX_H5_OBJECTS:
             break
-    raise SourceError(f"the attribute {name} has more than {MAX_H5_OBJECTS:,} names; no model has as many")
+    raise SourceError(f"the attribute {name} has more than {MAX_H5_OBJECTS:,} names; no model has that many")
 
 
 def has_attribute(owner: Any, name: str) -> bool:

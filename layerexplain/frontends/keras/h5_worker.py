@@ -44,7 +44,7 @@ def main() -> None:
             except DAMAGE as error:
                 write_message(answers, {"error": f"is a damaged HDF5 file ({first_line(error)}); was it copied whole?"})
             except MemoryError:
-                write_message(answers, {"error": "is an HDF5 file that asks for more memory than it may have"})
+                write_message(answers, {"error": "is an HDF5 file that needs more memory than is allowed"})
             answers.flush()
 
 
@@ -110,7 +110,7 @@ class H5Files:
             try:
                 import h5py
             except ImportError:
-                raise SourceError("is an HDF5 file, and reading those needs h5py; `pip install h5py`") from None
+                raise SourceError("is an HDF5 file, which h5py is needed to read; `pip install h5py`") from None
             from layerexplain.frontends.keras.zip_members import FileSlice
 
             place = self._target
@@ -170,7 +170,7 @@ def _checked(root: Any, request: dict[str, Any]) -> tuple[Any, str]:
     except DAMAGE as error:
         raise SourceError(f"{path} cannot be read ({first_line(error)})") from None
     if stated > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
-        raise SourceError(f"{path} states {stated:,} bytes and stores {stored:,}, as decompression bombs do")
+        raise SourceError(f"{path} states {stated:,} bytes and stores {stored:,}, as in a decompression bomb")
     return dataset, str(request["dtype"])
 
 

@@ -232,10 +232,10 @@ def _build_shape(build_config: Any) -> Any:
 def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: Context) -> None:
     """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
     if type_name == "TorchModuleWrapper":
-        context.note("code-in-file", name, "carries a pickled module of PyTorch, which is never unpickled")
+        context.note("code-in-file", name, "contains a pickled PyTorch module, which is not unpickled")
     for key in ("vocabulary", "filepath"):
         if isinstance(config.get(key), str):
-            context.note("external-file", name, f"names a file to read, {config[key][:200]!r}, which is never opened")
+            context.note("external-file", name, f"names a file to read, {config[key][:200]!r}, which is not opened")
 
 
 def _without_code(config: Mapping[str, Any], name: str, context: Context) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _without_code(config: Mapping[str, Any], name: str, context: Context) -> dic
         elif isinstance(value, str):
             plain[key] = Function(value)
     if carries_code:
-        context.note("code-in-file", name, "carries Python code, which is never decoded or run")
+        context.note("code-in-file", name, "contains Python code, which is not decoded or executed")
     for key in ("function_type", "module", "output_shape_type", "output_shape_module"):
         plain.pop(key, None)
     return plain

@@ -30,7 +30,7 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
 
         return read_weights_only(
             file if isinstance(file, str) else _all_bytes(file),
-            "is an HDF5 file, but no Keras model (it has no attribute model_config) and no Keras weights",
+            "is an HDF5 file, but neither a Keras model (it has no attribute model_config) nor Keras weights",
         )
     keras_version = version if isinstance(version, str) else None
     document = parse_json(config, "the attribute model_config")

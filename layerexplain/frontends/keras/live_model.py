@@ -22,7 +22,7 @@ def read_live_model(model: Any) -> Model:
     """The architecture of a live model. Raises SourceError where the object is a layer or cannot say what it is."""
     cls = type(model)
     if not hasattr(model, "layers"):
-        raise SourceError(f"a {cls.__name__} object is no model; a Keras model has layers and get_config()")
+        raise SourceError(f"a {cls.__name__} object is not a model; a Keras model has layers and get_config()")
     document = _serialized(model)
     roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")

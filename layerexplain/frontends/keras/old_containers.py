@@ -68,7 +68,7 @@ class _Wiring(ModelBuilder):
 
     def find(self, name: Any, user: str) -> TensorRef:
         if not isinstance(name, str) or name not in self.known:
-            raise SpecError(f"takes {kind_of_value(name)}, which is no input and no node before it", layer=user)
+            raise SpecError(f"takes {kind_of_value(name)}, which is neither an input nor an earlier node", layer=user)
         return self.known[name]
 
 

@@ -25,7 +25,7 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
     while at < end:
         count += 1
         if count > _MAX_FIELDS:
-            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields, which no model needs")
+            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields; no model needs that many")
         tag, at = _varint(view, at)
         number, wire = tag >> 3, tag & 7
         if wire == VARINT:
@@ -34,7 +34,7 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
             continue
         size, at = _extent(view, at, wire)
         if size > end - at or number == 0:
-            raise SourceError("a field states more bytes than there are; is the file damaged?")
+            raise SourceError("a field declares more bytes than there are; is the file damaged?")
         yield number, view[at : at + size]
         at += size
 
@@ -67,7 +67,7 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
     while start < end:
         count += 1
         if count > _MAX_FIELDS:
-            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields, which no model needs")
+            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields; no model needs that many")
         file.seek(start, os.SEEK_SET)
         head = memoryview(file.read(min(20, end - start)))
         tag, at = _varint(head, 0)
@@ -78,7 +78,7 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
             continue
         size, at = _extent(head, at, wire)
         if size > end - start - at:
-            raise SourceError("a field states more bytes than there are; is the file damaged?")
+            raise SourceError("a field declares more bytes than there are; is the file damaged?")
         if tag >> 3 == number and wire == BYTES:
             yield start + at, start + at + size
         start += at + size
@@ -89,7 +89,7 @@ def _extent(view: memoryview, at: int, wire: int) -> tuple[int, int]:
     if wire == BYTES:
         return _varint(view, at)
     if wire not in (FIXED64, FIXED32):
-        raise SourceError(f"a field has the wire type {wire}, which is none; is the file damaged?")
+        raise SourceError(f"a field has the wire type {wire}, which does not exist; is the file damaged?")
     return 8 if wire == FIXED64 else 4, at
 
 

@@ -82,7 +82,7 @@ def read_keras_metadata(file: IO[bytes]) -> Model:
     """The model of a keras_metadata.pb."""
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
-        raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes, which no model needs")
+        raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
     nodes = keras_nodes_of_metadata(data)
     if not nodes or not any(node.path == "root" for node in nodes):
         raise SourceError(f"{METADATA} has no root object; is the SavedModel that of a Keras model?")
@@ -166,8 +166,8 @@ def _export(saved: SavedModel, name: str) -> Model:
     ]
     variables = _variables(saved)
     message = (
-        "the file keeps no graph of layers, as Keras 3's export() writes it: what it serves and its variables are "
-        "all that it tells; save the model as .keras"
+        "the file stores no graph of layers, as Keras 3's export() writes it: only what it serves and its variables "
+        "are known; save the model as .keras"
     )
     notes = [Note("no-graph", None, message), *[Note("signature", None, _signature_text(one)) for one in signatures]]
     return Model(

@@ -77,7 +77,7 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
         for at, until in sections(file, start, stop, 7):
             objects = [_object(node) for node in messages(_section(file, at, until), 1)]
             if len(objects) > _MAX_OBJECTS:
-                raise SourceError(f"has {len(objects):,} objects, which no model needs")
+                raise SourceError(f"has {len(objects):,} objects; no model needs that many")
         signatures = [_signature(_section(file, at, until)) for at, until in sections(file, start, stop, 5)]
         break
     return SavedModel(tuple(objects), tuple(signatures))

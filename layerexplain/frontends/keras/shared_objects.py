@@ -154,7 +154,7 @@ class _ObjectNumbers:
             if first != at:
                 if self._content(first) != self._content(at):
                     told, other = step_text(placed.steps), step_text(self.layers[first].steps)
-                    words = f"the file gives it and '{other}' one number, as one object, but they differ: each counts"
+                    words = f"the file calls it and '{other}' one object, but they differ: both are counted"
                     notes.append(Note("not-shared", told, words))
                     continue
                 earlier = [first]

@@ -43,7 +43,9 @@ def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         node = _from_json(node) if node.lstrip().startswith("{") else _from_wire(node, name)
     op = node.get("op") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(op, str) or not op.isidentifier():
-        raise SpecError("node_def names no operation of TensorFlow; an object with op and attr is needed", layer=name)
+        raise SpecError(
+            "node_def does not name a TensorFlow operation; an object with op and attr is needed", layer=name
+        )
     attributes = node.get("attr")
     made: dict[str, Any] = {}
     if isinstance(attributes, Mapping):
@@ -65,7 +67,7 @@ def _constants(given: Any, name: str) -> Iterator[tuple[int, Any]]:
     if given is None:
         return
     if not isinstance(given, Mapping) or len(given) > _MOST_CONSTANTS:
-        raise SpecError("constants is no object of places and values", layer=name)
+        raise SpecError("constants is not an object of places and values", layer=name)
     for place, value in given.items():
         if not str(place).isdecimal() or len(str(place)) > 3:
             raise SpecError(f"constants has the place {str(place)[:20]!r}; a whole number is needed", layer=name)

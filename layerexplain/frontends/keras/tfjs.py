@@ -21,7 +21,7 @@ def read_tfjs(document: Mapping[str, Any]) -> Model:
         raise SourceError("is a TensorFlow.js model.json without a topology: weights without an architecture")
     if document.get("format") == "graph-model" or "node" in topology:
         raise SourceError(
-            "is a TensorFlow.js graph model, which keeps no Keras layers; convert the Keras model with "
+            "is a TensorFlow.js graph model, which stores no Keras layers; convert the Keras model with "
             "--output_format=tfjs_layers_model, or give it as .keras"
         )
     # What converters write has the configuration one level further in than what model.save() of JavaScript writes.
@@ -29,7 +29,7 @@ def read_tfjs(document: Mapping[str, Any]) -> Model:
     if isinstance(config, str):
         config = parse_json(config, "model_config")
     if not isinstance(config, Mapping) or "class_name" not in config:
-        raise SourceError("is a TensorFlow.js model.json, but its topology is no Keras configuration")
+        raise SourceError("is a TensorFlow.js model.json, but its topology is not a Keras configuration")
     return read_config(config)._replace(format="tfjs-layers", keras_version=_version(topology.get("keras_version")))
 
 

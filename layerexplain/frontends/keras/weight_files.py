@@ -199,7 +199,7 @@ def _patience(tensor: StoredTensor) -> float:
 
 
 def _unread_npz(has_model: bool) -> WeightFile:
-    words = f"{_NPZ} keeps its arrays pickled, and nothing is unpickled: they are not read"
+    words = f"{_NPZ} stores its arrays as pickles, which are not unpickled: they are not read"
     listing = WeightListing("classes", notes=(Note("npz-weights", None, words),))
     return WeightFile("keras-archive", listing, has_model=has_model)
 
@@ -209,7 +209,7 @@ def _shards(folder: str, names: list[str]) -> dict[str, H5Target]:
     for name in names:
         path = os.path.join(folder, name)
         if os.path.islink(path) or not os.path.isfile(path):
-            raise SourceError(f"the index names {name!r}, and no such file is beside it")
+            raise SourceError(f"the index names {name!r}, and there is no such file beside it")
     return {name: H5Target(os.path.join(folder, name)) for name in names}
 
 

@@ -230,7 +230,9 @@ class _Legacy:
         """A note for each array that no list names: Keras does not read it either."""
         for path in self.datasets:
             if path not in self.taken:
-                yield Note("unlisted-weight", None, f"/{'/'.join(path)} is in no list of weights, so Keras ignores it")
+                yield Note(
+                    "unlisted-weight", None, f"/{'/'.join(path)} is not in any list of weights, so Keras ignores it"
+                )
 
     def _tensor(self, dataset: Dataset, parts: tuple[str, ...], layer: str) -> StoredTensor:
         return StoredTensor(

@@ -18,21 +18,21 @@ from layerexplain.model import Layer, Model, Note, StoredVariable
 _PATIENCE = 8
 """Seconds: a summary takes no longer than ten, whatever is in the file."""
 _NUMBER = re.compile(r"_\d+\Z")
-_LISTED = "the layers are those that the weights tell, in the order in which the file lists them"
+_LISTED = "the layers are those that the weights show, in the order in which the file lists them"
 _TOLD = (
-    "the layers are those that the weights tell, in the order in which they lie in the file; their types are told by "
-    "the names of groups, and 'Layer' is one whose class is not told"
+    "the layers are those that the weights show, in the order in which the file stores them; their types follow from "
+    "the names of groups, and 'Layer' stands for an unknown class"
 )
 
 
 def read_weights_only(source: str | bytes, otherwise: str) -> Model:
-    """The layers that a file of weights tells. Raises SourceError with `otherwise` where the file holds none."""
+    """Read the layers that a file of weights shows. Raises SourceError with `otherwise` if it contains none."""
     with open_weights(source, patience=_PATIENCE) as stored:
         if stored is None:
             raise SourceError(otherwise)
         tensors = [tensor for tensor in stored.tensors if tensor.role == "parameter"]
         if not tensors and not stored.groups:
-            raise SourceError("is a file of weights without a weight in it")
+            raise SourceError("is a file of weights that contains no weights")
         name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]
         return Model(
             name or "weights",
@@ -48,8 +48,8 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
 
 
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
-    """A model whose file keeps no graph, with the layers that its weights tell. Those that its configuration holds
-    are as it says."""
+    """Return a model whose file stores no graph, with the layers that its weights show. Layers in its configuration
+    stay as configured."""
     try:
         with open_weights(source) as stored:
             tensors = [] if stored is None else [t for t in stored.tensors if t.role == "parameter"]
@@ -103,10 +103,10 @@ def _below_layer(tensor: StoredTensor) -> str:
 def _words(stored: WeightFile) -> str:
     if stored.format == "h5-weights":
         return (
-            "the file holds weights alone and no architecture: layers are shown as it lists them; "
+            "the file contains only weights, no architecture: layers are shown as it lists them; "
             "give the model's .keras, .h5 or config JSON to see what they compute"
         )
     return (
-        f"the file holds weights alone and no architecture: {_TOLD}; give the model's .keras or config JSON to see "
+        f"the file contains only weights, no architecture: {_TOLD}; give the model's .keras or config JSON to see "
         "what they compute"
     )

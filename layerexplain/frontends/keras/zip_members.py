@@ -64,8 +64,8 @@ def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> byte
         for other in others:
             if other is not same[0] and start <= other.header_offset < end:
                 raise SourceError(
-                    f"its members {name} and {other.filename} overlap, as those of zip bombs do; "
-                    "a .keras file has them one behind the other"
+                    f"its members {name} and {other.filename} overlap, as in a zip bomb; "
+                    "a .keras file stores them one after the other"
                 )
     return _unpacked(archive, same[0])
 
@@ -77,7 +77,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         raise SourceError(f"{name} unpacks to {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
     if size > RATIO_FREE_BYTES and size > MAX_RATIO * max(member.compress_size, 1):
         ratio = size // max(member.compress_size, 1)
-        raise SourceError(f"{name} unpacks to {ratio:,} times its stored size, as zip bombs do; at most {MAX_RATIO}")
+        raise SourceError(f"{name} unpacks to {ratio:,} times its stored size, as in a zip bomb; at most {MAX_RATIO}")
     _refuse_encrypted(member)
     try:
         with archive.open(member) as stream:
@@ -154,7 +154,7 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
         while data := stream.read(_BLOCK):
             # The stated size may be a lie: what really comes out is counted.
             if len(unpacked) + len(data) > MAX_INFLATED_BYTES:
-                raise SourceError(f"{name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes, as zip bombs do")
+                raise SourceError(f"{name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes, as in a zip bomb")
             unpacked += data
     return H5Target(None, data=bytes(unpacked))
 

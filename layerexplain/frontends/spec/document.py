@@ -103,7 +103,9 @@ class _SpecReader:
         if root.kind == "list":
             root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
         if root.kind != "mapping":
-            self.faults.add(f"holds {words_for(root)}, which is no spec; `input:` and `layers:` are needed", root.line)
+            self.faults.add(
+                f"holds {words_for(root)}, which is not a spec; `input:` and `layers:` are needed", root.line
+            )
             return None
         keys: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in root.value}
         if "input_shape" in keys and "input" not in keys:

@@ -119,7 +119,7 @@ class _TreeBuilder:
         elif name in ("SequenceStartEvent", "MappingStartEvent"):
             self._refuse_tag(event, line)
             if len(self._open) >= MAX_SPEC_DEPTH:
-                raise SpecError(f"values nest more than {MAX_SPEC_DEPTH} deep, which no spec needs", line=line)
+                raise SpecError(f"values nest more than {MAX_SPEC_DEPTH} deep; no spec needs that", line=line)
             if event.anchor is not None:
                 self._anchors[event.anchor] = None
             kind: Literal["list", "mapping"] = "list" if name == "SequenceStartEvent" else "mapping"
@@ -139,10 +139,10 @@ class _TreeBuilder:
 
     def _alias(self, anchor: str, line: int) -> None:
         if anchor not in self._anchors:
-            raise SpecError(f"*{anchor} stands for nothing; `&{anchor}` must come before it", line=line)
+            raise SpecError(f"*{anchor} refers to nothing; `&{anchor}` must come before it", line=line)
         node = self._anchors[anchor]
         if node is None:
-            raise SpecError(f"*{anchor} stands inside what it stands for, which has no end", line=line)
+            raise SpecError(f"*{anchor} refers to a value that contains it, which never ends", line=line)
         self._add(node._replace(line=line), None)
 
     def _add(self, node: Node, anchor: str | None) -> None:
@@ -150,7 +150,7 @@ class _TreeBuilder:
         self._count += 1
         if max(self._count, node.size) > MAX_SPEC_NODES:
             raise SpecError(
-                f"more than {MAX_SPEC_NODES:,} values, aliases expanded, which no spec needs", line=node.line
+                f"more than {MAX_SPEC_NODES:,} values, aliases expanded; no spec needs that many", line=node.line
             )
         if anchor is not None:
             self._anchors[anchor] = node
@@ -245,11 +245,11 @@ def _syntax(text: str, error: Any) -> SpecError:
     indent = content[: len(content) - len(content.lstrip())]
     problem = error.problem or str(error)
     if "\t" in indent or ("\\t" in problem and "\t" in content):
-        return SpecError("a tab stands in the indentation; indent with spaces", line=line)
+        return SpecError("the indentation contains a tab; indent with spaces", line=line)
     before = lines[line - 2].strip() if 1 < line <= len(lines) else ""
     if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
         return SpecError(
-            f"stands below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow", line=line
+            f"is below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow", line=line
         )
     context = f" {error.context}" if error.context else ""
     return SpecError(
