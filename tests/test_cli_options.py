@@ -357,3 +357,33 @@ def test_completes_commands_and_options(run: Run) -> None:
     assert complete(f"layerexplain explain {digits} strokes_", "3") == ["strokes_norm", "strokes_relu"]
     assert complete(f"layerexplain trace {digits} dig", "3") == ["digit"]
     assert complete("layerexplain explain missing.keras d", "3") == []
+
+
+def test_names_that_a_shell_obeys_are_not_offered(run: Run, tmp_path: Path) -> None:
+    names = [
+        "dense",
+        "conv2d_1",
+        "dé",
+        "a;touch x",
+        "a$(touch x)",
+        "a`x`",
+        "a|b",
+        "a b",
+        "-rf",
+        "a\nb",
+        "~",
+        "a*",
+        "a'b",
+    ]
+    layers = [{"class_name": "Dense", "config": {"name": name, "units": 1}} for name in names]
+    model = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    (tmp_path / "m.json").write_text(json.dumps(model))
+    words = f"layerexplain explain {tmp_path / 'm.json'} "
+    offered = [
+        run(_LAYEREXPLAIN_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD="3").stdout
+        for shell in ("bash", "zsh")
+    ]
+    for text in offered:
+        assert all(name in text for name in names[:3])
+        assert not any(sign in text for sign in ";$`|*'~")
+        assert "-rf" not in text

@@ -120,3 +120,32 @@ def test_a_directory_behind_other_bytes_and_damaged_ends(tmp_path: Path) -> None
     good = archive(("config.json", TEXT))
     for data in (good[: len(good) - 5], good[30:], b"PK\x03\x04" + bytes(100), b"PK\x05\x06" + bytes(18)):
         assert summary(data, tmp_path)
+
+
+@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_members_in_other_codings_are_not_unpacked(method: int, name: str, tmp_path: Path) -> None:
+    """A block of bzip2 or LZMA is unpacked whole, before a byte of it can be counted."""
+    assert f"config.json is compressed with {name}" in summary(
+        archive(("config.json", TEXT), compression=method), tmp_path
+    )
+    stream = io.BytesIO(archive(("config.json", TEXT)))
+    with zipfile.ZipFile(stream, "a", method) as file:
+        file.writestr("model.weights.h5", bytes(10_000_000))
+    (tmp_path / "w.keras").write_bytes(stream.getvalue())
+    done = run("weights", tmp_path / "w.keras", folder=tmp_path)
+    assert f"model.weights.h5 is compressed with {name}; store or deflate it" in done.err
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as file:
+        file.writestr("a.npy", bytes(10_000_000))
+    (tmp_path / "x.npz").write_bytes(stream.getvalue())
+    (tmp_path / "m.json").write_bytes(TEXT)
+    done = run("trace", tmp_path / "m.json", "--input", tmp_path / "x.npz", folder=tmp_path)
+    assert f"a.npy is compressed with {name}" in error(done)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs the devices of a Unix system")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/ptmx", "/dev/random"])
+def test_a_device_is_not_read(device: str, tmp_path: Path) -> None:
+    if not Path(device).exists():
+        pytest.skip(f"no {device}")
+    assert "is a device, not a file" in error(run("summary", device, folder=tmp_path))

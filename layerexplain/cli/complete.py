@@ -51,8 +51,11 @@ def layer_arguments(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of the layers of the source that was typed, of those in nested models the paths. Nothing is said of a
-    source that cannot be read."""
+    """List the layers of the source that was typed, those in nested models by their paths.
+
+    A shell puts what it is offered on the command line as it stands, so a name with a sign that a shell obeys is left
+    out. Nothing is offered for a source that cannot be read.
+    """
     from click.shell_completion import CompletionItem
 
     from layerexplain import api
@@ -66,7 +69,17 @@ def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     # A shell that completes a word has no use for any message, a bug's neither.
     except Exception:
         return []
-    return [CompletionItem(path, help=layer.type) for path, layer in layers_in(model) if path.startswith(incomplete)]
+    found = [(path, layer) for path, layer in layers_in(model) if path.startswith(incomplete) and _is_harmless(path)]
+    return [CompletionItem(path, help=layer.type if _is_harmless(layer.type) else None) for path, layer in found]
+
+
+def _is_harmless(name: str) -> bool:
+    """Whether no shell has a use of its own for any sign of a name.
+
+    >>> _is_harmless("encoder/conv2d_1"), _is_harmless("dense;touch${IFS}x"), _is_harmless("-rf")
+    (True, False, False)
+    """
+    return name.isprintable() and not name.startswith("-") and all(c.isalnum() or c in "_-./" for c in name)
 
 
 def names_of(known: Iterable[str]) -> _Complete:

@@ -14,6 +14,8 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
 
+_STANDARD_INPUTS = ("/dev/stdin", "/dev/fd/0", os.devnull)
+
 HEAD = 4096
 """How many first bytes tell the kind of a file."""
 
@@ -79,9 +81,12 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened_path(path: str) -> Iterator[Opened]:
-    """The file or pipe at a path."""
+    """Open the file or pipe at a path. Raises SourceError for a device, of which no read need end."""
     with open(path, "rb") as file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        mode = os.fstat(file.fileno()).st_mode
+        if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):
+            raise SourceError("is a device, not a file; give a file, or - for standard input")
+        if stat.S_ISREG(mode):
             yield Opened.of(file, path)
         else:
             with _kept(file, path) as opened:

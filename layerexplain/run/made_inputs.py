@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
+from layerexplain.frontends.keras.zip_members import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
@@ -248,12 +249,15 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
                 missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
                 raise SourceError(f"holds no array {missing}; it holds {listed}", source=path)
             return found
+    except SourceError as error:
+        raise error.with_place(source=path) from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
         raise SourceError(f"is damaged ({error})", source=path) from None
 
 
 @contextmanager
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    refuse_coding(member)
     with archive.open(member) as data:
         yield data
 

@@ -20,7 +20,7 @@ from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
-from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name
+from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name, refuse_coding
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.opening import HEAD, is_hdf5
 from layerexplain.model import Note
@@ -154,6 +154,7 @@ class _Opening:
             if SHARD_INDEX in found:
                 if found[SHARD_INDEX].file_size > MAX_CONFIG_BYTES:
                     raise SourceError(f"{SHARD_INDEX} has {found[SHARD_INDEX].file_size:,} bytes, as no index needs")
+                refuse_coding(found[SHARD_INDEX])
                 with archive.open(SHARD_INDEX) as stream:
                     names = shard_files(stream.read(MAX_CONFIG_BYTES + 1), SHARD_INDEX)
                 for name in names:

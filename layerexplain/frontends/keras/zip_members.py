@@ -37,6 +37,7 @@ Members = Mapping[str, list[zipfile.ZipInfo]]
 _LOCAL_HEADER = 30
 _LOCAL_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x1
+_CODINGS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA", 93: "Zstandard", 95: "XZ"}
 _BLOCK = 1024 * 1024
 
 
@@ -78,7 +79,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if size > RATIO_FREE_BYTES and size > MAX_RATIO * max(member.compress_size, 1):
         ratio = size // max(member.compress_size, 1)
         raise SourceError(f"{name} unpacks to {ratio:,} times its stored size, as in a zip bomb; at most {MAX_RATIO}")
-    _refuse_encrypted(member)
+    refuse_coding(member)
     try:
         with archive.open(member) as stream:
             data = stream.read(MAX_CONFIG_BYTES + 1)
@@ -89,9 +90,19 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _refuse_encrypted(member: zipfile.ZipInfo) -> None:
+def refuse_coding(member: zipfile.ZipInfo) -> None:
+    """Check that a member is stored or deflated, and not encrypted, before it is opened.
+
+    The decoders of bzip2 and LZMA unpack a whole block before the first byte can be counted: 3 kB become gigabytes.
+
+    Raises:
+        SourceError: if the member is stored in any other way.
+    """
     if member.flag_bits & _ENCRYPTED:
-        raise SourceError(f"{member.filename} is encrypted; a .keras file is not")
+        raise SourceError(f"{member.filename} is encrypted; store or deflate it, as Keras does")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        how = _CODINGS.get(member.compress_type, f"method {member.compress_type}")
+        raise SourceError(f"{member.filename} is compressed with {how}; store or deflate it, as Keras does")
 
 
 class FileSlice(io.RawIOBase):
@@ -137,7 +148,7 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
     from layerexplain.frontends.keras.h5_service import H5Target
 
     name = member.filename
-    _refuse_encrypted(member)
+    refuse_coding(member)
     if member.compress_type == zipfile.ZIP_STORED:
         start = _start_of(archive, file, member)
         if path is not None:
