@@ -128,11 +128,11 @@ def op_list() -> str:
 
     load_all()
     structural = {op.name for op in LEAVES} | {"item", "call", "loop"}
-    rows = ["| op | attributes at these defaults are not written | FLOPs | element form |", "| --- | --- | --- | --- |"]
+    rows = ["| op | defaults (omitted in text) | FLOPs | element form |", "| --- | --- | --- | --- |"]
     for name in sorted(set(OPS) - structural):
         op = OPS[name]
         defaults = ", ".join(f"`{k}={value_text(v)}`" for k, v in op.defaults.items())
-        flops = str(op.flops) if isinstance(op.flops, Marker) else "by its own rule"
+        flops = str(op.flops) if isinstance(op.flops, Marker) else "own rule"
         element = f"no: {op.element}" if isinstance(op.element, Marker) else "yes"
         rows.append(f"| `{name}` | {defaults} | {flops} | {element} |")
     functions = []
@@ -150,11 +150,11 @@ def op_list() -> str:
         "\n\n".join(
             [
                 "# Ops and functions",
-                "The vocabulary of formulas, from the registries (`python docs/generate.py`). How they are written: "
+                "The vocabulary of formulas, generated from the registries (`python docs/generate.py`). Syntax: "
                 "[formula-language.md](formula-language.md).",
                 "## Ops",
                 "\n".join(rows),
-                "## Functions that are formulas themselves",
+                "## Functions defined by formulas",
                 "\n".join(functions),
             ]
         )

@@ -125,7 +125,7 @@ def test_a_wrong_layer_is_one_line() -> None:
         assert result.stderr.splitlines()[-1].startswith("Error: ") and said in result.stderr, arguments
     result = run("layer", "Conv2D", "3", "kernel_size=9", "--input", "4,4,1")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert re.fullmatch(r"layerexplain: error: layer 'conv2d': a window needs to fit .*\n", result.stderr)
+    assert re.fullmatch(r"layerexplain: error: layer 'conv2d': the window needs to fit .*\n", result.stderr)
 
 
 def test_a_value_alone_is_the_first_argument() -> None:

@@ -28,10 +28,10 @@ load_all()
 AT_MOST = 400
 """Indices that are compared of each result; beyond, as many are drawn."""
 
-WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? are not written by index"
+WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? have no closed form by index"
 
 REFUSALS = {
-    "MelSpectrogram": "stft has no element form|reflected at its ends|stand at the edges of the bins",
+    "MelSpectrogram": "stft has no element form|reflected at both ends|lie between bin edges",
     "UpSampling2D": WEIGHTS_OF_A_CURVE,
     "Resizing": WEIGHTS_OF_A_CURVE,
 }

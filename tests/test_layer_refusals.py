@@ -16,7 +16,7 @@ ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("Subtract", {}, [(3,), (3,), (3,)], "Subtract needs exactly 2 tensors, got 3"),
     ("Add", {}, [(4, 2), (4, 6)], "shapes that broadcast"),
     ("Concatenate", {"axis": 5}, [(4, 2), (4, 2)], "axis needs to be from -3 to 2 for a tensor with 3 axes, got 5"),
-    ("Concatenate", {}, [(4, 2), (5, 2)], "equal shapes but for axis -1"),
+    ("Concatenate", {}, [(4, 2), (5, 2)], "equal except along axis -1"),
     ("Dot", {"axes": 1}, [(4,)], "Dot needs exactly 2 tensors, got 1"),
     ("Dot", {"axes": [1, 2, 3]}, [(4,), (4,)], "one axis or one for each of its 2 tensors, got axes=(1, 2, 3)"),
     ("Dot", {"axes": 0}, [(4,), (4,)], "other than the batch (0), got axes=0 for (None, 4) and (None, 4)"),

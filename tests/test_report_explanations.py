@@ -263,7 +263,7 @@ def test_what_orders_is_not_free_of_work() -> None:
     definition = declaration.trace([Spec((BATCH, 9, 3), "float")], declaration.bind({"k": 2}))
     use = Use(TracedCall(Call("it", 0, (), {}), (), (), (), definition, None), 1)
     assert cost_lines([use], Costs()) == ("no FLOPs: it only compares, to sort",)
-    why = "has no element form: what stands where depends on the values"
+    why = "has no element form: the positions depend on the values"
     assert element_form(definition).notes == (f"values {why}", f"ids {why}")
 
 

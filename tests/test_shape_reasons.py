@@ -149,7 +149,7 @@ def test_lookup_makes_a_new_axis() -> None:
     case = Case("Embedding", {"input_dim": 10, "output_dim": 4}, ((9,),), ("int",))
     assert [tuple(axis) for axis in reasons(case).axes] == [
         ("steps", "9", "9", "kept"),
-        ("features", "new", "4", "each id becomes a row of 4 numbers"),
+        ("features", "new", "4", "each id selects a row of 4 numbers"),
     ]
 
 
@@ -170,7 +170,7 @@ CONV: dict[str, Any] = {"filters": 4, "kernel_size": 3}
         ("Conv1D", {**CONV, "padding": "same"}, None, "unknown, known at run time"),
         ("Conv1D", {**CONV, "padding": "same", "strides": 2}, None, "ceil(unknown / 2), known at run time"),
         ("Conv1D", {**CONV, "padding": "same"}, 9, "ceil(9 / 1) = 9; 'same' pads 2: 1 before, 1 after"),
-        ("Conv1D", {**CONV, "padding": "causal"}, 9, "ceil(9 / 1) = 9; 'causal' pads 2 before, none after"),
+        ("Conv1D", {**CONV, "padding": "causal"}, 9, "ceil(9 / 1) = 9; 'causal' pads 2 before, 0 after"),
         ("Conv1D", {**CONV, "dilation_rate": 2}, 9, "9 - 5 + 1 = 5 (window 3, dilation 2: 5)"),
         ("Conv1D", {**CONV, "dilation_rate": 2}, None, "unknown - 5 + 1, known at run time"),
         ("Conv1DTranspose", {**CONV, "strides": 2}, None, "unknown * 2 + max(3 - 2, 0), known at run time"),

@@ -217,7 +217,7 @@ def test_a_layer_without_a_formula_is_named() -> None:
     made = layerexplain.trace(OPAQUE, -np.ones((1, 4)), partial=True)
     assert made.outputs[0] is None and made.outputs[1].tolist() == [[0, 0, 0, 0]]
     assert list(made.refused) == ["unknown", "behind"]
-    assert made.refused["behind"] == "'unknown' before it has no values"
+    assert made.refused["behind"] == "the earlier layer 'unknown' has no values"
     with pytest.raises(KeyError, match="'behind' has no values"):
         made["behind"]
 
@@ -231,20 +231,20 @@ INPUT_FAULTS: list[tuple[str, Any, str]] = [
     (CONVOLUTIONS.name, np.ones((1, 28, 27, 3)), r"got \(1, 28, 27, 3\)"),
     (CONVOLUTIONS.name, np.ones((0, 28, 28, 3)), "at least one value"),
     (CONVOLUTIONS.name, {"image": np.ones((1, 28, 28, 3))}, "no input 'image'; its inputs are 'input'"),
-    (CONVOLUTIONS.name, {}, "the input 'input' is given no array"),
+    (CONVOLUTIONS.name, {}, "no array is given for the input 'input'"),
     (CONVOLUTIONS.name, np.full((1, 28, 28, 3), "a"), r"needs numbers \(float32\), got an array of text"),
     (CONVOLUTIONS.name, [[1, 2], [3]], "needs an array of the shape"),
     ("transformer.json", np.ones((1, 64)), "the model has 2 inputs; give an array for each of 'tokens', 'positions'"),
     (
         "transformer.json",
         {"tokens": np.full((1, 64), 0.5), "positions": np.ones((1, 64))},
-        r"'tokens' needs whole numbers \(int32\)",
+        r"'tokens' needs integers \(int32\)",
     ),
-    ("transformer.json", {"tokens": np.ones((2, 64)), "positions": np.ones((1, 64))}, "equally many examples, got 2"),
+    ("transformer.json", {"tokens": np.ones((2, 64)), "positions": np.ones((1, 64))}, "the same number of examples, got 2"),
     (
         "transformer.json",
         {"tokens": np.full((1, 64), 9_000), "positions": np.ones((1, 64))},
-        "layer 'token_embedding': an id lies outside the table",
+        "layer 'token_embedding': an id is outside the table",
     ),
 ]
 
@@ -334,15 +334,15 @@ def npz(**arrays: Any) -> bytes:
 
 GOOD = np.ones((1, 28, 28, 3))
 BAD_FILES: list[tuple[str, bytes, str]] = [
-    ("x.npy", pickle.dumps([1]), "is no .npy or .npz file"),
-    ("x.npy", npy(np.array([{}]), allow_pickle=True), "holds Python objects, and nothing is ever unpickled"),
-    ("x.npy", npy(GOOD)[:300], "states 18,816 bytes of data and stores 300"),
+    ("x.npy", pickle.dumps([1]), "is not an .npy or .npz file"),
+    ("x.npy", npy(np.array([{}]), allow_pickle=True), "holds Python objects, which are never unpickled"),
+    ("x.npy", npy(GOOD)[:300], "declares 18,816 bytes of data but stores 300"),
     ("x.npy", npy(GOOD[0]), r"holds an array of (28, 28, 3); the input 'input' needs the shape (None, 28, 28, 3)"),
-    ("x.npy", npy(GOOD).replace(b"'descr'", b"'descry"), "is no array in NumPy's format"),
-    ("x.npz", npz(a=GOOD, b=GOOD), "holds no array 'input'; it holds 'a', 'b'"),
+    ("x.npy", npy(GOOD).replace(b"'descr'", b"'descry"), "is not an array in NumPy's format"),
+    ("x.npz", npz(a=GOOD, b=GOOD), "has no array 'input'; it has 'a', 'b'"),
     ("x.npz", npz(input=GOOD)[:-30], "is damaged"),
     ("x.npz", npz(input=np.array(["a"])), "holds an array of (1,)"),
-    ("x.npy", b"", "is no .npy or .npz file"),
+    ("x.npy", b"", "is not an .npy or .npz file"),
 ]
 
 
@@ -377,7 +377,7 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
     assert [i["values"] for i in two["inputs"]] == ["random, from seed 2", "zeros"]
     assert two["layers"][0]["max"] > 1000 and two["layers"][1]["max"] == 0
     (tmp_path / "open.yaml").write_text("input: {shape: [None, 4]}\nlayers: [{LSTM: 3}]\n")
-    assert "give the sizes that it leaves open with --size input=8,4" in refused(tmp_path / "open.yaml")
+    assert "fix the open sizes with --size input=8,4" in refused(tmp_path / "open.yaml")
     assert document(tmp_path / "open.yaml", "--size", "6,4")["layers"][0]["shape"] == [1, 6, 4]
     assert "needs sizes that fit (None, 4), got (6, 5)" in refused(tmp_path / "open.yaml", "--size", "6,5")
 
@@ -386,18 +386,18 @@ ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
     (["--input", "nothing.npy"], "nothing.npy: no such file; give an .npy or .npz file, zeros, ones or random"),
     (
         ["--input", "28,28"],
-        "28,28: no such file; give an .npy or .npz file, zeros, ones or random; the sizes that an "
-        "input leaves open are given with --size 28,28",
+        "28,28: no such file; give an .npy or .npz file, zeros, ones or random; fix the open sizes "
+        "of an input with --size 28,28",
     ),
     (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: 'input'"),
-    (["--input", "random:x"], "a seed is a whole number"),
+    (["--input", "random:x"], "a seed is an integer"),
     (["--input", "input=zeros", "--input", "input=ones"], "is given twice"),
-    (["--input", "zeros", "--input", "ones"], "say which input is which"),
+    (["--input", "zeros", "--input", "ones"], "write NAME=… for each"),
     (["thrid"], "no layer matches 'thrid'"),
-    (["second", "--at", "0,7,0,0"], "number 2 of --at needs 0 to 6, got 7"),
+    (["second", "--at", "0,7,0,0"], "index 2 of --at needs to be from 0 to 6, got 7"),
     (
         ["second", "--at", "0,3"],
-        "gives (1, 7, 7, 32): --at needs 4 numbers, got 2: '0,3'; write for example --at 0,6,6,31",
+        "returns (1, 7, 7, 32): --at needs 4 numbers, got 2: '0,3'; write for example --at 0,6,6,31",
     ),
     (["*", "--at", "0"], "--at needs one layer, and '*' matches 3: input, first, second"),
     (["input", "--at", "0,0,0,0"], "is an input"),
@@ -422,9 +422,9 @@ IDS = "input: {shape: [3], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 7,
         (
             TWO,
             ["--input", "left=zeros"],
-            "the input 'right' is given no array; --input right=FILE.npy, zeros, ones or random",
+            "no array is given for the input 'right'; --input right=FILE.npy, zeros, ones or random",
         ),
-        (TWO, ["--input", "four.npy"], "the input 'right' is given no array"),
+        (TWO, ["--input", "four.npy"], "no array is given for the input 'right'"),
         (
             TWO,
             ["--input", "four.npy", "--input", "four.npy", "--input", "four.npy"],
@@ -435,16 +435,16 @@ IDS = "input: {shape: [3], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 7,
         (
             TWO,
             ["--input", "many.npz", "--input", "zeros"],
-            "many.npz: holds 101 members, which no .npz file of inputs",
+            "many.npz: holds 101 members, too many for an .npz file of inputs",
         ),
         (WORDS, ["--input", "zeros"], "the input 'input' is text; give a file, or random"),
-        (IDS, ["--input", "half-ids.npy"], "needs whole numbers (int32), got float64 with values such as 0.5"),
+        (IDS, ["--input", "half-ids.npy"], "needs integers (int32), got float64 with values such as 0.5"),
         (
             IDS,
             ["--input", "odd-ids.npy"],
-            "needs whole numbers (int32), got float64 with NaN or infinity among the values",
+            "needs integers (int32), got float64 with NaN or infinity among the values",
         ),
-        ("layers:\n  - Dense: 3\n", [], "the shape of the input 'input' is not known; give it with --size input=SHAPE"),
+        ("layers:\n  - Dense: 3\n", [], "the shape of the input 'input' is unknown; give it with --size input=SHAPE"),
     ],
 )
 def test_inputs_that_do_not_fit_the_model(
@@ -534,7 +534,7 @@ def test_partial_runs(tmp_path: Path) -> None:
     assert "layer 'unknown': has no values" in refused(tmp_path / "m.json")
     rows = document(tmp_path / "m.json", "--partial")["layers"]
     assert [row["shape"] is None for row in rows] == [False, True, True, False]
-    assert "none: 'unknown' before it" in fine(tmp_path / "m.json", "--partial")
+    assert "none: the earlier layer 'unknown'" in fine(tmp_path / "m.json", "--partial")
     assert "none" in fine(tmp_path / "m.json", "--partial", "--format", "markdown")
 
 
@@ -633,7 +633,7 @@ def test_few_terms_and_many() -> None:
 def test_a_model_inside_is_no_layer(tmp_path: Path) -> None:
     spec = tmp_path / "twice.yaml"
     spec.write_text(TWICE)
-    assert "is a model: give one of its layers, as in encoder/NAME" in refused(spec, "encoder", "--at", "0,0")
+    assert "is a model; give one of its layers, as in encoder/NAME" in refused(spec, "encoder", "--at", "0,0")
     first, second = (document(spec, "inner", "--at", "0,1", "--call", call, "--no-keras") for call in ("0", "1"))
     assert first["path"] == "encoder/inner" and first["value"] != second["value"]
 

@@ -320,10 +320,10 @@ def test_it_says_which_weights_and_which_calls_differ() -> None:
     more = keras.Model(x, keras.layers.ReLU(name="b")(wide.layers[-1](x)), name="m")
     (check,) = _compared(read(wide), narrow, "of the model", {}, 1e-4, 0, None).layers
     assert (check.status, check.shapes_agree, check.weights_agree) == ("differs", False, False)
-    assert check.reason == "its weights are (5, 3), (3,) by the formula, (5, 2), (2,) in Keras"
+    assert check.reason == "its weights are (5, 3), (3,) in the formula, (5, 2), (2,) in Keras"
     rows = _compared(read(wide), more, "of the model", {}, 1e-4, 0, None).layers
     assert [(row.path, row.status) for row in rows] == [("a", "agrees"), ("b", "differs")]
-    assert rows[1].reason == "Keras's model calls it, the model as it was read does not"
+    assert rows[1].reason == "Keras's model calls it, but the model that was read does not"
     rows = _compared(read(more), wide, "of the model", {}, 1e-4, 0, None).layers
     assert rows[1].reason == "Keras's model has no such call"
 
@@ -459,7 +459,7 @@ def test_what_keras_refuses_is_told_in_its_own_words() -> None:
 
 def test_a_model_without_a_graph_is_refused() -> None:
     subclassed = {"module": None, "class_name": "Net", "config": {"trainable": True}, "registered_name": "Net"}
-    with pytest.raises(LayerExplainError, match="no graph"):
+    with pytest.raises(LayerExplainError, match="no layer graph"):
         verify(archive(subclassed))
 
 
@@ -553,7 +553,7 @@ def made_up() -> VerifyReport:
     far = good._replace(layer="b", path="b", call=1, **wrong)
     weights = far._replace(weight_shapes=(), difference=None, reason=NASTY)
     blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", None, shape, None, (), None, 1e-4, "not Keras's own")
-    whole = WholeCheck("not compared", None, 1e-3, "its formula has no value")
+    whole = WholeCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
     return VerifyReport(
         NASTY, "keras-archive", NASTY, "Functional", "3.15.1", "tensorflow 2.21.0", "drawn", 0,
         (DrawnInput("x", (2, 4), "float32"),), (good, far, weights, blind), whole,

@@ -59,7 +59,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "a window larger than its input": (
         "input: [4, 9, 3]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n",
         [
-            "3: layer 'conv2d': a window needs to fit into the 4 rows of (None, 4, 9, 3) with padding 'valid', got a "
+            "3: layer 'conv2d': the window needs to fit into the 4 rows of (None, 4, 9, 3) with padding 'valid', got a "
             "window of 5; use a smaller window, padding='same' or a larger input"
         ],
     ),
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "behind a nested model with a fault": (
         "input: [20, 8]\nlayers:\n  - Sequential:\n      - Conv1D: {filters: 4, kernel_size: 30}\n      - Dense: 3\n"
         "    name: block\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
-        ["4: layer 'block/conv1d': a window…", "7: layer 'conv2d': Conv2D needs an input with 4 axes…"],
+        ["4: layer 'block/conv1d': the window…", "7: layer 'conv2d': Conv2D needs an input with 4 axes…"],
     ),
     "inside a nested model": (
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
@@ -287,7 +287,7 @@ def test_the_layers_before_a_fault_are_told_and_those_behind_are_unknown(tmp_pat
     assert [note["layer"] for note in report["notes"] if note["code"] == "not-derived"] == ["conv2d_1"]
     assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(report)] == []
     assert result.exit_code == 1
-    assert result.stderr.count("\n") == 1 and f"{file}:5: layer 'conv2d_1': a window" in result.stderr
+    assert result.stderr.count("\n") == 1 and f"{file}:5: layer 'conv2d_1': the window" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_file_in_which_a_layer_of_keras_refuses_its_input(
     result = CliRunner().invoke(program, ["summary", str(file)])
     assert result.exit_code == code
     assert result.stdout.count("\nf ") == 1
-    assert result.stderr.count("\n") == code and ("layer 'c': a window" in result.stderr) == bool(code)
+    assert result.stderr.count("\n") == code and ("layer 'c': the window" in result.stderr) == bool(code)
 
 
 def test_the_faults_of_many_sources_come_in_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Adaptive pooling: as many windows as are wanted, spread evenly; their sizes differ by at most one."""
+"""Adaptive pooling: a given number of windows, spread evenly; their sizes differ by at most one."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from layerexplain.ops.window import SPATIAL, canonical, channels_last, each, ima
 
 
 def spread(n: int, count: int) -> list[range]:
-    """The positions that each of `count` windows over n positions covers."""
+    """Return the positions covered by each of `count` windows over n positions."""
     return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
 def lengths(n: int, count: int) -> list[int]:
-    """The sizes that those windows have, one or two that differ by 1; nothing is listed, however many there are."""
+    """Return the one or two sizes of these windows, computed without listing them."""
     common = math.gcd(n, count)
     return sorted({-(-n // count), 1 - (common - n) // count})
 
 
 def covered(n: int, count: int) -> int:
-    """How many positions the windows cover together; those in two windows count twice."""
+    """Return the number of positions that the windows cover; those in two windows count twice."""
     return n + count - math.gcd(n, count)
 
 
@@ -64,7 +64,7 @@ def _axes(x: Expr, *, size: Any, data_format: str) -> list[Axis]:
 
 
 def _flops(node: Expr) -> int | None:
-    """1 per element that a window covers."""
+    """Return 1 per element that a window covers."""
     axes, channel_axis = image_axes(node)
     total = node.shape[channel_axis]
     for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
@@ -122,7 +122,7 @@ def _pool(name: str, fold: str) -> Op:
 
 
 adaptive_max_pool = _pool("adaptive_max_pool", "max")
-"""`adaptive_max_pool(x, size=3)`: the largest of each of 3 windows that cover all positions evenly."""
+"""`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
 
 adaptive_average_pool = _pool("adaptive_average_pool", "mean")
 """`adaptive_average_pool(x, size=3)`: the mean of each of them."""

@@ -1,4 +1,4 @@
-"""Ops that lay whole runs of elements out anew: tiles, rolls, triangles of a matrix, constant tensors, shapes."""
+"""Ops that rearrange elements: tiles, rolls, triangles and diagonals of matrices, constant tensors, shapes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from layerexplain.ops.sizes import equation, kept, new_axes, shape_text, size_te
 
 def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
     if len(times) != x.ndim:
-        raise ShapeError(f"tile needs a number for each axis of {shape_text(x.shape)}, got {times}")
+        raise ShapeError(f"tile needs one count for each axis of {shape_text(x.shape)}, got {times}")
     axes = kept(x)
     for i, (size, count) in enumerate(zip(x.shape, times, strict=True)):
         if count != 1:
@@ -38,7 +38,7 @@ def _tile_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     place = list(index)
     for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
         if times != 1:
-            place[i] = remainder(index[i], needed(size, i, " to know where it starts anew"))
+            place[i] = remainder(index[i], needed(size, i, " to know where it repeats"))
     return at(0, place)
 
 
@@ -49,7 +49,7 @@ tile = movement(
     element=_tile_element,
     canonical=lambda attrs: {"times": tuple(attrs["times"])},
 )
-"""`tile(x, times=(1, 2, 1))`: the whole tensor several times behind itself: a b a b."""
+"""`tile(x, times=(1, 2, 1))`: the whole tensor repeated: a b a b."""
 
 
 roll = along_an_axis(
@@ -57,9 +57,9 @@ roll = along_an_axis(
     axes=lambda x, *, by, axis: kept(x),
     evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
     reads=lambda index, size, attrs: remainder(add(index, -attrs["by"] % size), size),
-    needs=" to know what comes round",
+    needs=" to know which elements wrap around",
 )
-"""`roll(x, by=1, axis=1)`: all elements move on by that many places; what falls off the end comes in at the start."""
+"""`roll(x, by=1, axis=1)`: elements shifted along the axis; those past the end reappear at the start."""
 
 
 def _band_value(run: Any, x: Any, *, below: int | None, above: int | None) -> Any:
@@ -87,14 +87,15 @@ def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
 
 def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
     if x.ndim < 2:
-        raise ShapeError(f"a band needs matrices, got {shape_text(x.shape)} with {x.ndim}")
+        raise ShapeError(f"band needs matrices (at least 2 axes), got {shape_text(x.shape)} with {x.ndim}")
     return kept(x)
 
 
 band = movement(
     "band", axes=_band_axes, evaluate=_band_value, element=_band_element, defaults={"below": None, "above": None}
 )
-"""`band(x, above=0)`: 0 in each matrix but near its diagonal: at most so many below it and above it are kept."""
+"""`band(x, above=0)`: keeps at most `below` diagonals below and `above` above the main diagonal of each
+matrix; the rest is 0."""
 
 
 def _diagonal_length(sides: Shape, offset: int) -> Size:
@@ -106,12 +107,12 @@ def _diagonal_length(sides: Shape, offset: int) -> Size:
 
 def _diagonal_axes(x: Expr, *, offset: int) -> list[Axis]:
     if x.ndim < 2:
-        raise ShapeError(f"a diagonal needs matrices, got {shape_text(x.shape)} with {x.ndim} axes")
+        raise ShapeError(f"diagonal needs matrices (at least 2 axes), got {shape_text(x.shape)} with {x.ndim} axes")
     lead, length = x.ndim - 2, _diagonal_length(x.shape[-2:], offset)
     return [
         *kept(x)[:lead],
-        Axis("", (0, lead), length, "as many as the diagonal has"),
-        Axis("", (0, lead + 1), GONE, "one number of each row"),
+        Axis("", (0, lead), length, "the length of the diagonal"),
+        Axis("", (0, lead + 1), GONE, "one element of each row"),
     ]
 
 
@@ -127,7 +128,7 @@ diagonal = movement(
     element=_diagonal_element,
     defaults={"offset": 0},
 )
-"""`diagonal(x)`: what stands on the diagonal of each matrix, or `offset` places to the right of it."""
+"""`diagonal(x)`: the diagonal of each matrix, or the one `offset` columns to its right."""
 
 
 def _diag_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
@@ -159,7 +160,7 @@ def _diag_axes(x: Expr, *, offset: int) -> list[Axis]:
 
 
 diag = movement("diag", axes=_diag_axes, evaluate=_diag_value, element=_diag_element, defaults={"offset": 0})
-"""`diag(x)`: matrices with the elements of the last axis on their diagonal, or `offset` places to the right of it."""
+"""`diag(x)`: matrices with the last axis on their diagonal, or `offset` columns to its right."""
 
 
 full_like = movement(

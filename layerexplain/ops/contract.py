@@ -31,23 +31,23 @@ __all__ = ["dot", "einsum"]
 
 
 _FARTHEST = 50
-"""Nodes between a product and a weight that are looked at."""
+"""The most nodes searched between a product and a weight."""
 
 
 def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
-    """What the weight calls the axis that an axis continues: W itself, or one that W is computed from, as with LoRA."""
+    """Return the name of an axis in its weight: W itself, or one that W is computed from, as with LoRA."""
     if W.op is WEIGHT:
         return str(W.attrs["axes"][axis][-1][0])
     ahead = [(W, axis)]
     for node, at in ahead:  # grows as it is read
         if node.op is WEIGHT:
             return str(node.attrs["axes"][at][-1][0])
-        if type(node.shape) is tuple and BATCH in node.shape:  # an input, whose axes are no weight's
+        if type(node.shape) is tuple and BATCH in node.shape:  # an input, whose axes do not come from a weight
             continue
         if node.op.name in ("item", "split"):
             ahead.append((node.args[0], at))
         elif (node.op is CALL or node.op.flops is PER_OUTPUT) and len(ahead) < _FARTHEST:
-            # Element by element; W may be the one that broadcasts, or be packed.
+            # Element-wise; W may broadcast, or be packed.
             places = [(arg, at - node.ndim + arg.ndim) for arg in node.args if type(arg.shape) is tuple]
             ahead += [(arg, i) for arg, i in places if i >= 0 and arg.shape[i] == node.shape[at]]
         elif node.op.element is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
@@ -62,7 +62,7 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
 def _dot_axes(x: Expr, W: Expr) -> LazyAxes:
     if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
         raise ShapeError(
-            f"dot needs the last axis of the first tensor as long as the first axis of the second, "
+            f"dot needs the last axis of the first tensor to be as long as the first axis of the second, "
             f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
         )
     return LazyAxes((*x.shape[:-1], *W.shape[1:]), _dot_records, x, W)
@@ -85,7 +85,7 @@ def _of_role(role: str, size: Size) -> str:
 
 
 def _summed_up(size: Size) -> str:
-    return f"all {size_text(size)} are multiplied and summed"
+    return f"summed over all {size_text(size)}"
 
 
 def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
@@ -121,13 +121,14 @@ dot = contraction(
     term=_dot_term,
     notation=Function(r"{0}\,{1}"),
 )
-"""`dot(x, W)`: sums the last axis of x against the first of W; all other axes stay, those of x first."""
+"""`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
 
 
 def parse_equation(eq: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
-    """The letters of each argument and of the result; an ellipsis becomes the letters it stands for.
+    """Return the letters of each argument and of the result, with ellipses expanded.
 
-    Raises `ShapeError` where the equation and the tensors' numbers of axes do not fit.
+    Raises:
+        ShapeError: if the equation does not fit the tensors' numbers of axes.
     """
     left, arrow, right = eq.replace(" ", "").partition("->")
     inputs = left.split(",")
@@ -162,7 +163,7 @@ def _letters(args: tuple[Expr, ...], eq: str) -> tuple[list[list[str]], list[str
             sizes[name] = merge(sizes[name], size) if name in sizes else size
     missing = [name for name in result if name not in sizes]
     if missing:
-        raise ShapeError(f"einsum {eq!r} needs each letter of the result in an input, got '{missing[0]}'")
+        raise ShapeError(f"einsum {eq!r} needs every letter of the result in an input, got '{missing[0]}'")
     return terms, result, sizes
 
 
@@ -179,7 +180,7 @@ def _einsum_axes(*args: Expr, eq: str) -> list[Axis]:
         axes.append(Axis(role, source, sizes[name], functools.partial(_of_role, role, sizes[name]) if role else ""))
     gone = [i for i, name in enumerate(terms[0]) if name not in result]
     if last_new is not None and gone:
-        # The axis that is summed away and the last new one are one story: 16 → units = 8.
+        # Report the summed axis and the last new one together: 16 → units = 8.
         axes[last_new] = axes[last_new]._replace(source=(0, gone.pop()))
     return axes + [Axis("", (0, i), GONE, functools.partial(_summed_up, sizes[terms[0][i]])) for i in gone]
 
@@ -221,4 +222,4 @@ einsum = contraction(
     summed=_einsum_summed,
     term=_einsum_term,
 )
-"""`einsum(a, b, eq='nqad,nkad->naqk')`: products summed over the letters that the result does not have."""
+"""`einsum(a, b, eq='nqad,nkad->naqk')`: products summed over the letters missing in the result."""

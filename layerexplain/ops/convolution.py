@@ -1,4 +1,4 @@
-"""Convolutions: windows times a kernel, summed. Plain and grouped, depthwise, and transposed."""
+"""Convolutions (plain, grouped, depthwise, transposed): sums of windows times a kernel."""
 
 from __future__ import annotations
 
@@ -136,14 +136,14 @@ depthwise_conv = contraction(
     defaults=DEFAULTS,
     canonical=canonical,
 )
-"""`depthwise_conv(x, W, …)`: each channel with kernels of its own, W of shape (window…, channels, copies)."""
+"""`depthwise_conv(x, W, …)`: each channel with its own kernels, W of shape (window…, channels, copies)."""
 
 
 # Transposed -----------------------------------------------------------------------------------------------------
 
 
 def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int | None, int | None]]:
-    """The windows, the size of the result along each axis, and what `output_padding` says of it."""
+    """Return the window, the output size and the output_padding of each axis."""
     slides = make_windows(x, W.shape, attrs)
     extra = each(attrs["output_padding"], len(slides))
     return [(w, w.transposed_size(more), more) for w, more in zip(slides, extra, strict=True)]
@@ -174,8 +174,8 @@ def _transpose_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
 
 
 def _transpose_cost(node: Expr) -> list[Factor]:
-    """Each input position is multiplied once with each weight: the element form runs over positions that no window
-    reaches, and passes them over."""
+    """Each input position is multiplied once by each weight. The element form also runs over positions that no window
+    reaches, and skips them."""
     x, W = node.args
     axes, _ = image_axes(node)
     return [

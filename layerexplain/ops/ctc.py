@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (Graves et al., 2006): texts of which each letter may take many steps."""
+"""Connectionist temporal classification (Graves et al., 2006): the loss and the decoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, 
 from layerexplain.ops.families import function
 from layerexplain.ops.sizes import promote, shape_text
 
-OVER_ALL_PATHS = NOT_INDEXED("it runs over all ways to spread the labels over the steps")
+OVER_ALL_PATHS = NOT_INDEXED("it sums over all alignments of the labels with the steps")
 
 
 def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int) -> list[Axis]:
@@ -34,7 +34,7 @@ def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_l
 
 
 def _example(np: Any, labels: Any, rows: Any, blank: int) -> float:
-    """Minus the logarithm of the share of all paths that read `labels`, by the forward algorithm."""
+    """Return the negative log-probability of all paths that spell `labels`, by the forward algorithm."""
     path = np.full(2 * len(labels) + 1, blank)
     path[1::2] = labels
     skips = np.zeros(len(path), bool)
@@ -60,15 +60,15 @@ ctc_loss = function(
     element=OVER_ALL_PATHS,
     defaults={"blank": 0},
 )
-"""`ctc_loss(target, output, target_length, output_length)`: minus the logarithm of the probability, by the softmax of
-the scores, that a class for each step, equal neighbours joined and blanks left out, reads the labels."""
+"""`ctc_loss(target, output, target_length, output_length)`: the negative log-probability of the labels:
+of one class per step, by the softmax of the scores, with repeats merged and blanks removed."""
 
 
 def _decode_axes(output: Expr, length: Expr, *, blank: int, merge: bool) -> AxesOfEach:
     if output.ndim != 3:
         raise ShapeError(f"ctc_decode needs scores (batch, steps, classes), got {shape_text(output.shape)}")
     batch = Axis("batch", (0, 0), output.shape[0])
-    steps = Axis("steps", (0, 1), output.shape[1], "filled up with -1")
+    steps = Axis("steps", (0, 1), output.shape[1], "padded with -1")
     return AxesOfEach([[Axis("", None, 1, "one reading"), batch, steps], [batch, Axis("", None, 1, "one score")]])
 
 
@@ -92,8 +92,8 @@ ctc_decode = function(
     dtype=lambda output, length, **attrs: ("int32", promote(output.dtype, "float")),
     evaluate=_decode_value,
     flops=UNKNOWN_COST,
-    element=NOT_INDEXED("what stands where depends on the values"),
+    element=NOT_INDEXED("the positions depend on the values"),
     defaults={"blank": 0, "merge": True},
 )
-"""`labels, score = ctc_decode(output, length)`: the best class of each step, equal neighbours joined (`merge`) and
-blanks left out, filled up with -1; and minus the sum of the best scores."""
+"""`labels, score = ctc_decode(output, length)`: the best class of each step, with repeats merged (`merge`) and
+blanks removed, padded with -1; and the negative sum of the best scores."""

@@ -1,6 +1,6 @@
-"""The value of an einsum of two arrays as one product of stacks of matrices, which BLAS computes.
+"""The value of an einsum of two arrays, as one matrix multiplication by BLAS.
 
-NumPy's own einsum multiplies stacks of matrices (the heads of an attention) number by number.
+NumPy's own einsum does not use BLAS for stacks of matrices (the heads of an attention).
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ trunc = elementwise("trunc", lambda np, a: np.trunc(a))
 
 _ERF_STEPS = 1024
 _ERF_END = 6
-"""From here on the error function differs from 1 by less than a double tells."""
+"""Beyond this, the error function equals 1 in double precision."""
 _ERF_BLOCK = 1 << 15
-"""So many values at once stay in the processor's cache."""
+"""This many values fit into the processor's cache."""
 
 
 @functools.cache
@@ -116,4 +116,4 @@ isfinite = elementwise("isfinite", lambda np, a: np.isfinite(a), dtype="bool")
 where = elementwise("where", lambda np, c, a, b: np.where(c, a, b), dtype=lambda c, a, b: promote(a.dtype, b.dtype))
 
 cast = elementwise("cast", lambda np, a, to: a, flops=FREE, dtype=lambda a, to: to)
-"""`cast(x, to='int32')`; the evaluator brings every value to its node's dtype, so there is no more to do."""
+"""`cast(x, to='int32')`; the evaluator converts every value to its node's dtype."""

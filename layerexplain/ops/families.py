@@ -1,4 +1,4 @@
-"""The families of ops, each of which gives all the rules that its members share, so that an op is a line or two."""
+"""The families of ops. Each supplies the rules that its members share, so that an op takes one or two lines."""
 
 from __future__ import annotations
 
@@ -32,41 +32,41 @@ from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 
 
 def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...]:
-    """The index of a broadcast argument: its axes are the last ones, those of size 1 stay at 0."""
+    """Return the index into a broadcast argument: its axes are the last ones; those of size 1 stay at 0."""
     last = index[len(index) - arg.ndim :]
     sizes = node.shape[len(index) - arg.ndim :]
     return tuple(number(0) if a == 1 and s != 1 else i for i, a, s in zip(last, arg.shape, sizes, strict=True))
 
 
 def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
-    """The letters of indices that are one letter each, as `letter` makes them."""
+    """Return the letters of indices that consist of one letter each, as `letter` creates them."""
     return tuple([index.terms[0][0] for index in indices])  # type: ignore[misc]
 
 
 def needed(size: Size, axis: int, purpose: str = "") -> int:
-    """The size of an axis without which an element cannot be written; raises CannotIndex where it is not known."""
+    """Return a size that the element form requires. Raises CannotIndex if it is unknown."""
     if not isinstance(size, int):
         raise CannotIndex(f"needs the size of axis {axis}{purpose}; give it with --input")
     return size
 
 
 def placed(index: Sequence[Affine], axis: int, at: Affine) -> tuple[Affine, ...]:
-    """The index with another place along one axis."""
+    """Return the index with a different position along one axis."""
     return (*index[:axis], at, *index[axis + 1 :])
 
 
 def of_first(x: Expr, *others: Expr, **attrs: Any) -> Any:
-    """The dtype of an op whose result has that of its first argument."""
+    """Return the dtype of the first argument: a dtype rule."""
     return x.dtype
 
 
 def common(*args: Expr, **attrs: Any) -> str:
-    """The dtype that all arguments fit."""
+    """Return the common dtype of all arguments: a dtype rule."""
     return promote(*[a.dtype for a in args])
 
 
 def always(dtype: Any) -> Callable[..., Any]:
-    """The dtype of an op that has the same whatever it takes; a tuple for several results."""
+    """Return the dtype rule of an op with a fixed result dtype; a tuple for several results."""
     return lambda *args, **attrs: dtype
 
 
@@ -74,7 +74,7 @@ def always(dtype: Any) -> Callable[..., Any]:
 
 
 def _elementwise_axes(args: Sequence[Expr], shape: Shape) -> list[Axis]:
-    """Each axis continues that of the first argument that has it in full; masks, weights and constants come last."""
+    """Each axis continues that of the first argument with its full size; masks, weights and constants come last."""
     order = sorted(range(len(args)), key=lambda i: _comes_last(args[i]))
     axes = []
     ndim = len(shape)
@@ -91,7 +91,7 @@ def _elementwise_axes(args: Sequence[Expr], shape: Shape) -> list[Axis]:
 
 
 def _comes_last(arg: Expr) -> bool:
-    """A mask, a weight, a constant, or one of them that is only laid out anew."""
+    """Return whether an argument is a mask, a weight, a constant, or one of these reshaped."""
     if arg.dtype == "bool":
         return True
     while len(arg.args) == 1 and arg.op.flops is FREE:
@@ -105,7 +105,7 @@ def _elementwise_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
 
 
 def is_elementwise(op: Op) -> bool:
-    """Whether an op works on each element of tensors that broadcast."""
+    """Return whether an op is element-wise, on tensors that broadcast."""
     return op.element is _elementwise_element
 
 
@@ -118,16 +118,16 @@ def elementwise(
     flops: Any = PER_OUTPUT,
     element: Any = _elementwise_element,
 ) -> Op:
-    """An op on each element of tensors that broadcast: one line declares it.
+    """Create an element-wise op on tensors that broadcast.
 
     Args:
-        name: how it is called in formulas.
+        name: its name in formulas.
         evaluate: `evaluate(np, *values, **attrs)`.
-        notation: how it is written; as a call of its name if not given.
-        dtype: of the result, where it is not that of the arguments: "float" turns ints into floats, another name is
-            that dtype, and a function of the arguments is the rule itself.
-        flops: what an element costs.
-        element: the element form, where it is not the op applied to the arguments' elements.
+        notation: how it is written; by default a call of its name.
+        dtype: of the result if it differs from the arguments': "float" converts ints to floats, any other name is
+            the dtype itself, and a function of the arguments is the rule.
+        flops: the cost of one element.
+        element: the element form, if it is not the op applied to the arguments' elements.
     """
 
     def axes(*args: Expr, **attrs: Any) -> Axes:
@@ -159,7 +159,7 @@ def elementwise(
 
 
 def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str], arg: int = 0) -> list[Axis]:
-    """The axes of an argument of which some are folded into one value: of size 1 with `keepdims`, else gone."""
+    """Return the axes of an argument after a reduction: reduced axes have size 1 with `keepdims`, else are removed."""
     axes = normalize_axes(axis, x.ndim)
     result, gone = [], []
     for i, size in enumerate(x.shape):
@@ -175,7 +175,7 @@ def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str]
 
 
 def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Attributes in which an axis in a list is that axis, and several are a tuple."""
+    """Return the attributes with `axis` in one form: an int, or a tuple of several."""
     axis = attrs.get("axis")
     if isinstance(axis, list | tuple):
         attrs["axis"] = axis[0] if len(axis) == 1 else tuple(axis)
@@ -191,8 +191,16 @@ def reduction(
     notation: Notation | None = None,
     dtype: str | None = None,
 ) -> Op:
-    """An op that folds axes of its argument into one value each. `evaluate(np, x, axis=…, keepdims=…)`; `words` say
-    what happens to an axis ("summed"), `fold` names the kind of `Fold`."""
+    """Create an op that reduces axes of its argument.
+
+    Args:
+        name: its name in formulas.
+        evaluate: `evaluate(np, x, axis=…, keepdims=…)`.
+        words: what happens to a reduced axis ("summed").
+        fold: the kind of `Fold` of its element form.
+        notation: how it is written; by default a call of its name.
+        dtype: of the result; by default that of the argument.
+    """
 
     def axes(x: Expr, *, axis: Any, keepdims: bool) -> Axes:
         return folded_axes(x, axis, keepdims, lambda size: f"all {size_text(size)} are {words}")
@@ -234,22 +242,22 @@ def contraction(
     defaults: dict[str, Any] | None = None,
     canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Op:
-    """An op whose elements are sums of products. Its multiply-accumulates follow from the element form: as many as
-    there are elements times values of the letters that are summed over.
+    """Create an op whose elements are sums of products. Its multiply-accumulates follow from the element form: the
+    number of elements times the number of values of the summed letters.
 
     Args:
-        name: how it is called in formulas.
+        name: its name in formulas.
         axes: the axes of the result.
         evaluate: the value.
-        outputs: `outputs(node)`: the names under which elements are counted ("positions", "filters"), each with those
+        outputs: `outputs(node)`: the names under which elements are counted ("positions", "filters"), each with its
             axes of the result.
         summed: `summed(node)`: the (role, size) of each letter that is summed over.
-        term: `term(node, index, letters, at)`: the product at values of those letters, and the conditions under
-            which it takes part.
-        cost: by hand, where far fewer products than the element form has are ever computed.
-        notation: how it is written; as a call of its name if not given.
-        defaults: attributes that are not written when they have this value.
-        canonical: attributes in the one form in which they are kept.
+        term: `term(node, index, letters, at)`: the product at given letters, and the conditions under which it is
+            included.
+        cost: given explicitly where far fewer products are computed than the element form has.
+        notation: how it is written; by default a call of its name.
+        defaults: attributes that are omitted in text when they have this value.
+        canonical: returns the attributes in their normal form.
     """
 
     def factors(node: Expr) -> list[Factor]:
@@ -292,7 +300,7 @@ def function(
     defaults: dict[str, Any] | None = None,
     canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Op:
-    """An op without multiply-accumulates that is none of the above: it sorts, looks up, transforms."""
+    """Create any other op without multiply-accumulates: one that sorts, looks up or transforms."""
     return Op(
         name,
         axes=axes,
@@ -308,7 +316,7 @@ def function(
 
 
 movement = functools.partial(function, flops=FREE)
-"""An op that only moves data: it costs nothing."""
+"""Create an op that only moves data, at no cost."""
 
 
 def along_an_axis(
@@ -320,8 +328,8 @@ def along_an_axis(
     needs: str = "",
     defaults: dict[str, Any] | None = None,
 ) -> Op:
-    """A movement along the axis `axis`: place `index` of it reads place `reads(index, size, attrs)` of the argument.
-    `needs` says what its size is needed for (" to count from its end")."""
+    """Create a movement along the axis `axis`: position `index` reads position `reads(index, size, attrs)` of the
+    argument. `needs` says why the size is required (" to count from its end")."""
 
     def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
         attrs = node.options
@@ -333,5 +341,5 @@ def along_an_axis(
 
 
 def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:
-    """The axes of an op whose result has those of its first argument."""
+    """Return the axes of the first argument: an axes rule."""
     return LazyAxes(x.shape)

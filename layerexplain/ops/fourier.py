@@ -1,4 +1,4 @@
-"""Fourier transforms of real and of complex signals, given and returned as real and imaginary parts."""
+"""Fourier transforms of real and complex signals, as real and imaginary parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from layerexplain.ops.families import common, function
 from layerexplain.ops.sizes import agree, equation, kept, product, promote, shape_text, size_text
 from layerexplain.ops.spectrum import window_values
 
-SUM_OF_WAVES = NOT_INDEXED("each number is a sum over the whole signal with cosines and sines")
+SUM_OF_WAVES = NOT_INDEXED("each element is a sum over the whole signal with cosines and sines")
 
 
 def _flops(count: Callable[[Expr], tuple[Any, int | None]]) -> Callable[[Expr], int | None]:
@@ -29,7 +29,8 @@ def _flops(count: Callable[[Expr], tuple[Any, int | None]]) -> Callable[[Expr], 
 def _parts(name: str, re: Expr, im: Expr) -> Shape:
     if re.ndim != im.ndim or not all(agree(a, b) for a, b in zip(re.shape, im.shape, strict=True)):
         raise ShapeError(
-            f"{name} needs real and imaginary parts of one shape, got {shape_text(re.shape)} and {shape_text(im.shape)}"
+            f"{name} needs real and imaginary parts of the same shape, "
+            f"got {shape_text(re.shape)} and {shape_text(im.shape)}"
         )
     shape: Shape = re.shape
     return shape
@@ -109,7 +110,7 @@ cuts it off or fills it up with 0 first."""
 def _irfft_axes(re: Expr, im: Expr, *, length: int | None) -> list[Axis]:
     *_, n = _parts("irfft", re, im)
     after = length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
-    why = "as long as asked for" if length is not None else equation(f"2 * ({size_text(n)} - 1)", after)
+    why = "the requested length" if length is not None else equation(f"2 * ({size_text(n)} - 1)", after)
     return [*kept(re)[:-1], Axis("steps", (0, re.ndim - 1), after, why)]
 
 
@@ -147,14 +148,14 @@ def _istft_axes(
 ) -> list[Axis]:
     shape = _parts("istft", re, im)
     if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
-        raise ShapeError(f"istft needs stretches of {fft // 2 + 1} frequencies, got {shape_text(shape)}")
+        raise ShapeError(f"istft needs frames of {fft // 2 + 1} frequencies, got {shape_text(shape)}")
     lead, count = re.ndim - 2, shape[-2]
     after = _istft_length(count, stride, fft, keep, center)
     text = f"{fft} + {stride} * ({size_text(count)} - 1), the ends cut off"
     return [
         *kept(re)[:lead],
         Axis("steps", (0, lead), after, text if after is None else f"{text}: {after}"),
-        Axis("", (0, lead + 1), GONE, "waves are added up"),
+        Axis("", (0, lead + 1), GONE, "waves are summed"),
     ]
 
 

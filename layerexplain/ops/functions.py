@@ -1,7 +1,7 @@
-"""Composite functions: all of keras.activations, and what several layers share. Each body is the textbook formula.
+"""Composite functions: all of keras.activations and those shared by several layers. Each body is the textbook formula.
 
-A stable evaluator stands beside a body that would overflow or cancel; tests/test_functions.py holds both against
-each other and against Keras.
+Where a body would overflow or cancel, `stable` evaluates it instead; tests/test_functions.py compares the two with
+each other and with Keras.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from layerexplain.ops.sizes import normalize_axis, shape_text
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
-"""The two numbers under which activations keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+"""The constants that preserve mean 0 and variance 1 (Klambauer et al., 2017)."""
 
 
-# Squeezing functions --------------------------------------------------------------------------------------------
+# Sigmoids ------------------------------------------------------------------------------------------------------
 
 
 def _sigmoid(np: Any, z: Any) -> Any:
@@ -45,13 +45,13 @@ def _sigmoid(np: Any, z: Any) -> Any:
 
 @composite("tanh", scalar=True, stable=lambda np, z: np.tanh(z))
 def tanh(z: Expr) -> Expr:
-    """Squeezes any number into -1 … 1."""
+    """Maps any number to the interval from -1 to 1."""
     return (exp(z) - exp(-z)) / (exp(z) + exp(-z))
 
 
 @composite("sigmoid", scalar=True, stable=_sigmoid)
 def sigmoid(z: Expr) -> Expr:
-    """Squeezes any number into 0 … 1."""
+    """Maps any number to the interval from 0 to 1."""
     return 1 / (1 + exp(-z))
 
 
@@ -63,31 +63,31 @@ def log_sigmoid(z: Expr) -> Expr:
 
 @composite("hard_sigmoid", scalar=True)
 def hard_sigmoid(z: Expr) -> Expr:
-    """A sigmoid of three straight lines."""
+    """A piecewise linear sigmoid of three segments."""
     return minimum(maximum(z / 6 + 0.5, 0), 1)
 
 
 @composite("hard_sigmoid_keras2", scalar=True)
 def hard_sigmoid_keras2(z: Expr) -> Expr:
-    """The hard_sigmoid of Keras 1 and 2, less steep than today's: tf_keras's `backend.hard_sigmoid`."""
+    """The hard_sigmoid of Keras 1 and 2, with slope 0.2 instead of 1/6: tf_keras's `backend.hard_sigmoid`."""
     return minimum(maximum(0.2 * z + 0.5, 0), 1)
 
 
 @composite("hard_tanh", scalar=True)
 def hard_tanh(z: Expr) -> Expr:
-    """Keeps what lies between -1 and 1, cuts off the rest."""
+    """Clips values to the interval from -1 to 1."""
     return minimum(maximum(z, -1), 1)
 
 
 @composite("sparse_sigmoid", scalar=True)
 def sparse_sigmoid(z: Expr) -> Expr:
-    """0 up to -1, 1 from 1 on, a straight line between."""
+    """0 up to -1, 1 from 1 on, linear in between."""
     return where(less_equal(z, -1), 0.0, where(greater_equal(z, 1), 1.0, 0.5 * (z + 1)))
 
 
 @composite("softsign", scalar=True)
 def softsign(z: Expr) -> Expr:
-    """z divided by 1 plus its size."""
+    """z divided by 1 plus its absolute value."""
     return z / (1 + absolute(z))
 
 
@@ -96,7 +96,7 @@ def softsign(z: Expr) -> Expr:
 
 @composite("relu", scalar=True)
 def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Expr:
-    """Keeps what is positive, makes the rest 0."""
+    """Keeps positive values and sets the rest to 0."""
     y = where(greater(z, threshold), z, 0) if threshold else maximum(z, 0)
     if max_value is not None:
         y = minimum(maximum(y, 0) if threshold < 0 else y, max_value)
@@ -108,13 +108,13 @@ def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None
 
 @composite("relu6", scalar=True)
 def relu6(z: Expr) -> Expr:
-    """Keeps what lies between 0 and 6, cuts off the rest."""
+    """Clips values to the interval from 0 to 6."""
     return minimum(maximum(z, 0), 6)
 
 
 @composite("leaky_relu", scalar=True)
 def leaky_relu(z: Expr, *, negative_slope: float = 0.2) -> Expr:
-    """Keeps what is positive, makes the rest smaller by a factor."""
+    """Keeps positive values and multiplies the rest by negative_slope."""
     return where(greater(z, 0), z, negative_slope * z)
 
 
@@ -124,7 +124,7 @@ def _elu(np: Any, z: Any, alpha: float = 1.0) -> Any:
 
 @composite("elu", scalar=True, stable=_elu)
 def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
-    """z where it is positive, else a curve that levels off at -alpha."""
+    """z where positive, otherwise alpha · (exp(z) - 1), which tends to -alpha."""
     curve = exp(z) - 1
     return where(greater(z, 0), z, curve if alpha == 1 else alpha * curve)
 
@@ -135,19 +135,19 @@ def _celu(np: Any, z: Any, alpha: float = 1.0) -> Any:
 
 @composite("celu", scalar=True, stable=_celu)
 def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
-    """z where it is positive, else a smooth curve that levels off at -alpha."""
+    """z where positive, otherwise a curve that tends to -alpha; smooth at 0 for every alpha."""
     return maximum(z, 0) + alpha * (exp(minimum(z, 0) / alpha) - 1)
 
 
 @composite("selu", scalar=True, stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA))
 def selu(z: Expr) -> Expr:
-    """An elu whose two numbers keep mean 0 and variance 1 through the layers."""
+    """A scaled elu whose constants preserve mean 0 and variance 1 from layer to layer."""
     return SELU_SCALE * where(greater(z, 0), z, SELU_ALPHA * (exp(z) - 1))
 
 
 @composite("threshold", scalar=True)
 def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
-    """Keeps what lies above the threshold, replaces the rest."""
+    """Keeps values above the threshold and replaces the rest."""
     return where(greater(z, threshold), z, default_value)
 
 
@@ -168,7 +168,7 @@ def squareplus(z: Expr, *, b: float = 4) -> Expr:
 
 @composite("sparse_plus", scalar=True)
 def sparse_plus(z: Expr) -> Expr:
-    """0 up to -1, z from 1 on, a parabola between."""
+    """0 up to -1, z from 1 on, quadratic in between."""
     return where(less_equal(z, -1), 0.0, where(less(z, 1), 0.25 * (z + 1) ** 2, z))
 
 
@@ -192,7 +192,7 @@ def mish(z: Expr) -> Expr:
 
 @composite("gelu", scalar=True)
 def gelu(z: Expr, *, approximate: bool = False) -> Expr:
-    """z times the share of a normal distribution that lies below z."""
+    """z times the cumulative distribution function of the standard normal distribution."""
     if approximate:
         return 0.5 * z * (1 + tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
     return 0.5 * z * (1 + erf(z / sqrt(2)))
@@ -209,13 +209,13 @@ def tanh_shrink(z: Expr) -> Expr:
 
 @composite("hard_shrink", scalar=True)
 def hard_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
-    """Makes small numbers 0, keeps large ones."""
+    """Sets values near 0 to 0 and keeps the rest."""
     return where(greater(absolute(z), threshold), z, 0)
 
 
 @composite("soft_shrink", scalar=True)
 def soft_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
-    """Makes small numbers 0, moves large ones towards 0."""
+    """Sets values near 0 to 0 and moves the rest towards 0 by the threshold."""
     return where(greater(z, threshold), z - threshold, where(less(z, -threshold), z + threshold, 0))
 
 
@@ -229,7 +229,7 @@ def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
 
 @composite("softmax", stable=_softmax)
 def softmax(z: Expr, *, axis: Any = -1) -> Expr:
-    """Turns scores into shares that sum to 1."""
+    """Turns scores into probabilities that sum to 1."""
     e = named("e", exp(z))
     return e / sum_(e, axis=axis, keepdims=True)
 
@@ -247,14 +247,14 @@ def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
 
 @composite("sparsemax")
 def sparsemax(z: Expr, *, axis: int = -1) -> Expr:
-    """Turns scores into shares that sum to 1, small ones into exactly 0.
+    """Turns scores into probabilities that sum to 1; small ones become exactly 0.
 
     Reference: Martins and Astudillo, 2016. Keras 3.15 subtracts the sum of the running sums in place of the last of
-    them, so that its shares sum to less than 1 where two or more are kept; this is the function of the paper.
+    them, so its probabilities sum to less than 1 where two or more are kept; this is the function of the paper.
     """
     at = normalize_axis(axis, z.ndim)
     lead = (slice(None),) * at
-    # For each score those that are at least as large, along a new axis behind its own.
+    # Compare each score with all others, along a new axis after its own.
     others = take_slice(z, key=(*lead, None))
     as_large = named("as_large", greater_equal(others, take_slice(z, key=(*lead, slice(None), None))))
     rank = sum_(cast(as_large, to="float"), axis=at + 1)
@@ -267,7 +267,7 @@ def sparsemax(z: Expr, *, axis: int = -1) -> Expr:
 
 @composite("glu")
 def glu(z: Expr, *, axis: int = -1) -> Expr:
-    """Splits an axis in two halves: the first times the sigmoid of the second."""
+    """Splits an axis into two halves and multiplies the first by the sigmoid of the second."""
     size = z.shape[normalize_axis(axis, z.ndim)]
     if not isinstance(size, int) or size % 2:
         raise ShapeError(f"glu needs an even size of axis {axis}, got {shape_text(z.shape)}")
@@ -277,6 +277,6 @@ def glu(z: Expr, *, axis: int = -1) -> Expr:
 
 @composite("l2_normalize")
 def l2_normalize(x: Expr, *, axis: Any = -1, epsilon: float = 1e-12) -> Expr:
-    """Scales a vector to length 1."""
+    """Scales a vector to Euclidean length 1."""
     length = named("length", sqrt(sum_(x**2, axis=axis, keepdims=True)))
     return x / maximum(length, epsilon)

@@ -1,4 +1,4 @@
-"""Ops on images: resizing, and taking or padding the middle of images whose size is not known beforehand."""
+"""Ops on images: resizing, and cropping or padding around the centre."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from layerexplain.ops.sizes import product, promote, size_text
 from layerexplain.ops.window import channels_last, each, image_axes, laid_out, spatial_axes
 
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
-"""Ways to resize; the last two are Keras 2's, which Keras 3 dropped."""
+"""Resizing methods; the last two exist only in Keras 2."""
 
 REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
-"""How many pixels away a pixel still counts."""
+"""The radius of each kernel in pixels."""
 
 
 # Resizing -------------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def kernel(np: Any, method: str, distance: Any) -> Any:
-    """The weight of a pixel at a distance, before they are made to sum to 1."""
+    """Return the weight of a pixel at a distance, before normalization."""
     d = np.abs(distance)
     if method == "bilinear":
         return np.maximum(1 - d, 0)
@@ -89,7 +89,7 @@ def kernel(np: Any, method: str, distance: Any) -> Any:
 
 
 def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
-    """How much of each of n pixels goes into each of `out`: a matrix (out, n) whose rows sum to 1.
+    """Return the weight of each of n pixels in each of `out`: a matrix (out, n) whose rows sum to 1.
 
     Pixels are squares: the centre of output i lies over (i + ½) · n/out of the input. Shrinking with `antialias`
     widens the kernel by n/out.
@@ -167,7 +167,8 @@ def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
     method, antialias = node.options["method"], node.options["antialias"]
     if method not in ("nearest", "bilinear", "area") or (antialias and method == "bilinear"):
-        raise CannotIndex(f"the weights of '{method}'{' with antialias' if antialias else ''} are not written by index")
+        options = " with antialias" if antialias else ""
+        raise CannotIndex(f"the weights of '{method}'{options} have no closed form by index")
     axes, _ = image_axes(node)
     place = list(index)
     body: Scalar | None = None
@@ -218,8 +219,8 @@ resize = function(
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
     canonical=_canonical,
 )
-"""`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around the place
-that it covers, with pixels as squares (half-pixel centres); `times=2` in place of `size` enlarges by a factor."""
+"""`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around its
+position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor."""
 
 
 # The middle of an image -----------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float, data_form
         return run.np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)), constant_values=value)
     if how == "center":
         if rows < size[0] or columns < size[1]:
-            raise ShapeError(f"the middle {size} of an image needs one of at least that size, got {(rows, columns)}")
+            raise ShapeError(f"cropping the middle {size} needs an image of at least that size, got {(rows, columns)}")
         parts = middle(rows, size[0]), middle(columns, size[1])
     else:
         parts = crop_to_ratio(rows, columns, size)
@@ -280,5 +281,5 @@ fit = movement(
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
 )
-"""`fit(x, size=(24, 32), how='crop')`: for images whose size is not known beforehand, their middle `size` ('center'),
-or their middle cropped or padded to the ratio of `size` ('crop', 'pad')."""
+"""`fit(x, size=(24, 32), how='crop')`: for images of unknown size: the central `size` ('center'), or the centre cropped
+or padded to the aspect ratio of `size` ('crop', 'pad')."""

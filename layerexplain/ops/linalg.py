@@ -22,8 +22,8 @@ from layerexplain.lang.expr import (
 from layerexplain.ops.families import function
 from layerexplain.ops.sizes import agree, kept, known, product, promote, shape_text
 
-EITHER_WAY = "its vectors may point either way"
-"""Why the results of some factorizations are not compared: minus a vector is as good as the vector."""
+EITHER_WAY = "the sign of its vectors is not determined"
+"""Why some factorizations are not compared: a vector and its negative are equally valid."""
 
 
 def _sides(name: str, x: Expr, square: bool = True) -> tuple[Size, Size]:
@@ -45,13 +45,13 @@ def _float(*args: Expr) -> str:
 
 
 def _lead_axes(x: Expr, shape: Shape) -> list[Axis]:
-    """Axes that continue those of the argument in the same places; what is beyond them is gone."""
+    """Return axes that continue those of the argument at the same positions; the others are removed."""
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
-    return axes + [Axis("", (0, i), GONE, "one number for each matrix") for i in range(len(shape), x.ndim)]
+    return axes + [Axis("", (0, i), GONE, "one value for each matrix") for i in range(len(shape), x.ndim)]
 
 
 def _in_places(shape: Callable[..., Any]) -> Callable[..., Any]:
-    """The axes rule of results whose sizes `shape` tells and whose axes are, place by place, those of the argument."""
+    """Return the axes rule of a result with the sizes `shape` returns, whose axes continue those of the argument."""
 
     def axes(x: Expr, **attrs: Any) -> Any:
         made = shape(x, **attrs)
@@ -68,7 +68,7 @@ def _matrices(
     *,
     dtypes: Sequence[str] | None = None,
     defaults: dict[str, Any] | None = None,
-    why: str = "each number depends on the whole matrix",
+    why: str = "each element depends on the whole matrix",
 ) -> Op:
     """An op on the matrices of its first argument. `evaluate(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
     for one matrix (and the columns of further arguments), by the textbook (Golub and Van Loan), None where it
@@ -132,7 +132,7 @@ slogdet = _matrices(
     lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
 )
-"""`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its size."""
+"""`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its absolute value."""
 
 
 def _solve_axes(a: Expr, b: Expr) -> list[Axis]:
@@ -147,13 +147,13 @@ solve = _matrices(
     _solve_axes,
     lambda np, a, b: np.linalg.solve(a, b),
     lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
-    why="it solves equations",
+    why="it solves a system of equations",
 )
-"""`solve(a, b)`: the x with a · x = b, column by column."""
+"""`solve(a, b)`: the x for which a · x = b, column by column."""
 
 
 def _lu_value(np: Any, x: Any) -> Any:
-    """Row by row elimination with the largest pivot of each column."""
+    """Gaussian elimination with partial pivoting."""
     lu = x.reshape((-1, *x.shape[-2:])).copy()
     count, rows, columns = lu.shape
     order = np.tile(np.arange(rows), (count, 1))
@@ -220,15 +220,15 @@ def _singular_axes(x: Expr) -> list[Axis]:
     shorter = _least(*_sides("singular_values", x, square=False))
     return [
         *kept(x)[:-2],
-        Axis("", (0, x.ndim - 2), shorter, "as many as the shorter side"),
-        Axis("", (0, x.ndim - 1), GONE, "one number for each direction"),
+        Axis("", (0, x.ndim - 2), shorter, "the length of the shorter side"),
+        Axis("", (0, x.ndim - 1), GONE, "one value for each direction"),
     ]
 
 
 singular_values = _matrices(
     "singular_values", _singular_axes, lambda np, x: np.linalg.svd(x, compute_uv=False), None, why="it iterates"
 )
-"""`singular_values(x)`: by how much a matrix stretches the directions that it keeps at right angles; largest first."""
+"""`singular_values(x)`: the singular values of each matrix, largest first."""
 
 
 @_in_places
@@ -248,7 +248,7 @@ def _pinv_axes(x: Expr, *, rcond: float | None) -> list[Axis]:
     return [
         *kept(x)[:-2],
         Axis("", (0, x.ndim - 1), columns, "was the last axis"),
-        Axis("", (0, x.ndim - 2), rows, "was the last but one"),
+        Axis("", (0, x.ndim - 2), rows, "was the second to last axis"),
     ]
 
 
@@ -258,10 +258,9 @@ def _pinv_value(np: Any, x: Any, rcond: float | None) -> Any:
 
 
 pinv = _matrices("pinv", _pinv_axes, _pinv_value, None, defaults={"rcond": None}, why="it iterates")
-"""`pinv(x)`: the inverse as far as there is one (Moore and Penrose); singular values below rcond times the largest
-count as 0."""
+"""`pinv(x)`: the Moore-Penrose pseudo-inverse; singular values below rcond times the largest count as 0."""
 
 
 def undetermined(op: Op) -> bool:
-    """Whether an op's results are right with either sign."""
+    """Return whether an op's results are valid with either sign."""
     return isinstance(op.element, Marker) and op.element.reason == EITHER_WAY

@@ -1,4 +1,4 @@
-"""Ops that pick rows of a table by number."""
+"""Ops that select elements by index: table lookups and gathers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _axes(table: Expr, ids: Expr) -> list[Axis]:
     axes = kept(ids, 1)
     for i, size in enumerate(table.shape[1:], start=1):
         name = table.attrs["axes"][i][-1][0] if table.op is WEIGHT else "features"
-        axes.append(Axis(name, None, size, f"each id becomes a row of {size_text(size)} numbers"))
+        axes.append(Axis(name, None, size, f"each id selects a row of {size_text(size)} numbers"))
     return axes
 
 
@@ -34,7 +34,7 @@ take = movement(
     notation=Index(),
     element=_element,
 )
-"""`E[ids]`: for each id its row of E. A lookup, not a product with one-hot rows."""
+"""`E[ids]`: the row of E for each id. A lookup, not a product with one-hot rows."""
 
 
 # along any axis --------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ take = movement(
 def _gather_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
     at = normalize_axis(axis, x.ndim)
     axes = kept(x)
-    why = f"of {size_text(x.shape[at])} those that are asked for"
+    why = f"the requested ones of {size_text(x.shape[at])}"
     picked = [Axis("", (0, at) if i == 0 else None, size, why) for i, size in enumerate(ids.shape)]
     return [*axes[:at], *picked, *axes[at + 1 :]]
 
@@ -61,7 +61,7 @@ gather = movement(
     evaluate=lambda run, x, ids, axis: run.np.take(x, run.np.asarray(ids).astype("int64"), axis=axis),
     element=_gather_element,
 )
-"""`gather(x, ids, axis=1)`: along an axis those parts of x whose numbers are asked for, in that order."""
+"""`gather(x, ids, axis=1)`: the parts of x with the given indices along an axis, in that order."""
 
 
 def _take_along_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
@@ -70,7 +70,8 @@ def _take_along_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
         i == at or agree(a, b) or 1 in (a, b) for i, (a, b) in enumerate(zip(x.shape, ids.shape, strict=True))
     ):
         raise ShapeError(
-            f"take_along needs equal shapes but for axis {axis}, got {shape_text(x.shape)} and {shape_text(ids.shape)}"
+            f"take_along needs shapes that are equal except along axis {axis}, "
+            f"got {shape_text(x.shape)} and {shape_text(ids.shape)}"
         )
     pairs = enumerate(zip(x.shape, ids.shape, strict=True))
     return [Axis("", (1, i), b if i == at or a == 1 else a if b == 1 else merge(a, b)) for i, (a, b) in pairs]
@@ -90,14 +91,14 @@ take_along = movement(
     evaluate=lambda run, x, ids, axis: run.np.take_along_axis(x, run.np.asarray(ids).astype("int64"), axis=axis),
     element=_take_along_element,
 )
-"""`take_along(x, ids, axis=1)`: each element of `ids` is the number of the element of x that stands in its place."""
+"""`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 
 
 def _gather_nd_axes(x: Expr, ids: Expr) -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
         raise ShapeError(
-            f"gather_nd needs places of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
+            f"gather_nd needs indices of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
         )
     return [*kept(ids, 1)[:-1], *kept(x)[depth:]]
 
@@ -116,7 +117,7 @@ gather_nd = movement(
     evaluate=lambda run, x, ids: x[tuple(run.np.moveaxis(run.np.asarray(ids).astype("int64"), -1, 0))],
     element=_gather_nd_element,
 )
-"""`gather_nd(x, ids)`: the parts of x at the places that `ids` tells along its last axis."""
+"""`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
 
 
 def _one_hot_axes(ids: Expr, *, n: int, axis: int) -> list[Axis]:
@@ -146,4 +147,4 @@ one_hot = function(
     element=_one_hot_element,
     defaults={"axis": -1},
 )
-"""`one_hot(ids, n=10)`: each id becomes n numbers: 1 in its own place, 0 elsewhere. A comparison for each."""
+"""`one_hot(ids, n=10)`: each id becomes n numbers: 1 at its own index, 0 elsewhere. One comparison each."""

@@ -1,4 +1,4 @@
-"""The product of matrices: rows times columns, for each pair of matrices in a stack of them."""
+"""Matrix multiplication, for each pair of matrices in two stacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _axes(a: Expr, b: Expr) -> list[Axis]:
         *[Axis("", (i, k + sides[i]), size) for k, (i, size) in enumerate(zip(arg, stack, strict=True))],
         Axis("", (0, a.ndim - 2), a.shape[-2]),
         Axis("", (1, b.ndim - 1), b.shape[-1], "the columns of the second"),
-        Axis("", (0, a.ndim - 1), GONE, f"all {size_text(a.shape[-1])} are multiplied and summed"),
+        Axis("", (0, a.ndim - 1), GONE, f"summed over all {size_text(a.shape[-1])}"),
     ]
 
 
@@ -47,7 +47,7 @@ def _term(
 ) -> tuple[Scalar, tuple[Condition, ...]]:
     a, b = node.args
     (summed,) = letters
-    # Both sides with the index of the stack alone, then their own rows and columns.
+    # Index the stack on both sides, then their own rows and columns.
     left = [*aligned((*index[:-1], number(0)), node, a)[:-1], summed]
     right = [*aligned((*index[:-2], number(0), index[-1]), node, b)[:-2], summed, index[-1]]
     left[-2] = index[-2]
@@ -63,4 +63,4 @@ matmul = contraction(
     term=_term,
     notation=Function(r"{0}\,{1}"),
 )
-"""`matmul(a, b)`: the last two axes are matrices; the axes before them say which matrices meet."""
+"""`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""

@@ -1,4 +1,4 @@
-"""Ops that move data: reshape, transpose, slices, padding, repetition. They compute nothing and cost nothing."""
+"""Ops that only move data: reshape, transpose, slices, padding, repetition. They cost nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ reshape = movement(
     element=reshape_element,
     canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
 )
-"""`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is what is left."""
+"""`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is inferred."""
 
 
 # transpose ------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
             agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
         ):
             raise ShapeError(
-                f"concatenate needs equal shapes but for axis {axis}, "
+                f"concatenate needs shapes that are equal except along axis {axis}, "
                 f"got {' and '.join(shape_text(t.shape) for t in xs)}"
             )
         shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
@@ -108,7 +108,7 @@ def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scala
             result = here
         else:
             inside = between(index[axis], start, start + sizes[i])
-            # Where an index lies before `start` an earlier part has already been chosen.
+            # An index before `start` is handled by an earlier part.
             result = Guard(inside, here, result) if inside else here
     return result if result is not None else Number(0.0)
 
@@ -121,14 +121,14 @@ concatenate = movement(
     dtype=common,
     defaults={"axis": -1},
 )
-"""`concatenate(a, b, axis=-1)`: one behind the other along an axis."""
+"""`concatenate(a, b, axis=-1)`: one after the other along an axis."""
 
 
 def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     if not isinstance(size, int) or size % n:
-        raise ShapeError(f"split needs an axis that {n} divides, got {size_text(size)}")
+        raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
     part = kept(x)
     part[at] = Axis("", (0, at), size // n)
     return AxesOfEach([part] * n)
@@ -142,11 +142,11 @@ split = movement(
     dtype=lambda x, n, axis: (x.dtype,) * n,
     defaults={"axis": -1},
 )
-"""`a, b = split(x, n=2)`: equal parts along an axis. Its results are picked by item()."""
+"""`a, b = split(x, n=2)`: equal parts along an axis. item() selects a result."""
 
 
 def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> Scalar:
-    """An element of part number `part`."""
+    """Return an element of part number `part`."""
     axis = node.options["axis"] % len(node.shape[0])
     return at(0, placed(index, axis, add(index[axis], part * node.shape[0][axis])))
 
@@ -190,12 +190,12 @@ take_slice = movement(
     notation=Slice(),
     canonical=lambda attrs: {"key": tuple(attrs["key"])},
 )
-"""`x[..., 2:5]`: part of a tensor, as Python and NumPy write it."""
+"""`x[..., 2:5]`: a slice of a tensor, as in Python and NumPy."""
 
 
 def _reverse_axes(x: Expr, *, axis: int) -> list[Axis]:
     if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(f"to turn axis {axis} around needs a tensor that has one, got shape {shape_text(x.shape)}")
+        raise ShapeError(f"reverse needs a tensor that has axis {axis}, got shape {shape_text(x.shape)}")
     return kept(x)
 
 
@@ -226,7 +226,7 @@ def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode:
 def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
     (x,) = node.args
     if node.options["mode"] != "constant":
-        raise CannotIndex(f"padding mode '{node.attrs['mode']}' is not written by index")
+        raise CannotIndex(f"padding mode '{node.attrs['mode']}' has no formula by index")
     conditions: list[Condition] = []
     place = list(index)
     for i, (before, after) in enumerate(node.attrs["pads"]):
@@ -268,7 +268,7 @@ repeat = along_an_axis(
     evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
     reads=lambda index, size, attrs: floor_divide(index, attrs["times"]),
 )
-"""`repeat(x, times=2, axis=1)`: each element several times in a row: a a b b."""
+"""`repeat(x, times=2, axis=1)`: each element repeated in place: a a b b."""
 
 
 def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
@@ -277,8 +277,8 @@ def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
         isinstance(a, int) and isinstance(b, int) and a not in (1, b) for a, b in zip(x.shape, behind, strict=True)
     ):
         raise ShapeError(
-            f"to repeat {shape_text(x.shape)} to {shape_text(shape)} needs sizes that are equal or 1, aligned at the "
-            f"last axis"
+            f"broadcasting {shape_text(x.shape)} to {shape_text(shape)} needs sizes that are equal or 1, "
+            f"aligned at the last axis"
         )
     axes = []
     for k, size in enumerate(shape):
@@ -311,4 +311,4 @@ zeros = movement(
     dtype=lambda *, shape: "float",
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
 )
-"""`zeros(shape=(n, 6))`: the state that a recurrence starts from; n is the batch."""
+"""`zeros(shape=(n, 6))`: the initial state of a recurrence; n is the batch."""

@@ -1,4 +1,4 @@
-"""Ops on each element that few models use: bits, divisors, complex numbers, special functions."""
+"""Rare element-wise ops: bits, divisors, complex numbers, special functions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ right_shift = elementwise("right_shift", lambda np, a, b: np.right_shift(a, b))
 gcd = elementwise("gcd", lambda np, a, b: np.gcd(a, b))
 lcm = elementwise("lcm", lambda np, a, b: np.lcm(a, b))
 fmod = elementwise("fmod", lambda np, a, b: np.fmod(a, b))
-"""`fmod(a, b)`: what is left of a division that rounds towards 0; it has the sign of a."""
+"""`fmod(a, b)`: the remainder of a division that rounds towards 0; it has the sign of a."""
 nextafter = elementwise("nextafter", lambda np, a, b: np.nextafter(a, b), dtype="float")
-"""`nextafter(a, b)`: the floating-point number next to a on the way to b."""
+"""`nextafter(a, b)`: the next floating-point number after a in the direction of b."""
 signbit = elementwise("signbit", lambda np, a: np.signbit(a), dtype="bool")
 """`signbit(x)`: whether the sign is negative; that of -0.0 is."""
 
@@ -37,7 +37,7 @@ i0 = elementwise("i0", lambda np, a: np.i0(a), Function(r"I_0({0})"), dtype="flo
 
 
 def _erfinv(np: Any, x: Any) -> Any:
-    """The inverse of erf: a first guess (Winitzki, 2008) and Halley's steps; ±1 gives infinity, beyond is NaN."""
+    """The inverse of erf: an initial guess (Winitzki, 2008), then Halley's steps; ±1 gives infinity, beyond is NaN."""
     values = np.asarray(x, "f8")
     with np.errstate(all="ignore"):
         tail = np.log1p(-values * values)
@@ -65,7 +65,7 @@ complex_ = elementwise("complex", lambda np, a, b: a + 1j * np.asarray(b), dtype
 
 
 def is_complex(x: Expr) -> bool:
-    """Whether a tensor holds complex numbers."""
+    """Return whether a tensor is complex."""
     return str(x.dtype).startswith("complex")
 
 
@@ -82,6 +82,6 @@ def _bits_read_as(np: Any, a: Any, to: str) -> Any:
 
 
 bits_as = elementwise(
-    "bits_as", _bits_read_as, dtype=lambda a, *, to: to, element=NOT_INDEXED("its bits are read as another number")
+    "bits_as", _bits_read_as, dtype=lambda a, *, to: to, element=NOT_INDEXED("its bits are read as another dtype")
 )
-"""`bits_as(x, to='int32')`: the bits of each number read as one of another kind."""
+"""`bits_as(x, to='int32')`: the bits of each number read as another dtype."""

@@ -1,4 +1,4 @@
-"""Ops for which the order along an axis matters: positions of extremes, sorting, running sums and products."""
+"""Ops that depend on order along an axis: argmax, sorting, cumulative sums and products."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def _position(name: str, evaluate: Callable[..., Any], words: str) -> Op:
         dtype=always("int32"),
         evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
         flops=PER_INPUT,
-        element=NOT_INDEXED(f"the position of the {words} is found, not computed"),
+        element=NOT_INDEXED(f"the position of the {words} is found by searching, not computed"),
     )
 
 
 argmax = _position("argmax", lambda np, x, axis: np.argmax(x, axis=axis), "largest")
 argmin = _position("argmin", lambda np, x, axis: np.argmin(x, axis=axis), "smallest")
-"""`argmin(x, axis=-1)`: the number (from 0) of the smallest element along an axis; the first of several."""
+"""`argmin(x, axis=-1)`: the index (from 0) of the smallest element along an axis; the first if several are equal."""
 
 
-BY_VALUE = NOT_INDEXED("what stands where depends on the values")
+BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 
 def _sorting(name: str, evaluate: Callable[..., Any], dtype: Callable[..., str]) -> Op:
@@ -47,7 +47,7 @@ def _sorting(name: str, evaluate: Callable[..., Any], dtype: Callable[..., str])
 
 sort = _sorting("sort", lambda np, x, axis: np.sort(x, axis=axis), of_first)
 argsort = _sorting("argsort", lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"), always("int32"))
-"""`argsort(x)`: the numbers of the elements, from that of the smallest to that of the largest."""
+"""`argsort(x)`: the indices of the elements in ascending order of their values."""
 
 
 def _top_axes(x: Expr, *, k: int) -> AxesOfEach:
@@ -64,7 +64,7 @@ def _top_value(run: Any, x: Any, *, k: int) -> Any:
 top_k = movement(
     "top_k", axes=_top_axes, dtype=lambda x, *, k: (x.dtype, "int32"), evaluate=_top_value, element=BY_VALUE
 )
-"""`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their numbers."""
+"""`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
 
 
 def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
@@ -74,7 +74,7 @@ def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
         earlier = letter("summed", size)
         place = list(index)
         place[axis] = earlier
-        # Those up to and with the place itself: 0 ≤ i - u.
+        # Up to and including the position itself: 0 ≤ i - u.
         reach = between(add(index[axis], scale(earlier, -1)), 0, size if isinstance(size, int) else BEYOND)
         return Fold(fold, letters_of([earlier]), at(0, place), reach)
 
@@ -89,4 +89,4 @@ def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
 
 cumsum = _running("cumsum", lambda np, x, axis: np.cumsum(x, axis=axis), "sum")
 cumprod = _running("cumprod", lambda np, x, axis: np.cumprod(x, axis=axis), "prod")
-"""`cumprod(x, axis=1)`: each element times all before it along the axis."""
+"""`cumprod(x, axis=1)`: each element times all earlier ones along the axis."""

@@ -1,4 +1,4 @@
-"""Patches of an image laid out as channels, and patches put back together."""
+"""Patches of an image laid out as channels, and their inverse."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ patches = movement(
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=_canonical,
 )
-"""`patches(x, size=16)`: every window of the image as one pixel whose channels are all that the window holds, row by
-row; `strides` are the window's size if not given."""
+"""`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
+by row; `strides` default to the window's size."""
 
 
 # And back -------------------------------------------------------------------------------------------------------
@@ -104,11 +104,10 @@ def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, d
     fits = x.ndim == 3 and x.shape[2] in (None, product(numbers)) and all(n > 0 for n in numbers)
     if not fits or (isinstance(channels, int) and channels % area):
         raise ShapeError(
-            f"fold needs (batch, {area} numbers for each channel, {product(numbers)} windows), "
-            f"got {shape_text(x.shape)}"
+            f"fold needs (batch, {area} values per channel, {product(numbers)} windows), got {shape_text(x.shape)}"
         )
     after = channels // area if isinstance(channels, int) else None
-    words = "the windows, one laid over the other"
+    words = "the windows, overlapping"
     return [
         Axis("batch", (0, 0), x.shape[0]),
         Axis("channels", (0, 1), after, f"{size_text(channels)} / {area} = {size_text(after)}"),
@@ -136,8 +135,8 @@ fold = function(
     axes=_fold_axes,
     evaluate=_fold_value,
     flops=PER_INPUT,
-    element=NOT_INDEXED("how many windows reach a place depends on the place"),
+    element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
     canonical=lambda attrs: {**canonical(attrs), "size": tuple(attrs["size"]), "window": tuple(attrs["window"])},
 )
-"""`fold(x, size=(8, 8), window=(3, 3))`: windows put back where they were cut out, summed where they overlap."""
+"""`fold(x, size=(8, 8), window=(3, 3))`: windows put back in their places, summed where they overlap."""

@@ -1,4 +1,4 @@
-"""Pooling: the largest or the mean of what each window covers. Padding takes no part in either."""
+"""Pooling: the maximum or mean of each window. Padding is excluded from both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from layerexplain.ops.window import (
 
 
 def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
-    """The windows over an array, channels last."""
+    """Return the windows over an array with channels last."""
     return make_windows(
         x, each(size, x.ndim - 2), {"strides": size if strides is None else strides, "padding": padding}
     )
@@ -35,7 +35,7 @@ def _axes(x: Expr, *, size: Any, strides: Any = None, padding: str, data_format:
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Strides that are the window's size are left out, as Keras has it."""
+    """Omit strides that equal the window's size, Keras's default."""
     attrs = canonical(attrs)
     if attrs.get("strides") is None or attrs.get("strides") == attrs["size"]:
         attrs.pop("strides", None)
@@ -64,7 +64,7 @@ def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "v
 
 
 def _flops(node: Expr) -> int | None:
-    """1 per element that a window covers."""
+    """Return 1 per element that a window covers."""
     return product((*node.shape, *[w.k for w in windows(node)]))
 
 
@@ -90,7 +90,7 @@ def _pool(name: str, evaluate: Callable[..., Any], kind: str) -> Op:
 
 
 max_pool = _pool("max_pool", _largest, "max")
-"""`max_pool(x, size=2, …)`: the largest of each window; `strides` are the window's size if not given."""
+"""`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 
 average_pool = _pool("average_pool", _mean, "mean")
-"""`average_pool(x, size=2, …)`: the mean of what lies inside each window."""
+"""`average_pool(x, size=2, …)`: the mean of each window, without padding."""

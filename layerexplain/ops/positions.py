@@ -1,4 +1,4 @@
-"""The numbers of the places along an axis, as values: what causal masks compare."""
+"""Positions along an axis as values, which causal masks compare."""
 
 from __future__ import annotations
 

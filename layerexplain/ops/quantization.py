@@ -1,4 +1,4 @@
-"""What quantized layers compute with: numbers rounded to few bits, two 4-bit numbers in a byte, scales."""
+"""Functions of quantized layers: rounding to few bits, 4-bit packing, scales."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import normalize_axis
 
 PRECISION = {"float8_e4m3fn": (3, -6), "bfloat16": (7, -126)}
-"""Bits behind the leading one, and the least exponent at which there is a leading one."""
+"""Bits of the mantissa, and the smallest exponent of a normal number."""
 
 FLOAT8_MAX = 448.0
 """The largest number of float8_e4m3fn."""
@@ -25,17 +25,17 @@ def _rounded(np: Any, x: Any, *, to: str) -> Any:
     values = np.asarray(x, dtype="float64")
     _, exponent = np.frexp(values)
     step = np.ldexp(1.0, np.maximum(exponent - 1, least) - bits)
-    # Exact up to here; np.round takes the even one of two that are equally near, as the formats do.
+    # Exact so far; np.round rounds ties to even, as the formats do.
     return np.round(values / step) * step
 
 
 rounded = elementwise("rounded", _rounded)
-"""`rounded(x, to='float8_e4m3fn')`: the nearest number that the format has; it stays a float."""
+"""`rounded(x, to='float8_e4m3fn')`: the nearest number of the format, kept as a float."""
 
 
 @composite("unpack_int4")
 def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
-    """Takes two 4-bit numbers from -8 to 7 out of each byte: the low half, then the high one; n of them in all."""
+    """Unpacks two 4-bit integers (-8 to 7) from each byte, the low half first; n in total."""
     at = normalize_axis(axis, p.ndim)
     low = named("low", mod(mod(p, 16) + 8, 16) - 8, "the low half of each byte")
     high = named("high", floor_divide(p, 16), "the high half")
@@ -50,16 +50,16 @@ def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
 def quantize(
     x: Expr, *, axis: Any = -1, low: float = -127, high: float = 127, epsilon: float = 1e-7
 ) -> Mapping[str, Expr]:
-    """Scales so that the largest number along the axis is as large as allowed, and rounds to whole numbers."""
+    """Scales so that the largest magnitude along the axis becomes `high`, then rounds to integers."""
     scale = named("scale", high / (amax(absolute(x), axis=axis, keepdims=True) + epsilon))
     return {"q": maximum(minimum(round_(x * scale), high), low), "scale": scale}
 
 
 def dequantize(whole: Expr, scale: Expr, zero: Expr) -> Expr:
-    """What whole numbers stand for: 0 lies at `zero`, and a step is as large as `scale`."""
+    """Return the values of quantized integers: (whole - zero) * scale."""
     return (whole - cast(zero, to="float")) * scale
 
 
 def fake_float8(x: Expr, scale: Expr) -> Expr:
-    """What is left of numbers that have been through float8: divided by a scale, cut off, rounded, scaled back."""
+    """Return values after a round trip through float8: divided by a scale, clipped, rounded, scaled back."""
     return rounded(maximum(minimum(x / scale, FLOAT8_MAX), -FLOAT8_MAX), to="float8_e4m3fn") * scale

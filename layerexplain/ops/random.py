@@ -1,4 +1,4 @@
-"""Ops that draw random numbers. They appear in training lines only, and in layers that are random at inference."""
+"""Ops that draw random numbers: in training lines, and in layers that are random at inference."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ dropout = function(
     element=RANDOM,
     defaults={"shared": ()},
 )
-"""`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); all elements along the
-`shared` axes share their fate."""
+"""`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); elements along the
+`shared` axes are dropped together."""
 
 
 def _draw(kind: str) -> Op:
@@ -51,5 +51,5 @@ def _draw(kind: str) -> Op:
 normal_like = _draw("normal")
 uniform_like = _draw("uniform")
 bernoulli_like = _draw("bernoulli")
-"""`normal_like(x, stddev=0.1)`: random numbers in the shape of x. `bernoulli_like(x, probability=0.8)` draws 1 or 0;
-all elements along its `shared` axes are one draw."""
+"""`normal_like(x, stddev=0.1)`: random numbers of the shape of x. `bernoulli_like(x, probability=0.8)` draws 1 or 0;
+elements along its `shared` axes share one draw."""

@@ -1,4 +1,4 @@
-"""Ops that fold axes into one value each."""
+"""Reductions: ops that fold axes into one value each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How reshape maps sizes, axes and elements: which axes of before and after belong together."""
+"""How reshape maps sizes, axes and elements: which axes before and after hold the same elements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from layerexplain.ops.sizes import default_roles, equation, product, shape_text,
 
 
 def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
-    """The new shape, its -1 worked out. Raises ShapeError where the elements do not fit."""
+    """Return the new shape with -1 resolved. Raises ShapeError if the number of elements differs."""
     target = tuple(shape)
     inferred = [i for i, s in enumerate(target) if s == -1]
     if len(inferred) > 1:
@@ -31,8 +31,8 @@ def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
         return tuple(size if s == -1 else s for s in target)
     if batches[0] == batches[1] and total is not None and rest is not None and total != rest:
         raise ShapeError(
-            f"reshape needs as many elements as it gets, got {shape_text(x.shape)} with {total} per example "
-            f"into {shape_text(target)} with {rest}"
+            f"reshape needs the same number of elements before and after, got {shape_text(x.shape)} with {total} "
+            f"per example into {shape_text(target)} with {rest}"
         )
     return target
 
@@ -53,7 +53,7 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
             a, b = product(before[k] for k in left), product(after[k] for k in right)
             same = [before[k] for k in left] == [after[k] for k in right]
             if same and None in [before[k] for k in left]:
-                # Two unknown sizes are one only if what follows them holds as much.
+                # Two unknown sizes are equal only if the sizes after them have the same product.
                 same = _ahead(before[i:]) == _ahead(after[j:])
             if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
                 break
@@ -69,25 +69,25 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
                 left.append(i)
                 i += 1
         if not right and groups and len(groups[-1][0]) > 1:
-            groups[-1][0].extend(left)  # axes of size 1 behind those that are laid out in one
+            groups[-1][0].extend(left)  # axes of size 1 after those that are merged
         else:
             groups.append((left, right))
     return groups
 
 
 def _ahead(sizes: Shape) -> tuple[int, int | None]:
-    """How many sizes are unknown, and the product of the others."""
+    """Return the number of unknown sizes and the product of the others."""
     return sizes.count(None), product(s for s in sizes if s is not None)
 
 
 def joined(node: Expr, axis: int) -> list[int]:
-    """The axes of a reshape's argument that one axis of its result is made of."""
+    """Return the axes of a reshape's argument that form one axis of its result."""
     left, right = next(g for g in _groups(node.args[0].shape, node.shape) if axis in g[1])
     return left if len(right) == 1 else left[:1]
 
 
 def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> LazyAxes:
-    """Return which axes each axis of the new shape is made of; raises ShapeError if the elements do not fit."""
+    """Return the source axes of each axis of the new shape. Raises ShapeError if the number of elements differs."""
     return LazyAxes(_worked_out(x, shape), _records, x)
 
 
@@ -111,7 +111,7 @@ def _records(x: Expr, after: Shape) -> list[Axis]:
 
 
 def reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    """The element that stands at an index of the new shape: the last axis runs fastest."""
+    """Return the element at an index of the new shape, in row-major order."""
     (x,) = node.args
     place: list[Affine] = [number(0)] * x.ndim
     for left, right in _groups(x.shape, node.shape):

@@ -1,4 +1,4 @@
-"""Ops that put values in places that other values tell: sums of segments, counts, updates of parts of a tensor."""
+"""Ops whose positions are given by values: segment sums, counts, scatter updates, quantiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Exp
 from layerexplain.ops.families import always, folded_axes, function, movement
 from layerexplain.ops.sizes import agree, kept, new_axes, normalize_axis, promote, shape_text, size_text
 
-BY_VALUE = NOT_INDEXED("what stands where depends on the values")
+BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 
 # Segments and counts --------------------------------------------------------------------------------------------
@@ -18,10 +18,10 @@ BY_VALUE = NOT_INDEXED("what stands where depends on the values")
 def _segment_axes(x: Expr, ids: Expr, *, how: str, n: int | None) -> list[Axis]:
     if x.ndim < 1 or ids.ndim != 1 or not agree(x.shape[0], ids.shape[0]):
         raise ShapeError(
-            f"segment needs a number for each part along the first axis, "
+            f"segment needs one id for each part along the first axis, "
             f"got {shape_text(ids.shape)} for {shape_text(x.shape)}"
         )
-    return [Axis("segments", (0, 0), n, "a part for each number that occurs"), *kept(x)[1:]]
+    return [Axis("segments", (0, 0), n, "one part for each id that occurs"), *kept(x)[1:]]
 
 
 def _segment_value(run: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any:
@@ -45,8 +45,8 @@ segment = function(
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
 )
-"""`segment(x, ids, n=4)`: the parts of x along the first axis that have the same number in `ids` are summed (or how=
-'prod', 'max', 'min')."""
+"""`segment(x, ids, n=4)`: the parts of x along the first axis with the same id are summed (or how='prod', 'max',
+'min')."""
 
 
 def _bincount_value(run: Any, x: Any, *weights: Any, least: int) -> Any:
@@ -64,7 +64,7 @@ bincount = function(
     "bincount",
     axes=lambda x, *weights, least: [
         *kept(x)[:-1],
-        Axis("", (0, x.ndim - 1), None, "one more than the largest number, known at run time"),
+        Axis("", (0, x.ndim - 1), None, "1 more than the largest value, known at run time"),
     ],
     dtype=lambda x, *weights, least: weights[0].dtype if weights else "int32",
     evaluate=_bincount_value,
@@ -72,8 +72,8 @@ bincount = function(
     element=BY_VALUE,
     defaults={"least": 0},
 )
-"""`bincount(x)`: how often each whole number occurs along the last axis, from 0 to the largest; with weights these are
-added up instead."""
+"""`bincount(x)`: the number of occurrences of each integer along the last axis, from 0 to the largest; with weights,
+their sum instead."""
 
 
 def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None, high: float | None) -> Any:
@@ -88,7 +88,7 @@ def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None, high: fl
 histogram = function(
     "histogram",
     axes=lambda x, *, bins, low, high: AxesOfEach(
-        [[Axis("bins", None, bins, "a count for each bin")], [Axis("bins", None, bins + 1, "the ends of the bins")]]
+        [[Axis("bins", None, bins, "one count for each bin")], [Axis("bins", None, bins + 1, "the ends of the bins")]]
     ),
     dtype=lambda x, **attrs: (x.dtype, x.dtype),
     evaluate=_histogram_value,
@@ -96,18 +96,18 @@ histogram = function(
     element=BY_VALUE,
     defaults={"low": None, "high": None},
 )
-"""`counts, edges = histogram(x, bins=10)`: how many elements lie in each of equally wide bins from the smallest element
-(or `low`) to the largest (or `high`), and where the bins end."""
+"""`counts, edges = histogram(x, bins=10)`: the number of elements in each of equally wide bins from the smallest
+element (or `low`) to the largest (or `high`), and the edges of the bins."""
 
 
 nonzero = movement(
     "nonzero",
-    axes=lambda x: AxesOfEach([new_axes((None,), "as many as elements are not 0, known at run time")] * x.ndim),
+    axes=lambda x: AxesOfEach([new_axes((None,), "the number of elements that are not 0, known at run time")] * x.ndim),
     dtype=lambda x: ("int32",) * x.ndim,
     evaluate=lambda run, x: run.np.nonzero(x),
     element=BY_VALUE,
 )
-"""`i, j = nonzero(x)`: where the elements stand that are not 0: a tensor of positions for each axis."""
+"""`i, j = nonzero(x)`: the positions of the elements that are not 0, one tensor per axis."""
 
 
 UNIQUE_PARTS = ("values", "index", "inverse", "counts")
@@ -119,7 +119,7 @@ def _unique_axes(x: Expr, *, parts: Any, axis: int | None, size: int | None) -> 
     shapes = {"values": row if at is None else (*x.shape[:at], size, *x.shape[at + 1 :]), "index": row, "counts": row}
     shapes["inverse"] = x.shape if at is None else (x.shape[at],)
     made = [
-        [Axis("", None, s, "as many as there are different ones" if s is None else "") for s in shapes[part]]
+        [Axis("", None, s, "the number of distinct elements" if s is None else "") for s in shapes[part]]
         for part in parts
     ]
     return made[0] if len(made) == 1 else AxesOfEach(made)
@@ -155,8 +155,8 @@ unique = movement(
     defaults={"parts": ("values",), "axis": None, "size": None},
     canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
 )
-"""`unique(x)`: the different elements, each once and in order; further `parts`: where each first stands ('index'),
-which each element is ('inverse'), and how often each occurs ('counts'). `size` fills up with 0 or cuts off."""
+"""`unique(x)`: the distinct elements in ascending order; further `parts`: the first position of each ('index'), the
+number of each element among them ('inverse'), and the occurrences ('counts'). `size` pads with 0 or truncates."""
 
 
 # Places ---------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ which each element is ('inverse'), and how often each occurs ('counts'). `size` 
 
 def _searchsorted_axes(edges: Expr, x: Expr, *, side: str) -> list[Axis]:
     if edges.ndim != 1:
-        raise ShapeError(f"searchsorted needs a row of numbers to look through, got {shape_text(edges.shape)}")
+        raise ShapeError(f"searchsorted needs edges with one axis, got {shape_text(edges.shape)}")
     return kept(x, 1)
 
 
@@ -173,18 +173,18 @@ searchsorted = movement(
     axes=_searchsorted_axes,
     dtype=always("int32"),
     evaluate=lambda run, edges, x, side: run.np.searchsorted(edges, x, side=side),
-    element=NOT_INDEXED("the place is found, not computed"),
+    element=NOT_INDEXED("the position is found by searching, not computed"),
     defaults={"side": "left"},
 )
-"""`searchsorted(edges, x)`: how many numbers of the rising row `edges` are smaller than each element of x; with
-side='right' those that equal it count too."""
+"""`searchsorted(edges, x)`: how many of the ascending `edges` are smaller than each element of x; with
+side='right', smaller or equal."""
 
 
 def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
         raise ShapeError(
-            f"scatter needs places of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
+            f"scatter needs indices of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
         )
     return kept(x)
 
@@ -202,17 +202,17 @@ def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any
 
 
 scatter = movement("scatter", axes=_scatter_axes, evaluate=_scatter_value, element=BY_VALUE, defaults={"how": "set"})
-"""`scatter(x, ids, updates)`: x with the updates put in the places that `ids` tells along its last axis, or added (how=
-'add'), multiplied ('mul'), or kept where larger ('max') or smaller ('min')."""
+"""`scatter(x, ids, updates)`: x with the updates set at the positions given by the last axis of `ids`; or added (how=
+'add'), multiplied ('mul'), or combined by maximum ('max') or minimum ('min')."""
 
 
 def _slice_at_axes(x: Expr, start: Expr, *, size: tuple[int, ...]) -> list[Axis]:
     if len(size) != x.ndim:
-        raise ShapeError(f"slice_at needs a size for each axis of {shape_text(x.shape)}, got {size}")
+        raise ShapeError(f"slice_at needs one size for each axis of {shape_text(x.shape)}, got {size}")
     axes = []
     for i, (before, wanted) in enumerate(zip(x.shape, size, strict=True)):
         after = None if wanted == -1 else wanted
-        why = f"of {size_text(before)} {size_text(after)}, from a place known at run time"
+        why = f"{size_text(after)} of {size_text(before)}, from a start known at run time"
         axes.append(Axis("", (0, i), after, why))
     return axes
 
@@ -229,7 +229,7 @@ slice_at = movement(
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
 )
-"""`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, a number for each axis."""
+"""`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""
 
 
 def _slice_update_value(run: Any, x: Any, start: Any, updates: Any) -> Any:
@@ -242,15 +242,15 @@ def _slice_update_value(run: Any, x: Any, start: Any, updates: Any) -> Any:
 slice_update = movement(
     "slice_update", axes=lambda x, start, updates: kept(x), evaluate=_slice_update_value, element=BY_VALUE
 )
-"""`slice_update(x, start, updates)`: x with another tensor put over it, whose first element comes to `start`."""
+"""`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""
 
 
 # Quantiles ------------------------------------------------------------------------------------------------------
 
 
 def _quantile_axes(x: Expr, q: Expr, *, axis: Any, method: str, keepdims: bool, nan: str) -> list[Axis]:
-    shares = [Axis("", (1, i), s, "one for each share") for i, s in enumerate(q.shape)]
-    words = "all {} are sorted and one place is read"
+    shares = [Axis("", (1, i), s, "one for each quantile") for i, s in enumerate(q.shape)]
+    words = "all {} are sorted and one position is read"
     return shares + folded_axes(x, axis, keepdims, lambda size: words.format(size_text(size)))
 
 
@@ -271,5 +271,5 @@ quantile = function(
         {**attrs, "axis": tuple(attrs["axis"])} if isinstance(attrs.get("axis"), list | tuple) else attrs
     ),
 )
-"""`quantile(x, 0.5, axis=1)`: the number below which that share of the elements lies; between two elements it is read
-off the line through them ('linear'), or one of them is taken ('lower', 'higher', 'nearest', or the 'midpoint')."""
+"""`quantile(x, 0.5, axis=1)`: the value below which that fraction of the elements lies; between two elements by linear
+interpolation ('linear'), or 'lower', 'higher', 'nearest', 'midpoint'."""

@@ -1,4 +1,4 @@
-"""Arithmetic of sizes, shapes and dtypes that the ops share. An unknown size makes what depends on it unknown."""
+"""Arithmetic of sizes, shapes and dtypes, shared by the ops. A result that depends on an unknown size is unknown."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"
 
 
 _MOST_SIZES = 64
-"""No array has more axes; what a file says of more is not printed whole."""
+"""NumPy arrays have at most this many axes; longer shapes in a file are printed shortened."""
 
 
 def shape_text(shape: Iterable[Size]) -> str:
-    """A shape as Keras prints it: `(None, 28, 28, 3)`."""
+    """Return a shape as Keras prints it: `(None, 28, 28, 3)`."""
     sizes = ["None" if s is None or s is BATCH else str(s) for s in shape]
     if len(sizes) > _MOST_SIZES:
         sizes = [*sizes[:8], f"… {len(sizes) - 8:,} more"]
@@ -26,30 +26,30 @@ def shape_text(shape: Iterable[Size]) -> str:
 
 
 def product(sizes: Iterable[Size]) -> int | None:
-    """The product, the batch left out; None if a size is unknown."""
+    """Return the product without the batch; None if a size is unknown."""
     numbers = [size for size in sizes if size is not BATCH]
     return None if None in numbers else prod(numbers)  # type: ignore[arg-type]
 
 
 def known(size: Size) -> bool:
-    """A size that is a number."""
+    """Return whether a size is a number."""
     return isinstance(size, int)
 
 
 def agree(a: Size, b: Size) -> bool:
-    """The sizes are equal, or may be once they are known."""
+    """Return whether two sizes are equal, or could be once they are known."""
     return a == b or not isinstance(a, int) or not isinstance(b, int)
 
 
 def merge(a: Size, b: Size) -> Size:
-    """What is known of a size from two that are equal."""
+    """Return the known one of two sizes that are equal."""
     if a is BATCH or b is BATCH:
         return BATCH
     return b if a is None else a
 
 
 def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
-    """The common shape, by NumPy's rule."""
+    """Return the common shape by NumPy's broadcasting rule. Raises ShapeError if there is none."""
     first = shapes[0]
     for s in shapes:
         if s and s is not first and s != first[-len(s) :]:
@@ -76,7 +76,7 @@ def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
 
 
 def promote(*dtypes: str) -> str:
-    """The common dtype: a float before an int before a bool; Python's numbers give way."""
+    """Return the common dtype: float before int before bool; a Python number adapts to the tensors."""
     best = dtypes[0]
     for dtype in dtypes[1:]:
         if dtype != best:
@@ -96,21 +96,21 @@ def _promote_pair(a: str, b: str) -> str:
     rank_a, rank_b = _rank(a), _rank(b)
     if rank_a != rank_b:
         winner, loser = (a, b) if rank_a > rank_b else (b, a)
-        # A Python float beside an int tensor makes the layer's float.
+        # A Python float with an int tensor results in the layer's float.
         return "float" if winner == "weak float" and not loser.startswith("weak") else winner
     order = FLOATS if rank_a[0] == 3 else INTS
     return a if a in order and (b not in order or order.index(a) < order.index(b)) else b
 
 
 def normalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
-    """A non-negative axis."""
+    """Return the axis as a non-negative number. Raises ShapeError if it does not exist."""
     if not isinstance(axis, int) or not -ndim <= axis < ndim:
         raise ShapeError(f"{what} needs to be from {-ndim} to {ndim - 1} for a tensor with {ndim} axes, got {axis!r}")
     return axis % ndim
 
 
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Non-negative axes in rising order; None is all of them."""
+    """Return the axes as non-negative numbers in ascending order; None means all axes."""
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
@@ -118,7 +118,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def default_roles(ndim: int) -> tuple[str, ...]:
-    """What the axes of a tensor that comes from outside are called, by their number."""
+    """Return the names of the axes of an input tensor, given their number."""
     if ndim <= 1:
         return ("batch",)[:ndim]
     spatial = {2: (), 3: ("steps",), 4: ("rows", "columns"), 5: ("planes", "rows", "columns")}.get(ndim)
@@ -128,42 +128,42 @@ def default_roles(ndim: int) -> tuple[str, ...]:
 
 
 def axis_roles(x: Expr) -> tuple[str, ...]:
-    """What the axes of a layer's tensor are called: as where it comes from, else by their number."""
+    """Return the names of the axes of a layer's tensor: its own if it has some, else the default ones."""
     return x.attrs.get("roles") or default_roles(x.ndim)
 
 
 def channels_at(ndim: int, axis: int) -> tuple[str, ...]:
-    """The default roles with the channels moved to another axis."""
+    """Return the default roles with the channels at another axis."""
     *others, channels = default_roles(ndim)
     return (*others[:axis], channels, *others[axis:])
 
 
 def kept(x: Expr, arg: int = 0) -> list[Axis]:
-    """Each axis is that of `x`, the argument of this number, unchanged."""
+    """Return the axes of `x`, argument number `arg`, unchanged."""
     return [Axis("", (arg, i), size) for i, size in enumerate(x.shape)]
 
 
 def new_axes(shape: Iterable[Size], why: str = "") -> list[Axis]:
-    """Axes that continue none of an argument's."""
+    """Return axes that do not continue an axis of an argument."""
     return [Axis("", None, size, why) for size in shape]
 
 
 def equation(text: str, size: Size) -> str:
-    """`6 * 2 = 12`; the arithmetic alone where its result is not known."""
+    """Return `6 * 2 = 12`, or only the left side if the result is unknown."""
     return text if size is None else f"{text} = {size_text(size)}"
 
 
 def size_text(size: Any) -> str:
-    """A size in a sentence."""
+    """Return a size as text."""
     return "None" if size is None or isinstance(size, Batch) else str(size)
 
 
 MOST_RESULTS = 10_000
-"""More results than this no operation of a model has; each would be a row of its own."""
+"""The limit on results per operation; each is listed as its own row."""
 
 
 def few(count: int) -> int:
-    """The number of results or of steps, refused where it is absurd."""
+    """Return the number of results or steps. Raises ShapeError if it exceeds MOST_RESULTS."""
     if count > MOST_RESULTS:
-        raise ShapeError(f"an operation needs to have at most {MOST_RESULTS:,} results or steps, got {count:,}")
+        raise ShapeError(f"an operation may have at most {MOST_RESULTS:,} results or steps, got {count:,}")
     return count

@@ -13,7 +13,7 @@ from layerexplain.ops.sizes import shape_text, size_text
 
 
 def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
-    """The key with its ellipsis written out: a slice, an int or None (a new axis) for every axis."""
+    """Return the key with its ellipsis expanded: a slice, an int or None (a new axis) for each axis."""
     used = sum(1 for k in key if k is not None and k is not Ellipsis)
     if used > ndim:
         raise ShapeError(f"a slice needs at most {ndim} indices for this tensor, got {used}")
@@ -33,10 +33,10 @@ def _slice_size(size: Size, key: slice) -> Size:
 
 
 def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
-    """Where each axis of a slice comes from.
+    """Return where each axis of a slice comes from.
 
     Raises:
-        ShapeError: for an index outside its axis, and for what is no index.
+        ShapeError: for an index outside its axis, or an invalid index.
     """
     result, gone = [], []
     axis = 0
@@ -47,14 +47,14 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
         size = x.shape[axis]
         if isinstance(k, int):
             if isinstance(size, int) and not -size <= k < size:
-                raise ShapeError(f"index {k} lies outside axis {axis} of {shape_text(x.shape)}")
-            gone.append(Axis("", (0, axis), GONE, f"only number {k} of {size_text(size)} is taken"))
+                raise ShapeError(f"index {k} is outside axis {axis} of {shape_text(x.shape)}")
+            gone.append(Axis("", (0, axis), GONE, f"index {k} of {size_text(size)} is taken"))
         elif k == slice(None):
             result.append(Axis("", (0, axis), size))
         else:
             ends = (k.start, k.stop, k.step)
             if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
-                raise ShapeError(f"a slice needs whole numbers and a step that is not 0, got {k}")
+                raise ShapeError(f"a slice needs integers and a step that is not 0, got {k}")
             after = len(range(*k.indices(size))) if isinstance(size, int) else None
             result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
         axis += 1
@@ -62,7 +62,7 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
 
 
 def _slice_text(k: slice, size: Size) -> str:
-    """Which positions a slice takes: with a known size by number, the last one included."""
+    """Return the positions that a slice takes as text; if the size is known, with the last one included."""
     if isinstance(size, int):
         taken = range(*k.indices(size))
         if not taken:
@@ -75,7 +75,7 @@ def _slice_text(k: slice, size: Size) -> str:
 
 
 def slice_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-    """The element of the tensor that stands at an index of the slice."""
+    """Return the element of the tensor at an index of the slice."""
     (x,) = node.args
     place: list[Affine] = []
     out = iter(index)

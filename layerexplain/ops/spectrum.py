@@ -1,4 +1,4 @@
-"""From sound to spectra: the Fourier transform of stretches of a signal, and the filters of the mel scale."""
+"""Spectra of audio: the short-time Fourier transform and mel filters."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MEL_BREAK, MEL_Q = 700.0, 1127.0
 
 
 def frames(n: Size, stride: int, fft: int, center: bool = True) -> int | None:
-    """How many stretches lie in n samples, with `center` reflected at both ends, half a stretch far."""
+    """Return the number of frames in n samples; with `center`, the signal is reflected by half a frame at both ends."""
     return max(1 + (n + (2 * (fft // 2) if center else 0) - fft) // stride, 0) if isinstance(n, int) else None
 
 
 def _axes(x: Expr, *, length: int, stride: int, fft: int, window: str, center: bool) -> AxesOfEach:
     n = x.shape[-1]
     if isinstance(n, int) and center and n <= fft // 2:
-        raise ShapeError(f"a spectrum needs more than {fft // 2} samples, half its length of {fft}, got {n}")
+        raise ShapeError(f"stft needs more than {fft // 2} samples (half of fft {fft}), got {n}")
     count, high = frames(n, stride, fft, center), fft // 2 + 1
     ends = f" + 2 * {fft // 2}" if center else ""
     why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
@@ -67,12 +67,12 @@ stft = function(
     dtype=always(("float", "float")),
     evaluate=_value,
     flops=_flops,
-    element=NOT_INDEXED("the signal is reflected at its ends"),
+    element=NOT_INDEXED("the signal is reflected at both ends"),
     defaults={"window": "hann", "center": True},
 )
-"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (not so with
-`center=False`) and cut into stretches of `fft` samples, `stride` apart; each is weighted by a window of `length` and
-taken apart into waves: the sum over k of x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
+"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (unless
+`center=False`) and cut into frames of `fft` samples, `stride` apart; each is multiplied by a window of `length` and
+Fourier transformed: the sum over k of x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
 
 
 def _mel_value(run: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:
@@ -92,11 +92,11 @@ mel_filters = movement(
     "mel_filters",
     axes=lambda *, bins, of, **attrs: [
         Axis("frequencies", None, of, "one for each frequency"),
-        Axis("bins", None, bins, f"{bins} bins, evenly spread on the mel scale"),
+        Axis("bins", None, bins, f"{bins} bins, evenly spaced on the mel scale"),
     ],
     dtype=always("float"),
     evaluate=_mel_value,
-    element=NOT_INDEXED("its triangles stand at the edges of the bins, on a logarithmic scale"),
+    element=NOT_INDEXED("its triangles lie between bin edges on a logarithmic scale"),
 )
 """`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
 from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""

@@ -1,4 +1,4 @@
-"""Images read at places that lie between their pixels: turned, stretched, seen from the side, or shifted at will."""
+"""Images sampled between their pixels: rotated, scaled, projected or displaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from layerexplain.ops.families import always, function
 from layerexplain.ops.image import kernel
 from layerexplain.ops.sizes import kept, product, shape_text
 
-BETWEEN_PIXELS = NOT_INDEXED("which pixels are read depends on the values")
+BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
 
 
 # Straight lines stay straight -------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ def _warp_axes(x: Expr, transform: Expr, *, method: str, fill: str, value: float
 
 
 def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
-    """Coordinates brought back into an image of `size` pixels, as TensorFlow's kernel does it."""
+    """Map coordinates back into an image of `size` pixels, as TensorFlow's kernel does."""
     last = size - 1
     if fill == "constant":
         return at
@@ -50,7 +50,7 @@ def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
 def _warp_value(run: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
     np = run.np
     count, rows, columns, _ = x.shape
-    # In float32, as TensorFlow's kernel: which pixel is nearest may hang on the last digit.
+    # In float32, as TensorFlow's kernel: the nearest pixel may depend on the last digit.
     t = np.broadcast_to(np.asarray(transform, "f4")[..., None, None], (count, 8, 1, 1))
     i, j = np.arange(rows, dtype="f4")[:, None], np.arange(columns, dtype="f4")
     with np.errstate(all="ignore"):
@@ -86,14 +86,14 @@ warp = function(
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
 )
 """`warp(x, t)`: the pixel in row i and column j is read at row (t₃j + t₄i + t₅) / (t₆j + t₇i + 1) and column (t₀j + t₁i
-+ t₂) / (t₆j + t₇i + 1) of the image; between pixels by a mean of the four around."""
++ t₂) / (t₆j + t₇i + 1) of the image; between pixels by bilinear interpolation."""
 
 
 def _homography_axes(start: Expr, end: Expr) -> list[Axis]:
     for points in (start, end):
         if points.ndim != 3 or points.shape[1:] != (4, 2):
-            raise ShapeError(f"homography needs four points (batch, 4, 2), got {shape_text(points.shape)}")
-    return [*kept(start)[:1], Axis("", None, 8, "the numbers of a projection")]
+            raise ShapeError(f"homography needs 4 points, (batch, 4, 2), got {shape_text(points.shape)}")
+    return [*kept(start)[:1], Axis("", None, 8, "the parameters of a projection")]
 
 
 def _homography_value(run: Any, start: Any, end: Any) -> Any:
@@ -113,9 +113,9 @@ homography = function(
     dtype=always("float"),
     evaluate=_homography_value,
     flops=lambda node: product((node.shape[0], round(2 * 8**3 / 3 + 2 * 8**2))),
-    element=NOT_INDEXED("it solves equations"),
+    element=NOT_INDEXED("it solves a system of equations"),
 )
-"""`homography(start, end)`: the 8 numbers of the projection that takes the four points `end` to `start` (see warp)."""
+"""`homography(start, end)`: the 8 parameters of the projection that maps the 4 points `end` to `start` (see warp)."""
 
 
 # Any places -----------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ homography = function(
 def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str, value: float) -> list[Axis]:
     if places.ndim < 2 or places.shape[0] not in (x.ndim, None):
         raise ShapeError(
-            f"sample needs {x.ndim} rows of coordinates, one for each axis of {shape_text(x.shape)}, "
+            f"sample needs {x.ndim} rows of coordinates, one per axis of {shape_text(x.shape)}, "
             f"got {shape_text(places.shape)}"
         )
     return kept(places, 1)[1:]
@@ -170,8 +170,8 @@ sample = function(
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant", "value": 0},
 )
-"""`sample(x, places, order=1)`: x read at any places, whose coordinates stand along the first axis of `places`: between
-elements by a mean of those around, or with order=0 at the nearest."""
+"""`sample(x, places, order=1)`: x sampled at any positions, whose coordinates are along the first axis of `places`: by
+linear interpolation between elements, or with order=0 at the nearest one."""
 
 
 METHODS = {"linear": "bilinear", "bilinear": "bilinear", "trilinear": "bilinear", "triangle": "bilinear"}

@@ -1,7 +1,7 @@
-"""Windows that slide along the rows, columns or steps of a tensor: how many, what each covers, what is padded.
+"""Windows that slide along the rows, columns or steps of a tensor: their number, positions and padding.
 
-Sizes follow TensorFlow's rule, which Keras has on every backend: 'same' gives ceil(n / stride) windows and puts the
-odd element of padding at the end; 'valid' lets windows lie inside only; 'causal' pads at the beginning only.
+Sizes follow TensorFlow's rule, which Keras uses on every backend: 'same' gives ceil(n / stride) windows and puts the
+odd element of padding at the end; 'valid' allows only windows inside; 'causal' pads only at the beginning.
 The ops that use them are in convolution.py and pooling.py.
 """
 
@@ -21,7 +21,7 @@ SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns
 
 
 class Window(NamedTuple):
-    """A window along one axis: the axis' size n, the window's size k, stride, dilation, and what is padded."""
+    """A window along one axis: the size n of the axis, the window size k, stride, dilation and padding."""
 
     role: str
     n: Size
@@ -32,7 +32,7 @@ class Window(NamedTuple):
 
     @property
     def reach(self) -> int:
-        """What the window covers, gaps included."""
+        """The number of positions from the first to the last tap."""
         return self.dilation * (self.k - 1) + 1
 
     @property
@@ -60,7 +60,7 @@ class Window(NamedTuple):
         return total // 2, total - total // 2
 
     def arithmetic(self) -> str:
-        """How the number of windows comes about."""
+        """Return the arithmetic of the number of windows as text."""
         s = self.stride
         if not isinstance(self.n, int):
             if self.padding == "valid":
@@ -77,18 +77,18 @@ class Window(NamedTuple):
         text = f"ceil({self.n} / {s}) = {self.number}"
         before, after = self.pads or (0, 0)
         if self.padding == "causal":
-            return f"{text}; 'causal' pads {before} before, none after"
+            return f"{text}; 'causal' pads {before} before, 0 after"
         return f"{text}; 'same' pads {before + after}: {before} before, {after} after"
 
     def covers(self, i: int) -> range | None:
-        """The positions that window i reads; those outside 0 … n-1 are padding. None where padding is unknown."""
+        """Return the positions that window i reads; those outside 0 … n-1 are padding. None if padding is unknown."""
         if self.pads is None:
             return None
         first = i * self.stride - self.pads[0]
         return range(first, first + self.reach, self.dilation)
 
     def transposed_size(self, output_padding: int | None) -> int | None:
-        """How many positions a transposed convolution makes of n (Keras's rule); None if n is unknown."""
+        """Return the output size of a transposed convolution (Keras's rule); None if n is unknown."""
         if not isinstance(self.n, int):
             return None
         if output_padding is None:
@@ -97,31 +97,31 @@ class Window(NamedTuple):
         return (self.n - 1) * self.stride + self.reach - cut + output_padding
 
     def transposed_start(self, size: int) -> int:
-        """How far output position 0 lies behind the first tap of input position 0 (what 'same' cuts off)."""
+        """Return the number of positions that 'same' crops at the start of a transposed convolution."""
         if self.padding == "valid" or not isinstance(self.n, int):
             return 0
         return max((self.n - 1) * self.stride + self.reach - size, 0) // 2
 
 
 def spatial_axes(ndim: int, data_format: str) -> tuple[range, int]:
-    """The axes that windows slide along, and the channel axis."""
+    """Return the spatial axes and the channel axis."""
     if data_format == "channels_first":
         return range(2, ndim), 1
     return range(1, ndim - 1), ndim - 1
 
 
 def image_axes(node: Expr) -> tuple[range, int]:
-    """The spatial axes of a node that is an image, and the channel axis."""
+    """Return the spatial axes and the channel axis of an image node."""
     return spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
 
 
 def each(value: Any, rank: int) -> tuple[Any, ...]:
-    """One value for each spatial axis."""
+    """Return one value per spatial axis."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
 
 
 def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
-    """The windows of given sizes over the spatial axes of x, a tensor or an array; an axis each."""
+    """Return a window of the given size for each spatial axis of x, a tensor or an array."""
     rank = len(x.shape) - 2
     first = 2 if attrs.get("data_format") == "channels_first" else 1
     strides = each(attrs.get("strides", 1), rank)
@@ -137,7 +137,7 @@ def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
 
 
 def windows(node: Expr) -> list[Window]:
-    """The windows of a convolution or pooling node, an axis each."""
+    """Return the windows of a convolution or pooling node, one per spatial axis."""
     x, attrs = node.args[0], node.attrs
     if len(node.args) > 1:
         return make_windows(x, node.args[1].shape, attrs)
@@ -146,19 +146,19 @@ def windows(node: Expr) -> list[Window]:
 
 
 def _fitting(w: Window, x: Expr) -> int | None:
-    """The number of windows along an axis; raises `ShapeError` where none fits."""
+    """Return the number of windows along an axis. Raises ShapeError if none fits."""
     number = w.number
     if number is not None and number < 1:
         gaps = "" if w.dilation == 1 else f" ({w.k} with dilation {w.dilation})"
         raise ShapeError(
-            f"a window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
+            f"the window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
             f"got a window of {w.reach}{gaps}; use a smaller window, padding='same' or a larger input"
         )
     return number
 
 
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Attributes in one form: a list of equal values is that value."""
+    """Return the attributes in normal form: a list of equal values becomes that value."""
     for key in _PER_AXIS:
         value = attrs.get(key)
         if isinstance(value, (list, tuple)):
@@ -222,8 +222,8 @@ def _records(slides: Sequence[Window], channel_axis: int, why: Any, shape: Shape
 def window_places(
     node: Expr, index: Sequence[Affine], letters: Sequence[Affine]
 ) -> tuple[list[Affine], list[Condition]]:
-    """Where the windows at an index of the result read, at places inside the windows (a letter an axis); and the
-    conditions that it is no padding."""
+    """Return the position in the input read at an index of the result and a letter per axis inside the window, and
+    the conditions under which it is not padding."""
     axes, _ = image_axes(node)
     place = list(index)
     inside: list[Condition] = []
@@ -237,7 +237,7 @@ def window_places(
 
 
 def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an evaluation written for channels_last take and give channels_first."""
+    """Let an evaluation written for channels_last accept and return channels_first."""
 
     def evaluate(run: Any, x: Any, *rest: Any, **attrs: Any) -> Any:
         first = attrs.get("data_format") == "channels_first"

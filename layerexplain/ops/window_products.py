@@ -1,4 +1,4 @@
-"""The values of convolutions and poolings, quickly: windows laid out as rows of a matrix, then one product by BLAS.
+"""Fast evaluation of convolutions and pooling: windows as rows of a matrix, then one product by BLAS.
 
 Arrays are channels last and stay in the dtype that they come in. What a window reads is copied in blocks of a few
 megabytes, so that memory does not follow the size of the windows.
@@ -13,11 +13,11 @@ from typing import Any
 from layerexplain.ops.window import Window
 
 _BLOCK = 2_000_000
-"""So many elements of windows are laid out at once."""
+"""The number of window elements copied at once."""
 
 
 def padded(np: Any, x: Any, slides: Sequence[Window], fill: float) -> Any:
-    """The array with the elements of padding that windows read."""
+    """Return the array with the padding that windows read."""
     pads = [w.pads or (0, 0) for w in slides]
     if not any(a or b for a, b in pads):
         return x

@@ -1,4 +1,4 @@
-"""Every call of a model, by its formula and by Keras: the formula is given Keras's own inputs, masks and weights."""
+"""Compare every call of a model with Keras: its formula runs on Keras's own inputs, masks and weights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from layerexplain.oracle.verify_report import LayerCheck, Status
 from layerexplain.report.build import operation_type
 
 Progress = Callable[[int, int, str], None]
-"""Called before each call of a layer: how many are done, how many there are, the path of the next one."""
+"""Called before each call of a layer with the number done, the total and the path of the next."""
 
 
 class Comparison:
-    """Walks a model and the Keras model that was made of it side by side; `checks` grows by each call, `faults` by each
-    fault of Keras that was met."""
+    """Walks a model and its Keras model side by side. `checks` has a row per call, `faults` the known faults of Keras
+    that were found."""
 
     def __init__(self, tolerance: float, batch: int, total: int, progress: Progress | None) -> None:
         self.tolerance = tolerance
@@ -38,19 +38,19 @@ class Comparison:
         self.faults: list[str] = []
 
     def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> None:
-        """Compare all calls of a network; the graph was given its inputs."""
+        """Compare all calls of a network; the graph has its inputs."""
         layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
         ours = {(made.call.layer, made.call.index) for made in network.calls}
         others = {key: operation for key, operation in graph.calls().items() if key not in ours}
-        # Where a layer makes a mask, Keras's graph has the operations that compute it, and a Sequential does not list
-        # them. One that took part in a result that we have otherwise would show, as a tensor from elsewhere.
+        # If a layer creates a mask, Keras's graph has the operations that compute it; a Sequential does not list
+        # them. If one contributed to a compared result, that would show as a tensor from elsewhere.
         between = {key for key, operation in others.items() if not operation.is_layer}
         graph.make_when_needed(between)
         by_call = {(made.call.layer, made.call.index): made for made in network.calls}
         checks: dict[tuple[str, int], list[LayerCheck]] = {}
         before = self.checks
-        # In Keras's order, since a layer may take a mask off its input; told in the model's.
+        # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
         for call in as_keras_runs(network.model, [made.call for made in network.calls]):
             layer = layers[call.layer]
             if layer.type != "InputLayer":
@@ -62,7 +62,7 @@ class Comparison:
             if (name, index) not in between:
                 layer = Layer(name, operation.type, "layer", {})
                 row = _Row(TracedCall(Call(name, index, (), {}), (), (), (), None, None), layer, (*path, name), 0.0)
-                self._keep(row.differs("Keras's model calls it, the model as it was read does not"))
+                self._keep(row.differs("Keras's model calls it, but the model that was read does not"))
 
     def _call(
         self,
@@ -81,7 +81,7 @@ class Comparison:
             return
         arguments = graph.arguments(key)
         if arguments is None:
-            self._keep(row.not_compared("a layer before it gave no values"))
+            self._keep(row.not_compared("an earlier layer returned no values"))
             return
         if made.network is not None and self._nested(made.network, graph, key, arguments, row.path):
             return
@@ -91,17 +91,17 @@ class Comparison:
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
-            self._keep(row.not_compared(f"Keras does not run it: {first_line(error)}"))
+            self._keep(row.not_compared(f"Keras cannot run it: {first_line(error)}"))
         else:
             if given is None:
-                self._keep(row.differs("Keras's model has other tensors where this call has its inputs"))
+                self._keep(row.differs("the inputs of this call are other tensors in Keras's model"))
                 return
             self._keep(self._checked(network, row, graph, operation, given, theirs))
 
     def _nested(
         self, network: Network, graph: Graph, key: Key, arguments: Sequence[Any], path: tuple[str, ...]
     ) -> bool:
-        """Compare the calls in a nested model, and keep what it makes; False if it cannot be entered."""
+        """Compare the calls in a nested model and keep its results; return False if it cannot be entered."""
         inner = graph.enter(key, arguments)
         if inner is None:
             return False
@@ -126,14 +126,14 @@ class Comparison:
         given: Sequence[tuple[Any, str]],
         theirs: Sequence[Any],
     ) -> LayerCheck:
-        """The row of a call that Keras has run."""
+        """Return the row of a call that Keras has run."""
         definition = row.made.definition
         values = [graph.value(one) for one in theirs]
         row.keras_shapes = tuple(tuple(v.shape) for v in values)
         row.keras_weights = shapes_of(operation.weights())
         if definition is None or definition.kind == "opaque":
             code, words = _why_opaque(network, row.path)
-            # What Keras runs and our declaration refuses is a disagreement.
+            # If Keras runs what the declaration refuses, they disagree.
             return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
         row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
         variables = operation.weights(definition)
@@ -141,14 +141,14 @@ class Comparison:
         row.weights = tuple(tuple(w.shape) for w in definition.weights)
         if row.weights != row.keras_weights:
             ours, keras = _list(row.weights), _list(row.keras_weights)
-            return row.differs(f"its weights are {ours} by the formula, {keras} in Keras")
+            return row.differs(f"its weights are {ours} in the formula, {keras} in Keras")
         if is_random(definition):
-            return row.not_compared("it draws random numbers, at inference too")
+            return row.not_compared("it draws random numbers even at inference")
         if any(undetermined(node.op) for node in nodes(definition)):
-            return row.not_compared("its vectors may point either way: minus each is as good")
+            return row.not_compared("the sign of its vectors is not determined")
         absent = next((name for value, name in given if value is None), None)
         if absent is not None:
-            return row.differs(f"by its formula a mask of {absent} reaches it, in Keras there is none")
+            return row.differs(f"by its formula, a mask of {absent} reaches it; in Keras none does")
         compute = operation.compute_dtype
         arrays = [rounded(graph.value(value), compute) for value, _ in given]
         row.tolerance = allowed(self.tolerance, compute, *map(graph.dtype, theirs))
@@ -158,8 +158,8 @@ class Comparison:
                 definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32"
             )
         except CannotEvaluate as refusal:
-            return row.not_compared(f"its formula has no value: {refusal}")
-        except Exception as error:  # one op that fails must not hide what the other layers give
+            return row.not_compared(f"its formula cannot be evaluated: {refusal}")
+        except Exception as error:  # one failing op must not hide the results of other layers
             said = f"{type(error).__name__}: {first_line(error)}"
             return row.differs(f"its formula fails: {said}")
         masks = [graph.mask(one) for one in theirs]
@@ -176,7 +176,7 @@ class Comparison:
     ) -> LayerCheck:
         count = len(definition.results)
         if len(values) != count:
-            return row.differs(f"it has {count} results by its formula, {len(values)} in Keras")
+            return row.differs(f"it has {count} results in its formula, {len(values)} in Keras")
         if values and all(map(nowhere_finite, values)):
             return row.not_compared("Keras's values are NaN or infinite everywhere")
         names = [f"output {i}" for i in range(count)] if count > 1 else [""]
@@ -187,7 +187,7 @@ class Comparison:
                 continue
             mask = next(left)
             if i < len(masks) and masks[i] is None:
-                return row.differs("by its formula it hands on a mask, in Keras it does not")
+                return row.differs("by its formula, it passes on a mask; in Keras it does not")
             pairs.append(("the mask", mask, masks[i]))
         for name, a, b in pairs:
             apart, words = difference(a, b)
@@ -199,7 +199,7 @@ class Comparison:
 
 
 class _Row:
-    """What is known so far of a call."""
+    """The results so far for one call."""
 
     def __init__(self, made: TracedCall, layer: Layer, path: tuple[str, ...], tolerance: float) -> None:
         self.made = made
@@ -236,13 +236,13 @@ class _Row:
 
 
 class _Sources:
-    """Keras's tensors by the names that the Model has for them."""
+    """Keras's tensors, by their names in the Model."""
 
     def __init__(self, network: Network, graph: Graph) -> None:
         self.graph = graph
         ours = [ref.layer for ref in network.model.inputs]
         theirs = graph.input_names
-        # A Sequential's input has a name that nobody gave: it is known by its place.
+        # A Sequential's input has a generated name; it is identified by its position.
         self.inputs = {name: name if set(ours) == set(theirs) else theirs[i] for i, name in enumerate(ours)}
 
     def tensor(self, ref: TensorRef) -> Any:
@@ -250,15 +250,15 @@ class _Sources:
 
 
 def inputs_in_order(network: Network, graph: Graph, arrays: Sequence[Any]) -> list[Any]:
-    """Arrays in the order of our model's inputs, in the order of Keras's."""
+    """Reorder arrays from the order of the model's inputs to that of Keras's."""
     named = dict(zip([ref.layer for ref in network.model.inputs], arrays, strict=True))
     theirs = graph.input_names
     return [named[name] for name in theirs] if set(theirs) == set(named) else list(arrays)
 
 
 def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
-    """For each parameter of a call's definition Keras's tensor, or None for a mask that Keras does not have, and
-    whose it is; None if Keras made no such tensor. Masks are taken before the call: Keras removes some on the way."""
+    """Return, for each parameter of a call's definition, Keras's tensor (None for a mask that Keras does not have) and
+    its origin; None if a tensor is missing. Masks are read before the call, since Keras removes some in it."""
     definition = made.definition
     if definition is None or definition.kind == "opaque":
         return []
@@ -279,7 +279,7 @@ def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
 def evaluated(
     definition: Definition, values: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str
 ) -> list[Any]:
-    """The results of a formula, as arrays. Raises CannotEvaluate."""
+    """Return the results of a formula as arrays. Raises CannotEvaluate."""
     import numpy as np
 
     with np.errstate(all="ignore"):
@@ -288,12 +288,12 @@ def evaluated(
 
 
 def is_random(definition: Definition) -> bool:
-    """Whether a formula draws random numbers."""
+    """Return whether a formula draws random numbers."""
     return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))
 
 
 def calls_in(network: Network) -> int:
-    """How many calls a network has, those in nested models included."""
+    """Return the number of calls, including those in nested models."""
     return sum(
         calls_in(made.network) if made.network is not None else made.definition is not None or bool(made.sources)
         for made in network.calls
@@ -301,11 +301,11 @@ def calls_in(network: Network) -> int:
 
 
 def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
-    """The code and the words of the note that says why a layer has no formula."""
+    """Return the code and text of the note that says why a layer has no formula."""
     said = [note for note in network.notes if note.layer is not None and note.layer == "/".join(path)]
     note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
     if note is None:
-        return "", "its formula is not known"
+        return "", "its formula is unknown"
     return note.code, network.why_without_formula(path[-1], note)
 
 
@@ -314,7 +314,7 @@ def _concrete(shape: Sequence[Any], batch: int) -> Shape:
 
 
 def nowhere_finite(array: Any) -> bool:
-    """Whether there are numbers in an array, and all of them NaN or infinite."""
+    """Return whether an array has values and all of them are NaN or infinite."""
     import numpy as np
 
     return array.dtype.kind == "f" and array.size > 0 and not np.isfinite(array).any()

@@ -1,4 +1,4 @@
-"""How far two arrays are apart, as a share of the largest value, and how far they may be."""
+"""The relative difference of two arrays, and the tolerance for it."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from typing import Any
 
 _ROUNDING = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ROUNDINGS = 10
-"""So many roundings in half precision may add up within one layer."""
+"""The number of half-precision roundings that may add up within one layer."""
 
 
 def difference(ours: Any, theirs: Any) -> tuple[float, str]:
-    """The largest difference relative to the largest value of `theirs`, and in words what is wrong where the arrays
-    cannot be near (the difference is then infinite). Where both are NaN, or the same infinity, they agree."""
+    """Return the largest difference relative to the largest value of `theirs`, and what is wrong if the arrays are
+    incomparable (the difference is then infinite). Two NaN, or two equal infinities, agree."""
     import numpy as np
 
     if ours.shape != theirs.shape:
-        return math.inf, f"the values have the shape {ours.shape} by the formula and {theirs.shape} in Keras"
+        return math.inf, f"the values have shape {ours.shape} in the formula and {theirs.shape} in Keras"
     if _kind(ours) != _kind(theirs):
-        return math.inf, f"the values are {ours.dtype} by the formula and {theirs.dtype} in Keras"
+        return math.inf, f"the values are {ours.dtype} in the formula and {theirs.dtype} in Keras"
     if ours.size == 0:
         return 0.0, ""
     if _kind(ours) == "text":
         same = bool(np.all(np.asarray(_texts(ours)) == np.asarray(_texts(theirs))))
-        return (0.0, "") if same else (math.inf, "the texts are not the same")
+        return (0.0, "") if same else (math.inf, "the strings differ")
     a, b = (np.asarray(x, dtype="complex128" if x.dtype.kind == "c" else "float64") for x in (ours, theirs))
     odd = ~(np.isfinite(a) & np.isfinite(b))
     if odd.any():
         alike = (np.isnan(a) & np.isnan(b)) | (a == b)
         if not alike[odd].all():
-            return math.inf, "NaN or infinity on one side alone"
+            return math.inf, "NaN or infinity on one side only"
         a, b = np.where(odd, 0, a), np.where(odd, 0, b)
     worst, scale = float(np.abs(a - b).max()), float(np.abs(b).max())
     if worst == 0:
         return 0.0, ""
-    return (worst / scale, "") if scale else (math.inf, f"Keras gives 0 everywhere, the formula up to {worst:.3g}")
+    return (worst / scale, "") if scale else (math.inf, f"Keras returns 0 everywhere, the formula up to {worst:.3g}")
 
 
 def allowed(tolerance: float, *dtypes: str) -> float:
-    """The tolerance, or what roundings of half precision add up to where one of these dtypes has it."""
+    """Return the tolerance, raised to the accumulated roundings of half precision if a dtype has it."""
     return max([tolerance, *[_ROUNDINGS * _ROUNDING[d] for d in dtypes if d in _ROUNDING]])
 
 
 def rounded(value: Any, dtype: str) -> Any:
-    """An array of floats as it is after a cast to `dtype`, kept in a dtype that NumPy computes with."""
+    """Return an array rounded to the float `dtype`, in a dtype that NumPy computes with."""
     import numpy as np
 
     value = np.asarray(value)

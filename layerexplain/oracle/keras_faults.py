@@ -1,4 +1,4 @@
-"""Faults of Keras and TensorFlow that change values: where one strikes, a difference is theirs, and the row says so."""
+"""Known faults of Keras and TensorFlow that change values, reported instead of a difference."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from layerexplain.model import KERAS_2_HARD_SIGMOID, Function
 
 
 def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
-    """The known fault that strikes a layer of Keras of this configuration, which made these values, in words; None if
-    none does."""
+    """Return the known fault that affects a Keras layer of this configuration with these output values, as text; None
+    if there is none."""
     if config.get("lora_rank") and config.get("lora_alpha") not in (None, getattr(layer, "lora_alpha", None)):
-        return "Keras forgets lora_alpha of a layer that is made with it, and computes with lora_rank in its place"
+        return "Keras ignores the lora_alpha given to the constructor and uses lora_rank instead"
     if any(isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID for value in config.values()):
         return (
-            "Keras 3 computes another hard_sigmoid, clip(z/6 + 0.5, 0, 1), than the Keras that wrote the file, "
-            "clip(0.2·z + 0.5, 0, 1): it does not compute what was trained"
+            "Keras 3's hard_sigmoid, clip(z/6 + 0.5, 0, 1), differs from that of the Keras that wrote the file, "
+            "clip(0.2·z + 0.5, 0, 1), so Keras 3 does not compute what was trained"
         )
     if type(layer).__name__ == "Sparsemax" or config.get("activation") == "sparsemax":
-        return "Keras's TensorFlow backend sums running sums for the threshold of sparsemax, which makes it too large"
+        return (
+            "Keras's TensorFlow backend sums cumulative sums for the threshold of sparsemax, which makes it too large"
+        )
     if type(layer).__name__ == "Quantile" and config.get("method", "linear") != "linear":
-        return "Keras forgets the method of a quantile in a model, and computes with method='linear' in its place"
+        return "Keras ignores the method of a quantile inside a model and uses method='linear' instead"
     if type(layer).__name__ == "Rot90" and config.get("k", 1) % 4 == 2:
-        return "Keras's TensorFlow backend mixes up the pixels of what is no square when it turns it by 180 degrees"
+        return "Keras's TensorFlow backend misplaces pixels when it rotates a non-square image by 180 degrees"
     if _bias_along_the_wrong_axis(layer, values):
         return (
-            "Keras's TensorFlow backend adds the bias along the last axis, not to the channels: with channels_first "
-            "and as many columns as filters it takes the one for the other (on JAX and PyTorch it does not)"
+            "Keras's TensorFlow backend adds the bias along the last axis instead of the channels: with channels_first "
+            "and as many columns as filters it confuses the two (JAX and PyTorch are correct)"
         )
     if _pools_from_the_wrong_place(layer):
         return (
-            "TensorFlow's CPU kernel begins behind position 0 here: in three dimensions, with padding='same' and a "
-            "window that is shorter than its stride"
+            "TensorFlow's CPU kernel starts after position 0 here: in three dimensions, with padding='same' and a "
+            "window shorter than its stride"
         )
     return None
 

@@ -1,7 +1,7 @@
-"""A file → the model that real Keras makes of it, in safe mode; what would run code is refused before Keras sees it.
+"""Load a file with real Keras in safe mode; whatever would run code is refused before Keras sees it.
 
-Keras's own safe mode has been passed by more than once, so the configuration is read as data first: every class and
-function that it names must be one of Keras's, from those of its modules that hold parts of models.
+Keras's own safe mode has been bypassed more than once, so the configuration is read as data first: every class and
+function that it names must belong to Keras, in a module that holds parts of models.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from layerexplain.oracle.to_keras import RUNS_CODE, refusal
 
 
 class KerasRefuses(SourceError):
-    """Keras does not load a file. `old` says that its layers may be made anew all the same: another generation than
-    today's may have written it, or it holds one object in several places, which Keras fails to find again."""
+    """Keras does not load a file. `old` says that its layers may still be rebuilt: an earlier generation of Keras may
+    have written it, or it holds one object in several places, which Keras cannot restore."""
 
     old = False
 
@@ -35,7 +35,7 @@ _PARTS = frozenset(
     | {"quantizers", "applications", "engine", "legacy", "mixed_precision", "random"}
     | {"losses", "metrics", "optimizers"}
 )
-"""The modules of Keras that hold parts of models. Others (`saving`, `utils`, `config`, …) hold what acts."""
+"""The modules of Keras that hold parts of models. Others (`saving`, `utils`, `config`, …) have side effects."""
 
 _FUNCTION_MODULES = frozenset(
     {"activations", "ops", "initializers", "regularizers", "constraints", "losses", "metrics"}
@@ -47,9 +47,14 @@ _PLAIN_OBJECTS = frozenset(
 
 
 def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) -> Any:
-    """The model that Keras makes of a .keras or .h5 file, or of a configuration JSON (`model` is what we read of it).
+    """Return the model that Keras loads from a .keras or .h5 file or a configuration JSON.
 
-    Raises LayerExplainError for what would run code, and with Keras's own words for what Keras refuses.
+    Args:
+        source: the file.
+        model: what was read of it.
+
+    Raises:
+        LayerExplainError: if it would run code, or with Keras's own error if Keras refuses it.
     """
     refused = refusal(model)
     if refused is not None:
@@ -67,21 +72,21 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
 
 
 def keras_model_of_config(document: Any) -> Any:
-    """The model that Keras makes of a configuration, {"class_name", "config"}, with weights that it draws."""
+    """Return the model that Keras creates from a configuration, {"class_name", "config"}, with drawn weights."""
     must_be_keras(document)
     keras = load_keras()
     plain = {key: value for key, value in document.items() if key != "compile_config"}
     with _words_of_keras(), _names_from_the_first():
         made = keras.models.model_from_json(json.dumps(plain))
-        if not isinstance(made, keras.Model):  # of Keras 0.3 it gives back the configuration itself
-            raise KerasRefuses("Keras refuses it: it makes no model of this configuration")
+        if not isinstance(made, keras.Model):  # for Keras 0.3 it returns the configuration itself
+            raise KerasRefuses("Keras refuses it: this configuration does not describe a model")
         return made
 
 
 def must_be_keras(document: Any) -> None:
     """Raise LayerExplainError if a configuration names a class, function or module that holds no part of a model."""
     if isinstance(document, Mapping):
-        # The model is not compiled; a nested one would be, so what it says of that counts.
+        # The model is not compiled, but a nested one would be, so its compile_config is checked.
         document = {key: value for key, value in document.items() if key != "compile_config"}
     waiting = [document]
     while waiting:
@@ -96,7 +101,7 @@ def must_be_keras(document: Any) -> None:
 
 
 def _foreign(item: Mapping[str, Any]) -> str | None:
-    """What an object of a configuration names that is no part of Keras, in words."""
+    """Return what an object of a configuration names outside Keras, as text; None if nothing."""
     vocabulary = item.get("vocabulary")
     if isinstance(vocabulary, str):
         return f"names a file to read ({vocabulary!r})"
@@ -105,7 +110,7 @@ def _foreign(item: Mapping[str, Any]) -> str | None:
         return None
     module = item.get("module")
     if name in RUNS_CODE or name == "__lambda__":
-        return f"holds a {name}, and what it would run is not Keras's own"
+        return f"holds a {name}, which runs code that is not part of Keras"
     if name in _PLAIN_OBJECTS:
         return None
     parts = module.split(".") if isinstance(module, str) else []
@@ -115,11 +120,11 @@ def _foreign(item: Mapping[str, Any]) -> str | None:
         known = module in (None, "builtins") or (parts[0] in _ROOTS and own[:1] and own[0] in _FUNCTION_MODULES)
         return None if known and isinstance(function, str) else f"names the function {function!r} of {module}"
     if parts and (parts[0] not in _ROOTS or not (not own or own[0] in _PARTS)):
-        return f"names the class {name} of {module}, which holds no part of Keras's models"
+        return f"names the class {name} of {module}, which is not a module of Keras model parts"
     return None
 
 
-# How each kind of file is loaded ------------------------------------------------------------------------------------
+# Loading each kind of file ------------------------------------------------------------------------------------------
 
 
 def _archive(source: str | os.PathLike[str] | bytes) -> Any:
@@ -140,7 +145,7 @@ def _legacy(source: str | os.PathLike[str] | bytes) -> Any:
     with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as root:
         text = root.attrs.get("model_config")
         if text is None:
-            raise KerasRefuses("keeps its configuration in several attributes, which Keras 3 does not load")
+            raise KerasRefuses("stores its configuration in several attributes, which Keras 3 does not load")
         config = text if isinstance(text, bytes) else str(text).encode()
     must_be_keras(parse_json(config, "the attribute model_config"))
     return _loaded(source, ".h5")
@@ -157,7 +162,7 @@ _LOADERS = {"keras-archive": _archive, "h5": _legacy, "config-json": _json}
 
 
 def _loaded(source: str | os.PathLike[str] | bytes, ending: str) -> Any:
-    """What `load_model` makes of a file. Keras goes by the name's ending, so one without it gets a second name."""
+    """Load a file with `load_model`. Keras relies on the file extension, so a file without it gets a second name."""
     _values_in_the_file_itself(source)
     keras = load_keras()
     with _named(source, ending) as path, _words_of_keras(), _names_from_the_first():
@@ -165,7 +170,7 @@ def _loaded(source: str | os.PathLike[str] | bytes, ending: str) -> Any:
 
 
 def _values_in_the_file_itself(source: str | os.PathLike[str] | bytes) -> None:
-    """Refuse weights that lie in other files, by links or otherwise: older versions of Keras follow them."""
+    """Refuse weights in other files, by links or otherwise: older versions of Keras follow them."""
     from layerexplain.frontends.keras.weight_files import open_weights
 
     with open_weights(source) as stored:
@@ -194,7 +199,7 @@ def _named(source: str | os.PathLike[str] | bytes, ending: str) -> Iterator[str]
 
 @contextmanager
 def _words_of_keras() -> Iterator[None]:
-    """What Keras raises, as one line of ours."""
+    """Convert Keras's exceptions to a one-line KerasRefuses."""
     try:
         yield
     except LayerExplainError:
@@ -205,8 +210,8 @@ def _words_of_keras() -> Iterator[None]:
 
 @contextmanager
 def _names_from_the_first() -> Iterator[None]:
-    """Operations without a name of their own get the ones that they have in the file, as in a process that has made no
-    other model: Keras numbers them through."""
+    """Let unnamed operations get the names that they have in the file, as in a fresh process: Keras numbers them
+    consecutively."""
     from keras.src.backend.common import global_state
 
     kept = global_state.get_global_attribute("object_name_uids")

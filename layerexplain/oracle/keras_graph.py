@@ -1,4 +1,4 @@
-"""A real Keras model as a graph that is run call by call: what each call of a layer takes, and what it makes."""
+"""A real Keras model as a graph that is run call by call, with the inputs and outputs of each call."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NO_KERNEL_ON_CPU = (
     "not yet support dilation rates larger than 1",
     "only supports equal length strides",
 )
-"""What TensorFlow says of a layer for which it has no kernel on the CPU. XLA has one: the same layer, the same call."""
+"""TensorFlow's errors for layers without a CPU kernel. XLA has one for the same call."""
 
 
 class KerasOperation:
-    """A layer or an operation of Keras, as a comparison asks for it."""
+    """A layer or operation of Keras, behind the interface of `reference`."""
 
     def __init__(self, operation: Any) -> None:
         self.operation = operation
@@ -44,20 +44,20 @@ class KerasOperation:
         return str(getattr(self.operation, "compute_dtype", "") or "float32")
 
     def weights(self, definition: Definition | None = None) -> list[Any]:
-        """All of its variables, or those of a definition, in the definition's order."""
+        """Return all of its variables, or those of a definition in the definition's order."""
         if definition is None:
             return list(getattr(self.operation, "weights", ()))
         return variables_of_layer(self.operation, definition)
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
-        """The known fault of Keras that strikes it, in words; None if none does."""
+        """Return the known fault of Keras that affects it, as text; None if there is none."""
         return fault(self.operation, config, values)
 
 
 class KerasGraph:
     """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
 
-    It is a `reference.Graph`, of tensors of Keras.
+    Implements `reference.Graph` with tensors of Keras.
     """
 
     def __init__(self, model: Any) -> None:
@@ -78,11 +78,11 @@ class KerasGraph:
         return [tensor._keras_history.operation.name for tensor in self.graph.inputs]
 
     def layer(self, name: str) -> Any:
-        """The layer or operation of this name; None if there is none."""
+        """Return the layer or operation of this name, or None."""
         return layer_named(self.graph, name)
 
     def feed(self, inputs: Sequence[Any], masks: Sequence[Any] = ()) -> None:
-        """Give the inputs, in the model's order, as arrays or as tensors of Keras; forget all that was made."""
+        """Set the inputs, in the model's order, as arrays or Keras tensors; discard all earlier results."""
         keras = load_keras()
         self._tensors = {}
         for i, (tensor, value) in enumerate(zip(self.graph.inputs, inputs, strict=True)):
@@ -93,15 +93,15 @@ class KerasGraph:
             self._tensors[id(tensor)] = given
 
     def calls(self) -> dict[Key, KerasOperation]:
-        """All calls but inputs, with what is called."""
+        """Return all calls except inputs, with the operation of each."""
         return self._calls
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
-        """These calls are made when what they make is needed."""
+        """Run these calls only when their results are needed."""
         self._when_needed = frozenset(keys)
 
     def arguments(self, key: Key) -> list[Any] | None:
-        """The tensors that a call takes, in Keras's order; None if one of them was not made."""
+        """Return the input tensors of a call, in Keras's order; None if one was not computed."""
         node = self.nodes[key]
         for tensor in node.input_tensors:
             maker = self._makers.get(id(tensor))
@@ -112,7 +112,7 @@ class KerasGraph:
         return [self._tensors[id(tensor)] for tensor in node.input_tensors]
 
     def enter(self, key: Key, arguments: Sequence[Any]) -> KerasGraph | None:
-        """The model that a call runs, given its inputs; None for what is no model, or takes more than it is given."""
+        """Return the nested model of a call, fed with its inputs; None if it is not a model, or has more inputs."""
         try:
             inner = KerasGraph(self.nodes[key].operation)
         except LayerExplainError:
@@ -120,12 +120,12 @@ class KerasGraph:
         count = len(inner.graph.inputs)
         if count > len(arguments):
             return None
-        # The masks, if the call has any, stand behind the tensors; these carry them as well.
+        # Masks, if any, follow the tensors, which carry them as well.
         inner.feed(arguments[:count], [mask_of(one) for one in arguments[:count]])
         return inner
 
     def run(self, key: Key) -> list[Any]:
-        """Make a call and keep what it makes. Raises whatever Keras and its backend raise."""
+        """Run a call and keep its results. Raises whatever Keras and its backend raise."""
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
         outputs = call_operation(node.operation, args, kwargs)
@@ -133,23 +133,23 @@ class KerasGraph:
         return outputs
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
-        """Keep what a call made."""
+        """Keep the results of a call."""
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
             self._tensors[id(tensor)] = value
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
-        """A tensor that was made, or None."""
+        """Return a tensor, or None if it was not computed."""
         node = self.nodes.get((layer, call))
         if node is None or output >= len(node.outputs):
             return None
         return self._tensors.get(id(node.outputs[output]))
 
     def outputs(self) -> list[Any]:
-        """The model's outputs, in its order; None for one that was not made."""
+        """Return the model's outputs, in its order; None for each that was not computed."""
         return [self._tensors.get(id(tensor)) for tensor in self.graph.outputs]
 
     def output_of(self, layer: str, call: int, output: int) -> int | None:
-        """Which output of the model a tensor is."""
+        """Return the index of the model output that a tensor is, or None."""
         node = self.nodes.get((layer, call))
         if node is None or output >= len(node.outputs):
             return None
@@ -157,23 +157,23 @@ class KerasGraph:
         return next((i for i, tensor in enumerate(self.graph.outputs) if id(tensor) == wanted), None)
 
     def value(self, tensor: Any) -> Any:
-        """A tensor or a variable as an array."""
+        """Return a tensor or a variable as an array."""
         return as_array(tensor)
 
     def mask(self, tensor: Any) -> Any:
-        """The mask that a tensor carries, or None."""
+        """Return the mask that a tensor carries, or None."""
         return mask_of(tensor)
 
     def dtype(self, tensor: Any) -> str:
-        """The name of a tensor's dtype."""
+        """Return the name of a tensor's dtype."""
         return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 
 def call_operation(operation: Any, args: Any, kwargs: Any) -> list[Any]:
-    """What a layer or operation makes at inference, as a flat list; compiled where the CPU has no kernel for it."""
+    """Return the outputs at inference as a flat list; compiled by XLA if the CPU has no kernel."""
     keras = load_keras()
     if "training" in getattr(operation, "_call_context_args", ()):
-        # As Keras does when a model is called with training=False.
+        # As Keras does if a model is called with training=False.
         kwargs = {**kwargs, "training": False}
     try:
         return list(keras.tree.flatten(operation(*args, **kwargs)))
@@ -184,12 +184,12 @@ def call_operation(operation: Any, args: Any, kwargs: Any) -> list[Any]:
 
 
 def has_no_kernel(refusal: BaseException) -> bool:
-    """Whether TensorFlow only lacks a kernel for the CPU."""
+    """Return whether TensorFlow refused only for lack of a CPU kernel."""
     return any(words in str(refusal) for words in NO_KERNEL_ON_CPU)
 
 
 def compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
-    """The results of a function of tensors as XLA computes them, with the masks that they carry."""
+    """Return the results of a function of tensors compiled by XLA, with the masks that they carry."""
     import tensorflow as tf
 
     keras = load_keras()
@@ -219,7 +219,7 @@ def compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
 
 
 def mask_of(tensor: Any) -> Any:
-    """The mask that a tensor carries, or None."""
+    """Return the mask that a tensor carries, or None."""
     from keras.src.backend import get_keras_mask
 
     return get_keras_mask(tensor)
@@ -232,7 +232,7 @@ def _set_mask(tensor: Any, mask: Any) -> None:
 
 
 def as_array(tensor: Any) -> Any:
-    """A tensor as a NumPy array; bfloat16 comes as float32, text as Python strings."""
+    """Return a tensor as a NumPy array: bfloat16 as float32, text as Python strings."""
     if "string" in str(getattr(tensor, "dtype", "")):
         import numpy as np
 

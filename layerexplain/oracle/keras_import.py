@@ -1,4 +1,4 @@
-"""Real Keras, imported when something is to be run by it, and kept from talking meanwhile."""
+"""Import real Keras when needed, without its log output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOW_TO_GET_IT = "pip install 'layerexplain[tensorflow]'"
 
 
 def load_keras() -> Any:
-    """The module `keras`, of Keras 3. Raises LayerExplainError, with how to get it, where there is none."""
+    """Return the module `keras` of Keras 3. Raises LayerExplainError, with how to install it, if it is missing."""
     keras = sys.modules.get("keras")
     if keras is None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,11 +25,11 @@ def load_keras() -> Any:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         with silence():
             keras = _imported()
-            # The backend looks for its devices, and tells of it, at the first tensor.
+            # The backend detects its devices, and logs it, at the first tensor.
             keras.ops.zeros((1,))
     if not str(getattr(keras, "__version__", "")).startswith("3."):
         version = getattr(keras, "__version__", "of an unknown version")
-        raise LayerExplainError(f"real Keras is needed, of version 3; here is {version}: {HOW_TO_GET_IT}")
+        raise LayerExplainError(f"Keras 3 is required, found version {version}: {HOW_TO_GET_IT}")
     return keras
 
 
@@ -38,13 +38,13 @@ def _imported() -> Any:
         import keras
     except ImportError as error:
         what = f" ({error.name} is missing)" if error.name not in (None, "keras") else ""
-        raise LayerExplainError(f"real Keras is needed and not installed{what}; {HOW_TO_GET_IT}") from None
+        raise LayerExplainError(f"Keras is required and not installed{what}; {HOW_TO_GET_IT}") from None
     return keras
 
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """What Keras and TensorFlow warn of is no news where models are only tried: masks that end, graphs traced anew."""
+    """Suppress warnings of Keras and TensorFlow, such as lost masks and retraced graphs, while models are tried."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -58,9 +58,9 @@ def without_warnings() -> Iterator[None]:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Standard error goes nowhere: what TensorFlow's own libraries write there before they can be told not to.
+    """Discard standard error, where TensorFlow's libraries write before logging can be configured.
 
-    Errors still come, as exceptions. With LAYEREXPLAIN_DEBUG set everything is shown.
+    Exceptions still propagate. With LAYEREXPLAIN_DEBUG set, everything is shown.
     """
     if os.environ.get("LAYEREXPLAIN_DEBUG", "") not in ("", "0"):
         yield
@@ -68,7 +68,7 @@ def silence() -> Iterator[None]:
     sys.stderr.flush()
     try:
         kept = os.dup(2)
-    except OSError:  # there is no standard error
+    except OSError:  # standard error is closed
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -82,16 +82,16 @@ def silence() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of Keras in one line: the first that says what is wrong."""
+    """Return an error of Keras as one line: the first that says what is wrong."""
     import re
 
-    # Where Keras could not make an object, the cause stands behind all of its configuration.
+    # If Keras cannot create an object, the cause follows its whole configuration.
     told = str(error).rpartition("Exception encountered: ")[2]
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in told.splitlines()]
-    # TensorFlow puts the node of its graph in front.
+    # TensorFlow prepends the node of its graph.
     lines = [re.sub(r"^\{\{\w+ .*?\}\}(?: in wrapper)?\s*", "", line) for line in lines]
     said = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     text = said[0] if said else type(error).__name__
-    if text.endswith((",", ":")) and len(said) > 1:  # the sentence goes on
+    if text.endswith((",", ":")) and len(said) > 1:  # the sentence continues
         text = f"{text} {said[1]}"
     return text if len(text) <= 300 else text[:299] + "…"

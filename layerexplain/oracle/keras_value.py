@@ -1,4 +1,4 @@
-"""What real Keras makes of the same inputs, with the same weights, at one call of one layer."""
+"""The output of real Keras for the same inputs and weights, at one call of one layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from layerexplain.weights.weighted_layers import weighted_layers
 
 
 def keras_is_installed() -> bool:
-    """Whether Keras and TensorFlow can be imported; neither is."""
+    """Return whether Keras and TensorFlow can be imported, without importing them."""
     from importlib.util import find_spec
 
     return find_spec("keras") is not None and find_spec("tensorflow") is not None
@@ -36,9 +36,10 @@ def keras_output(
     call: int,
     output: int,
 ) -> Any:
-    """An output of a call of a layer, as an array. `path` and `call` are those of an `Activation`.
+    """Return an output of a call of a layer, as an array. `path` and `call` are those of an `Activation`.
 
-    Raises LayerExplainError, in one line, for whatever Keras does not do.
+    Raises:
+        LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -54,7 +55,7 @@ def keras_output(
 
 
 def _assign(real: Any, network: Network, weights: WeightSource) -> None:
-    """Give a Keras model the weights that were drawn."""
+    """Assign the drawn weights to a Keras model."""
     for weighted in weighted_layers(network):
         if weighted.definition is None or not weighted.definition.weights:
             continue
@@ -69,7 +70,7 @@ def _assign(real: Any, network: Network, weights: WeightSource) -> None:
 
 
 def _walked(real: Any, network: Network, arrays: Sequence[Any], path: Sequence[str], call: int, output: int) -> Any:
-    """Run call by call down to the layer, into the nested models that lead to it."""
+    """Run call by call up to the layer, entering the nested models on its path."""
     numbers = _call_numbers(network, path, call)
     graph = KerasGraph(real)
     graph.feed(inputs_in_order(network, graph, arrays))
@@ -92,11 +93,11 @@ def _walked(real: Any, network: Network, arrays: Sequence[Any], path: Sequence[s
             graph.run(key)
         else:
             raise LayerExplainError(f"Keras's model has no such call of '{name}'")
-    raise LayerExplainError(f"'{'/'.join(path)}' is no layer")
+    raise LayerExplainError(f"'{'/'.join(path)}' is not a layer")
 
 
 def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]:
-    """The number of the call at each level, from one that counts through all runs of nested models."""
+    """Return the number of the call at each level, from one that counts through all runs of nested models."""
     counts = []
     for name in path:
         calls = network.of_layer(name)

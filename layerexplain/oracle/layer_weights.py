@@ -1,4 +1,4 @@
-"""The variables of a real Keras model: which are the weights of a network, and what is drawn for them."""
+"""The variables of a real Keras model: their match with a network's weights, and drawn values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from layerexplain.run.live_weights import variables_of_layer
 
 
 def variables_of_network(network: Network, graph: KerasGraph) -> list[list[Any]]:
-    """The variables of a whole model, a list for each of its layers that the model's definition takes weights from."""
+    """Return the variables of a whole model, one list per layer that contributes weights to its definition."""
     found: list[list[Any]] = []
     for layer in network.model.layers:
         # A layer's weights are those of its first call that has a formula.
@@ -29,12 +29,12 @@ def variables_of_network(network: Network, graph: KerasGraph) -> list[list[Any]]
 
 
 def shapes_of(variables: Sequence[Any]) -> tuple[tuple[int, ...], ...]:
-    """Their shapes."""
+    """Return the shapes of variables."""
     return tuple(tuple(int(size) for size in v.shape) for v in variables)
 
 
 def draw_weights(keras_model: Any, rng: Any) -> None:
-    """Give every weight of a Keras model a drawn value, of a size that keeps what flows through it near 1."""
+    """Draw a value for every weight of a Keras model, scaled so that activations stay near 1."""
     for variable in keras_model.weights:
         if "float" in str(variable.dtype):
             variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
@@ -42,7 +42,7 @@ def draw_weights(keras_model: Any, rng: Any) -> None:
 
 
 def after_assigning(keras_model: Any) -> None:
-    """Let layers that compute with copies of their weights make these anew."""
+    """Refresh layers that compute with copies of their weights."""
     for layer in keras_model._flatten_layers():
         if facts_of(type(layer).__name__).copies_weights and layer.built:
             layer.finalize_state()

@@ -1,4 +1,4 @@
-"""A file that today's Keras does not load → a Keras model made anew of what we read of it, with the file's weights."""
+"""Rebuild a file that Keras does not load: a Keras model of its layers, with the file's weights."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ from layerexplain.run.weight_source import weight_source
 
 
 def rebuilt(source: Any, model: Model, network: Network, refusal: LayerExplainError) -> tuple[Any, bool, Note]:
-    """The model of today's classes, whether it has the file's weights (or those that Keras drew), and what to tell.
+    """Return the model built from current classes, whether it has the file's weights, and a note.
 
-    `network` is the model traced, `refusal` what Keras said to the file. Raises KerasRefuses where today's Keras
-    refuses the layers too, and LayerExplainError where weights of the file do not fit.
+    Args:
+        source: the file.
+        model: what was read of it.
+        network: the traced model.
+        refusal: Keras's error for the file.
+
+    Raises:
+        KerasRefuses: if Keras refuses the layers too.
+        LayerExplainError: if weights of the file do not fit.
     """
     try:
         real = to_keras(model)
     except LayerExplainError as error:
         place = f"layer '{error.layer}': " if error.layer is not None else ""
         raise KerasRefuses(
-            f"{refusal.fact.partition('. ')[0].rstrip('.')}; nor can its layers be made anew: {place}{error.fact}"
+            f"{refusal.fact.partition('. ')[0].rstrip('.')}; its layers cannot be rebuilt either: {place}{error.fact}"
         ) from None
     graph = KerasGraph(real)
     with weight_source(source, network, seed=0) as weights:
@@ -38,8 +45,8 @@ def rebuilt(source: Any, model: Model, network: Network, refusal: LayerExplainEr
     whose = "the file's weights" if stored else "drawn weights"
     version = load_keras().__version__
     message = (
-        f"Keras {version} does not load this file, so its layers were made anew in Keras, with {whose}. "
-        f"What Keras says to the file: {refusal.fact.removeprefix('Keras refuses it: ')}"
+        f"Keras {version} does not load this file, so its layers were rebuilt in Keras with {whose}. "
+        f"Keras's error: {refusal.fact.removeprefix('Keras refuses it: ')}"
     )
     return real, stored, Note("made-anew", None, message)
 
@@ -47,7 +54,7 @@ def rebuilt(source: Any, model: Model, network: Network, refusal: LayerExplainEr
 def _pairs(
     network: Network, graph: KerasGraph, weights: Any, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], list[Any], list[Any]]]:
-    """(path, Keras's variables, the file's arrays) of each layer that has weights."""
+    """Yield (path, Keras's variables, the file's arrays) for each layer with weights."""
     for layer in network.model.layers:
         first = next((made for made in network.calls if made.call.layer == layer.name and made.definition), None)
         if first is None or first.definition is None:

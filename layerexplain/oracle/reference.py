@@ -1,6 +1,6 @@
-"""What a comparison asks of the framework that it holds the formulas against. `keras_graph` answers with real Keras.
+"""The interface to the framework that formulas are compared with. `keras_graph` implements it with real Keras.
 
-Tensors and weights are the framework's own; `value` makes arrays of them.
+Tensors and weights are the framework's own; `value` converts them to arrays.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Operation(Protocol):
         ...
 
     def weights(self, definition: Definition | None = None) -> list[Any]:
-        """All of its weights, or those of a definition, in the definition's order."""
+        """Return all of its weights, or those of a definition in the definition's order."""
         ...
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
-        """The known fault of the framework that strikes it, in words; None if none does."""
+        """Return the known fault of the framework that affects it, as text; None if there is none."""
         ...
 
 
 class Graph(Protocol):
-    """A model of the framework that was given its inputs, and is run call by call."""
+    """A model of the framework, fed with inputs and run call by call."""
 
     @property
     def input_names(self) -> list[str]:
@@ -50,45 +50,45 @@ class Graph(Protocol):
         ...
 
     def calls(self) -> Mapping[Key, Operation]:
-        """All calls but inputs, with what is called."""
+        """Return all calls except inputs, with the operation of each."""
         ...
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
-        """These calls are made when what they make is needed."""
+        """Run these calls only when their results are needed."""
         ...
 
     def arguments(self, key: Key) -> list[Any] | None:
-        """The tensors that a call takes; None if one of them was not made."""
+        """Return the input tensors of a call; None if one was not computed."""
         ...
 
     def enter(self, key: Key, arguments: Sequence[Any]) -> Graph | None:
-        """The model that a call runs, given its inputs; None for what is no model, or cannot be entered."""
+        """Return the nested model of a call, fed with its inputs; None if it is not a model or cannot be entered."""
         ...
 
     def run(self, key: Key) -> list[Any]:
-        """Make a call and keep what it makes. Raises whatever the framework raises."""
+        """Run a call and keep its results. Raises whatever the framework raises."""
         ...
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
-        """Keep what a call made."""
+        """Keep the results of a call."""
         ...
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
-        """A tensor that was made, or None."""
+        """Return a tensor, or None if it was not computed."""
         ...
 
     def outputs(self) -> list[Any]:
-        """The model's outputs, in its order; None for one that was not made."""
+        """Return the model's outputs, in its order; None for each that was not computed."""
         ...
 
     def value(self, tensor: Any) -> Any:
-        """A tensor or a weight as an array."""
+        """Return a tensor or a weight as an array."""
         ...
 
     def mask(self, tensor: Any) -> Any:
-        """The mask that a tensor carries, or None."""
+        """Return the mask that a tensor carries, or None."""
         ...
 
     def dtype(self, tensor: Any) -> str:
-        """The name of a tensor's dtype."""
+        """Return the name of a tensor's dtype."""
         ...

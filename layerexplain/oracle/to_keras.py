@@ -1,6 +1,6 @@
-"""A `Model` → a real Keras model: the classes of Keras, called as the Model's calls say.
+"""Build a real Keras model from a `Model`: Keras's classes, called as the Model's calls say.
 
-Only classes of Keras itself are made, by their names in `keras.layers` and among the operations of `keras.ops`;
+Only Keras's own classes are instantiated, by name in `keras.layers` and among the operations of `keras.ops`;
 nothing else is looked up.
 """
 
@@ -19,9 +19,9 @@ from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.weights.shared_weights import Originals
 
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
-"""Classes of Keras that run what is not Keras: code in the file, or a program in another."""
+"""Classes of Keras that run other code: code in the file, or a program in another file."""
 
-_NOT_OWN = "is not Keras's own; nothing was loaded"
+_NOT_OWN = "is not part of Keras; nothing was loaded"
 
 _OLD_ARGUMENTS = {
     "groups": 1,
@@ -31,18 +31,18 @@ _OLD_ARGUMENTS = {
     "softmax_robust_masking": False,
     "trainable": True,
 }
-"""What Keras 2 wrote into the configurations of layers that have no such argument now, where it says nothing."""
+"""Arguments that Keras 2 wrote and Keras 3 no longer has, with the values at which they have no effect."""
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-"""Arguments that say how training begins and goes; weights are drawn here, and none is trained."""
+"""Arguments that concern only training; weights are drawn here, and never trained."""
 
 _OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
 
 
 def refusal(model: Model) -> str | None:
-    """Why a model is not built: what of it would run code that is not Keras's own. None where nothing would."""
+    """Return why a model is not built: which part would run code outside Keras. None if no part would."""
     for layer in _layers(model):
         if layer.type in RUNS_CODE and layer.kind != "operation":
-            return f"layer '{layer.name}' is a {layer.type}, and what it would run {_NOT_OWN}"
+            return f"layer '{layer.name}' is a {layer.type}, whose code {_NOT_OWN}"
         if layer.kind == "custom":
             owner = f" of {layer.package}" if layer.package else ""
             return f"layer '{layer.name}' is a {layer.type}{owner}, which {_NOT_OWN}"
@@ -53,7 +53,7 @@ def refusal(model: Model) -> str | None:
 
 
 def _layers(model: Model) -> list[Layer]:
-    """All layers of a model, those of nested models and those inside wrappers too."""
+    """Return all layers of a model, including those of nested models and wrappers."""
     found: list[Layer] = []
     waiting: list[Any] = [*reversed(model.layers)]
     while waiting:
@@ -68,7 +68,7 @@ def _layers(model: Model) -> list[Layer]:
 
 
 def _foreign_function(value: Any) -> str | None:
-    """The name of a function, in a configuration, that is not one of Keras's."""
+    """Return the name of a function in a configuration that is not one of Keras's, or None."""
     if isinstance(value, Function):
         return None if value == KERAS_2_HARD_SIGMOID else value.name
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
@@ -78,20 +78,21 @@ def _foreign_function(value: Any) -> str | None:
 
 
 def to_keras(model: Model) -> Any:
-    """The model as a Keras Functional model, with the weights that Keras draws.
+    """Return the model as a Keras Functional model, with weights drawn by Keras.
 
-    Raises LayerExplainError, with Keras's own words, for what Keras refuses.
+    Raises:
+        LayerExplainError: with Keras's own error, if Keras refuses it.
     """
     refused = refusal(model)
     if refused is not None:
         raise LayerExplainError(refused)
     if not model.calls or not model.outputs:
-        raise LayerExplainError(f"a {model.type} model without a graph of its layers cannot be built")
+        raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
     return _Builder(model, (), _Objects(model)).build()
 
 
 class _Objects:
-    """The layers made so far of those that stand in several places of a model."""
+    """The layers created so far that occur in several places of a model."""
 
     def __init__(self, model: Model) -> None:
         self.originals = Originals(model.shared)
@@ -99,7 +100,7 @@ class _Objects:
         self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
 
     def of(self, steps: Steps, layer: Layer) -> Any:
-        """The layer at a place; the one that was made before where it is the same."""
+        """Return the layer at a place: the existing one if they share it."""
         if not self.kept:
             return keras_object(layer, steps, self)
         original = self.originals.of(steps)[0]
@@ -112,7 +113,7 @@ class _Objects:
 
 
 class _Builder:
-    """Builds one model, nested ones by builders of their own; `steps` lead to it in the outermost one."""
+    """Builds one model, and nested ones with their own builders; `steps` lead to it in the outermost one."""
 
     def __init__(self, model: Model, steps: Steps, objects: _Objects) -> None:
         self.model = model
@@ -134,7 +135,7 @@ class _Builder:
                 raise SpecError(f"Keras refuses it: {first_line(error)}", layer=layer.name, line=layer.line) from None
         inputs = [self.tensors[ref] for ref in self.model.inputs]
         outputs = [self.tensors[ref] for ref in self.model.outputs]
-        # One tensor alone, not a list of it: a wrapper like TimeDistributed wants a model with one output.
+        # A single tensor, not a list: a wrapper like TimeDistributed requires a model with one output.
         built = keras.Model(_alone(inputs), _alone(outputs), name=_keras_name(self.model.name))
         if not self.model.trainable:
             built.trainable = False
@@ -144,7 +145,7 @@ class _Builder:
         if layer.type == "InputLayer":
             shape = layer.config.get("batch_shape")
             if shape is None:
-                raise LayerExplainError(f"the shape of the input '{layer.name}' is not known; give it with --input")
+                raise LayerExplainError(f"the shape of the input '{layer.name}' is unknown; give it with --input")
             dtype = layer.config.get("dtype") or "float32"
             self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
             return
@@ -170,7 +171,7 @@ class _Builder:
 
 
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
-    """The layer or operation, made by Keras from its configuration. Raises whatever Keras raises."""
+    """Return the layer or operation, created by Keras from its configuration. Raises whatever Keras raises."""
     if layer.model is not None:
         inner = _Builder(layer.model._replace(name=layer.name), steps, objects).build()
         if not layer.config.get("trainable", True):
@@ -180,11 +181,11 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     config = {key: _plain(key, value, (*steps, key), objects) for key, value in kept.items()}
     if layer.kind == "operation":
         operation = _operation_class(layer.type)(**config)
-        operation.name = layer.name  # not every class of them takes one
+        operation.name = layer.name  # not every class accepts a name
         return operation
     declaration = find(layer.type)
     if declaration is not None:
-        # Older names of arguments, and arguments that no longer exist and say nothing here.
+        # Rename old arguments; drop those that no longer exist and have no effect.
         config = {declaration.renamed.get(key, key): value for key, value in config.items()}
     made = _layer_class(layer.type)
     if declaration is not None:
@@ -197,7 +198,7 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
 
 
 def _taken(made: type) -> set[str]:
-    """The arguments of a layer class of today, with those of its base classes that it passes on."""
+    """Return the arguments of a current layer class, with those of base classes that it passes on."""
     import inspect
 
     names: set[str] = set()
@@ -211,7 +212,7 @@ def _taken(made: type) -> set[str]:
 
 
 def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
-    """The value of an argument, to which the steps `at` lead in the outermost model, as Keras takes it."""
+    """Return the value of an argument as Keras accepts it; the steps `at` lead to it in the outermost model."""
     if isinstance(value, Layer):
         return objects.of(at, value)
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
@@ -220,12 +221,12 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
         at = list_steps(at)
         return [_plain(f"{at[-1]}[{i}]", v, (*at, i), objects) for i, v in enumerate(value)]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
-        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not made anew")
+        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not rebuilt")
     return value
 
 
 def _hard_sigmoid_of_keras_2() -> Any:
-    """As a function that Keras knows by name: a wrapper makes its layer anew of its configuration."""
+    """Return it registered by name, since a wrapper re-creates its layer from the configuration."""
     keras = load_keras()
     name = "layerexplain>hard_sigmoid_keras2"
     known = keras.saving.get_registered_object(name)
@@ -255,7 +256,7 @@ def _layer_class(type_: str) -> Any:
 
 
 def _operation_class(type_: str) -> Any:
-    """The class of an operation between layers; the modules are Keras's own, whatever a file says."""
+    """Return the class of an operation; only Keras's own modules are searched, whatever a file says."""
     import importlib
 
     keras = load_keras()
@@ -267,7 +268,7 @@ def _operation_class(type_: str) -> Any:
 
 
 def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Keras wants the first argument of a layer's call by position, all others may have their names."""
+    """Pass the first argument of a layer's call by position, as Keras requires."""
     import inspect
 
     names = [name for name in inspect.signature(made.call).parameters if name != "self"]
@@ -287,5 +288,5 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _keras_name(name: str) -> str:
-    """Keras takes any text but one with a '/' for a name."""
+    """Return a name that Keras accepts: without '/'."""
     return name.replace("/", "_")

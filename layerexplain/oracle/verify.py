@@ -1,4 +1,4 @@
-"""A model's formulas against real Keras: layer by layer, each given Keras's own input, then the model end to end."""
+"""Compare a model's formulas with real Keras: each layer on Keras's own input, then the model end to end."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from layerexplain.weights.shared_weights import weight_count
 Weights = Literal["of the model", "drawn"]
 
 BATCH = 2
-"""Examples in a batch, where the model does not fix it: with one alone a swapped axis may hide."""
+"""The batch size if the model does not fix it; a batch of 1 could hide swapped axes."""
 
 WHOLE_TOLERANCE = 1e-3
-"""How far a whole model may be off, through all of its layers."""
+"""The tolerance for a whole model, end to end."""
 
 _UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,) * 4, (224,) * 4)
-"""What is tried, axis by axis behind the batch, for sizes that the model leaves open: the first that Keras can run."""
+"""Sizes tried for open axes after the batch; the first that Keras can run are used."""
 
 
 def verify(
@@ -54,15 +54,20 @@ def verify(
     drawn: bool = False,
     progress: Progress | None = None,
 ) -> VerifyReport:
-    """Run every formula of a model in NumPy and hold shapes, weights and values against real Keras.
+    """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
 
-    `source` is whatever `read` takes, or a Model. Files are loaded by Keras in safe mode, never where code that is not
-    Keras's own would run; what has no weights of its own (a spec, a configuration) gets drawn ones, and with `drawn`
-    everything does. `inputs` fixes the shapes of inputs by name, without the batch. `tolerance` is relative to the
-    largest value of a layer's output. Inputs and weights depend on `seed` alone.
+    Keras loads files in safe mode, and only if no code outside Keras would run.
 
-    Raises LayerExplainError for a source that cannot be read, that Keras refuses, or that would run code, and where
-    there is no Keras.
+    Args:
+        source: whatever `read` accepts, or a Model. A spec or configuration has no weights and gets drawn ones.
+        inputs: the shapes of inputs by name, without the batch.
+        tolerance: the largest accepted difference, relative to the largest value of a layer's output.
+        seed: determines the inputs and the drawn weights.
+        drawn: draw all weights, even if the source stores some.
+        progress: called before each call of a layer.
+
+    Raises:
+        LayerExplainError: if the source cannot be read, Keras refuses it, it would run code, or Keras is missing.
     """
     with without_warnings():
         return _verify(source, inputs or {}, tolerance, seed, drawn, progress)
@@ -87,7 +92,7 @@ def _verify(
     try:
         _must_have_a_graph(model)
         _must_be_keras_alone(source, model)
-        # A first look, so that what is wrong with a spec is told before Keras is imported.
+        # Trace first, so that mistakes in a spec are reported before Keras is imported.
         network, _ = _traced(model, inputs, None)
         real, weights, notes = _keras_model(source, model, network)
         if drawn:
@@ -101,7 +106,7 @@ def _verify(
             draw_weights(real, np.random.default_rng(seed))
             return _compared(model, real, weights, inputs, tolerance, seed, progress, notes)
         finally:
-            for variable, value in kept:  # a live model is its owner's
+            for variable, value in kept:  # a live model belongs to its owner
                 variable.assign(value)
             if kept:
                 after_assigning(real)
@@ -117,7 +122,7 @@ def _standard_input() -> bytes:
 
 
 def _must_be_keras_alone(source: Any, model: Model) -> None:
-    """What would run code is refused first of all; a live model is its owner's."""
+    """Refuse what would run code, before anything else; a live model belongs to its owner."""
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.oracle.to_keras import refusal
 
@@ -128,11 +133,11 @@ def _must_be_keras_alone(source: Any, model: Model) -> None:
 
 def _must_have_a_graph(model: Model) -> None:
     if not model.calls or not model.outputs:
-        raise LayerExplainError(f"a {model.type} model has no graph of its layers, so there is nothing to run")
+        raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
 
 
 def _keras_model(source: Any, model: Model, network: Network) -> tuple[Any, Weights, tuple[Note, ...]]:
-    """The real Keras model of a source, or where Keras does not load a file one that is made anew of its layers."""
+    """Return the real Keras model of a source, rebuilt from its layers if Keras does not load the file."""
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.oracle.keras_files import KerasRefuses
 
@@ -148,7 +153,7 @@ def _keras_model(source: Any, model: Model, network: Network) -> tuple[Any, Weig
 
 
 def keras_model(source: Any, model: Model) -> tuple[Any, Weights]:
-    """The real Keras model of a source, and whose weights it is to have. `model` is what we read of the source."""
+    """Return the real Keras model of a source, and the origin of its weights. `model` is the source as read."""
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.oracle.keras_files import keras_model_of_config, keras_model_of_file
     from layerexplain.oracle.to_keras import refusal, to_keras
@@ -164,7 +169,7 @@ def keras_model(source: Any, model: Model) -> tuple[Any, Weights]:
         return keras_model_of_config(source), "drawn"
     if is_live_model(source):
         if not isinstance(source, load_keras().Model):
-            raise LayerExplainError(f"a {type(source).__name__} of {type(source).__module__} is no model of Keras 3")
+            raise LayerExplainError(f"a {type(source).__name__} of {type(source).__module__} is not a Keras 3 model")
         return source, "of the model"
     content = bytes(source) if isinstance(source, bytearray | memoryview) else source
     real = keras_model_of_file(content, model)
@@ -177,7 +182,7 @@ def keras_model(source: Any, model: Model) -> tuple[Any, Weights]:
 def _traced(
     model: Model, inputs: Mapping[str, Sequence[int | None]], sizes: tuple[int, ...] | None
 ) -> tuple[Network, bool]:
-    """The model traced, as a formula of its own too, and whether a size is unknown; `sizes` are put in for those."""
+    """Trace the model, with `sizes` in place of unknown ones; return the network and whether a size was unknown."""
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     unknown = False
@@ -186,7 +191,7 @@ def _traced(
         if ref.layer in inputs:
             spec = fixed_input(ref.layer, spec, inputs[ref.layer])
         if spec is None:
-            raise LayerExplainError(f"the shape of the input '{ref.layer}' is not known; give it with --input")
+            raise LayerExplainError(f"the shape of the input '{ref.layer}' is unknown; give it with --input")
         if None in spec.shape:
             unknown = True
             spec = spec if sizes is None else spec._replace(shape=_filled(spec.shape, sizes))
@@ -201,7 +206,7 @@ def _filled(shape: Shape, sizes: tuple[int, ...]) -> Shape:
 
 
 class _Trial(NamedTuple):
-    """A model that Keras has run: traced at the sizes of its inputs, with these and with what Keras made of them."""
+    """A model that Keras has run: traced at the sizes of its inputs, with the inputs and Keras's outputs."""
 
     network: Network
     arrays: list[Any]
@@ -209,14 +214,14 @@ class _Trial(NamedTuple):
 
 
 def _tried(model: Model, real: Any, inputs: Mapping[str, Sequence[int | None]], batch: int, seed: int) -> _Trial:
-    """Inputs that Keras can run, the outputs finite where that can be had."""
+    """Find inputs that Keras can run, with finite outputs if possible."""
     import numpy as np
 
     refused: Exception | None = None
     for number, sizes in enumerate(_UNKNOWN_SIZES):
         try:
             network, unknown = _traced(model, inputs, sizes)
-        except LayerExplainError as error:  # a window does not fit, say; a larger size may do
+        except LayerExplainError as error:  # for example, a window does not fit; a larger size may
             refused = error
             continue
         best: _Trial | None = None
@@ -236,8 +241,8 @@ def _tried(model: Model, real: Any, inputs: Mapping[str, Sequence[int | None]], 
             break
     if isinstance(refused, LayerExplainError):
         raise refused
-    words = first_line(refused) if refused is not None else "no reason is given"
-    raise LayerExplainError(f"Keras does not run the model: {words}") from None
+    words = first_line(refused) if refused is not None else "no reason given"
+    raise LayerExplainError(f"Keras cannot run the model: {words}") from None
 
 
 def _run_keras(real: Any, network: Network, arrays: Sequence[Any]) -> list[Any]:
@@ -271,11 +276,11 @@ def _compared(
     notes: tuple[Note, ...] = (),
 ) -> VerifyReport:
     keras = load_keras()
-    # What runs is this Keras, whatever version wrote the file: they differ in which masks reach a layer.
+    # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
     model = model._replace(keras_version=keras.__version__)
     if getattr(real, "_functional", real) is None:
-        # A Sequential that was never called has no graph before it knows its input.
+        # A Sequential that was never called has no graph until its input is known.
         network, _ = _traced(model, inputs, _UNKNOWN_SIZES[0])
         given = network.calls[0].outputs[0]
         real.build(None if given is None else (None, *given.shape[1:]))
@@ -287,7 +292,7 @@ def _compared(
     comparison.compare(trial.network, graph)
     whole = _whole(trial, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
-        whole = whole._replace(status="not compared", reason="Keras computes a layer of it wrongly")
+        whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
     return VerifyReport(
         source=model.source,
         format=model.format,
@@ -310,7 +315,7 @@ def _compared(
 
 
 def _count_params(real: Any) -> int | None:
-    """What Keras says; None where a layer of the model was never built."""
+    """Return Keras's count; None if a layer of the model was never built."""
     try:
         return int(real.count_params())
     except Exception:  # Keras raises whatever its parts raise
@@ -323,25 +328,25 @@ def _fixed_batch(model: Model) -> int | None:
 
 
 def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> WholeCheck:
-    """The formula of the whole model against what Keras's own call of it made."""
+    """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
     layers = [one for one in graph.graph.operations if one.name not in graph.input_names]
     dtypes = [str(getattr(one, "compute_dtype", "float32")) for one in layers]
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
     if definition is None:
-        return WholeCheck("not compared", None, most, "a layer of it has no formula")
+        return WholeCheck("not compared", None, most, "one of its layers has no formula")
     if is_random(definition):
-        return WholeCheck("not compared", None, most, "it draws random numbers, at inference too")
+        return WholeCheck("not compared", None, most, "it draws random numbers even at inference")
     values = [as_array(v) for group in variables_of_network(trial.network, graph) for v in group]
     if [v.shape for v in values] != [tuple(w.shape) for w in definition.weights]:
-        return WholeCheck("not compared", None, most, "its layers have other weights in Keras")
+        return WholeCheck("not compared", None, most, "its layers have different weights in Keras")
     exact = bool(dtypes) and all(d == "float64" for d in dtypes)
     arrays = [rounded(a, "float64" if exact else "float32") for a in trial.arrays]
     try:
         ours = evaluated(definition, arrays, values, batch, "float64" if exact else "float32")
     except CannotEvaluate as refusal:
-        return WholeCheck("not compared", None, most, f"its formula has no value: {refusal}")
-    except Exception as error:  # told as a difference, beside what the layers gave
+        return WholeCheck("not compared", None, most, f"its formula cannot be evaluated: {refusal}")
+    except Exception as error:  # reported as a difference, next to the results of the layers
         return WholeCheck("differs", None, most, f"its formula fails: {type(error).__name__}: {first_line(error)}")
     if trial.outputs and all(map(nowhere_finite, trial.outputs)):
         return WholeCheck("not compared", None, most, "Keras's outputs are NaN or infinite everywhere")
@@ -357,10 +362,10 @@ def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> Wh
 
 
 def _walked_alike(trial: _Trial, graph: KerasGraph) -> Iterator[Note]:
-    """A note if Keras, run call by call, made something else than when it ran the model at once."""
+    """Yield a note if Keras returned different values call by call than for the whole model."""
     for made, out in zip(graph.outputs(), trial.outputs, strict=True):
         if made is not None and not difference(as_array(made), out)[0] <= WHOLE_TOLERANCE:
-            message = "Keras, run layer by layer, made other values than when it ran the whole model"
+            message = "Keras returned different values layer by layer than for the whole model at once"
             yield Note("keras-differs-from-itself", None, message)
 
 

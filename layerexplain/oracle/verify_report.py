@@ -1,4 +1,4 @@
-"""What `verify` found, as frozen plain data. `to_dict()` is the JSON contract (docs/verify.schema.json)."""
+"""The results of `verify` as immutable data. `to_dict()` is the JSON contract (docs/verify.schema.json)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Status = Literal["agrees", "differs", "not compared"]
 class LayerCheck(NamedTuple):
     """One call of a layer. `call` counts the calls of the layer from 0.
 
-    Shapes are those of the outputs, batch included, by the formula and by Keras; None where one of them gives none.
-    `difference` is the largest one between the values, relative to the largest value of Keras's output (0.0001 is one
-    part in ten thousand), None where values were not compared; infinite where they cannot be near (other shapes, NaN
-    on one side). `reason` says in words what differs, or why something was not compared.
+    Shapes are those of the outputs, including the batch, in the formula and in Keras; None if unavailable.
+    `difference` is the largest difference between the values, relative to the largest value of Keras's output (0.0001
+    is one part in ten thousand); None if values were not compared, infinite if they are incomparable (different
+    shapes, NaN on one side). `reason` says what differs, or why something was not compared.
     """
 
     layer: str
@@ -36,25 +36,25 @@ class LayerCheck(NamedTuple):
 
     @property
     def shapes_agree(self) -> bool | None:
-        """Whether the output shapes agree; None where they were not compared."""
+        """Whether the output shapes agree; None if not compared."""
         if self.output_shapes is None or self.keras_output_shapes is None:
             return None
         return self.output_shapes == self.keras_output_shapes
 
     @property
     def weights_agree(self) -> bool | None:
-        """Whether the weights agree, in number, order and shapes; None where they were not compared."""
+        """Whether the weights agree in number, order and shapes; None if not compared."""
         if self.weight_shapes is None or self.keras_weight_shapes is None:
             return None
         return self.weight_shapes == self.keras_weight_shapes
 
     @property
     def params(self) -> int | None:
-        """How many numbers the weights of Keras's layer hold."""
+        """The number of parameters of Keras's layer."""
         return None if self.keras_weight_shapes is None else sum(map(_count, self.keras_weight_shapes))
 
     def to_dict(self) -> dict[str, Any]:
-        """This row of the JSON contract."""
+        """Return the row of the JSON contract."""
         return {
             "layer": self.layer,
             "type": self.type,
@@ -71,7 +71,7 @@ class LayerCheck(NamedTuple):
 
 
 class WholeCheck(NamedTuple):
-    """The model end to end: its formula from its inputs to its outputs."""
+    """The model end to end: its one formula, from its inputs to its outputs."""
 
     status: Status
     difference: float | None
@@ -79,7 +79,7 @@ class WholeCheck(NamedTuple):
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """This part of the JSON contract."""
+        """Return this part of the JSON contract."""
         return {
             "status": self.status,
             "difference": _finite(self.difference),
@@ -89,20 +89,20 @@ class WholeCheck(NamedTuple):
 
 
 class ParameterCheck(NamedTuple):
-    """How many numbers the weights of the whole model hold, those of an object in several places once: by its formulas,
-    and by Keras's `count_params()`. None where one of them does not tell."""
+    """The number of parameters of the whole model, shared ones counted once: by its formulas, and by Keras's
+    `count_params()`. None if unavailable."""
 
     formula: int | None
     keras: int | None
 
     @property
     def agree(self) -> bool | None:
-        """Whether the counts are equal; None where they were not compared."""
+        """Whether the counts are equal; None if not compared."""
         return None if self.formula is None or self.keras is None else self.formula == self.keras
 
 
 class DrawnInput(NamedTuple):
-    """An input as it was drawn; the shape has the batch."""
+    """A drawn input; its shape includes the batch."""
 
     name: str
     shape: tuple[int, ...]
@@ -110,8 +110,8 @@ class DrawnInput(NamedTuple):
 
 
 class VerifyReport(NamedTuple):
-    """All that was compared. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote the
-    source; `weights` says whose weights they were: "of the model" or "drawn"."""
+    """All results of a comparison. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
+    the source; `weights` is their origin, "of the model" or "drawn"."""
 
     source: str
     format: str
@@ -129,17 +129,17 @@ class VerifyReport(NamedTuple):
     parameters: ParameterCheck = ParameterCheck(None, None)
 
     def of(self, status: Status) -> tuple[LayerCheck, ...]:
-        """The calls of this status."""
+        """Return the checks with this status."""
         return tuple(one for one in self.layers if one.status == status)
 
     @property
     def agrees(self) -> bool:
-        """Whether something was compared, and all that was agrees."""
+        """Whether something was compared and everything compared agrees."""
         statuses = {*[one.status for one in self.layers], self.whole.status} - {"not compared"}
         return statuses == {"agrees"} and self.parameters.agree is not False
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as the JSON contract has it."""
+        """Return the report in the form of the JSON contract."""
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,
@@ -179,5 +179,5 @@ def _compared(ours: tuple[Shape, ...] | None, keras: tuple[Shape, ...] | None, a
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no infinity; what is infinitely far has its reason in words."""
+    """JSON has no infinity; an infinite difference has a reason."""
     return value if value is not None and value not in (float("inf"), float("-inf")) and value == value else None

@@ -1,7 +1,7 @@
 """Runs a whole model's formulas in NumPy, call by call in the order of computation; values go when no one needs them.
 
-Each call of a layer is computed in the float of its dtype policy: its inputs and weights are cast to it before, its
-results after. Masks, initial states and shared layers are wired as the traced model says.
+Each call of a layer is computed in the float of its dtype policy: inputs, weights and results are cast to it. Masks,
+initial states and shared layers are connected as in the traced model.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from layerexplain.run.weight_source import WeightSource
 
 
 class Activation(NamedTuple):
-    """One call of a layer, run. `path` are the names that lead to the layer, `call` counts its calls from 0, those of
-    a layer in a nested model through all calls of the model. `outputs` are its results, `dtypes` what they are in
-    Keras (bfloat16 comes as float32), both without masks.
+    """One call of a layer that was run. `path` has the names that lead to the layer; `call` counts its calls from 0, in
+    a nested model through all calls of the model. `outputs` are its results without masks, `dtypes` their dtypes in
+    Keras (bfloat16 is stored as float32).
 
-    `definition` is the formula that was run, with the arrays that it was given: `values` for its params, masks
-    included, and `weights`; None for an input and for a nested model, whose own calls came before. `refusal` says why
-    there are no outputs; else it is "".
+    `definition` is the formula that was run, on the arrays `values` for its params (including masks) and `weights`;
+    None for an input, and for a nested model, whose own calls come before. `refusal` says why there are no outputs;
+    otherwise it is "".
     """
 
     path: tuple[str, ...]
@@ -45,25 +45,25 @@ class Activation(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The path of the layer, as reports write it."""
+        """The path of the layer as in reports."""
         return "/".join(self.path)
 
     @property
     def type(self) -> str:
-        """What a row of the layer is called."""
+        """The type of the layer as in reports."""
         return operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type
 
 
 class Made(NamedTuple):
-    """What a call made: its results, then the masks that it hands on, with the dtypes that they have in Keras."""
+    """The results of a call, then the masks that it passes on, with their dtypes in Keras."""
 
     values: tuple[Any, ...]
     dtypes: tuple[str, ...]
 
 
 class Activations:
-    """A run of a model. `run` gives the activations one after the other; then `outputs` has the model's outputs, None
-    for one that could not be computed."""
+    """A run of a model. `run` yields the activations one after the other; then `outputs` has the model's outputs, None
+    for each that could not be computed."""
 
     def __init__(self, network: Network, weights: WeightSource, seed: int) -> None:
         self.network = network
@@ -75,7 +75,7 @@ class Activations:
         _count(network, (), self._uses)
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
-        """Run the model on an array for each of its inputs, in its order, cast to the dtypes that they have."""
+        """Run the model on one array per input, in its order and cast to its dtypes."""
         batch = next((int(a.shape[0]) for a in inputs if a.ndim), 1)
         runs = {d: Evaluation(batch, d, self.seed) for d in ("float32", "float64")}
         leaves = {(made.call.layer, made.call.index): made.node for made in self.network.calls if not made.sources}
@@ -88,7 +88,7 @@ class Activations:
         self.outputs = [walk.value_of(ref) for ref in self.network.model.outputs]
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        """The weights of a layer, read once however often it is called, and forgotten after its last call."""
+        """Return the weights of a layer, read once and kept until its last call."""
         self._uses[path] -= 1
         values = self._kept.pop(path, None)
         if values is None:
@@ -99,7 +99,7 @@ class Activations:
 
 
 class _Walk:
-    """One network on its way, for the time number `number`; `made` holds what later calls need."""
+    """One run of a network, its `number`-th; `made` holds what later calls need."""
 
     def __init__(
         self,
@@ -130,11 +130,11 @@ class _Walk:
             self.left.update({_base(e) for e in results if e is not None})
 
     def give(self, leaf: Expr, made: Made) -> None:
-        """Give the value of an input, or of its mask."""
+        """Set the value of an input, or of its mask."""
         self.made[leaf] = made
 
     def run(self) -> Iterator[Activation]:
-        """Run all calls of the network, those of nested models in their place."""
+        """Run all calls of the network, entering nested models."""
         for call in self.network.calls:
             if call.built:
                 continue
@@ -149,15 +149,15 @@ class _Walk:
                 self._forget(_tensors(call))
 
     def value_of(self, ref: TensorRef) -> Any:
-        """A tensor that was to be kept."""
+        """Return a tensor that was to be kept."""
         return self.kept.get(ref)
 
     def _number(self, call: TracedCall) -> int:
-        """The number of a call, counted through all runs of this network."""
+        """Return the number of a call, counted through all runs of this network."""
         return self.number * self.times[call.call.layer] + call.call.index
 
     def _refusal(self, call: TracedCall, layer: Layer, reason: str) -> Activation:
-        """A call that has no values, and why."""
+        """Return the activation of a call without values, with the reason."""
         self.refused.setdefault(layer.name, reason)
         return Activation((*self.path, layer.name), layer, self._number(call), (), (), refusal=reason)
 
@@ -167,7 +167,7 @@ class _Walk:
         made = self.made.get(call.node) if call.node is not None else None
         path = (*self.path, layer.name)
         if made is None:
-            return self._refusal(call, layer, "it is given no values")
+            return self._refusal(call, layer, "it received no values")
         self._keep(call, made)
         return Activation(path, layer, self._number(call), made.values[:1], made.dtypes[:1])
 
@@ -187,7 +187,7 @@ class _Walk:
         for e in (*call.definition.results.values(), *[m for m in call.definition.masks if m is not None]):
             found = walk.tensor(e)
             if found is None:
-                reason = next(iter(walk.refused.values()), "a layer of it has no value")
+                reason = next(iter(walk.refused.values()), "one of its layers has no value")
                 yield self._refusal(call, layer, reason)
                 return
             values.append(found.values[0])
@@ -211,9 +211,9 @@ class _Walk:
         try:
             results = self._evaluated(definition, values, weights, compute)
         except CannotEvaluate as refusal:
-            return self._refusal(call, layer, f"its formula has no value: {refusal}")
+            return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except IndexError as error:
-            raise LayerExplainError(f"an id lies outside the table ({error})", layer="/".join(path)) from None
+            raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         leaves = (*definition.results.values(), *[m for m in definition.masks if m is not None])
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in leaves])
         made = Made(tuple(map(_as_keras_has_it, results, dtypes)), dtypes)
@@ -223,7 +223,7 @@ class _Walk:
         self, definition: Definition, values: Sequence[Any], weights: Sequence[Any], compute: str
     ) -> list[Any]:
         run = self.runs[computed_in(compute)]
-        with run.np.errstate(all="ignore"):  # as Keras, which gives infinity and NaN without a word
+        with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
             return evaluate(definition, values, weights, run)
 
     def _done(
@@ -246,10 +246,10 @@ class _Walk:
             path, layer, self._number(call), made.values[:count], made.dtypes[:count], definition, values, weights
         )
 
-    # Values on their way ----------------------------------------------------------------------------------------
+    # Values between calls ----------------------------------------------------------------------------------------
 
     def tensor(self, e: Expr) -> Made | None:
-        """One tensor by its expression; None if it was not computed."""
+        """Return a tensor by its expression; None if it was not computed."""
         at = 0
         while e.op is ITEM:
             at, e = e.attrs["i"], e.args[0]
@@ -257,7 +257,7 @@ class _Walk:
         return None if made is None else Made(made.values[at : at + 1], made.dtypes[at : at + 1])
 
     def _given(self, call: TracedCall) -> list[Made] | str:
-        """What the params of a call's definition are, or why one of them has no value."""
+        """Return the values of a call's params, or why one of them has none."""
         found = []
         for e in _tensors(call):
             made = self.tensor(e)
@@ -268,14 +268,14 @@ class _Walk:
 
     def _why_missing(self, call: TracedCall) -> str:
         first = next((ref.layer for ref in call.sources if ref.layer in self.refused), None)
-        return f"'{first}' before it has no values" if first is not None else "a layer before it has no values"
+        return f"the earlier layer '{first}' has no values" if first is not None else "an earlier layer has no values"
 
     def _why_unknown(self, call: TracedCall, layer: Layer) -> str:
         if call.definition is None and any(ref.layer in self.refused for ref in call.sources):
             return self._why_missing(call)
         where = "/".join((*self.path, layer.name))
         note = next((note for note in self.network.notes if note.layer == where), None)
-        return "its formula is not known" if note is None else self.network.why_without_formula(layer.name, note)
+        return "its formula is unknown" if note is None else self.network.why_without_formula(layer.name, note)
 
     def _keep(self, call: TracedCall, made: Made) -> None:
         for i, value in enumerate(made.values):
@@ -294,21 +294,21 @@ class _Walk:
 
 
 def _tensors(call: TracedCall) -> tuple[Expr, ...]:
-    """What a call takes, in the order of its definition's params, weights left out."""
+    """Return the arguments of a call in the order of its definition's params, without weights."""
     if call.node is None or call.definition is None:
         return ()
     return call.node.args[: len(call.definition.params)]
 
 
 def _base(e: Expr) -> Expr:
-    """The call or leaf that a tensor is a result of."""
+    """Return the call or leaf that a tensor is a result of."""
     while e.op is ITEM:
         e = e.args[0]
     return e
 
 
 def _count(network: Network, path: tuple[str, ...], uses: Counter[tuple[str, ...]]) -> None:
-    """How often each layer is run, those of nested models as often as the models are called."""
+    """Count how often each layer is run; nested layers as often as their models are called."""
     for call in network.calls:
         here = (*path, call.call.layer)
         if call.built:
@@ -320,7 +320,7 @@ def _count(network: Network, path: tuple[str, ...], uses: Counter[tuple[str, ...
 
 
 def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
-    """The float that a call computes in: that of the layer's policy, for an operation that of its tensors."""
+    """Return the float in which a call computes: from the layer's policy, or for an operation from its tensors."""
     if layer.kind == "operation":
         return common_float([g.dtypes[0] for g in given])
     policy = dtypes_of(layer)[1]
@@ -339,7 +339,7 @@ def _dtype_name(value: Any) -> str:
 
 
 def calls_in(network: Network) -> int:
-    """How many calls `run` gives."""
+    """Return the number of activations that `run` yields."""
     return sum(
         1 + (calls_in(call.network) if call.network is not None else 0) for call in network.calls if not call.built
     )

@@ -1,4 +1,4 @@
-"""Numbers to try a model on: weights that hide nothing (none zero, variances positive), and inputs that fit it."""
+"""Drawn weights and inputs: no weight is zero, variances are positive, and inputs fit the model."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from layerexplain.records import NamedTuple
 
 
 class Wish(NamedTuple):
-    """What the layers that an input reaches ask of its values: ids below `ids` (None: any number), some of them 0 or
-    some steps equal to `masked` where a mask is made of that, a word of `words` where it is text."""
+    """What the layers reached by an input require of its values: ids below `ids` (None: any number), some of them 0 or
+    some steps equal to `masked` where a mask is created from that, one of `words` for text."""
 
     ids: int | None = None
     masked: float | None = None
@@ -26,7 +26,7 @@ class Wish(NamedTuple):
 
 
 def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
-    """Values for a weight: magnitudes near 1 for scales and tables, near 1/√inputs for kernels; either sign."""
+    """Return values for a weight: magnitudes near 1 for scales and tables, near 1/√inputs for kernels; both signs."""
     name = path.rpartition("/")[2]
     value = rng.uniform(0.5, 1.5, shape)
     if "variance" in name:
@@ -44,14 +44,14 @@ def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
 
 
 def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) -> list[Any]:
-    """An array for each input of a traced model. `positive` draws numbers from 0.1 to 0.9, for formulas that take
+    """Return an array for each input of a traced model. `positive` draws numbers from 0.1 to 0.9, for formulas with
     roots and logarithms."""
     calls = {(c.call.layer, c.call.index): c for c in network.calls}
     arrays = []
     for ref in network.model.inputs:
         spec = calls[ref.layer, ref.call].outputs[ref.output]
         if spec is None:
-            raise ValueError(f"the shape of input '{ref.layer}' is not known")
+            raise ValueError(f"the shape of input '{ref.layer}' is unknown")
         shape = sizes(spec.shape, batch)
         layer = next(one for one in network.model.layers if one.name == ref.layer)
         dtype = layer.config.get("dtype") or "float32"
@@ -60,7 +60,7 @@ def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) 
 
 
 def sizes(shape: Shape, batch: int) -> tuple[int, ...]:
-    """A shape without unknown sizes as numbers. Raises ValueError where one is unknown."""
+    """Return a shape as numbers. Raises ValueError if a size is unknown."""
     known = []
     for size in shape:
         if size is None:
@@ -91,7 +91,7 @@ def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: b
 
 
 def _holes(shape: tuple[int, ...], rng: Any) -> Any:
-    """Which steps are masked: some inside, the last one of the first example, never the first one."""
+    """Return which steps are masked: some inside, the last of the first example, never the first step."""
     holes = rng.random(shape) < 0.35
     if len(shape) > 1 and shape[-1] > 1:
         holes[0, ..., -1] = True
@@ -100,7 +100,7 @@ def _holes(shape: tuple[int, ...], rng: Any) -> Any:
 
 
 def wish_of(network: Network, ref: TensorRef) -> Wish:
-    """What the layers that a tensor reaches ask of its values."""
+    """Return what the layers reached by a tensor require of its values."""
     ids: list[int] = []
     masked: list[float] = []
     words: list[str] = []

@@ -1,4 +1,4 @@
-"""The arrays that a model is run on: those that are given, held against its inputs, or made where none are."""
+"""The arrays that a model is run on: given ones, checked against its inputs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from layerexplain.run.precision import is_float, rounded_to
 
 
 class ModelInput:
-    """An input of a model: `shape` has the batch first, None for a size that it leaves open (None altogether where it
-    is not known); `dtype` is Keras's."""
+    """An input of a model: `shape` has the batch first and None for open sizes (`shape` is None if it is unknown);
+    `dtype` is Keras's."""
 
     __slots__ = ("dtype", "name", "shape")
 
@@ -31,23 +31,27 @@ class ModelInput:
 
     @property
     def shape_words(self) -> str:
-        """The shape in words."""
+        """The shape as text."""
         return "any shape" if self.shape is None else f"the shape {shape_text(self.shape)}"
 
 
 def inputs_of(model: Model) -> list[ModelInput]:
-    """The inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
+    """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
     if not model.calls or not model.outputs:
-        raise LayerExplainError(f"a {model.type} model has no graph of its layers, so there is nothing to run")
+        raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
     layers = {layer.name: layer for layer in model.layers}
     return [ModelInput(layers[ref.layer]) for ref in model.inputs]
 
 
 def checked_inputs(model: Model, given: Any) -> list[Any]:
-    """Arrays for a model's inputs, in its order, in the dtypes that they have there.
+    """Return arrays for a model's inputs, in its order, cast to the inputs' dtypes.
 
-    `given` is one array, or a mapping of the names of inputs to arrays. Raises ArgumentError where one is missing, or
-    has another shape or kind than its input.
+    Args:
+        model: the model.
+        given: one array, or a mapping from input names to arrays.
+
+    Raises:
+        ArgumentError: if an array is missing, or does not fit its input in shape or kind.
     """
     wanted = inputs_of(model)
     listed = ", ".join(f"'{one.name}'" for one in wanted)
@@ -64,19 +68,19 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
             raise ArgumentError(f"the model has no input '{name}'; {hint}")
     missing = [one.name for one in wanted if one.name not in given]
     if missing:
-        raise ArgumentError(f"the input '{missing[0]}' is given no array; the model's inputs are {listed}")
+        raise ArgumentError(f"no array is given for the input '{missing[0]}'; the model's inputs are {listed}")
     arrays = [checked_array(one, given[one.name]) for one in wanted]
     batches = {int(a.shape[0]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
     if len(batches) > 1:
         (first, name), (other, second) = list(batches.items())[:2]
         raise ArgumentError(
-            f"all inputs need equally many examples, got {first} for '{name}' and {other} for '{second}'"
+            f"all inputs need the same number of examples, got {first} for '{name}' and {other} for '{second}'"
         )
     return arrays
 
 
 def checked_array(wanted: ModelInput, value: Any) -> Any:
-    """An array for one input, cast to its dtype. Raises ArgumentError where shape or kind do not fit."""
+    """Return an array for one input, cast to its dtype. Raises ArgumentError if shape or kind do not fit."""
     import numpy as np
 
     try:
@@ -90,7 +94,7 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
     ):
         hint = ""
         if array.ndim == len(shape) - 1:
-            hint = "; the first axis counts examples: one example needs a 1 there"
+            hint = "; the first axis counts examples; for one example its size is 1"
         raise ArgumentError(
             f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}"
         )
@@ -113,10 +117,10 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
         return rounded_to(array.astype("float64" if dtype == "float64" else "float32"), dtype)
     if kind == "f" and not np.isfinite(array).all():
         words = f"got {array.dtype} with NaN or infinity among the values"
-        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), {words}")
+        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), {words}")
     if kind == "f" and not (array == np.floor(array)).all():
         words = f"got {array.dtype} with values such as {array[array != np.floor(array)][0]:g}"
-        raise ArgumentError(f"the input '{wanted.name}' needs whole numbers ({dtype}), {words}")
+        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), {words}")
     return array.astype(dtype)
 
 
@@ -127,7 +131,7 @@ def _words(dtype: str) -> str:
 
 
 def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
-    """The model traced at the shapes of arrays, with its calls as nodes. Raises LayerExplainError."""
+    """Trace the model at the shapes of arrays, with its calls as nodes. Raises LayerExplainError."""
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     for ref, array in zip(model.inputs, arrays, strict=True):

@@ -1,4 +1,4 @@
-"""The weights of a live Keras model, read off its layers. Keras is not imported here: whoever has a model has."""
+"""The weights of a live Keras model, read from its layers. Keras is not imported here: a live model implies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from layerexplain.model import Note
 
 
 class LiveWeights:
-    """A `WeightSource` that asks the layers of a live model."""
+    """A `WeightSource` that reads the layers of a live model."""
 
     origin: Literal["of the model"] = "of the model"
     notes: tuple[Note, ...] = ()
@@ -25,7 +25,7 @@ class LiveWeights:
         wanted = [tuple(w.shape) for w in definition.weights]
         if [v.shape for v in found] != wanted:
             raise LayerExplainError(
-                f"the model has weights of the shapes {[v.shape for v in found]} for it, its formula needs {wanted}",
+                f"the model has weights of shapes {[v.shape for v in found]} for it, but its formula needs {wanted}",
                 layer="/".join(path),
             )
         return found
@@ -38,11 +38,11 @@ class LiveWeights:
 
 
 def functional_graph(model: Any) -> Any:
-    """The part of a Functional or Sequential model that knows its calls. Raises LayerExplainError where a model of
-    Keras 3 has none, and for a model of another package."""
+    """Return the part of a Functional or Sequential model that has its calls. Raises LayerExplainError if a Keras 3
+    model has none, or for a model of another package."""
     graph = getattr(model, "_functional", None) or model
     if not hasattr(graph, "_nodes_by_depth"):
-        raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a graph of its layers")
+        raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a layer graph")
     if not hasattr(graph, "operations"):
         package = type(model).__module__.partition(".")[0]
         raise LayerExplainError(f"'{model.name}' is a model of {package}, not of Keras 3: save it and give the file")
@@ -50,12 +50,12 @@ def functional_graph(model: Any) -> Any:
 
 
 def layer_named(graph: Any, name: str) -> Any:
-    """The layer or operation of this name; None if there is none."""
+    """Return the layer or operation of this name, or None."""
     return next((one for one in graph.operations if one.name == name), None)
 
 
 def plain_floats(values: Any) -> Any:
-    """Values as a NumPy array; floats that NumPy has no arithmetic for, such as bfloat16, come as float32."""
+    """Return values as a NumPy array; floats that NumPy cannot compute with, such as bfloat16, as float32."""
     import numpy as np
 
     array = np.asarray(values)
@@ -65,8 +65,8 @@ def plain_floats(values: Any) -> Any:
 
 
 def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
-    """The variables of one layer. Those of a model inside it are taken by the names of the model's layers: Keras keeps
-    these in an order of its own."""
+    """Return the variables of one layer. Those of a model inside it are selected by the names of the model's layers,
+    since Keras orders them differently."""
     own = list(getattr(layer, "weights", ()))
     inside = [_to_nested_model(w.attrs["at"]) for w in definition.weights]
     if not any(inside):
@@ -84,8 +84,8 @@ def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
 
 
 def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
-    """The variables of a layer that holds one object in two places: Keras lists them once. None of them where one is
-    not found."""
+    """Return the variables of a layer that holds one object in two places, which Keras lists once; none if one is not
+    found."""
     found: list[Any] = []
     taken: dict[Steps, int] = {}
     for weight in definition.weights:

@@ -1,6 +1,6 @@
-"""Inputs that are named on a command line: read from .npy and .npz files, or made: zeros, ones, random numbers.
+"""Inputs given on the command line: .npy and .npz files, zeros, ones or random numbers.
 
-Nothing in a file is unpickled, and what its header says of the shape is held against the model before data is read.
+Nothing is unpickled, and the shape in a file's header is checked against the model before its data is read.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FLAT = ("zeros", "ones")
 
 
 class Named(NamedTuple):
-    """An input as typed: `what` is a file, "zeros", "ones" or "random[:SEED]"; `name` None where none was typed."""
+    """An input as typed: `what` is a file, "zeros", "ones" or "random[:SEED]"; `name` is None if not typed."""
 
     name: str | None
     what: str
 
 
 class GivenInput(NamedTuple):
-    """An input with the array that it gets, and where this comes from in words."""
+    """An input with its array, and the origin of the array as text."""
 
     name: str
     array: Any
@@ -44,7 +44,7 @@ class GivenInput(NamedTuple):
 
 
 def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
-    """`[NAME=]WHAT`, NAME being an input of the model. Raises ArgumentError for the name of another."""
+    """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is not an input of the model."""
     names = sorted((one.name for one in inputs_of(model)), key=len, reverse=True)
     found = []
     for text in texts:
@@ -61,11 +61,18 @@ def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
 def made_inputs(
     model: Model, texts: Sequence[str], sizes: Mapping[str, Sequence[int | None]], batch: int
 ) -> list[GivenInput]:
-    """An array for each input of a model, in its order.
+    """Return an array for each input of a model, in its order.
 
-    `texts` are `[NAME=]WHAT` as typed; what has no name goes to the inputs that are left, a file's array to the first
-    of them, zeros, ones and random numbers to all. `sizes` fixes unknown sizes by input, without the batch; `batch` is
-    that of arrays that are made. Raises ArgumentError and SourceError.
+    Args:
+        model: the model.
+        texts: `[NAME=]WHAT` as typed. A file without a name goes to the first remaining input; zeros, ones and
+            random numbers go to all remaining ones.
+        sizes: fixed sizes by input, without the batch.
+        batch: the batch size of generated arrays.
+
+    Raises:
+        ArgumentError: if the texts do not fit the inputs.
+        SourceError: if a file cannot be used.
     """
     inputs = inputs_of(model)
     named = split_names(model, texts)
@@ -82,7 +89,7 @@ def made_inputs(
         if one.name is None and not _is_made(one.what):
             free = [i for i in inputs if i.name not in arrays and not _made_by_name(i, named)]
             if not free:
-                raise ArgumentError(f"--input {one.what}: all inputs of the model are given")
+                raise ArgumentError(f"--input {one.what}: all inputs of the model already have an array")
             for name, array in _read_for(one.what, free).items():
                 arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
@@ -102,17 +109,19 @@ def _made_by_name(one: ModelInput, named: Sequence[Named]) -> bool:
 
 
 def _whats(left: Sequence[ModelInput], named: Sequence[Named], some_given: bool) -> dict[str, str]:
-    """What each input that no file gives is made of; random numbers where nothing at all was said."""
+    """Return how to generate each input without a file: random numbers if nothing was given at all."""
     unnamed = [n.what for n in named if n.name is None and _is_made(n.what)]
     if len(unnamed) > 1:
-        raise ArgumentError(f"--input is given as {unnamed[0]} and as {unnamed[1]}; say which input is which: NAME=…")
+        raise ArgumentError(
+            f"--input is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
+        )
     found = {}
     for one in left:
         own = next((n.what for n in named if n.name == one.name), None)
         what = own or (unnamed[0] if unnamed else None if named else "random")
         if what is None:
             hint = f"--input {one.name}=FILE.npy, zeros, ones or random"
-            raise ArgumentError(f"the input '{one.name}' is given no array; {hint}")
+            raise ArgumentError(f"no array is given for the input '{one.name}'; {hint}")
         found[one.name] = what
     return found
 
@@ -153,15 +162,15 @@ def _seed(what: str) -> int:
     if not colon:
         return 0
     if not (seed.isdecimal() and seed.isascii() and len(seed) <= 10):
-        raise ArgumentError(f"--input {what}: a seed is a whole number, as in random:7")
+        raise ArgumentError(f"--input {what}: a seed is an integer, as in random:7")
     return int(seed)
 
 
 def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
-    """The sizes of an array that is made, the batch first."""
+    """Return the shape of a generated array, with the batch first."""
     shape = one.shape
     if shape is None and typed is None:
-        raise ArgumentError(f"the shape of the input '{one.name}' is not known; give it with --size {one.name}=SHAPE")
+        raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --size {one.name}=SHAPE")
     own: Sequence[int | None] = shape if shape is not None else (None, *(typed or ()))
     given: Sequence[int | None] = own[1:] if typed is None else typed
     fits = len(given) == len(own) - 1 and all(b is None or a in (b, None) for a, b in zip(given, own[1:], strict=True))
@@ -172,14 +181,14 @@ def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> t
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
         raise ArgumentError(
-            f"the input '{one.name}' has the shape {shape_text(own)}; give the sizes that it leaves open "
+            f"the input '{one.name}' has the shape {shape_text(own)}; fix the open sizes "
             f"with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
         )
     return (own[0] or batch, *known)
 
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
-    """Numbers that fit the model: ids below the size of their table, some steps masked where masks are made."""
+    """Draw arrays that fit the model: ids below the size of their table, some steps masked where masks are created."""
     import numpy as np
 
     layers = {layer.name: layer for layer in model.layers}
@@ -188,7 +197,7 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
         known = input_spec(layers[ref.layer])
         dtype = known.dtype if known is not None else "float"
         own = known.shape[1:] if known is not None else ()
-        # An input that is given its array is drawn too, at any size, and left.
+        # An input that has an array is drawn too, at any size, and ignored.
         behind = shapes[ref.layer][1:] if ref.layer in shapes else [8 if s is None else s for s in own]
         specs.append(Spec((BATCH, *behind), dtype))
     network = trace_at(model._replace(strict=False), specs)
@@ -203,12 +212,12 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 
 
 def _read_one(path: str, wanted: ModelInput) -> Any:
-    """The array of a file for one input: an .npy file's, or that of an .npz file by the input's name."""
+    """Return the array of a file for one input: of an .npy file, or of an .npz file by the input's name."""
     return next(iter(_read_for(path, [wanted]).values()))
 
 
 def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
-    """The arrays of a file by the inputs that they are for."""
+    """Return the arrays of a file by input name."""
     try:
         with open(path, "rb") as file:
             head = file.read(6)
@@ -221,11 +230,11 @@ def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     except FileNotFoundError:
         hint = "give an .npy or .npz file, zeros, ones or random"
         if re.fullmatch(r"[0-9x×, ]+", path):
-            hint += f"; the sizes that an input leaves open are given with --size {path}"
+            hint += f"; fix the open sizes of an input with --size {path}"
         raise SourceError(f"no such file; {hint}", source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
-    raise SourceError("is no .npy or .npz file; write one with numpy.save or numpy.savez", source=path)
+    raise SourceError("is not an .npy or .npz file; write one with numpy.save or numpy.savez", source=path)
 
 
 def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
@@ -233,7 +242,7 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
-                raise SourceError(f"holds {len(members):,} members, which no .npz file of inputs needs", source=path)
+                raise SourceError(f"holds {len(members):,} members, too many for an .npz file of inputs", source=path)
             names = {member.filename.removesuffix(".npy"): member for member in members}
             if len(wanted) == 1 and wanted[0].name not in names and len(names) == 1:
                 names = {wanted[0].name: next(iter(names.values()))}
@@ -247,7 +256,7 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
             if not found:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
                 missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
-                raise SourceError(f"holds no array {missing}; it holds {listed}", source=path)
+                raise SourceError(f"has no array {missing}; it has {listed}", source=path)
             return found
     except SourceError as error:
         raise error.with_place(source=path) from None
@@ -263,7 +272,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
 
 
 def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInput) -> Any:
-    """An array in NumPy's format; its header is read, and held against the input, before its data."""
+    """Read an array in NumPy's format; its header is checked against the input before its data is read."""
     import zlib
 
     import numpy as np
@@ -276,16 +285,16 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(data)
         else:
             raise SourceError(
-                f"has a version {version} of NumPy's format, which no array of numbers needs", source=path
+                f"has version {version} of NumPy's format; arrays of numbers have 1.0 or 2.0", source=path
             )
         if dtype.hasobject:
-            raise SourceError("holds Python objects, and nothing is ever unpickled; save numbers or text", source=path)
+            raise SourceError("holds Python objects, which are never unpickled; save numbers or text", source=path)
         count = 1
         for length in shape:
             count *= int(length)
         held = count * dtype.itemsize
         if held > size or held > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
-            raise SourceError(f"states {held:,} bytes of data and stores {stored:,}", source=path)
+            raise SourceError(f"declares {held:,} bytes of data but stores {stored:,}", source=path)
         _must_fit(shape, path, wanted)
         content = data.read(held)
         if len(content) != held:
@@ -293,7 +302,9 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
         array = np.frombuffer(content, dtype=dtype)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except (ValueError, zlib.error, zipfile.BadZipFile) as error:
-        raise SourceError(f"is no array in NumPy's format ({str(error).splitlines()[0][:160]})", source=path) from None
+        raise SourceError(
+            f"is not an array in NumPy's format ({str(error).splitlines()[0][:160]})", source=path
+        ) from None
     except MemoryError:
         raise SourceError("does not fit into memory", source=path) from None
 
@@ -303,7 +314,7 @@ def _must_fit(shape: Sequence[int], path: str, wanted: ModelInput) -> None:
     if own is None:
         return
     if len(shape) != len(own) or any(a is not None and a != b for a, b in zip(own, shape, strict=True)):
-        hint = "; the first axis counts examples: one example needs a 1 there" if len(shape) == len(own) - 1 else ""
+        hint = "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
         raise SourceError(
             f"holds an array of {shape_text(shape) if shape else '()'}; the input '{wanted.name}' needs "
             f"{wanted.shape_words}{hint}",

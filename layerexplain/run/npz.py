@@ -1,9 +1,8 @@
-"""Activations as an .npz file, written array by array, so that memory does not follow their number.
+"""Activations as an .npz file, written array by array, so that memory use does not grow with their number.
 
-A key is the path of a layer for the first output of its first call: `encoder/dense`. All others have the numbers of
-call and output behind two slashes, counted from 0: `encoder/dense//call/1/output/0`. No layer can be named so that
-its path looks like that: in keys the `/` and `%` of a name are written `%2F` and `%25`, and a name that is empty `%`,
-so that no path has two slashes in a row.
+A key is the path of a layer for the first output of its first call: `encoder/dense`. All other
+keys append the numbers of call and output, counted from 0: `encoder/dense//call/1/output/0`. No layer path looks like
+that, since keys encode `/` and `%` in a name as `%2F` and `%25`, and an empty name as `%`.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from layerexplain.errors import LayerExplainError
 
 
 def npz_key(path: Sequence[str], call: int, output: int) -> str:
-    """The key of an array. `path` are the names that lead to the layer."""
+    """Return the key of an array. `path` has the names that lead to the layer."""
     names = "/".join(name.replace("%", "%25").replace("/", "%2F") or "%" for name in path)
     return names if call == output == 0 else f"{names}//call/{call}/output/{output}"
 
 
 class NpzWriter:
-    """Writes arrays beside `file`, in a file that takes its place when all went well."""
+    """Writes arrays to a temporary file that replaces `file` on success."""
 
     def __init__(self, file: str | os.PathLike[str]) -> None:
         self.file = os.path.realpath(os.fspath(file))

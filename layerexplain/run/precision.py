@@ -1,7 +1,7 @@
-"""The floats that Keras computes with, in NumPy: half precisions are kept as what they round to.
+"""Keras's floating-point dtypes in NumPy: half-precision values are rounded and kept as float32.
 
-A layer of a half precision gets inputs and weights that are rounded to it, computes in float32, and its results are
-rounded: a whole layer rounds once where Keras may round after each operation.
+A half-precision layer gets rounded inputs and weights, computes in float32 and rounds its results: once per layer,
+where Keras may round after each operation.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ _WIDTHS = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 def is_float(dtype: str) -> bool:
-    """Whether a dtype is one of the floats that layers compute with."""
+    """Return whether a dtype is one of the floats that layers compute with."""
     return dtype in _WIDTHS
 
 
 def computed_in(dtype: str) -> str:
-    """The dtype in which NumPy computes what Keras computes in `dtype`."""
+    """Return the NumPy dtype that stands for Keras's compute dtype."""
     return "float64" if dtype == "float64" else "float32"
 
 
 def common_float(dtypes: Sequence[str]) -> str:
-    """The float in which an operation between tensors of these dtypes computes; float32 if none of them is one."""
+    """Return the float in which an operation on tensors of these dtypes computes; float32 if none is a float."""
     floats = {d for d in dtypes if is_float(d)}
     if not floats:
         return "float32"
@@ -34,9 +34,9 @@ def common_float(dtypes: Sequence[str]) -> str:
 
 
 def rounded_to(value: Any, dtype: str) -> Any:
-    """An array of floats as it is after a cast to `dtype`; other arrays as they are.
+    """Return an array of floats cast to `dtype`; other arrays unchanged.
 
-    bfloat16, which NumPy lacks, comes as the float32 that has its value: rounded to the nearest, ties to even.
+    bfloat16, which NumPy lacks, is returned as float32 of the same value: rounded to nearest, ties to even.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""`layerexplain.trace`: what every layer of a model makes of given inputs, computed by its formulas."""
+"""`layerexplain.trace`: the outputs of every layer of a model for given inputs, computed by its formulas."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.weight_source import Origin, weight_source
 
 Progress = Callable[[int, int, str], None]
-"""Called after each call of a layer: how many are done, how many there are, the path of the one that was done."""
+"""Called after each call of a layer with the number done, the total and the path of the last."""
 
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
 
 
 class Trace(Mapping[Key, Any]):
-    """The arrays that a model's layers made, by `(path, call, output)`, in the order of computation.
+    """The outputs of a model's layers, by `(path, call, output)`, in the order of computation.
 
-    A bare path gives the first output of the first call: `trace["encoder/dense"]`. `outputs` are the model's outputs,
-    in its order; with `partial=True` those that could not be computed are None, and `refused` says of which layers
-    there is nothing and why. `weights` says whose weights were used: "of the file", "of the model" or "drawn".
-    Values of bfloat16 are float32 arrays.
+    A path alone selects the first output of the first call: `trace["encoder/dense"]`. `outputs` are the model's
+    outputs, in its order; with `partial=True`, those that could not be computed are None, and `refused` maps each
+    layer without values to the reason. `weights` is the origin of the weights: "of the file", "of the model" or
+    "drawn". Values of bfloat16 are float32 arrays.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Trace(Mapping[Key, Any]):
         return f"<Trace of {len({path for path, _, _ in self._arrays})} layers, weights {self.weights}>"
 
     def save(self, file: str | os.PathLike[str]) -> None:
-        """Write all arrays to an .npz file; how its keys are made is told in `layerexplain.run.npz`."""
+        """Write all arrays to an .npz file; `layerexplain.run.npz` describes its keys."""
         from layerexplain.run.npz import NpzWriter
 
         with NpzWriter(file) as writer:
@@ -98,9 +98,10 @@ class Running(NamedTuple):
 
 @contextmanager
 def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None) -> Iterator[Running]:
-    """A source with inputs, its weights open inside the `with`. `model` is what was read of the source, if it was.
+    """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any.
 
-    Raises LayerExplainError, with the source's name, here and while it runs.
+    Raises:
+        LayerExplainError: with the source's name, here and while it runs.
     """
     from layerexplain.frontends import read_faultless, source_name
 
@@ -121,7 +122,7 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
 
 
 def must_have_run(step: Activation) -> None:
-    """Raise LayerExplainError for a call that has no values."""
+    """Raise LayerExplainError if a call has no values."""
     if step.refusal:
         raise LayerExplainError(f"has no values: {step.refusal}", layer=step.name)
 

@@ -1,4 +1,4 @@
-"""What `trace` tells of a run, as frozen plain data. `to_dict()` is the JSON contract (docs/trace.schema.json)."""
+"""The results of `trace` as immutable data. `to_dict()` is the JSON contract (docs/trace.schema.json)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 
 class TracedInput(NamedTuple):
-    """An input of the run: its shape with the batch, and where its values come from, in words."""
+    """An input of the run: its shape including the batch, and the origin of its values as text."""
 
     name: str
     shape: tuple[int, ...]
@@ -25,8 +25,8 @@ class TracedInput(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What holds for all of a run: the source and its model, whose weights were used, what it was given, and the
-    version of Keras that wrote the source, None where it does not say."""
+    """The facts of a run: the source and its model, the origin of the weights, the inputs, and the version of Keras
+    that wrote the source (None if not stated)."""
 
     source: str
     format: str
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     keras_version: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The head of the JSON contract."""
+        """Return the common part of the JSON contract."""
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,
@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 class OutputRow(NamedTuple):
     """One output of one call of a layer. `call` and `output` count from 0. `statistics` is None for text and complex
-    numbers; `shape` too where there are no values, for the `reason` given."""
+    numbers; `shape` is None as well if there are no values, for the given `reason`."""
 
     layer: str
     path: str
@@ -74,11 +74,11 @@ class OutputRow(NamedTuple):
 
     @property
     def share_of_zeros(self) -> float | None:
-        """How many of the values are 0, as a share."""
+        """The fraction of values that are 0."""
         return None if self.statistics is None or not self.size else self.statistics.zeros / self.size
 
     def to_dict(self) -> dict[str, Any]:
-        """This row of the JSON contract."""
+        """Return the row of the JSON contract."""
         s = self.statistics
         return {
             "layer": self.layer,
@@ -101,14 +101,14 @@ class OutputRow(NamedTuple):
 
 
 class TraceReport(NamedTuple):
-    """The statistics of all outputs of a run, in the order of computation. `saved` is the file that has them all."""
+    """The statistics of all outputs of a run, in the order of computation. `saved` is the file with all arrays."""
 
     run: Run
     rows: tuple[OutputRow, ...]
     saved: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as the JSON contract has it."""
+        """Return the report in the form of the JSON contract."""
         return {
             **self.run.to_dict(),
             "layers": [row.to_dict() for row in self.rows],
@@ -120,9 +120,8 @@ class TraceReport(NamedTuple):
 class ElementReport(NamedTuple):
     """One element of a layer's output, worked out.
 
-    `formula` are the lines of the layer's formula; `whole` is the element when the whole layer is computed at once, in
-    the layer's own dtype; `keras` what real Keras computes, None where it was not asked, for the reason in
-    `keras_note`.
+    `formula` has the lines of the layer's formula; `whole` is the element when the whole layer is computed at once, in
+    the layer's own dtype; `keras` is real Keras's value, None if not available, for the reason in `keras_note`.
     """
 
     run: Run
@@ -140,7 +139,7 @@ class ElementReport(NamedTuple):
     keras_note: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as the JSON contract has it."""
+        """Return the report in the form of the JSON contract."""
         return {
             **self.run.to_dict(),
             "layer": self.layer,
@@ -194,7 +193,7 @@ def _fold(fold: WorkedFold) -> dict[str, Any]:
 
 
 def finite(value: float) -> float | None:
-    """JSON has neither infinity nor NaN."""
+    """Return the value, or None for infinity and NaN, which JSON lacks."""
     return value if math.isfinite(value) else None
 
 

@@ -1,4 +1,4 @@
-"""Runs a model and makes of it what `layerexplain trace` prints: a table of statistics, or one element worked out."""
+"""Run a model for `layerexplain trace`: a table of statistics, or one element worked out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from layerexplain.run.weight_source import WeightSource
 
 
 class Oracle(Protocol):
-    """What computes the output of a layer independently of the formulas: `oracle.keras_value.keras_output`."""
+    """Computes the output of a layer independently of the formulas, such as `oracle.keras_value.keras_output`."""
 
     def __call__(
         self,
@@ -37,7 +37,7 @@ class Oracle(Protocol):
         call: int,
         output: int,
     ) -> Any:
-        """An output of a call of a layer, as an array. Raises LayerExplainError where there is none."""
+        """Return an output of a call of a layer, as an array. Raises LayerExplainError if there is none."""
         ...
 
 
@@ -52,10 +52,11 @@ def trace_report(
     save: str | None = None,
     progress: Progress | None = None,
 ) -> TraceReport:
-    """The statistics of every layer's outputs, or of those whose path is `wanted`; with `save` these are also written
-    to an .npz file. An array goes when its statistics are known and no later layer needs it.
+    """Return the statistics of every layer's outputs, or of those whose path is `wanted`; with `save`, also write these
+    outputs to an .npz file. An array is freed once its statistics are known and no later layer needs it.
 
-    Raises LayerExplainError, with the source's name.
+    Raises:
+        LayerExplainError: with the source's name.
     """
     rows: list[OutputRow] = []
     with ready(source, _by_name(inputs), seed=seed, model=model) as running, ExitStack() as stack:
@@ -128,10 +129,11 @@ def element_report(
     oracle: Oracle | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
-    """One element of a layer's output worked out, and what the `oracle` computes there. `path` are the
-    names that lead to the layer; negative numbers of the index count from the end.
+    """Return one element of a layer's output worked out, and the `oracle`'s value for it. `path` has the names that
+    lead to the layer; negative indices count from the end.
 
-    Raises LayerExplainError, with the source's name, for a layer that is not there or not written by index.
+    Raises:
+        LayerExplainError: with the source's name, if the layer does not exist or has no element form.
     """
     with ready(source, _by_name(inputs), seed=seed, model=model) as running:
         step = _step(running, path, call, progress)
@@ -163,7 +165,7 @@ def element_report(
 
 
 def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
-    """The call of a layer; nothing behind it is run."""
+    """Return the call of a layer; no later layer is run."""
     calls = 0
     for number, step in enumerate(running.activations.run(running.arrays), start=1):
         if progress is not None:
@@ -178,19 +180,19 @@ def _step(running: Running, path: str, call: int, progress: Progress | None) -> 
 
 def _output(step: Activation, output: int) -> Any:
     if step.layer.model is not None:
-        raise ArgumentError(f"is a model: give one of its layers, as in {step.name}/NAME")
+        raise ArgumentError(f"is a model; give one of its layers, as in {step.name}/NAME")
     if step.definition is None:
-        raise ArgumentError("is an input: its values are those that are given")
+        raise ArgumentError("is an input; its values are the given ones")
     if output >= len(step.outputs):
         raise ArgumentError(f"has {len(step.outputs)} outputs, counted from 0, got --result {output}")
     array = step.outputs[output]
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"gives {step.dtypes[output]}, of which no element is a number")
+        raise ArgumentError(f"returns {step.dtypes[output]}, whose elements are not numbers")
     return array
 
 
 def _checked(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
-    """The index with negative numbers counted from the end. `ranks` are the numbers of axes that each call gives."""
+    """Return the index with negative numbers resolved. `ranks` maps each call to its number of output axes."""
     shape = tuple(array.shape)
     if len(index) != len(shape):
         got = f"{len(index)}: '{','.join(map(str, index))}'"
@@ -199,10 +201,12 @@ def _checked(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tu
         hint = f"write for example --at {example}"
         call = next((number for number, rank in ranks.items() if rank == len(index)), None)
         hint += f", or add --call {call} for the call whose output has {len(index)} axes" if call is not None else ""
-        raise ArgumentError(f"gives {shape_text(shape)}: --at needs {needed}, got {got}; {hint}")
+        raise ArgumentError(f"returns {shape_text(shape)}: --at needs {needed}, got {got}; {hint}")
     for axis, (i, size) in enumerate(zip(index, shape, strict=True)):
         if not -size <= i < size:
-            raise ArgumentError(f"gives {shape_text(shape)}: number {axis + 1} of --at needs 0 to {size - 1}, got {i}")
+            raise ArgumentError(
+                f"returns {shape_text(shape)}: index {axis + 1} of --at needs to be from 0 to {size - 1}, got {i}"
+            )
     return tuple(i % size for i, size in zip(index, shape, strict=True))
 
 
@@ -214,13 +218,13 @@ def _worked(step: Activation, running: Running, output: int, at: tuple[int, ...]
         form = element_form(step.definition)
         return worked_element(form, step.values, step.weights, output, at, batch=batch, dtype=dtype)
     except CannotIndex as refusal:
-        raise LayerExplainError(f"is not written element by element: {refusal}") from None
+        raise LayerExplainError(f"has no element form: {refusal}") from None
 
 
 def _asked(
     oracle: Oracle, source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
 ) -> tuple[float | None, str]:
-    """What Keras computes there; None and the reason where that cannot be had."""
+    """Return Keras's value of the element; None and the reason if it is not available."""
     network, weights = running.activations.network, running.activations.weights
     try:
         array = oracle(source, running.model, network, weights, running.arrays, step.path, step.call, output)
@@ -228,4 +232,4 @@ def _asked(
     except LayerExplainError as error:
         return None, error.fact
     except IndexError:
-        return None, "its output has another shape in Keras"
+        return None, "its output has a different shape in Keras"

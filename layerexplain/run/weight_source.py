@@ -1,4 +1,4 @@
-"""Where the weights of a run come from: the file, read layer by layer; a live model; or numbers drawn from a seed."""
+"""The sources of a run's weights: a file, read layer by layer; a live model; or numbers drawn from a seed."""
 
 from __future__ import annotations
 
@@ -22,31 +22,34 @@ from layerexplain.weights.weighted_layers import weighted_layers
 
 Origin = Literal["of the file", "of the model", "drawn"]
 
-DRAWN = "the source {why}: weights are drawn from seed {seed}, and the values show how it computes, not what it knows"
+DRAWN = (
+    "the source {why}: weights are drawn from seed {seed}, so the values show how the model computes, "
+    "not what it has learned"
+)
 
 
 class WeightSource(Protocol):
-    """Gives the weights of a layer, as arrays, when they are needed."""
+    """Returns the weights of a layer as arrays, on demand."""
 
     @property
     def origin(self) -> Origin:
-        """Whose they are."""
+        """The origin of the weights."""
         ...
 
     notes: tuple[Note, ...]
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        """Arrays for the definition's weights, in its order. `path` are the names that lead to the layer. Raises
-        LayerExplainError where there are none."""
+        """Return arrays for the definition's weights, in its order. `path` has the names that lead to the layer. Raises
+        LayerExplainError if there are none."""
         ...
 
 
 @contextmanager
 def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSource]:
-    """The weights of a source of which `network` was made, open inside the `with`.
+    """Open the weights of the source of `network`, inside the `with`.
 
-    `source` is whatever `read` takes, or a Model, whose file is looked for where it was read. Weights are drawn where
-    the source stores none.
+    `source` is whatever `read` accepts, or a Model, whose file is opened where it was read. If the source stores no
+    weights, they are drawn.
     """
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.frontends.keras.weight_files import open_weights
@@ -61,7 +64,7 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
         return
     with open_weights(content) as stored:
         if stored is None or not stored.tensors:
-            why = "stores none that are read" if stored is not None and stored.notes else "stores no weights"
+            why = "stores none that can be read" if stored is not None and stored.notes else "stores no weights"
             drawn = _Drawn(seed, why, network)
             drawn.notes = (*(stored.notes if stored is not None else ()), *drawn.notes)
             yield drawn
@@ -70,7 +73,7 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
 
 
 def _content(source: Any) -> str | bytes | None:
-    """What may store weights: a path, or the bytes of a file."""
+    """Return what may store weights: a path, or the bytes of a file."""
     if isinstance(source, Model):
         return source.source if os.path.exists(source.source) else None
     if isinstance(source, bytes | bytearray | memoryview):
@@ -79,7 +82,7 @@ def _content(source: Any) -> str | bytes | None:
 
 
 class _Stored:
-    """Those of a file: each array is read when its layer is run."""
+    """Weights of a file: each array is read when its layer is run."""
 
     origin: Origin = "of the file"
 
@@ -97,20 +100,20 @@ class _Stored:
             values = _joined_gates(values, definition)
         if len(values) != len(definition.weights):
             raise LayerExplainError(
-                f"the file holds {len(values)} weights for it, its formula needs {len(definition.weights)}",
+                f"the file holds {len(values)} weights for it, but its formula needs {len(definition.weights)}",
                 layer="/".join(path),
             )
         return values
 
 
 _GATES_APART = {12: ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)), 9: ((0, 3, 6), (1, 4, 7), (2, 5, 8))}
-"""How Keras 1, which stored W, U and b of each gate apart (LSTM: i, c, f, o; GRU: z, r, h), has kernel, recurrent
-kernel and bias of today. Source: preprocess_weights_for_loading in Keras 2."""
+"""How the W, U and b that Keras 1 stored for each gate (LSTM: i, c, f, o; GRU: z, r, h) form the current kernel,
+recurrent kernel and bias. Source: preprocess_weights_for_loading in Keras 2."""
 
 
 def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
-    """The arrays of each gate side by side, where that gives the shapes that the formula needs; else as they are.
-    There are two sets of them in a Bidirectional, the forward one first."""
+    """Concatenate the arrays of the gates if that results in the shapes that the formula needs; else return them
+    unchanged. A Bidirectional has two sets of them, the forward one first."""
     import numpy as np
 
     sets, over = divmod(len(definition.weights), 3)
@@ -130,7 +133,7 @@ def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
 
 
 class _Drawn:
-    """Drawn ones: each depends on the seed, the path of its layer (of the first that has it) and its own name alone."""
+    """Drawn weights: each depends only on the seed, the path of its (first) layer and its own name."""
 
     origin: Origin = "drawn"
 
