@@ -149,7 +149,12 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
         [(None,)],
         "array_split needs the size of axis 1, got None",
     ),
-    ("ops.Split", {"indices_or_sections": 3, "axis": 1}, [(4,)], "split needs an axis whose size is divisible by 3, got 4"),
+    (
+        "ops.Split",
+        {"indices_or_sections": 3, "axis": 1},
+        [(4,)],
+        "split needs an axis whose size is divisible by 3, got 4",
+    ),
     (
         "ops.STFT",
         {"sequence_length": 4, "sequence_stride": 2, "fft_length": 4, "window": "zz"},

@@ -240,7 +240,11 @@ INPUT_FAULTS: list[tuple[str, Any, str]] = [
         {"tokens": np.full((1, 64), 0.5), "positions": np.ones((1, 64))},
         r"'tokens' needs integers \(int32\)",
     ),
-    ("transformer.json", {"tokens": np.ones((2, 64)), "positions": np.ones((1, 64))}, "the same number of examples, got 2"),
+    (
+        "transformer.json",
+        {"tokens": np.ones((2, 64)), "positions": np.ones((1, 64))},
+        "the same number of examples, got 2",
+    ),
     (
         "transformer.json",
         {"tokens": np.full((1, 64), 9_000), "positions": np.ones((1, 64))},
