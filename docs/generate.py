@@ -43,17 +43,18 @@ def cli_reference() -> str:
 
 _EXIT_CODES = """## Results, errors, exit codes
 
-Results go to standard output, all else to standard error, a line a fault. Exit 0: fine. 1: a source could not be read
-or explained, or not all of it; the others still are. 2: wrong usage, which includes all that `layer` is given.
+Results go to standard output, everything else to standard error, one line per fault. The exit code is 0 for success, 1
+if a source could not be read or explained completely (the others still are), and 2 for wrong usage, which includes
+every argument of `layer`.
 
-A spec is told of with all its faults in one run. `summary` and `explain` go on behind a layer that is at fault: it and
-what rests on it are unknown (`?`, in JSON null, with a note of the code `not-derived`). Where it is not known what is
-fed into what (a name that is no layer's), nothing is printed but the faults. In a file that a program wrote, a layer of
-Keras's own that refuses its input is told of in the same way, exit 1 included. A layer of an unknown class is no fault,
-nor one with an argument that is not understood, which a newer Keras may know: it is unknown, with a note.
+All faults of a spec are reported in one run. `summary` and `explain` continue after a faulty layer: that layer, and
+whatever depends on it, is unknown (`?`, in JSON null, with a note of the code `not-derived`). If the connections
+themselves are faulty (a name that no layer has), only the faults are printed. In a file that a program wrote, a Keras
+layer that refuses its input is reported in the same way, with exit code 1. A layer of an unknown class is not a fault,
+nor is an argument that is not understood, since a newer Keras may know it: the layer is unknown, with a note.
 
-Of several sources `--format json` prints an array of those that could be read: one that could not has no entry, and
-what is said of it stands on standard error."""
+With several sources, `--format json` prints an array of those that could be read; a source that could not be read has
+no entry, and its fault is printed on standard error."""
 
 
 def _fenced(text: str) -> str:

@@ -9,8 +9,8 @@ import click
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes SHELL complete layerexplain's commands, options, files, the names of columns and of a
-    file's layers, layer types and their arguments.
+    """Print a script that lets SHELL complete commands, options, files, columns, the layers of a file, and the
+    types of layers and their arguments.
 
     \b
     bash: eval "$(layerexplain completion bash)"          (in ~/.bashrc)

@@ -1,4 +1,4 @@
-"""`layerexplain explain`: the full explanation of all layers, or of those whose names match."""
+"""`layerexplain explain`: explains all layers, or those whose names match."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def command(
     nested: bool,
     inputs: tuple[InputShape, ...],
 ) -> None:
-    """The full explanation of all layers of SOURCE, or of those whose names match a LAYER.
+    """Explain all layers of SOURCE, or those whose names match a LAYER.
 
-    Formula and the functions in it, the formula of one output element, how each axis of the shape comes about,
-    every weight multiplied out and how to reach it in Keras, cost, training, mask. Layers that are alike are
+    For each layer: its formula and the functions in it, the formula of one output element, the reason for each axis of
+    the shape, the count of every weight and how to reach it in Keras, cost, training and mask. Identical layers are
     explained once. LAYER is a name or a pattern ('conv*'); inside a nested model also a path ('encoder/dense').
 
     \b

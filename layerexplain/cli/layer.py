@@ -1,4 +1,4 @@
-"""`layerexplain layer`: what one layer does, with no model at hand; without a type, the list of types."""
+"""`layerexplain layer`: explains a single layer without a model; without a type, lists the types."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 @output_options
 @input_option
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
-    """What does a layer of this TYPE do, with these arguments, on inputs of these shapes?
+    """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
-    Arguments have Keras's names; a value without a name is the first argument. With a TYPE alone: what it takes, and
-    an example. Without TYPE: all types by family, a line each.
+    Arguments have Keras's names; a value without a name is the first argument. With only a TYPE, print its arguments
+    and an example. Without TYPE, list all types by family.
 
     \b
     Examples:

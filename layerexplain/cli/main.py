@@ -58,8 +58,8 @@ class Program(click.Group):
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def program() -> None:
-    """Explain a neural network layer by layer: what each computes, how its shape comes about, where each
-    parameter comes from. Reads Keras files and YAML specs; runs neither TensorFlow nor anything in a file.
+    """Explain a neural network layer by layer: what each layer computes, how its shape comes about, and where each
+    parameter comes from. Reads Keras files and YAML specs without importing TensorFlow or executing the file.
 
     \b
     Examples:

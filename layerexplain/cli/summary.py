@@ -1,4 +1,4 @@
-"""`layerexplain summary`: a row a layer, totals below."""
+"""`layerexplain summary`: one row per layer, then totals."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def command(
     optimizer: str | None,
     jobs: int | None,
 ) -> None:
-    """A row a layer: name and type, operation, input and output shape, parameters; totals below.
+    """Print one row per layer: name, type, operation, input and output shape, parameters; then totals.
 
     SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, or - for standard input.
 

@@ -1,4 +1,4 @@
-"""`layerexplain trace`: the numbers, by the formulas: what each layer makes, or one element as a sum of products."""
+"""`layerexplain trace`: runs the formulas: what each layer outputs, or one element as a sum of products."""
 
 from __future__ import annotations
 
@@ -130,11 +130,11 @@ def command(
     seed: int,
     partial: bool,
 ) -> None:
-    """Run the formulas of SOURCE in NumPy on its own weights, or on drawn ones where it has none.
+    """Run the formulas of SOURCE in NumPy on its own weights, or on random weights if it has none.
 
-    Without --at: shape, smallest, mean and largest value, share of zeros and NaNs of every layer's output, or of the
-    LAYERs that are named (patterns: 'conv*', 'encoder/*'). With --at: one element of one LAYER, worked out: the
-    formula, the same with the indices put in, every product of its sums, and what Keras computes.
+    Without --at, print the shape, the smallest, mean and largest value, and the share of zeros and NaNs of every
+    layer's output, or of the named LAYERs (patterns: 'conv*', 'encoder/*'). With --at, work out one element of one
+    LAYER: its formula, the formula with the indices filled in, every product of its sums, and Keras's result.
 
     \b
     Examples:

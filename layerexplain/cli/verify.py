@@ -1,4 +1,4 @@
-"""`layerexplain verify`: every formula, run on real weights, against real Keras."""
+"""`layerexplain verify`: runs every formula on real weights and compares it with real Keras."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def command(
     seed: int,
     drawn: bool,
 ) -> None:
-    """Run every formula of SOURCE in NumPy and hold shapes, parameters and values against real Keras.
+    """Run every formula of SOURCE in NumPy and compare shapes, parameters and values with real Keras.
 
-    Keras loads the file in safe mode; one with code or classes that are not Keras's own is refused. A spec or a
-    config, which has no weights, gets drawn ones. Each layer's formula is given Keras's own input to that layer; then
-    the model is compared end to end. Exit 0 only if something was compared and all that was agrees. Needs TensorFlow:
-    pip install 'layerexplain[tensorflow]'.
+    Keras loads the file in safe mode; a file with code or with classes that are not Keras's own is refused. A spec or
+    a config, which has no weights, gets random ones. Each layer's formula gets Keras's own input to that layer; then
+    the model is compared end to end. The exit code is 0 only if something was compared and everything agrees. Needs
+    TensorFlow: pip install '.[tensorflow]' in a clone.
 
     \b
     Examples:

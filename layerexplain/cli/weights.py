@@ -1,4 +1,4 @@
-"""`layerexplain weights`: every weight tensor, where it is in the file and how to reach it in Keras."""
+"""`layerexplain weights`: lists every weight tensor, its place in the file and how to reach it in Keras."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def command(
     inputs: tuple[InputShape, ...],
     jobs: int | None,
 ) -> None:
-    """Every weight tensor: path in the file, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
+    """List every weight tensor: path, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
 
-    SOURCE is a Keras file (.keras, .h5), a file of weights alone (.weights.h5, legacy weights, the index of sharded
-    weights), or - for standard input. Of a config or spec, which stores none, the weights that its layers have.
-    Values are read for --stats only, one tensor at a time. A table leaves path and bytes out unless --columns asks for
-    them; all other formats have them.
+    SOURCE is a Keras file (.keras, .h5), a file that contains only weights (.weights.h5, legacy weights, the index of
+    sharded weights), or - for standard input. For a config or spec, which stores no weights, the list is derived from
+    its layers. Values are read only for --stats, one tensor at a time. A table omits path and bytes unless --columns
+    names them; all other formats include them.
 
     \b
     Examples:
