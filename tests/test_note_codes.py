@@ -26,11 +26,11 @@ CONFIGURATIONS: list[tuple[dict[str, Any], str, str]] = [
     (model("StringLookup", vocabulary="/etc/passwd"), "external-file", "'/etc/passwd', which is not opened"),
     (model("TextVectorization", vocabulary="words.txt"), "external-file", "'words.txt'"),
     (model("TFSMLayer", filepath="/srv/model"), "external-file", "'/srv/model'"),
-    (model("TorchModuleWrapper", module="gASV"), "code-in-file", "never unpickled"),
+    (model("TorchModuleWrapper", module="gASV"), "code-in-file", "not unpickled"),
     (model("Dense", units=3, activation="my_own"), "unknown-function", "its activation 'my_own'"),
     (
         model("Dense", units=3, activation={"module": "builtins", "class_name": "function", "config": "exec"}),
-        "unknown-function", "its activation 'exec' is no function of Keras",
+        "unknown-function", "its activation 'exec' is not a function of Keras",
     ),
 ]  # fmt: skip
 
@@ -80,5 +80,5 @@ def test_a_stated_size_does_not_break_the_watch(tmp_path: Path, capfd: pytest.Ca
         del root["model_weights/d/d/kernel"]
         root["model_weights/d/d"].create_dataset("kernel", (10**8, 10**8), "f4", chunks=(1000, 1000))
     table = weight_table(path, stats=True)
-    assert "bombs" in " ".join(note.message for note in table.notes)
+    assert "bomb" in " ".join(note.message for note in table.notes)
     assert capfd.readouterr().err == ""

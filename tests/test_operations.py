@@ -229,7 +229,7 @@ WRONG_NODES: list[tuple[Any, Any, str]] = [
     ({"op": "../../x", "attr": {}}, {}, "node_def names no operation of TensorFlow"),
     ("{" * 5000, {}, "node_def names no operation of TensorFlow"),
     ({"op": "AddV2", "attr": {}}, {"-1": 2}, "constants has the place '-1'"),
-    ({"op": "AddV2", "attr": {}}, [1], "constants is no object"),
+    ({"op": "AddV2", "attr": {}}, [1], "constants is not an object"),
 ]
 
 
