@@ -188,7 +188,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.Sum", {"axis": 3}, ((5, 7),), "axis needs to be from -3 to 2"),
     ("ops.Clip", {"x_min": 0}, ((5,),), "needs 'x_max'"),
     ("ops.Pad", {"pad_width": ((0, 0), (1, 1))}, ((5, 7),), "pad needs a pair"),
-    ("ops.Tile", {"repeats": ("a",)}, ((5, 7),), "tile needs a whole number"),
+    ("ops.Tile", {"repeats": ("a",)}, ((5, 7),), "tile needs an integer"),
     ("ops.Unstack", {"axis": 1}, ((None, 7),), "unstack needs the size of axis 1"),
     ("tf.gather", {"batch_dims": 3}, ((5, 7), (5,)), "batch_dims 0 and 1"),
     ("ops.Cholesky", {}, ((5, 7),), "cholesky needs square matrices"),
@@ -207,7 +207,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.RGBToHSV", {}, ((6, 8, 4),), "colours need 3 channels"),
     ("ops.ConvTranspose", {}, ((6, 8, 4), (3, 3, 2)), "a transposed convolution needs a kernel"),
     ("ops.DotProductAttention", {}, ((5, 4, 3), (6, 3, 3), (6, 3, 3)), "heads of queries that those of keys divide"),
-    ("ops.CTCDecode", {"strategy": "beam_search"}, ((9, 4), ()), "known for strategy='greedy'"),
+    ("ops.CTCDecode", {"strategy": "beam_search"}, ((9, 4), ()), "supported only for strategy='greedy'"),
     ("tf.raw_ops.Mean", {}, ((5, 7), ()), "an axis needs to be a constant"),
     ("CustomScaleLayer", {"scale": 0.1}, ((5,),), "needs two inputs"),
 ]
@@ -224,10 +224,10 @@ def test_wrong_operations_are_refused(
 
 
 WRONG_NODES: list[tuple[Any, Any, str]] = [
-    (None, {}, "node_def names no operation of TensorFlow"),
+    (None, {}, "node_def does not name a TensorFlow operation"),
     ("\n\xff\xff", {}, "node_def cannot be read"),
-    ({"op": "../../x", "attr": {}}, {}, "node_def names no operation of TensorFlow"),
-    ("{" * 5000, {}, "node_def names no operation of TensorFlow"),
+    ({"op": "../../x", "attr": {}}, {}, "node_def does not name a TensorFlow operation"),
+    ("{" * 5000, {}, "node_def does not name a TensorFlow operation"),
     ({"op": "AddV2", "attr": {}}, {"-1": 2}, "constants has the place '-1'"),
     ({"op": "AddV2", "attr": {}}, [1], "constants is not an object"),
 ]
