@@ -1,4 +1,4 @@
-"""Any source of an architecture → `Model`. The kind of a file is told by its content, never by its name.
+"""Any source of an architecture → `Model`. The kind of a file is recognised by its content, never by its name.
 
 `FORMATS` lists what is read. Each format is a module that is loaded when a source of that format is met: a .keras file
 loads neither yaml nor h5py. To read another, write its module and add a row.
@@ -99,7 +99,7 @@ def _read(source: Any, name: str) -> Model:
 
 
 def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
-    """A subclassed model, whose layers only its weights tell; from a pipe, which is read once, nothing more is told."""
+    """Return a subclassed model with the layers that its weights show; a pipe is read only once, so it shows none."""
     from layerexplain.frontends.keras.weights_only import with_stored_layers
 
     if isinstance(source, bytes | bytearray | memoryview):

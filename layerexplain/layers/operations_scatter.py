@@ -77,7 +77,7 @@ def nonzero(x: Expr) -> dict[str, Expr]:
 
 
 def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any) -> dict[str, Expr]:
-    """The different elements, and of their places and counts what is asked for."""
+    """Return the distinct elements, and their positions and counts as requested."""
     if not ordered or fill_value not in (None, 0):
         raise ArgumentError(
             f"unique is supported only with sorted=True and fill_value=0, got sorted={ordered} and {fill_value=}"

@@ -20,7 +20,7 @@ NOT_ALONE = {
     "InputLayer": "InputLayer computes nothing: it stands for an input, whose shape --input gives",
     **{type_: _A_MODEL.format(type_) for type_ in ("Functional", "Model", "Sequential")},
 }
-"""Types that a summary has rows of and of which there is nothing to explain for themselves."""
+"""Types listed in summaries that have no explanation of their own."""
 
 
 class LayerArgument(NamedTuple):

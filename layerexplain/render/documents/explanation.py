@@ -130,7 +130,7 @@ def _fed(call: CallReport) -> Line:
     return (*line[1:], Span(" → "), outputs) if line else (Span("→ ", only=TEXT), outputs)
 
 
-# What is said of it -------------------------------------------------------------------------------------------------
+# Parts of a section --------------------------------------------------------------------------------------------------
 
 
 def _told(layer: LayerReport, told: Explanation, alike: list[LayerReport]) -> list[Block]:

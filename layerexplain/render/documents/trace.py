@@ -57,7 +57,7 @@ def _share(share: float | None) -> str:
 
 
 def _nans(row: OutputRow) -> str:
-    """Infinite values are told beside the NaNs, since the other numbers leave both out."""
+    """Print infinite values beside the NaNs, since the other numbers leave out both."""
     if row.statistics is None:
         return ""
     found = [f"{row.statistics.nans:,}"]
