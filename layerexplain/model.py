@@ -139,6 +139,11 @@ class Call(NamedTuple):
     line: int | None = None
 
 
+def is_before_keras_3(version: str | None) -> bool:
+    """Whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""
+    return version is not None and version.partition(".")[0] in ("0", "1", "2")
+
+
 class ModelWeight(NamedTuple):
     """A variable that belongs to a model and to no layer of it: calls take it as they take any tensor, by the name that
     it has as `TensorRef.layer`. `shape` has no batch."""

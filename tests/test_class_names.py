@@ -19,8 +19,7 @@ ALLOWED = {
     "frontends/keras/old_containers.py": "the BatchNormalization of Keras 0.3 is another class today",
     "frontends/keras/old_names.py": "the class names of Keras 1, and those of today",
     "frontends/keras/weight_tree.py": "a file of weights alone tells classes by names and arrays",
-    "frontends/layer_types.py": "names that Keras has for one class, and which of them a file holds",
-    "frontends/spec/items.py": "the class that Keras makes of a list of cells",
+    "frontends/spec/items.py": "names that Keras has for one class; the class that it makes of a list of cells",
     "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
 }
 """The modules that may name classes, each with the reason: a format's own names, or Keras's."""

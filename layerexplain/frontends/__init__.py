@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends.opening import (
-    Opened,
-    as_source_errors,
-    begins_as_json,
-    is_hdf5,
-    is_text,
-    is_zip,
-    looks_like_json,
-    opened_path,
-    opened_stdin,
-)
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 
 _BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
+
+_STANDARD_INPUTS = ("/dev/stdin", "/dev/fd/0", os.devnull)
+
+HEAD = 4096
+"""How many first bytes tell the kind of a file."""
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# HDF5 allows a foreign block of 512 · 2**n bytes in front.
+_HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
 def read(source: Any) -> Model:
@@ -86,7 +89,7 @@ def _read(source: Any, name: str) -> Model:
     if isinstance(source, bytes | bytearray | memoryview):
         return _read_opened(Opened.of(io.BytesIO(bytes(source)), None))
     if isinstance(source, Mapping | list):
-        from layerexplain.frontends.keras.config_json import model_of_document
+        from layerexplain.frontends.keras.config import model_of_document
 
         return model_of_document(source)
     from layerexplain.frontends.keras.live_model import is_live_model, read_live_model
@@ -108,6 +111,119 @@ def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
         return model
     path = os.fsdecode(os.fspath(source))
     return with_stored_layers(model, path) if os.path.isfile(path) or os.path.isdir(path) else model
+
+
+# Opening ----------------------------------------------------------------------------------------------------------
+
+
+def is_zip(head: bytes) -> bool:
+    """Whether a file begins as a zip archive does."""
+    return head.startswith(_ZIP)
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Whether a file begins as an HDF5 file does."""
+    return any(head[offset : offset + 8] == _HDF5 for offset in _HDF5_OFFSETS)
+
+
+def begins_as_json(data: bytes) -> bool:
+    """Whether a text begins as a JSON object or list does."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+
+
+def looks_like_json(data: bytes) -> bool:
+    """Whether a text that is no JSON was meant to be: its first key is quoted."""
+    import re
+
+    return re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?(\{\s*"[^"\n]*"\s*:|[\[{]\s*$)', data) is not None
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the first bytes may be those of a text in UTF-8, which may end within a character."""
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data" and error.start > 0
+    return b"\0" not in head
+
+
+class Opened(NamedTuple):
+    """An open source: its first bytes, the file, and its path; None for standard input and bytes."""
+
+    head: bytes
+    file: IO[bytes]
+    path: str | None
+
+    @classmethod
+    def of(cls, file: IO[bytes], path: str | None) -> Opened:
+        """A file that stands at its beginning."""
+        head = file.read(HEAD)
+        file.seek(0)
+        return cls(head, file, path)
+
+    def text(self) -> bytes:
+        """All bytes of a text. Raises SourceError where no configuration has as many."""
+        self.file.seek(0)
+        data = self.file.read(MAX_CONFIG_BYTES + 1)
+        if len(data) > MAX_CONFIG_BYTES:
+            raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
+        return data
+
+
+@contextmanager
+def opened_path(path: str) -> Iterator[Opened]:
+    """Open the file or pipe at a path. Raises SourceError for a device, of which no read need end."""
+    with open(path, "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):
+            raise SourceError("is a device, not a file; give a file, or - for standard input")
+        if stat.S_ISREG(mode):
+            yield Opened.of(file, path)
+        else:
+            with _kept(file, path) as opened:
+                yield opened
+
+
+@contextmanager
+def as_source_errors() -> Iterator[None]:
+    """Turns what the system raises inside into a SourceError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise SourceError("no such file") from None
+    except PermissionError:
+        raise SourceError("may not be read (permission denied)") from None
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"cannot be read: {words}") from None
+
+
+@contextmanager
+def opened_stdin() -> Iterator[Opened]:
+    """Standard input. Raises SourceError where it cannot be read."""
+    try:
+        with _kept(sys.stdin.buffer, None) as opened:
+            yield opened
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"cannot be read: {error}") from None
+
+
+@contextmanager
+def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
+    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
+    head = pipe.read(HEAD)
+    if not is_zip(head) and not is_hdf5(head):
+        yield Opened(head, io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), path)
+        return
+    import shutil
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
+        copy.write(head)
+        shutil.copyfileobj(pipe, copy, 1024 * 1024)
+        copy.flush()
+        copy.seek(0)
+        yield Opened(head, copy, path)
 
 
 # Formats ----------------------------------------------------------------------------------------------------------
@@ -180,7 +296,7 @@ def _is_json(opened: Opened) -> bool:
 def _read_json(opened: Opened) -> Model:
     """A Keras configuration; a spec may be written as JSON, too, and YAML may begin as JSON does."""
     from layerexplain.frontends.json_text import parse_json
-    from layerexplain.frontends.keras.config_json import is_spec, model_of_document
+    from layerexplain.frontends.keras.config import is_spec, model_of_document
 
     data = opened.text()
     try:

@@ -125,7 +125,7 @@ class Definitions:
             declaration = scope.resolve(value)
             if declaration is None:
                 if value.model is not None:
-                    return HeldModel(value, scope.wrapped(value), self._enter)
+                    return HeldModel(value, Scope(value.model, (value.name,), scope), self._enter)
                 if self._strict and value.kind == "layer":
                     raise NotKnown(f"{value.type} is not a layer of Keras, so what it computes is not known")
                 return HeldModel(value, None, self._enter)

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
-from layerexplain.model import Layer, Model, TensorRef
+from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
 from layerexplain.network.traced import Network
 
 DEEPEST = 100
@@ -40,19 +40,14 @@ class Scope:
         "strict",
     )
 
-    def __init__(
-        self,
-        model: Model,
-        path: tuple[str, ...] = (),
-        outer: Scope | None = None,
-    ) -> None:
+    def __init__(self, model: Model, path: tuple[str, ...] = (), outer: Scope | None = None) -> None:
         if len(path) > DEEPEST:
             raise SpecError(f"models are nested more than {DEEPEST} deep")
         self.model = model
         self.path = path
         self.layers = {layer.name: layer for layer in model.layers}
         self.strict: bool = model.strict if outer is None else outer.strict
-        self.keras_2: bool = _is_keras_2(model.keras_version) if outer is None else outer.keras_2
+        self.keras_2: bool = is_before_keras_3(model.keras_version) if outer is None else outer.keras_2
         self.networks: dict[Any, Network] = {}
         self.guesses: dict[TensorRef, Spec] = {}
         self.held: dict[tuple[str, str], tuple[Any, Any]] = {}
@@ -63,28 +58,17 @@ class Scope:
         self._found: dict[str, Declaration | None] = {}
         self._inside: dict[str, Scope] = {}
 
-    def path_of(self, layer: Layer) -> tuple[str, ...]:
-        """The names that lead to a layer of the model."""
-        return (*self.path, layer.name)
-
     def where(self, layer: Layer) -> str:
-        """The same as one text: `encoder/dense`."""
+        """The names that lead to a layer of the model, as one text: `encoder/dense`."""
         return "/".join((*self.path, layer.name))
 
     def inside(self, layer: Layer) -> Scope:
         """That of a nested model, which the layer must be."""
         known = self._inside.get(layer.name)
         if known is None:
-            known = self._inside[layer.name] = self._of_model(layer, self.path_of(layer))
+            assert layer.model is not None  # noqa: S101 (narrowing for the type checker; callers have asked)
+            known = self._inside[layer.name] = Scope(layer.model, (*self.path, layer.name), self)
         return known
-
-    def wrapped(self, layer: Layer) -> Scope:
-        """That of a model in the configuration of a layer."""
-        return self._of_model(layer, (layer.name,))
-
-    def _of_model(self, layer: Layer, path: tuple[str, ...]) -> Scope:
-        assert layer.model is not None  # noqa: S101 (narrowing for the type checker; callers have asked)
-        return Scope(layer.model, path, self)
 
     def declaration(self, layer: Layer) -> Declaration | None:
         """The declaration of one of the model's layers; None for what has none. Each is looked up once."""
@@ -112,7 +96,3 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
     return find(layer.type)
-
-
-def _is_keras_2(version: str | None) -> bool:
-    return version is not None and version.partition(".")[0] in ("0", "1", "2")

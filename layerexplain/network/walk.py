@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.frontends.call_order import in_order
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.lang.names import identifier
@@ -17,7 +18,6 @@ from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.order import in_order
 from layerexplain.network.recorded_shapes import built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope
 from layerexplain.network.tensors import Tensor, Tensors

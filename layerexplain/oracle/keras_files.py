@@ -17,7 +17,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.model import Model
+from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.to_keras import RUNS_CODE, refusal
 
@@ -66,7 +66,7 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
     try:
         return _LOADERS[model.format](source)
     except KerasRefuses as error:
-        generation_1_or_2 = model.keras_version is None or model.keras_version.startswith(("0.", "1.", "2."))
+        generation_1_or_2 = model.keras_version is None or is_before_keras_3(model.keras_version)
         error.old = generation_1_or_2 or bool(model.shared)
         raise
 

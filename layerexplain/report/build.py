@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
-from layerexplain.frontends.layer_types import held_layers
+from layerexplain.frontends.model_builder import held_layers
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier

@@ -24,7 +24,7 @@ from layerexplain.weights.known_weights import is_stored, stored_variables
 from layerexplain.weights.match import match, parameters
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.unbuilt import unbuilt_layers, unbuilt_note
+from layerexplain.weights.stored_weights import unbuilt_layers, unbuilt_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 Progress = Callable[[int, int], None]

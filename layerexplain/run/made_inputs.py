@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
-from layerexplain.frontends.keras.zip_members import refuse_coding
+from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from layerexplain.attribute_path import Steps, expression, layer_steps
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Layer
+from layerexplain.model import Layer, is_before_keras_3
 
 
 def layer_expression(path: Sequence[str]) -> str:
@@ -27,7 +27,7 @@ def variable_expression(
     type_ = held.type if isinstance(held, Layer) else layer.type
     name = str(weight.attrs["name"])
     facts = facts_of(type_)
-    if keras_version is not None and keras_version.startswith(("0.", "1.", "2.")):
+    if is_before_keras_3(keras_version):
         if len(at) == 1:
             at = (facts.attributes_keras_2.get(str(at[0]), at[0]),)
         name = facts.attributes_keras_2.get(name, name)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from layerexplain.errors import SourceError
-from layerexplain.model import Model, Note, StoredVariable
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.lang.expr import BATCH
+from layerexplain.layers.declaration import Spec
+from layerexplain.model import Layer, Model, Note, StoredVariable
+from layerexplain.network.scope import declaration_of
+from layerexplain.network.trace import trace_layer
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 from layerexplain.weights.known_weights import is_stored
+from layerexplain.weights.matched import MatchedWeights
 
 _WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
+
+_TRIED_SIZE = 64
+"""A size that windows fit into and that groups and heads divide."""
 
 _PATIENCE = 6
 """Seconds: a summary takes no longer than ten, whatever is in the file."""
@@ -42,7 +50,6 @@ def _read(network: Network) -> StoredWeights:
     from layerexplain.frontends.keras.weight_files import open_weights
     from layerexplain.frontends.keras.weight_tree import WeightTree
     from layerexplain.weights.match import match
-    from layerexplain.weights.unbuilt import unbuilt_layers, unbuilt_note
 
     with open_weights(network.model.source, patience=_PATIENCE) as stored:
         if stored is None:
@@ -79,3 +86,33 @@ def _read(network: Network) -> StoredWeights:
         *[Note("stored-weights", path, words) for path in counted],
     )
     return StoredWeights({p: tuple(own) for p, own in found.items() if p not in unbuilt}, inside, notes)
+
+
+# Layers that Keras never built ------------------------------------------------------------------------------------
+
+
+def unbuilt_layers(matched: MatchedWeights) -> list[str]:
+    """The paths of the layers of which a file stores nothing though their class has weights, whatever their input."""
+    with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
+    return [one.where for one in matched.opaque if one.path not in with_weights and _has_weights(one.layer)]
+
+
+def unbuilt_note(path: str) -> Note:
+    """The note for an unbuilt layer."""
+    words = "never built: the file stores no weights, and their number depends on the shape of the input"
+    return Note("unbuilt", path, words)
+
+
+def _has_weights(layer: Layer) -> bool:
+    """Whether a layer of Keras's own has weights, tried at an input of each number of axes; so, too, where it takes
+    none of these: then it is not known to have no weights."""
+    declaration = declaration_of(layer) if layer.kind == "layer" else None
+    if declaration is None:
+        return False
+    count = max(len(declaration.tensors) - declaration.optional, 1)
+    for axes in (declaration.ndim,) if declaration.ndim is not None else (2, 3, 4, 5):
+        try:
+            return bool(trace_layer(layer, [Spec((BATCH, *(_TRIED_SIZE,) * (axes - 1)), "float")] * count).weights)
+        except LayerExplainError:
+            continue
+    return True

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.errors import SpecError
+from layerexplain.errors import SourceError, SpecError
+from layerexplain.frontends.call_order import in_order
 from layerexplain.frontends.keras.config_values import Context, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
@@ -20,10 +21,50 @@ from layerexplain.frontends.keras.layer_config import (
     is_model,
     read_layer,
 )
-from layerexplain.frontends.layer_types import FreeNames, default_name, held_layers, known_types
-from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name, held_layers, known_types
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
-from layerexplain.model import Layer, Model, ObjectNumber, Shape
+from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3
+
+
+def model_of_document(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
+    """The model of a parsed configuration; `keras_version` is what stands beside it, `numbered` as in `read_config`."""
+    if isinstance(document, Mapping) and ("modelTopology" in document or "weightsManifest" in document):
+        from layerexplain.frontends.keras.tfjs import read_tfjs
+
+        return read_tfjs(document)
+    reason = _foreign(document)
+    if reason is not None:
+        raise SourceError(reason)
+    return read_config(document, keras_version=keras_version, numbered=numbered)._replace(format="config-json")
+
+
+def is_spec(document: Any) -> bool:
+    """Whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
+    if not isinstance(document, Mapping) or "class_name" in document or "input_layers" in document:
+        return False
+    if is_keras_0(document):
+        return False
+    if {"input", "inputs", "outputs"} & document.keys():
+        return True
+    layers = document.get("layers")
+    return isinstance(layers, list) and any(
+        isinstance(item, str) or (isinstance(item, Mapping) and "class_name" not in item) for item in layers
+    )
+
+
+def _foreign(document: Any) -> str | None:
+    """What a JSON text is when it is surely no Keras configuration."""
+    if not isinstance(document, Mapping):
+        return None
+    if "weight_map" in document:
+        return "is an index of sharded weights, without an architecture; give the model's .keras or config JSON"
+    if "keras_version" in document and "date_saved" in document:
+        return "is the metadata.json of an unzipped .keras; give its folder or its config.json"
+    if "cells" in document and "nbformat" in document:
+        return "is a Jupyter notebook, whose code is not executed; save its model as .keras and give that file"
+    if "architectures" in document or "model_type" in document:
+        return "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
+    return None
 
 
 def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
@@ -51,7 +92,7 @@ def read_config(document: Any, *, keras_version: Any = None, numbered: bool = Fa
 def _is_old(config: Any, keras_version: Any) -> bool:
     """Whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their module."""
     if isinstance(keras_version, str):
-        return keras_version.startswith(("0.", "1.", "2."))
+        return is_before_keras_3(keras_version)
     layers = config.get("layers") if isinstance(config, dict) else config
     first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
     return isinstance(first, dict) and "module" not in first
@@ -209,7 +250,7 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
         names.add(layer.name)
     wires = read_wires(items, layers, config, context)
     name = config.get("name")
-    return Model(
+    model = Model(
         name if isinstance(name, str) and name else "functional",
         "Functional",
         tuple(layers),
@@ -219,6 +260,8 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
         _trainable(config),
         wires.recorded,
     )
+    in_order(model)  # refuses a circle
+    return model
 
 
 def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:

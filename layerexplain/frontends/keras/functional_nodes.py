@@ -10,14 +10,14 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Call, Layer, Shape, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
@@ -44,8 +44,7 @@ def is_keras3_nodes(layers: list[Any]) -> bool:
 def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any], context: Context) -> Wires:
     """The wires between `layers`, which were read from `items` in the same order.
 
-    Raises SpecError for a node of no known form, for a tensor of a layer that the model does not list, and for
-    calls that wait for each other in a circle.
+    Raises SpecError for a node of no known form, and for a tensor of a layer that the model does not list.
     """
     reader = _NodeReader({layer.name: layer for layer in layers}, context, is_keras3_nodes(items))
     calls: list[Call] = []
@@ -76,14 +75,12 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
         calls = [
             call._replace(args=_renumber(call.args, numbers), kwargs=_renumber(call.kwargs, numbers)) for call in calls
         ]
-    wires = Wires(
+    return Wires(
         tuple(calls),
         tuple(ref._replace(call=0) for ref in inputs),
         _renumber(tuple(outputs), outer_numbers),
         {_renumber(ref, numbers): facts for ref, facts in reader.recorded.items()},
     )
-    _refuse_circles(wires.calls)
-    return wires
 
 
 class _NodeReader:
@@ -292,41 +289,6 @@ def _renumber(value: Any, numbers: dict[str, dict[int, int]]) -> Any:
     if type(value) is slice:
         return slice(*(_renumber(item, numbers) for item in (value.start, value.stop, value.step)))
     return value
-
-
-def _refuse_circles(calls: tuple[Call, ...]) -> None:
-    """Raise SpecError where calls wait for each other. Iterative, since a chain may be long."""
-    made: set[tuple[str, int]] = set()
-    for call in calls:
-        args = call.args
-        fed: Sequence[TensorRef] = args if len(args) == 1 and type(args[0]) is TensorRef else list(tensor_refs(args))
-        if call.kwargs:
-            fed = [*fed, *tensor_refs(call.kwargs)]
-        if not all([ref[:2] in made for ref in fed]):
-            break
-        made.add((call.layer, call.index))
-    else:
-        return  # each stands behind those that feed it, as Keras writes them
-    waiting: dict[tuple[str, int], int] = {}
-    users: dict[tuple[str, int], list[tuple[str, int]]] = {}
-    for call in calls:
-        key = (call.layer, call.index)
-        refs = {(ref.layer, ref.call) for ref in tensor_refs((call.args, call.kwargs))}
-        waiting[key] = len(refs)
-        for ref in refs:
-            users.setdefault(ref, []).append(key)
-    ready = [key for key, count in waiting.items() if count == 0]
-    done = 0
-    while ready:
-        key = ready.pop()
-        done += 1
-        for user in users.get(key, ()):
-            waiting[user] -= 1
-            if waiting[user] == 0:
-                ready.append(user)
-    if done < len(waiting):
-        name = next(key[0] for key, count in waiting.items() if count)
-        raise SpecError("waits for its own output: the calls form a circle, which has no order", layer=name)
 
 
 def _takes_states(layer: Layer) -> bool:

@@ -111,8 +111,6 @@ class H5Files:
                 import h5py
             except ImportError:
                 raise SourceError("is an HDF5 file, which h5py is needed to read; `pip install h5py`") from None
-            from layerexplain.frontends.keras.zip_members import FileSlice
-
             place = self._target
             file: IO[bytes] = self._stack.enter_context(
                 io.BytesIO(self._data)
@@ -126,6 +124,40 @@ class H5Files:
     def _close(self) -> None:
         self._root = None
         self._stack.close()
+
+
+class FileSlice(io.RawIOBase):
+    """`size` bytes of a file from `start` on, as a file that can be read and moved in, and nothing else."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = max(min(len(view), self._size - self._at), 0)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(wanted)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def limit_processor(seconds: float) -> None:

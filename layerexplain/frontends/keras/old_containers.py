@@ -9,8 +9,7 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
-from layerexplain.frontends.layer_types import FreeNames, default_name
-from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model, TensorRef
 

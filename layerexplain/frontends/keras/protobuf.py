@@ -14,6 +14,12 @@ from layerexplain.errors import SourceError
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_FIELDS = 5_000_000
 
+DTYPES = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64",
+    9: "int64", 10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16", 22: "uint32", 23: "uint64",
+}  # fmt: skip
+"""TensorFlow's numbers of dtypes (types.proto)."""
+
 Value = int | memoryview
 """A field's value: a number (unsigned), or the bytes of a text, a message or packed numbers."""
 

@@ -24,8 +24,8 @@ from layerexplain.frontends.keras.saved_model_proto import (
 )
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
-from layerexplain.frontends.layer_types import FreeNames
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Model, Note, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple

@@ -10,18 +10,13 @@ from collections.abc import Mapping
 from typing import IO
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.keras.protobuf import Value, fields, messages, sections, signed, text
+from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, sections, signed, text
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 
 KERAS_IDENTIFIER = "_tf_keras_"
 _MAX_OBJECTS = 1_000_000
-
-_DTYPES = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64",
-    9: "int64", 10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16", 22: "uint32", 23: "uint64",
-}  # fmt: skip
 
 
 class Variable(NamedTuple):
@@ -141,7 +136,7 @@ def _variable(data: memoryview) -> Variable:
     found = dict(fields(data))
     dtype = signed(found.get(1))
     return Variable(
-        text(found.get(6)), _DTYPES.get(dtype, f"dtype {dtype}"), _shape(found.get(2)), signed(found.get(3)) != 0
+        text(found.get(6)), DTYPES.get(dtype, f"dtype {dtype}"), _shape(found.get(2)), signed(found.get(3)) != 0
     )
 
 
@@ -168,5 +163,5 @@ def _signature(entry: bytes) -> ServedFunction:
                 pair = dict(fields(value))
                 info = dict(fields(_bytes(pair.get(2))))
                 dtype = signed(info.get(2))
-                tensors[number][text(pair.get(1))] = (_DTYPES.get(dtype, f"dtype {dtype}"), _shape(info.get(3)))
+                tensors[number][text(pair.get(1))] = (DTYPES.get(dtype, f"dtype {dtype}"), _shape(info.get(3)))
     return ServedFunction(text(found.get(1)), tensors[1], tensors[2])

@@ -11,26 +11,6 @@ from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
 
-DTYPES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    4: "uint8",
-    5: "int16",
-    6: "int8",
-    7: "string",
-    8: "complex64",
-    9: "int64",
-    10: "bool",
-    14: "bfloat16",
-    17: "uint16",
-    18: "complex128",
-    19: "float16",
-    22: "uint32",
-    23: "uint64",
-}
-"""TensorFlow's numbers of dtypes (types.proto)."""
-
 _NAMES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
 _LONGEST = 100_000
 _MOST_CONSTANTS = 100
@@ -110,7 +90,7 @@ def _of_wire(value: memoryview) -> Any:
     """An AttrValue (attr_value.proto) as JSON has it."""
     import base64
 
-    from layerexplain.frontends.keras.protobuf import fields, signed
+    from layerexplain.frontends.keras.protobuf import DTYPES, fields, signed
 
     for number, part in fields(value):
         if number == 2:

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.frontends import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, refuse_coding
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
-from layerexplain.frontends.keras.zip_members import DAMAGE, member_target, members_by_name, refuse_coding
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.frontends.opening import HEAD, is_hdf5
 from layerexplain.model import Note
 
 WEIGHTS = "model.weights.h5"

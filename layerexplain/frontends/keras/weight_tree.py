@@ -15,7 +15,7 @@ from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
-from layerexplain.frontends.layer_types import FreeNames, types_by_default_name
+from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
 
 Groups = tuple[str, ...]

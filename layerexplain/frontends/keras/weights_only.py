@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
-from layerexplain.frontends.layer_types import FreeNames, types_by_default_name
+from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, Note, StoredVariable
 
 _PATIENCE = 8

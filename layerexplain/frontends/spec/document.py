@@ -18,9 +18,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
-from layerexplain.frontends.layer_types import default_name
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
-from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.frontends.model_builder import ModelBuilder, default_name
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from layerexplain.frontends.layer_types import FreeNames
 from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, plain, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
 from layerexplain.model import Layer, Shape

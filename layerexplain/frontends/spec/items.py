@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.layer_types import ALIASES, known_types
+from layerexplain.frontends.model_builder import known_types
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
@@ -24,6 +24,27 @@ INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "i
 
 _LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
+
+
+# Other names under which Keras itself exports the class.
+ALIASES = {
+    **{
+        f"{short}{n}D": f"{long}{n}D"
+        for n in (1, 2, 3)
+        for short, long in (
+            ("AvgPool", "AveragePooling"),
+            ("MaxPool", "MaxPooling"),
+            ("GlobalAvgPool", "GlobalAveragePooling"),
+            ("GlobalMaxPool", "GlobalMaxPooling"),
+            ("Convolution", "Conv"),
+        )
+    },
+    **{f"Convolution{n}DTranspose": f"Conv{n}DTranspose" for n in (1, 2, 3)},
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "GroupQueryAttention": "GroupedQueryAttention",
+    "Input": "InputLayer",
+}
 
 
 class Item(NamedTuple):

@@ -1,13 +1,13 @@
-"""The calls of a model in an order in which each stands behind those that feed it."""
+"""The order of computation of a model's calls; calls that feed each other in a circle have none."""
 
 from layerexplain.errors import SpecError
 from layerexplain.model import Call, Model, TensorRef, tensor_refs
 
 
 def in_order(model: Model) -> list[Call]:
-    """The calls in an order in which each stands behind those that feed it; the file's order where it may.
+    """Sort the calls so that each stands behind those that feed it, in the file's order where that is possible.
 
-    Raises `SpecError` for a cycle and for a reference to what no layer makes.
+    Iterative, since a chain may be long. Raises `SpecError` for a cycle and for a call that is not made.
     """
     made: dict[tuple[str, int], Call] = {}
     names = {layer.name for layer in model.layers}
@@ -49,7 +49,7 @@ def in_order(model: Model) -> list[Call]:
                 )
             if wanted in open_calls:
                 raise SpecError(
-                    f"takes its own output, through '{ref.layer}'; a model has no cycles", layer=current.layer
+                    "waits for its own output: the calls form a circle, which has no order", layer=current.layer
                 )
             open_calls.add(wanted)
             stack.append((made[wanted], _needs(made[wanted])))
