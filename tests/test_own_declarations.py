@@ -51,12 +51,12 @@ def test_a_layer_is_one_function() -> None:
 def test_one_formula_serves_all_ranks(own_registry: dict[str, Declaration]) -> None:
     @layers_of_rank(
         "Spread{}D",
-        {1: "Along {steps} steps.", 3: "Through a volume."},
+        (1, 3),
         also="Spreading{}D",
         differs={1: lambda common: common.without("deep").but(size=PositiveInt).default(size=7)},
     )
     def spread(x: Expr, *, rank: int, size: Sizes = 2, deep: Bool = False) -> Expr:
-        """Add the rank, and the size if it is one."""
+        """[Along {steps} steps|Through a volume]."""
         return x + rank + (size if isinstance(size, int) else 0)
 
     one, three = find("Spread1D"), find("Spreading3D")

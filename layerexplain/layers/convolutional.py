@@ -86,17 +86,6 @@ def filter_bias(y: Expr, filters: int, data_format: str) -> Expr:
 
 @layers_of_rank(
     "Conv{}D",
-    {
-        1: (
-            "Slides {filters} filters of {kernel_size} steps along the sequence; each sums over its {channels} "
-            "channels."
-        ),
-        2: ("Slides {filters} filters of {kernel_size} pixels over the image; each sums over its {channels} channels."),
-        3: (
-            "Slides {filters} filters of {kernel_size} voxels through the volume; each sums over its {channels} "
-            "channels."
-        ),
-    },
     also="Convolution{}D",
     ignores=KERNEL_AND_BIAS,
     differs={1: lambda common: common.but(padding=CausalPadding)},
@@ -110,7 +99,8 @@ def convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Sum, at each position of a window, over the window and the channels, once for each filter.
+    """Slides {filters} filters of {kernel_size} [steps along the sequence|pixels over the image|voxels through the
+    volume]; each sums over its {channels} channels.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. With 'causal' padding no step

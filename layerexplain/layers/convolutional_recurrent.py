@@ -48,20 +48,6 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
 
 @layers_of_rank(
     "ConvLSTM{}D",
-    {
-        1: (
-            "Runs an LSTM over the {steps} steps, each a row of positions; its gates are convolutions with {filters} "
-            "filters of {kernel_size} positions."
-        ),
-        2: (
-            "Runs an LSTM over the {steps} images; its gates are convolutions with {filters} filters of {kernel_size} "
-            "pixels."
-        ),
-        3: (
-            "Runs an LSTM over the {steps} volumes; its gates are convolutions with {filters} filters of "
-            "{kernel_size} voxels."
-        ),
-    },
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
     ndim=None,
@@ -80,7 +66,8 @@ def convolutional_lstm(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Run an LSTM over the steps whose gates are convolutions of the step and of the last h.
+    """Runs an LSTM over the {steps} [steps, each a row of positions|images|volumes]; its gates are convolutions with
+    {filters} filters of {kernel_size} [positions|pixels|voxels].
 
     Input shape: (batch, steps, spatial axes, channels), or the channels after the steps with
     data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps after the

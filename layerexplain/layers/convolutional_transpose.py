@@ -12,20 +12,6 @@ from layerexplain.ops.window import SPATIAL
 
 @layers_of_rank(
     "Conv{}DTranspose",
-    {
-        1: (
-            "Spreads each step over {kernel_size} steps of a longer sequence with {filters} channels; overlaps are "
-            "summed."
-        ),
-        2: (
-            "Spreads each pixel over a {kernel_size} window of a larger image with {filters} channels; overlaps are "
-            "summed."
-        ),
-        3: (
-            "Spreads each voxel over a {kernel_size} window of a larger volume with {filters} channels; overlaps are "
-            "summed."
-        ),
-    },
     also="Convolution{}DTranspose",
     ignores=KERNEL_AND_BIAS,
     differs={
@@ -42,7 +28,8 @@ def transposed_convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Add, for each input position, its channels times the kernel to a window of the larger result.
+    """Spreads each [step|pixel|voxel] over [{kernel_size} steps of a longer sequence|a {kernel_size} window of a larger
+    image|a {kernel_size} window of a larger volume] with {filters} channels; overlaps are summed.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise; sizes * strides with padding='same'.

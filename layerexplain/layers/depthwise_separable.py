@@ -33,14 +33,7 @@ def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
 
 @layers_of_rank(
     "DepthwiseConv{}D",
-    {
-        1: (
-            "Slides {depth_multiplier} filters of {kernel_size} steps along each of the {channels} channels separately."
-        ),
-        2: (
-            "Slides {depth_multiplier} filters of {kernel_size} pixels over each of the {channels} channels separately."
-        ),
-    },
+    (1, 2),
     ignores=DEPTHWISE,
     differs=dict.fromkeys((1, 2), lambda common: common.moved("depth_multiplier", before="data_format")),
     facts=Facts(attributes_keras_2={"kernel": "depthwise_kernel"}),
@@ -53,7 +46,8 @@ def depthwise_convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Sum over a window in each channel separately; channels are not mixed.
+    """Slides {depth_multiplier} filters of {kernel_size} [steps along|pixels over] each of the {channels} channels
+    separately.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
@@ -68,16 +62,7 @@ def depthwise_convolution(
 
 @layers_of_rank(
     "SeparableConv{}D",
-    {
-        1: (
-            "Slides filters of {kernel_size} steps along each of the {channels} channels separately, then mixes the "
-            "results into {filters} channels."
-        ),
-        2: (
-            "Slides filters of {kernel_size} pixels over each of the {channels} channels separately, then mixes the "
-            "results into {filters} channels."
-        ),
-    },
+    (1, 2),
     also="SeparableConvolution{}D",
     ignores=SEPARABLE,
 )
@@ -90,7 +75,9 @@ def separable_convolution(
     activation: Activation = "linear",
     use_bias: Bool = True,
 ) -> Expr:
-    """Sum over a window in each channel separately, then over all channels at each position.
+    """Slides filters of {kernel_size} [steps along|pixels over] each of the {channels} channels separately, then mixes
+    the
+    results into {filters} channels.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. Only the second part has a bias.

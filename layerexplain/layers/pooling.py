@@ -1,4 +1,7 @@
-"""Pooling layers: max and average, over windows and over everything, for sequences, images and volumes."""
+"""Pooling layers: max and average over windows, over everything, and adaptive, for sequences, images and volumes.
+
+Input shape of all: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
+"""
 
 from typing import Any
 
@@ -13,105 +16,62 @@ from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_
 from layerexplain.ops.sizes import size_text
 from layerexplain.ops.window import spatial_axes
+from layerexplain.records import NamedTuple
 
 
-def _pool(op: Any, x: Expr, pool_size: Any, strides: Any, padding: str, data_format: str) -> Expr:
-    rank = x.ndim - 2
-    per_axis("pool_size", pool_size, rank)
-    if strides is not None:
-        per_axis("strides", strides, rank)
-    result: Expr = op(x, size=pool_size, strides=strides, padding=padding, data_format=data_format)
-    return result
+class Windows(NamedTuple):
+    """The arguments that pooling over windows has: their size, and how they slide."""
+
+    pool_size: Sizes
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat = "channels_last"
+
+    def pool(self, op: Any, x: Expr) -> Any:
+        """What an op makes of each window of x."""
+        per_axis("pool_size", self.pool_size, x.ndim - 2)
+        if self.strides is not None:
+            per_axis("strides", self.strides, x.ndim - 2)
+        how = {"strides": self.strides, "padding": self.padding, "data_format": self.data_format}
+        return op(x, size=self.pool_size, **how)
 
 
-def _over_all(op: Any, x: Expr, data_format: str, keepdims: bool) -> Expr:
-    axes, _ = spatial_axes(x.ndim, data_format)
-    result: Expr = op(x, axis=tuple(axes), keepdims=keepdims)
-    return result
+def _over_all(op: Any, x: Expr, data_format: str, keepdims: bool) -> Any:
+    return op(x, axis=tuple(spatial_axes(x.ndim, data_format)[0]), keepdims=keepdims)
 
 
 @layers_of_rank(
     "MaxPooling{}D",
-    {
-        1: (
-            "Takes the maximum of each window of {pool_size} steps, separately for each of the {channels} channels. "
-            "No trainable parameters."
-        ),
-        2: (
-            "Takes the maximum of each {pool_size} window, separately for each of the {channels} channels. No "
-            "trainable parameters."
-        ),
-        3: (
-            "Takes the maximum of each {pool_size} window, separately for each of the {channels} channels. No "
-            "trainable parameters."
-        ),
-    },
     also="MaxPool{}D",
+    differs=dict.fromkeys((1, 2, 3), lambda common: common.default(pool_size=2)),
 )
-def max_pooling(
-    x: Expr,
-    *,
-    pool_size: Sizes = 2,
-    strides: Sizes | None = None,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-) -> Expr:
-    """Keep the largest of each window. Windows are pool_size apart if no strides are given.
+def max_pooling(x: Expr, *, windows: Windows) -> Any:
+    """Takes the maximum of each [window of {pool_size} steps|{pool_size} window], separately for each of the {channels}
+    channels. No trainable parameters.
 
-    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, new spatial axes, channels), likewise.
+    Windows are pool_size apart if no strides are given. Output shape: (batch, new spatial axes, channels), likewise.
     Reference: keras.layers.MaxPooling1D, MaxPooling2D, MaxPooling3D.
     """
-    return _pool(max_pool, x, pool_size, strides, padding, data_format)
+    return windows.pool(max_pool, x)
 
 
-@layers_of_rank(
-    "AveragePooling{}D",
-    {
-        1: (
-            "Averages each window of {pool_size} steps, separately for each of the {channels} channels; padding is "
-            "not counted."
-        ),
-        2: (
-            "Averages each {pool_size} window, separately for each of the {channels} channels; padding is not counted."
-        ),
-        3: (
-            "Averages each {pool_size} window, separately for each of the {channels} channels; padding is not counted."
-        ),
-    },
-    also="AvgPool{}D",
-)
-def average_pooling(
-    x: Expr,
-    *,
-    pool_size: Sizes,
-    strides: Sizes | None = None,
-    padding: Padding = "valid",
-    data_format: DataFormat = "channels_last",
-) -> Expr:
-    """Average over each window. Windows are pool_size apart if no strides are given.
+@layers_of_rank("AveragePooling{}D", also="AvgPool{}D")
+def average_pooling(x: Expr, *, windows: Windows) -> Any:
+    """Averages each [window of {pool_size} steps|{pool_size} window], separately for each of the {channels} channels;
+    padding is not counted.
 
-    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, new spatial axes, channels), likewise.
+    Windows are pool_size apart if no strides are given. Output shape: (batch, new spatial axes, channels), likewise.
     Reference: keras.layers.AveragePooling1D, AveragePooling2D, AveragePooling3D.
     """
-    return _pool(average_pool, x, pool_size, strides, padding, data_format)
+    return windows.pool(average_pool, x)
 
 
-@layers_of_rank(
-    "GlobalMaxPooling{}D",
-    {
-        1: "Takes the maximum of each of the {channels} channels over all {steps} steps.",
-        2: "Takes the maximum of each of the {channels} channels over all rows and columns.",
-        3: "Takes the maximum of each of the {channels} channels over all planes, rows and columns.",
-    },
-    also="GlobalMaxPool{}D",
-)
-def global_max_pooling(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Expr:
-    """Keep the largest number of each channel. A mask is not used.
+@layers_of_rank("GlobalMaxPooling{}D", also="GlobalMaxPool{}D")
+def global_max_pooling(x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False) -> Any:
+    """Takes the maximum of each of the {channels} channels over all [{steps} steps|rows and columns|planes, rows and
+    columns].
 
-    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
-    Output shape: (batch, channels); with keepdims axes of 1 stay.
+    A mask is not used. Output shape: (batch, channels); with keepdims axes of 1 stay.
     Reference: keras.layers.GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D.
     """
     return _over_all(amax, x, data_format, keepdims)
@@ -119,20 +79,15 @@ def global_max_pooling(x: Expr, *, data_format: DataFormat = "channels_last", ke
 
 @layers_of_rank(
     "GlobalAveragePooling{}D",
-    {
-        1: "Averages each of the {channels} channels over all {steps} steps; masked steps are excluded.",
-        2: "Averages each of the {channels} channels over all rows and columns.",
-        3: "Averages each of the {channels} channels over all planes, rows and columns.",
-    },
     also="GlobalAvgPool{}D",
     differs=dict.fromkeys((2, 3), lambda common: common.without("mask")),
 )
 def global_average_pooling(
     x: Expr, *, data_format: DataFormat = "channels_last", keepdims: Bool = False, mask: Expr | None = None
-) -> Expr:
-    """Average each channel, masked steps of a sequence left out.
+) -> Any:
+    """Averages each of the {channels} channels over all [{steps} steps; masked steps are excluded|rows and
+    columns|planes, rows and columns].
 
-    Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, channels); with keepdims axes of 1 stay.
     Reference: keras.layers.GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D; Lin et al.,
     Network in network, 2013.
@@ -145,7 +100,6 @@ def global_average_pooling(
             f"a mask needs one value for each of the {size_text(x.shape[steps])} steps, "
             f"got a mask of {size_text(mask.shape[1])}"
         )
-    every = slice(None)
-    mask = take_slice(mask, key=(every, None) if steps == 2 else (Ellipsis, None))
+    mask = take_slice(mask, key=(slice(None), None) if steps == 2 else (Ellipsis, None))
     total = sum_(where(mask, x, 0), axis=steps, keepdims=keepdims)
     return total / sum_(cast(mask, to="float"), axis=steps, keepdims=keepdims)

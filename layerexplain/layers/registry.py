@@ -56,7 +56,7 @@ def layer(
 
 def layers_of_rank(
     pattern: str,
-    descriptions: Mapping[int, str],
+    ranks: Sequence[int] = (1, 2, 3),
     *,
     also: str = "",
     differs: Mapping[int, Callable[[Signature], Signature]] = MappingProxyType({}),
@@ -65,26 +65,27 @@ def layers_of_rank(
     """Declare one layer for several ranks by one formula: Conv1D, Conv2D and Conv3D by "Conv{}D".
 
     A function with a keyword `rank` receives it. The first tensor has a batch and a channel axis beside the spatial
-    ones, which is checked unless `ndim=None` says that the formula does.
+    ones, which is checked unless `ndim=None` says that the formula does. In the sentence of the docstring
+    `[step|pixel|voxel]` is a choice by rank; the last choice serves all further ranks.
 
     Args:
         pattern: The class name, with `{}` for the rank.
-        descriptions: For each rank the sentence of its layer, with `{fields}`.
+        ranks: The numbers of spatial axes.
         also: A further name, with `{}` for the rank.
         differs: What the signature of a rank is, from that of the function.
         declared: As `Declaration` has them.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        common = signature_of(function)
+        common, sentence = signature_of(function), first_paragraph(function)
         takes_rank = RANK in function.__annotations__
-        for rank, description in descriptions.items():
+        for place, rank in enumerate(ranks):
             given: Declared = {"ndim": rank + 2, **declared}
             declaration = Declaration(
                 pattern.format(rank),
                 _of_rank(function, rank) if takes_rank else function,
                 differs[rank](common) if rank in differs else common,
-                description=description,
+                description=_chosen(sentence, place),
                 **given,
             )
             register(declaration, (also.format(rank),) if also else ())
@@ -95,6 +96,15 @@ def layers_of_rank(
 
 def _of_rank(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
     return lambda *tensors, **arguments: function(*tensors, rank=rank, **arguments)
+
+
+def _chosen(sentence: str, place: int) -> str:
+    """A sentence with the choice at this place of each `[a|b|c]`."""
+    said, *rest = sentence.split("[")
+    for part in rest:
+        choices, _, after = part.partition("]")
+        said += choices.split("|")[: place + 1][-1] + after
+    return said
 
 
 def register(declaration: Declaration, also: Sequence[str] = ()) -> None:

@@ -41,20 +41,15 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
 
 @layers_of_rank(
     "SpatialDropout{}D",
-    dict.fromkeys(
-        (1, 2, 3),
-        (
-            "In training, sets whole channels to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). "
-            "At inference, returns its input unchanged."
-        ),
-    ),
     mask="pass",
     ignores="seed",
     differs={1: lambda common: common.without("data_format")},
     facts=CARRIES_IDS,
 )
 def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False) -> Expr:
-    """Drop whole channels in training.
+    """In training, sets whole channels to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At
+    inference,
+    returns its input unchanged.
 
     Input shape: (batch, spatial axes, channels), or channels first. Output shape: the same.
     Reference: keras.layers.SpatialDropout1D, SpatialDropout2D, SpatialDropout3D; Tompson et al., 2015.

@@ -107,16 +107,14 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
 
 @layers_of_rank(
     "ZeroPadding{}D",
-    {
-        1: "Adds steps of zeros before and after the sequence. No trainable parameters.",
-        2: "Adds rows and columns of zeros around the image. No trainable parameters.",
-        3: "Adds planes, rows and columns of zeros around the volume. No trainable parameters.",
-    },
     facts=Facts(passes_ids=True),
 )
 def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
-    """Put zeros around the spatial axes: a number, or one or a pair (before, after) for each axis.
+    """Adds [steps of zeros before and after the sequence|rows and columns of zeros around the image|planes, rows and
+    columns
+    of zeros around the volume]. No trainable parameters.
 
+    Amounts are one number, or one or a pair (before, after) for each axis.
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with larger spatial sizes.
     Reference: keras.layers.ZeroPadding1D, ZeroPadding2D, ZeroPadding3D.
@@ -130,11 +128,6 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
 
 @layers_of_rank(
     "Cropping{}D",
-    {
-        1: "Crops steps at the start and the end of the sequence.",
-        2: "Crops rows and columns at the edges of the image.",
-        3: "Crops planes, rows and columns at the edges of the volume.",
-    },
     differs={
         1: lambda common: common.without("data_format"),
         2: lambda common: common.default(cropping=((0, 0),) * 2),
@@ -143,8 +136,10 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
     facts=Facts(passes_ids=True),
 )
 def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
-    """Cut off the edges of the spatial axes: a number, or one or a pair (before, after) for each axis.
+    """Crops [steps at the start and the end of the sequence|rows and columns at the edges of the image|planes, rows and
+    columns at the edges of the volume].
 
+    Amounts are one number, or one or a pair (before, after) for each axis.
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with smaller spatial sizes.
     Reference: keras.layers.Cropping1D, Cropping2D, Cropping3D.
@@ -170,11 +165,6 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
 
 @layers_of_rank(
     "UpSampling{}D",
-    {
-        1: "Repeats each of the {steps} steps {size} times.",
-        2: "Enlarges the image by a factor of {size}, by {interpolation} interpolation.",
-        3: "Enlarges the volume by a factor of {size}, by repeating its planes, rows and columns.",
-    },
     differs={
         1: lambda common: common.without("data_format", "interpolation").but(size=PositiveInt),
         3: lambda common: common.without("interpolation"),
@@ -187,7 +177,8 @@ def up_sampling(
     data_format: DataFormat = "channels_last",
     interpolation: choice(*METHODS) = "nearest",  # type: ignore[valid-type]
 ) -> Expr:
-    """Enlarge the spatial axes, by repeating or, for images, by a resizing filter.
+    """[Repeats each of the {steps} steps {size} times|Enlarges the image by a factor of {size}, by {interpolation}
+    interpolation|Enlarges the volume by a factor of {size}, by repeating its planes, rows and columns].
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with spatial sizes times size.
