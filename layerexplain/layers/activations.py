@@ -10,38 +10,12 @@ from layerexplain.lang.opaque import opaque
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import exp
 
-_BY_NAME: dict[str, Callable[[Expr], Expr]] = {
-    "celu": functions.celu,
-    "elu": functions.elu,
-    "exponential": exp,
-    "gelu": functions.gelu,
-    "glu": functions.glu,
-    "hard_shrink": functions.hard_shrink,
-    "hard_sigmoid": functions.hard_sigmoid,
-    "hard_silu": functions.hard_silu,
-    "hard_swish": functions.hard_silu,
-    "hard_tanh": functions.hard_tanh,
-    "leaky_relu": functions.leaky_relu,
-    "log_sigmoid": functions.log_sigmoid,
-    "log_softmax": functions.log_softmax,
-    "mish": functions.mish,
-    "relu": functions.relu,
-    "relu6": functions.relu6,
-    "selu": functions.selu,
-    "sigmoid": functions.sigmoid,
-    "silu": functions.silu,
-    "soft_shrink": functions.soft_shrink,
-    "softmax": functions.softmax,
-    "softplus": functions.softplus,
-    "softsign": functions.softsign,
-    "sparse_plus": functions.sparse_plus,
-    "sparse_sigmoid": functions.sparse_sigmoid,
-    "sparsemax": functions.sparsemax,
-    "squareplus": functions.squareplus,
-    "swish": functions.silu,
-    "tanh": functions.tanh,
-    "tanh_shrink": functions.tanh_shrink,
-}
+_SAME_NAME = """
+celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax mish relu relu6 selu
+sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus tanh tanh_shrink
+"""
+_BY_NAME: dict[str, Callable[[Expr], Expr]] = {name: getattr(functions, name) for name in _SAME_NAME.split()}
+_BY_NAME |= {"exponential": exp, "hard_swish": functions.hard_silu, "swish": functions.silu}
 
 NAMES = frozenset({"linear", *_BY_NAME})
 """All names that an `activation` argument may have. `threshold` is none: it does not work without its arguments."""

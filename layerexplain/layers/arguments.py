@@ -116,26 +116,47 @@ def is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _int(least: int) -> Callable[[Any], int]:
-    def normal(value: Any) -> int:
-        if not is_int(value) or value < least:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _that(accepts: Callable[[Any], Any], normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A check that refuses what is not accepted."""
+
+    def checked(value: Any) -> Any:
+        if not accepts(value):
             raise Refused
-        return int(value)
+        return normal(value)
 
-    return normal
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused
-    return float(value)
+    return checked
 
 
-def _non_negative(value: Any) -> float:
-    number = _number(value)
-    if number < 0:
-        raise Refused
-    return number
+def _is_list(value: Any, accepts: Callable[[Any], Any]) -> bool:
+    return isinstance(value, list | tuple) and all(map(accepts, value))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _int(least: int) -> Callable[[Any], int]:
+    return _that(lambda value: is_int(value) and value >= least, int)
+
+
+def _one_or_list(accepts: Callable[[Any], Any], *, empty: bool = False) -> Callable[[Any], Any]:
+    """One value that is accepted, or a list of them, which becomes a tuple."""
+    return _that(
+        lambda value: accepts(value) or (_is_list(value, accepts) and (empty or value)),
+        lambda value: tuple(value) if isinstance(value, list | tuple) else value,
+    )
+
+
+def _ints(least: int) -> Callable[[Any], Any]:
+    return _one_or_list(lambda value: is_int(value) and value >= least)
+
+
+_number = _that(is_number, float)
 
 
 def _numbers(value: Any) -> Any:
@@ -145,48 +166,9 @@ def _numbers(value: Any) -> Any:
     return _number(value)
 
 
-def _share(value: Any) -> float:
-    number = _number(value)
-    if not 0 <= number <= 1:
-        raise Refused
-    return number
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in (0, 1):
-        return bool(value)
-    raise Refused
-
-
-def _ints(least: int) -> Callable[[Any], Any]:
-    def normal(value: Any) -> Any:
-        if is_int(value):
-            if value < least:
-                raise Refused
-            return value
-        if isinstance(value, list | tuple) and value and all(is_int(v) and v >= least for v in value):
-            return tuple(value)
-        raise Refused
-
-    return normal
-
-
-def _axis(value: Any) -> Any:
-    if is_int(value):
-        return value
-    if isinstance(value, list | tuple) and all(is_int(v) for v in value):
-        return tuple(value)
-    raise Refused
-
-
-def _shape(value: Any) -> tuple[int | None, ...]:
-    if is_int(value):
-        value = (value,)
-    if not isinstance(value, list | tuple) or not all(v is None or is_int(v) for v in value):
-        raise Refused
-    return tuple(value)
+def _shape(value: Any) -> Any:
+    sizes = (value,) if is_int(value) else value
+    return _that(lambda given: _is_list(given, lambda size: size is None or is_int(size)), tuple)(sizes)
 
 
 def _one_of(*choices: str) -> Callable[[Any], str]:
@@ -223,41 +205,23 @@ def _activation(value: Any) -> Any:
 
 
 def _padding_amounts(value: Any) -> Any:
-    if is_int(value) and value >= 0:
-        return value
-    if isinstance(value, list | tuple) and value:
-        parts = []
-        for v in value:
-            if is_int(v) and v >= 0:
-                parts.append(v)
-            elif isinstance(v, list | tuple) and len(v) == 2 and all(is_int(w) and w >= 0 for w in v):
-                parts.append(tuple(v))
-            else:
-                raise Refused
-        return tuple(parts)
-    raise Refused
+    def is_pair(part: Any) -> bool:
+        return _is_list(part, _is_natural) and len(part) == 2
+
+    given = _one_or_list(lambda part: _is_natural(part) or is_pair(part))(value)
+    return given if is_int(given) else tuple(part if is_int(part) else tuple(part) for part in given)
 
 
-def _anything(value: Any) -> Any:
-    return value
+def _is_natural(value: Any) -> bool:
+    return is_int(value) and value >= 0
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Refused
-    return value
+def _is_layer(value: Any) -> bool:
+    return hasattr(value, "definition") or (hasattr(value, "type") and hasattr(value, "config"))
 
 
-def _layer(value: Any) -> Any:
-    if not hasattr(value, "definition") and not (hasattr(value, "type") and hasattr(value, "config")):
-        raise Refused
-    return value
-
-
-def _layers(value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise Refused
-    return tuple(_layer(v) for v in value)
+_layer = _that(_is_layer, _as_it_is)
+_layers = _that(lambda value: value and _is_list(value, _is_layer), tuple)
 
 
 def _cell(value: Any) -> Any:
@@ -267,12 +231,6 @@ def _cell(value: Any) -> Any:
 
 def _merge_mode(value: Any) -> str | None:
     return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
-
-
-def _false(value: Any) -> bool:
-    if value not in (False, None):
-        raise Refused
-    return False
 
 
 def _plain(words: str, example: str, normal: Callable[[Any], Any]) -> Check:
@@ -290,13 +248,19 @@ PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1))]
 Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
-NonNegative = Annotated[float, _plain("a number ≥ 0", "0.1", _non_negative)]
+NonNegative = Annotated[
+    float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
+]
 Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
-Share = Annotated[float, _plain("a number from 0 to 1", "0.5", _share)]
-Bool = Annotated[bool, _plain("true or false", "true", _bool)]
+Share = Annotated[
+    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
+]
+Bool = Annotated[
+    bool, _plain("true or false", "true", _that(lambda value: isinstance(value, bool) or value in (0, 1), bool))
+]
 Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
 Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]
-AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _axis)]
+AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _one_or_list(is_int, empty=True))]
 ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")
@@ -307,9 +271,16 @@ PaddingAmounts = Annotated[
     _plain("an integer ≥ 0, one per axis, or a pair (before, after) per axis", "1", _padding_amounts),
 ]
 MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
-BatchFirst = Annotated[bool, _plain("false (Keras 3 expects the batch first; transpose the input)", "false", _false)]
-Text = Annotated[str, _plain("a string", "'...'", _text)]
-Anything = Annotated[Any, Check("any value", "1", _anything)]
+BatchFirst = Annotated[
+    bool,
+    _plain(
+        "false (Keras 3 expects the batch first; transpose the input)",
+        "false",
+        _that(lambda value: value in (False, None), bool),
+    ),
+]
+Text = Annotated[str, _plain("a string", "'...'", _that(lambda value: isinstance(value, str), _as_it_is))]
+Anything = Annotated[Any, Check("any value", "1", _as_it_is)]
 Dtype = Annotated[str, Check("any value", "1", str)]
 Truth = Annotated[bool, Check("any value", "1", bool)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]

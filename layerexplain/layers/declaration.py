@@ -94,30 +94,6 @@ class Declaration:
     {'factor': 5.0}
     """
 
-    __slots__ = (
-        "alone",
-        "arguments",
-        "called",
-        "default_values",
-        "description",
-        "facts",
-        "formula",
-        "ignores",
-        "loose",
-        "mask",
-        "name",
-        "ndim",
-        "optional",
-        "reads_mask",
-        "reads_masks",
-        "renamed",
-        "signature",
-        "tensors",
-        "training",
-        "type",
-        "variadic",
-    )
-
     def __init__(
         self,
         type_: str,
@@ -172,28 +148,21 @@ class Declaration:
         With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
         files of other Keras versions hold arguments that change nothing here.
         """
+        if strict:
+            for _, fault in self.faults(config):
+                raise fault
+        if self.renamed:
+            config = {self.renamed.get(given, given): value for given, value in config.items()}
         bound: dict[str, Any] = {}
-        if not strict and not self.renamed:
-            for name, argument in self.arguments.items():
-                if name in config:
-                    value = config[name]
-                    known = argument.known.get(type(value))
-                    if known is not None and value in known:
-                        bound[name] = known[value]
-                    else:
-                        bound[name] = argument.normal(self.type, name, value)
-                elif argument.default is Argument.REQUIRED:
-                    raise self._missing(name, argument)
-            return bound
-        for given, value in config.items():
-            name = self.renamed.get(given, given)
-            taken = self.arguments.get(name)
-            if taken is not None:
-                bound[name] = taken.normal(self.type, name, value)
-            elif strict and name not in COMMON and name not in self.ignores:
-                raise self._unknown(name)
         for name, argument in self.arguments.items():
-            if name not in bound and argument.default is Argument.REQUIRED:
+            if name in config:
+                value = config[name]
+                known = argument.known.get(type(value))
+                if known is not None and value in known:
+                    bound[name] = known[value]
+                else:
+                    bound[name] = argument.normal(self.type, name, value)
+            elif argument.default is Argument.REQUIRED:
                 raise self._missing(name, argument)
         return bound
 

@@ -1,11 +1,10 @@
 """What the layers that augment images share: their kinds of arguments, and what an image is to them."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Check, Refused, choice, is_int
+from layerexplain.layers.arguments import Check, Refused, choice, is_int, is_number
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.sizes import FLOATS, shape_text
 
@@ -13,22 +12,18 @@ ELSEWHERE = "seed data_format bounding_box_format"
 """Arguments that change nothing of what is computed at inference."""
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _factor(low: float, high: float) -> Callable[[Any], Any]:
+def _factor(low: float, high: float) -> Check:
     """A number in a range, or a pair of which Keras asks only that it reaches into the range."""
 
     def normal(value: Any) -> Any:
-        if _is_number(value) and low <= value <= high:
+        if is_number(value) and low <= value <= high:
             return value
-        pair = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+        pair = isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
         if not pair or value[0] > high or value[1] < low:
             raise Refused
         return tuple(value)
 
-    return normal
+    return Check(f"a number from {low} to {high}, or a pair of them", "4" if high > 1 else "0.2", normal)
 
 
 def _odd(value: Any) -> Any:
@@ -38,9 +33,9 @@ def _odd(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
-Factor = Annotated[Any, Check("a number from -1 to 1, or a pair of them", "0.2", _factor(-1, 1))]
-ShareFactor = Annotated[Any, Check("a number from 0 to 1, or a pair of them", "0.2", _factor(0, 1))]
-Bits = Annotated[Any, Check("a number from 1 to 8, or a pair of them", "4", _factor(1, 8))]
+Factor = Annotated[Any, _factor(-1, 1)]
+ShareFactor = Annotated[Any, _factor(0, 1)]
+Bits = Annotated[Any, _factor(1, 8)]
 FillMode = choice("constant", "nearest", "wrap", "mirror", "reflect", example="reflect")
 Interpolation = choice("nearest", "bilinear", example="bilinear")
 Mirror = choice("horizontal", "vertical", "horizontal_and_vertical")
