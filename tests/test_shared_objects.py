@@ -286,7 +286,7 @@ def test_one_of_several_is_counted_once_and_has_no_values(tmp_path: Path) -> Non
         (
             "shared-weights",
             "C/d",
-            "its weights are those of 'A/d' and 'B/d', counted there; nothing tells of which of them",
+            "its weights are those of 'A/d' and 'B/d', counted there; the file does not say which",
         )
     ]
     weights = io.BytesIO()
@@ -340,7 +340,7 @@ def test_other_shapes_are_not_the_same(tmp_path: Path) -> None:
     assert report.totals.params == 30 + 18 + 20
     (note,) = report.notes
     assert (note.code, note.layer) == ("not-shared", "B/d")
-    assert note.message == "'A/d' is said to be the same object, but has other shapes: both are counted"
+    assert note.message == "the file calls it and 'A/d' one object, but their shapes differ: both are counted"
 
 
 def test_an_object_that_says_it_holds_itself(tmp_path: Path) -> None:

@@ -144,6 +144,11 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "  - Dense: 10\n  - Reshape: [5, 2]\n  - GlobalAveragePooling1D\n",
         ["3: layer 'conv2d': "],
     ),
+    "groups of any number behind a fault": (
+        "input: [20, 7]\nlayers:\n  - Dense: 0\n  - Conv1D: {filters: 10, kernel_size: 3, groups: 5}\n"
+        "  - GroupNormalization: {groups: 11}\n",
+        ["3: layer 'dense': "],
+    ),
     "misspelt, so that the number of axes is not known": (
         "input: [20, 8]\nlayers:\n  - LSTM: {units: 4, return_sequence: true}\n  - LSTM: 4\n  - Conv1D: {filters: 0}\n",
         [

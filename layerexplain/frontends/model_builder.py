@@ -1,4 +1,4 @@
-"""What readers share: the names of declared types and of layers, and a model that is put together layer by layer.
+"""What readers share: names of declared types and of layers, a model put together layer by layer, the order of calls.
 
 The registry is imported only when asked, so that reading a Keras file loads no declaration.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.errors import SpecError
+from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
 
 
 @cache
@@ -108,3 +109,61 @@ class ModelBuilder:
         """The model of what was added so far."""
         layers, calls, inputs = tuple(self.layers), tuple(self.calls), tuple(self.inputs)
         return Model(name, type_, layers, calls, inputs, tuple(outputs), trainable)
+
+
+def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
+    """Sort the calls so that each follows those that feed it, in the file's order where that is possible.
+
+    With `starts` only these and what feeds them, as a walk from them meets it. Iterative, since a chain may be long.
+    Raises `SpecError` for a cycle, which has no order, and for a call that is not made.
+    """
+    made: dict[tuple[str, int], Call] = {}
+    names = {layer.name for layer in model.layers}
+    # What no layer makes is there from the beginning.
+    done = {(ref.layer, ref.call) for ref in model.inputs if ref.layer not in names}
+    done.update([(one.name, 0) for one in model.weights])
+    order: list[Call] = []
+    for start in model.calls if starts is None else starts:
+        first = (start.layer, start.index)
+        if first in done:
+            continue
+        needs = _needs(start)
+        while needs and (needs[-1].layer, needs[-1].call) in done:
+            needs.pop()
+        if not needs:  # nearly always: files list the calls in such an order
+            done.add(first)
+            order.append(start)
+            continue
+        made = made or {(c.layer, c.index): c for c in model.calls}
+        stack = [(start, needs)]
+        open_calls = {first}
+        while stack:
+            current, needs = stack[-1]
+            key = (current.layer, current.index)
+            while needs and (needs[-1].layer, needs[-1].call) in done:
+                needs.pop()
+            if not needs:
+                stack.pop()
+                open_calls.discard(key)
+                if key not in done:
+                    done.add(key)
+                    order.append(current)
+                continue
+            ref = needs[-1]
+            wanted = (ref.layer, ref.call)
+            if wanted not in made:
+                fact = f"takes call {ref.call} of '{ref.layer}', which is not called that often"
+                raise SpecError(fact, layer=current.layer)
+            if wanted in open_calls:
+                fact = "waits for its own output: the calls form a circle, which has no order"
+                raise SpecError(fact, layer=current.layer)
+            open_calls.add(wanted)
+            stack.append((made[wanted], _needs(made[wanted])))
+    return order
+
+
+def _needs(made: Call) -> list[TensorRef]:
+    args = made.args
+    if len(args) == 1 and type(args[0]) is TensorRef and not made.kwargs:
+        return [args[0]]
+    return list(reversed(list(tensor_refs((args, made.kwargs)))))

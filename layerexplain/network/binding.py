@@ -14,7 +14,7 @@ from layerexplain.records import NamedTuple
 class Bound(NamedTuple):
     """A call in the declaration's terms: `tensors` in the order of its parameters (None: not given, or a number),
     `constants` the numbers given in place of tensors, `masks` those that the call names, by tensor, and `config`
-    what the call says that is configuration (`use_causal_mask=True`, a slice's key)."""
+    its arguments that are configuration (`use_causal_mask=True`, a slice's key)."""
 
     tensors: list[TensorRef | None]
     constants: dict[int, Any]
@@ -84,7 +84,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             config.setdefault("axes_lengths", {})[name] = value
     for name, value in config.items():
         if isinstance(value, TensorRef):
-            raise ArgumentError(f"{declaration.type} is known for {name} in numbers, got the tensor '{value.layer}'")
+            raise ArgumentError(f"{declaration.type} needs {name} as a number, got the tensor '{value.layer}'")
     for name, value in named_tensors.items():
         at = names.index(name)
         tensors += [None] * (at + 1 - len(tensors))

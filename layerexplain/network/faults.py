@@ -9,6 +9,7 @@ that the open ones may have.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -24,7 +25,9 @@ Define = Callable[[Declaration, Layer, Bound, Sequence[Spec | None], Sequence[Sp
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _TRIED = (None, 64, 96)
-"""Sizes for those that are open: unknown, and two that windows fit into and that groups and heads divide."""
+"""Sizes for those that are open: unknown, and two that most windows fit into and most groups and heads divide."""
+
+_MOST_TRIED = 10**12
 
 _MAKES_AXES = frozenset(
     {"axes", "cell", "cells", "dims", "equation", "keepdims", "layer", "layers", "output_mode", "output_shape"}
@@ -84,7 +87,7 @@ class Guesses:
                 return
             specs.append(guess or spec)
             opened.append(guess is not None)
-        made = [self._try(layer, declaration, bound, _filled(specs, opened, size)) for size in _TRIED]
+        made = [self._try(layer, declaration, bound, _filled(specs, opened, size)) for size in _tried(layer)]
         errors = [one for one in made if isinstance(one, LayerExplainError)]
         if len(errors) == len(made):
             raise errors[0]
@@ -105,9 +108,8 @@ class Guesses:
             inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *fed[1:]])
         for number, one in enumerate(_mended(layer, declaration)):
             for specs in inputs:
-                tried = [
-                    self._try(one, declaration, NOTHING_BOUND, _filled(specs, [True] * len(specs), s)) for s in _TRIED
-                ]
+                opened = [_filled(specs, [True] * len(specs), size) for size in _tried(one)]
+                tried = [self._try(one, declaration, NOTHING_BOUND, filled) for filled in opened]
                 found = [definition for definition in tried if isinstance(definition, Definition)]
                 if found:
                     self._keep(layer, call, found, sizes=number == 0)
@@ -140,6 +142,20 @@ class Guesses:
             if len({len(shape) for shape in shapes}) == 1 and shapes[0]:
                 rest = [column[0] if sizes and len({*column}) == 1 else None for column in zip(*shapes, strict=True)]
                 self._specs[TensorRef(layer.name, call, i)] = Spec((BATCH, *rest[1:]), results[0].dtype)
+
+
+def _tried(layer: Layer) -> list[int | None]:
+    """Sizes to try for those that are open: the usual ones, and a multiple of all numbers in the layer's arguments,
+    which groups of any number divide and windows of any size fit into."""
+    size, waiting = 96, [*layer.config.values()]
+    for value in waiting:  # grows as it is read
+        if isinstance(value, Layer):
+            waiting += value.config.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif type(value) is int and value and size <= _MOST_TRIED:
+            size = math.lcm(size, value)
+    return [*_TRIED, size] if size <= _MOST_TRIED else [*_TRIED]
 
 
 def _filled(specs: Sequence[Spec | None], opened: Sequence[bool], size: int | None) -> list[Spec | None]:

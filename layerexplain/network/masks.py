@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of
@@ -159,31 +160,13 @@ def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
     made = {(call.layer, call.index): call for call in calls}
     depths: dict[tuple[str, int], int] = {}
     of_layers: dict[str, int] = {}
-    for key in reversed(_feeding_first(model, made)):
+    outputs = [made[ref.layer, ref.call] for ref in model.outputs if (ref.layer, ref.call) in made]
+    for call in reversed(in_order(model, outputs)):
+        key = (call.layer, call.index)
         depth = max(depths.setdefault(key, 0), of_layers.get(key[0], 0))
         depths[key] = of_layers[key[0]] = depth
-        for other in _fed_by(made[key]):
+        for ref in tensor_refs((call.args, call.kwargs)):
+            other = (ref.layer, ref.call)
             depths[other] = max(depth + 1, depths.get(other, 0))
     places = {key: i for i, key in enumerate(sorted(depths, key=lambda key: -depths[key]))}
     return sorted(calls, key=lambda call: places.get((call.layer, call.index), len(places)))
-
-
-def _feeding_first(model: Model, made: dict[tuple[str, int], Call]) -> list[tuple[str, int]]:
-    """The calls that the outputs depend on, each behind those that feed it, as a walk from the outputs meets them."""
-    order: list[tuple[str, int]] = []
-    done: set[tuple[str, int]] = set()
-    for ref in model.outputs:
-        stack = [((ref.layer, ref.call), False)]
-        while stack:
-            key, fed = stack.pop()
-            if fed:
-                order.append(key)
-            elif key in made and key not in done:
-                done.add(key)
-                stack.append((key, True))
-                stack += [(other, False) for other in reversed(_fed_by(made[key]))]
-    return order
-
-
-def _fed_by(call: Call) -> list[tuple[str, int]]:
-    return [(ref.layer, ref.call) for ref in tensor_refs((call.args, call.kwargs))]

@@ -43,11 +43,11 @@ class TracedCall(NamedTuple):
     """
 
     call: Call
-    sources: tuple[TensorRef, ...]
-    inputs: tuple[Spec | None, ...]
-    outputs: tuple[Spec | None, ...]
-    definition: Definition | None
-    mask: str | None
+    sources: tuple[TensorRef, ...] = ()
+    inputs: tuple[Spec | None, ...] = ()
+    outputs: tuple[Spec | None, ...] = (None,)
+    definition: Definition | None = None
+    mask: str | None = None
     network: "Network | None" = None
     built: bool = False
     node: Expr | None = None

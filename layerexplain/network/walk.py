@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from layerexplain.errors import LayerExplainError, ShapeError
-from layerexplain.frontends.call_order import in_order
+from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.lang.names import identifier
@@ -97,9 +97,7 @@ class Walk:
 
     def _input(self, made: Call, layer: Layer) -> TracedCall:
         fed = self._fed_in(TensorRef(layer.name, made.index, 0))
-        if fed is None:
-            return TracedCall(made, (), (), (None,), None, None)
-        return TracedCall(made, (), (), (fed.spec,), None, None, node=fed.expr)
+        return TracedCall(made) if fed is None else TracedCall(made, outputs=(fed.spec,), node=fed.expr)
 
     def _fed_in(self, ref: TensorRef) -> Tensor | None:
         """A tensor that comes from outside of the model; None where its shape is not known."""
@@ -143,12 +141,12 @@ class Walk:
         definition = self.define(declaration, layer, bound, specs, mask_specs)
         count = len(definition.params) - len(given)
         passed = [m.expr for m in masks if m.expr is not None][:count] if reads else []
-        node, outputs = self.expression.call(layer, made.index, definition, [*[t.expr for t in given], *passed])
         source = next((m.source for m in masks if m.expr is not None), None)
         handed = masks[0] if masks and declaration.mask == "pass" else NO_MASK
-        if passed_over is not None and outputs[0].ndim == definition.params[0].ndim:
+        if passed_over is not None and next(iter(definition.results.values())).ndim == definition.params[0].ndim:
             handed = passed_over
-        results = self._store(made, layer, definition, node, outputs, handed, source)
+        args = [*[t.expr for t in given], *passed]
+        node, outputs, results = self._results(made, layer, definition, args, handed, source)
         if seen != built:
             self.masks.keep_lost(results[0], declaration, layer, bound, tensors, built)
             words = self.masks.taken_off_words(built, seen)
@@ -156,17 +154,8 @@ class Walk:
                 self.notes.append(Note("mask-taken-off", self.scope.where(layer), words))
         self.masks.after(declaration, bound, built, results)
         origin = Origin(bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ())
-        return TracedCall(
-            made,
-            refs,
-            tuple([t.spec for t in given]),
-            tuple([Spec(e.shape, e.dtype) for e in outputs]),
-            definition,
-            source,
-            node=node,
-            declaration=declaration,
-            origin=origin,
-        )
+        inputs = tuple([t.spec for t in given])
+        return TracedCall(made, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
 
     def _plain(
         self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
@@ -174,11 +163,9 @@ class Walk:
         """The usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (fed.spec,)
         definition = self.define(declaration, layer, bound, specs, ())
-        node, outputs = self.expression.call(layer, made.index, definition, [fed.expr])
-        self._store(made, layer, definition, node, outputs, NO_MASK, None)
-        made_specs = tuple([Spec(e.shape, e.dtype) for e in outputs])
+        node, outputs, _ = self._results(made, layer, definition, [fed.expr])
         origin = Origin(bound, specs)
-        return TracedCall(made, (ref,), specs, made_specs, definition, None, None, False, node, declaration, origin)
+        return TracedCall(made, (ref,), specs, outputs, definition, None, None, False, node, declaration, origin)
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         inner = self.scope.inside(layer)
@@ -203,19 +190,18 @@ class Walk:
             self.guesses.hand_out(layer, made.index, inner)
             return self._unknown(made, None, tuple(refs), network)
         passed = [t.mask for t in known if t.mask is not None]
-        count = len(definition.params) - len(known)
-        node, outputs = self.expression.call(layer, made.index, definition, [*[t.expr for t in known], *passed[:count]])
+        args = [*[t.expr for t in known], *passed][: len(definition.params)]
+        node, outputs, results = self._results(made, layer, definition, args, source=layer.name)
+        self.masks.late.update(results)
         source = next((t.mask_source for t in known if t.mask is not None), None)
-        self.masks.late.update(self._store(made, layer, definition, node, outputs, NO_MASK, layer.name))
-        made_specs = tuple([Spec(o.shape, o.dtype) for o in outputs])
-        return TracedCall(made, tuple(refs), specs, made_specs, definition, source, network, node=node)
+        return TracedCall(made, tuple(refs), specs, outputs, definition, source, network, node=node)
 
     # Calls without a formula ------------------------------------------------------------------------------------
 
     def _built(self, layer: Layer) -> TracedCall:
         """A layer that the file tells no call of, at the shapes that it recorded when the layer was built."""
         made = Call(layer.name, 0, (), {})
-        network, definition, origin = None, None, None
+        network = definition = origin = None
         specs: list[Spec | None] = []
         declaration = self.scope.declaration(layer)
         try:
@@ -231,21 +217,9 @@ class Walk:
                 self._without_formula(layer, None)
         except LayerExplainError as error:
             self._without_formula(layer, error.fact)
-        outputs: tuple[Spec | None, ...] = (None,)
-        if definition is not None:
-            outputs = tuple([Spec(e.shape, e.dtype) for e in definition.results.values()])
-        return TracedCall(
-            made,
-            (),
-            tuple(specs),
-            outputs,
-            definition,
-            None,
-            network,
-            built=True,
-            declaration=declaration,
-            origin=origin,
-        )
+        outputs = (None,) if definition is None else _specs(definition.results.values())
+        inputs = tuple(specs)
+        return TracedCall(made, (), inputs, outputs, definition, None, network, True, None, declaration, origin)
 
     def _opaque(
         self, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
@@ -259,21 +233,17 @@ class Walk:
         self._without_formula(layer, reason)
         if not recorded or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
-            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), None, None, declaration=declaration)
-        params = tuple(
-            [tensor(f"x{i + 1}" if len(known) > 1 else "x", t.expr.shape, t.expr.dtype) for i, t in enumerate(known)]
-        )
-        name = identifier(layer.type)
+            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), declaration=declaration)
+        given = zip(_numbered("x", len(known)), known, strict=True)
+        params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
+        type_ = identifier(layer.type)
         results = {
-            "y" if len(recorded) == 1 else f"y{i + 1}": Expr(
-                opaque, params, {"name": name, "shape": spec.shape}, spec.shape, spec.dtype
-            )
-            for i, spec in enumerate(recorded)
+            name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
+            for name, spec in zip(_numbered("y", len(recorded)), recorded, strict=True)
         }
         definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
-        node, outputs = self.expression.call(layer, made.index, definition, [t.expr for t in known])
-        self._store(made, layer, definition, node, outputs, NO_MASK, None)
-        return TracedCall(made, sources, inputs, tuple(recorded), definition, None, node=node, declaration=declaration)
+        node, outputs, _ = self._results(made, layer, definition, [t.expr for t in known])
+        return TracedCall(made, sources, inputs, outputs, definition, node=node, declaration=declaration)
 
     def _failed(
         self, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
@@ -290,7 +260,7 @@ class Walk:
             self.guesses.after(layer, made.index, declaration, sources, specs)
         self.notes.append(Note("not-derived", error.layer, error.fact))
         self.tensors.put_recorded(made, [])
-        return TracedCall(made, sources, tuple(specs), (None,), None, None, declaration=declaration)
+        return TracedCall(made, sources, tuple(specs), declaration=declaration)
 
     def _unknown(
         self,
@@ -303,7 +273,8 @@ class Walk:
         inputs = tuple([None if (t := self.tensors.get(ref)) is None else t.bare_spec for ref in refs])
         recorded = self.tensors.recorded(made)
         self.tensors.put_recorded(made, recorded)
-        return TracedCall(made, refs, inputs, tuple(recorded) or (None,), None, None, network, declaration=declaration)
+        outputs = tuple(recorded) or (None,)
+        return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
 
     def _without_formula(self, layer: Layer, refusal: str | None) -> None:
         """Note why a layer has no formula: what its declaration refused, or that it has none."""
@@ -320,23 +291,24 @@ class Walk:
             self.noted.add((layer.name, note.code))
             self.notes.append(note)
 
-    def _store(
+    def _results(
         self,
         made: Call,
         layer: Layer,
         definition: Definition,
-        node: Expr | None,
-        outputs: list[Expr],
-        handed: Mask,
-        source: str | None,
-    ) -> list[TensorRef]:
-        """Keep what a call gives, with its masks: those that the definition makes, else the one that is `handed` on.
-        `source` is the layer that made the mask that reaches the call."""
+        args: Sequence[Expr],
+        handed: Mask = NO_MASK,
+        source: str | None = None,
+    ) -> tuple[Expr | None, tuple[Spec, ...], list[TensorRef]]:
+        """Make a call and keep its results with their masks: those of the definition, else the one that is `handed`
+        on. `source` is the layer that made the mask that reaches the call. Return the node, and the results' specs and
+        names."""
+        node, outputs = self.expression.call(layer, made.index, definition, args)
         roles = self.expression.roles(definition)
         if not definition.masks and len(outputs) == 1:  # as nearly always
             ref = TensorRef(layer.name, made.index, 0)
             self.tensors[ref] = Tensor(outputs[0], handed.expr, handed.source, None if roles is None else roles[0])
-            return [ref]
+            return node, _specs(outputs), [ref]
         refs = [TensorRef(layer.name, made.index, i) for i in range(len(outputs))]
         position = len(outputs)
         for i, (ref, e) in enumerate(zip(refs, outputs, strict=True)):
@@ -348,4 +320,12 @@ class Walk:
                 passes = own in definition.params
                 mask_source = (source or layer.name) if passes else layer.name
             self.tensors[ref] = Tensor(e, mask, mask_source, None if roles is None else roles[i])
-        return refs
+        return node, _specs(outputs), refs
+
+
+def _specs(results: Iterable[Expr]) -> tuple[Spec, ...]:
+    return tuple([Spec(e.shape, e.dtype) for e in results])
+
+
+def _numbered(stem: str, count: int) -> list[str]:
+    return [stem] if count == 1 else [f"{stem}{i + 1}" for i in range(count)]

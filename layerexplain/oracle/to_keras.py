@@ -11,8 +11,8 @@ from typing import Any
 
 from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, SpecError
-from layerexplain.frontends.call_order import in_order
 from layerexplain.frontends.keras.shared_objects import list_steps
+from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef
 from layerexplain.oracle.keras_import import first_line, load_keras

@@ -100,8 +100,8 @@ class Originals:
             self._same[one.steps] = first, is_certain and len(one.same_as) == 1
 
     def of(self, steps: Steps) -> tuple[Steps, bool, Path]:
-        """The first place of an object, whether it is certain, and the names that lead to the layer of a model that is
-        there, or holds there, what the object is a part of."""
+        """Return the first place of an object, whether it is certain, and the names that lead to the layer that is
+        there or holds the object."""
         is_certain = True
         owner: Path = ()
         for _ in range(len(self._same) + 1):
@@ -157,7 +157,7 @@ class _SharedFinder:
                 other.setdefault(steps, first.path)
             uses.append((number, steps, first._replace(is_certain=is_certain), owner or first.path))
         for path in other.values():
-            words = f"'{'/'.join(path)}' is said to be the same object, but has other shapes: both are counted"
+            words = f"the file calls it and '{'/'.join(path)}' one object, but their shapes differ: both are counted"
             self.notes.append(Note("not-shared", layer.where, words))
         uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:
@@ -182,17 +182,17 @@ class _SharedFinder:
                 [_layer_of(steps) for steps in (same if len(same) > 1 else [self._originals.of(here[:top])[0]])]
             )
             if len(same) > 1:
-                words += "; nothing tells of which of them"
+                words += "; the file does not say which"
             self._note(layer.path[:top], words)
             self.words[layer.path] = words
             return
         count, of = len(found), len(layer.weights)
         if owners == [layer.path]:
-            words = f"{count} of its {of} weights are others of them, counted once"
+            words = f"{count} of its {of} weights are the same as others of its own, counted once"
         else:
             words = _words(owners, "its" if count == of else f"{count} of its {of}")
         if not all(first.is_certain for first in found.values()):
-            words += "; nothing tells whether of another one of this name"
+            words += "; they may be those of another layer of this name"
         self._note(layer.path, words)
 
     def _note(self, path: Path, words: str) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
-from layerexplain.frontends.call_order import in_order
 from layerexplain.frontends.keras.config_values import Context, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
@@ -21,7 +20,14 @@ from layerexplain.frontends.keras.layer_config import (
     is_model,
     read_layer,
 )
-from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name, held_layers, known_types
+from layerexplain.frontends.model_builder import (
+    FreeNames,
+    ModelBuilder,
+    default_name,
+    held_layers,
+    in_order,
+    known_types,
+)
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3
 
