@@ -227,8 +227,8 @@ def check_killed(report: VerifyReport) -> None:
     """The last layer's values differ, and nothing but its values; the whole model differs with it."""
     last = report.layers[-1]
     assert last.status == "differs"
-    assert last.shapes_agree
-    assert last.weights_agree
+    assert last.output_shapes.agree
+    assert last.weight_shapes.agree
     assert all(check.status == "agrees" for check in report.layers[:-1])
     assert report.whole.status == "differs"
     assert not report.agrees
@@ -315,6 +315,6 @@ def test_mutants_by_rule_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             Broken(patch, read(SPECS[spec].encode()).layers[-1].type, lambda _, text=formula: text)
             report = verify(real_model(spec), drawn=True)
-            if report.layers[-1].status != "differs" or not report.layers[-1].shapes_agree:
+            if report.layers[-1].status != "differs" or not report.layers[-1].output_shapes.agree:
                 survivors.append((spec, formula))
     assert not survivors, "\n\n".join(f"{spec}:\n{formula}" for spec, formula in survivors)

@@ -22,7 +22,7 @@ from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.layer_weights import draw_weights
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import _compared, verify
-from layerexplain.oracle.verify_report import DrawnInput, LayerCheck, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, DrawnInput, LayerCheck, VerifyReport, WholeCheck
 from layerexplain.render.documents.verification import verification
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
@@ -262,8 +262,8 @@ def test_it_says_where_it_differs() -> None:
     report = _compared(said, model, "of the model", {}, 1e-4, 0, None)
     assert [check.status for check in report.layers] == ["agrees"] * 6 + ["differs"]
     assert report.layers[-1].difference == pytest.approx(0.5)
-    assert report.layers[-1].shapes_agree
-    assert report.layers[-1].weights_agree
+    assert report.layers[-1].output_shapes.agree
+    assert report.layers[-1].weight_shapes.agree
     assert report.whole.status == "differs"
     assert not report.agrees
 
@@ -319,7 +319,7 @@ def test_it_says_which_weights_and_which_calls_differ() -> None:
     narrow = keras.Model(x, keras.layers.Dense(2, name="a")(x), name="m")
     more = keras.Model(x, keras.layers.ReLU(name="b")(wide.layers[-1](x)), name="m")
     (check,) = _compared(read(wide), narrow, "of the model", {}, 1e-4, 0, None).layers
-    assert (check.status, check.shapes_agree, check.weights_agree) == ("differs", False, False)
+    assert (check.status, check.output_shapes.agree, check.weight_shapes.agree) == ("differs", False, False)
     assert check.reason == "its weights are (5, 3), (3,) in the formula, (5, 2), (2,) in Keras"
     rows = _compared(read(wide), more, "of the model", {}, 1e-4, 0, None).layers
     assert [(row.path, row.status) for row in rows] == [("a", "agrees"), ("b", "differs")]
@@ -548,11 +548,13 @@ NASTY = "=x\x1b[31m|`<b>"
 def made_up() -> VerifyReport:
     """A report with all that can be in one."""
     shape = ((2, 3),)
-    good = LayerCheck("a", "block/a", "Dense", 0, "agrees", shape, shape, ((4, 3),), ((4, 3),), 1e-7, 1e-4, "")
+    same, kernel = Compared(shape, shape), Compared(((4, 3),), ((4, 3),))
+    good = LayerCheck("a", "block/a", "Dense", 0, "agrees", same, kernel, 1e-7, 1e-4, "")
     wrong = {"status": "differs", "difference": float("inf"), "reason": "NaN on one side"}
     far = good._replace(layer="b", path="b", call=1, **wrong)
-    weights = far._replace(weight_shapes=(), difference=None, reason=NASTY)
-    blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", None, shape, None, (), None, 1e-4, "not Keras's own")
+    weights = far._replace(weight_shapes=Compared((), kernel.keras), difference=None, reason=NASTY)
+    theirs = Compared(None, shape), Compared(None, ())
+    blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", *theirs, None, 1e-4, "not Keras's own")
     whole = WholeCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
     return VerifyReport(
         NASTY, "keras-archive", NASTY, "Functional", "3.15.1", "tensorflow 2.21.0", "drawn", 0,

@@ -17,7 +17,7 @@ from layerexplain.oracle.difference import allowed, difference, rounded
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.layer_weights import shapes_of
 from layerexplain.oracle.reference import Graph, Key, Operation
-from layerexplain.oracle.verify_report import LayerCheck, Status
+from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.report.build import operation_type
 
 Progress = Callable[[int, int, str], None]
@@ -165,7 +165,11 @@ class Comparison:
         masks = [graph.mask(one) for one in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         check = self._values(row, definition, results, values, masks)
-        known = operation.fault(row.layer.config, values) if check.status == "differs" and check.shapes_agree else None
+        known = (
+            operation.fault(row.layer.config, values)
+            if check.status == "differs" and check.output_shapes.agree
+            else None
+        )
         if known is None:
             return check
         self.faults.append(known)
@@ -219,10 +223,8 @@ class _Row:
             type=operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type,
             call=self.made.call.index,
             status=status,
-            output_shapes=self.shapes,
-            keras_output_shapes=self.keras_shapes,
-            weight_shapes=self.weights,
-            keras_weight_shapes=self.keras_weights,
+            output_shapes=Compared(self.shapes, self.keras_shapes),
+            weight_shapes=Compared(self.weights, self.keras_weights),
             difference=self.apart,
             tolerance=self.tolerance,
             reason=reason,

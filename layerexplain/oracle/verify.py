@@ -28,7 +28,7 @@ from layerexplain.oracle.difference import allowed, difference, rounded
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.layer_weights import after_assigning, draw_weights, variables_of_network
-from layerexplain.oracle.verify_report import DrawnInput, ParameterCheck, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, DrawnInput, VerifyReport, WholeCheck
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.weights.shared_weights import weight_count
@@ -310,7 +310,7 @@ def _compared(
         whole=whole,
         notes=tuple(_unique([*notes, *trial.network.notes, *_walked_alike(trial, graph)])),
         keras_version=written_by,
-        parameters=ParameterCheck(weight_count(trial.network), _count_params(real)),
+        parameters=Compared(weight_count(trial.network), _count_params(real)),
     )
 
 

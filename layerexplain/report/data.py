@@ -4,6 +4,7 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
+from math import isfinite
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -11,6 +12,33 @@ from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: a record by its `to_dict`, or else its fields; NaN and infinity as None.
+
+    >>> plain((Note("opaque", None, "unknown"), (3, float("inf"))))
+    [{'code': 'opaque', 'layer': None, 'message': 'unknown'}, [3, None]]
+    """
+    if isinstance(value, tuple | list):
+        if hasattr(value, "to_dict"):
+            return value.to_dict()
+        if hasattr(value, "_asdict"):
+            return {name: plain(field) for name, field in value._asdict().items()}
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def told(record: Any, names: str) -> dict[str, Any]:
+    """Return attributes of a record as JSON has them. `from=sources` is the attribute `sources`, called `from`."""
+    pairs = [name.partition("=") for name in names.split()]
+    return {name: plain(getattr(record, attribute or name)) for name, _, attribute in pairs}
+
+
+def origin_fields(report: Any) -> dict[str, Any]:
+    """Return what every contract begins with: its version, the source, and the model that was read."""
+    model = told(report, "name=model_name type=model_type keras_version")
+    return {"schema": SCHEMA_VERSION, **told(report, "source format"), "model": model}
 
 
 class InputReport(NamedTuple):
@@ -49,6 +77,10 @@ class CallReport(NamedTuple):
     output_shapes: tuple[Shape | None, ...]
     mask: str | None
     source_calls: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the call in the form of the JSON contract."""
+        return told(self, "from=sources input_shapes output_shapes mask")
 
 
 class Statement(NamedTuple):
@@ -179,37 +211,15 @@ class LayerReport(NamedTuple):
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
-        row: dict[str, Any] = {
-            "layer": self.layer,
-            "type": self.type,
-            "path": self.path,
-            "depth": self.depth,
-            "operation": self.operation,
-            "formula": list(self.formula),
-            "from": list(self.sources),
-            "input_shapes": _shapes(self.input_shapes),
-            "output_shapes": _shapes(self.output_shapes),
-            "calls": [
-                {
-                    "from": list(call.sources),
-                    "input_shapes": _shapes(call.input_shapes),
-                    "output_shapes": _shapes(call.output_shapes),
-                    "mask": call.mask,
-                }
-                for call in self.calls
-            ],
-            "weights": [{**weight._asdict(), "shape": list(weight.shape)} for weight in self.weights],
-            "params": self.params,
-            "trainable": self.trainable,
-            "non_trainable": self.non_trainable,
-            "macs": self.macs,
-            "flops": self.flops,
-            "notes": list(self.notes),
-        }
+        row = told(
+            self,
+            "layer type path depth operation formula from=sources input_shapes output_shapes calls weights "
+            "params trainable non_trainable macs flops notes",
+        )
         if self.explanation is not None:
-            row["explanation"] = _plain(self.explanation)
+            row["explanation"] = plain(self.explanation)
         if self.receptive_field is not None:
-            row["receptive_field"] = _plain(self.receptive_field)
+            row["receptive_field"] = plain(self.receptive_field)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
@@ -275,30 +285,8 @@ class Report(NamedTuple):
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""
         return {
-            "schema": SCHEMA_VERSION,
-            "source": self.source,
-            "format": self.format,
-            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
-            "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in self.inputs],
-            "outputs": [
-                {"layer": o.layer, "shape": None if o.shape is None else list(o.shape), "dtype": o.dtype}
-                for o in self.outputs
-            ],
+            **origin_fields(self),
+            **told(self, "inputs outputs"),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            "totals": self.totals._asdict(),
-            **({} if self.memory is None else {"memory": _plain(self.memory)}),
-            "notes": [note._asdict() for note in self.notes],
+            **told(self, "totals notes" if self.memory is None else "totals memory notes"),
         }
-
-
-def _shapes(shapes: tuple[Shape | None, ...]) -> list[list[int | None] | None]:
-    return [None if shape is None else list(shape) for shape in shapes]
-
-
-def _plain(value: Any) -> Any:
-    """Named tuples to dicts, tuples to lists, all the way down."""
-    if hasattr(value, "_asdict"):
-        return {key: _plain(item) for key, item in value._asdict().items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -10,8 +10,9 @@ from typing import Any
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
+from layerexplain.report.data import origin_fields, told
 
-SCHEMA_VERSION = 1
+_STATS = " stats=statistics"
 
 
 class WeightRow(NamedTuple):
@@ -32,7 +33,7 @@ class WeightRow(NamedTuple):
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
-        return _json(self, stats)
+        return told(self, "path layer name shape dtype count=size bytes trainable reach" + _STATS * stats)
 
 
 class StateRow(NamedTuple):
@@ -49,15 +50,7 @@ class StateRow(NamedTuple):
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it."""
-        return _json(self, stats)
-
-
-def _json(row: WeightRow | StateRow, stats: bool) -> dict[str, Any]:
-    """The fields in their order; `size` is called "count"."""
-    told: dict[str, Any] = {"count" if key == "size" else key: value for key, value in row._asdict().items()}
-    found = told.pop("statistics")
-    told["shape"] = list(row.shape)
-    return told | {"stats": None if found is None else found._asdict()} if stats else told
+        return told(self, "path role shape dtype count=size bytes" + _STATS * stats)
 
 
 class WeightTotals(NamedTuple):
@@ -87,12 +80,8 @@ class WeightTable(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """The table as the JSON contract has it (docs/weights.schema.json)."""
         return {
-            "schema": SCHEMA_VERSION,
-            "source": self.source,
-            "format": self.format,
-            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
+            **origin_fields(self),
             "weights": [row.to_dict(stats=self.stats) for row in self.weights],
             "state": [row.to_dict(stats=self.stats) for row in self.state],
-            "totals": self.totals._asdict(),
-            "notes": [note._asdict() for note in self.notes],
+            **told(self, "totals notes"),
         }

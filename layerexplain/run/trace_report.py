@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
+from layerexplain.report.data import origin_fields, plain, told
 from layerexplain.run.weight_source import Origin
-
-SCHEMA_VERSION = 1
 
 
 class TracedInput(NamedTuple):
@@ -40,17 +38,7 @@ class Run(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the common part of the JSON contract."""
-        return {
-            "schema": SCHEMA_VERSION,
-            "source": self.source,
-            "format": self.format,
-            "model": {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version},
-            "weights": self.weights,
-            "seed": self.seed,
-            "inputs": [
-                {"name": i.name, "shape": list(i.shape), "dtype": i.dtype, "values": i.values} for i in self.inputs
-            ],
-        }
+        return {**origin_fields(self), **told(self, "weights seed inputs")}
 
 
 class OutputRow(NamedTuple):
@@ -79,23 +67,12 @@ class OutputRow(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        s = self.statistics
+        known = self.statistics or Statistics(*[None] * 7)  # type: ignore[arg-type]
         return {
-            "layer": self.layer,
-            "type": self.type,
-            "path": self.path,
-            "call": self.call,
-            "output": self.output,
-            "shape": None if self.shape is None else list(self.shape),
-            "dtype": self.dtype,
-            "min": None if s is None else s.min,
-            "mean": None if s is None else s.mean,
-            "max": None if s is None else s.max,
-            "std": None if s is None else s.std,
-            "zeros": None if s is None else s.zeros,
+            **told(self, "layer type path call output shape dtype"),
+            **told(known, "min mean max std zeros"),
             "share_of_zeros": self.share_of_zeros,
-            "nans": None if s is None else s.nans,
-            "infinities": None if s is None else s.infinities,
+            **told(known, "nans infinities"),
             "reason": self.reason or None,
         }
 
@@ -109,12 +86,7 @@ class TraceReport(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
-        return {
-            **self.run.to_dict(),
-            "layers": [row.to_dict() for row in self.rows],
-            "saved": self.saved,
-            "notes": _notes(self.run.notes),
-        }
+        return {**self.run.to_dict(), **told(self, "layers=rows saved"), "notes": plain(self.run.notes)}
 
 
 class ElementReport(NamedTuple):
@@ -142,60 +114,29 @@ class ElementReport(NamedTuple):
         """Return the report in the form of the JSON contract."""
         return {
             **self.run.to_dict(),
-            "layer": self.layer,
-            "type": self.type,
-            "path": self.path,
-            "call": self.call,
-            "output": self.output,
-            "index": list(self.index),
-            "shape": list(self.shape),
-            "formula": list(self.formula),
+            **told(self, "layer type path call output index shape formula"),
             "lines": [_line(one) for one in self.worked.lines],
-            "shortened": self.worked.shortened,
-            "value": finite(self.worked.value),
-            "layer_value": finite(self.whole),
-            "keras_value": None if self.keras is None else finite(self.keras),
+            **told(self.worked, "shortened value"),
+            **told(self, "layer_value=whole keras_value=keras"),
             "keras_note": self.keras_note or None,
-            "notes": _notes(self.run.notes),
+            "notes": plain(self.run.notes),
         }
 
 
 def _line(line: WorkedLine) -> dict[str, Any]:
     return {
         "inside": line.inside or None,
-        "name": line.name,
-        "formula": line.formula,
-        "here": line.here,
-        "numbers": line.numbers,
+        **told(line, "name formula here numbers"),
         "folds": [_fold(fold) for fold in line.folds],
-        "reads": [{"text": text, "value": finite(value)} for text, value in line.reads],
-        "value": finite(line.value),
+        "reads": [{"text": text, "value": plain(value)} for text, value in line.reads],
+        "value": plain(line.value),
     }
 
 
 def _fold(fold: WorkedFold) -> dict[str, Any]:
+    letters = zip(fold.letters, fold.sizes, fold.roles, strict=True)
     return {
-        "kind": fold.kind,
-        "text": fold.text,
-        "letters": [
-            {"name": name, "size": size, "role": role}
-            for name, size, role in zip(fold.letters, fold.sizes, fold.roles, strict=True)
-        ],
-        "factors": list(fold.factors),
-        "terms": [
-            {"place": list(t.place), "factors": [finite(f) for f in t.factors], "value": finite(t.value)}
-            for t in fold.terms
-        ],
-        "taken": fold.taken,
-        "left_out": fold.left_out,
-        "value": finite(fold.value),
+        **told(fold, "kind text"),
+        "letters": [{"name": name, "size": size, "role": role} for name, size, role in letters],
+        **told(fold, "factors terms taken left_out value"),
     }
-
-
-def finite(value: float) -> float | None:
-    """Return the value, or None for infinity and NaN, which JSON lacks."""
-    return value if math.isfinite(value) else None
-
-
-def _notes(notes: Sequence[Note]) -> list[dict[str, Any]]:
-    return [{"code": n.code, "layer": n.layer, "message": n.message} for n in notes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.oracle.verify_report import LayerCheck, ParameterCheck, VerifyReport
+from layerexplain.oracle.verify_report import Compared, LayerCheck, VerifyReport
 from layerexplain.render.document import (
     Document,
     Heading,
@@ -38,7 +38,7 @@ def _result_style(check: LayerCheck) -> str:
 
 
 def _shapes(check: LayerCheck) -> str:
-    shapes = check.keras_output_shapes or check.output_shapes
+    shapes = check.output_shapes.keras or check.output_shapes.formula
     return "" if shapes is None else shapes_text(shapes)
 
 
@@ -72,9 +72,9 @@ _DATA_COLUMNS = (
     number("call", "Call", lambda check: check.call, str),
     words("status", "Status", lambda check: check.status),
     _SHAPES,
-    words("shapes_agree", "Shapes agree", lambda check: _flag(check.shapes_agree)),
+    words("shapes_agree", "Shapes agree", lambda check: _flag(check.output_shapes.agree)),
     _PARAMS,
-    words("weights_agree", "Weights agree", lambda check: _flag(check.weights_agree)),
+    words("weights_agree", "Weights agree", lambda check: _flag(check.weight_shapes.agree)),
     _DIFFERENCE,
     number("tolerance", "Tolerance", lambda check: check.tolerance, repr),
     words("reason", "Reason", lambda check: check.reason),
@@ -135,6 +135,6 @@ def _closing(report: VerifyReport) -> list[str]:
     return [text, f"The model end to end: {result}", _parameters(report.parameters)]
 
 
-def _parameters(check: ParameterCheck) -> str:
+def _parameters(check: Compared) -> str:
     here, keras = ("not known" if n is None else f"{n:,}" for n in check)
     return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in Keras"
