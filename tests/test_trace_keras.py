@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.oracle.layer_weights import draw_weights
+from layerexplain.oracle.keras_model import draw_weights
 from layerexplain.run.trace import Trace
 
 pytestmark = pytest.mark.keras

@@ -62,6 +62,19 @@ def read_faultless(source: Any) -> Model:
     return model
 
 
+def read_for_good(source: Any) -> tuple[Any, Model]:
+    """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
+    if isinstance(source, Model):
+        return source, source
+    if source_name(source) != "<stdin>":
+        return source, read_faultless(source)
+    try:
+        content = sys.stdin.buffer.read()
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
+    return content, read_faultless(content)._replace(source="<stdin>")
+
+
 def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
     if isinstance(source, str | os.PathLike):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
@@ -13,12 +13,13 @@ from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
-from layerexplain.oracle.difference import allowed, difference, rounded
+from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.layer_weights import shapes_of
 from layerexplain.oracle.reference import Graph, Key, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.report.build import operation_type
+from layerexplain.run.activations import evaluated
+from layerexplain.run.precision import computed_in, rounded_to
 
 Progress = Callable[[int, int, str], None]
 """Called before each call of a layer with the number done, the total and the path of the next."""
@@ -130,14 +131,14 @@ class Comparison:
         definition = row.made.definition
         values = [graph.value(one) for one in theirs]
         row.keras_shapes = tuple(tuple(v.shape) for v in values)
-        row.keras_weights = shapes_of(operation.weights())
+        row.keras_weights = _shapes_of(operation.weights())
         if definition is None or definition.kind == "opaque":
             code, words = _why_opaque(network, row.path)
             # If Keras runs what the declaration refuses, they disagree.
             return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
         row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
         variables = operation.weights(definition)
-        row.keras_weights = shapes_of(variables)
+        row.keras_weights = _shapes_of(variables)
         row.weights = tuple(tuple(w.shape) for w in definition.weights)
         if row.weights != row.keras_weights:
             ours, keras = _list(row.weights), _list(row.keras_weights)
@@ -150,18 +151,12 @@ class Comparison:
         if absent is not None:
             return row.differs(f"by its formula, a mask of {absent} reaches it; in Keras none does")
         compute = operation.compute_dtype
-        arrays = [rounded(graph.value(value), compute) for value, _ in given]
         row.tolerance = allowed(self.tolerance, compute, *map(graph.dtype, theirs))
-        weights = [rounded(graph.value(v), compute) for v in variables]
         try:
-            results = evaluated(
-                definition, arrays, weights, self.batch, "float64" if compute == "float64" else "float32"
-            )
-        except CannotEvaluate as refusal:
-            return row.not_compared(f"its formula cannot be evaluated: {refusal}")
-        except Exception as error:  # one failing op must not hide the results of other layers
-            said = f"{type(error).__name__}: {first_line(error)}"
-            return row.differs(f"its formula fails: {said}")
+            inputs, weights = [graph.value(value) for value, _ in given], [graph.value(v) for v in variables]
+            results = computed(definition, inputs, weights, self.batch, compute)
+        except NotComputed as error:
+            return row.check(error.status, error.reason)
         masks = [graph.mask(one) for one in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         check = self._values(row, definition, results, values, masks)
@@ -251,13 +246,6 @@ class _Sources:
         return self.graph.tensor(self.inputs.get(ref.layer, ref.layer), ref.call, ref.output)
 
 
-def inputs_in_order(network: Network, graph: Graph, arrays: Sequence[Any]) -> list[Any]:
-    """Reorder arrays from the order of the model's inputs to that of Keras's."""
-    named = dict(zip([ref.layer for ref in network.model.inputs], arrays, strict=True))
-    theirs = graph.input_names
-    return [named[name] for name in theirs] if set(theirs) == set(named) else list(arrays)
-
-
 def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
     """Return, for each parameter of a call's definition, Keras's tensor (None for a mask that Keras does not have) and
     its origin; None if a tensor is missing. Masks are read before the call, since Keras removes some in it."""
@@ -278,15 +266,26 @@ def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
     return given
 
 
-def evaluated(
-    definition: Definition, values: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str
+def computed(
+    definition: Definition, arrays: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str
 ) -> list[Any]:
-    """Return the results of a formula as arrays. Raises CannotEvaluate."""
-    import numpy as np
+    """Return the results of a formula at a compute dtype, as arrays. Raises `NotComputed`, with the reason."""
+    arrays, weights = [rounded_to(a, dtype) for a in arrays], [rounded_to(w, dtype) for w in weights]
+    try:
+        return evaluated(definition, arrays, weights, Evaluation(batch, computed_in(dtype)))
+    except CannotEvaluate as refusal:
+        raise NotComputed("not compared", f"its formula cannot be evaluated: {refusal}") from None
+    except Exception as error:  # one failing op must not hide the results of other layers
+        raise NotComputed("differs", f"its formula fails: {type(error).__name__}: {first_line(error)}") from None
 
-    with np.errstate(all="ignore"):
-        results = evaluate(definition, values, weights, Evaluation(batch, dtype))
-    return [np.asarray(result) for result in results]
+
+class NotComputed(Exception):
+    """Raised if a formula has no values to compare: the status and the reason of its check."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 def is_random(definition: Definition) -> bool:
@@ -320,6 +319,10 @@ def nowhere_finite(array: Any) -> bool:
     import numpy as np
 
     return array.dtype.kind == "f" and array.size > 0 and not np.isfinite(array).any()
+
+
+def _shapes_of(variables: Sequence[Any]) -> tuple[Shape, ...]:
+    return tuple(tuple(int(size) for size in v.shape) for v in variables)
 
 
 def _list(shapes: Sequence[Shape]) -> str:

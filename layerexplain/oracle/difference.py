@@ -42,22 +42,6 @@ def allowed(tolerance: float, *dtypes: str) -> float:
     return max([tolerance, *[_ROUNDINGS * _ROUNDING[d] for d in dtypes if d in _ROUNDING]])
 
 
-def rounded(value: Any, dtype: str) -> Any:
-    """Return an array rounded to the float `dtype`, in a dtype that NumPy computes with."""
-    import numpy as np
-
-    value = np.asarray(value)
-    if value.dtype.kind != "f":
-        return value
-    if dtype == "float16":
-        return value.astype("float16").astype("float32")
-    if dtype == "bfloat16":
-        import ml_dtypes
-
-        return value.astype(ml_dtypes.bfloat16).astype("float32")
-    return value.astype(dtype) if dtype in ("float32", "float64") else value
-
-
 def _kind(array: Any) -> str:
     return {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}.get(array.dtype.kind, "text")
 

@@ -19,7 +19,7 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
-from layerexplain.oracle.to_keras import RUNS_CODE, refusal
+from layerexplain.oracle.to_keras import RUNS_CODE
 
 
 class KerasRefuses(SourceError):
@@ -54,11 +54,8 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
         model: what was read of it.
 
     Raises:
-        LayerExplainError: if it would run code, or with Keras's own error if Keras refuses it.
+        LayerExplainError: if it names code outside Keras, or with Keras's own error if Keras refuses it.
     """
-    refused = refusal(model)
-    if refused is not None:
-        raise LayerExplainError(refused)
     if model.format not in _LOADERS:
         unloadable = KerasRefuses(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
         unloadable.old = True

@@ -10,7 +10,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
 from layerexplain.oracle.reference import Key
-from layerexplain.run.live_weights import functional_graph, layer_named, plain_floats, variables_of_layer
+from layerexplain.run.live_weights import functional_graph, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
     "only supports the NHWC tensor format",
@@ -30,27 +30,22 @@ class KerasOperation:
 
     @property
     def type(self) -> str:
-        """The name of its class."""
         return type(self.operation).__name__
 
     @property
     def is_layer(self) -> bool:
-        """Whether it is a layer."""
         return isinstance(self.operation, load_keras().Layer)
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype that it computes in."""
         return str(getattr(self.operation, "compute_dtype", "") or "float32")
 
     def weights(self, definition: Definition | None = None) -> list[Any]:
-        """Return all of its variables, or those of a definition in the definition's order."""
         if definition is None:
             return list(getattr(self.operation, "weights", ()))
         return variables_of_layer(self.operation, definition)
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
-        """Return the known fault of Keras that affects it, as text; None if there is none."""
         return fault(self.operation, config, values)
 
 
@@ -74,12 +69,11 @@ class KerasGraph:
 
     @property
     def input_names(self) -> list[str]:
-        """The names of its InputLayers, in the model's order."""
         return [tensor._keras_history.operation.name for tensor in self.graph.inputs]
 
-    def layer(self, name: str) -> Any:
-        """Return the layer or operation of this name, or None."""
-        return layer_named(self.graph, name)
+    def inputs(self) -> list[Any]:
+        """Return the tensors that it was fed with."""
+        return [self._tensors[id(tensor)] for tensor in self.graph.inputs]
 
     def feed(self, inputs: Sequence[Any], masks: Sequence[Any] = ()) -> None:
         """Set the inputs, in the model's order, as arrays or Keras tensors; discard all earlier results."""
@@ -93,11 +87,9 @@ class KerasGraph:
             self._tensors[id(tensor)] = given
 
     def calls(self) -> dict[Key, KerasOperation]:
-        """Return all calls except inputs, with the operation of each."""
         return self._calls
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
-        """Run these calls only when their results are needed."""
         self._when_needed = frozenset(keys)
 
     def arguments(self, key: Key) -> list[Any] | None:
@@ -133,23 +125,19 @@ class KerasGraph:
         return outputs
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
-        """Keep the results of a call."""
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
             self._tensors[id(tensor)] = value
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
-        """Return a tensor, or None if it was not computed."""
         node = self.nodes.get((layer, call))
         if node is None or output >= len(node.outputs):
             return None
         return self._tensors.get(id(node.outputs[output]))
 
     def outputs(self) -> list[Any]:
-        """Return the model's outputs, in its order; None for each that was not computed."""
         return [self._tensors.get(id(tensor)) for tensor in self.graph.outputs]
 
     def output_of(self, layer: str, call: int, output: int) -> int | None:
-        """Return the index of the model output that a tensor is, or None."""
         node = self.nodes.get((layer, call))
         if node is None or output >= len(node.outputs):
             return None
@@ -157,15 +145,12 @@ class KerasGraph:
         return next((i for i, tensor in enumerate(self.graph.outputs) if id(tensor) == wanted), None)
 
     def value(self, tensor: Any) -> Any:
-        """Return a tensor or a variable as an array."""
         return as_array(tensor)
 
     def mask(self, tensor: Any) -> Any:
-        """Return the mask that a tensor carries, or None."""
         return mask_of(tensor)
 
     def dtype(self, tensor: Any) -> str:
-        """Return the name of a tensor's dtype."""
         return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model
 from layerexplain.network.traced import Network
-from layerexplain.oracle.comparison import inputs_in_order
-from layerexplain.oracle.keras_graph import KerasGraph, as_array, mask_of
-from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.layer_weights import after_assigning
-from layerexplain.oracle.verify import keras_model
-from layerexplain.run.live_weights import variables_of_layer
+from layerexplain.oracle.keras_graph import as_array
+from layerexplain.oracle.keras_import import first_line, without_warnings
+from layerexplain.oracle.keras_model import KerasModel, loaded
 from layerexplain.run.weight_source import WeightSource
-from layerexplain.weights.weighted_layers import weighted_layers
 
 
 def keras_is_installed() -> bool:
@@ -41,39 +36,24 @@ def keras_output(
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        real, _ = keras_model(source, model)
+    with without_warnings():
+        reference = loaded(source, model)
         try:
             if weights.origin == "drawn":
-                _assign(real, network, weights)
-            return _walked(real, network, arrays, path, call, output)
+                reference.assign(network, weights)
+            return _walked(reference, network, arrays, path, call, output)
         except LayerExplainError:
             raise
         except Exception as error:  # Keras raises whatever its backend raises
             raise LayerExplainError(first_line(error)) from None
 
 
-def _assign(real: Any, network: Network, weights: WeightSource) -> None:
-    """Assign the drawn weights to a Keras model."""
-    for weighted in weighted_layers(network):
-        if weighted.definition is None or not weighted.definition.weights:
-            continue
-        owner = real
-        for name in weighted.path[:-1]:
-            owner = KerasGraph(owner).layer(name)
-        layer = KerasGraph(owner).layer(weighted.path[-1])
-        values = weights.of(weighted.path, weighted.definition)
-        for variable, value in zip(variables_of_layer(layer, weighted.definition), values, strict=True):
-            variable.assign(value)
-    after_assigning(real)
-
-
-def _walked(real: Any, network: Network, arrays: Sequence[Any], path: Sequence[str], call: int, output: int) -> Any:
+def _walked(
+    reference: KerasModel, network: Network, arrays: Sequence[Any], path: Sequence[str], call: int, output: int
+) -> Any:
     """Run call by call up to the layer, entering the nested models on its path."""
     numbers = _call_numbers(network, path, call)
-    graph = KerasGraph(real)
-    graph.feed(inputs_in_order(network, graph, arrays))
+    graph = reference.graph(network, arrays)
     for depth, (name, number) in enumerate(zip(path, numbers, strict=True)):
         layers = {layer.name: layer for layer in network.model.layers}
         last = depth == len(path) - 1
@@ -85,9 +65,8 @@ def _walked(real: Any, network: Network, arrays: Sequence[Any], path: Sequence[s
                 if last:
                     return as_array(graph.run(key)[output])
                 given = graph.arguments(key) or []
-                inner = KerasGraph(graph.nodes[key].operation)
-                inner.feed(given, [mask_of(one) for one in given])
-                assert made.network is not None  # noqa: S101 (only a nested model has a layer inside)
+                inner = graph.enter(key, given)
+                assert inner is not None and made.network is not None  # noqa: S101 (a layer inside is a model's)
                 graph, network = inner, made.network
                 break
             graph.run(key)

@@ -1,14 +1,20 @@
-"""The interface to the framework that formulas are compared with. `keras_graph` implements it with real Keras.
+"""The interface to the framework that formulas are compared with; `keras_model` and `keras_graph` implement it.
 
 Tensors and weights are the framework's own; `value` converts them to arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Shape
+from layerexplain.model import Note
+from layerexplain.network.traced import Network
+
+Weights = Literal["of the model", "drawn"]
+"""The origin of a model's weights."""
 
 Key = tuple[str, int]
 """A call: the name of its layer, and its number among the calls of this layer."""
@@ -81,6 +87,10 @@ class Graph(Protocol):
         """Return the model's outputs, in its order; None for each that was not computed."""
         ...
 
+    def output_of(self, layer: str, call: int, output: int) -> int | None:
+        """Return the index of the model output that a tensor is, or None."""
+        ...
+
     def value(self, tensor: Any) -> Any:
         """Return a tensor or a weight as an array."""
         ...
@@ -91,4 +101,37 @@ class Graph(Protocol):
 
     def dtype(self, tensor: Any) -> str:
         """Return the name of a tensor's dtype."""
+        ...
+
+
+class Reference(Protocol):
+    """A model of the framework, ready to run. Arrays are in the order of a network's inputs and outputs."""
+
+    weights: Weights
+    notes: tuple[Note, ...]
+    version: str
+
+    @property
+    def backend(self) -> str:
+        """What the framework computes with, and its version."""
+        ...
+
+    def build(self, input_shape: Callable[[], Shape | None]) -> None:
+        """Give the model a graph if it has none before its input is known."""
+        ...
+
+    def graph(self, network: Network, arrays: Sequence[Any]) -> Graph:
+        """Return its graph, fed with inputs."""
+        ...
+
+    def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
+        """Return the outputs of the whole model at once. Raises whatever the framework raises."""
+        ...
+
+    def arrays(self, network: Network) -> list[Any]:
+        """Return the values of the weights of all layers, in the order of the network's own definition."""
+        ...
+
+    def count_params(self) -> int | None:
+        """Return the framework's own count of parameters; None if it has none."""
         ...

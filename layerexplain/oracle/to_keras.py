@@ -21,8 +21,6 @@ from layerexplain.weights.shared_weights import Originals
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 """Classes of Keras that run other code: code in the file, or a program in another file."""
 
-_NOT_OWN = "is not part of Keras; nothing was loaded"
-
 _OLD_ARGUMENTS = {
     "groups": 1,
     "mode": 0,
@@ -38,18 +36,18 @@ _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 _OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
 
 
-def refusal(model: Model) -> str | None:
-    """Return why a model is not built: which part would run code outside Keras. None if no part would."""
+def must_be_keras_alone(model: Model) -> None:
+    """Raise LayerExplainError if a part of a model would run code outside Keras."""
     for layer in _layers(model):
+        own = " is not part of Keras; nothing was loaded"
         if layer.type in RUNS_CODE and layer.kind != "operation":
-            return f"layer '{layer.name}' is a {layer.type}, whose code {_NOT_OWN}"
+            raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}, whose code{own}")
         if layer.kind == "custom":
             owner = f" of {layer.package}" if layer.package else ""
-            return f"layer '{layer.name}' is a {layer.type}{owner}, which {_NOT_OWN}"
+            raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}{owner}, which{own}")
         foreign = _foreign_function(layer.config)
         if foreign is not None:
-            return f"layer '{layer.name}' uses {foreign}, which {_NOT_OWN}"
-    return None
+            raise LayerExplainError(f"layer '{layer.name}' uses {foreign}, which{own}")
 
 
 def _layers(model: Model) -> list[Layer]:
@@ -83,9 +81,7 @@ def to_keras(model: Model) -> Any:
     Raises:
         LayerExplainError: with Keras's own error, if Keras refuses it.
     """
-    refused = refusal(model)
-    if refused is not None:
-        raise LayerExplainError(refused)
+    must_be_keras_alone(model)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
     return _Builder(model, (), _Objects(model)).build()

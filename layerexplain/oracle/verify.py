@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate
-from layerexplain.errors import LayerExplainError, SourceError, raise_any
+from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Model, Note
@@ -17,23 +14,21 @@ from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import (
     Comparison,
+    NotComputed,
     Progress,
     calls_in,
-    evaluated,
-    inputs_in_order,
+    computed,
     is_random,
     nowhere_finite,
 )
-from layerexplain.oracle.difference import allowed, difference, rounded
-from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
-from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
-from layerexplain.oracle.layer_weights import after_assigning, draw_weights, variables_of_network
-from layerexplain.oracle.verify_report import Compared, DrawnInput, VerifyReport, WholeCheck
+from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.keras_import import first_line
+from layerexplain.oracle.reference import Graph, Reference
+from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, VerifyReport, WholeCheck
 from layerexplain.records import NamedTuple
+from layerexplain.run.activations import dtype_name
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.weights.shared_weights import weight_count
-
-Weights = Literal["of the model", "drawn"]
 
 BATCH = 2
 """The batch size if the model does not fix it; a batch of 1 could hide swapped axes."""
@@ -69,111 +64,24 @@ def verify(
     Raises:
         LayerExplainError: if the source cannot be read, Keras refuses it, it would run code, or Keras is missing.
     """
-    with without_warnings():
-        return _verify(source, inputs or {}, tolerance, seed, drawn, progress)
+    from layerexplain.frontends import read_for_good, source_name
+    from layerexplain.frontends.keras.live_model import is_live_model
+    from layerexplain.oracle.keras_import import without_warnings
+    from layerexplain.oracle.keras_model import opened
+    from layerexplain.oracle.to_keras import must_be_keras_alone
 
-
-def _verify(
-    source: Any,
-    inputs: Mapping[str, Sequence[int | None]],
-    tolerance: float,
-    seed: int,
-    drawn: bool,
-    progress: Progress | None,
-) -> VerifyReport:
-    from layerexplain.frontends import read_faultless, source_name
-
-    if isinstance(source, str) and source == "-":
-        source = _standard_input()
-        model = read_faultless(source)._replace(source="<stdin>")
-    else:
-        model = source if isinstance(source, Model) else read_faultless(source)
-    name = model.source or source_name(source)
+    source, model = read_for_good(source)
     try:
-        _must_have_a_graph(model)
-        _must_be_keras_alone(source, model)
+        if not model.calls or not model.outputs:
+            raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
+        if not is_live_model(source):  # what belongs to the caller runs the caller's code
+            must_be_keras_alone(model)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
-        network, _ = _traced(model, inputs, None)
-        real, weights, notes = _keras_model(source, model, network)
-        if drawn:
-            weights = "drawn"
-        import numpy as np
-
-        if weights != "drawn":
-            return _compared(model, real, weights, inputs, tolerance, seed, progress, notes)
-        kept = [(v, as_array(v)) for v in real.weights] if real is source else []
-        try:
-            draw_weights(real, np.random.default_rng(seed))
-            return _compared(model, real, weights, inputs, tolerance, seed, progress, notes)
-        finally:
-            for variable, value in kept:  # a live model belongs to its owner
-                variable.assign(value)
-            if kept:
-                after_assigning(real)
+        network, _ = _traced(model, inputs or {}, None)
+        with without_warnings(), opened(source, model, network, seed, drawn) as reference:
+            return compared(model, reference, inputs or {}, tolerance, seed, progress)
     except LayerExplainError as error:
-        raise error.with_place(source=name) from None
-
-
-def _standard_input() -> bytes:
-    try:
-        return sys.stdin.buffer.read()
-    except (OSError, ValueError, AttributeError) as error:
-        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
-
-
-def _must_be_keras_alone(source: Any, model: Model) -> None:
-    """Refuse what would run code, before anything else; a live model belongs to its owner."""
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.oracle.to_keras import refusal
-
-    refused = None if is_live_model(source) else refusal(model)
-    if refused is not None:
-        raise LayerExplainError(refused)
-
-
-def _must_have_a_graph(model: Model) -> None:
-    if not model.calls or not model.outputs:
-        raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
-
-
-def _keras_model(source: Any, model: Model, network: Network) -> tuple[Any, Weights, tuple[Note, ...]]:
-    """Return the real Keras model of a source, rebuilt from its layers if Keras does not load the file."""
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.oracle.keras_files import KerasRefuses
-
-    try:
-        return *keras_model(source, model), ()
-    except KerasRefuses as refusal:
-        if not refusal.old or is_live_model(source) or isinstance(source, Mapping):
-            raise
-        from layerexplain.oracle.rebuilt import rebuilt
-
-        real, stored, note = rebuilt(source, model, network, refusal)
-        return real, "of the model" if stored else "drawn", (note,)
-
-
-def keras_model(source: Any, model: Model) -> tuple[Any, Weights]:
-    """Return the real Keras model of a source, and the origin of its weights. `model` is the source as read."""
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.oracle.keras_files import keras_model_of_config, keras_model_of_file
-    from layerexplain.oracle.to_keras import refusal, to_keras
-
-    if isinstance(source, Model):
-        source = source.source if os.path.exists(source.source) else source
-    if model.format == "yaml-spec" or isinstance(source, Model):
-        return to_keras(model), "drawn"
-    if isinstance(source, Mapping):
-        refused = refusal(model)
-        if refused is not None:
-            raise LayerExplainError(refused)
-        return keras_model_of_config(source), "drawn"
-    if is_live_model(source):
-        if not isinstance(source, load_keras().Model):
-            raise LayerExplainError(f"a {type(source).__name__} of {type(source).__module__} is not a Keras 3 model")
-        return source, "of the model"
-    content = bytes(source) if isinstance(source, bytearray | memoryview) else source
-    real = keras_model_of_file(content, model)
-    return real, "drawn" if model.format == "config-json" else "of the model"
+        raise error.with_place(source=model.source or source_name(source)) from None
 
 
 # Inputs -------------------------------------------------------------------------------------------------------------
@@ -213,7 +121,9 @@ class _Trial(NamedTuple):
     outputs: list[Any]
 
 
-def _tried(model: Model, real: Any, inputs: Mapping[str, Sequence[int | None]], batch: int, seed: int) -> _Trial:
+def _tried(
+    model: Model, reference: Reference, inputs: Mapping[str, Sequence[int | None]], batch: int, seed: int
+) -> _Trial:
     """Find inputs that Keras can run, with finite outputs if possible."""
     import numpy as np
 
@@ -228,7 +138,7 @@ def _tried(model: Model, real: Any, inputs: Mapping[str, Sequence[int | None]], 
         for positive in (False, True):
             arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
             try:
-                outputs = _run_keras(real, network, arrays)
+                outputs = reference.run(network, arrays)
             except Exception as error:  # Keras raises whatever its backend raises
                 refused = error
                 break
@@ -245,81 +155,55 @@ def _tried(model: Model, real: Any, inputs: Mapping[str, Sequence[int | None]], 
     raise LayerExplainError(f"Keras cannot run the model: {words}") from None
 
 
-def _run_keras(real: Any, network: Network, arrays: Sequence[Any]) -> list[Any]:
-    keras = load_keras()
-    graph = KerasGraph(real)
-    flat = [
-        keras.ops.convert_to_tensor(value, dtype=tensor.dtype)
-        for value, tensor in zip(inputs_in_order(network, graph, arrays), graph.graph.inputs, strict=True)
-    ]
-    given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, flat)
-    try:
-        made = keras.tree.flatten(real(given, training=False))
-    except Exception as refusal:  # the backend's own classes of errors
-        if not has_no_kernel(refusal):
-            raise
-        made = compiled(lambda x: real(x, training=False), (given,), {})
-    return [as_array(one) for one in made]
-
-
 # The comparison -----------------------------------------------------------------------------------------------------
 
 
-def _compared(
+def compared(
     model: Model,
-    real: Any,
-    weights: Weights,
+    reference: Reference,
     inputs: Mapping[str, Sequence[int | None]],
     tolerance: float,
     seed: int,
     progress: Progress | None,
-    notes: tuple[Note, ...] = (),
 ) -> VerifyReport:
-    keras = load_keras()
+    """Compare a model with a reference; see `verify`."""
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
-    model = model._replace(keras_version=keras.__version__)
-    if getattr(real, "_functional", real) is None:
-        # A Sequential that was never called has no graph until its input is known.
-        network, _ = _traced(model, inputs, _UNKNOWN_SIZES[0])
-        given = network.calls[0].outputs[0]
-        real.build(None if given is None else (None, *given.shape[1:]))
+    model = model._replace(keras_version=reference.version)
+    reference.build(lambda: _first_shape(_traced(model, inputs, _UNKNOWN_SIZES[0])[0]))
     batch = _fixed_batch(model) or BATCH
-    trial = _tried(model, real, inputs, batch, seed)
-    graph = KerasGraph(real)
-    graph.feed(inputs_in_order(trial.network, graph, trial.arrays))
+    trial = _tried(model, reference, inputs, batch, seed)
+    graph = reference.graph(trial.network, trial.arrays)
     comparison = Comparison(tolerance, batch, calls_in(trial.network), progress)
     comparison.compare(trial.network, graph)
-    whole = _whole(trial, graph, batch, tolerance)
+    whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
         whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
+    notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
     return VerifyReport(
         source=model.source,
         format=model.format,
         model_name=model.name,
         model_type=model.type,
-        keras=keras.__version__,
-        backend=_backend(),
-        weights=weights,
+        keras=reference.version,
+        backend=reference.backend,
+        weights=reference.weights,
         seed=seed,
         inputs=tuple(
-            DrawnInput(ref.layer, tuple(a.shape), str(a.dtype).replace("object", "string"))
+            DrawnInput(ref.layer, tuple(a.shape), dtype_name(a))
             for ref, a in zip(model.inputs, trial.arrays, strict=True)
         ),
         layers=tuple(comparison.checks),
         whole=whole,
-        notes=tuple(_unique([*notes, *trial.network.notes, *_walked_alike(trial, graph)])),
+        notes=tuple(dict.fromkeys(notes)),
         keras_version=written_by,
-        parameters=Compared(weight_count(trial.network), _count_params(real)),
+        parameters=Compared(weight_count(trial.network), reference.count_params()),
     )
 
 
-def _count_params(real: Any) -> int | None:
-    """Return Keras's count; None if a layer of the model was never built."""
-    try:
-        return int(real.count_params())
-    except Exception:  # Keras raises whatever its parts raise
-        return None
+def _first_shape(network: Network) -> Shape | None:
+    first = network.calls[0].outputs[0]
+    return None if first is None else first.shape
 
 
 def _fixed_batch(model: Model) -> int | None:
@@ -327,29 +211,28 @@ def _fixed_batch(model: Model) -> int | None:
     return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
 
 
-def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> WholeCheck:
+def _whole(trial: _Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> WholeCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
-    layers = [one for one in graph.graph.operations if one.name not in graph.input_names]
-    dtypes = [str(getattr(one, "compute_dtype", "float32")) for one in layers]
+    dtypes = {operation.compute_dtype for operation in graph.calls().values()}
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
+
+    def check(status: Status, reason: str, apart: float | None = None) -> WholeCheck:
+        return WholeCheck(status, apart, most, reason)
+
     if definition is None:
-        return WholeCheck("not compared", None, most, "one of its layers has no formula")
+        return check("not compared", "one of its layers has no formula")
     if is_random(definition):
-        return WholeCheck("not compared", None, most, "it draws random numbers even at inference")
-    values = [as_array(v) for group in variables_of_network(trial.network, graph) for v in group]
+        return check("not compared", "it draws random numbers even at inference")
+    values = reference.arrays(trial.network)
     if [v.shape for v in values] != [tuple(w.shape) for w in definition.weights]:
-        return WholeCheck("not compared", None, most, "its layers have different weights in Keras")
-    exact = bool(dtypes) and all(d == "float64" for d in dtypes)
-    arrays = [rounded(a, "float64" if exact else "float32") for a in trial.arrays]
+        return check("not compared", "its layers have different weights in Keras")
     try:
-        ours = evaluated(definition, arrays, values, batch, "float64" if exact else "float32")
-    except CannotEvaluate as refusal:
-        return WholeCheck("not compared", None, most, f"its formula cannot be evaluated: {refusal}")
-    except Exception as error:  # reported as a difference, next to the results of the layers
-        return WholeCheck("differs", None, most, f"its formula fails: {type(error).__name__}: {first_line(error)}")
+        ours = computed(definition, trial.arrays, values, batch, "float64" if dtypes == {"float64"} else "float32")
+    except NotComputed as error:
+        return check(error.status, error.reason)
     if trial.outputs and all(map(nowhere_finite, trial.outputs)):
-        return WholeCheck("not compared", None, most, "Keras's outputs are NaN or infinite everywhere")
+        return check("not compared", "Keras's outputs are NaN or infinite everywhere")
     worst = 0.0
     for i, ref in enumerate(trial.network.model.outputs):
         at = graph.output_of(ref.layer, ref.call, ref.output)
@@ -357,24 +240,13 @@ def _whole(trial: _Trial, graph: KerasGraph, batch: int, tolerance: float) -> Wh
         worst = max(worst, apart)
         if not apart <= most:
             name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
-            return WholeCheck("differs", worst, most, ": ".join(filter(None, [name, words])))
-    return WholeCheck("agrees", worst, most, "")
+            return check("differs", ": ".join(filter(None, [name, words])), worst)
+    return check("agrees", "", worst)
 
 
-def _walked_alike(trial: _Trial, graph: KerasGraph) -> Iterator[Note]:
+def _walked_alike(trial: _Trial, graph: Graph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
     for made, out in zip(graph.outputs(), trial.outputs, strict=True):
-        if made is not None and not difference(as_array(made), out)[0] <= WHOLE_TOLERANCE:
+        if made is not None and not difference(graph.value(made), out)[0] <= WHOLE_TOLERANCE:
             message = "Keras returned different values layer by layer than for the whole model at once"
             yield Note("keras-differs-from-itself", None, message)
-
-
-def _unique(notes: Sequence[Note]) -> list[Note]:
-    return list(dict.fromkeys(notes))
-
-
-def _backend() -> str:
-    keras = load_keras()
-    name = str(keras.backend.backend())
-    module = sys.modules.get({"torch": "torch", "jax": "jax"}.get(name, name))
-    return f"{name} {getattr(module, '__version__', '')}".strip()

@@ -83,7 +83,7 @@ class Activations:
         for ref, value in zip(self.network.model.inputs, inputs, strict=True):
             leaf = leaves[ref.layer, ref.call]
             if leaf is not None:
-                walk.give(leaf, Made((value,), (_dtype_name(value),)))
+                walk.give(leaf, Made((value,), (dtype_name(value),)))
         yield from walk.run()
         self.outputs = [walk.value_of(ref) for ref in self.network.model.outputs]
 
@@ -209,22 +209,15 @@ class _Walk:
         )
         weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
         try:
-            results = self._evaluated(definition, values, weights, compute)
+            results = evaluated(definition, values, weights, self.runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         leaves = (*definition.results.values(), *[m for m in definition.masks if m is not None])
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in leaves])
-        made = Made(tuple(map(_as_keras_has_it, results, dtypes)), dtypes)
+        made = Made(tuple(map(rounded_to, results, dtypes)), dtypes)
         return self._done(call, layer, made, definition, values, weights)
-
-    def _evaluated(
-        self, definition: Definition, values: Sequence[Any], weights: Sequence[Any], compute: str
-    ) -> list[Any]:
-        run = self.runs[computed_in(compute)]
-        with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
-            return evaluate(definition, values, weights, run)
 
     def _done(
         self,
@@ -327,14 +320,14 @@ def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
     return policy if is_float(policy) else "float32"
 
 
-def _as_keras_has_it(value: Any, dtype: str) -> Any:
-    import numpy as np
+def evaluated(definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation) -> list[Any]:
+    """Return the results of a formula as arrays. Raises CannotEvaluate."""
+    with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
+        return [run.np.asarray(result) for result in evaluate(definition, values, weights, run)]
 
-    array = np.asarray(value)
-    return rounded_to(array, dtype) if is_float(dtype) else array
 
-
-def _dtype_name(value: Any) -> str:
+def dtype_name(value: Any) -> str:
+    """Return the dtype of an array in Keras's words."""
     return "string" if value.dtype.kind in "OUS" else str(value.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from layerexplain.attribute_path import LayerNamed, Steps, reached
@@ -19,9 +20,13 @@ class LiveWeights:
     def __init__(self, model: Any) -> None:
         self.graphs: dict[tuple[str, ...], Any] = {(): functional_graph(model)}
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def variables(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        """Return the variables of a layer: those of its definition's weights, then any others; none without a layer."""
         real = layer_named(self._graph(path[:-1]), path[-1])
-        found = [plain_floats(v) for v in variables_of_layer(real, definition)] if real is not None else []
+        return [] if real is None else variables_of_layer(real, definition)
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        found = [plain_floats(v) for v in self.variables(path, definition)]
         wanted = [tuple(w.shape) for w in definition.weights]
         if [v.shape for v in found] != wanted:
             raise LayerExplainError(
@@ -70,36 +75,23 @@ def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
     own = list(getattr(layer, "weights", ()))
     inside = [_to_nested_model(w.attrs["at"]) for w in definition.weights]
     if not any(inside):
-        return own if len(own) >= len(definition.weights) else _one_by_one(layer, definition) or own
-    found: list[Any] = []
-    taken: dict[Steps, int] = {}
-    for at in inside:
-        variables = own if not at else list(reached(layer, at).weights)
-        number = taken.get(at, 0)
-        taken[at] = number + 1
-        if number < len(variables):
-            found.append(variables[number])
+        if len(own) >= len(definition.weights):
+            return own
+        # A layer that holds one object in two places: Keras lists its variables once.
+        try:
+            found = _by_place(layer, [w.attrs["at"] for w in definition.weights])
+        except (AttributeError, IndexError, TypeError):
+            return own
+        return own if any(v is None for v in found) else found
+    found = [v for v in _by_place(layer, inside) if v is not None]
     counted = {id(v) for v in found}
     return found + [v for v in own if id(v) not in counted]
 
 
-def _one_by_one(layer: Any, definition: Definition) -> list[Any]:
-    """Return the variables of a layer that holds one object in two places, which Keras lists once; none if one is not
-    found."""
-    found: list[Any] = []
-    taken: dict[Steps, int] = {}
-    for weight in definition.weights:
-        at = weight.attrs["at"]
-        try:
-            variables = list(reached(layer, at).weights)
-        except (AttributeError, IndexError, TypeError):
-            return []
-        number = taken.get(at, 0)
-        taken[at] = number + 1
-        if number >= len(variables):
-            return []
-        found.append(variables[number])
-    return found
+def _by_place(layer: Any, places: Sequence[Steps]) -> list[Any]:
+    """Return a variable for each place, in turn those of the object there; None if it has no more."""
+    variables = {at: iter(list((reached(layer, at) if at else layer).weights)) for at in dict.fromkeys(places)}
+    return [next(variables[at], None) for at in places]
 
 
 def _to_nested_model(at: Steps) -> Steps:

@@ -103,14 +103,10 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
     Raises:
         LayerExplainError: with the source's name, here and while it runs.
     """
-    from layerexplain.frontends import read_faultless, source_name
+    from layerexplain.frontends import read_for_good, source_name
 
-    if isinstance(source, str) and source == "-":
-        import sys
-
-        source = sys.stdin.buffer.read()
     if model is None:
-        model = source if isinstance(source, Model) else read_faultless(source)
+        source, model = read_for_good(source)
     try:
         arrays = checked_inputs(model, inputs)
         network = traced_at(model, arrays)

@@ -15,7 +15,7 @@ from layerexplain.lang.text import statements
 from layerexplain.model import Model
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
-from layerexplain.run.activations import Activation
+from layerexplain.run.activations import Activation, dtype_name
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Progress, Running, must_have_run, ready
@@ -97,7 +97,7 @@ def _rows(step: Activation) -> list[OutputRow]:
 def _run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
     model = running.model
     given = tuple(
-        TracedInput(one.name, tuple(array.shape), str(array.dtype).replace("object", "string"), one.origin)
+        TracedInput(one.name, tuple(array.shape), dtype_name(array), one.origin)
         for one, array in zip(inputs, running.arrays, strict=True)
     )
     return Run(

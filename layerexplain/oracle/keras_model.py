@@ -1,0 +1,191 @@
+"""A real Keras model ready to run: of a file, rebuilt from its layers if Keras does not load it, of a spec, or live."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.live_model import is_live_model
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Shape
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Model, Note
+from layerexplain.network.traced import Network
+from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
+from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
+from layerexplain.oracle.keras_import import load_keras
+from layerexplain.oracle.reference import Weights
+from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
+from layerexplain.run.drawn import drawn_weight
+from layerexplain.run.live_weights import LiveWeights
+from layerexplain.run.weight_source import WeightSource, weight_source
+from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+
+
+class KerasModel:
+    """A Functional or Sequential model; implements `reference.Reference`. `notes` say how it came about."""
+
+    def __init__(self, real: Any, weights: Weights, notes: tuple[Note, ...] = ()) -> None:
+        self.real = real
+        self.weights: Weights = weights
+        self.notes = notes
+        self.version = str(load_keras().__version__)
+
+    @property
+    def backend(self) -> str:
+        name = str(load_keras().backend.backend())
+        return f"{name} {getattr(sys.modules.get(name), '__version__', '')}".strip()
+
+    def build(self, input_shape: Callable[[], Shape | None]) -> None:
+        if getattr(self.real, "_functional", self.real) is None:
+            shape = input_shape()
+            self.real.build(None if shape is None else (None, *shape[1:]))
+
+    def graph(self, network: Network, arrays: Sequence[Any]) -> KerasGraph:
+        graph = KerasGraph(self.real)
+        named = dict(zip([ref.layer for ref in network.model.inputs], arrays, strict=True))
+        theirs = graph.input_names
+        # A Sequential's input has a generated name; it is identified by its position.
+        graph.feed([named[name] for name in theirs] if set(theirs) == set(named) else arrays)
+        return graph
+
+    def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
+        tree = load_keras().tree
+        graph = self.graph(network, arrays)
+        given = tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
+        try:
+            made = tree.flatten(self.real(given, training=False))
+        except Exception as refusal:  # the backend's own classes of errors
+            if not has_no_kernel(refusal):
+                raise
+            made = compiled(lambda x: self.real(x, training=False), (given,), {})
+        return [as_array(one) for one in made]
+
+    def arrays(self, network: Network) -> list[Any]:
+        return [as_array(v) for _, _, variables in self._variables(network) for v in variables]
+
+    def count_params(self) -> int | None:
+        try:
+            return int(self.real.count_params())
+        except Exception:  # Keras raises whatever its parts raise
+            return None
+
+    def assign(self, network: Network, weights: WeightSource) -> None:
+        """Give the layers of a network their weights from a source. Raises LayerExplainError if shapes differ."""
+        for layer, definition, variables in self._variables(network):
+            arrays = weights.of(layer.path, definition)
+            given, wanted = [tuple(a.shape) for a in arrays], [tuple(v.shape) for v in variables]
+            if given != wanted:
+                fact = f"the file's weights have the shapes {given}, Keras's {wanted}"
+                raise LayerExplainError(fact, layer=layer.where)
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        _refresh(self.real)
+
+    def _variables(self, network: Network) -> Iterator[tuple[WeightedLayer, Definition, list[Any]]]:
+        """Yield the layers with weights, at any depth, and the variables of each, as its definition orders them."""
+        live = LiveWeights(self.real)
+        for layer in weighted_layers(network):
+            if layer.definition is not None and layer.weights:
+                variables = live.variables(layer.path, layer.definition)
+                yield layer, layer.definition, variables[: len(layer.weights)]
+
+    @contextmanager
+    def with_drawn_weights(self, seed: int, *, restored: bool) -> Iterator[KerasModel]:
+        """Draw all weights; `restored` gives the model its own back in the end."""
+        import numpy as np
+
+        kept = [(v, as_array(v)) for v in self.real.weights] if restored else []
+        try:
+            draw_weights(self.real, np.random.default_rng(seed))
+            yield KerasModel(self.real, "drawn", self.notes)
+        finally:
+            for variable, value in kept:
+                variable.assign(value)
+            if kept:
+                _refresh(self.real)
+
+
+def draw_weights(real: Any, rng: Any) -> None:
+    """Draw a value for every weight of a Keras model, scaled so that activations stay near 1."""
+    for variable in real.weights:
+        if "float" in str(variable.dtype):
+            variable.assign(drawn_weight(variable.path, tuple(variable.shape), rng).astype("float32"))
+    _refresh(real)
+
+
+def _refresh(real: Any) -> None:
+    """Refresh layers that compute with copies of their weights."""
+    for layer in real._flatten_layers():
+        if facts_of(type(layer).__name__).copies_weights and layer.built:
+            layer.finalize_state()
+
+
+# Of a source --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(source: Any, model: Model, network: Network, seed: int, drawn: bool) -> Iterator[KerasModel]:
+    """Open a source in Keras. Weights are drawn from `seed` if it has none, or if `drawn` says so."""
+    found = _loaded_or_rebuilt(source, model, network)
+    if not drawn and found.weights != "drawn":
+        yield found
+        return
+    with found.with_drawn_weights(seed, restored=found.real is source) as own:  # a live model belongs to its owner
+        yield own
+
+
+def loaded(source: Any, model: Model) -> KerasModel:
+    """Return the Keras model of a source. `model` is the source as read.
+
+    Raises:
+        LayerExplainError: if it would run code, or with Keras's own error if Keras refuses it.
+    """
+    if is_live_model(source):
+        if not isinstance(source, load_keras().Model):
+            raise LayerExplainError(f"a {type(source).__name__} of {type(source).__module__} is not a Keras 3 model")
+        return KerasModel(source, "of the model")
+    must_be_keras_alone(model)
+    if isinstance(source, Model):
+        source = source.source if os.path.exists(source.source) else source
+    if model.format == "yaml-spec" or isinstance(source, Model):
+        return KerasModel(to_keras(model), "drawn")
+    if isinstance(source, Mapping):
+        return KerasModel(keras_model_of_config(source), "drawn")
+    content = bytes(source) if isinstance(source, bytearray | memoryview) else source
+    weights: Weights = "drawn" if model.format == "config-json" else "of the model"
+    return KerasModel(keras_model_of_file(content, model), weights)
+
+
+def _loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel:
+    """Return the Keras model of a source; if Keras does not load an old file, one of current classes with its weights.
+
+    Raises:
+        LayerExplainError: if Keras refuses the layers too, or weights of the file do not fit.
+    """
+    try:
+        return loaded(source, model)
+    except KerasRefuses as error:
+        if not error.old or is_live_model(source) or isinstance(source, Mapping):
+            raise
+        refusal = error.fact
+    try:
+        real = to_keras(model)
+    except LayerExplainError as error:
+        place = f"layer '{error.layer}': " if error.layer is not None else ""
+        fact = f"{refusal.partition('. ')[0].rstrip('.')}; its layers cannot be rebuilt either: {place}{error.fact}"
+        raise KerasRefuses(fact) from None
+    with weight_source(source, network, seed=0) as weights:
+        stored = weights.origin == "of the file"
+        if stored:
+            KerasModel(real, "of the model").assign(network, weights)
+    whose = "the file's weights" if stored else "drawn weights"
+    message = (
+        f"Keras {load_keras().__version__} does not load this file, so its layers were rebuilt in Keras with {whose}. "
+        f"Keras's error: {refusal.removeprefix('Keras refuses it: ')}"
+    )
+    return KerasModel(real, "of the model" if stored else "drawn", (Note("made-anew", None, message),))
