@@ -17,12 +17,12 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.latex.statements import latex
-from layerexplain.derive.same import same
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, OPS, Expr, constant, tensor
 from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.ops import functions, load_all
+from tests.same import same
 
 load_all()
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.letters import LETTERS
+from layerexplain.derive.element.scalars import LETTERS
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.definition import Definition

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from layerexplain.derive.same import same, same_definition
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import BATCH, Expr, constant, item, named, tensor, weight
@@ -19,6 +18,7 @@ from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
 from tests.redefined import redefine
+from tests.same import same, same_definition
 from tests.steps import at_most
 
 load_all()

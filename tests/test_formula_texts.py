@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from layerexplain.derive.same import same
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.expr import BATCH, tensor
 from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.ops import load_all
+from tests.same import same
 from tests.steps import at_most
 
 load_all()

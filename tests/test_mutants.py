@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from layerexplain.derive.same import same
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
@@ -25,6 +24,7 @@ from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
 from layerexplain.oracle.verify_report import VerifyReport
 from tests.redefined import redefine
+from tests.same import same
 
 load_all()
 

@@ -22,7 +22,6 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.same import same_definition
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
@@ -42,6 +41,7 @@ from tests.operation_rows_images import IMAGE_ROWS
 from tests.operation_rows_numbers import NUMBER_ROWS
 from tests.raw_operation_rows import RAW_ROWS, RawRow
 from tests.redefined import redefine
+from tests.same import same_definition
 from tests.tf_operation_rows import TF_ROWS
 from tests.tracing import trace_layer
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.same import same_definition
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from tests.cases import Wrapped
+from tests.same import same_definition
 from tests.tracing import trace_layer
 
 SEQUENCE = (7, 3)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.derive.same import same, same_definition
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import BATCH, Expr, item, named, tensor, weight
 from layerexplain.lang.visit import Copier, Interpreter, inner_definitions, nodes
 from layerexplain.ops.elementwise import add, sqrt
 from layerexplain.ops.movement import split, zeros
+from tests.same import same, same_definition
 
 X = tensor("x", (BATCH, 5, 3))
 W = weight("kernel", "W", [("inputs", 3)])

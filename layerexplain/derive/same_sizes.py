@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import GONE, WEIGHT, Axis, Batch, Expr, Marker, Shape, axes_of
 from layerexplain.lang.visit import Interpreter
+from layerexplain.ops.contract import matmul
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.lookup import take_along
-from layerexplain.ops.matmul import matmul
 from layerexplain.ops.movement import broadcast_to, transpose
 from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.window import spatial_axes, windows

@@ -63,6 +63,10 @@ class Affine(NamedTuple):
     const: int
 
 
+Index: TypeAlias = tuple[Affine, ...]
+"""An index for each axis of a tensor."""
+
+
 def letter(role: str, size: Any) -> Affine:
     """Return a new letter as an index; the batch and unknown sizes set no upper bound."""
     return Letter(role, size if isinstance(size, int) else None).index
@@ -176,7 +180,7 @@ class Element(NamedTuple):
     """One element of a named tensor: an input, a weight, a line of the element form, or a result of a called layer."""
 
     of: Any
-    index: tuple[Affine, ...]  # type: ignore[assignment]  # hides tuple.index on purpose
+    index: Index  # type: ignore[assignment]  # hides tuple.index on purpose
 
 
 class Passed(NamedTuple):
@@ -184,7 +188,7 @@ class Passed(NamedTuple):
 
     of: Any
     at: int
-    times: tuple[Affine, ...]
+    times: Index
 
 
 class CalledResult(NamedTuple):

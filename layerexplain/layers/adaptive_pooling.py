@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import DataFormat, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layers_of_rank
-from layerexplain.ops.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
+from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool
 
 
 @layers_of_rank("AdaptiveAveragePooling{}D")

@@ -13,8 +13,7 @@ from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh
-from layerexplain.ops.movement import take_slice
-from layerexplain.ops.positions import positions
+from layerexplain.ops.movement import positions, take_slice
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text

@@ -17,7 +17,7 @@ from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops.arrange import full_like
-from layerexplain.ops.matmul import matmul
+from layerexplain.ops.contract import matmul
 from layerexplain.ops.sizes import few, normalize_axis, product, shape_text
 
 USES = (contract, in_a_row)

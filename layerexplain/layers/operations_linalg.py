@@ -13,7 +13,7 @@ from layerexplain.ops import arrange, reduce
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import linalg as a_
 from layerexplain.ops import movement as m
-from layerexplain.ops.matmul import matmul
+from layerexplain.ops.contract import matmul
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
 USES = (countable, in_a_row)

@@ -16,12 +16,11 @@ from layerexplain.layers.operations_image import Layout, Lower, channel_axes_las
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import in_a_row, moved
 from layerexplain.layers.registry import layer
-from layerexplain.ops import adaptive_pooling as adaptive
 from layerexplain.ops import contract, functions, pooling, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.matmul import matmul
+from layerexplain.ops.contract import matmul
 from layerexplain.ops.sizes import normalize_axes, shape_text
 
 USES = (in_a_row, pooling, Layout, Lower)
@@ -185,12 +184,12 @@ def _output_sizes(inputs: Expr, output_size: Any) -> tuple[int, ...]:
 
 def adaptive_max_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
     """The formula of ops.AdaptiveMaxPool."""
-    return adaptive.adaptive_max_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
+    return pooling.adaptive_max_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
 
 
 def adaptive_average_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
     """The formula of ops.AdaptiveAveragePool."""
-    return adaptive.adaptive_average_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
+    return pooling.adaptive_average_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
 
 
 # Normalization --------------------------------------------------------------------------------------------------

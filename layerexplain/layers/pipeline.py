@@ -10,9 +10,9 @@ from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.inner import apply
 from layerexplain.layers.registry import inner_weights, layer
+from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.matmul import matmul
 from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import FLOATS
 

@@ -10,10 +10,10 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, cast, log, log10, maximum, sqrt
+from layerexplain.ops.fourier import mel_filters, stft
 from layerexplain.ops.movement import concatenate, pad, repeat, reshape, take_slice, transpose
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS
-from layerexplain.ops.spectrum import mel_filters, stft
 from layerexplain.records import NamedTuple
 
 EPSILON = 1e-7

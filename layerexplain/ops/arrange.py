@@ -5,20 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import BATCH, GONE, NOT_INDEXED, Axis, Expr, Shape, Size
-from layerexplain.lang.scalar import (
-    BEYOND,
-    Affine,
-    At,
-    Condition,
-    Guard,
-    Number,
-    Scalar,
-    add,
-    between,
-    remainder,
-    scale,
-)
 from layerexplain.ops.families import along_an_axis, movement, needed
 from layerexplain.ops.sizes import equation, kept, new_axes, shape_text, size_text
 
@@ -34,11 +22,11 @@ def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
     return axes
 
 
-def _tile_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _tile_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     place = list(index)
     for i, (size, times) in enumerate(zip(node.args[0].shape, node.attrs["times"], strict=True)):
         if times != 1:
-            place[i] = remainder(index[i], needed(size, i, " to know where it repeats"))
+            place[i] = sc.remainder(index[i], needed(size, i, " to know where it repeats"))
     return at(0, place)
 
 
@@ -56,7 +44,7 @@ roll = along_an_axis(
     "roll",
     axes=lambda x, *, by, axis: kept(x),
     evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
-    reads=lambda index, size, attrs: remainder(add(index, -attrs["by"] % size), size),
+    reads=lambda index, size, attrs: sc.remainder(sc.add(index, -attrs["by"] % size), size),
     needs=" to know which elements wrap around",
 )
 """`roll(x, by=1, axis=1)`: elements shifted along the axis; those past the end reappear at the start."""
@@ -73,16 +61,16 @@ def _band_value(run: Any, x: Any, *, below: int | None, above: int | None) -> An
     return np.where(inside, x, 0)
 
 
-def _band_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _band_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     below, above = node.options["below"], node.options["above"]
     row, column = index[-2], index[-1]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[sc.Condition, ...] = ()
     if below is not None:
-        conditions += between(add(column, scale(row, -1)), -below, BEYOND)
+        conditions += sc.between(sc.add(column, sc.scale(row, -1)), -below, sc.BEYOND)
     if above is not None:
-        conditions += between(add(row, scale(column, -1)), -above, BEYOND)
+        conditions += sc.between(sc.add(row, sc.scale(column, -1)), -above, sc.BEYOND)
     body = at(0, index)
-    return Guard(conditions, body, Number(0)) if conditions else body
+    return sc.Guard(conditions, body, sc.Number(0)) if conditions else body
 
 
 def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
@@ -116,9 +104,9 @@ def _diagonal_axes(x: Expr, *, offset: int) -> list[Axis]:
     ]
 
 
-def _diagonal_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     offset = node.options["offset"]
-    return at(0, (*index[:-1], add(index[-1], max(-offset, 0)), add(index[-1], max(offset, 0))))
+    return at(0, (*index[:-1], sc.add(index[-1], max(-offset, 0)), sc.add(index[-1], max(offset, 0))))
 
 
 diagonal = movement(
@@ -131,12 +119,12 @@ diagonal = movement(
 """`diagonal(x)`: the diagonal of each matrix, or the one `offset` columns to its right."""
 
 
-def _diag_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _diag_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     offset = node.options["offset"]
-    along = add(index[-1], -offset) if offset > 0 else index[-1]
-    conditions = between(add(add(index[-1], scale(index[-2], -1)), -offset), 0, 1)
+    along = sc.add(index[-1], -offset) if offset > 0 else index[-1]
+    conditions = sc.between(sc.add(sc.add(index[-1], sc.scale(index[-2], -1)), -offset), 0, 1)
     body = at(0, (*index[:-2], along))
-    return Guard(conditions, body, Number(0)) if conditions else body
+    return sc.Guard(conditions, body, sc.Number(0)) if conditions else body
 
 
 def _diag_value(run: Any, x: Any, *, offset: int) -> Any:
@@ -167,7 +155,7 @@ full_like = movement(
     "full_like",
     axes=lambda x, *, value, to: kept(x),
     evaluate=lambda run, x, value, to: run.np.full(x.shape, value),
-    element=lambda node, index, at: Number(node.attrs["value"]),
+    element=lambda node, index, at: sc.Number(node.attrs["value"]),
     dtype=lambda x, *, value, to: to or x.dtype,
     defaults={"to": ""},
 )

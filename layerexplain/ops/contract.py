@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import (
     BATCH,
     CALL,
@@ -22,13 +23,9 @@ from layerexplain.lang.expr import (
     axes_of,
 )
 from layerexplain.lang.notation import Function
-from layerexplain.lang.scalar import Affine, Apply, At, Scalar
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.families import contraction
-from layerexplain.ops.sizes import agree, default_roles, merge, shape_text, size_text
-
-__all__ = ["dot", "einsum"]
-
+from layerexplain.ops.families import aligned, contraction
+from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, shape_text, size_text
 
 _FARTHEST = 50
 """The most nodes searched between a product and a weight."""
@@ -106,10 +103,10 @@ def _dot_summed(node: Expr) -> list[tuple[str, Any]]:
     return [("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])]
 
 
-def _dot_term(node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At) -> tuple[Scalar, Any]:
+def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> tuple[sc.Scalar, Any]:
     lead = node.args[0].ndim - 1
     (summed,) = letters
-    return Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
+    return sc.Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
 
 
 dot = contraction(
@@ -122,6 +119,58 @@ dot = contraction(
     notation=Function(r"{0}\,{1}"),
 )
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
+
+
+def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
+    if a.ndim < 2 or b.ndim < 2 or not agree(a.shape[-1], b.shape[-2]):
+        raise ShapeError(
+            "matmul needs matrices, the first with as many columns as the second has rows, "
+            f"got {shape_text(a.shape)} and {shape_text(b.shape)}"
+        )
+    stack = broadcast("matmul", [a.shape[:-2], b.shape[:-2]])
+    sides = [x.ndim - 2 - len(stack) for x in (a, b)]  # from an axis of the stack to that of the argument
+    arg = [0 if k + sides[0] >= 0 else 1 for k in range(len(stack))]
+    return [
+        *[Axis("", (i, k + sides[i]), size) for k, (i, size) in enumerate(zip(arg, stack, strict=True))],
+        Axis("", (0, a.ndim - 2), a.shape[-2]),
+        Axis("", (1, b.ndim - 1), b.shape[-1], "the columns of the second"),
+        Axis("", (0, a.ndim - 1), GONE, functools.partial(_summed_up, a.shape[-1])),
+    ]
+
+
+def _matmul_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    lead = node.ndim - 2
+    stack = [k for k in range(lead) if node.shape[k] is not BATCH and node.shape[k] != 1]
+    return [*([("matrices", stack)] if stack else []), ("outputs", (lead, lead + 1))]
+
+
+def _matmul_summed(node: Expr) -> list[tuple[str, Any]]:
+    a, b = node.args
+    return [("inputs", a.shape[-1] if isinstance(a.shape[-1], int) else b.shape[-2])]
+
+
+def _matmul_term(
+    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
+) -> tuple[sc.Scalar, tuple[sc.Condition, ...]]:
+    a, b = node.args
+    (summed,) = letters
+    # Index the stack on both sides, then their own rows and columns.
+    left = [*aligned((*index[:-1], sc.number(0)), node, a)[:-1], summed]
+    right = [*aligned((*index[:-2], sc.number(0), index[-1]), node, b)[:-2], summed, index[-1]]
+    left[-2] = index[-2]
+    return sc.Apply(multiply, (at(0, left), at(1, right)), {}), ()
+
+
+matmul = contraction(
+    "matmul",
+    axes=_matmul_axes,
+    evaluate=lambda run, a, b: run.np.matmul(a, b),
+    outputs=_matmul_outputs,
+    summed=_matmul_summed,
+    term=_matmul_term,
+    notation=Function(r"{0}\,{1}"),
+)
+"""`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""
 
 
 def parse_equation(eq: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
@@ -195,18 +244,18 @@ def _einsum_summed(node: Expr) -> list[tuple[str, Any]]:
     return [("per head" if name == "d" else "inputs", size) for name, size in sizes.items() if name not in result]
 
 
-def _einsum_term(node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At) -> tuple[Scalar, Any]:
+def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> tuple[sc.Scalar, Any]:
     terms, result, sizes = _letters(node.args, node.attrs["eq"])
     place = dict(zip(result, index, strict=True))
     place |= zip([name for name in sizes if name not in place], letters, strict=True)
     factors = [at(i, [place[name] for name in term]) for i, term in enumerate(terms)]
-    return functools.reduce(lambda a, b: Apply(multiply, (a, b), {}), factors), ()
+    return functools.reduce(lambda a, b: sc.Apply(multiply, (a, b), {}), factors), ()
 
 
 def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
     if len(values) == 2:
         (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
-        from layerexplain.ops.einsum_products import product_of_two
+        from layerexplain.ops.products import product_of_two
 
         made = product_of_two(run.np, *values, of_a, of_b, result)
         if made is not None:

@@ -6,21 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Axis, Expr, Factor, LazyAxes
-from layerexplain.lang.scalar import (
-    Affine,
-    Apply,
-    At,
-    CannotIndex,
-    Condition,
-    Divisible,
-    Scalar,
-    add,
-    between,
-    floor_divide,
-    remainder,
-    scale,
-)
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import contraction
 from layerexplain.ops.sizes import product, size_text
@@ -60,7 +47,7 @@ def _filters(W: Expr, groups: int) -> str:
 
 @channels_last
 def _conv_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    from layerexplain.ops.window_products import convolved
+    from layerexplain.ops.products import convolved
 
     return convolved(run.np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
 
@@ -71,8 +58,8 @@ def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
 
 
 def _conv_term(
-    node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
-) -> tuple[Scalar, list[Condition]]:
+    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
+) -> tuple[sc.Scalar, list[sc.Condition]]:
     W = node.args[1]
     *taps, m = letters
     place, conditions = window_places(node, index, taps)
@@ -80,9 +67,9 @@ def _conv_term(
     groups, k = node.options["groups"], index[channel_axis]
     place[channel_axis] = m
     if groups > 1:
-        group = floor_divide(k, W.shape[-1] // groups)
-        place[channel_axis] = add(m, scale(group, W.shape[-2]))
-    return Apply(multiply, (at(0, place), at(1, (*taps, m, k))), {}), conditions
+        group = sc.floor_divide(k, W.shape[-1] // groups)
+        place[channel_axis] = sc.add(m, sc.scale(group, W.shape[-2]))
+    return sc.Apply(multiply, (at(0, place), at(1, (*taps, m, k))), {}), conditions
 
 
 conv = contraction(
@@ -110,20 +97,20 @@ def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
 
 @channels_last
 def _depthwise_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
-    from layerexplain.ops.window_products import depthwise
+    from layerexplain.ops.products import depthwise
 
     return depthwise(run.np, x, W, make_windows(x, W.shape, attrs))
 
 
 def _depthwise_term(
-    node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
-) -> tuple[Scalar, list[Condition]]:
+    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
+) -> tuple[sc.Scalar, list[sc.Condition]]:
     place, conditions = window_places(node, index, letters)
     _, channel_axis = image_axes(node)
     k, copies = index[channel_axis], node.args[1].shape[-1]
-    channel, copy = floor_divide(k, copies), remainder(k, copies)
+    channel, copy = sc.floor_divide(k, copies), sc.remainder(k, copies)
     place[channel_axis] = channel
-    return Apply(multiply, (at(0, place), at(1, (*letters, channel, copy))), {}), conditions
+    return sc.Apply(multiply, (at(0, place), at(1, (*letters, channel, copy))), {}), conditions
 
 
 depthwise_conv = contraction(
@@ -168,7 +155,7 @@ def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 @channels_last
 def _transpose_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
     slides, sizes, _ = zip(*_transposed(x, W, attrs), strict=True)
-    from layerexplain.ops.window_products import transposed
+    from layerexplain.ops.products import transposed
 
     return transposed(run.np, x, W, slides, [size or 0 for size in sizes])
 
@@ -192,25 +179,25 @@ def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
 
 
 def _transpose_term(
-    node: Expr, index: tuple[Affine, ...], letters: Sequence[Affine], at: At
-) -> tuple[Scalar, list[Condition]]:
+    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
+) -> tuple[sc.Scalar, list[sc.Condition]]:
     x, W = node.args
     axes, channel_axis = image_axes(node)
     *positions, m = letters
     place = list(index)
-    taps: list[Affine] = []
-    conditions: list[Condition] = []
+    taps: list[sc.Affine] = []
+    conditions: list[sc.Condition] = []
     for axis, p, (w, size, _) in zip(axes, positions, _transposed(x, W, node.options), strict=True):
         if size is None:
-            raise CannotIndex(f"needs the size of the {w.role}; give it with --input")
-        offset = add(add(index[axis], w.transposed_start(size)), scale(p, -w.stride))
+            raise sc.CannotIndex(f"needs the size of the {w.role}; give it with --input")
+        offset = sc.add(sc.add(index[axis], w.transposed_start(size)), sc.scale(p, -w.stride))
         if w.dilation > 1:
-            conditions.append(Divisible(offset, w.dilation))
-        conditions += between(offset, 0, w.reach)
-        taps.append(floor_divide(offset, w.dilation))
+            conditions.append(sc.Divisible(offset, w.dilation))
+        conditions += sc.between(offset, 0, w.reach)
+        taps.append(sc.floor_divide(offset, w.dilation))
         place[axis] = p
     place[channel_axis] = m
-    return Apply(multiply, (at(0, place), at(1, (*taps, index[channel_axis], m))), {}), conditions
+    return sc.Apply(multiply, (at(0, place), at(1, (*taps, index[channel_axis], m))), {}), conditions
 
 
 conv_transpose = contraction(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import (
     BATCH,
     CONSTANT,
@@ -27,18 +28,17 @@ from layerexplain.lang.expr import (
     Size,
 )
 from layerexplain.lang.notation import Function, Notation
-from layerexplain.lang.scalar import Affine, Apply, At, CannotIndex, Condition, Fold, Letter, Scalar, letter, number
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 
 
-def aligned(index: Sequence[Affine], node: Expr, arg: Expr) -> tuple[Affine, ...]:
+def aligned(index: Sequence[sc.Affine], node: Expr, arg: Expr) -> sc.Index:
     """Return the index into a broadcast argument: its axes are the last ones; those of size 1 stay at 0."""
     last = index[len(index) - arg.ndim :]
     sizes = node.shape[len(index) - arg.ndim :]
-    return tuple(number(0) if a == 1 and s != 1 else i for i, a, s in zip(last, arg.shape, sizes, strict=True))
+    return tuple(sc.number(0) if a == 1 and s != 1 else i for i, a, s in zip(last, arg.shape, sizes, strict=True))
 
 
-def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
+def letters_of(indices: Sequence[sc.Affine]) -> tuple[sc.Letter, ...]:
     """Return the letters of indices that consist of one letter each, as `letter` creates them."""
     return tuple([index.terms[0][0] for index in indices])  # type: ignore[misc]
 
@@ -46,11 +46,11 @@ def letters_of(indices: Sequence[Affine]) -> tuple[Letter, ...]:
 def needed(size: Size, axis: int, purpose: str = "") -> int:
     """Return a size that the element form requires. Raises CannotIndex if it is unknown."""
     if not isinstance(size, int):
-        raise CannotIndex(f"needs the size of axis {axis}{purpose}; give it with --input")
+        raise sc.CannotIndex(f"needs the size of axis {axis}{purpose}; give it with --input")
     return size
 
 
-def placed(index: Sequence[Affine], axis: int, at: Affine) -> tuple[Affine, ...]:
+def placed(index: Sequence[sc.Affine], axis: int, at: sc.Affine) -> sc.Index:
     """Return the index with a different position along one axis."""
     return (*index[:axis], at, *index[axis + 1 :])
 
@@ -99,9 +99,9 @@ def _comes_last(arg: Expr) -> bool:
     return arg.op is WEIGHT or arg.op is CONSTANT
 
 
-def _elementwise_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _elementwise_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     args = [at(i, aligned(index, node, arg)) for i, arg in enumerate(node.args)]
-    return Apply(node.op, tuple(args), node.attrs)
+    return sc.Apply(node.op, tuple(args), node.attrs)
 
 
 def is_elementwise(op: Op) -> bool:
@@ -205,12 +205,12 @@ def reduction(
     def axes(x: Expr, *, axis: Any, keepdims: bool) -> Axes:
         return folded_axes(x, axis, keepdims, lambda size: f"all {size_text(size)} are {words}")
 
-    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         (x,) = node.args
         axes = normalize_axes(node.options["axis"], x.ndim)
         rest = iter([i for k, i in enumerate(index) if k not in axes] if node.options["keepdims"] else index)
-        full = [letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
-        return Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
+        full = [sc.letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
+        return sc.Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
 
     return Op(
         name,
@@ -236,7 +236,7 @@ def contraction(
     evaluate: Callable[..., Any],
     outputs: Callable[[Expr], Sequence[tuple[str, Sequence[int]]]],
     summed: Callable[[Expr], Sequence[tuple[str, Any]]],
-    term: Callable[..., tuple[Scalar, Sequence[Condition]]],
+    term: Callable[..., tuple[sc.Scalar, Sequence[sc.Condition]]],
     cost: Callable[[Expr], list[Factor]] | None = None,
     notation: Notation | None = None,
     defaults: dict[str, Any] | None = None,
@@ -266,10 +266,10 @@ def contraction(
         sizes = [size for _, size in summed(node) if size is not BATCH]
         return [*made, Factor("products", (None if None in sizes else prod(sizes),))]
 
-    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-        letters = [letter(role, size) for role, size in summed(node)]
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+        letters = [sc.letter(role, size) for role, size in summed(node)]
         body, conditions = term(node, index, letters, at)
-        return Fold("sum", letters_of(letters), body, tuple(conditions)) if letters else body
+        return sc.Fold("sum", letters_of(letters), body, tuple(conditions)) if letters else body
 
     return Op(
         name,
@@ -324,14 +324,14 @@ def along_an_axis(
     *,
     axes: Callable[..., Any],
     evaluate: Callable[..., Any],
-    reads: Callable[..., Affine],
+    reads: Callable[..., sc.Affine],
     needs: str = "",
     defaults: dict[str, Any] | None = None,
 ) -> Op:
     """Create a movement along the axis `axis`: position `index` reads position `reads(index, size, attrs)` of the
     argument. `needs` says why the size is required (" to count from its end")."""
 
-    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         attrs = node.options
         axis = attrs["axis"] % node.ndim
         size = node.args[0].shape[axis]

@@ -6,21 +6,8 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, Axis, Expr, Size
-from layerexplain.lang.scalar import (
-    Affine,
-    Apply,
-    At,
-    CannotIndex,
-    Fold,
-    Number,
-    Position,
-    Scalar,
-    add,
-    floor_divide,
-    letter,
-    scale,
-)
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
@@ -163,50 +150,50 @@ def _weighed(n: int, out: int, method: str) -> int:
     return total
 
 
-def _resize_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     (x,) = node.args
     method, antialias = node.options["method"], node.options["antialias"]
     if method not in ("nearest", "bilinear", "area") or (antialias and method == "bilinear"):
         options = " with antialias" if antialias else ""
-        raise CannotIndex(f"the weights of '{method}'{options} have no closed form by index")
+        raise sc.CannotIndex(f"the weights of '{method}'{options} have no closed form by index")
     axes, _ = image_axes(node)
     place = list(index)
-    body: Scalar | None = None
+    body: sc.Scalar | None = None
     letters = []
     for a, sizes in zip(axes, _target(x, node.options), strict=True):
         n, out = [needed(size, a) for size in sizes]
         if method == "nearest":
             # floor((i + 1/2) · n / out), in whole numbers
             shared = math.gcd(n, 2 * out)
-            place[a] = floor_divide(add(scale(index[a], 2 * n // shared), n // shared), 2 * out // shared)
+            place[a] = sc.floor_divide(sc.add(sc.scale(index[a], 2 * n // shared), n // shared), 2 * out // shared)
             continue
-        p = letter("summed", n)
+        p = sc.letter("summed", n)
         place[a] = p
         letters.append(p)
         weight = (_overlap if method == "area" else _share)(index[a], p, n, out)
-        body = weight if body is None else Apply(multiply, (body, weight), {})
+        body = weight if body is None else sc.Apply(multiply, (body, weight), {})
     value = at(0, place)
     if body is None:
         return value
-    return Fold("sum", letters_of(letters), Apply(multiply, (value, body), {}), ())
+    return sc.Fold("sum", letters_of(letters), sc.Apply(multiply, (value, body), {}), ())
 
 
-def _share(i: Affine, p: Affine, n: int, out: int) -> Scalar:
+def _share(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
     """max(0, 1 - |s - p|), with s = (i + 1/2) · n/out - 1/2 kept inside 0 … n-1."""
-    s: Scalar = Apply(multiply, (Position(i), Number(n / out)), {})
-    s = Apply(plus, (s, Number((n / out - 1) / 2)), {})
-    s = Apply(minimum, (Apply(maximum, (s, Number(0)), {}), Number(n - 1)), {})
-    distance = Apply(absolute, (Apply(subtract, (s, Position(p)), {}),), {})
-    return Apply(maximum, (Apply(subtract, (Number(1), distance), {}), Number(0)), {})
+    s: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(n / out)), {})
+    s = sc.Apply(plus, (s, sc.Number((n / out - 1) / 2)), {})
+    s = sc.Apply(minimum, (sc.Apply(maximum, (s, sc.Number(0)), {}), sc.Number(n - 1)), {})
+    distance = sc.Apply(absolute, (sc.Apply(subtract, (s, sc.Position(p)), {}),), {})
+    return sc.Apply(maximum, (sc.Apply(subtract, (sc.Number(1), distance), {}), sc.Number(0)), {})
 
 
-def _overlap(i: Affine, p: Affine, n: int, out: int) -> Scalar:
+def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
     """The part of output i that input p covers: max(0, min(p + 1, (i + 1) · n/out) - max(p, i · n/out)) · out/n."""
-    end: Scalar = Apply(multiply, (Position(add(i, 1)), Number(n / out)), {})
-    start: Scalar = Apply(multiply, (Position(i), Number(n / out)), {})
-    end, start = Apply(minimum, (Position(add(p, 1)), end), {}), Apply(maximum, (Position(p), start), {})
-    shared = Apply(maximum, (Apply(subtract, (end, start), {}), Number(0)), {})
-    return Apply(multiply, (shared, Number(out / n)), {})
+    end: sc.Scalar = sc.Apply(multiply, (sc.Position(sc.add(i, 1)), sc.Number(n / out)), {})
+    start: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(n / out)), {})
+    end, start = sc.Apply(minimum, (sc.Position(sc.add(p, 1)), end), {}), sc.Apply(maximum, (sc.Position(p), start), {})
+    shared = sc.Apply(maximum, (sc.Apply(subtract, (end, start), {}), sc.Number(0)), {})
+    return sc.Apply(multiply, (shared, sc.Number(out / n)), {})
 
 
 resize = function(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import PER_OUTPUT, WEIGHT, Axis, Expr
 from layerexplain.lang.notation import Index
-from layerexplain.lang.scalar import Affine, Apply, At, Guard, Holds, Lookup, Number, Position, Scalar, number
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
 from layerexplain.ops.sizes import agree, kept, merge, normalize_axis, shape_text, size_text
@@ -21,9 +21,9 @@ def _axes(table: Expr, ids: Expr) -> list[Axis]:
     return axes
 
 
-def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     ids = node.args[1]
-    row = Affine(((Lookup(at(1, index[: ids.ndim])), 1),), 0)
+    row = sc.Affine(((sc.Lookup(at(1, index[: ids.ndim])), 1),), 0)
     return at(0, (row, *index[ids.ndim :]))
 
 
@@ -48,10 +48,10 @@ def _gather_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
     return [*axes[:at], *picked, *axes[at + 1 :]]
 
 
-def _gather_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _gather_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     x, ids = node.args
     axis = normalize_axis(node.attrs["axis"], x.ndim)
-    row = Affine(((Lookup(at(1, index[axis : axis + ids.ndim])), 1),), 0)
+    row = sc.Affine(((sc.Lookup(at(1, index[axis : axis + ids.ndim])), 1),), 0)
     return at(0, (*index[:axis], row, *index[axis + ids.ndim :]))
 
 
@@ -77,11 +77,11 @@ def _take_along_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
     return [Axis("", (1, i), b if i == at or a == 1 else a if b == 1 else merge(a, b)) for i, (a, b) in pairs]
 
 
-def _take_along_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     x, ids = node.args
     axis = normalize_axis(node.attrs["axis"], x.ndim)
     place = list(aligned(index, node, x))
-    place[axis] = Affine(((Lookup(at(1, aligned(index, node, ids))), 1),), 0)
+    place[axis] = sc.Affine(((sc.Lookup(at(1, aligned(index, node, ids))), 1),), 0)
     return at(0, place)
 
 
@@ -103,11 +103,11 @@ def _gather_nd_axes(x: Expr, ids: Expr) -> list[Axis]:
     return [*kept(ids, 1)[:-1], *kept(x)[depth:]]
 
 
-def _gather_nd_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     x, ids = node.args
     lead = ids.ndim - 1
     depth = x.ndim - (node.ndim - lead)
-    places = [Affine(((Lookup(at(1, (*index[:lead], number(i)))), 1),), 0) for i in range(depth)]
+    places = [sc.Affine(((sc.Lookup(at(1, (*index[:lead], sc.number(i)))), 1),), 0) for i in range(depth)]
     return at(0, (*places, *index[lead:]))
 
 
@@ -132,10 +132,10 @@ def _one_hot_value(run: Any, ids: Any, *, n: int, axis: int) -> Any:
     return np.moveaxis(hot, -1, axis)
 
 
-def _one_hot_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _one_hot_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = normalize_axis(node.options["axis"], node.ndim)
     here = at(0, (*index[:axis], *index[axis + 1 :]))
-    return Guard((Holds(Apply(equal, (here, Position(index[axis])), {})),), Number(1.0), Number(0.0))
+    return sc.Guard((sc.Holds(sc.Apply(equal, (here, sc.Position(index[axis])), {})),), sc.Number(1.0), sc.Number(0.0))
 
 
 one_hot = function(

@@ -6,25 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import AxesOfEach, Axis, Batch, Expr, Size
 from layerexplain.lang.notation import Slice
-from layerexplain.lang.scalar import (
-    Affine,
-    At,
-    CannotIndex,
-    Condition,
-    Guard,
-    Number,
-    Scalar,
-    add,
-    between,
-    floor_divide,
-    scale,
-)
-from layerexplain.ops.families import aligned, along_an_axis, common, movement, needed, placed
-from layerexplain.ops.reshaping import reshape_axes, reshape_element
+from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
+from layerexplain.ops.reshaping import reshape_axes, reshape_element, slice_axes, slice_element
 from layerexplain.ops.sizes import agree, equation, kept, known, merge, new_axes, normalize_axis, shape_text, size_text
-from layerexplain.ops.slicing import slice_axes, slice_element
 
 
 def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
@@ -53,7 +40,7 @@ def _transpose_axes(x: Expr, *, axes: tuple[int, ...]) -> list[Axis]:
     return [Axis("", (0, a), x.shape[a], "" if a == i else f"was axis {a}") for i, a in enumerate(axes)]
 
 
-def _transpose_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _transpose_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     place = list(index)
     for i, a in enumerate(node.attrs["axes"]):
         place[a] = index[i]
@@ -93,24 +80,24 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
     return axes
 
 
-def _concatenate_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _concatenate_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = node.options["axis"] % node.ndim
     sizes = [x.shape[axis] for x in node.args]
     if not all(known(s) for s in sizes[:-1]):
-        raise CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
-    result: Scalar | None = None
+        raise sc.CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
+    result: sc.Scalar | None = None
     start = sum(sizes[:-1])
     for i in reversed(range(len(sizes))):
         if i < len(sizes) - 1:
             start -= sizes[i]
-        here = at(i, placed(index, axis, add(index[axis], -start)))
+        here = at(i, placed(index, axis, sc.add(index[axis], -start)))
         if result is None:
             result = here
         else:
-            inside = between(index[axis], start, start + sizes[i])
+            inside = sc.between(index[axis], start, start + sizes[i])
             # An index before `start` is handled by an earlier part.
-            result = Guard(inside, here, result) if inside else here
-    return result if result is not None else Number(0.0)
+            result = sc.Guard(inside, here, result) if inside else here
+    return result if result is not None else sc.Number(0.0)
 
 
 concatenate = movement(
@@ -145,10 +132,10 @@ split = movement(
 """`a, b = split(x, n=2)`: equal parts along an axis. item() selects a result."""
 
 
-def split_element(node: Expr, part: int, index: tuple[Affine, ...], at: At) -> Scalar:
+def split_element(node: Expr, part: int, index: sc.Index, at: sc.At) -> sc.Scalar:
     """Return an element of part number `part`."""
     axis = node.options["axis"] % len(node.shape[0])
-    return at(0, placed(index, axis, add(index[axis], part * node.shape[0][axis])))
+    return at(0, placed(index, axis, sc.add(index[axis], part * node.shape[0][axis])))
 
 
 def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:
@@ -159,13 +146,13 @@ def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:
     return [*axes[:at], Axis("", None, len(xs), f"{len(xs)} tensors"), *axes[at:]]
 
 
-def _stack_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _stack_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = node.options["axis"] % node.ndim
     place = [*index[:axis], *index[axis + 1 :]]
     result = at(len(node.args) - 1, place)
     for i in reversed(range(len(node.args) - 1)):
-        inside = between(index[axis], i, i + 1)
-        result = Guard(inside, at(i, place), result) if inside else at(i, place)
+        inside = sc.between(index[axis], i, i + 1)
+        result = sc.Guard(inside, at(i, place), result) if inside else at(i, place)
     return result
 
 
@@ -203,7 +190,7 @@ reverse = along_an_axis(
     "reverse",
     axes=_reverse_axes,
     evaluate=lambda run, x, axis: run.np.flip(x, axis=axis),
-    reads=lambda index, size, attrs: add(scale(index, -1), size - 1),
+    reads=lambda index, size, attrs: sc.add(sc.scale(index, -1), size - 1),
     needs=" to count from its end",
     defaults={"axis": 1},
 )
@@ -223,19 +210,19 @@ def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode:
     return axes
 
 
-def _pad_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     (x,) = node.args
     if node.options["mode"] != "constant":
-        raise CannotIndex(f"padding mode '{node.attrs['mode']}' has no formula by index")
-    conditions: list[Condition] = []
+        raise sc.CannotIndex(f"padding mode '{node.attrs['mode']}' has no formula by index")
+    conditions: list[sc.Condition] = []
     place = list(index)
     for i, (before, after) in enumerate(node.attrs["pads"]):
         if before or after:
             size = needed(x.shape[i], i, " to know where the padding begins")
-            place[i] = add(index[i], -before)
-            conditions += between(place[i], 0, size)
+            place[i] = sc.add(index[i], -before)
+            conditions += sc.between(place[i], 0, size)
     body = at(0, place)
-    return Guard(tuple(conditions), body, Number(node.options["value"])) if conditions else body
+    return sc.Guard(tuple(conditions), body, sc.Number(node.options["value"])) if conditions else body
 
 
 pad = movement(
@@ -266,7 +253,7 @@ repeat = along_an_axis(
     "repeat",
     axes=_repeat_axes,
     evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
-    reads=lambda index, size, attrs: floor_divide(index, attrs["times"]),
+    reads=lambda index, size, attrs: sc.floor_divide(index, attrs["times"]),
 )
 """`repeat(x, times=2, axis=1)`: each element repeated in place: a a b b."""
 
@@ -289,7 +276,7 @@ def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
     return axes
 
 
-def _broadcast_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _broadcast_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return at(0, aligned(index, node, node.args[0]))
 
 
@@ -307,8 +294,26 @@ zeros = movement(
     "zeros",
     axes=lambda *, shape: new_axes(shape),
     evaluate=lambda run, shape: run.np.zeros(_runtime(run, shape)),
-    element=lambda node, index, at: Number(0.0),
+    element=lambda node, index, at: sc.Number(0.0),
     dtype=lambda *, shape: "float",
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
 )
 """`zeros(shape=(n, 6))`: the initial state of a recurrence; n is the batch."""
+
+
+def _positions_axes(x: Expr, *, axis: int) -> list[Axis]:
+    at = normalize_axis(axis, x.ndim)
+    return [Axis("", (0, at), x.shape[at], "the numbers 0, 1, 2, … of the places along this axis")]
+
+
+positions = movement(
+    "positions",
+    axes=lambda x, *, axis: [
+        kept(x)[normalize_axis(axis, x.ndim)]._replace(why="the numbers 0, 1, 2, … of the places along this axis")
+    ],
+    evaluate=lambda run, x, axis: run.np.arange(x.shape[axis], dtype="int32"),
+    element=lambda node, index, at: sc.Position(index[0]),
+    dtype=always("int32"),
+    defaults={"axis": 1},
+)
+"""`positions(x)`: 0, 1, 2, … up to the number of steps of x (axis 1), which causal masks compare."""

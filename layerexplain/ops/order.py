@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, PER_OUTPUT, AxesOfEach, Axis, Expr, Op
-from layerexplain.lang.scalar import BEYOND, Affine, At, Fold, Scalar, add, between, letter, scale
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
 from layerexplain.ops.sizes import kept, normalize_axis, size_text
 
@@ -68,15 +68,15 @@ top_k = movement(
 
 
 def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
-    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         axis = normalize_axis(node.attrs["axis"], node.ndim)
         size = node.shape[axis]
-        earlier = letter("summed", size)
+        earlier = sc.letter("summed", size)
         place = list(index)
         place[axis] = earlier
         # Up to and including the position itself: 0 ≤ i - u.
-        reach = between(add(index[axis], scale(earlier, -1)), 0, size if isinstance(size, int) else BEYOND)
-        return Fold(fold, letters_of([earlier]), at(0, place), reach)
+        reach = sc.between(sc.add(index[axis], sc.scale(earlier, -1)), 0, size if isinstance(size, int) else sc.BEYOND)
+        return sc.Fold(fold, letters_of([earlier]), at(0, place), reach)
 
     return function(
         name,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
-from layerexplain.lang.scalar import Affine, At, CannotIndex, Guard, Number, Scalar, floor_divide, remainder
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.sizes import equation, product, shape_text, size_text
 from layerexplain.ops.window import (
@@ -45,7 +45,7 @@ def _value(
     sizes = each(size, x.ndim - 2)
     attrs = {"strides": size if strides is None else strides, "padding": padding, "dilation_rate": dilation_rate}
     slides = make_windows(x, sizes, attrs)
-    from layerexplain.ops.window_products import padded
+    from layerexplain.ops.products import padded
 
     x = padded(np, x, slides, 0)
     parts = []
@@ -58,21 +58,21 @@ def _value(
     return np.concatenate(parts, axis=-1)
 
 
-def _element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     (x,) = node.args
     _, channel_axis = image_axes(node)
     channels = x.shape[channel_axis]
     if not isinstance(channels, int):
-        raise CannotIndex("needs the number of channels; give it with --input")
-    rest = floor_divide(index[channel_axis], channels)
+        raise sc.CannotIndex("needs the number of channels; give it with --input")
+    rest = sc.floor_divide(index[channel_axis], channels)
     taps = []
     for w in reversed(windows(node)):
-        taps.append(remainder(rest, w.k))
-        rest = floor_divide(rest, w.k)
+        taps.append(sc.remainder(rest, w.k))
+        rest = sc.floor_divide(rest, w.k)
     place, conditions = window_places(node, index, taps[::-1])
-    place[channel_axis] = remainder(index[channel_axis], channels)
+    place[channel_axis] = sc.remainder(index[channel_axis], channels)
     body = at(0, place)
-    return Guard(tuple(conditions), body, Number(0)) if conditions else body
+    return sc.Guard(tuple(conditions), body, sc.Number(0)) if conditions else body
 
 
 patches = movement(

@@ -1,21 +1,30 @@
-"""Pooling: the maximum or mean of each window. Padding is excluded from both."""
+"""Pooling: the maximum or mean of each window. Padding is excluded from both.
+
+Adaptive pooling has a given number of windows, spread evenly, whose sizes differ by at most one.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.lang.expr import Expr, LazyAxes, Op
-from layerexplain.lang.scalar import Affine, At, Fold, Scalar, letter
-from layerexplain.ops.families import function, letters_of
-from layerexplain.ops.sizes import product
+from layerexplain.lang import scalar as sc
+from layerexplain.lang.expr import Axis, Expr, LazyAxes, Op, Size
+from layerexplain.ops.families import function, letters_of, needed
+from layerexplain.ops.sizes import product, size_text
 from layerexplain.ops.window import (
+    SPATIAL,
     Window,
     canonical,
     channels_last,
     channels_of,
     each,
+    image_axes,
+    laid_out,
     make_windows,
+    spatial_axes,
     window_axes,
     window_places,
     windows,
@@ -46,7 +55,7 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
 def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    from layerexplain.ops.window_products import pooled
+    from layerexplain.ops.products import pooled
 
     return pooled(np, x, _slides(x, size, strides, padding), least, np.maximum)
 
@@ -55,7 +64,7 @@ def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str =
 def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     np = run.np
     slides = _slides(x, size, strides, padding)
-    from layerexplain.ops.window_products import pooled
+    from layerexplain.ops.products import pooled
 
     total = pooled(np, x, slides, 0, np.add)
     if not any(map(any, (w.pads or (0, 0) for w in slides))):
@@ -68,11 +77,11 @@ def _flops(node: Expr) -> int | None:
     return product((*node.shape, *[w.k for w in windows(node)]))
 
 
-def _element(kind: str) -> Callable[..., Scalar]:
-    def element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
-        letters = [letter("window", w.k) for w in windows(node)]
+def _element(kind: str) -> Callable[..., sc.Scalar]:
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+        letters = [sc.letter("window", w.k) for w in windows(node)]
         place, inside = window_places(node, index, letters)
-        return Fold(kind, letters_of(letters), at(0, place), tuple(inside))
+        return sc.Fold(kind, letters_of(letters), at(0, place), tuple(inside))
 
     return element
 
@@ -94,3 +103,108 @@ max_pool = _pool("max_pool", _largest, "max")
 
 average_pool = _pool("average_pool", _mean, "mean")
 """`average_pool(x, size=2, …)`: the mean of each window, without padding."""
+
+
+# A given number of windows ------------------------------------------------------------------------------------
+
+
+def spread(n: int, count: int) -> list[range]:
+    """Return the positions covered by each of `count` windows over n positions."""
+    return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+
+
+def lengths(n: int, count: int) -> list[int]:
+    """Return the one or two sizes of these windows, computed without listing them."""
+    common = math.gcd(n, count)
+    return sorted({-(-n // count), 1 - (common - n) // count})
+
+
+def covered(n: int, count: int) -> int:
+    """Return the number of positions that the windows cover; those in two windows count twice."""
+    return n + count - math.gcd(n, count)
+
+
+def _adaptive_why(n: Size, count: int, role: str) -> str:
+    start, end = f"floor(i * n / {count})", f"ceil((i + 1) * n / {count})"
+    if not isinstance(n, int):
+        return f"{count} windows, number i from {start} up to {end}"
+    covers = " or ".join(map(str, lengths(n, count)))
+    return f"{count} windows of {covers} over {size_text(n)} {role}, number i from {start} up to {end}"
+
+
+def _adaptive_axes(x: Expr, *, size: Any, data_format: str) -> list[Axis]:
+    attrs, rank = {"data_format": data_format}, x.ndim - 2
+    axes, _ = spatial_axes(x.ndim, data_format)
+    return laid_out(
+        x,
+        attrs,
+        [
+            (role, count, functools.partial(_adaptive_why, x.shape[axis], count, role))
+            for axis, role, count in zip(axes, SPATIAL[rank], each(size, rank), strict=True)
+        ],
+    )
+
+
+def _adaptive_flops(node: Expr) -> int | None:
+    """Return 1 per element that a window covers."""
+    axes, channel_axis = image_axes(node)
+    total = node.shape[channel_axis]
+    for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
+        n = node.args[0].shape[axis]
+        if not isinstance(n, int) or not isinstance(total, int):
+            return None
+        total *= covered(n, count)
+    return total if isinstance(total, int) else None
+
+
+def _adaptive_value(fold: str) -> Callable[..., Any]:
+    @channels_last
+    def evaluate(run: Any, x: Any, *, size: Any, data_format: str) -> Any:
+        np = run.np
+        for axis, count in enumerate(each(size, x.ndim - 2), start=1):
+            parts = [
+                getattr(np, fold)(np.take(x, window, axis=axis), axis=axis) for window in spread(x.shape[axis], count)
+            ]
+            x = np.stack(parts, axis=axis)
+        return x
+
+    return evaluate
+
+
+def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
+    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+        axes, _ = image_axes(node)
+        place = list(index)
+        letters = []
+        conditions: list[sc.Condition] = []
+        for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
+            n = needed(node.args[0].shape[axis], axis, " to place the windows")
+            u = sc.letter("window", lengths(n, count)[-1])
+            place[axis] = sc.add(sc.floor_divide(sc.scale(index[axis], n), count), u)
+            letters.append(u)
+            if n % count:
+                # Inside the window: p < ceil((i + 1) · n / count), that is (i + 1) · n - p · count > 0.
+                left = sc.add(sc.add(sc.scale(index[axis], n), n), sc.scale(place[axis], -count))
+                conditions += sc.between(left, 1, sc.BEYOND)
+        return sc.Fold(fold, letters_of(letters), at(0, place), tuple(conditions))
+
+    return element
+
+
+def _adaptive(name: str, fold: str) -> Op:
+    return function(
+        name,
+        axes=_adaptive_axes,
+        evaluate=_adaptive_value(fold),
+        flops=_adaptive_flops,
+        element=_adaptive_element(fold),
+        defaults={"data_format": "channels_last"},
+        canonical=canonical,
+    )
+
+
+adaptive_max_pool = _adaptive("adaptive_max_pool", "max")
+"""`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
+
+adaptive_average_pool = _adaptive("adaptive_average_pool", "mean")
+"""`adaptive_average_pool(x, size=3)`: the mean of each of them."""

@@ -1,10 +1,13 @@
-"""How reshape maps sizes, axes and elements: which axes before and after hold the same elements."""
+"""How reshape and slices (`x[..., 2:5]`) map sizes, axes and elements."""
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Axis, Expr, LazyAxes, Shape, Size
-from layerexplain.lang.scalar import Affine, At, Scalar, add, floor_divide, number, remainder, scale
+from layerexplain.lang import scalar as sc
+from layerexplain.lang.expr import BATCH, GONE, Axis, Expr, LazyAxes, Shape, Size
 from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 
@@ -110,27 +113,110 @@ def _records(x: Expr, after: Shape) -> list[Axis]:
     return result
 
 
-def reshape_element(node: Expr, index: tuple[Affine, ...], at: At) -> Scalar:
+def reshape_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     """Return the element at an index of the new shape, in row-major order."""
     (x,) = node.args
-    place: list[Affine] = [number(0)] * x.ndim
+    place: list[sc.Affine] = [sc.number(0)] * x.ndim
     for left, right in _groups(x.shape, node.shape):
         if [x.shape[i] for i in left] == [node.shape[j] for j in right]:
             for i, j in zip(left, right, strict=True):
                 place[i] = index[j]
             continue
-        flat = number(0)
+        flat = sc.number(0)
         for j in right:
             size = node.shape[j]
             if j != right[0]:
-                flat = scale(flat, needed(size, j, " of the result"))
-            flat = add(flat, index[j])
+                flat = sc.scale(flat, needed(size, j, " of the result"))
+            flat = sc.add(flat, index[j])
         for i in reversed(left):
             size = x.shape[i]
             if i == left[0]:
                 place[i] = flat
             else:
                 by = needed(size, i)
-                place[i] = remainder(flat, by)
-                flat = floor_divide(flat, by)
+                place[i] = sc.remainder(flat, by)
+                flat = sc.floor_divide(flat, by)
+    return at(0, place)
+
+
+# Slices -------------------------------------------------------------------------------------------------------
+
+
+def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
+    """Return the key with its ellipsis expanded: a slice, an int or None (a new axis) for each axis."""
+    used = sum(1 for k in key if k is not None and k is not Ellipsis)
+    if used > ndim:
+        raise ShapeError(f"a slice needs at most {ndim} indices for this tensor, got {used}")
+    full = [slice(None)] * (ndim - used)
+    if Ellipsis in key:
+        at = key.index(Ellipsis)
+        return [*key[:at], *full, *key[at + 1 :]]
+    return [*key, *full]
+
+
+def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
+    """Return where each axis of a slice comes from.
+
+    Raises:
+        ShapeError: for an index outside its axis, or an invalid index.
+    """
+    result, gone = [], []
+    axis = 0
+    for k in expand_key(key, x.ndim):
+        if k is None:
+            result.append(Axis("", None, 1, "a new axis"))
+            continue
+        size = x.shape[axis]
+        if isinstance(k, int):
+            if isinstance(size, int) and not -size <= k < size:
+                raise ShapeError(f"index {k} is outside axis {axis} of {shape_text(x.shape)}")
+            gone.append(Axis("", (0, axis), GONE, f"index {k} of {size_text(size)} is taken"))
+        elif k == slice(None):
+            result.append(Axis("", (0, axis), size))
+        else:
+            ends = (k.start, k.stop, k.step)
+            if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
+                raise ShapeError(f"a slice needs integers and a step that is not 0, got {k}")
+            after = len(range(*k.indices(size))) if isinstance(size, int) else None
+            result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
+        axis += 1
+    return result + gone
+
+
+def _slice_text(k: slice, size: Size) -> str:
+    """Return the positions that a slice takes as text; if the size is known, with the last one included."""
+    if isinstance(size, int):
+        taken = range(*k.indices(size))
+        if not taken:
+            return f"none of {size}"
+        which = f"number {taken[0]}" if len(taken) == 1 else f"those from {taken[0]} to {taken[-1]}"
+        step = "" if len(taken) == 1 or taken.step == 1 else f", every {taken.step}"
+        return f"of {size} {which}{step}"
+    text = f"{k.start or 0} on" if k.stop is None else f"{k.start or 0} up to {k.stop}"
+    return f"those from {text}" if k.step in (None, 1) else f"those from {text}, every {k.step}"
+
+
+def slice_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+    """Return the element of the tensor at an index of the slice."""
+    (x,) = node.args
+    place: list[sc.Affine] = []
+    out = iter(index)
+    for k in expand_key(node.attrs["key"], x.ndim):
+        if k is None:
+            next(out)
+            continue
+        size = x.shape[len(place)]
+        if isinstance(k, int):
+            if k < 0:
+                needed(size, len(place))
+            if size == 0:
+                raise sc.CannotIndex("an axis of size 0 has no element")
+            place.append(sc.number(k % size if isinstance(size, int) else k))
+            continue
+        start, step = k.start or 0, k.step or 1
+        if isinstance(size, int):
+            start, _, step = k.indices(size)
+        elif start < 0 or step < 0:
+            needed(size, len(place))
+        place.append(sc.add(sc.scale(next(out), step), start))
     return at(0, place)

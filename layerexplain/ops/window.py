@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Axis, Expr, LazyAxes, Shape, Size
-from layerexplain.lang.scalar import Affine, CannotIndex, Condition, add, between, scale
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
@@ -220,19 +220,19 @@ def _records(slides: Sequence[Window], channel_axis: int, why: Any, shape: Shape
 
 
 def window_places(
-    node: Expr, index: Sequence[Affine], letters: Sequence[Affine]
-) -> tuple[list[Affine], list[Condition]]:
+    node: Expr, index: Sequence[sc.Affine], letters: Sequence[sc.Affine]
+) -> tuple[list[sc.Affine], list[sc.Condition]]:
     """Return the position in the input read at an index of the result and a letter per axis inside the window, and
     the conditions under which it is not padding."""
     axes, _ = image_axes(node)
     place = list(index)
-    inside: list[Condition] = []
+    inside: list[sc.Condition] = []
     for axis, w, u in zip(axes, windows(node), letters, strict=True):
         if w.pads is None:
-            raise CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
-        place[axis] = add(add(scale(index[axis], w.stride), scale(u, w.dilation)), -w.pads[0])
+            raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
+        place[axis] = sc.add(sc.add(sc.scale(index[axis], w.stride), sc.scale(u, w.dilation)), -w.pads[0])
         if any(w.pads):
-            inside += between(place[axis], 0, w.n if isinstance(w.n, int) else None)
+            inside += sc.between(place[axis], 0, w.n if isinstance(w.n, int) else None)
     return place, inside
 
 

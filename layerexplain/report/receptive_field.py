@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from layerexplain.derive.element.letters import LETTERS, OTHERS
-from layerexplain.derive.element.scalars import index_text
+from layerexplain.derive.element.scalars import LETTERS, OTHERS, index_text
 from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
 from layerexplain.derive.receptive_field.spans import AxisSpan, is_whole, slope, value, width
 from layerexplain.lang.expr import Expr, tensor

@@ -43,12 +43,12 @@ class ElementLine:
         self.refusal = ""
 
     @property
-    def index(self) -> tuple[sc.Affine, ...]:
+    def index(self) -> sc.Index:
         """The letters as an index."""
         return tuple([one.index for one in self.letters])
 
     @property
-    def own(self) -> tuple[sc.Affine, ...]:
+    def own(self) -> sc.Index:
         """The index without the steps: the index of the tensor that one step computes."""
         index = self.index
         return index[: self.at] + index[self.at + len(self.loops) :]
@@ -58,7 +58,7 @@ class ElementLine:
         """The letter of each loop's step."""
         return dict(zip(self.loops, self.index[self.at :], strict=False))
 
-    def place(self, index: Sequence[sc.Affine], times: Times) -> tuple[sc.Affine, ...]:
+    def place(self, index: Sequence[sc.Affine], times: Times) -> sc.Index:
         """Return the full index of an element at given steps."""
         return (*index[: self.at], *[times[loop] for loop in self.loops], *index[self.at :])
 
@@ -219,14 +219,14 @@ class _Writer:
             line.value = None
             line.refusal = str(why)
 
-    def _push(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
+    def _push(self, node: Expr, index: sc.Index, times: Times) -> sc.Scalar:
         """Return an element of a node: by name if it has a line, else written out."""
         line = self.lines.get(node)
         if line is not None:
             return sc.Element(line, line.place(index, times))
         return self._open(node, index, times)
 
-    def _open(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
+    def _open(self, node: Expr, index: sc.Index, times: Times) -> sc.Scalar:
         """Return an element of a node, written out."""
         op = node.op
         if op is INPUT or op is WEIGHT:
@@ -237,7 +237,7 @@ class _Writer:
         if source.op is CALL and not source.attrs["definition"].scalar:
             return sc.Element(self._called(source, i, times), index)
 
-        def push(arg: Expr, place: tuple[sc.Affine, ...]) -> sc.Scalar:
+        def push(arg: Expr, place: sc.Index) -> sc.Scalar:
             self._call_by_role(arg, place)
             return self._push(arg, place, times)
 
@@ -251,7 +251,7 @@ class _Writer:
                 if isinstance(atom, sc.Letter) and atom.role == "inputs":
                     atom.role = role
 
-    def _leaf(self, node: Expr, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
+    def _leaf(self, node: Expr, index: sc.Index, times: Times) -> sc.Scalar:
         loop = self.plan.loop_of.get(node)
         if loop is None:
             return sc.Element(node, index)
@@ -262,7 +262,7 @@ class _Writer:
         line = self.states[node]
         return sc.Element(line, line.place(index, {**times, loop: sc.add(times[loop], -1)}))
 
-    def _loop_result(self, loop: Expr, i: int, index: tuple[sc.Affine, ...], times: Times) -> sc.Scalar:
+    def _loop_result(self, loop: Expr, i: int, index: sc.Index, times: Times) -> sc.Scalar:
         body: Body = loop.attrs["body"]
         if i >= len(body.states):
             node = list(body.collected.values())[i - len(body.states)]
@@ -293,9 +293,7 @@ class _Writer:
         return sc.Passed(line, line.at, tuple(before[outer] for outer in line.loops))
 
 
-def element_of(
-    node: Expr, index: tuple[sc.Affine, ...], push: Callable[[Expr, tuple[sc.Affine, ...]], sc.Scalar]
-) -> sc.Scalar:
+def element_of(node: Expr, index: sc.Index, push: Callable[[Expr, sc.Index], sc.Scalar]) -> sc.Scalar:
     """Return the element at an index of a constant, an op, an element-wise function, or a part of a split.
 
     `push` returns the elements of its arguments. Raises `CannotIndex`."""

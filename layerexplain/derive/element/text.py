@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
-from layerexplain.derive.element.letters import choose
-from layerexplain.derive.element.scalars import LAST, SIGNS, ScalarWriter, index_text, number_text
+from layerexplain.derive.element.scalars import LAST, SIGNS, ScalarWriter, choose, index_text, number_text
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr

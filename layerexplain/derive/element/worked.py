@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
-from layerexplain.derive.element.letters import choose
+from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.element.text import Printer, inner_names
 from layerexplain.derive.element.value import ArrayFrame, Frame, Index
 from layerexplain.derive.evaluate import Evaluation

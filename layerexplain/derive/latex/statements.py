@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import element_form, element_of
-from layerexplain.derive.element.letters import choose
 from layerexplain.derive.element.plan import kind_of
+from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.latex import scalars as tex
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
@@ -21,8 +21,7 @@ from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
 from layerexplain.lang.visit import Interpreter, inner_definitions
-from layerexplain.ops.contract import dot
-from layerexplain.ops.matmul import matmul
+from layerexplain.ops.contract import dot, matmul
 from layerexplain.ops.movement import split, zeros
 from layerexplain.records import NamedTuple
 

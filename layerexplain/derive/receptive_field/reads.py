@@ -11,8 +11,7 @@ from layerexplain.derive.receptive_field.spans import AxisSpan, at, difference, 
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
 from layerexplain.ops.image import REACH
-from layerexplain.ops.movement import split, split_element
-from layerexplain.ops.positions import positions
+from layerexplain.ops.movement import positions, split, split_element
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.window import each, spatial_axes
 
