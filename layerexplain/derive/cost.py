@@ -7,13 +7,15 @@ are free. An unknown cost is None, never 0. keras-flops and fvcore count differe
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
     FREE,
     INPUT,
+    LOOP,
     NO_MACS,
     PER_INPUT,
     PER_OUTPUT,
@@ -27,8 +29,6 @@ from layerexplain.lang.expr import (
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
-
-Charge = TypeVar("Charge")
 
 
 class Cost(NamedTuple):
@@ -51,57 +51,64 @@ class Contraction(NamedTuple):
         return product(size for factor in self.factors for size in factor.sizes)
 
 
-class Costs:
-    """Costs of definitions, each computed once."""
+class _Bill:
+    """What the nodes of a body cost. `parts` are its contractions, and its calls and loops with the bill of what is
+    inside, each with whether it depends on an input."""
 
     def __init__(self) -> None:
-        self._sums = _Sums()
-        self._terms = _Terms()
+        self.macs: int | None = 0
+        self.flops: int | None = 0
+        self.parts: list[tuple[Expr, _Bill | None, bool]] = []
 
-    def of(self, definition: Definition) -> Cost:
-        """Return the cost of one call of a definition."""
-        cost: Cost = self._sums.of(definition)
-        return cost
+    def add(self, macs: int | None, flops: int | None) -> None:
+        self.macs = None if self.macs is None or macs is None else self.macs + macs
+        self.flops = None if self.flops is None or flops is None else self.flops + flops
 
-    def terms(self, definition: Definition) -> Counter[Contraction]:
-        """Return how often each contraction occurs in a definition, including its calls and loops."""
-        terms: Counter[Contraction] = self._terms.of(definition)
-        return terms
+    @functools.cached_property
+    def terms(self) -> Counter[Contraction]:
+        """How often each contraction occurs, including those that depend on no input."""
+        found: Counter[Contraction] = Counter()
+        for node, inside, reached in self.parts:
+            if inside is None:
+                found[Contraction(tuple(node.op.cost(node)), not reached)] += 1
+                continue
+            around = (Factor("steps", (node.args[0].shape[1],)),) if node.op is LOOP else ()
+            for term, count in inside.terms.items():
+                found[Contraction((*around, *term.factors), not reached or term.once)] += count
+        return found
 
 
-class _Charges(Interpreter[bool], Generic[Charge]):
-    """Compute whether each node depends on an input and collect the costs of nodes, once for each definition."""
+class Costs(Interpreter[bool]):
+    """Costs of definitions, each computed once. The value of a node is whether it depends on an input: only then it
+    costs."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gathered: list[Charge] = []
-        self._known: dict[Definition, Any] = {}
+        self._bills: dict[Definition, _Bill] = {}
+        self._bill = _Bill()
 
-    def of(self, definition: Definition) -> Any:
+    def of(self, definition: Definition) -> Cost:
         """Return the cost of one call of a definition."""
-        known = self._known.get(definition)
-        if known is None:
+        bill = self._of(definition)
+        return Cost(bill.macs, bill.flops)
+
+    def terms(self, definition: Definition) -> Counter[Contraction]:
+        """Return how often each contraction occurs in a definition, including its calls and loops."""
+        return self._of(definition).terms
+
+    def _of(self, definition: Definition) -> _Bill:
+        bill = self._bills.get(definition)
+        if bill is None:
             reached = dict.fromkeys(definition.params, True)
             reached.update(dict.fromkeys(definition.weights, False))
-            known = self._known[definition] = self.body(_order(definition), reached)
-        return known
+            bill = self._bills[definition] = self._body(_order(definition), reached)
+        return bill
 
-    def body(self, order: list[Expr], reached: dict[Expr, Any]) -> Any:
-        """Return the total cost of the nodes of a body."""
-        outside, self.gathered = self.gathered, []
+    def _body(self, order: list[Expr], reached: dict[Expr, Any]) -> _Bill:
+        outside, self._bill = self._bill, _Bill()
         self.visit(order, reached)
-        gathered, self.gathered = self.gathered, outside
-        return self.total(gathered)
-
-    def steps(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        """Return the cost of one step of a loop."""
-        body: Body = node.attrs["body"]
-        reached = dict.fromkeys((*body.steps, *body.states), True)
-        return self.body(body.order, {**reached, **{c: env[c] for c in body.captured}})
-
-    def total(self, gathered: list[Charge]) -> Any:
-        """Return the total of charges."""
-        raise NotImplementedError
+        bill, self._bill = self._bill, outside
+        return bill
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> bool:
         return node.op is INPUT
@@ -109,79 +116,38 @@ class _Charges(Interpreter[bool], Generic[Charge]):
     def item(self, node: Expr, env: dict[Expr, Any]) -> bool:
         return bool(env[node.args[0]])
 
-
-class _Sums(_Charges[tuple[int | None, int | None]]):
-    """Add the MACs and FLOPs of the nodes that depend on an input."""
-
-    def total(self, gathered: list[tuple[int | None, int | None]]) -> Cost:
-        macs: int | None = 0
-        flops: int | None = 0
-        for own_macs, own_flops in gathered:
-            macs = None if macs is None or own_macs is None else macs + own_macs
-            flops = None if flops is None or own_flops is None else flops + own_flops
-        return Cost(macs, flops)
-
     def op(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        for arg in node.args:
-            if env[arg]:
-                break
-        else:
-            return False
+        reached = any([env[arg] for arg in node.args])
         cost = node.op.cost
-        if cost is NO_MACS:
-            self.gathered.append((0, _flops(node, 0)))
-        elif cost is UNKNOWN_COST:
-            self.gathered.append((None, None))
-        else:
-            macs = product([size for factor in cost(node) for size in factor.sizes])
-            self.gathered.append((macs, _flops(node, macs)))
-        return True
-
-    def call(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        if not any([env[a] for a in node.args]):
-            return False
-        definition: Definition = node.attrs["definition"]
-        self.gathered.append((0, product(node.shape)) if definition.scalar else self.of(definition))
-        return True
-
-    def loop(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        if not any([env[a] for a in node.args]):
-            return False
-        step, length = self.steps(node, env), node.args[0].shape[1]
-        self.gathered.append((times(step.macs, length), times(step.flops, length)))
-        return True
-
-
-class _Terms(_Charges[tuple[Contraction, int]]):
-    """Count the contractions, including those that depend on no input."""
-
-    def total(self, gathered: list[tuple[Contraction, int]]) -> Counter[Contraction]:
-        found: Counter[Contraction] = Counter()
-        for term, count in gathered:
-            found[term] += count
-        return found
-
-    def op(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        reached = any([env[a] for a in node.args])
-        cost = node.op.cost
-        if node.args and cost is not NO_MACS and cost is not UNKNOWN_COST:
-            self.gathered.append((Contraction(tuple(cost(node)), not reached), 1))
+        macs: int | None = None if cost is UNKNOWN_COST else 0
+        if cost is not NO_MACS and cost is not UNKNOWN_COST and node.args:
+            self._bill.parts.append((node, None, reached))
+            macs = product([size for factor in cost(node) for size in factor.sizes]) if reached else 0
+        if reached:
+            self._bill.add(macs, _flops(node, macs))
         return reached
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> bool:
+        reached = any([env[arg] for arg in node.args])
         definition: Definition = node.attrs["definition"]
-        return self._inside(node, env, Counter() if definition.scalar else self.of(definition), ())
+        if not definition.scalar:
+            self._inside(node, self._of(definition), reached, 1)
+        elif reached:
+            self._bill.add(0, product(node.shape))
+        return reached
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> bool:
-        return self._inside(node, env, self.steps(node, env), (Factor("steps", (node.args[0].shape[1],)),))
-
-    def _inside(
-        self, node: Expr, env: dict[Expr, Any], inside: Counter[Contraction], around: tuple[Factor, ...]
-    ) -> bool:
-        reached = any([env[a] for a in node.args])
-        for term, count in inside.items():
-            self.gathered.append((Contraction((*around, *term.factors), not reached or term.once), count))
+        reached = any([env[arg] for arg in node.args])
+        body: Body = node.attrs["body"]
+        leaves = dict.fromkeys((*body.steps, *body.states), True)
+        inside = self._body(body.order, {**leaves, **{c: env[c] for c in body.captured}})
+        self._inside(node, inside, reached, node.args[0].shape[1])
         return reached
+
+    def _inside(self, node: Expr, bill: _Bill, reached: bool, count: Size) -> None:
+        self._bill.parts.append((node, bill, reached))
+        if reached:
+            self._bill.add(times(bill.macs, count), times(bill.flops, count))
 
 
 def _order(definition: Definition) -> list[Expr]:

@@ -27,9 +27,9 @@ class Composite:
         self.name = name
         self.body = body
         self.scalar = scalar
-        self.stable = stable
         self.tensors = code.co_varnames[: code.co_argcount]
         self.defaults: Mapping[str, Any] = body.__kwdefaults__ or {}
+        self.stable = stable
         self.description = (body.__doc__ or "").strip().partition("\n")[0]
         self._definitions: dict[Any, Definition] = {}
         self._dtypes: dict[Any, str] = {}
@@ -64,42 +64,24 @@ class Composite:
             definition = self._definitions[key] = _Deferred(self, (z.shape, z.dtype), attrs)
         return Expr(CALL, exprs, {"definition": definition}, z.shape, dtype)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of the function's definitions before their bodies are traced."""
+        return {"kind": "composite", "scalar": self.scalar, "stable": self.stable, "description": self.description}
+
     def trace(self, specs: list[tuple[Any, Any]], attrs: Mapping[str, Any]) -> Definition:
         """Return the definition of the function at given shapes and dtypes."""
         params = tuple(tensor(n, shape, dtype) for n, (shape, dtype) in zip(self.tensors, specs, strict=True))
         result = self.body(*params, **attrs)
         results = result if isinstance(result, Mapping) else {"y": result}
-        return Definition(
-            self.name,
-            params,
-            (),
-            results,
-            kind="composite",
-            attrs=attrs,
-            scalar=self.scalar,
-            stable=self.stable,
-            description=self.description,
-        )
+        return Definition(self.name, params, (), results, attrs=attrs, **self.facts())
 
 
 class _Deferred(Definition):
     """An element-wise function at a further shape. Its body is traced on first access; costs and texts never
     need it."""
 
-    __slots__ = ("_composite", "_spec")
-
     def __init__(self, composite: Composite, spec: tuple[Any, Any], attrs: Mapping[str, Any]) -> None:
-        super().__init__(
-            composite.name,
-            (),
-            (),
-            {},
-            kind="composite",
-            attrs=attrs,
-            scalar=True,
-            stable=composite.stable,
-            description=composite.description,
-        )
+        super().__init__(composite.name, (), (), {}, attrs=attrs, **composite.facts())
         self._composite = composite
         self._spec = spec
         del self.params, self.results  # so that the first access calls __getattr__

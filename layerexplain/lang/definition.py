@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Shapes, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, Shapes, walk
 
 
 class Definition:
@@ -18,21 +18,6 @@ class Definition:
     call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
     a layer, defaults included; `description` is its sentence with `{fields}`. `order` are its nodes, if known.
     """
-
-    __slots__ = (
-        "_order",
-        "arguments",
-        "attrs",
-        "description",
-        "kind",
-        "masks",
-        "name",
-        "params",
-        "results",
-        "scalar",
-        "stable",
-        "weights",
-    )
 
     def __init__(
         self,
@@ -85,10 +70,13 @@ def call(definition: Definition, *args: Expr) -> Expr:
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
     results = definition.outputs
-    attrs = {"definition": definition}
-    if len(results) == 1:
-        return Expr(CALL, args, attrs, results[0].shape, results[0].dtype)
-    return Expr(CALL, args, attrs, Shapes(r.shape for r in results), tuple(r.dtype for r in results))
+    return _node(CALL, args, {"definition": definition}, [r.shape for r in results], [r.dtype for r in results])
+
+
+def _node(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[Any], dtypes: list[str]) -> Expr:
+    if len(shapes) == 1:
+        return Expr(op, args, attrs, shapes[0], dtypes[0])
+    return Expr(op, args, attrs, Shapes(shapes), tuple(dtypes))
 
 
 class Body:
@@ -166,12 +154,8 @@ def loop(
         if len(old.shape) != len(new.shape):
             raise ShapeError(f"state '{old.label}' needs the same shape after each step, got {old.shape}, {new.shape}")
     shapes = [e.shape for e in after] + [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
-    dtypes = [e.dtype for e in body.outputs]
     args = (*over, *states.values(), *body.captured)
-    attrs = {"body": body, "sequences": len(over)}
-    if len(shapes) == 1:
-        return Expr(LOOP, args, attrs, shapes[0], dtypes[0])
-    return Expr(LOOP, args, attrs, Shapes(shapes), tuple(dtypes))
+    return _node(LOOP, args, {"body": body, "sequences": len(over)}, shapes, [e.dtype for e in body.outputs])
 
 
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, overload
 
 from layerexplain.errors import ShapeError
@@ -40,6 +41,12 @@ class Shapes(tuple[Shape, ...]):
 
 
 _serial = itertools.count()
+_Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
+
+
+def _operators(name: str) -> tuple[_Operator, _Operator]:
+    """Return what an operator of Python does with a node on its left side, and with one on its right side."""
+    return lambda self, other: OPS[name](self, other), lambda self, other: OPS[name](other, self)
 
 
 class Expr:
@@ -78,35 +85,14 @@ class Expr:
     def __repr__(self) -> str:
         return f"<{self.label or self.op.name} {self.shape}>"
 
-    def __add__(self, other: Expr | float) -> Expr:
-        return OPS["add"](self, other)
-
-    def __radd__(self, other: float) -> Expr:
-        return OPS["add"](other, self)
-
-    def __sub__(self, other: Expr | float) -> Expr:
-        return OPS["subtract"](self, other)
-
-    def __rsub__(self, other: float) -> Expr:
-        return OPS["subtract"](other, self)
-
-    def __mul__(self, other: Expr | float) -> Expr:
-        return OPS["multiply"](self, other)
-
-    def __rmul__(self, other: float) -> Expr:
-        return OPS["multiply"](other, self)
-
-    def __truediv__(self, other: Expr | float) -> Expr:
-        return OPS["divide"](self, other)
-
-    def __rtruediv__(self, other: float) -> Expr:
-        return OPS["divide"](other, self)
-
-    def __pow__(self, other: Expr | float) -> Expr:
-        return OPS["power"](self, other)
-
     def __neg__(self) -> Expr:
         return OPS["negative"](self)
+
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __pow__ = _operators("power")[0]
 
     def __iter__(self) -> Iterator[Expr]:
         """Iterate over the results of a node that has several."""
@@ -241,18 +227,6 @@ class Op:
     - `canonical(attrs)`: the attributes in their canonical form.
     """
 
-    __slots__ = (
-        "axes",
-        "canonical",
-        "cost",
-        "defaults",
-        "dtype",
-        "element",
-        "evaluate",
-        "flops",
-        "name",
-        "notation",
-    )
     name: str
     axes: Callable[..., Any]
     dtype: Callable[..., Any]
@@ -261,36 +235,15 @@ class Op:
     flops: Any
     notation: Any
     element: Any
-    defaults: Mapping[str, Any]
-    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None
+    defaults: Mapping[str, Any] = MappingProxyType({})
+    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        axes: Callable[..., Any],
-        dtype: Callable[..., Any],
-        evaluate: Any,
-        cost: Any,
-        flops: Any,
-        notation: Any,
-        element: Any,
-        defaults: Mapping[str, Any] | None = None,
-        canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-    ) -> None:
+    def __init__(self, name: str, **rules: Any) -> None:
         if name in OPS:
             raise ValueError(f"op {name!r} is declared twice")
-        put = object.__setattr__
-        put(self, "name", name)
-        put(self, "axes", axes)
-        put(self, "dtype", dtype)
-        put(self, "evaluate", evaluate)
-        put(self, "cost", cost)
-        put(self, "flops", flops)
-        put(self, "notation", notation)
-        put(self, "element", element)
-        put(self, "defaults", defaults or {})
-        put(self, "canonical", canonical)
+        if not _REQUIRED <= rules.keys() <= Op.__annotations__.keys():
+            raise TypeError(f"op {name!r} needs the rules {', '.join(sorted(_REQUIRED))}, got {', '.join(rules)}")
+        self.__dict__.update(rules, name=name)
         OPS[name] = self
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -319,6 +272,9 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+_REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element"}
 
 
 def _shape(axes: Any) -> Any:

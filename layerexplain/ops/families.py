@@ -70,6 +70,10 @@ def always(dtype: Any) -> Callable[..., Any]:
     return lambda *args, **attrs: dtype
 
 
+BY_NAME = Function()
+"""The notation of an op that is written as a call of its name, in LaTeX too."""
+
+
 # Each element ---------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +116,7 @@ def is_elementwise(op: Op) -> bool:
 def elementwise(
     name: str,
     evaluate: Callable[..., Any],
-    notation: Notation | None = None,
+    notation: Notation = BY_NAME,
     *,
     dtype: str | Callable[..., str] | None = None,
     flops: Any = PER_OUTPUT,
@@ -143,14 +147,13 @@ def elementwise(
         return common if dtype is None else promote(common, "float")
 
     rule = result_dtype if dtype in (None, "float") else dtype if callable(dtype) else always(dtype)
-    return Op(
+    return function(
         name,
         axes=axes,
         dtype=rule,
         evaluate=lambda run, *values, **attrs: evaluate(run.np, *values, **attrs),
-        cost=NO_MACS,
         flops=flops,
-        notation=Function() if notation is None else notation,
+        notation=notation,
         element=element,
     )
 
@@ -188,8 +191,8 @@ def reduction(
     words: str,
     *,
     fold: str,
-    notation: Notation | None = None,
     dtype: str | None = None,
+    **rules: Any,
 ) -> Op:
     """Create an op that reduces axes of its argument.
 
@@ -198,8 +201,8 @@ def reduction(
         evaluate: `evaluate(np, x, axis=…, keepdims=…)`.
         words: what happens to a reduced axis ("summed").
         fold: the kind of `Fold` of its element form.
-        notation: how it is written; by default a call of its name.
         dtype: of the result; by default that of the argument.
+        rules: the other rules of `Op`.
     """
 
     def axes(x: Expr, *, axis: Any, keepdims: bool) -> Axes:
@@ -212,17 +215,16 @@ def reduction(
         full = [sc.letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
         return sc.Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
 
-    return Op(
+    return function(
         name,
         axes=axes,
         dtype=always(dtype) if dtype else of_first,
         evaluate=lambda run, x, axis, keepdims: evaluate(run.np, x, axis=axis, keepdims=keepdims),
-        cost=NO_MACS,
         flops=PER_INPUT,
-        notation=Function() if notation is None else notation,
         element=element,
         defaults={"axis": None, "keepdims": False},
         canonical=one_form_of_axis,
+        **rules,
     )
 
 
@@ -232,32 +234,23 @@ def reduction(
 def contraction(
     name: str,
     *,
-    axes: Callable[..., Any],
-    evaluate: Callable[..., Any],
     outputs: Callable[[Expr], Sequence[tuple[str, Sequence[int]]]],
     summed: Callable[[Expr], Sequence[tuple[str, Any]]],
     term: Callable[..., tuple[sc.Scalar, Sequence[sc.Condition]]],
-    cost: Callable[[Expr], list[Factor]] | None = None,
-    notation: Notation | None = None,
-    defaults: dict[str, Any] | None = None,
-    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    **rules: Any,
 ) -> Op:
     """Create an op whose elements are sums of products. Its multiply-accumulates follow from the element form: the
     number of elements times the number of values of the summed letters.
 
     Args:
         name: its name in formulas.
-        axes: the axes of the result.
-        evaluate: the value.
         outputs: `outputs(node)`: the names under which elements are counted ("positions", "filters"), each with its
             axes of the result.
         summed: `summed(node)`: the (role, size) of each letter that is summed over.
         term: `term(node, index, letters, at)`: the product at given letters, and the conditions under which it is
             included.
-        cost: given explicitly where far fewer products are computed than the element form has.
-        notation: how it is written; by default a call of its name.
-        defaults: attributes that are omitted in text when they have this value.
-        canonical: returns the attributes in their normal form.
+        rules: the other rules of `Op`; the cost is among them where far fewer products are computed than the element
+            form has.
     """
 
     def factors(node: Expr) -> list[Factor]:
@@ -271,63 +264,25 @@ def contraction(
         body, conditions = term(node, index, letters, at)
         return sc.Fold("sum", letters_of(letters), body, tuple(conditions)) if letters else body
 
-    return Op(
-        name,
-        axes=axes,
-        dtype=common,
-        evaluate=evaluate,
-        cost=cost or factors,
-        flops=TWICE_MACS,
-        notation=Function() if notation is None else notation,
-        element=element,
-        defaults=defaults,
-        canonical=canonical,
-    )
+    return function(name, **{"dtype": common, "cost": factors, "flops": TWICE_MACS, "element": element, **rules})
 
 
 # All others -----------------------------------------------------------------------------------------------------
 
 
-def function(
-    name: str,
-    *,
-    axes: Callable[..., Any],
-    evaluate: Any,
-    element: Any,
-    flops: Any,
-    dtype: Callable[..., Any] = of_first,
-    notation: Notation | None = None,
-    defaults: dict[str, Any] | None = None,
-    canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-) -> Op:
-    """Create any other op without multiply-accumulates: one that sorts, looks up or transforms."""
-    return Op(
-        name,
-        axes=axes,
-        dtype=dtype,
-        evaluate=evaluate,
-        cost=NO_MACS,
-        flops=flops,
-        notation=Function() if notation is None else notation,
-        element=element,
-        defaults=defaults,
-        canonical=canonical,
-    )
+def function(name: str, **rules: Any) -> Op:
+    """Create any other op: one that sorts, looks up or transforms.
+
+    Unless the rules say otherwise, it has no multiply-accumulates, the dtype of its first argument, and is written as a
+    call of its name."""
+    return Op(name, **{"dtype": of_first, "cost": NO_MACS, "notation": BY_NAME, **rules})
 
 
 movement = functools.partial(function, flops=FREE)
 """Create an op that only moves data, at no cost."""
 
 
-def along_an_axis(
-    name: str,
-    *,
-    axes: Callable[..., Any],
-    evaluate: Callable[..., Any],
-    reads: Callable[..., sc.Affine],
-    needs: str = "",
-    defaults: dict[str, Any] | None = None,
-) -> Op:
+def along_an_axis(name: str, *, reads: Callable[..., sc.Affine], needs: str = "", **rules: Any) -> Op:
     """Create a movement along the axis `axis`: position `index` reads position `reads(index, size, attrs)` of the
     argument. `needs` says why the size is required (" to count from its end")."""
 
@@ -337,7 +292,7 @@ def along_an_axis(
         size = node.args[0].shape[axis]
         return at(0, placed(index, axis, reads(index[axis], needed(size, axis, needs) if needs else size, attrs)))
 
-    return movement(name, axes=axes, evaluate=evaluate, element=element, defaults=defaults)
+    return movement(name, element=element, **rules)
 
 
 def same_shape(x: Expr, *others: Expr, **attrs: Any) -> Axes:

@@ -67,8 +67,8 @@ def _matrices(
     flops: Callable[..., float] | None,
     *,
     dtypes: Sequence[str] | None = None,
-    defaults: dict[str, Any] | None = None,
     why: str = "each element depends on the whole matrix",
+    **rules: Any,
 ) -> Op:
     """An op on the matrices of its first argument. `evaluate(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
     for one matrix (and the columns of further arguments), by the textbook (Golub and Van Loan), None where it
@@ -96,7 +96,7 @@ def _matrices(
         evaluate=value,
         flops=UNKNOWN_COST if flops is None else count,
         element=NOT_INDEXED(why),
-        defaults=defaults,
+        **rules,
     )
 
 
