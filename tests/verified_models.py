@@ -138,6 +138,23 @@ def half_brain(keras: Any) -> Any:
     return keras.Model(x, layers.Dense(2, dtype="float32", name="full")(y), name="half_brain")
 
 
+def told_masks(keras: Any) -> Any:
+    """A list of masks is taken as it stands: where it says None, the mask that a tensor carries is not looked at."""
+    layers = keras.layers
+    mean = layers.GlobalAveragePooling1D
+    ids, more = keras.Input((7,), dtype="int32", name="ids"), keras.Input((5,), dtype="int32", name="more")
+    told = keras.Input((5,), dtype="bool", name="told")
+    x, y = layers.Embedding(9, 6, mask_zero=True)(ids), layers.Embedding(9, 6, mask_zero=True)(more)
+    results = []
+    for kind in (layers.Attention, layers.AdditiveAttention):
+        for i, mask in enumerate(([None, told], [None, None], [keras.ops.not_equal(ids, 1), None], [None, None, told])):
+            attended = kind(name=f"{kind.__name__}_{i}")([x, y, y], mask=mask)
+            results.append(mean(name=f"mean_{kind.__name__}_{i}")(attended))
+    inside = keras.Input((5, 6), name="inside")
+    nested = keras.Model(inside, layers.GRU(3, name="gru")(inside), name="nested")
+    return keras.Model([ids, more, told], [*results, nested(y, mask=told)], name="told_masks")
+
+
 MODELS = [
     vision_transformer,
     u_net,
@@ -149,4 +166,5 @@ MODELS = [
     masked_numbers,
     double_precision,
     half_brain,
+    told_masks,
 ]

@@ -13,12 +13,13 @@ from layerexplain.records import NamedTuple
 
 class Bound(NamedTuple):
     """A call in the declaration's terms: `tensors` in the order of its parameters (None: not given, or a number),
-    `constants` the numbers given in place of tensors, `masks` those that the call names, by tensor, and `config`
-    its arguments that are configuration (`use_causal_mask=True`, a slice's key)."""
+    `constants` the numbers given in place of tensors, `masks` those that the call names, by tensor (None: it says that
+    there is none, whatever the tensor carries), and `config` its arguments that are configuration
+    (`use_causal_mask=True`, a slice's key)."""
 
     tensors: list[TensorRef | None]
     constants: dict[int, Any]
-    masks: dict[int, TensorRef]
+    masks: dict[int, TensorRef | None]
     config: dict[str, Any]
 
 
@@ -40,14 +41,16 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         return Bound([call.args[0]], {}, {}, {})
     tensors: list[Any] = []
     config: dict[str, Any] = {}
+    masks: dict[int, TensorRef | None] = {}
     names = list(declaration.tensors)
     keywords = list(declaration.arguments)
     positional = list(call.args)
     if positional and _is_tensor_list(positional[0]):
         first = positional.pop(0)
         spread = list(first.values()) if isinstance(first, Mapping) else list(first)
+        if declaration.facts.takes_list and positional:
+            masks.update(given_masks(positional.pop(0), len(names)))
         positional = [*spread, *positional]
-    masks: dict[int, TensorRef] = {}
     # In Keras's call of attention the masks of query, value and key stand between the tensors and attention_mask.
     before_masks = names.index("attention_mask") if "attention_mask" in names else None
     for place, value in enumerate(positional):
@@ -70,7 +73,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         if name in names:
             named_tensors[name] = value
         elif name == "mask":
-            masks.update({i: ref for i, ref in enumerate(_mask_list(value)) if ref is not None})
+            masks.update(given_masks(value, len(names)))
         elif name.endswith("_mask") and name[:-5] in names and isinstance(value, TensorRef):
             if name in declaration.ignores:  # Keras's MultiHeadAttention reads the mask that the query carries alone
                 continue
@@ -116,12 +119,14 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     return Bound(refs, constants, masks, config)
 
 
-def _mask_list(value: Any) -> list[TensorRef | None]:
+def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
+    """The masks of the first `count` tensors: a list is taken as it stands, None in it and what it lacks included."""
     if isinstance(value, TensorRef):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [v if isinstance(v, TensorRef) else None for v in value]
-    return []
+        return {0: value}
+    if not isinstance(value, list | tuple):
+        return {}
+    given = [*value, *[None] * (count - len(value))]
+    return {i: ref if isinstance(ref, TensorRef) else None for i, ref in enumerate(given)}
 
 
 def _is_number(value: Any) -> bool:

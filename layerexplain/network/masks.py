@@ -61,8 +61,10 @@ class Masks:
             explicit = self._tensors.get(ref)
             if explicit is not None and ref is not None:
                 masks.append(Mask(explicit.expr, ref.layer))
+            elif t is None or (i in bound.masks and ref is None):
+                masks.append(NO_MASK)
             else:
-                masks.append(NO_MASK if t is None else Mask(t.mask, t.mask_source))
+                masks.append(Mask(t.mask, t.mask_source))
         return masks
 
     def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:

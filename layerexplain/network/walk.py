@@ -12,7 +12,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
-from layerexplain.network.binding import NOTHING_BOUND, Bound, bind_call
+from layerexplain.network.binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.network.definitions import Enter
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
@@ -170,9 +170,14 @@ class Walk:
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
         inner = self.scope.inside(layer)
         refs = list(tensor_refs(made.args)) or list(tensor_refs(made.kwargs))
-        explicit = [ref for ref in tensor_refs(made.kwargs.get("mask")) if ref in self.tensors]
-        refs = [r for r in refs if r not in explicit] if made.kwargs else refs
+        told = given_masks(made.kwargs.get("mask"), len(refs))
+        refs = [ref for ref in refs if ref not in told.values()] if not made.args else refs
         tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(refs)]
+        for i, t in enumerate(tensors):
+            ref = told.get(i)
+            mask = self.tensors.get(ref)
+            if t is not None and mask is not None and ref is not None:
+                tensors[i] = t._replace(mask=mask.expr, mask_source=ref.layer)
         known = [t for t in tensors if t is not None]
         if len(known) != len(tensors):
             fed = [self.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]

@@ -112,8 +112,9 @@ class KerasGraph:
         count = len(inner.graph.inputs)
         if count > len(arguments):
             return None
-        # Masks, if any, follow the tensors, which carry them as well.
-        inner.feed(arguments[:count], [mask_of(one) for one in arguments[:count]])
+        # Masks that the call names follow the tensors; they go before those that the tensors carry.
+        told = arguments[count:]
+        inner.feed(arguments[:count], [*told, *[mask_of(one) for one in arguments[len(told) : count]]])
         return inner
 
     def run(self, key: Key) -> list[Any]:
