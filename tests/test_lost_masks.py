@@ -1,7 +1,10 @@
-"""Masks that Keras's MultiHeadAttention takes off its inputs while it runs: which layers see what, held against Keras."""
+"""Masks that are lost: at layers that do not hand them on, and in Keras's MultiHeadAttention, which takes them off its
+inputs while it runs. Which layers see what is compared with Keras.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,12 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
+from layerexplain.layers.registry import find
+from layerexplain.network.trace import trace_model
 from layerexplain.oracle.verify import verify
 from layerexplain.report.build import build
+from tests.cases import CASES, Case
+from tests.keras_oracle import keras_layer
 
 pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
@@ -99,3 +106,78 @@ def test_tf_keras_leaves_the_masks_where_they_are(tmp_path: Path) -> None:
     report = build(read(model))
     assert not report.notes
     assert report.layers[-1].calls[0].mask is not None
+
+
+# Layers that do not hand a mask on ------------------------------------------------------------------------------------
+
+NOT_ASKED = {"Embedding", "ReversibleEmbedding", "Masking", "Lambda", "Softmax", "Discretization", "IntegerLookup",
+             "RepeatVector", "SpectralNormalization"}  # fmt: skip
+"""Layers that make a mask or take one that is not of steps, run code, or take no sequences of numbers."""
+ONE_TENSOR: dict[str, Case] = {}
+for _case in CASES:
+    _declared = find(_case.type)
+    _asked = "." not in _case.type and _case.type not in NOT_ASKED and _declared is not None
+    if _asked and not _declared.takes_list and [len(shape) for shape in _case.shapes] == [2]:
+        ONE_TENSOR.setdefault(_case.type, _case)
+ONE_TENSOR["Rescaling"] = Case("Rescaling", {"scale": 2.0}, ((6, 4),))
+
+
+def masked(of: Any, case: Case, layer: Any) -> tuple[Any, Any, list[str]]:
+    """A model in which a masked tensor goes through the layer to an LSTM; the layer's output; who Keras warns of."""
+    x = of.Input(case.shapes[0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = layer(of.layers.Masking(name="made")(x))
+        first = out[0] if isinstance(out, list | tuple) else out
+        y = of.layers.LSTM(2, name="reads")(first) if len(first.shape) == 3 and first.shape[-1] else first
+        model = of.Model(x, y)
+    return model, first, [str(w.message).split("'")[1] for w in caught if "destroy the mask" in str(w.message)]
+
+
+def read_too(model: Any) -> tuple[list[str], dict[str, str]]:
+    """The layers that lose a mask by our account, and what the notes say of them."""
+    model = read(model)
+    notes = {note.layer or "": note.message for note in build(model).notes if note.code == "mask-lost"}
+    return list(trace_model(model).lost), notes
+
+
+@pytest.mark.parametrize("type_", sorted(ONE_TENSOR))
+def test_a_mask_is_lost_where_keras_warns(type_: str) -> None:
+    layer = keras_layer(type_, ONE_TENSOR[type_].config)
+    model, _, warned = masked(keras, ONE_TENSOR[type_], layer)
+    lost, notes = read_too(model)
+    assert lost == warned
+    reads = warned and model.layers[-1].name == "reads"
+    words = "the mask of 'made' is lost here; 'reads', further on, therefore reads the padding too"
+    assert notes == ({layer.name: words} if reads else {})
+
+
+@pytest.mark.parametrize("type_", ["Identity", "Rescaling", "Normalization", "Dense", "Conv1D", "Flatten", "Permute",
+                                   "UpSampling1D", "MaxPooling1D", "SeparableConv1D", "ZeroPadding1D", "Activation"])  # fmt: skip
+def test_a_mask_is_lost_where_tf_keras_hands_on_none(type_: str) -> None:
+    """tf_keras loses masks without a warning, also at layers that hand them on in Keras 3."""
+    tf_keras = pytest.importorskip("tf_keras")
+    case = ONE_TENSOR[type_]
+    layer = getattr(tf_keras.layers, type_).from_config(dict(case.config))
+    model, out, _ = masked(tf_keras, case, layer)
+    lost, _ = read_too(model)
+    assert lost == ([layer.name] if getattr(out, "_keras_mask", None) is None else [])
+
+
+def test_layers_far_behind_read_the_padding() -> None:
+    """The first layer that loses the mask is named, once, for all that would use it; also inside nested models."""
+    ids, x = tokens("tokens")
+    x = layers.Reshape((14, 4), name="reshape")(layers.Flatten(name="flatten")(x))
+    read_1 = layers.LSTM(3, return_sequences=True, name="read_1")(layers.Conv1D(4, 3, name="conv")(x))
+    inner = keras.Sequential([keras.Input((12, 3)), layers.GRU(2, name="read_2")], name="inner")
+    lost, notes = read_too(keras.Model(ids, inner(read_1)))
+    assert lost == ["flatten"]
+    words = "'read_1' and 'inner/read_2', further on, therefore read the padding too"
+    assert notes == {"flatten": f"the mask of 'tokens' is lost here; {words}"}
+
+
+def test_no_layer_misses_a_mask_where_no_steps_are_left() -> None:
+    ids, x = tokens("tokens")
+    pooled = layers.RepeatVector(5, name="again")(layers.GlobalMaxPooling1D(name="most")(x))
+    lost, notes = read_too(keras.Model(ids, layers.LSTM(3)(pooled)))
+    assert (lost, notes) == (["most"], {})

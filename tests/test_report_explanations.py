@@ -302,6 +302,21 @@ def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None
     assert not any("m[t]" in line for line in training), training
 
 
+def test_a_lost_mask_is_told_where_it_is_lost_and_where_it_is_missed(tmp_path: Path) -> None:
+    report = spec(
+        "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 11, output_dim: 4, mask_zero: true}\n"
+        "  - Conv1D: {filters: 3, kernel_size: 2}\n  - LSTM: 5\n  - Dense: 1\n",
+        tmp_path,
+    )
+    lost = "lost here; 'lstm', further on, therefore reads the padding too"
+    assert [note for note in report.notes if note.layer == "conv1d"] == [
+        ("mask-lost", "conv1d", f"the mask of 'embedding' is {lost}")
+    ]
+    assert told(report, "conv1d").mask == f"from 'embedding' (ids != 0): {lost}"
+    assert told(report, "lstm").mask == "no mask reaches this layer: 'conv1d' loses it, so the padding is read too"
+    assert told(report, "dense").mask == "no mask reaches this layer"
+
+
 def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None:
     report = spec(
         "inputs: {ids: {shape: [9], dtype: int32}, state: [5]}\nlayers:\n"

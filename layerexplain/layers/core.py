@@ -189,7 +189,7 @@ def _letter_name(letter: str, kernel: str, summed: set[str], sizes: dict[str, tu
     return kind(letter) if alike == 1 else f"{kind(letter)} {letter}"
 
 
-@layer("Identity", mask="pass", facts=CARRIES_IDS)
+@layer("Identity", mask="pass", facts=CARRIES_IDS._replace(loses_mask_keras_2=True))
 def identity(x: Expr) -> Expr:
     """Returns its input unchanged.
 

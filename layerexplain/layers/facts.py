@@ -18,6 +18,7 @@ class Facts(NamedTuple):
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
+    - `loses_mask_keras_2`: in Keras 2 a mask ends there.
     - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
       likewise in Keras 2, for variables and for attributes that hold layers.
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
@@ -32,6 +33,7 @@ class Facts(NamedTuple):
     ids_below: str = ""
     takes_list: bool = False
     takes_masks_off: bool = False
+    loses_mask_keras_2: bool = False
     attributes: Mapping[str, str] = MappingProxyType({})
     attributes_keras_2: Mapping[str, str] = MappingProxyType({})
     copies_weights: bool = False

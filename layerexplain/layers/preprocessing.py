@@ -37,7 +37,7 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
     return numbers
 
 
-@layer("Rescaling", mask="pass", facts=KEEPS_AXES)
+@layer("Rescaling", mask="pass", facts=KEEPS_AXES._replace(loses_mask_keras_2=True))
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
     """Multiplies each value by {scale} and adds {offset}.
 
@@ -102,7 +102,12 @@ def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Ex
 @layer(
     "Normalization",
     mask="pass",
-    facts=Facts(keeps_axes=True, copies_weights=True, attributes={"mean": "adapt_mean", "variance": "adapt_variance"}),
+    facts=Facts(
+        keeps_axes=True,
+        loses_mask_keras_2=True,
+        copies_weights=True,
+        attributes={"mean": "adapt_mean", "variance": "adapt_variance"},
+    ),
 )
 def normalization(
     x: Expr,

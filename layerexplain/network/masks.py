@@ -52,6 +52,10 @@ class Masks:
         self.lost: set[TensorRef] = set()
         self.late: set[TensorRef] = set()
 
+    def passes_through(self, declaration: Declaration) -> bool:
+        """Whether a layer hands on the mask of its first tensor."""
+        return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
+
     def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> list[Mask]:
         """The mask of each tensor when the model was built; one that the call names goes before one that the tensor
         carries."""
@@ -110,7 +114,7 @@ class Masks:
         mask: Expr | None = None
         refs = [*bound.tensors, *[None] * len(masks)]
         had = [None if refs[i] in self.late and i not in bound.masks else m.expr for i, m in enumerate(masks)]
-        if declaration.mask == "pass":
+        if self.passes_through(declaration):
             mask = had[0]
         elif callable(declaration.mask):
             arguments: dict[str, Any] = {

@@ -62,10 +62,18 @@ class Use(NamedTuple):
     times: int
 
 
+class LostMask(NamedTuple):
+    """A mask that ends at a layer: the layer that made it, and the later ones that would have used it."""
+
+    source: str
+    readers: tuple[str, ...]
+
+
 class Network(NamedTuple):
     """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
     made for nested ones only; None, too, where the shapes are not known. `faults` are those of its layers, in the order
-    of their lines, those that reading found among them. `reasons` say why a layer has no formula, by its name."""
+    of their lines, those that reading found among them. `reasons` say why a layer has no formula, and `lost` which mask
+    it loses, by its name."""
 
     model: Model
     calls: tuple[TracedCall, ...]
@@ -73,6 +81,7 @@ class Network(NamedTuple):
     notes: tuple[Note, ...]
     faults: tuple[LayerExplainError, ...] = ()
     reasons: Mapping[str, str] = {}
+    lost: Mapping[str, LostMask] = {}
 
     def why_without_formula(self, name: str, note: Note) -> str:
         """What a note on a layer says, without its words on shapes where it says why there is no formula."""

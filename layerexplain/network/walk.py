@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.model_builder import in_order
@@ -21,7 +21,7 @@ from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask
 from layerexplain.network.recorded_shapes import built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope
 from layerexplain.network.tensors import Tensor, Tensors
-from layerexplain.network.traced import Network, Origin, TracedCall
+from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 
 # No layer was ever built with more tensors than this.
@@ -75,8 +75,20 @@ class Walk:
             called = {c.call.layer for c in calls}
             calls += [self._built(layer) for layer in model.layers if layer.name not in called]
         self.notes += cross_checks(model, calls, self.scope.path)
+        lost = self._lost_masks(calls) if any([c.mask is not None for c in calls]) else {}
         definition = self.expression.definition(self.tensors)
-        return Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons)
+        return Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons, lost=lost)
+
+    def _lost_masks(self, calls: list[TracedCall]) -> Mapping[str, LostMask]:
+        """The masks that layers lose, with a note on each that a later layer misses."""
+        from layerexplain.network.lost_masks import lost_masks, lost_words
+
+        lost = lost_masks(calls, self.tensors)
+        for name, mask in lost.items():
+            if mask.readers:
+                words = f"the mask of '{mask.source}' is {lost_words(mask)}"
+                self.notes.append(Note("mask-lost", self.scope.where(self.scope.layers[name]), words))
+        return lost
 
     # One call ---------------------------------------------------------------------------------------------------
 
@@ -142,7 +154,7 @@ class Walk:
         count = len(definition.params) - len(given)
         passed = [m.expr for m in masks if m.expr is not None][:count] if reads else []
         source = next((m.source for m in masks if m.expr is not None), None)
-        handed = masks[0] if masks and declaration.mask == "pass" else NO_MASK
+        handed = masks[0] if masks and self.masks.passes_through(declaration) else NO_MASK
         if passed_over is not None and next(iter(definition.results.values())).ndim == definition.params[0].ndim:
             handed = passed_over
         args = [*[t.expr for t in given], *passed]

@@ -17,6 +17,7 @@ from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.layers.hints import hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
+from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
@@ -261,13 +262,19 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network)
     """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one."""
     source = calls[0].mask
     own = _mask_formula(definition)
+    name = calls[0].call.layer
     if source is None:
+        missed = [loser for loser, lost in network.lost.items() if name in lost.readers]
+        if missed:
+            return f"no mask reaches this layer: '{missed[0]}' loses it, so the padding is read too"
         return f"no mask reaches this layer; it makes one: {own}" if own else "no mask reaches this layer"
     maker = next((c.definition for c in network.calls if c.call.layer == source and c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
+    if name in network.lost:
+        return f"{came}: {lost_words(network.lost[name])}"
     return f"{came}: " + (
         "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
     )
