@@ -251,6 +251,19 @@ def test_sentences_of_types_mark_the_names_of_arguments(type_: str, said: str) -
     assert declaration is not None and description_of(declaration) == said
 
 
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("ConvLSTM1D: {filters: 3, kernel_size: 2}", "over the 9 steps in order"),
+        ("TimeDistributed: {MaxPooling1D: 2}", "to each of the 9 steps"),
+        ("TimeDistributed: {Dense: 2}", "to each of the 9 steps"),
+    ],
+)
+def test_the_steps_of_a_sequence_of_sequences_are_the_outer_ones(item: str, words: str, tmp_path: Path) -> None:
+    row = spec(f"input: [9, 8, 3]\nlayers:\n  - {item}\n", tmp_path).layers[-1]
+    assert row.explanation is not None and words in row.explanation.sentence
+
+
 def test_groups_of_one_channel() -> None:
     (row,) = build_layer("Conv1D", {"filters": 3, "kernel_size": 2, "groups": 3}, [(9, 3)]).layers
     assert row.explanation is not None

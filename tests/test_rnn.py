@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.derive.sentence import sentence
+from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import find
 from tests.cases import Wrapped
+from tests.keras_oracle import keras_layer
 from tests.same import same_definition
 from tests.tracing import trace_layer
 
@@ -153,3 +157,31 @@ def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
 def test_a_layer_that_is_none_of_ours_is_told() -> None:
     with pytest.raises(LayerExplainError, match="Lstm is not a layer of Keras"):
         trace("TimeDistributed", {"layer": Wrapped("Lstm", {"units": 5})}, (4, *SEQUENCE))
+
+
+READS_BACKWARDS = {"SimpleRNN": {"units": 3}, "GRU": {"units": 3}, "LSTM": {"units": 3},
+                   "RNN": {"cell": Wrapped("LSTMCell", {"units": 3})},
+                   "ConvLSTM1D": {"filters": 3, "kernel_size": 2}}  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("type_", READS_BACKWARDS)
+def test_a_layer_that_goes_backwards_reads_step_0_last(type_: str) -> None:
+    """In Keras its first output depends on the last step alone, and only its last output on step 0, as we say."""
+    import numpy as np
+
+    config = {**READS_BACKWARDS[type_], "go_backwards": True, "return_sequences": True}
+    shape = (5, 4, 2) if type_ == "ConvLSTM1D" else (5, 4)
+    x = np.random.default_rng(7).normal(size=(1, *shape)).astype("float32")
+    changed = x.copy()
+    changed[:, 0] += 1
+    layer = keras_layer(type_, config)
+    differs = np.abs(np.asarray(layer(x)) - np.asarray(layer(changed))).reshape(5, -1).max(axis=1) > 1e-6
+    assert differs.tolist() == [False] * 4 + [True]
+    config["return_sequences"] = False
+    declaration = find(type_)
+    assert declaration is not None
+    for backwards, order, last in ((True, "from the last to the first", ", that of step 0"), (False, "in order", "")):
+        definition = trace(type_, {**config, "go_backwards": backwards}, shape)
+        assert order in sentence(definition)
+        assert shape_reasons(definition).axes[-1].why.startswith(f"only the last output is returned{last};")

@@ -120,7 +120,7 @@ def test_convolution() -> None:
 def test_last_step_of_a_recurrence() -> None:
     assert [tuple(axis) for axis in reasons(Case("LSTM", {"units": 6}, ((9, 5),))).axes] == [
         ("features", "5", "6", "units = 6"),
-        ("steps", "9", "removed", "only the last step is returned; return_sequences=True returns (None, 9, 6)"),
+        ("steps", "9", "removed", "only the last output is returned; return_sequences=True returns (None, 9, 6)"),
     ]
 
 

@@ -22,9 +22,9 @@ def sentence(definition: Definition) -> str:
     """Return the description with its fields filled.
 
     Fields are arguments, names of weights' axes, axes of the input (`{steps}`), the argument `axis` in words
-    (`{along}`), the effect of γ and β (`{then}`), and the number of positions of each
-    tensor (`{query_size}`). A field of unknown size is removed with the space after it: "Reads the {steps} steps"
-    becomes "Reads the steps".
+    (`{along}`), the effect of γ and β (`{then}`), the direction in which a recurrent layer reads (`{order}`), and the
+    number of positions of each tensor (`{query_size}`). A field of unknown size is removed with the space after it:
+    "Reads the {steps} steps" becomes "Reads the steps".
     """
     values = fields(definition)
 
@@ -53,7 +53,8 @@ def fields(definition: Definition) -> dict[str, str]:
     first = definition.params[0] if definition.params else None
     if first is not None:
         roles = input_roles(first, definition)
-        for role, size in zip(roles, first.shape, strict=True):
+        # Of a sequence of sequences, the outer steps are those that a layer goes through.
+        for role, size in zip(reversed(roles), reversed(first.shape), strict=True):
             values[role] = _size(size)
         if first.ndim:
             last = next((i for i, role in enumerate(roles) if role in ("channels", "features")), -1)
@@ -76,6 +77,7 @@ def fields(definition: Definition) -> dict[str, str]:
         spatial_count -= 1  # The axis after the batch is the steps.
     for name, value in definition.arguments.items():
         values[name] = _argument(name, value, spatial_count)
+    values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values

@@ -249,7 +249,9 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
     if source.op is LOOP:
         body: Body = source.attrs["body"]
         if i < len(body.states):
-            why = "only the last step is returned"
+            why = "only the last output is returned"
+            if definition.arguments.get("go_backwards"):
+                why += ", that of step 0"
             if definition.arguments.get("return_sequences") is False:
                 shape: Shape = body.next[i].shape
                 whole = (shape[0], source.args[0].shape[1], *shape[1:])

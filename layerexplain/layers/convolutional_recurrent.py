@@ -66,8 +66,8 @@ def convolutional_lstm(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Runs an LSTM over the {steps} [steps, each a row of positions|images|volumes]; its gates are convolutions with
-    {filters} filters of {kernel_size} [positions|pixels|voxels].
+    """Runs an LSTM over the {steps} [steps|images|volumes] {order}[, each a row of positions||]; its gates are
+    convolutions with {filters} filters of {kernel_size} [positions|pixels|voxels].
 
     Input shape: (batch, steps, spatial axes, channels), or the channels after the steps with
     data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps after the

@@ -12,14 +12,17 @@ from layerexplain.ops.sizes import product, shape_text
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
-@hint("LSTM", "GRU", "SimpleRNN")
+@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D")
 def sequences(at: Place) -> str | None:
-    shape = shape_text(at.y.shape)
+    shape, backwards, units = shape_text(at.y.shape), at.argument("go_backwards"), at.argument("units")
     if not at.argument("return_sequences"):
+        last = "step 0, which is read last," if backwards else "the last step"
+        own = f" units = {units} is independent of the number of steps." if units else ""
         return (
-            f"Only the output of the last step is returned, {shape}; a recurrent layer after this one needs "
-            f"return_sequences=True here. units = {at.argument('units')} is independent of the number of steps."
+            f"Only the output of {last} is returned, {shape}; a recurrent layer after this one needs "
+            f"return_sequences=True here.{own}"
         )
+    shape += ", in the order of reading: that of the last step comes first" * bool(backwards)
     more = " Put Flatten after it to get them as one vector."
     for reader in at.readers():
         declaration = find(reader.type)
@@ -78,8 +81,14 @@ def two_copies(at: Place) -> str | None:
         both = f"Two different layers, {inner.type} forwards and {other.type} backwards"
         text = f"{both}: {one:,} + {two:,} = {one + two:,} parameters."
     text += _merging(at.argument("merge_mode"), at.y.shape[-1])
+    turned = bool(inner.config.get("go_backwards"))
+    if turned:
+        text += (
+            " go_backwards=True: the forward layer reads from the last step to the first, the backward layer in order."
+        )
     if not inner.config.get("return_sequences"):
-        text += " Each returns its last output, which for the backward one is that of the first step."
+        way = "forward" if turned else "backward"
+        text += f" Each returns its last output, which for the {way} one is that of the first step."
     return text
 
 

@@ -201,6 +201,7 @@ def description_of(declaration: Declaration) -> str:
 
 IN_GENERAL = {
     "along": "along one axis",
+    "order": "in order",
     "then": ", then scales by γ and shifts by β",
 }
 """Fields of a description that stand for more than a number, for a layer without arguments."""

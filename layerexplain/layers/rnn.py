@@ -74,7 +74,7 @@ def simple_rnn(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order. At each step, its state h ({units} values) is computed from the input and the
+    """Reads the {steps} steps {order}. At each step, its state h ({units} values) is computed from the input and the
     previous h.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
@@ -132,7 +132,7 @@ def gru(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order. Its state h ({units} values) is its memory; gate z controls how much of it is
+    """Reads the {steps} steps {order}. Its state h ({units} values) is its memory; gate z controls how much of it is
     kept, gate r how much of it the candidate g depends on.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
@@ -190,7 +190,7 @@ def lstm(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order. The cell state c is its memory; gates control how much is kept (f), written (i)
+    """Reads the {steps} steps {order}. The cell state c is its memory; gates control how much is kept (f), written (i)
     and output (o).
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
@@ -211,7 +211,7 @@ def cudnn_gru(
     returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order, as GRU with reset_after does. Its state h ({units} values) is its memory.
+    """Reads the {steps} steps {order}, as GRU with reset_after does. Its state h ({units} values) is its memory.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
     return_sequences; with return_state the last h, (batch, units), follows.
@@ -230,7 +230,7 @@ def cudnn_lstm(
     returned: Returned,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr]:
-    """Reads the {steps} steps in order, as LSTM does, with a second bias. Its cell state c ({units} values) is its
+    """Reads the {steps} steps {order}, as LSTM does, with a second bias. Its cell state c ({units} values) is its
     memory.
 
     Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with

@@ -178,7 +178,7 @@ def rnn(
     mask: Expr | None = None,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Runs {cell} over the {steps} steps in order and passes its states from each step to the next.
+    """Runs {cell} over the {steps} steps {order} and passes its states from each step to the next.
 
     In training, a cell's dropout drops the same values at every step.
     Input shape: (batch, steps, features). Output shape: (batch, width of the cell's output), or

@@ -90,7 +90,7 @@ def bidirectional(
             first = made[way][0]
             made[way][0] = reverse(named("y_rev", first) if first.op is ITEM else first)
         for name, part in zip(definition.results, made[way], strict=False):
-            named(f"{name}_{way}", part, "forwards" if way == "fwd" else "backwards")
+            named(f"{name}_{way}", part, "backwards" if turned else "forwards")
     y_fwd, y_bwd = made["fwd"][0], made["bwd"][0]
     results = {"y": _merged(merge_mode, y_fwd, y_bwd)} if merge_mode else {"y_fwd": y_fwd, "y_bwd": y_bwd}
     for way, definition in (("fwd", one), ("bwd", two)):
