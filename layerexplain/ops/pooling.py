@@ -179,13 +179,13 @@ def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
         conditions: list[sc.Condition] = []
         for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
             n = needed(node.args[0].shape[axis], axis, " to place the windows")
-            u = sc.letter("window", lengths(n, count)[-1])
+            u = sc.letter("interval", lengths(n, count)[-1])
             place[axis] = sc.add(sc.floor_divide(sc.scale(index[axis], n), count), u)
             letters.append(u)
             if n % count:
-                # Inside the window: p < ceil((i + 1) · n / count), that is (i + 1) · n - p · count > 0.
-                left = sc.add(sc.add(sc.scale(index[axis], n), n), sc.scale(place[axis], -count))
-                conditions += sc.between(left, 1, sc.BEYOND)
+                # Inside the interval: before its end, ceil((i + 1) · n / count).
+                end = sc.floor_divide(sc.add(sc.scale(index[axis], n), n + count - 1), count)
+                conditions += sc.between(sc.add(end, sc.scale(place[axis], -1)), 1, sc.BEYOND)
         return sc.Fold(fold, letters_of(letters), at(0, place), tuple(conditions))
 
     return element

@@ -33,6 +33,7 @@ LETTERS: Final = {
     "columns": "jil",
     "planes": "lij",
     "window": "uvw",
+    "interval": "uvw",
     "summed": "pqr",
     "inputs": "mpq",
     "heads": "a",

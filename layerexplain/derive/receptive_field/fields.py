@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
 from layerexplain.derive.receptive_field.reads import Known, marked, reads
-from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, hull, through, whole
+from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, extremes, hull, slope, through, whole
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import INPUT, Expr, Shapes, Size
-from layerexplain.lang.scalar import CannotIndex, Letter, add, number
+from layerexplain.lang.scalar import Affine, CannotIndex, Letter, add, number
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
@@ -43,8 +43,53 @@ class View(NamedTuple):
         """Add the dependencies of the elements at a place to `into`."""
         # A tensor of unknown shape may have no letters.
         env = dict(zip(self.letters, place, strict=False))
+        beyond = _beyond(env)
         for source, seen in self.seen.items():
+            if beyond and not isinstance(seen, str):
+                seen = tuple([_cut(span, size, beyond) for span, size in zip(seen, source.shape, strict=True)])
             _join(into, source, seen if isinstance(seen, str) else _substituted(source, seen, env))
+
+
+def _beyond(env: Mapping[Letter, AxisSpan]) -> list[tuple[Letter, int, int]]:
+    """Return, for each letter whose span reaches into the padding, the first position outside the axis and the position
+    inside that is read with it."""
+    found = []
+    for one, span in env.items():
+        least = extremes(span.low)[0]
+        if least is None or least < 0:
+            found.append((one, -1, span.step - 1))
+        most = None if one.size is None or span.high is None else extremes(span.high)[1]
+        if one.size is not None and most is not None and most >= one.size:
+            found.append((one, one.size, one.size - span.step))
+    return found
+
+
+def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) -> AxisSpan:
+    """Return the span, loose if padding stands where an argument was cropped or has holes.
+
+    A position in the padding reads nothing, though its span may hold positions that the source has. That is no loss if
+    the position that is read with it, inside the axis, has them too.
+    """
+    for one, outside, inside in beyond:
+        out, beside = (through(span, {one: at(number(i))}, size) for i in (outside, inside))
+        if out == beside:
+            continue
+        if (outside > 0) != (slope(span.low) > 0):
+            cut = _may_reach(out.high, 0, 1) and _may_reach(beside.low, 1, 1)
+        else:
+            last = size - 1 if isinstance(size, int) else 0
+            cut = isinstance(size, int) and _may_reach(out.low, last, -1) and _may_reach(beside.high, last - 1, -1)
+        if cut or span.step > 1 or (one.size is not None and not 0 <= inside < one.size):
+            return span._replace(loose=True)
+    return span
+
+
+def _may_reach(end: Affine | None, limit: int, direction: int) -> bool:
+    """Return whether an end may be at a limit or beyond it: above for direction 1, below for -1."""
+    if end is None:
+        return direction > 0
+    farthest = extremes(end)[direction > 0]
+    return farthest is None or farthest * direction >= limit * direction
 
 
 def _substituted(source: Expr, seen: tuple[AxisSpan, ...], env: Mapping[Letter, AxisSpan]) -> Seen:

@@ -113,6 +113,9 @@ def _place(node: Expr, index: sc.Affine, size: Size, ranges: Mapping[sc.Letter, 
     if sc.looks_up(index):
         return _looked_up(node, index, size)
     span = through(at(index), ranges, size)
+    if span.high is not None and width(span) == (0, 1):
+        # A transposed window shorter than its stride: one position, or none between two.
+        return AxisSpan(span.high, span.high, loose=True)
     return span if span.high is not None else span._replace(high=whole(size).high)
 
 
@@ -172,7 +175,20 @@ def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[
         if last is not None:
             last = sc.floor_divide(last, by)
             high = last if high is None else _earlier(high, last)
-    return AxisSpan(low, high)
+    return _divided(one, AxisSpan(low, high), conditions)
+
+
+def _divided(one: sc.Letter, span: AxisSpan, conditions: Sequence[sc.Condition]) -> AxisSpan:
+    """Return the positions of a span at which an index is divisible, as between the inserted zeros of a transposed
+    convolution."""
+    for condition in conditions:
+        if not isinstance(condition, sc.Divisible) or one not in sc.letters_in(condition.index):
+            continue
+        ends = [sc.substituted(condition.index, {one: end}) for end in (span.low, span.high) if end is not None]
+        aligned = len(ends) == 2 and all(not end.terms and end.const % condition.by == 0 for end in ends)
+        steps = aligned and span.step == 1 and abs(dict(condition.index.terms).get(one, 0)) == 1
+        span = span._replace(step=condition.by) if steps else span._replace(loose=True)
+    return span
 
 
 def _later(own: sc.Affine, condition: sc.Affine) -> sc.Affine:

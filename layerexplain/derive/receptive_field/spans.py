@@ -1,14 +1,14 @@
 """Spans of positions along an axis, from `low` to `high`, both written in the index letters of the reader.
 
 This module composes spans, joins them to a hull and computes its width, all in integers: `4i-5 … 4i+5` after three
-convolutions, `2(i//4) … 2(i//4)+1` after an upsampling.
+convolutions, `2(i//4) … 2(i//4)+1` after an upsampling, every second position of `i … i+4` in a dilated convolution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import gcd, prod
 
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Size
@@ -23,7 +23,7 @@ MOST_PARTS = 4
 
 
 class AxisSpan(NamedTuple):
-    """Positions `low` … `high`; `high` None is the end of an axis of unknown size.
+    """Every `step`-th of the positions `low` … `high`; `high` None is the end of an axis of unknown size.
 
     `parts` are incomparable spans inside it, such as the steps t and s. A `loose` span states only that nothing
     outside it is read.
@@ -33,6 +33,7 @@ class AxisSpan(NamedTuple):
     high: sc.Affine | None
     parts: tuple[AxisSpan, ...] = ()
     loose: bool = False
+    step: int = 1
 
     @property
     def at_most(self) -> bool:
@@ -65,9 +66,10 @@ def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None
             return union(each, size, env[one].loose)
     low = _end(span.low, env, top=False)
     high = None if span.high is None else _end(span.high, env, top=True)
-    loose = span.loose or any(env[one].at_most for one in _all_letters(span) if one in env)
+    step, exact = _step(span, env)
+    loose = span.loose or not exact or any(env[one].at_most for one in _all_letters(span) if one in env)
     # No position is below 0, so that 0 is always a valid lower end.
-    return AxisSpan(sc.number(0) if low is None else low, high, loose=loose)
+    return AxisSpan(sc.number(0) if low is None else low, high, loose=loose, step=step)
 
 
 def _all_letters(span: AxisSpan) -> Iterator[sc.Letter]:
@@ -102,6 +104,75 @@ def _atom_end(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan], *, top: bool) ->
     if low is not None and high is not None and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by):
         return sc.remainder(high if top else low, atom.by)
     return sc.number(atom.by - 1 if top else 0)
+
+
+# Steps ----------------------------------------------------------------------------------------------------------
+
+
+class _Progression(NamedTuple):
+    """Values at equal distances: at least `count` of them, `step` apart; None is no known count. Not `exact` where
+    some values between may be missing."""
+
+    step: int
+    count: int | None
+    exact: bool = True
+
+
+_POINT = _Progression(0, 1)
+
+
+def _step(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan]) -> tuple[int, bool]:
+    """Return the distance of the positions of a span whose letters run over `env`, and whether each of them occurs."""
+    starts = _progression(span.low, env)
+    if span.high is None or span.low == span.high:
+        return starts.step or 1, starts.exact
+    wide = sc.add(span.high, sc.scale(span.low, -1))
+    if not wide.terms:
+        each = _Progression(span.step, wide.const // span.step + 1)
+        step, _, exact = _sum(starts, each)
+        return step or 1, exact
+    # The number of positions varies: intervals that touch, or all from one position on, leave no gap.
+    least = width(span)[0]
+    return 1, span.step == 1 and starts.exact and (starts.step <= 1 or starts.step <= (least or 0))
+
+
+def _sum(a: _Progression, b: _Progression) -> _Progression:
+    """Return the sums of each value of one with each of the other."""
+    if not a.step or not b.step:
+        return _Progression(a.step or b.step, a.count if a.step else b.count, a.exact and b.exact)
+    fine, coarse = (a, b) if a.step <= b.step else (b, a)
+    gapless = coarse.step % fine.step == 0 and (fine.count or 0) * fine.step >= coarse.step
+    count = None if a.count is None or b.count is None else a.count + b.count - 1
+    return _Progression(gcd(a.step, b.step), count, a.exact and b.exact and gapless)
+
+
+def _progression(index: sc.Affine, env: Mapping[sc.Letter, AxisSpan]) -> _Progression:
+    """Return the values of an index whose letters run over the spans in `env`."""
+    total = _POINT
+    for atom, factor in index.terms:
+        of = _atom_progression(atom, env)
+        total = _sum(total, of._replace(step=of.step * abs(factor)))
+    return total
+
+
+def _atom_progression(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan]) -> _Progression:
+    if isinstance(atom, sc.Letter):
+        span = env.get(atom)
+        if span is None or span.low == span.high:
+            return _POINT
+        least = width(span)[0]
+        return _Progression(span.step, None if least is None else (least - 1) // span.step + 1)
+    if isinstance(atom, sc.Lookup):
+        return _POINT
+    of = _progression(atom.of, env)
+    if not of.step or of.step % atom.by == 0:
+        return _POINT if atom.rest or not of.step else of._replace(step=of.step // atom.by)
+    if atom.rest:
+        low, high = _end(atom.of, env, top=False), _end(atom.of, env, top=True)
+        inside = None not in (low, high) and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by)
+        return of if inside else _Progression(1, of.count, of.exact and of.step == 1)
+    count = None if of.count is None else (of.count - 1) * of.step // atom.by + 1
+    return _Progression(1, count, of.exact and of.step <= atom.by)
 
 
 # Comparing ------------------------------------------------------------------------------------------------------
@@ -198,8 +269,32 @@ def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
     low, high = lower(a.low, b.low), upper(a.high, b.high)
     if low is None or high is None:
         return None
-    exact = any((one.low, one.high) == (low, high[0]) and not one.loose for one in (a, b))
-    return AxisSpan(low, high[0], loose=not exact and (a.loose or b.loose))
+    for one, other in ((a, b), (b, a)):
+        if (one.low, one.high) == (low, high[0]) and not one.loose and _common_step(one, other) == one.step:
+            return one
+    step = _common_step(a, b)
+    loose = a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high[0] not in (a.high, b.high)
+    return AxisSpan(low, high[0], loose=loose, step=step)
+
+
+def _common_step(a: AxisSpan, b: AxisSpan) -> int:
+    """Return the largest step that reaches the positions of both."""
+    apart = sc.add(a.low, sc.scale(b.low, -1))
+    if apart.terms:
+        return 1
+    return gcd(apart.const, *[one.step for one in (a, b) if one.low != one.high]) or 1
+
+
+def _leaves_gap(a: AxisSpan, b: AxisSpan, step: int) -> bool:
+    """Whether a position of the joined span, `step` apart, may belong to neither."""
+    if any(one.low != one.high and one.step != step for one in (a, b)):
+        return True
+    for one, other in ((a, b), (b, a)):
+        if one.high is not None:
+            _, most = difference(other.low, one.high)
+            if most is None or most > step:
+                return True
+    return False
 
 
 def union(spans: Sequence[AxisSpan], size: Size, loose: bool = False) -> AxisSpan:
@@ -230,7 +325,7 @@ def hull(a: AxisSpan, b: AxisSpan, size: Size) -> AxisSpan:
 
 def is_whole(span: AxisSpan, size: Size) -> bool:
     """Return whether a span contains every position of an axis, for any position of the reader."""
-    if span.at_most:
+    if span.at_most or (span.step > 1 and size != 1):
         return False
     _, first = extremes(span.low)
     if first is None or first > 0:
@@ -242,7 +337,7 @@ def is_whole(span: AxisSpan, size: Size) -> bool:
 
 
 def width(span: AxisSpan) -> tuple[int | None, int | None]:
-    """Return the smallest and largest number of positions, None for an unknown number."""
+    """Return the smallest and largest number of positions from `low` to `high`, None for an unknown number."""
     if span.parts:
         each = [width(part) for part in span.parts]
         sizes = [b for _, b in each if b is not None]

@@ -235,7 +235,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def _grids(fold: WorkedFold, look: Look) -> list[str]:
     """What a small window over rows and columns reads, the kernel's slice and the products side by side, a block for
     each channel; nothing where the sum is no such window."""
-    windows = [i for i, role in enumerate(fold.roles) if role == "window"]
+    windows = [i for i, role in enumerate(fold.roles) if role in ("window", "interval")]
     if len(windows) != 2 or any(fold.sizes[i] > _WIDEST_GRID for i in windows):
         return []
     others = [i for i in range(len(fold.sizes)) if i not in windows]
