@@ -62,7 +62,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
     "Embedding",
     mask=_nonzero,
     ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights input_length",
-    facts=Facts(ids_below="input_dim"),
+    facts=Facts(ids_below="input_dim", tells_axes="ids"),
 )
 def embedding(
     ids: Expr,

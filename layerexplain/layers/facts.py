@@ -13,7 +13,8 @@ class Facts(NamedTuple):
 
     - `keeps_axes`: it keeps each axis and does not depend on which one holds the channels.
     - `tells_axes`: what determines the axes of its input: "image" or "sequence" by its data_format, if it has
-      one; "steps" by taking a sequence of what its inner layer takes; "channels" by its axis; "" by nothing.
+      one; "steps" by taking a sequence of what its inner layer takes; "channels" by its axis; "ids" by looking
+      up an id per step; "" by nothing.
     - `passes_ids`: ids pass through it unchanged.
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
     - `takes_list`: its call in Keras takes its tensors as one list.

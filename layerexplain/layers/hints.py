@@ -64,6 +64,9 @@ class Place(Protocol):
     def trains(self, name: str) -> bool:
         """Whether the weight of this name is trained."""
 
+    def source(self) -> Definition | None:
+        """What the layer computes whose output it takes first; None for an input or where that is not known."""
+
     def readers(self) -> Sequence[Reader]:
         """The layers that read its output."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.hints import Place, hint
-from layerexplain.ops.sizes import product
-from layerexplain.ops.window import windows
+from layerexplain.ops.sizes import ordinal, product
+from layerexplain.ops.window import spatial_axes, windows
 
 
 @hint("Conv{}D")
@@ -54,7 +54,7 @@ def conv_gaps(at: Place) -> str | None:
     for w in _windows(at)[:1]:
         if w.dilation > 1 and w.k > 1:
             said.append(
-                f"dilation_rate={w.dilation} leaves gaps: a window of {w.k} reads every {_ordinal(w.dilation)} of "
+                f"dilation_rate={w.dilation} leaves gaps: a window of {w.k} reads every {ordinal(w.dilation)} of "
                 f"{w.reach} {w.role}, with no additional weights."
             )
         if w.padding == "causal":
@@ -81,18 +81,45 @@ def pool_strides(at: Place) -> str | None:
 
 
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
+def skipped(at: Place) -> str | None:
+    """What a stride longer than the window leaves out between windows."""
+    slides = [w for w in _windows(at) if w.stride > w.reach]
+    if not slides:
+        return None
+    parts = [
+        f"only every {ordinal(w.stride)} {w.role[:-1]}" if w.k == 1 else f"{w.reach} of every {w.stride} {w.role}"
+        for w in slides
+    ]
+    return f"The stride is longer than the window, which reads {' and '.join(parts)}; the others are ignored."
+
+
+@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
 def unread_edge(at: Place) -> str | None:
     """What windows with a stride leave unread at the end: 9 rows in windows of 2 leave row 8."""
-    left = []
-    for w in _windows(at):
+    left, helps = [], True
+    for i, w in enumerate(_windows(at)):
         if w.padding != "valid" or not isinstance(w.n, int) or w.number is None:
             continue
         rest = w.n - ((w.number - 1) * w.stride + w.reach)
-        if rest > 0:
-            left.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
+        # Zeros that the layer before has put there are no loss, and neither is what is skipped everywhere.
+        if rest <= _zeros_after(at, i) or w.k == 1:
+            continue
+        left.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
+        same = w._replace(padding="same")
+        read = same.covers((same.number or 1) - 1)
+        helps &= read is not None and w.n - 1 in read
     if not left:
         return None
-    return f"No window reaches {' and '.join(left)}: these inputs are ignored; padding='same' would include them."
+    advice = "; padding='same' would include them" if helps else ""
+    return f"No window reaches {' and '.join(left)}: these inputs are ignored{advice}."
+
+
+def _zeros_after(at: Place, axis: int) -> int:
+    """The number of zeros that the layer before appends to a spatial axis."""
+    source = at.source()
+    pads = [node.attrs["pads"] for node in nodes(source) if node.op.name == "pad"] if source is not None else []
+    axes, _ = spatial_axes(at.x.ndim, at.argument("data_format") or "channels_last")
+    return int(pads[-1][axes[axis]][1]) if pads else 0
 
 
 @hint("Conv{}DTranspose")
@@ -124,7 +151,3 @@ def _windows(at: Place) -> list[Any]:
 
 def _one(slides: Sequence[Any]) -> str:
     return {1: "step", 2: "pixel", 3: "voxel"}[len(slides)]
-
-
-def _ordinal(number: int) -> str:
-    return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")

@@ -23,7 +23,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
     "ReversibleEmbedding",
     mask=_nonzero,
     ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights",
-    facts=Facts(ids_below="input_dim"),
+    facts=Facts(ids_below="input_dim", tells_axes="ids"),
 )
 def reversible_embedding(
     x: Expr,

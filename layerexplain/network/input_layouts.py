@@ -18,10 +18,10 @@ Readers = dict[TensorRef, list[tuple[Layer, int, int]]]
 def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
     """What an input gives, with the roles of its axes where they are not the default ones."""
     ndim = len(spec.shape)
-    if spec.roles is not None or ndim < 3:
+    if spec.roles is not None or ndim < 2:
         return spec
     told = _telling(scope, 0).get(ref)
-    roles = None if told is None else _roles(*told, ndim)
+    roles = None if told is None or (ndim == 2 and told[1] != "ids") else _roles(*told, ndim)
     return spec if roles is None or roles == default_roles(ndim) else spec._replace(roles=roles)
 
 
@@ -82,6 +82,8 @@ def _tells(scope: Scope, layer: Layer) -> str:
 def _roles(layer: Layer, how: str, ndim: int) -> Roles:
     if how == "channels":
         return channels_at(ndim, 1)
+    if how == "ids":
+        return ("batch", "steps") if ndim == 2 else default_roles(ndim)
     if how == "steps":
         inner = layer.config.get("layer")
         return sequence_roles(ndim, inner.config.get("data_format") if isinstance(inner, Layer) else None)

@@ -167,3 +167,9 @@ def few(count: int) -> int:
     if count > MOST_RESULTS:
         raise ShapeError(f"an operation may have at most {MOST_RESULTS:,} results or steps, got {count:,}")
     return count
+
+
+def ordinal(number: int) -> str:
+    """Return `2nd`, `3rd`, `12th`, `22nd`."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number // 10 % 10 == 1 else ends.get(number % 10, 'th')}"

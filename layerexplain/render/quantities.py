@@ -69,9 +69,9 @@ def names_text(names: list[str], limit: int | None) -> str:
 
 def field_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
     """What one output element depends on in each input: `11 × 11`, `1 to 7`; `all` of an unknown size."""
-    from layerexplain.report.receptive_field_words import seen_text
+    from layerexplain.report import receptive_field_words
 
-    return _of_inputs(fields, seen_text, unknown)
+    return _of_inputs(fields, receptive_field_words.field_text, unknown)
 
 
 def field_stride_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:

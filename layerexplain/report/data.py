@@ -139,12 +139,13 @@ class Explanation(NamedTuple):
 
 class FieldAxis(NamedTuple):
     """What one output element depends on along an axis of a model's input: the positions `first` … `last`, as text in
-    the output's index letters ("4i-5", "4i+5"; in the padding where they lie outside).
+    the output's index letters ("4i-5", "4i+5"), every `step`-th of them. `padded` says that some may lie outside the
+    axis, in the padding.
 
-    `size` is the number of these positions and `least` the smallest where it varies; `whole` says that they hold all
-    `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are, where they can
-    be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of element 0 do; None
-    where there is no one number.
+    `size` is the number of positions from first to last and `least` the smallest where it varies; `whole` says that
+    they hold all `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are,
+    where they can be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of
+    element 0 do; None where there is no one number.
     """
 
     role: str
@@ -156,6 +157,8 @@ class FieldAxis(NamedTuple):
     start: int | None
     first: str
     last: str
+    step: int = 1
+    padded: bool = False
     at_most: bool = False
     places: tuple[str, ...] = ()
 

@@ -60,6 +60,14 @@ class LayerInNetwork(NamedTuple):
         """Whether the weight of this name is trained."""
         return any(w.trainable for w in self.row.weights if w.name == name)
 
+    def source(self) -> Definition | None:
+        """What the layer computes whose output it takes first; None for an input or where that is not known."""
+        own = self.network.of_layer(self.layer.name)
+        first = own[0].sources[0] if own and own[0].sources else None
+        return next(
+            (c.definition for c in self.network.calls if first is not None and c.call.layer == first.layer), None
+        )
+
     def readers(self) -> list[Layer]:
         """The layers that take what it gives."""
         layers = {one.name: one for one in self.network.model.layers}

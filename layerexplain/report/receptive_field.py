@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from layerexplain.derive.element.scalars import LETTERS, OTHERS, index_text
+from layerexplain.derive.element.scalars import choose, index_text
 from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
-from layerexplain.derive.receptive_field.spans import AxisSpan, is_whole, slope, value, width
-from layerexplain.lang.expr import Expr, tensor
+from layerexplain.derive.receptive_field.spans import AxisSpan, extremes, is_whole, slope, value, width
+from layerexplain.derive.roles import AxisRoles, Roles
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, Size, tensor
 from layerexplain.lang.scalar import Affine, Letter, Quotient, letters_in
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.ops.sizes import FLOATS, axis_roles
+from layerexplain.ops.sizes import FLOATS, axis_roles, default_roles
 from layerexplain.report.data import FieldAxis, LayerReport, ReceptiveField
 from layerexplain.report.receptive_field_words import words
 
@@ -49,7 +51,8 @@ class _Walk:
     def __init__(self, network: Network) -> None:
         self.views = ReceptiveFields()
         self.fields: dict[str, dict[int, Fields]] = {}
-        self.roles: dict[Expr, tuple[str, ...]] = {}
+        self.roles: dict[Expr, Roles] = {}
+        self.of_results: dict[Definition, Roles] = {}
         given = []
         for ref in network.model.inputs:
             made = next((c for c in network.calls if c.call.layer == ref.layer), None)
@@ -72,7 +75,8 @@ class _Walk:
                     tensors[TensorRef(name, made.call.index, i)] = view
             result = tensors.get(TensorRef(name, made.call.index, 0))
             if result is not None:
-                self.fields.setdefault("/".join((*path, name)), {})[made.call.index] = self._described(result)
+                fields = self._described(result, self._output_roles(made))
+                self.fields.setdefault("/".join((*path, name)), {})[made.call.index] = fields
             if first and made.network is not None:
                 self._network(made.network, args, (*path, name))
 
@@ -86,14 +90,28 @@ class _Walk:
             seen |= {source: spans if isinstance(spans, str) else reason for source, spans in view.seen.items()}
         return [View((), seen)] * max(len(made.outputs), 1)
 
-    def _described(self, view: View) -> tuple[ReceptiveField, ...]:
-        return tuple([_field(source, seen, self.roles[source]) for source, seen in view.seen.items()])
+    def _output_roles(self, made: TracedCall) -> Roles:
+        """The roles of the axes of a call's first output."""
+        definition = made.definition
+        if definition is None or made.network is not None:
+            spec = made.outputs[0] if made.outputs else None
+            return () if spec is None else spec.roles or default_roles(len(spec.shape))
+        if definition not in self.of_results:
+            result = next(iter(definition.results.values()))
+            self.of_results[definition] = AxisRoles({}).within(definition, definition.order)[result]
+        return self.of_results[definition]
+
+    def _described(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
+        own = [Letter(role, one.size) for role, one in zip(roles, view.letters, strict=False)]
+        chosen = choose(own, {}, ())
+        names = {one: chosen[letter] for one, letter in zip(view.letters, own, strict=False)}
+        return tuple([_field(source, seen, self.roles[source], names) for source, seen in view.seen.items()])
 
 
 def _roles(leaf: Expr) -> tuple[str, ...]:
     """What the axes of a model's input are; "" are those of no interest: the batch, and channels beside others."""
     if leaf.ndim == 2:
-        return ("", "features" if leaf.dtype in FLOATS else "steps")
+        return ("", axis_roles(leaf)[1] if leaf.dtype in FLOATS else "steps")
     if leaf.ndim < 2:
         return ("",) * leaf.ndim
     return tuple(
@@ -104,12 +122,11 @@ def _roles(leaf: Expr) -> tuple[str, ...]:
 # In numbers -----------------------------------------------------------------------------------------------------
 
 
-def _field(source: Expr, seen: Seen, roles: Sequence[str]) -> ReceptiveField:
+def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter, str]) -> ReceptiveField:
     name = str(source.label)
     if isinstance(seen, str):
         return ReceptiveField(name, (), seen)
     shown = [(role, span, size) for role, span, size in zip(roles, seen, source.shape, strict=True) if role]
-    names = _names([(role, span) for role, span, _ in shown])
     axes = []
     for role, span, size in shown:
         least, most = width(span)
@@ -127,6 +144,8 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str]) -> ReceptiveField:
                 start=value(span.low, 0) if own or not span.low.terms else None,
                 first=index_text(span.low, names),
                 last="" if last is None else index_text(last, names),
+                step=span.step,
+                padded=_is_padded(span, size),
                 at_most=span.at_most,
                 places=tuple([_range_text(part, names) for part in span.parts]),
             )
@@ -159,17 +178,11 @@ def _own_letter(span: AxisSpan, others: Sequence[AxisSpan]) -> bool:
     return moves and alone and not remainders and all(letters.isdisjoint(_letters_of(o)) for o in others)
 
 
-def _names(spans: Sequence[tuple[str, AxisSpan]]) -> dict[Letter, str]:
-    """Index letters: that of the axis' role, or one for all axes that are laid out in one."""
-    names: dict[Letter, str] = {}
-    for role, span in spans:
-        for letter in sorted(_in_order(span), key=lambda one: -(one.size or 0)):
-            if letter not in names:
-                alone = sum(letter in _letters_of(other) for _, other in spans) == 1
-                wanted = LETTERS.get(role, OTHERS[:1]) if alone else "k"
-                taken = set(names.values())
-                names[letter] = next(c for c in (*wanted, *OTHERS) if c not in taken)
-    return names
+def _is_padded(span: AxisSpan, size: Size) -> bool:
+    """Whether some of the positions may lie outside the axis."""
+    first, last = extremes(span.low)[0], None if span.high is None else extremes(span.high)[1]
+    below = first is None or first < 0
+    return below or (isinstance(size, int) and last is not None and last >= size)
 
 
 def _number(fraction: Fraction) -> float:

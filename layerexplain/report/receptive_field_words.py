@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from layerexplain.ops.sizes import ordinal
 from layerexplain.report.data import FieldAxis, ReceptiveField
 
 UNKNOWN = "?"
@@ -20,7 +21,7 @@ def words(field: ReceptiveField, several: bool) -> str:
     if not axes:
         return f"one output element depends on {of}"
     unit = _unit(axes)
-    window = " × ".join(map(_window, axes))
+    window = _window_text(axes)
     if all(axis.whole or _reaches_all(axis) for axis in axes):
         every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
         wide = f": its window of {window} covers them at every place" if any(map(_slides, axes)) else ""
@@ -31,8 +32,9 @@ def words(field: ReceptiveField, several: bool) -> str:
     if all(axis.size == 1 for axis in axes):
         most = "at most " if any(axis.at_most for axis in axes) else ""
         seen = f"{most}one {unit.removesuffix('s')}"
-    wide = f", in a window of {window}" if any(map(_is_wider, axes)) else ""
-    return f"one output element depends on {seen} of {of}{wide}: {where}{_apart(axes)}"
+    wide = f", in a window of {window}" if any(_is_wider(axis) or axis.step > 1 for axis in axes) else ""
+    exist = ", where they exist" if any(axis.padded for axis in axes) else ""
+    return f"one output element depends on {seen} of {of}{wide}: {where}{exist}{_apart(axes)}"
 
 
 def _reaches_all(axis: FieldAxis) -> bool:
@@ -53,6 +55,15 @@ def _unit(axes: Sequence[FieldAxis]) -> str:
     return "voxels" if roles == ["planes", "rows", "columns"] else roles[0] if len(roles) == 1 else "positions"
 
 
+def _window_text(axes: Sequence[FieldAxis]) -> str:
+    return " × ".join([_extent(axis) for axis in axes])
+
+
+def field_text(axes: Sequence[FieldAxis]) -> str:
+    """As `seen_text`, and the size of the window where not each of its positions is seen: `3 × 3 in 5 × 5`."""
+    return seen_text(axes) + (f" in {_window_text(axes)}" if any(axis.step > 1 for axis in axes) else "")
+
+
 def seen_text(axes: Sequence[FieldAxis]) -> str:
     """How much is seen along each axis: `11 × 11`, `2 to 3` where it varies, `3 or more` where there is no end, `all`
     where the size of the axis is not known, `at most 8 × 8` where not all of it need be seen.
@@ -64,7 +75,7 @@ def seen_text(axes: Sequence[FieldAxis]) -> str:
 
 
 def _seen(axis: FieldAxis) -> str:
-    return str(axis.of) if _is_wider(axis) else _window(axis)
+    return str(_counted(axis.of or 0, axis.step)) if _is_wider(axis) else _extent(axis, axis.step)
 
 
 def _is_wider(axis: FieldAxis) -> bool:
@@ -72,13 +83,17 @@ def _is_wider(axis: FieldAxis) -> bool:
     return axis.size is not None and axis.of is not None and axis.size > axis.of
 
 
-def _window(axis: FieldAxis) -> str:
-    """The size of the window along an axis, positions in the padding included."""
+def _counted(size: int, step: int) -> int:
+    return -(-size // step)
+
+
+def _extent(axis: FieldAxis, step: int = 1) -> str:
+    """The size of the window along an axis, or the number of every `step`-th position in it, padding included."""
+    least = None if axis.least is None else _counted(max(axis.least, 0), step)
     if axis.size is None:
-        return "all" if axis.whole else UNKNOWN if axis.least is None else f"{axis.least} or more"
-    if axis.at_most or axis.least in (axis.size, None):
-        return str(axis.size)
-    return f"{max(axis.least or 0, 0)} to {axis.size}"
+        return "all" if axis.whole else UNKNOWN if least is None else f"{least} or more"
+    most = _counted(axis.size, step)
+    return str(most) if axis.at_most or least in (most, None) else f"{least} to {most}"
 
 
 def _where(axis: FieldAxis) -> str:
@@ -88,7 +103,9 @@ def _where(axis: FieldAxis) -> str:
         return f"{axis.role} {', '.join(axis.places[:-1])} and {axis.places[-1]}"
     if axis.first == axis.last:
         return f"{axis.role.removesuffix('s')} {axis.first}"
-    return f"{axis.role} {axis.first} to {axis.last}" if axis.last else f"{axis.role} from {axis.first} on"
+    every = f", every {ordinal(axis.step)}" if axis.step > 1 else ""
+    span = f"{axis.first} to {axis.last}" if axis.last else f"from {axis.first} on"
+    return f"{axis.role} {span}{every}"
 
 
 def _apart(axes: Sequence[FieldAxis]) -> str:

@@ -110,11 +110,11 @@ def _atom_end(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan], *, top: bool) ->
 
 
 class _Progression(NamedTuple):
-    """Values at equal distances: at least `count` of them, `step` apart; None is no known count. Not `exact` where
+    """Values at equal distances: at least `many` of them, `step` apart; None is no known number. Not `exact` where
     some values between may be missing."""
 
     step: int
-    count: int | None
+    many: int | None
     exact: bool = True
 
 
@@ -139,11 +139,11 @@ def _step(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan]) -> tuple[int, bool]
 def _sum(a: _Progression, b: _Progression) -> _Progression:
     """Return the sums of each value of one with each of the other."""
     if not a.step or not b.step:
-        return _Progression(a.step or b.step, a.count if a.step else b.count, a.exact and b.exact)
+        return _Progression(a.step or b.step, a.many if a.step else b.many, a.exact and b.exact)
     fine, coarse = (a, b) if a.step <= b.step else (b, a)
-    gapless = coarse.step % fine.step == 0 and (fine.count or 0) * fine.step >= coarse.step
-    count = None if a.count is None or b.count is None else a.count + b.count - 1
-    return _Progression(gcd(a.step, b.step), count, a.exact and b.exact and gapless)
+    gapless = coarse.step % fine.step == 0 and (fine.many or 0) * fine.step >= coarse.step
+    many = None if a.many is None or b.many is None else a.many + b.many - 1
+    return _Progression(gcd(a.step, b.step), many, a.exact and b.exact and gapless)
 
 
 def _progression(index: sc.Affine, env: Mapping[sc.Letter, AxisSpan]) -> _Progression:
@@ -169,10 +169,11 @@ def _atom_progression(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan]) -> _Prog
         return _POINT if atom.rest or not of.step else of._replace(step=of.step // atom.by)
     if atom.rest:
         low, high = _end(atom.of, env, top=False), _end(atom.of, env, top=True)
-        inside = None not in (low, high) and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by)
-        return of if inside else _Progression(1, of.count, of.exact and of.step == 1)
-    count = None if of.count is None else (of.count - 1) * of.step // atom.by + 1
-    return _Progression(1, count, of.exact and of.step <= atom.by)
+        if low and high and sc.floor_divide(low, atom.by) == sc.floor_divide(high, atom.by):
+            return of
+        return _Progression(1, of.many, of.exact and of.step == 1)
+    many = None if of.many is None else (of.many - 1) * of.step // atom.by + 1
+    return _Progression(1, many, of.exact and of.step <= atom.by)
 
 
 # Comparing ------------------------------------------------------------------------------------------------------
@@ -273,7 +274,9 @@ def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
         if (one.low, one.high) == (low, high[0]) and not one.loose and _common_step(one, other) == one.step:
             return one
     step = _common_step(a, b)
-    loose = a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high[0] not in (a.high, b.high)
+    loose = (
+        a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high[0] not in (a.high, b.high)
+    )
     return AxisSpan(low, high[0], loose=loose, step=step)
 
 
