@@ -114,6 +114,17 @@ def explain(
     return report
 
 
+def begins_with_batch(model: Model, name: str, shape: Sequence[int | None]) -> bool:
+    """Tell whether the None in front of a shape that was typed for an input of a model is the batch.
+
+    >>> begins_with_batch(read(b"layers:\\n  - Dense: 10\\n"), "input", (None, 784))
+    True
+    """
+    from layerexplain.frontends.leading_batch import begins_with_batch as begins
+
+    return begins(model, name, tuple(shape))
+
+
 def explain_layer(
     type_: str,
     arguments_: Mapping[str, Any] | None = None,

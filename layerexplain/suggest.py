@@ -22,6 +22,11 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
     return f"{before}did you mean '{same[0]}'?" if same else ""
 
 
+def batch_words(without: str, with_axis: str) -> str:
+    """The note on a batch that was typed: how the shape is written without it, and how with an axis of unknown size."""
+    return f"None in front is read as the batch, which is left out here: write {without}, or {with_axis} for an axis"
+
+
 def or_else(suggestion: str, otherwise: str) -> str:
     """The suggestion where there is one, what to do without one otherwise."""
     return suggestion or otherwise

@@ -51,6 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         ("None,3", (None, 3)),
         ("?x3", (None, 3)),
         ("none", (None,)),
+        ("null,784", (None, 784)),
         ("(28, 28, 1)", (28, 28, 1)),
         ("(784,)", (784,)),
         ("[2, 3]", (2, 3)),

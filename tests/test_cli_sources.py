@@ -7,6 +7,7 @@ import json
 import re
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -72,6 +73,29 @@ def test_input_fixes_unknown_sizes(spec: str) -> None:
     wrong = run("summary", spec, "--input", "pixels=28,28,3")
     assert wrong.exit_code == 1
     assert "the model has no input 'pixels'; its inputs: " in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "write"),
+    [
+        (["layer", "Dense", "3", "--input", "(None, 784)"], [None, 784], "784"),
+        (["layer", "Dense", "3", "--input", "None,None,784"], [None, None, 784], ""),
+        (["layer", "Conv2D", "3", "kernel_size=3", "--input", "null,28,28,1"], [None, 28, 28, 1], "28,28,1"),
+        (["layer", "LSTM", "3", "--input", "None,5"], [None, None, 5], ""),
+        (["summary", "-", "--input", "(None, 28, 28, 3)"], [None, 28, 28, 3], "28,28,3"),
+        (["summary", "-", "--input", "None,28,3"], [None, None, 28, 3], ""),
+    ],
+)
+def test_a_batch_in_an_input_shape_is_taken_off_and_told_of(arguments: list[str], shape: list[Any], write: str) -> None:
+    text = SPEC.replace("28, 28, 3", "null, null, 3")
+    for spec_text in (text, text.replace("input: [null, null, 3]\n", "")):
+        result = run(*arguments, "--format", "json", input=spec_text)
+        row = json.loads(result.stdout)["layers"][0]
+        assert (row["input_shapes"] or row["output_shapes"])[0] == shape
+        assert ("note: None in front is read as the batch" in result.stderr) == bool(write)
+        assert f"write --input {write}" in result.stderr or not write
+    wrong = run("summary", "-", "--input", "32,28,28,3", input=text)
+    assert "got (32, 28, 28, 3); leave out the batch, which is 32" in wrong.stderr
 
 
 def test_explain_one_layer_of_a_source(spec: str) -> None:

@@ -145,7 +145,7 @@ def test_an_unknown_size_makes_the_cost_unknown_and_is_named(
     assert Costs().of(trace_case(Case(type_, config, (shape,) * count))) == Cost(None, None)
     sizes = ", ".join("null" if size is None else str(size) for size in shape)
     file = tmp_path / "m.yaml"
-    file.write_text(f"inputs: {{x: [{sizes}]}}\nlayers:\n  - {type_}: {config}\n    from: {['x'] * count}\n")
+    file.write_text(f"inputs: {{x: {{shape: [{sizes}]}}}}\nlayers:\n  - {type_}: {config}\n    from: {['x'] * count}\n")
     explained = build(read(str(file)), detail=True).layers[-1].explanation
     assert explained is not None
     for part in words:

@@ -106,8 +106,10 @@ def test_forms_of_an_item(item: str, config: dict[str, Any]) -> None:
 INPUTS = {
     "input: [4]": [("input", (None, 4), "float32")],
     "input: 4": [("input", (None, 4), "float32")],
-    "input: [null, 4]": [("input", (None, None, 4), "float32")],
-    "input: [None, 4]": [("input", (None, None, 4), "float32")],
+    "input: [null, 4]": [("input", (None, 4), "float32")],
+    "input: [None, 4]": [("input", (None, 4), "float32")],
+    "input: [null, null, 4]": [("input", (None, None, 4), "float32")],
+    "input: {shape: [null, 4]}": [("input", (None, None, 4), "float32")],
     "input: (8, 4)": [("input", (None, 8, 4), "float32")],
     "input: []": [("input", (None,), "float32")],
     "input_shape: [4]": [("input", (None, 4), "float32")],
@@ -127,6 +129,33 @@ def test_inputs(text: str, expected: list[Any]) -> None:
     found = [layer for layer in model.layers if layer.type == "InputLayer"]
     assert [(i.name, i.config["batch_shape"], i.config["dtype"]) for i in found] == expected
     assert model.inputs == tuple(X(name) for name, _, _ in expected)
+
+
+LEADING_NONE = {
+    ("[None, 784]", "Dense: 3"): ((None, 784), True),
+    ("[None, 28, 28, 1]", "{Conv2D: {filters: 3, kernel_size: 3}}, Flatten"): ((None, 28, 28, 1), True),
+    ("{shape: [None, 28, 28, 1]}", "{Conv2D: {filters: 3, kernel_size: 3}}"): ((None, 28, 28, 1), True),
+    ("[None, 28, 28]", "Flatten, {Dense: 3}"): ((None, 28, 28), True),
+    ("[None, None, 3]", "{Conv2D: {filters: 3, kernel_size: 3}}"): ((None, None, None, 3), False),
+    ("[None, 80]", "{LSTM: 3}"): ((None, None, 80), False),
+    ("[None, 80]", "{Dense: 4}, {Bidirectional: {LSTM: 3}}"): ((None, None, 80), False),
+    ("[None, 80]", "{MultiHeadAttention: {num_heads: 2, key_dim: 8}}"): ((None, None, 80), False),
+    ("[None, 80]", "{Sequential: [{GRU: 3}]}"): ((None, None, 80), False),
+    ("[None, 9, 9, 1]", "{TimeDistributed: {Conv2D: {filters: 3, kernel_size: 3}}}"): ((None, None, 9, 9, 1), False),
+    ("[None, 9, 9, 1]", "{ConvLSTM2D: {filters: 3, kernel_size: 3}}"): ((None, None, 9, 9, 1), False),
+    ("[None]", "{Embedding: {input_dim: 9, output_dim: 4}}"): ((None, None), False),
+}
+
+
+@pytest.mark.parametrize(("typed", "expected"), LEADING_NONE.items())
+def test_a_leading_none_is_the_batch_where_the_layers_say_so(
+    typed: tuple[str, str], expected: tuple[tuple[int | None, ...], bool]
+) -> None:
+    shape, items = typed
+    model = spec(f"input: {shape}\nlayers: [{items if items[0] in '{F' else f'{{{items}}}'}]\n")
+    found = [layer.config for layer in model.layers if layer.type == "InputLayer"]
+    assert found == [{"batch_shape": expected[0], "dtype": "float32"}]
+    assert [note.code for note in model.notes] == ["batch-in-shape"] * expected[1]
 
 
 FIRST_LAYERS = {

@@ -49,6 +49,11 @@ def tell_lines(lines: Iterable[str]) -> None:
         click.echo(_PREFIX + clean(line), err=True)
 
 
+def note(words: str) -> None:
+    """Print `layerexplain: note: …` on stderr: how something that was typed was read."""
+    click.echo(f"layerexplain: note: {clean(words)}", err=True)
+
+
 def lines_of(error: Exception, source: str | None = None) -> list[str]:
     """What there is to say of an error: `file:line: …`, a line for each error of a group.
 

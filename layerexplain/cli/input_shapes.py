@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import click
 
+from layerexplain.api import begins_with_batch
+from layerexplain.cli.failures import note
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import batch_words
 
-_SIZE = r"(?:[0-9]{1,18}|none|\?)"
+_SIZE = r"(?:[0-9]{1,18}|none|null|\?)"
 _BETWEEN = r"(?: *[,x×] *| +)"
 
 
@@ -48,7 +51,8 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
     """Input layer → the shape typed for it, without the batch: by its name, or else in the order of the model's inputs.
     `option` is what it was typed with.
 
-    Raises ArgumentError if the model has no such input, or fewer inputs than shapes.
+    A None in front that is the batch is taken off, and a line on stderr says so. Raises ArgumentError if the model has
+    no such input, or fewer inputs than shapes.
     """
     names = list(dict.fromkeys(ref.layer for ref in model.inputs))
     listed = ", ".join(names) or "none"
@@ -67,4 +71,20 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
         if free_name is None:
             raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
         shapes[free_name] = shape
-    return shapes
+    return {name: _without_batch(model, name, shape, option) for name, shape in shapes.items()}
+
+
+def _without_batch(model: Model, name: str, shape: Shape, option: str) -> Shape:
+    if shape[:1] != (None,) or not begins_with_batch(model, name, shape):
+        return shape
+    tell_batch(shape, option)
+    return shape[1:]
+
+
+def tell_batch(shape: Shape, option: str = "--input") -> None:
+    """Say on stderr that the None in front of a shape that was typed was read as the batch. Two of them are Keras's own
+    form of an axis of unknown size, of which there is nothing to say."""
+    if shape[1] is None:
+        return
+    rest = ",".join(map(str, shape[1:]))
+    note(batch_words(f"{option} {rest}", f"{option} None,None,{rest}"))

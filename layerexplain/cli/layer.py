@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,16 +10,16 @@ from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean
-from layerexplain.cli.input_shapes import InputShape, parse_input
+from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
 from layerexplain.cli.options import Output, input_option, output_options
 from layerexplain.cli.output import emit
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import Shape
 from layerexplain.render.document import Block, Document
 from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
-    from layerexplain.api import LayerType
+    from layerexplain.api import LayerType, Report
 
 
 def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
@@ -87,12 +87,27 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
         parsed = parse_arguments(told.example)
         inputs = tuple(map(parse_input, told.example_inputs))
         page = layer_type_page(told, _command(told))
-    shapes = [(None, *shape) for shape in _in_call_order(type, inputs)]
-    sheet = explanation(api.explain_layer(type, parsed, input_shape=shapes), whole=False)
+    sheet = explanation(_report(type, parsed, _in_call_order(type, inputs)), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
+
+
+def _report(type: str, arguments: dict[str, Any], shapes: list[Shape]) -> Report:
+    """The report of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
+    typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
+    if typed:
+        try:
+            found = api.explain_layer(
+                type, arguments, input_shape=[shape if shape in typed else (None, *shape) for shape in shapes]
+            )
+        except LayerExplainError:
+            pass  # then it is an axis of unknown size
+        else:
+            tell_batch(typed[0])
+            return found
+    return api.explain_layer(type, arguments, input_shape=[(None, *shape) for shape in shapes])
 
 
 def _command(told: LayerType) -> list[str]:

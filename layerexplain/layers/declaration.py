@@ -325,7 +325,10 @@ def _other_rank(shape: Shape, wanted: int) -> str:
         return f"; where the channels are missing, Reshape to ({', '.join(map(str, sizes))}, 1) adds them"
     if len(shape) == 2:
         return "; Reshape gives it more"
-    return "; TimeDistributed applies the layer to each step" if len(shape) > wanted else ""
+    if len(shape) != wanted + 1:
+        return ""
+    batch = f"; if {sizes[0]} is the batch, leave it out of the input's shape" if isinstance(sizes[0], int) else ""
+    return f"; TimeDistributed applies the layer to each step{batch}"
 
 
 def snake_case(type_: str) -> str:

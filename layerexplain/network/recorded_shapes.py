@@ -67,7 +67,8 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
     ):
         given = ", ".join("None" if s is None else str(s) for s in wanted)
         fixed = ", ".join("None" if s is None else str(s) for s in own)
-        raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given})")
+        hint = f"; leave out the batch, which is {wanted[0]}" if len(wanted) == len(own) + 1 else ""
+        raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given}){hint}")
     return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)
 
 

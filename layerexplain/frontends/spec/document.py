@@ -20,7 +20,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
-from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first
+from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first, without_typed_batch
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
@@ -127,6 +127,7 @@ class _SpecReader:
             self._item(item, node, graph, maker, top)
         outputs = self._outputs(keys, graph)
         trainable = keys["trainable"][1].value is not False if "trainable" in keys else True
+        graph.layers = [without_typed_batch(layer, graph.layers, self.notes) for layer in graph.layers]
         plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
         type_name = "Sequential" if plain_sequence else "Functional"
         return graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
+from layerexplain.frontends.leading_batch import is_batch
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, plain, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
-from layerexplain.model import Layer, Shape
-from layerexplain.suggest import did_you_mean, or_else
+from layerexplain.model import Layer, Note, Shape
+from layerexplain.suggest import batch_words, did_you_mean, or_else
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")
+BARE = "shape as typed"
+"""The key of a shape that stands without one; of an input of which the first axis is None it says so until the layers
+of its model are known."""
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape", "input_shape")
 
 
@@ -42,14 +46,15 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
     """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
     found = False
+    bare = False
     batch: int | None = None
     dtype = "float32"
     for key, node in arguments.items():
         if key in ("batch_shape", "batch_input_shape"):
             shape, found = _sizes(node, key, faults, batch=True), True
-        elif key in ("shape", "input_shape"):
-            inner = _sizes(node, key, faults)
-            shape, found = None if inner is None else (None, *inner), True
+        elif key in ("shape", "input_shape", BARE):
+            inner = _sizes(node, "shape" if key == BARE else key, faults)
+            shape, found, bare = None if inner is None else (None, *inner), True, key == BARE
         elif key == "batch_size":
             if node.value is not None and (type(node.value) is not int or node.value < 1):
                 faults.add(f"batch_size is {words_for(node)}; a whole number from 1 is needed", node.line, name)
@@ -67,7 +72,24 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
         faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)
     if batch is not None and shape is not None:
         shape = (batch, *shape[1:])
-    return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype}, line=line)
+    typed = {BARE: bare} if found and batch is None and shape is not None and shape[:2] == (None, None) else {}
+    return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype, **typed}, line=line)
+
+
+def without_typed_batch(layer: Layer, layers: Sequence[Layer], notes: list[Note]) -> Layer:
+    """An input of a model of these layers. A None that was typed in front of its shape is its batch where that fits,
+    which a note says."""
+    if BARE not in layer.config:
+        return layer
+    config = {key: value for key, value in layer.config.items() if key != BARE}
+    typed = config["batch_shape"][1:]
+    if is_batch(typed, layers, by_keras=not layer.config[BARE]):
+        config["batch_shape"] = typed
+        rest = ", ".join(map(str, typed[1:]))
+        if typed[1] is not None:
+            words = batch_words(f"[{rest}]", f"[None, None, {rest}]")
+            notes.append(Note("batch-in-shape", layer.name, words))
+    return layer._replace(config=config)
 
 
 def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
@@ -99,7 +121,7 @@ def _is_one_input(where: str, keys: list[str]) -> bool:
 
 def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
     if node.kind != "mapping":
-        return read_input_layer(name, {"shape": node}, node.line, faults)
+        return read_input_layer(name, {BARE: node}, node.line, faults)
     arguments = {str(key.value): value for key, value in node.value if key.value != "name"}
     own = next((value for key, value in node.value if key.value == "name"), None)
     if own is not None:
