@@ -76,7 +76,7 @@ def fields(definition: Definition) -> dict[str, str]:
     if definition.name.startswith("conv_lstm"):
         spatial_count -= 1  # The axis after the batch is the steps.
     for name, value in definition.arguments.items():
-        values[name] = _argument(name, value, spatial_count)
+        values[name] = argument_text(name, value, spatial_count)
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
@@ -104,7 +104,8 @@ def _size(size: Size) -> str:
     return "" if size is None or isinstance(size, Batch) else f"{size:,}"
 
 
-def _argument(name: str, value: Any, spatial: int) -> str:
+def argument_text(name: str, value: Any, spatial: int) -> str:
+    """Return an argument as words have it: a window on `spatial` axes as `3×3`."""
     if name in WINDOWS and isinstance(value, int):
         return "×".join([str(value)] * max(spatial, 1))
     if isinstance(value, bool | Expr):

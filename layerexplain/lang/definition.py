@@ -7,6 +7,20 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, Shapes, walk
+from layerexplain.records import NamedTuple
+
+
+class Gist(NamedTuple):
+    """The template of what a layer computes, in one line, with the defaults of the layer's arguments.
+
+    Its parts stand between commas. The first is always printed; another only if an argument in it has not its default
+    value. A field `{name}` is an argument; `{name:yes|no}` says one thing or the other for one that is true or false.
+    `{formula}` is the statement that gives the result, `{call}` the layer as a call with its arguments, `{layer}` the
+    gist of the layer inside, `{layers}` the names of all inside.
+    """
+
+    template: str
+    defaults: Mapping[str, Any]
 
 
 class Definition:
@@ -16,7 +30,8 @@ class Definition:
     named outputs in Keras's order. `scalar` marks an element-wise function that counts as one FLOP (relu, sigmoid);
     `stable` is a numerically safer `function(np, *values, **attrs)`. `attrs` are the attributes of a composite's
     call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
-    a layer, defaults included; `description` is its sentence with `{fields}`. `order` are its nodes, if known.
+    a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
+    it is said in one line. `order` are its nodes, if known.
     """
 
     def __init__(
@@ -32,6 +47,7 @@ class Definition:
         stable: Callable[..., Any] | None = None,
         masks: tuple[Expr | None, ...] = (),
         description: str = "",
+        gist: Gist | None = None,
         arguments: Mapping[str, Any] | None = None,
         order: list[Expr] | None = None,
     ) -> None:
@@ -47,6 +63,7 @@ class Definition:
         self.stable = stable
         self.masks = masks
         self.description = description
+        self.gist = gist
 
     @property
     def outputs(self) -> list[Expr]:

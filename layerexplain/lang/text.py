@@ -71,24 +71,6 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
     return tuple(parts)
 
 
-def operation(definition: Definition, lines: Sequence[str] | None = None) -> str:
-    """Return one line that shows what the layer does: its only statement without `y =`, else the call.
-
-    Args:
-        definition: The layer.
-        lines: The texts of its statements, if the caller has them."""
-    if lines is None:
-        lines = [line.text for line in statements(definition)]
-    if len(lines) == 1 and len(definition.results) == 1:
-        return lines[0].partition(" = ")[2]
-    return call_text(definition)
-
-
-def call_text(definition: Definition) -> str:
-    """Return the call of a definition on its own leaves: `lstm(x, W, U, b)`."""
-    return f"{identifier(definition.name)}({', '.join(leaf_names(definition).values())})"
-
-
 def program(definition: Definition) -> str:
     """Return the whole text: a `def` for each inner definition, then the statements."""
     names = definition_names(definition)

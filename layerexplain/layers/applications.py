@@ -19,7 +19,7 @@ def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: Positi
     return x * weight("gamma", "γ", [("channels", projection_dim)])
 
 
-@layer("StochasticDepth", facts=Facts(home="convnext"))
+@layer("StochasticDepth", gist="x; in training {call}", facts=Facts(home="convnext"))
 def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
     """In training, sets whole examples to 0 with probability {drop_path_rate} and scales the rest by 1 / (1 -
     {drop_path_rate}). At inference, returns its input unchanged.

@@ -103,7 +103,13 @@ def _spread(query: Expr, key: Expr) -> Expr:
     return columns + take_slice(key, key=(Ellipsis, None, slice(None), slice(None)))
 
 
-@layer("Attention", mask=query_mask, ignores="seed causal", facts=Facts(takes_list=True))
+@layer(
+    "Attention",
+    mask=query_mask,
+    ignores="seed causal",
+    facts=Facts(takes_list=True),
+    gist="softmax({score_mode} scores) · value, {use_scale:scaled|}, {use_causal_mask:causal|}",
+)
 def attention(
     query: Expr,
     value: Expr,
@@ -134,7 +140,13 @@ def attention(
     return _attend(scores, query, value, masks, looking, training)
 
 
-@layer("AdditiveAttention", mask=query_mask, ignores="seed causal score_mode", facts=Facts(takes_list=True))
+@layer(
+    "AdditiveAttention",
+    mask=query_mask,
+    ignores="seed causal score_mode",
+    facts=Facts(takes_list=True),
+    gist="softmax(sum({use_scale:g * |}tanh(query + key))) · value, {use_causal_mask:causal|}",
+)
 def additive_attention(
     query: Expr,
     value: Expr,
@@ -197,6 +209,7 @@ def shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fuse
     "MultiHeadAttention",
     mask=query_mask,
     ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape query_mask",
+    gist="softmax(Q · Kᵀ / sqrt({key_dim})) · V, {num_heads} heads, {use_causal_mask:causal|}",
     facts=Facts(
         takes_masks_off=True,
         attributes_keras_2={f"{part}_dense": f"_{part}_dense" for part in ("query", "key", "value", "output")},

@@ -61,6 +61,9 @@ class Sliding(NamedTuple):
         return window
 
 
+SLIDING_GIST = "stride {strides}, {padding}, dilation {dilation_rate}"
+
+
 def known_channels(x: Expr, data_format: str) -> int:
     """The number of input channels, on which the kernel's size depends."""
     channels = x.shape[1 if data_format == "channels_first" else -1]
@@ -88,6 +91,7 @@ def filter_bias(y: Expr, filters: int, data_format: str) -> Expr:
     "Conv{}D",
     also="Convolution{}D",
     ignores=KERNEL_AND_BIAS,
+    gist=f"{{kernel_size}} conv, {{filters}} filters, {SLIDING_GIST}, {{groups}} groups, {{activation}}",
     differs={1: lambda common: common.but(padding=CausalPadding)},
 )
 def convolution(

@@ -50,6 +50,8 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     "ConvLSTM{}D",
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
+    gist="{formula}, {kernel_size} conv, {filters} filters, {return_sequences:all steps|last step}, "
+    "{initial_state:from a given state|}",
     ndim=None,
     facts=Facts(tells_axes="sequence"),
 )

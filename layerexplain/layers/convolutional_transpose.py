@@ -4,7 +4,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt
-from layerexplain.layers.convolutional import Sliding, filter_bias, known_channels, per_axis
+from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, filter_bias, known_channels, per_axis
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.window import SPATIAL
@@ -14,6 +14,7 @@ from layerexplain.ops.window import SPATIAL
     "Conv{}DTranspose",
     also="Convolution{}DTranspose",
     ignores=KERNEL_AND_BIAS,
+    gist=f"{{kernel_size}} conv_transpose, {{filters}} filters, {SLIDING_GIST}, {{activation}}",
     differs={
         **dict.fromkeys((1, 2), lambda common: common.moved("output_padding", before="data_format")),
         3: lambda common: common.moved("output_padding", before="dilation_rate"),

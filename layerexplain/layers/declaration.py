@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.definition import Definition
+from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
 from layerexplain.layers.arguments import Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         alone: str
         called: Sequence[str]
         facts: Facts
+        gist: str
 
 
 # What a formula's code raises for an argument that is no number where it counts, has too few parts, or is 0 where it
@@ -79,6 +80,7 @@ class Declaration:
         alone: What is wrong with one bare tensor in place of a list, with `{shape}` for its shape.
         called: Names the tensors of a `*xs` parameter.
         facts: What else there is to know of the layer.
+        gist: What it computes in one line, as a template (`lang.definition.Gist`), where its formula does not say so.
 
     `tensors`, `optional` and `variadic` are those of the signature; `reads_mask`, `reads_masks` and `training` say
     whether the formula uses the mask of its input, those of all its tensors, or computes something else in training.
@@ -108,6 +110,7 @@ class Declaration:
         alone: str = "",
         called: Sequence[str] = (),
         facts: Facts = NO_FACTS,
+        gist: str = "",
     ) -> None:
         self.type = type_
         self.name = snake_case(type_)
@@ -125,6 +128,7 @@ class Declaration:
         self.reads_mask, self.reads_masks, self.training = (name in reads for name in GIVEN)
         self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
         self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
+        self.gist = Gist(gist, self.default_values) if gist else None
 
     @property
     def takes_states(self) -> bool:
@@ -263,6 +267,7 @@ class Declaration:
             results,
             masks=out_masks,
             description=self.description,
+            gist=self.gist,
             arguments=complete,
             order=order,
         )

@@ -5,7 +5,7 @@ from typing import Any
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, PositiveInt
-from layerexplain.layers.convolutional import Sliding, channel_bias, filter_bias, known_channels
+from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, channel_bias, filter_bias, known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -35,6 +35,7 @@ def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
     "DepthwiseConv{}D",
     (1, 2),
     ignores=DEPTHWISE,
+    gist=f"{{kernel_size}} depthwise_conv, {{depth_multiplier}} a channel, {SLIDING_GIST}, {{activation}}",
     differs=dict.fromkeys((1, 2), lambda common: common.moved("depth_multiplier", before="data_format")),
     facts=Facts(attributes_keras_2={"kernel": "depthwise_kernel"}),
 )
@@ -65,6 +66,8 @@ def depthwise_convolution(
     (1, 2),
     also="SeparableConvolution{}D",
     ignores=SEPARABLE,
+    gist=f"{{kernel_size}} depthwise_conv, {{depth_multiplier}} a channel, {SLIDING_GIST}, then {{filters}} filters, "
+    "{activation}",
 )
 def separable_convolution(
     x: Expr,

@@ -110,7 +110,11 @@ def _opaque(type_: str, x: Expr, shape: Shape, dtype: str) -> Expr:
     return Expr(opaque, (x,), {"name": type_, "shape": shape}, shape, dtype)
 
 
-@layer("IntegerLookup", ignores="sparse encoding vocabulary_dtype has_input_vocabulary")
+@layer(
+    "IntegerLookup",
+    ignores="sparse encoding vocabulary_dtype has_input_vocabulary",
+    gist="place of x in the vocabulary, {output_mode}",
+)
 def integer_lookup(
     x: Expr,
     *,

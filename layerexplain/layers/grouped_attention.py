@@ -29,6 +29,8 @@ def _checked(query: Expr, value: Expr, key: Expr) -> None:
     "GroupQueryAttention",
     mask=query_mask,
     ignores=KERNEL_AND_BIAS + " flash_attention seed",
+    gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
+    "{use_causal_mask:causal|}",
     also=("GroupedQueryAttention",),
 )
 def group_query_attention(

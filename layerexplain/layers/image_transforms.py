@@ -31,7 +31,7 @@ def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
     return resize(with_ratio(x, size, "crop", 0, data_format), size=size, data_format=data_format)
 
 
-@layer("AutoContrast", ignores=ELSEWHERE)
+@layer("AutoContrast", ignores=ELSEWHERE, gist="(x - amin(x)) / (amax(x) - amin(x)) * 255, each channel")
 def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
     """Stretches the contrast of each channel of each image so that its darkest pixel becomes black and its brightest
     white.

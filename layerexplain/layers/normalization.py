@@ -129,7 +129,7 @@ def _renormalized(
     return y * named("ratio", r) + named("shift", d)
 
 
-@layer("LayerNormalization", mask="pass", ignores=GAMMA_BETA, facts=KEEPS_AXES)
+@layer("LayerNormalization", mask="pass", ignores=GAMMA_BETA, facts=KEEPS_AXES, gist="{formula}, axis {axis}")
 def layer_normalization(
     x: Expr,
     *,
@@ -171,7 +171,13 @@ def _laid(w: Expr, shape: tuple[Any, ...]) -> Expr:
     return w if shape[len(shape) - w.ndim :] == w.shape else reshape(w, shape=shape)
 
 
-@layer("GroupNormalization", mask="pass", ignores=GAMMA_BETA, facts=Facts(tells_axes="channels"))
+@layer(
+    "GroupNormalization",
+    mask="pass",
+    ignores=GAMMA_BETA,
+    facts=Facts(tells_axes="channels"),
+    gist="(z - μ) / sqrt(v + {epsilon}){scale: * γ|}{center: + β|}, {groups} groups",
+)
 def group_normalization(
     x: Expr,
     *,
@@ -208,7 +214,7 @@ def group_normalization(
     return scaled(y, *[None if w is None else along(w, at, x.ndim) for w in (gamma, beta)])
 
 
-@layer("RMSNormalization")
+@layer("RMSNormalization", gist="x / sqrt(mean(x ** 2) + {epsilon}) * γ, axis {axis}")
 def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-6) -> Expr:
     """Divides the values {along} by their root mean square, then scales by a learned γ.
 

@@ -110,7 +110,8 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
         called = _operation(row.formula.partition("(")[0])
         sentence = called.description if called else ""
     ignores = " ".join([*ignored, namespace.get("IGNORES", "")])
-    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores)
+    gist = "x; in training {call}" if sentence.startswith("In training") else ""
+    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores, gist=gist)
 
 
 def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import FLOATS
 
 
-@layer("Pipeline")
+@layer("Pipeline", gist="{layers}")
 def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     """Applies its layers one after the other.
 
@@ -31,7 +31,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     return x
 
 
-@layer("SpectralNormalization")
+@layer("SpectralNormalization", gist="{layer}; in training W / σ")
 def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
     """Applies {layer}. In training, its kernel is first divided by its largest singular value and stored so.
 

@@ -26,7 +26,7 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
     return tuple(i for i, size in enumerate(noise_shape) if size == 1 and x.shape[i] != 1)
 
 
-@layer("Dropout", mask="pass", ignores="seed", facts=CARRIES_IDS)
+@layer("Dropout", mask="pass", ignores="seed", facts=CARRIES_IDS, gist="x; in training dropout(x, rate={rate})")
 def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """In training, sets each value to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At inference,
     returns its input unchanged.
@@ -43,6 +43,7 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     "SpatialDropout{}D",
     mask="pass",
     ignores="seed",
+    gist="x; in training dropout(x, rate={rate}) of whole channels",
     differs={1: lambda common: common.without("data_format")},
     facts=CARRIES_IDS,
 )
@@ -60,7 +61,7 @@ def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels
     return dropout(x, rate=rate, shared=tuple(i for i in range(1, x.ndim) if i != channels))
 
 
-@layer("AlphaDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
+@layer("AlphaDropout", mask="pass", ignores="seed", facts=KEEPS_AXES, gist="x; in training {call}")
 def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
     """In training, sets each value to SELU's lower bound, -1.7581, with probability {rate}, then scales and shifts all
     values to preserve mean and variance. At inference, returns its input unchanged.
@@ -81,7 +82,7 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     return factor * (x * keep - depth * (1 - keep)) + factor * depth * rate
 
 
-@layer("GaussianDropout", mask="pass", ignores="seed", facts=KEEPS_AXES)
+@layer("GaussianDropout", mask="pass", ignores="seed", facts=KEEPS_AXES, gist="x; in training {call}")
 def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     """In training, multiplies each value by Gaussian noise with mean 1 and standard deviation sqrt({rate} / (1 -
     {rate})). At inference, returns its input unchanged.
@@ -96,7 +97,13 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     return x * normal_like(x, mean=1.0, stddev=math.sqrt(rate / (1 - rate)))
 
 
-@layer("GaussianNoise", mask="pass", ignores="seed", facts=KEEPS_AXES)
+@layer(
+    "GaussianNoise",
+    mask="pass",
+    ignores="seed",
+    facts=KEEPS_AXES,
+    gist="x; in training x + normal_like(x, stddev={stddev})",
+)
 def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     """In training, adds Gaussian noise with mean 0 and standard deviation {stddev}. At inference, returns its input
     unchanged.
@@ -107,7 +114,12 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     return x + normal_like(x, stddev=stddev) if training and stddev else x
 
 
-@layer("ActivityRegularization", mask="pass", facts=KEEPS_AXES)
+@layer(
+    "ActivityRegularization",
+    mask="pass",
+    facts=KEEPS_AXES,
+    gist="x; in training {l1} * sum(abs(x)) + {l2} * sum(x ** 2) joins the loss",
+)
 def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
     """In training, adds {l1} times the sum of absolute values and {l2} times the sum of squares of its input to the
     loss. Returns its input unchanged.

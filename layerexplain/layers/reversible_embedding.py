@@ -21,6 +21,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
 
 @layer(
     "ReversibleEmbedding",
+    gist="{formula}, {input_dim} × {output_dim}",
     mask=_nonzero,
     ignores="embeddings_initializer embeddings_regularizer embeddings_constraint weights",
     facts=Facts(ids_below="input_dim", tells_axes="ids"),

@@ -16,6 +16,10 @@ RECURRENT = (
     KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll stateful seed "
     "implementation use_cudnn"
 )
+RECURRENT_GIST = (
+    "{formula}, {units} units, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
+    "{initial_state:from a given state|}"
+)
 
 
 def cell_weight(name: str, symbol: str, axes: WeightAxes, cell: str) -> Expr:
@@ -59,7 +63,7 @@ def simple_step(
     return cell
 
 
-@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT)
+@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST)
 def simple_rnn(
     x: Expr,
     *initial_state: Expr,
@@ -119,7 +123,7 @@ def gru_step(
     return cell
 
 
-@layer("GRU", mask=recurrent_mask, ignores=RECURRENT)
+@layer("GRU", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST)
 def gru(
     x: Expr,
     *initial_state: Expr,
@@ -178,7 +182,7 @@ def lstm_step(
     return cell
 
 
-@layer("LSTM", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias")
+@layer("LSTM", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST)
 def lstm(
     x: Expr,
     *initial_state: Expr,
@@ -203,7 +207,7 @@ def lstm(
     return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-@layer("CuDNNGRU", ignores=RECURRENT)
+@layer("CuDNNGRU", ignores=RECURRENT, gist=RECURRENT_GIST)
 def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
@@ -222,7 +226,7 @@ def cudnn_gru(
     return recur("CuDNNGRU", step, x, {"h": units}, initial_state, returned)
 
 
-@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias")
+@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST)
 def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,

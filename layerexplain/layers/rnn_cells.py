@@ -78,7 +78,7 @@ def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
-@layer("SimpleRNNCell", ignores=RECURRENT, called=("h",))
+@layer("SimpleRNNCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
 def simple_rnn_cell(
     x: Expr,
     *states: Expr,
@@ -99,7 +99,7 @@ def simple_rnn_cell(
     return _results(("h",), simple_step(x, units, "", activation, use_bias, drop)(x, *states))
 
 
-@layer("GRUCell", ignores=RECURRENT, called=("h",))
+@layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
 def gru_cell(
     x: Expr,
     *states: Expr,
@@ -121,7 +121,7 @@ def gru_cell(
     return _results(("h",), step(x, *states))
 
 
-@layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"))
+@layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"), gist="{formula}, {units} units")
 def lstm_cell(
     x: Expr,
     *states: Expr,
@@ -142,7 +142,7 @@ def lstm_cell(
     return _results(("h", "c"), step(x, *states))
 
 
-@layer("StackedRNNCells")
+@layer("StackedRNNCells", gist="{layers}")
 def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = False) -> Mapping[str, Expr]:
     """Computes one step of stacked cells; each reads the output of the cell below.
 
@@ -167,7 +167,12 @@ def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
     return DeclaredLayer(LAYERS["StackedRNNCells"], {"cells": cells})
 
 
-@layer("RNN", mask=recurrent_mask, ignores="unroll stateful constants")
+@layer(
+    "RNN",
+    mask=recurrent_mask,
+    ignores="unroll stateful constants",
+    gist="{layer}, {return_sequences:all steps|last step}, {go_backwards:backwards|}",
+)
 def rnn(
     x: Expr,
     *initial_state: Expr,

@@ -52,7 +52,12 @@ class _Layout(NamedTuple):
         return 2 if self.first else 3
 
 
-@layer("STFTSpectrogram", ndim=3, ignores="window periodic scaling")
+@layer(
+    "STFTSpectrogram",
+    ndim=3,
+    ignores="window periodic scaling",
+    gist="{mode} of re and im, the waves C and D in x; window {frame_length}, stride {frame_step}",
+)
 def stft_spectrogram(
     x: Expr,
     *,
@@ -123,7 +128,11 @@ def _strength(mode: str, power: Expr, layout: _Layout) -> Expr:
     return size if mode == "magnitude" else log(maximum(named("magnitude", size), EPSILON))
 
 
-@layer("MelSpectrogram", ndim=2)
+@layer(
+    "MelSpectrogram",
+    ndim=2,
+    gist="dot(stft(x), mel_filters) in dB; window {fft_length}, stride {sequence_stride}, {num_mel_bins} bins",
+)
 def mel_spectrogram(
     x: Expr,
     *,

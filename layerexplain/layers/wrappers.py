@@ -38,7 +38,7 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
     return mask if arguments["merge_mode"] is not None or mask is None else (mask, mask)
 
 
-@layer("Bidirectional", mask=_two_way_mask)
+@layer("Bidirectional", mask=_two_way_mask, gist="{layer}, both ways, {merge_mode}")
 def bidirectional(
     x: Expr,
     *initial_state: Expr,
@@ -160,7 +160,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     return both / 2 if merge_mode == "ave" else both
 
 
-@layer("TimeDistributed", mask="pass", facts=Facts(tells_axes="steps", passes_ids=True))
+@layer("TimeDistributed", mask="pass", gist="{layer}, at each step", facts=Facts(tells_axes="steps", passes_ids=True))
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
     """Applies one {layer}, with the same weights, to each of the {steps} steps separately.
 

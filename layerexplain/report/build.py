@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
+from layerexplain.derive.gist import gist
 from layerexplain.frontends.model_builder import held_layers
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
-from layerexplain.lang.text import form, operation, statements
+from layerexplain.lang.text import form, statements
 from layerexplain.model import Layer, Model, Note, Shape, StoredVariable
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of
@@ -146,7 +147,8 @@ class Builder:
         self.costs = Costs()
         self.shared = _shared_weights(network)
         self.notes: list[Note] = [] if self.shared is None else [*self.shared.notes]
-        self._texts: dict[Any, tuple[str, tuple[str, ...]]] = {}
+        self._texts: dict[Any, tuple[str, ...]] = {}
+        self._gists: dict[Definition, str] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
 
@@ -304,9 +306,11 @@ class Builder:
             known = self._texts.get(key)
             if known is None:
                 lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
-                known = self._texts[key] = (operation(definition, lines), lines)
+                known = self._texts[key] = lines
             self._texts[definition] = known
-        return known
+        if definition not in self._gists:
+            self._gists[definition] = gist(definition, known)
+        return self._gists[definition], known
 
     def _variables(self, layer: Layer, definition: Definition | None, where: str) -> tuple[StoredVariable, ...] | None:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""

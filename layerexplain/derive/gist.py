@@ -1,0 +1,120 @@
+"""What a layer computes, in one line: the statement of its formula that gives the result, or the gist that its
+declaration states, with the numbers that tell it apart from others of its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from layerexplain.derive.sentence import argument_text
+from layerexplain.lang.definition import Definition, Gist
+from layerexplain.lang.expr import CALL
+from layerexplain.lang.text import statements, value_text
+from layerexplain.lang.visit import nodes
+
+_FIELD = re.compile(r"\{(\w+)(?::([^|}]*)\|?([^}]*))?\}")
+
+
+_SHAPED = ("kernel_size",)
+"""Arguments that are printed with a number for each axis, though all are equal: `3×3`."""
+_CHOICE = re.compile(r"where\(.*, (\w+), [^,]+\)")
+"""What a mask leaves as it is, or as 0."""
+_LAID = re.compile(r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)")
+"""A vector laid along an axis so that it broadcasts; behind it, a constant of many numbers."""
+_LONG = re.compile(r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)")
+_DEEPEST = 4
+"""Layers inside layers inside layers: what lies deeper is named."""
+
+
+def gist(definition: Definition, lines: Sequence[str] | None = None, deep: int = 0) -> str:
+    """Return what a layer computes, in one line.
+
+    Args:
+        definition: The layer.
+        lines: The texts of its statements, if the caller has them.
+        deep: How many layers it is inside of.
+    """
+    told = definition.gist
+    if definition.kind == "model":
+        return f"{definition.name}(x)"
+    if told is None:
+        return main_statement(definition, lines)
+    shown = [_part(part, definition, told, lines, deep, always=not i) for i, part in enumerate(_parts(told.template))]
+    return ", ".join(filter(None, shown))
+
+
+def main_statement(definition: Definition, lines: Sequence[str] | None = None) -> str:
+    """Return the statement that gives the first result: its value, or `h = …` where that is a state of a loop."""
+    if lines is None:
+        lines = [line.text for line in statements(definition)]
+    assigned = [line.strip().partition(" = ") for line in lines]
+    text = _main(assigned, next(iter(definition.results)))
+    return _LONG.sub(r"\1 …)", _LAID.sub(r"\1", text))
+
+
+def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
+    """The statement that gives the result; names that only stand for another are passed over."""
+    value = result
+    for name, _, text in reversed(assigned):
+        if value in re.split(r", |\[", name) and text:
+            if (masked := _CHOICE.fullmatch(text)) and any(masked[1] == one for one, _, _ in assigned):
+                text = masked[1]
+            if not text.isidentifier():
+                return text if name == result else f"{name} = {text}"
+            value = text
+    return assigned[-1][2]
+
+
+@cache
+def _parts(template: str) -> tuple[str, ...]:
+    return tuple(re.split(r", (?![^{]*\}|[^(]*\))", template))
+
+
+def _part(
+    part: str, definition: Definition, told: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
+) -> str:
+    """A part with its fields filled; "" where it says nothing but defaults."""
+    arguments, defaults = definition.arguments, told.defaults
+    spatial = definition.params[0].ndim - 2 - definition.name.startswith("conv_lstm") if definition.params else 1
+
+    def value_of(name: str) -> Any:
+        """An argument in the form of its default: one number for `(1, 1)`, and the last axis as -1."""
+        value = arguments.get(name)
+        if isinstance(value, tuple) and len(set(value)) == 1 and name not in _SHAPED:
+            value = value[0]
+        return -1 if name == "axis" and definition.params and value == definition.params[0].ndim - 1 else value
+
+    def differs(name: str) -> bool:
+        return name not in arguments or value_of(name) not in (None, defaults.get(name))
+
+    def fill(match: re.Match[str]) -> str:
+        name, yes, no = match.groups()
+        if name == "formula":
+            return main_statement(definition, lines)
+        if name == "call":
+            given = {k: v for k, v in arguments.items() if differs(k) and isinstance(v, int | float | str | tuple)}
+            texts = [*[str(p.label) for p in definition.params], *[f"{k}={value_text(v)}" for k, v in given.items()]]
+            return f"{definition.name}({', '.join(texts)})"
+        if name in ("layer", "layers"):
+            inner = _inside(definition)
+            if name == "layer" and deep < _DEEPEST:
+                return gist(inner[0], deep=deep + 1)
+            return ", then ".join([one.name for one in inner])
+        if yes is not None:
+            holds = arguments.get(name) or any(str(p.label).startswith(name) for p in definition.params)
+            return str(yes if holds else no)
+        text = argument_text(name, value_of(name), spatial if name in _SHAPED else 1)
+        return f"size-{text}" if name == "kernel_size" and "×" not in text else text
+
+    fields = _FIELD.findall(part)
+    if always or not fields or any(yes or no or differs(name) for name, yes, no in fields):
+        return _FIELD.sub(fill, part).strip()
+    return ""
+
+
+def _inside(definition: Definition) -> list[Definition]:
+    """The layers that a wrapper calls, in the order of their calls."""
+    called = [node.attrs["definition"] for node in nodes(definition) if node.op is CALL]
+    return [one for one in dict.fromkeys(called) if one.kind != "composite"]
