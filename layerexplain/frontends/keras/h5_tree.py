@@ -147,26 +147,26 @@ def _note(code: str, path: tuple[str, ...], what: str) -> Note:
 # Attributes -----------------------------------------------------------------------------------------------------
 
 
+def configuration(root: Any, most: int) -> tuple[bytes | None, str | None]:
+    """What an open file says of its model: the configuration of at most `most` bytes, and the version of Keras."""
+    texts = _joined(root.id, "model_config", most)
+    if texts is not None:
+        return b"".join(texts), text_attribute(root.id, "keras_version")
+    if has_attribute(root.id, "model_config"):
+        raise SourceError("the attribute model_config is an array or a number; one text is needed")
+    return None, None
+
+
 def text_attribute(owner: Any, name: str) -> str | None:
-    """A text attribute of an open group or dataset; None where there is none, or where it is no text."""
-    found = _texts(owner, name)
-    return found[0] if found is not None and len(found) == 1 else None
+    """A text attribute of an open group or dataset; None where there is none, or where it is not a text."""
+    found = _texts(owner, name, MAX_ATTRIBUTE_BYTES)
+    return _decoded(found[0]) if found is not None and len(found) == 1 else None
 
 
 def names_attribute(owner: Any, name: str) -> list[str] | None:
-    """A list of names, joined from name0, name1, … where it was too long for one attribute; None without one."""
-    found = _texts(owner, name)
-    if found is not None:
-        return found
-    joined: list[str] = []
-    for number in range(_MAX_CHUNKS):
-        part = _texts(owner, f"{name}{number}")
-        if part is None:
-            return joined if number else None
-        joined += part
-        if len(joined) > MAX_H5_OBJECTS:
-            break
-    raise SourceError(f"the attribute {name} has more than {MAX_H5_OBJECTS:,} names; no model has that many")
+    """A list of names; None where there is none."""
+    found = _joined(owner, name, MAX_ATTRIBUTE_BYTES)
+    return None if found is None else [_decoded(one) for one in found]
 
 
 def has_attribute(owner: Any, name: str) -> bool:
@@ -176,23 +176,47 @@ def has_attribute(owner: Any, name: str) -> bool:
     return bool(h5py.h5a.exists(owner, name.encode()))
 
 
-def _texts(owner: Any, name: str) -> list[str] | None:
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "backslashreplace")
+
+
+def _joined(owner: Any, name: str, most: int) -> list[bytes] | None:
+    """The texts of an attribute, or of name0, name1, … where they were too long for one; None where there is none."""
+    found = _texts(owner, name, most)
+    if found is not None:
+        return found
+    joined: list[bytes] = []
+    for number in range(_MAX_CHUNKS):
+        part = _texts(owner, f"{name}{number}", most)
+        if part is None:
+            return joined if number else None
+        joined += part
+        if len(joined) > MAX_H5_OBJECTS:
+            break
+    raise SourceError(f"the attribute {name} has more than {MAX_H5_OBJECTS:,} names; no model has that many")
+
+
+def _texts(owner: Any, name: str, most: int) -> list[bytes] | None:
     """The texts of an attribute, one or an array of them; its stated type and size are checked before it is read."""
     import h5py
     import numpy as np
 
-    key = name.encode()
-    if not h5py.h5a.exists(owner, key):
+    if not has_attribute(owner, name):
         return None
-    attribute = h5py.h5a.open(owner, key)
+    attribute = h5py.h5a.open(owner, name.encode())
     shape = attribute.shape
     if 0 in shape:
         return []
     if h5py.check_string_dtype(attribute.dtype) is None or len(shape) > 1:
         return None
-    size = attribute.get_storage_size()
-    if size > MAX_ATTRIBUTE_BYTES:
-        raise SourceError(f"the attribute {name} has {size:,} bytes; Keras writes at most {MAX_ATTRIBUTE_BYTES:,}")
+    _check_size(attribute.get_storage_size(), name, most)
     values = np.empty(shape, dtype=attribute.dtype)
     attribute.read(values)
-    return [v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v) for v in values.reshape(-1)]
+    texts = [v if isinstance(v, bytes) else str(v).encode("utf-8", "surrogateescape") for v in values.reshape(-1)]
+    _check_size(sum(map(len, texts)), name, most)
+    return texts
+
+
+def _check_size(size: int, name: str, most: int) -> None:
+    if size > most:
+        raise SourceError(f"the attribute {name} has {size:,} bytes; Keras writes at most {most:,}")

@@ -6,13 +6,15 @@ import io
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from itertools import chain
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.keras.h5_service import read_exactly, read_message, write_message
-from layerexplain.frontends.keras.h5_tree import DAMAGE
+from layerexplain.frontends.keras.h5_tree import DAMAGE, configuration
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
 
 _BLOCK_BYTES = 16 * 1024 * 1024
@@ -24,7 +26,8 @@ def main() -> None:
     with suppress(ImportError):
         import h5py  # noqa: F401 (its memory is not that of a file)
     at_start = memory_in_use()
-    with H5Files() as files:
+    with ExitStack() as stack:
+        files = H5Files(stack)
         while True:
             try:
                 request = read_message(requests)
@@ -34,9 +37,9 @@ def main() -> None:
             target = request.get("target")
             if target is not None:
                 held = target["data"] or 0
-                limit_memory(at_start + MAX_WORKER_BYTES + 2 * held)
+                limit("RLIMIT_AS", at_start + MAX_WORKER_BYTES + 2 * held)
                 data = bytes(read_exactly(requests, held))
-            limit_processor(request["seconds"])
+            limit("RLIMIT_CPU", math.ceil(time.process_time() + request["seconds"]))
             try:
                 files.answer(request, data, answers)
             except LayerExplainError as error:
@@ -51,28 +54,21 @@ def main() -> None:
 class H5Files:
     """The file that is open, and what may be asked of it."""
 
-    def __init__(self) -> None:
-        self._stack = ExitStack()
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
         self._target: dict[str, Any] = {}
         self._data = b""
         self._root: Any = None
 
-    def __enter__(self) -> H5Files:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._close()
-
     def answer(self, request: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
         """Answer one request. Raises SourceError, or what h5py raises for damaged bytes."""
         if request.get("target") is not None:
-            self._close()
+            self._root = None
+            self._stack.close()
             self._target, self._data = request["target"], data
         root = self._opened()
         what = request["do"]
         if what == "configuration":
-            from layerexplain.frontends.keras.legacy_h5 import configuration
-
             config, version = configuration(root, request["most"])
             write_message(answers, {"version": version, "bytes": len(config or b""), "found": config is not None})
             answers.write(config or b"")
@@ -85,8 +81,7 @@ class H5Files:
         elif what == "statistics":
             from layerexplain.frontends.keras.weight_statistics import statistics
 
-            found = statistics(_blocks(*_checked(root, request)))
-            write_message(answers, {"statistics": list(found)})
+            write_message(answers, {"statistics": statistics(_blocks(*_checked(root, request)))})
         else:
             raise SourceError(f"is asked for {what!r}, which is not known")
 
@@ -99,7 +94,7 @@ class H5Files:
         size = math.prod(dataset.shape) * (4 if first is None else first.dtype.itemsize)
         write_message(answers, {"dtype": kind, "bytes": size})
         try:
-            for piece in () if first is None else _chained(first, pieces):
+            for piece in () if first is None else chain([first], pieces):
                 answers.write(piece.astype(kind, copy=False).tobytes())
         except (LayerExplainError, MemoryError):
             # The bytes were promised: the only way left to say that they do not come is to go.
@@ -120,10 +115,6 @@ class H5Files:
             size = place["size"] if place["size"] >= 0 else file.seek(0, os.SEEK_END)
             self._root = self._stack.enter_context(h5py.File(FileSlice(file, place["start"], size), "r"))
         return self._root
-
-    def _close(self) -> None:
-        self._root = None
-        self._stack.close()
 
 
 class FileSlice(io.RawIOBase):
@@ -160,23 +151,13 @@ class FileSlice(io.RawIOBase):
         return len(data)
 
 
-def limit_processor(seconds: float) -> None:
-    """End this process when it has used so many seconds more, where the system can."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-        import time
-
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
-
-
-def limit_memory(limit: int) -> None:
-    """Refuse this process more memory than so many bytes, where the system can."""
+def limit(what: str, most: int) -> None:
+    """Limit what this process may use, where the system can: seconds of `RLIMIT_CPU`, bytes of `RLIMIT_AS`."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+        number = getattr(resource, what)
+        resource.setrlimit(number, (most, resource.getrlimit(number)[1]))
 
 
 def memory_in_use() -> int:
@@ -213,11 +194,6 @@ def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
             yield plain(dataset[window], dtype)
     except DAMAGE as error:
         raise SourceError(f"{dataset.name} cannot be read ({first_line(error)})") from None
-
-
-def _chained(first: Any, others: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from others
 
 
 def plain(values: Any, dtype: str) -> Any:
