@@ -6,13 +6,15 @@ Every length is checked against what is there before it is believed; groups, whi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from layerexplain.errors import SourceError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_FIELDS = 5_000_000
+_HEAD = 20
+"""Bytes that hold the head of any field: two numbers of up to ten bytes."""
 
 DTYPES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64",
@@ -27,22 +29,8 @@ Value = int | memoryview
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
     """(number, value) of each field of a message, in its order. Raises SourceError where the bytes are no message."""
     view = memoryview(data)
-    at, end, count = 0, len(view), 0
-    while at < end:
-        count += 1
-        if count > _MAX_FIELDS:
-            raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields; no model needs that many")
-        tag, at = _varint(view, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == VARINT:
-            value, at = _varint(view, at)
-            yield number, value
-            continue
-        size, at = _extent(view, at, wire)
-        if size > end - at or number == 0:
-            raise SourceError("a field declares more bytes than there are; is the file damaged?")
-        yield number, view[at : at + size]
-        at += size
+    for number, _, at, stop, value in _heads(lambda start, end: view[start:end], 0, len(view)):
+        yield number, view[at:stop] if value is None else value
 
 
 def messages(data: bytes | memoryview, number: int) -> Iterator[memoryview]:
@@ -69,34 +57,49 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
 
     Only the heads of fields are read: what lies between is passed over, however large.
     """
+
+    def part(start: int, end: int) -> memoryview:
+        file.seek(start, os.SEEK_SET)
+        return memoryview(file.read(end - start))
+
+    for found, wire, at, stop, _ in _heads(part, start, end):
+        if found == number and wire == BYTES:
+            yield at, stop
+
+
+def _heads(
+    part: Callable[[int, int], memoryview], at: int, end: int
+) -> Iterator[tuple[int, int, int, int, int | None]]:
+    """(number, wire type, start, end, value) of each field; the value only of a number that the head holds itself."""
     count = 0
-    while start < end:
+    while at < end:
         count += 1
         if count > _MAX_FIELDS:
             raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields; no model needs that many")
-        file.seek(start, os.SEEK_SET)
-        head = memoryview(file.read(min(20, end - start)))
-        tag, at = _varint(head, 0)
-        wire = tag & 7
+        head = part(at, min(at + _HEAD, end))
+        tag, done = _varint(head, 0)
+        value, size, wire = None, 0, tag & 7
         if wire == VARINT:
-            _, at = _varint(head, at)
-            start += at
-            continue
-        size, at = _extent(head, at, wire)
-        if size > end - start - at:
+            value, done = _varint(head, done)
+        elif wire == BYTES:
+            size, done = _varint(head, done)
+        elif wire in (FIXED64, FIXED32):
+            size = 8 if wire == FIXED64 else 4
+        else:
+            raise SourceError(f"a field has the wire type {wire}, which does not exist; is the file damaged?")
+        at += done
+        if size > end - at or (tag >> 3 == 0 and wire != VARINT):
             raise SourceError("a field declares more bytes than there are; is the file damaged?")
-        if tag >> 3 == number and wire == BYTES:
-            yield start + at, start + at + size
-        start += at + size
+        yield tag >> 3, wire, at, at + size, value
+        at += size
 
 
-def _extent(view: memoryview, at: int, wire: int) -> tuple[int, int]:
-    """How many bytes the value of a field has, and where they begin."""
-    if wire == BYTES:
-        return _varint(view, at)
-    if wire not in (FIXED64, FIXED32):
-        raise SourceError(f"a field has the wire type {wire}, which does not exist; is the file damaged?")
-    return 8 if wire == FIXED64 else 4, at
+def numbers(packed: memoryview) -> Iterator[int]:
+    """Packed numbers, unsigned."""
+    at = 0
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        yield value
 
 
 def _varint(view: memoryview, at: int) -> tuple[int, int]:

@@ -23,13 +23,11 @@ def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         node = _from_json(node) if node.lstrip().startswith("{") else _from_wire(node, name)
     op = node.get("op") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(op, str) or not op.isidentifier():
-        raise SpecError(
-            "node_def does not name a TensorFlow operation; an object with op and attr is needed", layer=name
-        )
+        fact = "node_def does not name a TensorFlow operation; an object with op and attr is needed"
+        raise SpecError(fact, layer=name)
     attributes = node.get("attr")
-    made: dict[str, Any] = {}
-    if isinstance(attributes, Mapping):
-        made = {str(key): _attribute(value) for key, value in attributes.items() if not str(key).startswith("_")}
+    given = attributes.items() if isinstance(attributes, Mapping) else ()
+    made = {str(key): _attribute(value) for key, value in given if not str(key).startswith("_")}
     made["function"] = f"raw_ops.{op}"
     made["constants"] = dict(_constants(config.get("constants"), name))
     return made
@@ -72,29 +70,24 @@ def _from_wire(node: str, name: str) -> Any:
 
     data = node.encode("utf-8", "surrogatepass")
     try:
-        found: dict[str, Any] = {"attr": {}}
-        for number, value in fields(data):
-            if number == 2:
-                found["op"] = text(value)
-        for pair in messages(data, 5):
-            parts = dict(fields(pair))
-            held = parts.get(2)
-            if isinstance(held, memoryview):
-                found["attr"][text(parts.get(1))] = _of_wire(held)
-        return found
+        pairs = [dict(fields(pair)) for pair in messages(data, 5)]
+        attributes = {
+            text(pair.get(1)): _of_wire(held) for pair in pairs if isinstance(held := pair.get(2), memoryview)
+        }
+        return {"op": text(dict(fields(data)).get(2)), "attr": attributes}
     except SourceError as error:
         raise SpecError(f"node_def cannot be read: {error.fact}", layer=name) from None
 
 
 def _of_wire(value: memoryview) -> Any:
     """An AttrValue (attr_value.proto) as JSON has it."""
-    import base64
+    import struct
 
-    from layerexplain.frontends.keras.protobuf import DTYPES, fields, signed
+    from layerexplain.frontends.keras.protobuf import DTYPES, fields, signed, text
 
     for number, part in fields(value):
         if number == 2:
-            return {"s": base64.b64encode(part).decode() if isinstance(part, memoryview) else ""}
+            return {"text": text(part)}
         if number == 3:
             return {"i": str(signed(part))}
         if number == 5:
@@ -102,38 +95,18 @@ def _of_wire(value: memoryview) -> Any:
         if number == 6 and isinstance(part, int):
             return {"type": DTYPES.get(part, "")}
         if number == 4 and isinstance(part, memoryview):
-            return {"f": _float(part)}
+            return {"f": float(struct.unpack("<f", part)[0]) if len(part) == 4 else 0.0}
         if number == 1 and isinstance(part, memoryview):
             return {"list": {"i": _packed(part)}}
     return {}
 
 
-def _float(part: memoryview) -> float:
-    import struct
-
-    return float(struct.unpack("<f", part)[0]) if len(part) == 4 else 0.0
-
-
 def _packed(part: memoryview) -> list[str]:
     """The whole numbers of a ListValue, which stand packed in its field 3."""
-    from layerexplain.frontends.keras.protobuf import fields, signed
+    from layerexplain.frontends.keras.protobuf import fields, numbers, signed
 
-    numbers: list[str] = []
-    for number, value in fields(part):
-        if number == 3 and isinstance(value, int):
-            numbers.append(str(signed(value)))
-        elif number == 3 and isinstance(value, memoryview):
-            numbers += [str(signed(one)) for _, one in fields(b"".join(_tagged(value)))]
-    return numbers
-
-
-def _tagged(packed: memoryview) -> Iterator[bytes]:
-    """Packed numbers as fields of their own, which `fields` reads."""
-    start = 0
-    for at, byte in enumerate(packed):
-        if byte < 0x80:
-            yield b"\x08" + bytes(packed[start : at + 1])  # field 1, a number
-            start = at + 1
+    found = [[value] if isinstance(value, int) else numbers(value) for number, value in fields(part) if number == 3]
+    return [str(signed(one)) for several in found for one in several]
 
 
 def _attribute(value: Any) -> Any:
@@ -146,6 +119,8 @@ def _attribute(value: Any) -> Any:
         return [_attribute({kind: item}) for item in items] if isinstance(items, list) else []
     if kind == "i" and str(held).lstrip("-").isdecimal() and len(str(held)) < 20:
         return int(held)
+    if kind == "text" and isinstance(held, str):
+        return held
     if kind == "s" and isinstance(held, str):
         import base64
         import binascii

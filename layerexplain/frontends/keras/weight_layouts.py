@@ -13,11 +13,9 @@ from layerexplain.frontends.keras.h5_tree import (
     names_attribute,
     text_attribute,
 )
-from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor, plain_name, role_of
+from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Role, StoredTensor, plain_name, role_of
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-
-Groups = tuple[str, ...]
 
 VARIABLES = "vars"
 LAYERS = "layers"
@@ -46,31 +44,19 @@ class WeightListing(NamedTuple):
 def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
     """The listing of an open file as JSON has it; `classes` says that its layout is known to be the class layout."""
     found = _class_layout(root) if classes else _any_layout(root)
-    return {
-        **found._asdict(),
-        "tensors": [list(tensor) for tensor in found.tensors],
-        "groups": list(found.groups),
-        "objects": list(found.objects),
-        "names": [[path, name] for path, name in found.names.items()],
-        "notes": [list(note) for note in found.notes],
-    }
+    return {**found._asdict(), "objects": list(found.objects), "names": list(found.names.items())}
 
 
 def as_listing(value: Mapping[str, Any]) -> WeightListing:
     """The listing that `list_weights` gave, from JSON."""
-    tensors = []
-    for path, parts, shape, dtype, itemsize, role, layer, file in value["tensors"]:
-        tensors.append(StoredTensor(path, tuple(parts), tuple(shape), dtype, itemsize, role, layer, file))
-    return WeightListing(
-        value["layout"],
-        value["format"],
-        value["keras_version"],
-        tuple(tensors),
-        tuple(map(tuple, value["groups"])),
-        frozenset(map(tuple, value["objects"])),
-        {tuple(path): name for path, name in value["names"]},
-        tuple([Note(*note) for note in value["notes"]]),
-    )
+    made = {key: _as_tuples(one) for key, one in value.items()}
+    made["tensors"] = tuple([StoredTensor(*one) for one in made["tensors"]])
+    made["notes"] = tuple([Note(*one) for one in made["notes"]])
+    return WeightListing(**made | {"objects": frozenset(made["objects"]), "names": dict(made["names"])})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple([_as_tuples(one) for one in value]) if isinstance(value, list) else value
 
 
 # Groups named after classes: .keras and .weights.h5 ---------------------------------------------------------------
@@ -106,7 +92,7 @@ def joined(shards: Mapping[str, WeightListing]) -> WeightListing:
     )
 
 
-def _without_variables(path: tuple[str, ...]) -> tuple[str, ...]:
+def _without_variables(path: Groups) -> Groups:
     """The groups down to a layer, as later versions name them."""
     own = path[:-1] if path[-1:] == (VARIABLES,) else path
     return tuple([LAYERS if part == _LAYERS_2_12 else part for part in own])
@@ -114,14 +100,12 @@ def _without_variables(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _class_tensor(dataset: Dataset) -> StoredTensor:
     groups, variable = _without_variables(dataset.parts[:-1]), dataset.parts[-1]
-    return StoredTensor(
-        path="/" + "/".join(dataset.parts),
-        parts=(*groups, variable),
-        shape=dataset.shape,
-        dtype=dataset.dtype,
-        itemsize=dataset.itemsize,
-        role=role_of(groups, variable),
-    )
+    return _tensor(dataset, (*groups, variable), role_of(groups, variable))
+
+
+def _tensor(dataset: Dataset, parts: Groups, role: Role, layer: str = "") -> StoredTensor:
+    path, shape, dtype, itemsize = dataset
+    return StoredTensor("/" + "/".join(path), parts, shape, dtype, itemsize, role, layer)
 
 
 def _by_number(part: str) -> tuple[str, int, str]:
@@ -131,7 +115,7 @@ def _by_number(part: str) -> tuple[str, int, str]:
     return stem, int(digits) if digits and len(digits) < 10 else -1, part
 
 
-def layer_of(groups: tuple[str, ...], names: Mapping[tuple[str, ...], str]) -> tuple[str, tuple[str, ...]]:
+def layer_of(groups: Groups, names: Mapping[Groups, str]) -> tuple[str, Groups]:
     """The path of the layer that groups lead to, by names where the file has them, and the groups inside that layer.
 
     A layer is what a container `layers` holds, or what stands at the top (an attribute of a subclassed model).
@@ -156,10 +140,9 @@ def _any_layout(root: Any) -> WeightListing:
     top = {name.decode("utf-8", "backslashreplace") for name in root.id}
     whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
     if top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params"):
-        reader = _Legacy(root, list_tree(root))
-        return WeightListing(
-            "names", "h5-weights", None, tuple(reader.layers(())), reader.tree.groups, notes=reader.tree.notes
-        )
+        tree = list_tree(root)
+        tensors = tuple(_Legacy(root, tree).layers(()))
+        return WeightListing("names", "h5-weights", None, tensors, tree.groups, notes=tree.notes)
     if not whole and _LEGACY not in top and not _lists_layers(root.id):
         return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else WeightListing(None)
     tree = list_tree(root)
@@ -187,13 +170,13 @@ class _Legacy:
         self.tree = tree
         self.groups = frozenset(tree.groups)
         self.datasets = {dataset.parts: dataset for dataset in tree.datasets}
-        self.taken: set[tuple[str, ...]] = set()
+        self.taken: set[Groups] = set()
 
-    def open(self, path: tuple[str, ...]) -> Any:
+    def open(self, path: Groups) -> Any:
         """A group of the tree, which holds no link that was not looked at."""
         return self.root["/" + "/".join(path)].id
 
-    def layers(self, base: tuple[str, ...]) -> Iterator[StoredTensor]:
+    def layers(self, base: Groups) -> Iterator[StoredTensor]:
         """The weights of all layers, in the order of the lists."""
         listed = names_attribute(self.open(base), "layer_names")
         if listed is None:
@@ -204,11 +187,11 @@ class _Legacy:
             if group in self.groups:
                 yield from self._layer("" if name == _TOP_LEVEL else name, group)
 
-    def _layer(self, name: str, group: tuple[str, ...]) -> Iterator[StoredTensor]:
+    def _layer(self, name: str, group: Groups) -> Iterator[StoredTensor]:
         listed = names_attribute(self.open(group), "weight_names")
         if listed is None:
             inside = [path for path in self.datasets if path[: len(group)] == group]
-            paths: Iterable[tuple[str, ...]] = sorted(inside, key=lambda path: [_by_number(part) for part in path])
+            paths: Iterable[Groups] = sorted(inside, key=lambda path: [_by_number(part) for part in path])
         else:
             paths = [(*group, *weight.split("/")) for weight in listed]
         for path in paths:
@@ -216,31 +199,19 @@ class _Legacy:
             if dataset is not None and path not in self.taken:
                 self.taken.add(path)
                 own = path[len(group) :]
-                parts = (name, *own[:-1], plain_name(own[-1]))
-                yield self._tensor(dataset, parts, name)
+                variable = plain_name(own[-1])
+                yield _tensor(dataset, (name, *own[:-1], variable), role_of(own[:-1], variable), name)
 
     def optimizer(self) -> Iterator[StoredTensor]:
         """The optimizer's state."""
         for dataset in self.tree.datasets:
             if dataset.parts[0] == _OPTIMIZER:
                 self.taken.add(dataset.parts)
-                yield self._tensor(dataset, dataset.parts, "")
+                yield _tensor(dataset, dataset.parts, "optimizer")
 
-    def unlisted(self, base: tuple[str, ...]) -> Iterator[Note]:
+    def unlisted(self, base: Groups) -> Iterator[Note]:
         """A note for each array that no list names: Keras does not read it either."""
         for path in self.datasets:
             if path not in self.taken:
-                yield Note(
-                    "unlisted-weight", None, f"/{'/'.join(path)} is not in any list of weights, so Keras ignores it"
-                )
-
-    def _tensor(self, dataset: Dataset, parts: tuple[str, ...], layer: str) -> StoredTensor:
-        return StoredTensor(
-            path="/" + "/".join(dataset.parts),
-            parts=parts,
-            shape=dataset.shape,
-            dtype=dataset.dtype,
-            itemsize=dataset.itemsize,
-            role=role_of(dataset.parts[:1] if parts[:1] == (_OPTIMIZER,) else parts[1:-1], parts[-1]),
-            layer=layer,
-        )
+                words = f"/{'/'.join(path)} is not in any list of weights, so Keras ignores it"
+                yield Note("unlisted-weight", None, words)

@@ -12,6 +12,9 @@ from layerexplain.records import NamedTuple
 Layout = Literal["classes", "names"]
 """How a file names what it stores: groups after the classes of layers, or after the layers."""
 
+Groups = tuple[str, ...]
+"""The names of groups that lead to a place in a file."""
+
 Role = Literal["parameter", "optimizer", "seed", "metric", "beside"]
 """Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's; "beside" is what a layer
 stores beside its own weights."""
