@@ -21,7 +21,7 @@ from layerexplain.network.traced import Network
 from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored, stored_variables
-from layerexplain.weights.match import match, parameters
+from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.stored_weights import unbuilt_layers, unbuilt_note
@@ -92,7 +92,7 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, 
             notes.append(Note("weight-unclaimed", None, words))
     else:
         notes += stored.notes if stored is not None else ()
-        rest = parameters(stored) if stored is not None else []
+        rest = stored.parameters if stored is not None else []
     if stored is not None:
         rows += [_stored_row(tensor, stored) for tensor in rest]
     return WeightTable(

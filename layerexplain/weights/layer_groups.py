@@ -8,10 +8,9 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
+from layerexplain.frontends.keras.weight_tensors import Groups
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Layer, Model, StoredGroup
-
-Groups = tuple[str, ...]
 
 
 def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:

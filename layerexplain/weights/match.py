@@ -14,7 +14,7 @@ from itertools import groupby
 
 from layerexplain.attribute_path import Step, Steps, expression, layer_steps, path_names
 from layerexplain.frontends.keras.weight_files import WeightFile
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor
 from layerexplain.frontends.keras.weight_tree import LOOSE, WeightTree
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer, Note
@@ -22,7 +22,7 @@ from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.weights.assign import Wanted, assign_by_number, assign_listed
 from layerexplain.weights.known_weights import is_stored
-from layerexplain.weights.layer_groups import GroupFinder, Groups
+from layerexplain.weights.layer_groups import GroupFinder
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
@@ -59,11 +59,6 @@ def _match(network: Network, stored: WeightFile | None) -> MatchedWeights:
     return matcher.matched()
 
 
-def parameters(stored: WeightFile) -> list[StoredTensor]:
-    """What a file stores without the state of optimizers, random generators and metrics."""
-    return [tensor for tensor in stored.tensors if tensor.role == "parameter"]
-
-
 class _Matcher:
     """Gives the arrays of one file to the weights of one model."""
 
@@ -75,11 +70,9 @@ class _Matcher:
         self.taken: set[str] = set()
         self.beside: set[str] = set()
         self.opaque: list[WeightedLayer] = []
-        self.parameters = parameters(stored)
-        self.direct: dict[Groups, list[StoredTensor]] = {}
+        self.parameters = stored.parameters
         self.layers: dict[str, list[StoredTensor]] = {}
         for tensor in self.parameters:
-            self.direct.setdefault(tensor.parts[:-1], []).append(tensor)
             self.layers.setdefault(tensor.layer, []).append(tensor)
         self.tree: WeightTree | None = None
         self.order = sorted(self.parameters, key=lambda tensor: tensor.parts)
@@ -162,7 +155,7 @@ class _Matcher:
         where = None
         if layer.group is not None:
             where = self.finder.inside(layer.layer, layer.group, at) if at else (layer.group, ())
-        stored = self.direct.get(where[0], []) if where is not None else []
+        stored = self.stored.direct.get(where[0], []) if where is not None else []
         at = where[1] if where is not None else at
         holder = (*layer_steps(layer.path), *at)
         if not stored and not any_stored:

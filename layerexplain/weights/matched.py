@@ -8,12 +8,11 @@ from typing import Any
 from layerexplain.attribute_path import Steps, weight_name
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
-from layerexplain.weights.layer_groups import Groups
 from layerexplain.weights.weighted_layers import WeightedLayer
 
 _SEVERAL = "several earlier layers have its name and configuration"

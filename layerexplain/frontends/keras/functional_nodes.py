@@ -21,6 +21,7 @@ from layerexplain.model import Call, Layer, Shape, TensorRef
 from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
+_SLICE = ("start", "stop", "step")
 
 
 class Wires(NamedTuple):
@@ -51,26 +52,21 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
     counts: dict[str, int] = {}
     for item, layer in zip(items, layers, strict=True):
         nodes = item.get("inbound_nodes")
-        if nodes is None:
-            nodes = []
+        nodes = [] if nodes is None else nodes
         if not isinstance(nodes, (list, tuple)):
             raise SpecError(f"inbound_nodes is {kind_of_value(nodes)}; a list of calls is needed", layer=layer.name)
         if layer.type == "InputLayer":
-            calls.append(Call(layer.name, 0, (), {}))
-            counts[layer.name] = 1
-            continue
-        for index, node in enumerate(nodes):
-            args, kwargs = reader.call(node, layer)
-            calls.append(Call(layer.name, index, args, kwargs))
-        counts[layer.name] = len(nodes)
-    if reader.keras3:
-        # Its numbers inside and at the ends differ, so each are looked at alone.
+            made = [Call(layer.name, 0, (), {})]
+        else:
+            made = [Call(layer.name, index, *reader.call(node, layer)) for index, node in enumerate(nodes)]
+        calls += made
+        counts[layer.name] = len(made)
+    if reader.keras3:  # its numbers inside and at the ends differ, so each are looked at alone
         numbers = _call_numbers(reader, reader.take_used(), counts)
-        inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
-        outer_numbers = _call_numbers(reader, reader.take_used(), counts, ends=True)
-    else:
-        inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
-        numbers = outer_numbers = _call_numbers(reader, reader.take_used(), counts)
+    inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
+    outer_numbers = _call_numbers(reader, reader.take_used(), counts, ends=True)
+    if not reader.keras3:
+        numbers = outer_numbers
     if any(numbers.values()):
         calls = [
             call._replace(args=_renumber(call.args, numbers), kwargs=_renumber(call.kwargs, numbers)) for call in calls
@@ -103,26 +99,26 @@ class _NodeReader:
         if isinstance(node, dict) and ("args" in node or "kwargs" in node):
             args, kwargs = node.get("args", []), node.get("kwargs", {})
             if isinstance(args, (list, tuple)) and isinstance(kwargs, dict):
-                return (
-                    tuple([self.argument(value, layer) for value in args]),
-                    {str(key): self.argument(value, layer) for key, value in kwargs.items()},
-                )
+                return tuple(self.argument(args, layer)), {str(k): self.argument(v, layer) for k, v in kwargs.items()}
         elif isinstance(node, (dict, list, tuple)):
             return self.old_call(node, layer)
         raise SpecError("a call in inbound_nodes is neither a list nor an object of args and kwargs", layer=layer.name)
 
-    def argument(self, value: Any, layer: Layer) -> Any:
-        """An argument of a Keras 3 call, with its tensors as `TensorRef`."""
+    def argument(self, value: Any, layer: Layer, *, old: bool = False) -> Any:
+        """An argument with its tensors as `TensorRef`; before Keras 3 (`old`) these are bare triples."""
         if isinstance(value, dict):
             class_name = value.get("class_name")
-            if class_name == "__keras_tensor__":
+            if class_name == "__keras_tensor__" and not old:
                 return self.keras_tensor(value.get("config"), layer)
             if isinstance(class_name, str):
                 return plain_value(value, "", layer.name, self.context)
-            return {str(key): self.argument(item, layer) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.argument(item, layer) for item in value]
-        return value
+            found = {str(key): self.argument(item, layer, old=old) for key, item in value.items()}
+            return slice(*[found[key] for key in _SLICE]) if old and value.keys() == {*_SLICE} else found
+        if not isinstance(value, (list, tuple)):
+            return value
+        if old and _is_triple(value) and len(value) == 3 and value[0] in self.layers:
+            return self.ref(value, layer.name)
+        return value[2] if old and _is_constant(value) else [self.argument(item, layer, old=old) for item in value]
 
     def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
         if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
@@ -146,8 +142,8 @@ class _NodeReader:
         return TensorRef(name, call, output)
 
     def old_call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        first = self.old_first(node, layer)
-        kwargs = self.old_kwargs(node, layer)
+        kwargs: dict[str, Any] = {}
+        first = self.old_first(node, layer, kwargs)
         if layer.type == "TensorFlowOpLayer":
             tensors = first if isinstance(first, list) else [first]
             from layerexplain.frontends.keras.tensorflow_ops import with_constants
@@ -167,52 +163,26 @@ class _NodeReader:
                 first = first[0]
         return (first,), kwargs
 
-    def old_first(self, value: Any, layer: Layer) -> Any:
-        """The first argument of a call before Keras 3: a tensor or a constant, or a nest of them."""
+    def old_first(self, value: Any, layer: Layer, kwargs: dict[str, Any]) -> Any:
+        """The first argument of a call before Keras 3: a tensor or a constant, or a nest of them. The keyword arguments
+        that these carry are added to `kwargs`."""
         if isinstance(value, dict):
-            return {str(key): self.old_first(item, layer) for key, item in value.items()}
+            return {str(key): self.old_first(item, layer, kwargs) for key, item in value.items()}
         if not isinstance(value, (list, tuple)):
-            raise SpecError(
-                f"a call in inbound_nodes holds {kind_of_value(value)}; [layer, node, tensor] is needed",
-                layer=layer.name,
-            )
-        if _is_constant(value):
-            return self.old_keyword(value[2], layer)
-        if not _is_triple(value):
+            fact = f"a call in inbound_nodes holds {kind_of_value(value)}; [layer, node, tensor] is needed"
+            raise SpecError(fact, layer=layer.name)
+        is_constant = _is_constant(value)
+        if not is_constant and not _is_triple(value):
             if value and isinstance(value[0], str):
-                raise SpecError(
-                    f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed", layer=layer.name
-                )
-            return [self.old_first(item, layer) for item in value]
-        return self.ref(value, layer.name)
-
-    def old_kwargs(self, value: Any, layer: Layer) -> dict[str, Any]:
-        """The keyword arguments of a call before Keras 3: those that the entries of its first argument carry."""
-        if not (_is_constant(value) or _is_triple(value)):
-            found: dict[str, Any] = {}
-            for item in value.values() if isinstance(value, dict) else value:
-                found |= {key: one for key, one in self.old_kwargs(item, layer).items() if key not in found}
-            return found
-        kwargs = value[3] if len(value) > 3 and isinstance(value[3], dict) else {}
-        # The label of a TensorFlow call is no argument of what is computed.
-        skipped = "name" if layer.type in TF_OPERATIONS else None
-        return {str(key): self.old_keyword(item, layer) for key, item in kwargs.items() if key != skipped}
-
-    def old_keyword(self, value: Any, layer: Layer) -> Any:
-        """A keyword's value before Keras 3: a bare triple that names a layer is a tensor."""
-        if isinstance(value, (list, tuple)):
-            if _is_triple(value) and len(value) == 3 and value[0] in self.layers:
-                return self.ref(value, layer.name)
-            if _is_constant(value):
-                return value[2]
-            return [self.old_keyword(item, layer) for item in value]
-        if isinstance(value, dict):
-            if value.keys() == {"start", "stop", "step"}:
-                return slice(*(self.old_keyword(value[key], layer) for key in ("start", "stop", "step")))
-            if isinstance(value.get("class_name"), str):
-                return plain_value(value, "", layer.name, self.context)
-            return {str(key): self.old_keyword(item, layer) for key, item in value.items()}
-        return value
+                fact = f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed"
+                raise SpecError(fact, layer=layer.name)
+            return [self.old_first(item, layer, kwargs) for item in value]
+        first = self.argument(value[2], layer, old=True) if is_constant else self.ref(value, layer.name)
+        for key, item in value[3].items() if len(value) > 3 and isinstance(value[3], dict) else ():
+            # The label of a TensorFlow call is no argument of what is computed.
+            if str(key) not in kwargs and not (key == "name" and layer.type in TF_OPERATIONS):
+                kwargs[str(key)] = self.argument(item, layer, old=True)
+        return first
 
     def ends(self, config: Mapping[str, Any], key: str) -> list[TensorRef]:
         """input_layers or output_layers, one bare triple or any nest of them, in the model's order."""
@@ -259,16 +229,12 @@ def _call_numbers(
         layer = reader.layers[name]
         if count == 0:
             raise SpecError("is used but never called; inbound_nodes needs a call", layer=name)
-        offset = 0
-        if layer.kind == "model" and not (0 in indices and max(indices) < count):
-            # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves tell.
-            from_one = (ends and layer.type != "Sequential") if reader.keras3 else True
-            offset = 1 if from_one or max(indices) == count else 0
-        if 0 in indices and offset:
-            offset = 0
+        # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves tell.
+        from_one = not reader.keras3 or (ends and layer.type != "Sequential") or max(indices) == count
+        offset = 1 if layer.kind == "model" and 0 not in indices and from_one else 0
         if all(0 <= index - offset < count for index in indices):
             numbers[name] = {index: index - offset for index in indices} if offset else {}
-        elif len(indices) == count or count == 1 == len(indices):
+        elif len(indices) == count:
             # Early Keras 3 kept the numbers of calls that belong to other models too; their order is right.
             numbers[name] = {index: rank for rank, index in enumerate(sorted(indices))}
         else:

@@ -204,7 +204,7 @@ def _owners(variables: list[Variable], taken: set[str]) -> list[Layer]:
             continue
         names, own = owners.setdefault(owner or "variables", (FreeNames(), []))
         own.append(StoredVariable(names.take(name or "variable"), variable.shape, variable.dtype, variable.trainable))
-    return variable_rows({owner: tuple(own) for owner, (_, own) in owners.items()}, taken)
+    return variable_rows({owner: own for owner, (_, own) in owners.items()}, taken)
 
 
 def _signature_text(signature: ServedFunction) -> str:

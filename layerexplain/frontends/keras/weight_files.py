@@ -10,18 +10,19 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, refuse_coding
+from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_statistics import Statistics
-from layerexplain.frontends.keras.weight_tensors import Layout, StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Groups, Layout, StoredTensor
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Note
 
@@ -38,10 +39,14 @@ _SHARD_ENDING = ".weights.h5"
 
 
 class WeightFile:
-    """The weights of one source. `format` says what kind of file it is; `has_model` whether an architecture is
-    beside them; `tensors` are in the file's own order; `names` are the names of layers, by their groups, where the
-    file keeps them (class layout, Keras 3.6 and later); `groups` are all groups, in the order in which they lie in the
-    file, `objects` those that stand for a layer or what a layer holds, not for a list of them."""
+    """The weights of one source.
+
+    `format` says what kind of file it is, `has_model` whether an architecture is beside the weights. `tensors` are in
+    the file's order, `parameters` those that are not the state of an optimizer, a random generator or a metric,
+    `direct` these by their group. `names` are the names of layers by their groups, where the file keeps them (class
+    layout, Keras 3.6 and later). `groups` are all groups in the file's order, `objects` those of a layer or of what a
+    layer holds, not of a list of them.
+    """
 
     def __init__(
         self,
@@ -57,10 +62,18 @@ class WeightFile:
         self.keras_version = listing.keras_version
         self.tensors = listing.tensors
         self.names = listing.names
-        self.groups: Mapping[tuple[str, ...], None] = dict.fromkeys(listing.groups)
+        self.parameters = [tensor for tensor in listing.tensors if tensor.role == "parameter"]
+        self.groups: Mapping[Groups, None] = dict.fromkeys(listing.groups)
         self.objects = listing.objects
         self.notes = listing.notes
         self.files = files or {}
+
+    @cached_property
+    def direct(self) -> Mapping[Groups, list[StoredTensor]]:
+        found: dict[Groups, list[StoredTensor]] = {}
+        for tensor in self.parameters:
+            found.setdefault(tensor.parts[:-1], []).append(tensor)
+        return found
 
     def read(self, tensor: StoredTensor) -> Any:
         """The values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.
@@ -125,7 +138,8 @@ class _Opening:
     def of_path(self, path: str) -> WeightFile | None:
         path = os.path.abspath(path)
         if stat.S_ISDIR(os.stat(path).st_mode):
-            return self._of_directory(path)
+            names = {name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))}
+            return self._of_files(names, lambda name: _config_bytes(os.path.join(path, name)), partial(_shard, path))
         with open(path, "rb") as file:
             return self._of_stream(file, path, None)
 
@@ -137,8 +151,9 @@ class _Opening:
         if is_hdf5(head):
             return self._legacy(H5Target(path, data=data))
         if path is not None and head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
-            names = shard_files(file.read(MAX_CONFIG_BYTES + 1), os.path.basename(path))
-            return self._classes(_shards(os.path.dirname(path), names), "weights-shards", has_model=False)
+            names = shard_files(_config_bytes(path), os.path.basename(path))
+            files = {name: _shard(os.path.dirname(path), name) for name in names}
+            return self._classes(files, "weights-shards", has_model=False)
         return None
 
     def _of_archive(self, file: IO[bytes], path: str | None) -> WeightFile | None:
@@ -147,33 +162,25 @@ class _Opening:
             for name, same in members.items():
                 if len(same) > 1 and name.startswith("model.weights"):
                     raise SourceError(f"holds {name} twice; a .keras file has one")
-            found = {name: same[-1] for name, same in members.items()}
-            has_model = "config.json" in found
-            if WEIGHTS in found:
-                return self._classes({"": member_target(archive, file, path, found[WEIGHTS])}, has_model=has_model)
-            if SHARD_INDEX in found:
-                if found[SHARD_INDEX].file_size > MAX_CONFIG_BYTES:
-                    raise SourceError(f"{SHARD_INDEX} has {found[SHARD_INDEX].file_size:,} bytes, as no index needs")
-                refuse_coding(found[SHARD_INDEX])
-                with archive.open(SHARD_INDEX) as stream:
-                    names = shard_files(stream.read(MAX_CONFIG_BYTES + 1), SHARD_INDEX)
-                for name in names:
-                    if name not in found:
-                        raise SourceError(f"{SHARD_INDEX} names {name!r}, which the archive does not hold")
-                targets = {name: member_target(archive, file, path, found[name]) for name in names}
-                return self._classes(targets, has_model=has_model)
-            return _unread_npz(has_model) if _NPZ in found else None
 
-    def _of_directory(self, path: str) -> WeightFile | None:
-        has_model = os.path.isfile(os.path.join(path, "config.json"))
-        if os.path.isfile(os.path.join(path, WEIGHTS)):
-            return self._classes({"": H5Target(os.path.join(path, WEIGHTS))}, has_model=has_model)
-        index = os.path.join(path, SHARD_INDEX)
-        if os.path.isfile(index):
-            with open(index, "rb") as stream:
-                names = shard_files(stream.read(MAX_CONFIG_BYTES + 1), SHARD_INDEX)
-            return self._classes(_shards(path, names), has_model=has_model)
-        return _unread_npz(has_model) if os.path.isfile(os.path.join(path, _NPZ)) else None
+            def target(name: str) -> H5Target:
+                if name not in members:
+                    raise SourceError(f"{SHARD_INDEX} names {name!r}, which the archive does not hold")
+                return member_target(archive, file, path, members[name][-1])
+
+            return self._of_files(members, lambda name: read_member(archive, members, name) or b"", target)
+
+    def _of_files(
+        self, names: Container[str], read: Callable[[str], bytes], target: Callable[[str], H5Target]
+    ) -> WeightFile | None:
+        """The weights among the files of a .keras archive, or of the same unzipped."""
+        has_model = "config.json" in names
+        if WEIGHTS in names:
+            return self._classes({"": target(WEIGHTS)}, has_model=has_model)
+        if SHARD_INDEX in names:
+            files = {name: target(name) for name in shard_files(read(SHARD_INDEX), SHARD_INDEX)}
+            return self._classes(files, has_model=has_model)
+        return _unread_npz(has_model) if _NPZ in names else None
 
     # HDF5 -------------------------------------------------------------------------------------------------------
 
@@ -205,13 +212,17 @@ def _unread_npz(has_model: bool) -> WeightFile:
     return WeightFile("keras-archive", listing, has_model=has_model)
 
 
-def _shards(folder: str, names: list[str]) -> dict[str, H5Target]:
-    """The shards beside an index; what is not a file of its own there, such as a symbolic link, is refused."""
-    for name in names:
-        path = os.path.join(folder, name)
-        if os.path.islink(path) or not os.path.isfile(path):
-            raise SourceError(f"the index names {name!r}, and there is no such file beside it")
-    return {name: H5Target(os.path.join(folder, name)) for name in names}
+def _config_bytes(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MAX_CONFIG_BYTES + 1)
+
+
+def _shard(folder: str, name: str) -> H5Target:
+    """A file of weights in a folder; a shard that is not a file of its own, such as a symbolic link, is refused."""
+    path = os.path.join(folder, name)
+    if name != WEIGHTS and (os.path.islink(path) or not os.path.isfile(path)):
+        raise SourceError(f"the index names {name!r}, and there is no such file beside it")
+    return H5Target(path)
 
 
 def shard_files(data: bytes, what: str) -> list[str]:

@@ -67,6 +67,11 @@ def role_of(groups: Sequence[str], variable: str) -> Role:
     return "parameter"
 
 
+def stem(name: str) -> str:
+    """A name without its number: `dense_1` → `dense`."""
+    return re.sub(r"_\d+\Z", "", name)
+
+
 def plain_name(name: str) -> str:
     """A variable's name without TensorFlow's number of the output: `kernel:0` → `kernel`."""
     return re.sub(r":\d+$", "", name)

@@ -7,18 +7,16 @@ as far as such names tell it, and only where the shapes of the arrays agree.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
-from layerexplain.frontends.keras.weight_tensors import StoredTensor, role_of
+from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor, role_of, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
-
-Groups = tuple[str, ...]
 
 UNTOLD = "Layer"
 """The type of a row whose class the file does not tell."""
@@ -27,8 +25,6 @@ LOOSE = "Variables"
 
 _DEEPEST = 90
 """Objects that nest deeper are shown as one row; models nest at most 100 deep."""
-
-_NUMBER = re.compile(r"_\d+\Z")
 
 _ANY = -1
 _KERNEL_AND_BIAS = {
@@ -71,30 +67,27 @@ _ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 
 
 class WeightTree:
-    """What one file in class layout says of its layers."""
+    """What one file in class layout says of its layers. `is_nested` says whether a group has objects with weights."""
 
     def __init__(self, stored: WeightFile) -> None:
         self.stored = stored
         self._types = types_by_default_name()
         self._models = {"sequential": "Sequential", "functional": "Functional"}
-        self._known: dict[Groups, str] = {}
-        self._nested: dict[Groups, bool] = {}
-        self._names: dict[Groups, Counter[str | None]] = {}
-        self._direct: dict[Groups, list[StoredTensor]] = {}
+        self._type: Callable[[Groups], str] = cache(self._told_type)
+        self.is_nested: Callable[[Groups], bool] = cache(self._has_weighty_objects)
+        self._names: Callable[[Groups], Counter[str | None]] = cache(self._names_in)
+        self._direct = stored.direct
         self._members: dict[Groups, list[Groups]] = {}
         self._weighty: set[Groups] = set()
-        for tensor in stored.tensors:
-            if tensor.role == "parameter":
-                group = tensor.parts[:-1]
-                self._direct.setdefault(group, []).append(tensor)
-                while group not in self._weighty:
-                    self._weighty.add(group)
-                    group = group[:-1]
+        for group in stored.direct:
+            while group not in self._weighty:
+                self._weighty.add(group)
+                group = group[:-1]
         for group in stored.groups:
             if group and role_of(group, "") == "parameter":
                 self._members.setdefault(group[:-1], []).append(group)
         # What stands in a list bears its class: the same name elsewhere is one that Keras gave for that class.
-        self._classes = {_stem(group[-1]) for group in stored.groups if group and self._in_list(group)}
+        self._classes = {stem(group[-1]) for group in stored.groups if group and self._in_list(group)}
 
     def layers(self, root: Groups = (), depth: int = 0) -> tuple[Layer, ...]:
         """The layers in a group, in the order in which they lie in the file, which is the model's for its list of
@@ -108,11 +101,11 @@ class WeightTree:
         found += [self._layer(group, names, depth) for group in self._objects(root)]
         return tuple(found)
 
-    def is_nested(self, group: Groups) -> bool:
-        """Whether a group has objects with weights in it."""
-        if group not in self._nested:
-            self._nested[group] = any(inner in self._weighty for inner in self._objects(group))
-        return self._nested[group]
+    def _has_weighty_objects(self, group: Groups) -> bool:
+        return any(inner in self._weighty for inner in self._objects(group))
+
+    def _names_in(self, group: Groups) -> Counter[str | None]:
+        return Counter([self.stored.names.get(item) for item in self._objects(group)])
 
     def _objects(self, group: Groups) -> Iterator[Groups]:
         """The objects in a group, those of its lists in their places."""
@@ -166,9 +159,7 @@ class WeightTree:
                 continue
             done += 2
             name = self.stored.names.get(groups[:done])
-            if here not in self._names:
-                self._names[here] = Counter([self.stored.names.get(item) for item in self._objects(here)])
-            if name is None or self._names[here][name] != 1 or not self._is_model(here, groups[done - 2]):
+            if name is None or self._names(here)[name] != 1 or not self._is_model(here, groups[done - 2]):
                 return None
             steps.append(LayerNamed(name))
         return tuple(steps)
@@ -178,7 +169,7 @@ class WeightTree:
         if not group or self._type(group) in self._models.values():
             return True
         inside = self._members.get((*group, LAYERS), [])
-        return container == LAYERS and any(_stem(member[-1]) == "input_layer" for member in inside)
+        return container == LAYERS and any(stem(member[-1]) == "input_layer" for member in inside)
 
     def tensors(self, layer: Layer, group: Groups) -> list[StoredTensor]:
         """The arrays of a row that `layers` made."""
@@ -195,27 +186,22 @@ class WeightTree:
 
     # Classes ----------------------------------------------------------------------------------------------------
 
-    def _type(self, group: Groups) -> str:
-        """The class of an object, as far as names and arrays tell it."""
-        if group not in self._known:
-            self._known[group] = self._told_type(group)
-        return self._known[group]
-
     def _told_type(self, group: Groups) -> str:
+        """The class of an object, as far as names and arrays tell it."""
         if self._in_list(group):
-            stem = _stem(group[-1])
+            name = stem(group[-1])
         else:
-            stem = _stem(self.stored.names.get(group, ""))
-            if stem not in self._types and stem not in self._models and stem not in self._classes:
+            name = stem(self.stored.names.get(group, ""))
+            if name not in self._types and name not in self._models and name not in self._classes:
                 return "MultiHeadAttention" if self._is_attention(group) else UNTOLD
-        if stem in self._models:
-            return self._models[stem]
-        type_ = self._types.get(stem)
+        if name in self._models:
+            return self._models[name]
+        type_ = self._types.get(name)
         if type_ is not None and self._fits(group, type_):
             return type_
         if self._is_attention(group):
             return "MultiHeadAttention"
-        return UNTOLD if type_ is not None else "".join([part[:1].upper() + part[1:] for part in stem.split("_")])
+        return UNTOLD if type_ is not None else "".join([part[:1].upper() + part[1:] for part in name.split("_")])
 
     def _fits(self, group: Groups, type_: str) -> bool:
         own = self._direct.get(group, [])
@@ -248,7 +234,3 @@ class WeightTree:
             if other.parts[-1] != str(number) or rank not in (_ANY, len(other.shape)) or "float" not in other.dtype:
                 return tensor.parts[-1]
         return known[0][int(tensor.parts[-1])][0]
-
-
-def _stem(name: str) -> str:
-    return _NUMBER.sub("", name)

@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tensors import StoredTensor, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, Note, StoredVariable
 
 _PATIENCE = 8
 """Seconds: a summary takes no longer than ten, whatever is in the file."""
-_NUMBER = re.compile(r"_\d+\Z")
 _LISTED = "the layers are those that the weights show, in the order in which the file lists them"
 _TOLD = (
     "the layers are those that the weights show, in the order in which the file stores them; their types follow from "
@@ -30,14 +28,13 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
     with open_weights(source, patience=_PATIENCE) as stored:
         if stored is None:
             raise SourceError(otherwise)
-        tensors = [tensor for tensor in stored.tensors if tensor.role == "parameter"]
-        if not tensors and not stored.groups:
+        if not stored.parameters and not stored.groups:
             raise SourceError("is a file of weights that contains no weights")
         name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]
         return Model(
             name or "weights",
             "Weights",
-            _rows(tensors, stored),
+            _rows(stored),
             (),
             (),
             (),
@@ -52,46 +49,40 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
     stay as configured."""
     try:
         with open_weights(source) as stored:
-            tensors = [] if stored is None else [t for t in stored.tensors if t.role == "parameter"]
-            if stored is None or not tensors:
+            if stored is None or not stored.parameters:
                 return model
             if model.layers and not (stored.layout == "classes" and stored.names):
                 return model
             held = {layer.name: layer for layer in model.layers}
-            rows = tuple([held.get(row.name, row) for row in _rows(tensors, stored)])
+            rows = tuple([held.get(row.name, row) for row in _rows(stored)])
             note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
             return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:
         return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.fact}")))
 
 
-def variable_rows(owners: Mapping[str, tuple[StoredVariable, ...]], taken: set[str]) -> list[Layer]:
+def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
     """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
     name the owner bears, where it is one."""
     types = types_by_default_name()
     rows, names = [], FreeNames(taken)
     for owner, variables in owners.items():
         name = names.take(owner)
-        type_ = types.get(_NUMBER.sub("", owner.rpartition("/")[2]), "Variables")
-        rows.append(Layer(name, type_, "custom", {"variables": variables}))
+        type_ = types.get(stem(owner.rpartition("/")[2]), "Variables")
+        rows.append(Layer(name, type_, "custom", {"variables": tuple(variables)}))
     return rows
 
 
-def _rows(tensors: list[StoredTensor], stored: WeightFile) -> tuple[Layer, ...]:
+def _rows(stored: WeightFile) -> tuple[Layer, ...]:
     if stored.layout == "classes":
         from layerexplain.frontends.keras.weight_tree import WeightTree
 
         return WeightTree(stored).layers()
-    return tuple(variable_rows(_by_layer(tensors, stored), set()))
-
-
-def _by_layer(tensors: list[StoredTensor], stored: WeightFile) -> dict[str, tuple[StoredVariable, ...]]:
     owners: dict[str, list[StoredVariable]] = {}
-    for tensor in tensors:
+    for tensor in stored.parameters:
         own = owners.setdefault(tensor.layer or "weights", [])
-        shape = tuple(tensor.shape)
-        own.append(StoredVariable(_below_layer(tensor), shape, tensor.dtype, None))
-    return {owner: tuple(own) for owner, own in owners.items()}
+        own.append(StoredVariable(_below_layer(tensor), tensor.shape, tensor.dtype, None))
+    return tuple(variable_rows(owners, set()))
 
 
 def _below_layer(tensor: StoredTensor) -> str:
