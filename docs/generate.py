@@ -5,6 +5,7 @@ A page is a function without arguments in `PAGES`; tests/test_docs.py holds each
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -206,8 +207,8 @@ def coverage() -> str:
 BLOCK = re.compile(r"(<!-- output of: (.+?) -->\n```text\n)(.*?)(```)", re.DOTALL)
 
 
-def readme() -> str:
-    """README.md: what its commands print, put beneath them."""
+def with_outputs(page: str) -> str:
+    """A page written by hand, with what its commands print put beneath them."""
 
     def printed(match: re.Match[str]) -> str:
         command = shlex.split(match[2])
@@ -220,7 +221,7 @@ def readme() -> str:
         shown = [f"$ {match[2]}", *[line.rstrip() for line in lines]]
         return match[1] + "\n".join(shown) + "\n" + match[4]
 
-    return BLOCK.sub(printed, (ROOT / "README.md").read_text("utf-8"))
+    return BLOCK.sub(printed, (HERE / page).read_text("utf-8"))
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -228,7 +229,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "layers.md": layer_list,
     "ops.md": op_list,
     "coverage.md": coverage,
-    "../README.md": readme,
+    **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
 }
 """File in docs/ → what it has to say."""
 

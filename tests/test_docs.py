@@ -9,7 +9,10 @@ from types import ModuleType
 
 import pytest
 
+import layerexplain
 from layerexplain.cli.main import COMMANDS
+from layerexplain.frontends.spec.document import read_yaml_spec
+from layerexplain.frontends.spec.items import TYPE_KEYS, WISHES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -31,6 +34,32 @@ GENERATOR = generator()
 def test_a_generated_page_is_current(name: str) -> None:
     expected = GENERATOR.PAGES[name]()
     assert (DOCS / name).read_bytes().decode() == expected, "run python docs/generate.py"
+
+
+SPEC_PAGE = (DOCS / "spec.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", SPEC_PAGE, re.DOTALL))
+def test_every_spec_of_the_page_on_specs_is_explained(text: str) -> None:
+    report = layerexplain.explain(read_yaml_spec(text.encode()))
+    assert (report.faults, report.notes) == ((), ())
+    assert all(layer.params is not None and layer.output_shapes for layer in report.layers)
+
+
+def test_the_page_on_specs_has_every_key() -> None:
+    for key in (*WISHES, *TYPE_KEYS, "input", "inputs", "layers", "outputs", "trainable", "dtype"):
+        assert re.search(rf"\b{key}\b", SPEC_PAGE), key
+
+
+def test_mistakes_are_reported_as_the_page_on_specs_says() -> None:
+    rows = re.findall(r"^\| `(- .*?)` \| `(.*?)` \|$", SPEC_PAGE, re.MULTILINE)
+    assert len(rows) >= 3
+    for item, reported in rows:
+        try:
+            faults = read_yaml_spec(f"input: [4]\nlayers:\n  {item}\n".encode()).faults
+        except layerexplain.LayerExplainError as error:
+            faults = (error,)
+        assert [str(fault).removeprefix("line 3: ") for fault in faults] == [reported]
 
 
 def test_the_cli_reference_has_every_command() -> None:

@@ -528,7 +528,7 @@ def test_without_tensorflow_one_line_says_how_to_get_it() -> None:
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("layerexplain: error: ")
-    assert line.endswith("pip install 'layerexplain[tensorflow]'")
+    assert line.endswith("pip install tensorflow")
 
 
 @needs_keras

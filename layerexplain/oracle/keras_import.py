@@ -12,7 +12,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 
-HOW_TO_GET_IT = "pip install 'layerexplain[tensorflow]'"
+HOW_TO_GET_IT = "pip install tensorflow"
 
 
 def load_keras() -> Any:
