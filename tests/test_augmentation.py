@@ -10,7 +10,10 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
+from layerexplain.report.one_layer import build_layer
+from tests.cases import CASES
 from tests.cases.augmentation import ARGUMENTS
+from tests.keras_oracle import keras_layer
 from tests.tracing import trace_layer
 
 
@@ -46,3 +49,30 @@ def test_what_is_no_image_is_refused(type_: str) -> None:
     needed = {name: value(random.Random(type_)) for name, value in ARGUMENTS[type_][0].items()}
     with pytest.raises(LayerExplainError, match=r"images need to be \(batch, rows, columns, channels\)"):
         trace_layer(type_, needed, [Spec((BATCH, 5), "float")])
+
+
+STRONG = {"RandomShear": {"x_factor": 0.5}, "RandomColorJitter": {"brightness_factor": 0.5},
+          "RandomCrop": {"height": 4, "width": 3}, "CenterCrop": {"height": 4, "width": 3}, "AutoContrast": {},
+          "MaxNumBoundingBoxes": {"max_number": 2}, "Resizing": {"height": 4, "width": 3}}  # fmt: skip
+"""Arguments with which layers do something, for those that do nothing without."""
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("type_", sorted({*ARGUMENTS, *STRONG}))
+def test_training_is_said_to_differ_where_it_does_in_keras(type_: str) -> None:
+    import numpy as np
+
+    config = STRONG.get(type_) or next(dict(case.config) for case in CASES if case.type == type_)
+    x = np.random.default_rng(3).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    layer = keras_layer(type_, config)
+    before = np.asarray(layer(x, training=False))
+    after = [np.asarray(layer(x, training=True)) for _ in range(8)]
+    differs = any(one.shape != before.shape or not np.allclose(one, before, atol=1e-3) for one in after)
+    (row,) = build_layer(type_, config, [(8, 8, 3)]).layers
+    assert row.explanation is not None
+    (training,) = row.explanation.training
+    assert (training != "same as at inference") == differs
+    if differs:
+        words, _, rest = training.partition("; ")
+        assert f"In training, {words}. At inference, " in row.explanation.sentence
+        assert rest == "the formula above is that of inference"

@@ -330,6 +330,25 @@ def test_a_lost_mask_is_told_where_it_is_lost_and_where_it_is_missed(tmp_path: P
     assert told(report, "dense").mask == "no mask reaches this layer"
 
 
+@pytest.mark.parametrize(
+    ("shape", "item", "lines"),
+    [
+        ("[5, 4]", "Bidirectional: {LSTM: {units: 3, dropout: 0.3}}", ["def lstm(x, W, U, b):", "Dx = dropout("]),
+        ("[5, 4]", "RNN: {cell: {GRUCell: {units: 3, dropout: 0.2}}}", ["def gru_cell(x, h, W, U, b):", "Dx = dropout("]),
+        ("[5, 4]", "TimeDistributed: {Dropout: 0.3}", ["def dropout_layer(x):", "y = dropout(x, rate=0.3)"]),
+        ("[9, 5, 4, 3]", "TimeDistributed: {RandomFlip: {mode: vertical}}",
+         ["RandomFlip: flips each image at random (vertical); the formula above is that of inference"]),
+        ("[5, 4]", "Bidirectional: {LSTM: 3}", ["same as at inference"]),
+    ],
+)  # fmt: skip
+def test_what_a_wrapped_layer_does_in_training(shape: str, item: str, lines: list[str], tmp_path: Path) -> None:
+    report = spec(f"input: {shape}\nlayers:\n  - {item}\n", tmp_path)
+    explanation = report.layers[-1].explanation
+    assert explanation is not None
+    for said, wanted in zip(explanation.training, lines, strict=False):
+        assert said.strip().startswith(wanted)
+
+
 def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None:
     report = spec(
         "inputs: {ids: {shape: [9], dtype: int32}, state: [5]}\nlayers:\n"

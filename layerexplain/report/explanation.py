@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
@@ -14,6 +15,8 @@ from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, Shapes, constant, walk
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
+from layerexplain.lang.visit import inner_definitions
+from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.hints import hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
@@ -26,6 +29,7 @@ from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored
 
+SAME = "same as at inference"
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 
 
@@ -240,10 +244,13 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 
 
 def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:
-    """The lines that differ in training."""
+    """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
     declaration, origin = made.declaration, made.origin
-    if declaration is None or origin is None or not declaration.training:
-        return ("same as at inference",)
+    if declaration is None or origin is None:
+        return (SAME,)
+    said = tuple(_said_of_training(declaration, definition, inner_definitions(definition)))
+    if not declaration.training:
+        return said or (SAME,)
     if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
@@ -253,9 +260,33 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
         )
     except LayerExplainError:
         return ()
-    now = [line.text for line in statements(definition)]
-    then = [("    " * line.indent) + line.text for line in statements(trained) if line.text not in now]
-    return tuple(then) if then else ("same as at inference",)
+    now = {line.text for line in (*inner_blocks(definition), *statements(definition))}
+    then: list[str] = []
+    head = ""
+    for line in (*inner_blocks(trained), *statements(trained)):
+        if line.text.startswith("def "):
+            head = line.text
+        elif line.text not in now:
+            if line.indent and head:
+                then.append(head)
+                head = ""
+            then.append("    " * line.indent + line.text)
+    return (*then, *said) or (SAME,)
+
+
+def _said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
+    """What the sentences of a layer, and of those that it holds, say of training where their formulas do not."""
+    if not declaration.training:
+        if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
+            yield f"{found[1]}; the formula above is that of inference"
+        return
+    held = definition.arguments.get(declaration.holds)
+    for layer in held if isinstance(held, tuple) else (held,):
+        known: Declaration | None = getattr(layer, "declaration", None)
+        inner = None if known is None else next((one for one in inside if one.name == known.name), None)
+        if known is not None and inner is not None:
+            for said in _said_of_training(known, inner, inside):
+                yield f"{known.type}: {said}"
 
 
 def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network) -> str:
