@@ -20,16 +20,18 @@ def input_roles(node: Expr, definition: Definition) -> Roles:
     if node.ndim <= 2:
         return axis_roles(node)
     given = definition.arguments.get("data_format")
-    if definition.name in OF_CHANNELS:
+    # A model, and a layer without a formula, may be called anything.
+    name = definition.name if definition.kind == "layer" else ""
+    if name in OF_CHANNELS:
         axis = definition.arguments.get("axis")
         axis = axis[0] if isinstance(axis, tuple) and axis else axis
         return channels_at(node.ndim, axis % node.ndim) if isinstance(axis, int) and axis else axis_roles(node)
-    if definition.name.startswith("conv_lstm"):
+    if name.startswith("conv_lstm"):
         return sequence_roles(node.ndim, given) if node is definition.params[0] else image_roles(node.ndim, given)
-    if definition.name == "time_distributed":
+    if name == "time_distributed":
         return sequence_roles(node.ndim, definition.arguments["layer"].config.get("data_format"))
     # The argument of Flatten is Keras's global setting, independent of its input.
-    if given is None or definition.name == "flatten":
+    if given is None or name == "flatten":
         return axis_roles(node) if given != "channels_first" else image_roles(node.ndim, given)
     return image_roles(node.ndim, given)
 

@@ -268,7 +268,7 @@ class Op:
         else:
             options = {**defaults, **attrs}
             axes, dtype = self.axes(*exprs, **options), self.dtype(*exprs, **options)
-        return Expr(self, exprs, attrs, axes.shape if type(axes) is LazyAxes else _shape(axes), dtype)
+        return Expr(self, exprs, attrs, axes.shape if type(axes) is LazyAxes else _shape(axes, exprs), dtype)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -277,13 +277,22 @@ class Op:
 _REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element"}
 
 
-def _shape(axes: Any) -> Any:
-    """Return the shape given by axes, `Shapes` for several results."""
+def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
+    """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that a
+    tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
     if type(axes) is LazyAxes:
         return axes.shape
     if type(axes) is AxesOfEach:
-        return Shapes(map(_shape, axes))
-    return tuple([size for _, _, size, _ in axes if size is not GONE])
+        return Shapes([_shape(each, args) for each in axes])
+    sizes = []
+    for _, source, size, _ in axes:
+        if source is not None and not 0 <= source[1] < args[source[0]].ndim:
+            raise ShapeError(f"needs a tensor that has axis {source[1]}, got one with {args[source[0]].ndim} axes")
+        if size is not GONE:
+            if size is not None and size is not BATCH and (type(size) is not int or size < 0):
+                raise ShapeError(f"the size of an axis needs to be an integer ≥ 0, got {str(size)[:40]}")
+            sizes.append(size)
+    return tuple(sizes)
 
 
 def axes_of(node: Expr, result: int = 0) -> Axes:

@@ -14,7 +14,7 @@ def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
     value = frozen(value)
     shape = table_shape(value)
     if shape is None:
-        raise TypeError("a table in a formula needs rows of equal length and values of one kind")
+        raise TypeError("a table of numbers needs rows of equal length and values of one kind")
     return value, shape, table_dtype(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import NotKnown
+from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
@@ -103,7 +103,10 @@ class Definitions:
         )
         known = self._known.get(key)
         if known is None:
-            constants = {i: constant(v) for i, v in bound.constants.items()}
+            try:
+                constants = {i: constant(v) for i, v in bound.constants.items()}
+            except TypeError as error:
+                raise ArgumentError(f"{declaration.type} is called with values that are no tensor: {error}") from None
             known = self._known[key] = declaration.trace(
                 specs, arguments, masks, training=training, constants=constants
             )

@@ -8,7 +8,7 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import BATCH, GONE, NOT_INDEXED, Axis, Expr, Shape, Size
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.sizes import equation, kept, new_axes, shape_text, size_text
+from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, shape_text, size_text
 
 
 def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
@@ -42,7 +42,7 @@ tile = movement(
 
 roll = along_an_axis(
     "roll",
-    axes=lambda x, *, by, axis: kept(x),
+    axes=kept_along,
     evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
     reads=lambda index, size, attrs: sc.remainder(sc.add(index, -attrs["by"] % size), size),
     needs=" to know which elements wrap around",

@@ -137,17 +137,31 @@ def _resize_flops(node: Expr) -> int | None:
 def _weighed(n: int, out: int, method: str) -> int:
     """How many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output covers
     ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
+    if method == "area":  # from ⌊i·n/out⌋ up to ⌈(i + 1)·n/out⌉
+        return floor_sum(out, out, n, n + out - 1) - floor_sum(out, out, n, 0)
+    # Whole numbers: the centre lies at (2n·i + n - out) / 2out, the ends of the reach are not in it.
+    reach = int(2 * REACH[method] * max(n, out))
+    first, last = n + out - reach, n - out + reach
+    # From where on the first pixel lies inside of the image, and up to where the last one does.
+    inside, ends = min(max(-(first // (2 * n)), 0), out), min(max((2 * out * n - last) // (2 * n) + 1, 0), out)
+    lasts = floor_sum(ends, 2 * out, 2 * n, last + 2 * out - 1) + (out - ends) * n
+    return lasts - floor_sum(out - inside, 2 * out, 2 * n, 2 * n * inside + first)
+
+
+def floor_sum(count: int, divisor: int, step: int, start: int) -> int:
+    """The sum of ⌊(step·i + start) / divisor⌋ for all 0 ≤ i < count, in as many steps as Euclid's algorithm takes.
+
+    >>> floor_sum(4, 3, 2, 1) == 1 // 3 + 3 // 3 + 5 // 3 + 7 // 3
+    True
+    """
     total = 0
-    for i in range(out):
-        if method == "area":
-            first, last = i * n // out, -(-(i + 1) * n // out) - 1
-        else:
-            # Whole numbers: the centre lies at (2n·i + n - out) / 2out, the ends of the reach are not in it.
-            reach = int(2 * REACH[method] * max(n, out))
-            first = (2 * n * i + n - out - reach) // (2 * out) + 1
-            last = -(-(2 * n * i + n - out + reach) // (2 * out)) - 1
-        total += min(last, n - 1) - max(first, 0) + 1
-    return total
+    while True:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+        step, start = step % divisor, start % divisor
+        end = step * count + start
+        if end < divisor:
+            return total
+        count, start, divisor, step = end // divisor, end % divisor, step, divisor
 
 
 def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:

@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, PER_OUTPUT, AxesOfEach, Axis, Expr, Op
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
-from layerexplain.ops.sizes import kept, normalize_axis, size_text
+from layerexplain.ops.sizes import kept, kept_along, normalize_axis, size_text
 
 
 def _position(name: str, evaluate: Callable[..., Any], words: str) -> Op:
@@ -37,7 +37,7 @@ BY_VALUE = NOT_INDEXED("the positions depend on the values")
 def _sorting(name: str, evaluate: Callable[..., Any], dtype: Callable[..., str]) -> Op:
     return movement(
         name,
-        axes=lambda x, *, axis: kept(x),
+        axes=kept_along,
         dtype=dtype,
         evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
         element=BY_VALUE,
@@ -51,7 +51,7 @@ argsort = _sorting("argsort", lambda np, x, axis: np.argsort(x, axis=axis, kind=
 
 
 def _top_axes(x: Expr, *, k: int) -> AxesOfEach:
-    one = [*kept(x)[:-1], Axis("", (0, x.ndim - 1), k, f"the {k} largest")]
+    one = [*kept(x)[:-1], Axis("", (0, normalize_axis(-1, x.ndim)), k, f"the {k} largest")]
     return AxesOfEach([one, one])
 
 
@@ -80,7 +80,7 @@ def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
 
     return function(
         name,
-        axes=lambda x, *, axis: kept(x),
+        axes=kept_along,
         evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
         flops=PER_OUTPUT,
         element=element,

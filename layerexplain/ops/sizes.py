@@ -143,6 +143,12 @@ def kept(x: Expr, arg: int = 0) -> list[Axis]:
     return [Axis("", (arg, i), size) for i, size in enumerate(x.shape)]
 
 
+def kept_along(x: Expr, *, axis: int, **attrs: Any) -> list[Axis]:
+    """Return the axes of `x` unchanged: a rule for ops along one of them. Raises ShapeError if it does not exist."""
+    normalize_axis(axis, x.ndim)
+    return kept(x)
+
+
 def new_axes(shape: Iterable[Size], why: str = "") -> list[Axis]:
     """Return axes that do not continue an axis of an argument."""
     return [Axis("", None, size, why) for size in shape]

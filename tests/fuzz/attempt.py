@@ -65,7 +65,8 @@ def attempt(kind: str, number: int) -> Failure | None:
 
 def explain(source: Any, *, detail: bool) -> None:
     """All that `summary` or `explain` does with a source, down to a text without control characters."""
-    report = build(read(source), detail=detail)
+    model = read(source)
+    report = build(model, detail=detail) if detail else build(model, receptive_field=True, batch=2, optimizer="adam")
     for format_ in FORMATS if detail else ("table", "csv"):
         wanted = Wanted(format_, nested=True)
         texts = [summary_text([report], wanted, Look())]

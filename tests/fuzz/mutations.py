@@ -1,5 +1,5 @@
-"""A number → a mutated file: bytes of real files changed, configurations changed in their structure, and layers with
-absurd arguments. The same number gives the same mutation."""
+"""A number → a mutated file: bytes of real files changed, configurations changed in their structure, layers with
+absurd arguments, and whole models drawn from a grammar. The same number gives the same mutation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import copy
 import random
 from typing import Any
 
+from tests.fuzz.grammar import random_model
 from tests.fuzz.seeds import containers, documents
 
-KINDS = ("bytes", "structure", "arguments")
+KINDS = ("bytes", "structure", "arguments", "grammar")
 
 TOKENS = [
     b"\x00", b"\xff", b"\x7f", b"\x80", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"-", b"&a ", b"*a", b"!!python/x ",
@@ -199,4 +200,6 @@ def mutation(kind: str, number: int) -> Any:
     """What `read` is given: bytes, or a document."""
     if kind == "bytes":
         return mutated_bytes(number)
+    if kind == "grammar":
+        return random_model(number)
     return mutated_document(number) if kind == "structure" else absurd_layer(number)
