@@ -278,8 +278,8 @@ _REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "e
 
 
 def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
-    """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that a
-    tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
+    """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that
+    a tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
     if type(axes) is LazyAxes:
         return axes.shape
     if type(axes) is AxesOfEach:
