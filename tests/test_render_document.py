@@ -35,7 +35,7 @@ from layerexplain.render.text import text
 
 COLUMNS = (
     words("name", "Na|me", lambda row: row[0], style="bold"),
-    number("size", "Size", lambda row: row[1], lambda size: "?" if size is None else f"{size:,}"),
+    number("size", "Size", lambda row: row[1], unknown="?"),
 )
 ROWS = [("a|b", 1234), ("*c*", None)]
 

@@ -6,7 +6,7 @@ its blocks; a block says what it is, the printer how that looks. Texts are raw: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from layerexplain.records import NamedTuple
@@ -196,24 +196,59 @@ def words(name: str, heading: str, get: Callable[[Any], str | None], **options: 
     return Column(name, heading, text, text, **options)
 
 
-def number(name: str, heading: str, get: Callable[[Any], float | None], show: Callable[[Any], str]) -> Column:
+def number(
+    name: str,
+    heading: str,
+    get: Callable[[Any], float | None],
+    show: Callable[[Any], str] = "{:,}".format,
+    unknown: str = "",
+) -> Column:
     """A column of numbers: `show` prints one to be read; as data it has all digits, and is empty where it is unknown.
 
-    >>> column = number("params", "Params", lambda row: row["params"], lambda count: f"{count:,}")
-    >>> column.shown({"params": 1290}), column.data({"params": 1290})
-    ('1,290', '1290')
+    >>> column = number("params", "Params", lambda row: row["params"], unknown="?")
+    >>> column.shown({"params": 1290}), column.data({"params": 1290}), column.shown({"params": None})
+    ('1,290', '1290', '?')
     """
 
-    def data(row: Any) -> str:
-        value = get(row)
-        return "" if value is None else repr(value)
+    def printed(print_one: Callable[[Any], str], otherwise: str) -> Callable[[Any], str]:
+        return lambda row: otherwise if (value := get(row)) is None else print_one(value)
 
-    return Column(name, heading, lambda row: show(get(row)), data, "number")
+    return Column(name, heading, printed(show, unknown), printed(repr, ""), "number")
+
+
+def flag(name: str, heading: str, get: Callable[[Any], bool | None], **options: Any) -> Column:
+    """A column of "yes" and "no", as data "true" and "false"; empty where it is unknown."""
+
+    def printed(yes: str, no: str) -> Callable[[Any], str]:
+        return lambda row: {True: yes, False: no, None: ""}[get(row)]
+
+    return Column(name, heading, printed("yes", "no"), printed("true", "false"), **options)
+
+
+def named(*columns: Column) -> dict[str, Column]:
+    """Columns by their names."""
+    return {column.name: column for column in columns}
+
+
+def picked(columns: dict[str, Column], names: Iterable[str], several: bool = False) -> tuple[Column, ...]:
+    """The columns of these names; of `several` sources they say which."""
+    chosen = tuple(names)
+    return tuple([columns[name] for name in (("source", *chosen) if several and "source" not in chosen else chosen)])
 
 
 def of_row(value: str | Callable[[Any], str], row: Any) -> str:
     """The kind or style of a cell, which may depend on its row."""
     return value if isinstance(value, str) else value(row)
+
+
+def is_for(part: Any, printer: str) -> bool:
+    """Whether a printer prints a part, which may be for one of them `only`."""
+    return getattr(part, "only", "") in ("", printer)
+
+
+def title(name: str, about: Iterable[str]) -> Heading:
+    """The heading of a document, with details that are not empty."""
+    return Heading(1, (Span(name, "name"),), tuple([(Span(one),) for one in about if one]))
 
 
 def noted(notes: Sequence[Any]) -> dict[str, list[str]]:

@@ -24,6 +24,14 @@ class Sheet(NamedTuple):
     rows: Callable[[], Iterable[Any]]
 
 
+def sheet(
+    report: Any, origin: Any, document: Callable[[], Document], columns: tuple[Column, ...], rows: Iterable[Any]
+) -> Sheet:
+    """The sheet of a report whose rows have a `to_dict`: a record is a row with the source and model of `origin`."""
+    front = {"source": origin.source, "model": origin.model_name}
+    return Sheet(document, report.to_dict, lambda: ({**front, **row.to_dict()} for row in rows), columns, lambda: rows)
+
+
 def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = False) -> str:
     """All sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one or none
     could be read."""

@@ -8,33 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.render.document import (
-    MARKDOWN,
-    Code,
-    Column,
-    Document,
-    Facts,
-    Figure,
-    Heading,
-    Labelled,
-    Line,
-    Listing,
-    Names,
-    Notes,
-    Points,
-    Prose,
-    Section,
-    Table,
-    of_row,
-)
+from layerexplain.render import document as doc
 from layerexplain.render.escape import clean, markdown_code, markdown_prose
 from layerexplain.render.layout import Look
 
 
-def markdown(document: Document, look: Look) -> str:
+def markdown(document: doc.Document, look: Look) -> str:
     """The document as markdown; of the look only `ascii` counts.
 
-    >>> markdown(Document((Prose(("A *model* of 3 layers.",)),)), Look())
+    >>> markdown(doc.Document((doc.Prose(("A *model* of 3 layers.",)),)), Look())
     'A \\\\*model\\\\* of 3 layers.\\n'
     """
     return "\n\n".join(_Writer(look.ascii).chunks(document.blocks)) + "\n"
@@ -56,14 +38,16 @@ class _Writer:
     def _marked(self, text: str, kind: str, in_table: bool = False) -> str:
         return self._prose(text) if kind in ("prose", "number") else self._code(text, in_table)
 
-    def _line(self, line: Line) -> str:
+    def _line(self, line: doc.Line) -> str:
         if isinstance(line, str):
             return self._prose(line)
         return "".join(
             [
-                ", ".join(map(self._code, one.names)) if isinstance(one, Names) else self._marked(one.text, one.kind)
+                ", ".join(map(self._code, one.names))
+                if isinstance(one, doc.Names)
+                else self._marked(one.text, one.kind)
                 for one in line
-                if isinstance(one, Names) or one.only in ("", MARKDOWN)
+                if doc.is_for(one, doc.MARKDOWN)
             ]
         )
 
@@ -72,55 +56,55 @@ class _Writer:
         return [chunk for block in blocks for chunk in self._block(block) if chunk]
 
     def _block(self, block: Any) -> list[str]:
-        if getattr(block, "only", "") not in ("", MARKDOWN):
+        if not doc.is_for(block, doc.MARKDOWN):
             return []
         match block:
-            case Heading():
+            case doc.Heading():
                 title = " ".join([self._marked(span.text, span.kind) for span in block.title])
                 about = [self._line(line) for line in block.about]
                 return [f"{'#' * block.level} {title}", self._prose(" · ").join(filter(None, about)).strip()]
-            case Section() | Labelled():
+            case doc.Section() | doc.Labelled():
                 return self.chunks(block.blocks)
-            case Prose():
+            case doc.Prose():
                 return [self._prose(text) for text in block.texts]
-            case Code():
+            case doc.Code():
                 return [f"{block.title}:" if block.title and block.lines else "", self._fenced(block)]
-            case Points():
+            case doc.Points():
                 return self._points(block)
-            case Table() | Listing():
+            case doc.Table() | doc.Listing():
                 return [self._table_of(block.columns, block.rows)]
-            case Facts():
+            case doc.Facts():
                 return [self._facts(block)]
-            case Notes():
+            case doc.Notes():
                 return self._notes(block)
-            case Figure():
+            case doc.Figure():
                 text = "\n\n".join("\n".join(part) for part in block.draw(Look(None, False, self.ascii)) if part)
                 return [_fence("text", text)]
         raise TypeError(f"no block of a document: {block!r}")
 
-    def _fenced(self, code: Code) -> str:
+    def _fenced(self, code: doc.Code) -> str:
         lines = [clean(line.text + (f"  # {line.comment}" if line.comment else ""), self.ascii) for line in code.lines]
         return _fence("", "\n".join(lines)) if lines else ""
 
-    def _points(self, points: Points) -> list[str]:
+    def _points(self, points: doc.Points) -> list[str]:
         texts = [text for item in points.items if (text := self._line(item))]
         if points.tone == "warning":
             return [f"> {text}" for text in texts]
         label = f"{points.title}: " if points.title else ""
         return ["\n".join([f"- {label}{text}" for text in texts])]
 
-    def _table_of(self, columns: Sequence[Column], rows: Sequence[Any]) -> str:
-        chosen = [column for column in columns if column.only in ("", MARKDOWN)]
+    def _table_of(self, columns: Sequence[doc.Column], rows: Sequence[Any]) -> str:
+        chosen = [column for column in columns if doc.is_for(column, doc.MARKDOWN)]
         headings = [self._prose(column.heading) for column in chosen]
         cells = [[self._cell(column, row) for column in chosen] for row in rows]
         return _table(headings, cells, [column.is_number for column in chosen]) if rows or headings else ""
 
-    def _cell(self, column: Column, row: Any) -> str:
+    def _cell(self, column: doc.Column, row: Any) -> str:
         # Code spans keep no leading spaces: depth is shown by a sign in front.
         mark = "" if column.depth is None else self._prose("· " * column.depth(row))
-        return mark + self._marked(column.shown(row), of_row(column.kind, row), in_table=True)
+        return mark + self._marked(column.shown(row), doc.of_row(column.kind, row), in_table=True)
 
-    def _facts(self, block: Facts) -> str:
+    def _facts(self, block: doc.Facts) -> str:
         said = any(fact.words is not None for fact in block.facts)
         rows = [
             [fact.label, fact.value, self._prose(" · ".join(filter(None, fact.words or ())))]
@@ -131,7 +115,7 @@ class _Writer:
         headings = [self._prose(block.title) or "Total", "", ""]
         return _table(headings[: 2 + said], rows, [False, True, False][: 2 + said])
 
-    def _notes(self, block: Notes) -> list[str]:
+    def _notes(self, block: doc.Notes) -> list[str]:
         lines = []
         for message, names in block.notes:
             place = ", ".join(map(self._code, names))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from layerexplain.model import Shape
+from layerexplain.ops import sizes
 from layerexplain.report.data import FieldAxis, ReceptiveField
 
 UNKNOWN = "?"
@@ -13,11 +15,7 @@ UNKNOWN = "?"
 
 def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
     """`(None, 28, 28, 3)`; a shape that is not known at all is `unknown`."""
-    if shape is None:
-        return unknown
-    if len(shape) == 1:
-        return f"({shape[0]},)"
-    return f"({', '.join(map(str, shape))})"
+    return unknown if shape is None else sizes.shape_text(shape)
 
 
 def shapes_text(shapes: Iterable[Shape | None], unknown: str = UNKNOWN) -> str:
@@ -42,6 +40,16 @@ def bytes_text(count: int | None) -> str:
         value /= 1000
         units.pop(0)
     return f"{value:,.1f} {units[0]}"
+
+
+def size_text(count: int | None) -> str:
+    """`102,546,848 bytes` beside a rounded number of them; empty where that says it all."""
+    return f"{count:,} bytes" if count is not None and count >= 1000 else ""
+
+
+def split_text(sums: Any) -> tuple[str, ...]:
+    """How many of the parameters are trainable, and how many not."""
+    return f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}"
 
 
 def written_by(format: str, keras_version: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from layerexplain.render.formats import Sheet
@@ -19,26 +20,20 @@ def sheet_of(
         from layerexplain.render.documents.explanation import explanation
         from layerexplain.render.documents.layer_columns import layers_of
 
-        rows = [row.layer for row in layers_of(report, nested)]
-        return explanation(report, rows, columns=columns, nested=nested)
-    if kind == "Report":
-        from layerexplain.render.documents.summary import summary
+        return explanation(report, [row.layer for row in layers_of(report, nested)], columns=columns, nested=nested)
+    if kind not in _BUILDERS:
+        raise TypeError(f"a report is needed, got {kind}")
+    name = _BUILDERS[kind]
+    options = {"Report": {"columns": columns, "nested": nested}, "WeightTable": {"columns": columns}}
+    made: Sheet = getattr(import_module(f"layerexplain.render.documents.{name}"), name)(report, **options.get(kind, {}))
+    return made
 
-        return summary(report, columns, nested)
-    if kind == "WeightTable":
-        from layerexplain.render.documents.weights import weights
 
-        return weights(report, columns)
-    if kind == "VerifyReport":
-        from layerexplain.render.documents.verification import verification
-
-        return verification(report)
-    if kind == "TraceReport":
-        from layerexplain.render.documents.trace import trace
-
-        return trace(report)
-    if kind == "ElementReport":
-        from layerexplain.render.documents.worked_element import TERMS_SHOWN, worked_element
-
-        return worked_element(report, TERMS_SHOWN)
-    raise TypeError(f"a report is needed, got {kind}")
+_BUILDERS = {
+    "Report": "summary",
+    "WeightTable": "weights",
+    "VerifyReport": "verification",
+    "TraceReport": "trace",
+    "ElementReport": "worked_element",
+}
+"""For each kind of report the module of documents/ that has a function of the same name."""

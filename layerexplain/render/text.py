@@ -5,23 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from layerexplain.render.document import (
-    TEXT,
-    Code,
-    Document,
-    Facts,
-    Figure,
-    Heading,
-    Labelled,
-    Line,
-    Listing,
-    Names,
-    Notes,
-    Points,
-    Prose,
-    Section,
-    Table,
-)
+from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, pad, paint, width_of, wrap
 from layerexplain.render.quantities import names_text
@@ -38,10 +22,10 @@ _LONGEST_HEADLINE = 120
 _TONES = {"": "", "aside": "dim", "warning": "yellow"}
 
 
-def text(document: Document, look: Look) -> str:
+def text(document: doc.Document, look: Look) -> str:
     """The document as text: its blocks with an empty line between them.
 
-    >>> text(Document((Prose(("A model of 3 layers.",)),)), Look())
+    >>> text(doc.Document((doc.Prose(("A model of 3 layers.",)),)), Look())
     'A model of 3 layers.\\n'
     """
     return _Writer(look).document(document)
@@ -56,14 +40,14 @@ class _Writer:
         self.section_room = room
         self.labelled_room = None if room is None else max(room - _LABEL, 16)
 
-    def document(self, document: Document) -> str:
+    def document(self, document: doc.Document) -> str:
         parts = [self._block(block) for block in document.blocks]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
     def _say(self, text: str) -> str:
         return clean(text, self.look.ascii)
 
-    def _line(self, line: Line) -> str:
+    def _line(self, line: doc.Line) -> str:
         """A line in words; names that are left out are counted."""
         if isinstance(line, str):
             return self._say(line)
@@ -72,9 +56,10 @@ class _Writer:
             "".join(
                 [
                     names_text(list(one.names), one.shown if limited else None)
-                    if isinstance(one, Names)
-                    else one.text * (one.only in ("", TEXT))
+                    if isinstance(one, doc.Names)
+                    else one.text
                     for one in line
+                    if doc.is_for(one, doc.TEXT)
                 ]
             )
         )
@@ -82,28 +67,28 @@ class _Writer:
     def _block(self, block: Any) -> list[str]:
         """The lines of a block of the document."""
         look = self.look
-        if getattr(block, "only", "") not in ("", TEXT):
+        if not doc.is_for(block, doc.TEXT):
             return []
         match block:
-            case Heading():
+            case doc.Heading():
                 return self._title(block)
-            case Section():
+            case doc.Section():
                 return [line for inner in block.blocks for line in self._inner(inner)]
-            case Table():
+            case doc.Table():
                 from layerexplain.render.text_table import table_lines
 
                 return table_lines(block, look)
-            case Prose():
+            case doc.Prose():
                 return [line for one in block.texts for line in wrap(self._say(one), look.width)]
-            case Facts():
+            case doc.Facts():
                 return self._facts(block)
-            case Notes():
+            case doc.Notes():
                 return self._notes(block)
-            case Figure():
+            case doc.Figure():
                 return list("\n\n".join("\n".join(part) for part in block.draw(look) if part).split("\n"))
         raise TypeError(f"no block of a document: {block!r}")
 
-    def _title(self, heading: Heading) -> list[str]:
+    def _title(self, heading: doc.Heading) -> list[str]:
         """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
         name, *rest = [self._line(line) for line in [*[[span] for span in heading.title], *heading.about]]
         first, *others = wrap(self.look.dot.join([name, *filter(None, rest)]), self.look.width)
@@ -111,7 +96,7 @@ class _Writer:
             first = paint(name, "bold", self.look) + paint(first[len(name) :], "dim", self.look)
         return [first, *[paint(line, "dim", self.look) for line in others]]
 
-    def _facts(self, block: Facts) -> list[str]:
+    def _facts(self, block: doc.Facts) -> list[str]:
         """A line a fact; below a title they are indented."""
         look = self.look
         lines = [paint(line, "bold", look) for line in wrap(self._say(block.title), look.width)] if block.title else []
@@ -129,7 +114,7 @@ class _Writer:
             lines += [shown + paint(first[len(head) :], "dim", look), *[paint(line, "dim", look) for line in others]]
         return lines
 
-    def _notes(self, block: Notes) -> list[str]:
+    def _notes(self, block: doc.Notes) -> list[str]:
         lines = []
         for message, names in block.notes:
             limit = None if self.look.width is None else _NAMES_SHOWN
@@ -141,19 +126,19 @@ class _Writer:
 
     def _inner(self, block: Any) -> list[str]:
         """The lines of a block inside a section."""
-        if getattr(block, "only", "") not in ("", TEXT):
+        if not doc.is_for(block, doc.TEXT):
             return []
         match block:
-            case Heading():
+            case doc.Heading():
                 return self._headline(block)
-            case Prose():
+            case doc.Prose():
                 room = self.section_room and min(self.section_room, _LONGEST_PROSE - len(_MARGIN))
                 return [_MARGIN + line for one in block.texts for line in wrap(self._say(one), room, hang=0)]
-            case Labelled():
+            case doc.Labelled():
                 return self._labelled(block)
         return [_MARGIN + line for line in self._lines(block, self.section_room)]
 
-    def _labelled(self, block: Labelled) -> list[str]:
+    def _labelled(self, block: doc.Labelled) -> list[str]:
         lines = [line for inner in block.blocks for line in self._lines(inner, self.labelled_room)]
         return [
             _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
@@ -162,21 +147,21 @@ class _Writer:
 
     def _lines(self, block: Any, room: int | None) -> list[str]:
         """The lines of a block, each at most `room` columns wide."""
-        if getattr(block, "only", "") not in ("", TEXT):
+        if not doc.is_for(block, doc.TEXT):
             return []
         match block:
-            case Code():
+            case doc.Code():
                 return self._code(block, room)
-            case Points():
+            case doc.Points():
                 lines = [line for item in block.items for line in wrap(self._line(item), room)]
                 return [paint(line, _TONES[block.tone], self.look) for line in lines]
-            case Listing():
+            case doc.Listing():
                 from layerexplain.render.text_table import listing_lines
 
                 return listing_lines(block, self.look, room)
         raise TypeError(f"no block of a section: {block!r}")
 
-    def _headline(self, heading: Heading) -> list[str]:
+    def _headline(self, heading: doc.Heading) -> list[str]:
         """`name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
         look = self.look
         name, *rest = [self._say(span.text) for span in heading.title]
@@ -195,7 +180,7 @@ class _Writer:
             *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
         ]
 
-    def _code(self, code: Code, room: int | None) -> list[str]:
+    def _code(self, code: doc.Code, room: int | None) -> list[str]:
         """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
         style = "cyan" if code.formula else ""
         texts = [self._say(line.text) for line in code.lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import TEXT, Column, Listing, Table, of_row
+from layerexplain.render.document import TEXT, Column, Listing, Table, is_for, of_row
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, aligned, fit, pad, paint, width_of, wrap
 
@@ -58,7 +58,7 @@ class WrappedColumn(NamedTuple):
 
 def table_lines(table: Table, look: Look) -> list[str]:
     """The lines of a table."""
-    table = table._replace(columns=tuple([column for column in table.columns if column.only in ("", TEXT)]))
+    table = table._replace(columns=tuple([column for column in table.columns if is_for(column, TEXT)]))
     if look.width is None:
         return _plain(table, look)
     cells = [
@@ -107,7 +107,7 @@ def _plain(table: Table, look: Look) -> list[str]:
 
 def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
     """The rows of a listing as lines of at most `room` columns: columns aligned, no headings."""
-    columns = [column for column in listing.columns if column.only in ("", TEXT)]
+    columns = [column for column in listing.columns if is_for(column, TEXT)]
     grid = [[clean(column.shown(row), look.ascii) for row in listing.rows] for column in columns]
     # A column in which all is empty goes with its gap.
     kept = [i for i, texts in enumerate(grid) if any(texts)]

@@ -5,20 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from layerexplain.render.document import (
-    MARKDOWN,
-    TEXT,
-    Block,
-    Document,
-    Heading,
-    Labelled,
-    Listing,
-    Points,
-    Prose,
-    Section,
-    Span,
-    words,
-)
+from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.report.one_layer import LayerArgument, LayerType
 
@@ -36,45 +23,45 @@ def catalogue(families: Families) -> Sheet:
         document=lambda: _document(families),
         data=lambda: objects,
         records=lambda: objects,
-        columns=tuple([words(name, "", itemgetter(name)) for name in _FIELDS]),
+        columns=tuple([doc.words(name, "", itemgetter(name)) for name in _FIELDS]),
         rows=lambda: objects,
     )
 
 
-def _document(families: Families) -> Document:
+def _document(families: Families) -> doc.Document:
     # The types of all families are as wide as the widest.
     width = max((len(entry[0]) for entries in families.values() for entry in entries), default=0)
     columns = (
-        words("type", "Layer", lambda entry: entry[0].ljust(width), style="cyan", only=TEXT),
-        words("call", "Layer", lambda entry: f"{entry[0]}({entry[1]})", only=MARKDOWN),
-        words("description", "Does", lambda entry: entry[2], kind="prose"),
+        doc.words("type", "Layer", lambda entry: entry[0].ljust(width), style="cyan", only=doc.TEXT),
+        doc.words("call", "Layer", lambda entry: f"{entry[0]}({entry[1]})", only=doc.MARKDOWN),
+        doc.words("description", "Does", lambda entry: entry[2], kind="prose"),
     )
-    return Document(
+    return doc.Document(
         tuple(
             [
-                Section((Heading(2, (Span(family),)), Listing(columns, entries, head=1)))
+                doc.Section((doc.Heading(2, (doc.Span(family),)), doc.Listing(columns, entries, head=1)))
                 for family, entries in families.items()
             ]
         )
     )
 
 
-def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[Block, ...]:
+def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[doc.Block, ...]:
     """The page of a type: what it does and takes. `example` are the words of the command that shows it at work."""
     columns = (
-        words("name", "Argument", lambda argument: argument.name, style="cyan"),
-        words("words", "Meaning", _words, kind="prose"),
+        doc.words("name", "Argument", lambda argument: argument.name, style="cyan"),
+        doc.words("words", "Meaning", _words, kind="prose"),
     )
-    taken = Listing(columns, told.arguments, head=1) if told.arguments else Points(((Span("none"),),))
+    taken = doc.Listing(columns, told.arguments, head=1) if told.arguments else doc.Points(((doc.Span("none"),),))
     return (
-        Section(
+        doc.Section(
             (
-                Heading(2, (Span(told.type, "type"),)),
-                Prose((told.description,)),
-                Labelled("arguments", (taken,)),
+                doc.Heading(2, (doc.Span(told.type, "type"),)),
+                doc.Prose((told.description,)),
+                doc.Labelled("arguments", (taken,)),
             )
         ),
-        Prose((f"Example (`{' '.join(example)}`):",)),
+        doc.Prose((f"Example (`{' '.join(example)}`):",)),
     )
 
 

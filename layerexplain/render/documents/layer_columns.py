@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import MARKDOWN, TEXT, Column, number, words
+from layerexplain.render.document import MARKDOWN, TEXT, Column, named, number, picked, words
 from layerexplain.render.quantities import (
     UNKNOWN,
-    count_text,
     field_start_text,
     field_stride_text,
     field_text,
+    shape_text,
     shapes_text,
 )
 from layerexplain.report.data import LayerReport, ReceptiveField, Report
@@ -34,8 +35,12 @@ def layers_of(report: Report, nested: bool) -> Iterator[ReportedLayer]:
             waiting.extend(reversed(layer.layers))
 
 
-def _count(name: str, heading: str, get: Callable[[LayerReport], int | None]) -> Column:
-    return number(name, heading, lambda row: get(row.layer), count_text)
+def _count(name: str, heading: str) -> Column:
+    return number(name, heading, lambda row: getattr(row.layer, name), unknown=UNKNOWN)
+
+
+def _words(name: str, heading: str, get: Callable[[LayerReport], str], liked: int = 40, **options: Any) -> Column:
+    return words(name, heading, lambda row: get(row.layer), liked=liked, **options)
 
 
 def _with_unknown(name: str, heading: str, text: Callable[[LayerReport, str], str], liked: int = 40) -> Column:
@@ -53,45 +58,39 @@ def _input_to_output(layer: LayerReport, unknown: str) -> str:
     return f"{inputs} → {outputs}" if inputs else outputs
 
 
-def _masks(row: ReportedLayer) -> str:
-    return "; ".join(dict.fromkeys(call.mask for call in row.layer.calls if call.mask is not None))
+def _masks(layer: LayerReport) -> str:
+    return "; ".join(dict.fromkeys(call.mask for call in layer.calls if call.mask is not None))
 
 
-def _weights(row: ReportedLayer) -> str:
-    return "; ".join(f"{weight.name} {shapes_text((weight.shape,))}" for weight in row.layer.weights)
+def _weights(layer: LayerReport) -> str:
+    return "; ".join(f"{weight.name} {shape_text(weight.shape)}" for weight in layer.weights)
 
 
-COLUMNS: dict[str, Column] = {
-    column.name: column
-    for column in (
-        words("source", "Source", lambda row: row.report.source, liked=40),
-        words("model", "Model", lambda row: row.report.model_name, liked=40),
-        words("layer", "Layer", lambda row: row.layer.layer, style="bold", liked=40, depth=lambda row: row.layer.depth),
-        words("type", "Type", lambda row: row.layer.type, style="dim", liked=40),
-        words("path", "Path", lambda row: row.layer.path, liked=40),
-        words("depth", "Depth", lambda row: str(row.layer.depth), liked=40),
-        words("operation", "Operation", lambda row: row.layer.operation, style="cyan", liked=60),
-        words(
-            "formula", "Formula", lambda row: "; ".join(line.strip() for line in row.layer.formula),
-            style="cyan", liked=80,
-        ),
-        words("from", "From", lambda row: "; ".join(row.layer.sources), liked=40),
-        _with_unknown("input_shapes", "Input", lambda layer, unknown: shapes_text(layer.input_shapes, unknown)),
-        _with_unknown("output_shapes", "Output", lambda layer, unknown: shapes_text(layer.output_shapes, unknown)),
-        _with_unknown("shapes", "Input → output", _input_to_output, liked=60),
-        words("weights", "Weights", _weights, liked=60),
-        words("mask", "Mask", _masks, liked=40),
-        _count("params", "Params", lambda layer: layer.params),
-        _count("trainable", "Trainable", lambda layer: layer.trainable),
-        _count("non_trainable", "Non-trainable", lambda layer: layer.non_trainable),
-        _count("macs", "MACs", lambda layer: layer.macs),
-        _count("flops", "FLOPs", lambda layer: layer.flops),
-        _field("receptive_field", "Receptive field", field_text),
-        _field("receptive_stride", "Field stride", field_stride_text),
-        _field("receptive_start", "Field start", field_start_text),
-        words("notes", "Notes", lambda row: "; ".join(row.layer.notes), liked=60),
-    )
-}  # fmt: skip
+COLUMNS: dict[str, Column] = named(
+    words("source", "Source", lambda row: row.report.source, liked=40),
+    words("model", "Model", lambda row: row.report.model_name, liked=40),
+    _words("layer", "Layer", lambda layer: layer.layer, style="bold", depth=lambda row: row.layer.depth),
+    _words("type", "Type", lambda layer: layer.type, style="dim"),
+    _words("path", "Path", lambda layer: layer.path),
+    _words("depth", "Depth", lambda layer: str(layer.depth)),
+    _words("operation", "Operation", lambda layer: layer.operation, 60, style="cyan"),
+    _words("formula", "Formula", lambda layer: "; ".join(map(str.strip, layer.formula)), 80, style="cyan"),
+    _words("from", "From", lambda layer: "; ".join(layer.sources)),
+    _with_unknown("input_shapes", "Input", lambda layer, unknown: shapes_text(layer.input_shapes, unknown)),
+    _with_unknown("output_shapes", "Output", lambda layer, unknown: shapes_text(layer.output_shapes, unknown)),
+    _with_unknown("shapes", "Input → output", _input_to_output, liked=60),
+    _words("weights", "Weights", _weights, 60),
+    _words("mask", "Mask", _masks),
+    _count("params", "Params"),
+    _count("trainable", "Trainable"),
+    _count("non_trainable", "Non-trainable"),
+    _count("macs", "MACs"),
+    _count("flops", "FLOPs"),
+    _field("receptive_field", "Receptive field", field_text),
+    _field("receptive_stride", "Field stride", field_stride_text),
+    _field("receptive_start", "Field start", field_start_text),
+    _words("notes", "Notes", lambda layer: "; ".join(layer.notes), 60),
+)
 """Every column that `--columns` takes."""
 
 RECEPTIVE_COLUMNS = frozenset(name for name in COLUMNS if name.startswith("receptive"))
@@ -110,10 +109,10 @@ STACKED = (("layer", "type"), ("shapes", "operation"), ("params",))
 def table_columns(names: tuple[str, ...] | None) -> tuple[Column, ...]:
     """The columns of these names. The default ones leave the shapes of inputs and outputs apart in markdown."""
     if names is not None:
-        return tuple([COLUMNS[name] for name in names])
-    apart = [COLUMNS[name]._replace(only=MARKDOWN) for name in ("input_shapes", "output_shapes")]
-    layer, kind, operation, params = (COLUMNS[name] for name in ("layer", "type", "operation", "params"))
-    return (layer, kind, operation, COLUMNS["shapes"]._replace(only=TEXT), *apart, params)
+        return picked(COLUMNS, names)
+    apart = [column._replace(only=MARKDOWN) for column in picked(COLUMNS, ("input_shapes", "output_shapes"))]
+    beside = COLUMNS["shapes"]._replace(only=TEXT)
+    return (*picked(COLUMNS, ("layer", "type", "operation")), beside, *apart, COLUMNS["params"])
 
 
 def data_columns(names: tuple[str, ...] | None, nested: bool, several: bool) -> tuple[Column, ...]:
@@ -121,6 +120,4 @@ def data_columns(names: tuple[str, ...] | None, nested: bool, several: bool) -> 
     chosen = names or DATA_COLUMNS
     if names is None and nested:
         chosen = ("layer", "type", "path", *chosen[2:])
-    if several and "source" not in chosen:
-        chosen = ("source", *chosen)
-    return tuple([COLUMNS[name] for name in chosen])
+    return picked(COLUMNS, chosen, several)

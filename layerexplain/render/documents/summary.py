@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layerexplain.render.document import (
-    MARKDOWN,
-    TEXT,
-    Block,
-    Document,
-    Fact,
-    Facts,
-    Heading,
-    Span,
-    Table,
-    noted,
-    notes_block,
-)
+from layerexplain.render import document as doc
 from layerexplain.render.documents.layer_columns import STACKED, data_columns, layers_of, table_columns
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import bytes_text, count_text, plural, written_by
+from layerexplain.render.quantities import bytes_text, count_text, plural, size_text, split_text, written_by
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
 
 
@@ -35,7 +23,7 @@ def summary(
 def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, several: bool) -> Sheet:
     """What the formats for programs print of a report."""
     return Sheet(
-        document=lambda: Document(()),
+        document=lambda: doc.Document(()),
         data=lambda: report.to_dict(nested=nested),
         records=lambda: _records(report, nested),
         columns=data_columns(columns, nested, several),
@@ -49,49 +37,47 @@ def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:
         yield {"source": report.source, "model": report.model_name, **row.layer.to_dict()}
 
 
-def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> Document:
+def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
     rows = list(layers_of(report, nested))
-    table = Table(table_columns(columns), rows, stacked=STACKED if columns is None else ())
-    return Document((heading(report), table, *totals(report), *_memory(report), notes_block(all_notes(report))))
+    table = doc.Table(table_columns(columns), rows, stacked=STACKED if columns is None else ())
+    return doc.Document((heading(report), table, *totals(report), *_memory(report), doc.notes_block(all_notes(report))))
 
 
-def heading(report: Report) -> Heading:
+def heading(report: Report) -> doc.Heading:
     """The model, and where it is from."""
     written = written_by(report.format, report.keras_version)
-    source = (Span(report.source, "code"), Span(f" ({written})" if written else ""))
-    return Heading(
+    source = (doc.Span(report.source, "code"), doc.Span(f" ({written})" if written else ""))
+    return doc.Heading(
         1,
-        (Span(report.model_name, "name"), Span(report.model_type, "type")),
-        ((Span(plural(len(report.layers), "layer"), only=TEXT),), source if report.source else source[1:]),
+        (doc.Span(report.model_name, "name"), doc.Span(report.model_type, "type")),
+        ((doc.Span(plural(len(report.layers), "layer"), only=doc.TEXT),), source if report.source else source[1:]),
     )
 
 
-def totals(report: Report) -> tuple[Block, ...]:
+def totals(report: Report) -> tuple[doc.Block, ...]:
     """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
     sums = report.totals
-    split = (f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}")
-    size = f"{sums.bytes:,} bytes" if sums.bytes is not None and sums.bytes >= 1000 else ""
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
     text = (
-        Fact("Parameters", count_text(sums.params), split if sums.params else ()),
-        Fact("Weights", bytes_text(sums.bytes), (size, ", ".join(dtypes))),
-        Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
-        Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
+        doc.Fact("Parameters", count_text(sums.params), split_text(sums) if sums.params else ()),
+        doc.Fact("Weights", bytes_text(sums.bytes), (size_text(sums.bytes), ", ".join(dtypes))),
+        doc.Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
+        doc.Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
     )
     markdown = (
-        Fact("Parameters", count_text(sums.params)),
-        Fact("Trainable", count_text(sums.trainable)),
-        Fact("Non-trainable", count_text(sums.non_trainable)),
-        Fact("Weights", bytes_text(sums.bytes)),
-        Fact("MACs per example", count_text(sums.macs)),
-        Fact("FLOPs per example", count_text(sums.flops)),
+        doc.Fact("Parameters", count_text(sums.params)),
+        doc.Fact("Trainable", count_text(sums.trainable)),
+        doc.Fact("Non-trainable", count_text(sums.non_trainable)),
+        doc.Fact("Weights", bytes_text(sums.bytes)),
+        doc.Fact("MACs per example", count_text(sums.macs)),
+        doc.Fact("FLOPs per example", count_text(sums.flops)),
     )
-    return Facts(text, only=TEXT), Facts(markdown, only=MARKDOWN)
+    return doc.Facts(text, only=doc.TEXT), doc.Facts(markdown, only=doc.MARKDOWN)
 
 
 def all_notes(report: Report) -> dict[str, list[str]]:
     """Each message and the layers that it holds for (none: it is about the model)."""
-    holds_for = noted(report.notes)
+    holds_for = doc.noted(report.notes)
     for row in layers_of(report, nested=True):
         for message in row.layer.notes:
             # A note of a row that the report's notes have too, in the same words, is not told twice.
@@ -109,16 +95,16 @@ def title_of(layer: LayerReport) -> str:
 # Memory -------------------------------------------------------------------------------------------------------------
 
 
-def _memory(report: Report) -> tuple[Facts, ...]:
+def _memory(report: Report) -> tuple[doc.Facts, ...]:
     """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
     if memory is None:
         return ()
     trained = "" if memory.optimizer is None else f", trained with {memory.optimizer}"
-    return (Facts(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
+    return (doc.Facts(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
 
 
-def memory_facts(memory: Memory) -> tuple[Fact, ...]:
+def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
     """The lines, in the order in which they add up."""
     at = f", at '{memory.peak_at}'" if memory.peak_at else ""
     made = ["per example: the outputs of all layers and the inputs", _dtypes(memory.activations_by_dtype)]
@@ -138,7 +124,7 @@ def memory_facts(memory: Memory) -> tuple[Fact, ...]:
             ("optimizer", memory.slots, f"{kept} for each trainable parameter"),
             ("training", memory.training, f"= weights + gradients + optimizer + {memory.batch:,} × activations"),
         ]
-    return tuple([Fact(label, bytes_text(size), (words,)) for label, size, words in facts])
+    return tuple([doc.Fact(label, bytes_text(size), (words,)) for label, size, words in facts])
 
 
 def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from layerexplain.oracle.verify_report import Compared, LayerCheck, VerifyReport
-from layerexplain.render.document import (
-    Document,
-    Heading,
-    Prose,
-    Span,
-    Table,
-    noted,
-    notes_block,
-    number,
-    words,
-)
-from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import count_text, origin_text, plural, shapes_text
-
-_DROPPED = ("type", "params", "output_shapes")
-"""What a terminal without room for all columns does without, in this order."""
+from layerexplain.render import document as doc
+from layerexplain.render.formats import Sheet, sheet
+from layerexplain.render.quantities import origin_text, plural, shapes_text
 
 
 def _name(check: LayerCheck) -> str:
@@ -38,78 +22,51 @@ def _result_style(check: LayerCheck) -> str:
 
 
 def _shapes(check: LayerCheck) -> str:
-    shapes = check.output_shapes.keras or check.output_shapes.formula
-    return "" if shapes is None else shapes_text(shapes)
+    return shapes_text(check.output_shapes.keras or check.output_shapes.formula or ())
 
 
-def _flag(value: bool | None) -> str:
-    return {True: "true", False: "false", None: ""}[value]
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else "0" if value == 0 else f"{value:.1e}"
-
-
-_SHAPES = words("output_shapes", "Output shape", _shapes, firm=True)
-_PARAMS = number(
-    "params", "Parameters", lambda check: check.params, lambda count: "" if count is None else count_text(count)
-)
-_DIFFERENCE = number("difference", "Difference", lambda check: check.difference, _share)
-
-_COLUMNS = (
-    words("layer", "Layer", _name, style="bold"),
-    words("type", "Type", lambda check: check.type, style="dim"),
-    _SHAPES,
-    _PARAMS,
-    _DIFFERENCE,
-    words("result", "Result", _result, kind="prose", style=_result_style),
+_COLUMNS = doc.named(
+    doc.Column("layer", "Layer", _name, lambda check: check.layer, style="bold"),
+    doc.words("type", "Type", lambda check: check.type, style="dim"),
+    doc.words("path", "Path", lambda check: check.path),
+    doc.number("call", "Call", lambda check: check.call, str),
+    doc.words("status", "Status", lambda check: check.status),
+    doc.words("output_shapes", "Output shape", _shapes, firm=True),
+    doc.flag("shapes_agree", "Shapes agree", lambda check: check.output_shapes.agree),
+    doc.number("params", "Parameters", lambda check: check.params),
+    doc.flag("weights_agree", "Weights agree", lambda check: check.weight_shapes.agree),
+    doc.number("difference", "Difference", lambda check: check.difference, lambda far: f"{far:.1e}" if far else "0"),
+    doc.number("tolerance", "Tolerance", lambda check: check.tolerance, repr),
+    doc.words("reason", "Reason", lambda check: check.reason),
 )
 
-_DATA_COLUMNS = (
-    words("layer", "Layer", lambda check: check.layer),
-    words("type", "Type", lambda check: check.type),
-    words("path", "Path", lambda check: check.path),
-    number("call", "Call", lambda check: check.call, str),
-    words("status", "Status", lambda check: check.status),
-    _SHAPES,
-    words("shapes_agree", "Shapes agree", lambda check: _flag(check.output_shapes.agree)),
-    _PARAMS,
-    words("weights_agree", "Weights agree", lambda check: _flag(check.weight_shapes.agree)),
-    _DIFFERENCE,
-    number("tolerance", "Tolerance", lambda check: check.tolerance, repr),
-    words("reason", "Reason", lambda check: check.reason),
+_READ = (
+    *doc.picked(_COLUMNS, ("layer", "type", "output_shapes", "params", "difference")),
+    doc.words("result", "Result", _result, kind="prose", style=_result_style),
 )
+"""The columns of a table; those for programs are all the others."""
+
+_DROPPED = ("type", "params", "output_shapes")
+"""What a terminal without room for all columns does without, in this order."""
 
 
 def verification(report: VerifyReport, several: bool = False) -> Sheet:
     """What `verify` prints; `several` says that several sources were asked for."""
-    source = words("source", "Source", lambda _: report.source)
-    return Sheet(
-        document=lambda: _document(report),
-        data=report.to_dict,
-        records=lambda: _records(report),
-        columns=(source, *_DATA_COLUMNS) if several else _DATA_COLUMNS,
-        rows=lambda: report.layers,
-    )
+    columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
+    return sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.layers)
 
 
-def _records(report: VerifyReport) -> Iterator[dict[str, Any]]:
-    for check in report.layers:
-        yield {"source": report.source, "model": report.model_name, **check.to_dict()}
-
-
-def _document(report: VerifyReport) -> Document:
+def _document(report: VerifyReport) -> doc.Document:
     origin = origin_text(report.source, report.format, report.keras_version)
     # What trace calls them: only a live model has weights that are in no file.
     whose = "of the file" if report.weights == "of the model" and report.format != "keras-model" else report.weights
     against = f"Keras {report.keras} on {report.backend}"
-    about = [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]
-    return Document(
+    return doc.Document(
         (
-            Heading(1, (Span(report.model_name, "name"),), tuple([(Span(one),) for one in about])),
-            Table(_COLUMNS, report.layers, _DROPPED),
-            Prose(tuple(_closing(report))),
-            notes_block(noted(report.notes)),
+            doc.title(report.model_name, [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]),
+            doc.Table(_READ, report.layers, _DROPPED),
+            doc.Prose(tuple(_closing(report))),
+            doc.notes_block(doc.noted(report.notes)),
         )
     )
 

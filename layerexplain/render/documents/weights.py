@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import (
-    Column,
-    Document,
-    Fact,
-    Facts,
-    Heading,
-    Span,
-    Table,
-    noted,
-    notes_block,
-    number,
-    words,
-)
+from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, written_by
+from layerexplain.render.quantities import (
+    bytes_text,
+    count_text,
+    plural,
+    shape_text,
+    size_text,
+    split_text,
+    written_by,
+)
 from layerexplain.report.weight_data import WeightRow, WeightTable
 
 _DROPPED = ("reach", "infinities", "std", "dtype", "trainable", "zeros", "mean", "nans", "bytes")
@@ -51,54 +46,38 @@ def arrays_of(table: WeightTable, state: bool) -> Iterator[StoredArray]:
         yield StoredArray(table, row, other.role)
 
 
-def _words(name: str, heading: str, get: Callable[[StoredArray], str | None], **options: Any) -> Column:
-    return words(name, heading, get, liked=44, **options)
+def _words(name: str, heading: str, get: Callable[[StoredArray], str | None], **options: Any) -> doc.Column:
+    return doc.words(name, heading, get, liked=44, **options)
 
 
-def _count(name: str, heading: str, get: Callable[[StoredArray], int | None]) -> Column:
-    return number(name, heading, get, lambda count: "" if count is None else count_text(count))
-
-
-def _figure(name: str, heading: str) -> Column:
-    return number(name, heading, _statistic(name), lambda value: "" if value is None else f"{value:.5g}")
-
-
-def _statistic(name: str) -> Callable[[StoredArray], Any]:
+def _figure(name: str, heading: str, show: Callable[[Any], str] = "{:.5g}".format) -> doc.Column:
     def value(row: StoredArray) -> Any:
-        found: Statistics | None = row.weight.statistics
-        return None if found is None else getattr(found, name)
+        return None if row.weight.statistics is None else getattr(row.weight.statistics, name)
 
-    return value
-
-
-def _flag(yes: str, no: str) -> Callable[[StoredArray], str]:
-    return lambda row: {True: yes, False: no, None: ""}[row.weight.trainable]
+    return doc.number(name, heading, value, show)
 
 
-COLUMNS: dict[str, Column] = {
-    column.name: column
-    for column in (
-        _words("source", "Source", lambda row: row.table.source),
-        _words("model", "Model", lambda row: row.table.model_name),
-        _words("role", "Role", lambda row: row.role, style="dim"),
-        _words("path", "Path in the file", lambda row: row.weight.path),
-        _words("layer", "Layer", lambda row: row.weight.layer, style="bold"),
-        _words("name", "Name", lambda row: row.weight.name),
-        _words("shape", "Shape", lambda row: shape_text(row.weight.shape), firm=True),
-        _words("dtype", "Dtype", lambda row: row.weight.dtype, firm=True, style="dim"),
-        _count("count", "Count", lambda row: row.weight.size),
-        _count("bytes", "Bytes", lambda row: row.weight.bytes),
-        Column("trainable", "Trainable", _flag("yes", "no"), _flag("true", "false"), liked=44),
-        _words("reach", "In Keras", lambda row: row.weight.reach, style="cyan"),
-        _figure("min", "Min"),
-        _figure("mean", "Mean"),
-        _figure("max", "Max"),
-        _figure("std", "Std"),
-        _count("zeros", "Zeros", _statistic("zeros")),
-        _count("nans", "NaNs", _statistic("nans")),
-        _count("infinities", "Infinite", _statistic("infinities")),
-    )
-}
+COLUMNS: dict[str, doc.Column] = doc.named(
+    _words("source", "Source", lambda row: row.table.source),
+    _words("model", "Model", lambda row: row.table.model_name),
+    _words("role", "Role", lambda row: row.role, style="dim"),
+    _words("path", "Path in the file", lambda row: row.weight.path),
+    _words("layer", "Layer", lambda row: row.weight.layer, style="bold"),
+    _words("name", "Name", lambda row: row.weight.name),
+    _words("shape", "Shape", lambda row: shape_text(row.weight.shape), firm=True),
+    _words("dtype", "Dtype", lambda row: row.weight.dtype, firm=True, style="dim"),
+    doc.number("count", "Count", lambda row: row.weight.size),
+    doc.number("bytes", "Bytes", lambda row: row.weight.bytes),
+    doc.flag("trainable", "Trainable", lambda row: row.weight.trainable, liked=44),
+    _words("reach", "In Keras", lambda row: row.weight.reach, style="cyan"),
+    _figure("min", "Min"),
+    _figure("mean", "Mean"),
+    _figure("max", "Max"),
+    _figure("std", "Std"),
+    _figure("zeros", "Zeros", count_text),
+    _figure("nans", "NaNs", count_text),
+    _figure("infinities", "Infinite", count_text),
+)
 """Every column that `--columns` takes."""
 
 STATISTICS = ("min", "mean", "max", "std", "zeros", "nans", "infinities")
@@ -118,21 +97,14 @@ def weights(
     table: WeightTable, columns: tuple[str, ...] | None = None, state: bool = False, several: bool = False
 ) -> Sheet:
     """What `weights` prints; with `state` also what is stored and is no weight."""
+    names = columns or (*(["role"] if state else []), *DATA_COLUMNS, *(STATISTICS if table.stats else ()))
     return Sheet(
         document=lambda: _document(table, columns, state),
         data=table.to_dict,
         records=lambda: _records(table, state),
-        columns=data_columns(columns, table.stats, state, several),
+        columns=doc.picked(COLUMNS, names, several),
         rows=lambda: arrays_of(table, state),
     )
-
-
-def data_columns(columns: tuple[str, ...] | None, stats: bool, state: bool, several: bool) -> tuple[Column, ...]:
-    """The columns of csv and tsv; of several sources they say which."""
-    names = columns or (*(["role"] if state else []), *DATA_COLUMNS, *(STATISTICS if stats else ()))
-    if several and "source" not in names:
-        names = ("source", *names)
-    return tuple([COLUMNS[name] for name in names])
 
 
 def _table_columns(table: WeightTable, state: bool) -> tuple[str, ...]:
@@ -154,39 +126,36 @@ def _records(table: WeightTable, state: bool) -> Iterator[dict[str, Any]]:
         yield {**front, **other.to_dict(stats=table.stats)}
 
 
-def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) -> Document:
-    names = columns or _table_columns(table, state)
-    body = Table(
-        tuple([COLUMNS[name] for name in names]),
-        list(arrays_of(table, state)),
-        dropped=() if columns else _DROPPED,
-    )
-    return Document((_heading(table), body, Facts(_facts(table)), notes_block(noted(table.notes))))
+def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) -> doc.Document:
+    columns_shown = doc.picked(COLUMNS, columns or _table_columns(table, state))
+    body = doc.Table(columns_shown, list(arrays_of(table, state)), dropped=() if columns else _DROPPED)
+    notes = doc.notes_block(doc.noted(table.notes))
+    return doc.Document((_heading(table), body, doc.Facts(_facts(table)), notes))
 
 
-def _heading(table: WeightTable) -> Heading:
+def _heading(table: WeightTable) -> doc.Heading:
     """What the table is of: the model, or the file of weights alone; how many weights; where from."""
     origin = written_by(table.format, table.keras_version)
     about = [plural(len(table.weights), "weight"), origin]
     if table.model_name is not None:
         about = [table.model_type or "", about[0], f"{table.source} ({origin})"]
-    return Heading(1, (Span(table.model_name or table.source, "name"),), tuple([(Span(one),) for one in about if one]))
+    return doc.title(table.model_name or table.source, about)
 
 
-def _facts(table: WeightTable) -> tuple[Fact, ...]:
+def _facts(table: WeightTable) -> tuple[doc.Fact, ...]:
     sums = table.totals
-    split: tuple[str, ...] = ()
-    if sums.params and sums.trainable is not None:
-        split = (f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}")
     dtypes = ", ".join(sorted({row.dtype for row in table.weights}))
-    size = f"{sums.bytes:,} bytes" if sums.bytes is not None and sums.bytes >= 1000 else ""
     facts = [
-        Fact("Parameters", count_text(sums.params), split),
-        Fact("Weights", bytes_text(sums.bytes), (size, dtypes)),
+        doc.Fact(
+            "Parameters",
+            count_text(sums.params),
+            split_text(sums) if sums.params and sums.trainable is not None else (),
+        ),
+        doc.Fact("Weights", bytes_text(sums.bytes), (size_text(sums.bytes), dtypes)),
     ]
     for role, label in _ROLES.items():
         rows = [row for row in table.state if row.role == role]
         if rows:
             counted = f"{plural(len(rows), 'array')}, not counted"
-            facts.append(Fact(label, bytes_text(sum(row.bytes for row in rows)), (counted,)))
+            facts.append(doc.Fact(label, bytes_text(sum(row.bytes for row in rows)), (counted,)))
     return tuple(facts)

@@ -53,7 +53,7 @@ _DATA_COLUMNS = (
 )
 
 
-def worked_element(report: ElementReport, terms: int) -> Sheet:
+def worked_element(report: ElementReport, terms: int = TERMS_SHOWN) -> Sheet:
     """What `trace LAYER --at` prints; `terms` is how many terms of a sum text shows."""
     return Sheet(
         document=lambda: Document(
