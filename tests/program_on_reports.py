@@ -10,26 +10,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerexplain.cli import sources, workers
-from layerexplain.cli.input_shapes import InputShape
+from layerexplain import api
+from layerexplain.cli import workers
 from layerexplain.cli.main import main
 from layerexplain.errors import ErrorGroup, SourceError, SpecError
 from layerexplain.report.data import Report
 from tests import reports
 
 
-def report_of(
-    source: str,
-    inputs: Sequence[InputShape],
-    *,
-    detail: bool = False,
-    only: Callable[[str], bool] | None = None,
-    **asked: Any,
-) -> Report:
+def explain(source: str, *, detail: bool = True, **asked: Any) -> Report:
     """In place of reading a file."""
     if source == "-":
         source = sys.stdin.read().strip()
@@ -59,7 +51,7 @@ def without_explanations(report: Report) -> Report:
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the latter is what a process of `--jobs` calls it that was not forked
-    sources.report_of = report_of
+    api.explain = explain
 if __name__ == "__main__":
     workers.START_METHOD = os.environ.get("START_METHOD", workers.START_METHOD)
     main()

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from layerexplain.cli import sources
+from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
 from layerexplain.cli.explain import choose
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
@@ -28,7 +28,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program on the hand-made reports, in this process."""
-    monkeypatch.setattr(sources, "report_of", program_on_reports.report_of)
+    monkeypatch.setattr(api, "explain", program_on_reports.explain)
     for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(variable, raising=False)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import sources as reading
-from layerexplain.cli.complete import layer_names
-from layerexplain.cli.failures import tell
-from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import matches, no_match, some_tail_matches
 from layerexplain.cli.options import (
+    LAYERS,
+    SOURCE,
     Output,
     columns_must_fit,
     columns_option,
@@ -20,26 +22,24 @@ from layerexplain.cli.options import (
     nested_option,
     output_options,
 )
-from layerexplain.cli.output import emit
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
+from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import explanation
 from layerexplain.render.documents.layer_columns import layers_of
-from layerexplain.render.formats import Sheet, printed
+from layerexplain.render.formats import Sheet
 
 
 @click.command(
     "explain", short_help="Explain each layer: what it computes, and where its shape and parameters come from."
 )
-@click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
-@click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
+@SOURCE
+@LAYERS
 @output_options
 @columns_option()
 @nested_option
 @input_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     source: str,
     patterns: tuple[str, ...],
     output: Output,
@@ -61,33 +61,30 @@ def command(
     """
     columns_must_fit(columns, output)
     only = None if not patterns else lambda path: any(some_tail_matches(pattern, path) for pattern in patterns)
-    reports, fine = reading.of_each(
-        [source],
-        lambda one: _report_of(one, inputs, only),
-    )
-    sheets: list[Sheet] = []
-    for report in reports:
+
+    def ask(one: str) -> _Chosen | Partly:
+        report = api.explain(one, inputs=partial(inputs_of, typed=inputs), only=only, partial=True)
         if not patterns:
-            rows = [row.layer for row in layers_of(report, nested)]
-            sheets.append(explanation(report, rows, columns=columns, nested=nested))
-            continue
+            return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
         layers, missing = choose(report, patterns)
         for error in missing:
-            tell(error, report.source)
-            fine = False
-        if layers:
-            # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
-            sheets.append(explanation(report, layers, whole=False, columns=columns))
-    if sheets:
-        emit(output, lambda look: printed(sheets, output.format, look))
-    if not fine:
-        ctx.exit(1)
+            error.with_place(source=report.source)
+        return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
+
+    def sheet(chosen: _Chosen) -> Sheet | None:
+        if not patterns:
+            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested)
+        # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
+        return explanation(chosen.report, chosen.layers, whole=False, columns=columns) if chosen.layers else None
+
+    reading.print_each(output, [source], ask, sheet)
 
 
-def _report_of(source: str, inputs: Sequence[InputShape], only: Callable[[str], bool] | None) -> Report | Partly:
-    """A source's report, with the faults of its layers to print."""
-    report = reading.report_of(source, inputs, detail=True, only=only)
-    return reading.with_faults(report, report.faults)
+class _Chosen(NamedTuple):
+    """A report, and its layers that are to be explained."""
+
+    report: Report
+    layers: Sequence[LayerReport]
 
 
 def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:

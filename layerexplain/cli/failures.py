@@ -34,13 +34,8 @@ def as_exit_codes(ctx: click.Context) -> Iterator[None]:
         raise
     # The boundary of the program: any other error is told in one line, as a bug of ours where it is none of ours.
     except Exception as error:
-        tell(error)
+        tell_lines(lines_of(error))
         ctx.exit(1)
-
-
-def tell(error: Exception, source: str | None = None) -> None:
-    """Prints `layerexplain: error: file:line: …` on stderr, a line for each error of a group."""
-    tell_lines(lines_of(error, source))
 
 
 def tell_lines(lines: Iterable[str]) -> None:

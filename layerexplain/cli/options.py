@@ -9,13 +9,17 @@ from typing import Any, TypeVar
 import click
 
 from layerexplain.api import optimizers
-from layerexplain.cli.complete import names_of
+from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FORMATS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+SOURCE = click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
+SOURCES = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 
 
 class Output(NamedTuple):
@@ -54,8 +58,8 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
                 help="Colour the output. auto: only on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
             ),
-            click.option(
-                "--width", metavar="N", type=click.IntRange(20, 10_000),
+            number_option(
+                "--width", 20, 10_000,
                 help="Wrap text at N columns. Default: the terminal's width (or COLUMNS); lines in a pipe stay whole.",
             ),
             click.option("--ascii", is_flag=True, help="Replace characters that are not ASCII (an arrow becomes ->)."),
@@ -92,12 +96,19 @@ def nested_option(command: _Function) -> _Function:
     return click.option("--nested", is_flag=True, help="Include the layers inside nested models.")(command)
 
 
+def number_option(
+    name: str, least: int, most: int | None = None, *, help: str, default: int | None = None, short: str = ""
+) -> Callable[[_Function], _Function]:
+    """An option for a whole number from `least` to `most`."""
+    names = [short, name] if short else [name]
+    limits = click.IntRange(least, most)
+    return click.option(*names, metavar="N", type=limits, default=default, show_default=default is not None, help=help)
+
+
 def jobs_option(command: _Function) -> _Function:
     """--jobs, which the command gets as `jobs`: a number, or None where it is for us to say."""
-    return click.option(
-        "-j", "--jobs", metavar="N", type=click.IntRange(1, 256),
-        help="Read N sources in parallel. Default: 1 for fewer than 32 sources, otherwise one per processor.",
-    )(command)  # fmt: skip
+    help = "Read N sources in parallel. Default: 1 for fewer than 32 sources, otherwise one per processor."
+    return number_option("--jobs", 1, 256, short="-j", help=help)(command)
 
 
 def input_option(command: _Function) -> _Function:
@@ -127,10 +138,7 @@ def memory_options(command: _Function) -> _Function:
         "--optimizer", metavar="NAME", type=click.Choice(optimizers()),
         help=f"Include the memory needed for training with an optimizer: {', '.join(optimizers())}.",
     )(command)  # fmt: skip
-    return click.option(
-        "--batch", metavar="N", type=click.IntRange(1, 10**9),
-        help="Include the memory needed for a batch of N examples.",
-    )(command)  # fmt: skip
+    return number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples.")(command)
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:

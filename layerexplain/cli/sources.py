@@ -1,4 +1,4 @@
-"""Reading and explaining the sources of a command; one that fails is told of, the others still count."""
+"""What a command asks of its sources, and prints of each; one that fails is told of, the others still count."""
 
 from __future__ import annotations
 
@@ -7,44 +7,16 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any, Generic, TypeVar
 
-from layerexplain import api
-from layerexplain.api import Report
+import click
+
 from layerexplain.cli.failures import lines_of, tell_lines
-from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import Output
+from layerexplain.cli.output import emit
 from layerexplain.cli.workers import Partly, outcomes
 from layerexplain.errors import LayerExplainError
+from layerexplain.render.formats import Sheet, printed
 
 _Result = TypeVar("_Result")
-
-STANDARD_INPUT = "<stdin>"
-
-
-def report_of(
-    source: str,
-    inputs: Sequence[InputShape],
-    *,
-    detail: bool = False,
-    only: Callable[[str], bool] | None = None,
-    receptive_field: bool = False,
-    batch: int | None = None,
-    optimizer: str | None = None,
-) -> Report:
-    """The Report of a source (`-` is standard input), with its inputs' shapes as typed.
-
-    `detail` asks for explanations, of the layers whose path satisfies `only`; `receptive_field` for those alone,
-    `batch` or `optimizer` for the memory. The report has the faults of single layers; others are raised, as a
-    LayerExplainError.
-    """
-    return api.explain(
-        source,
-        inputs=lambda model: inputs_of(model, inputs),
-        detail=detail,
-        only=only,
-        receptive_field=receptive_field,
-        batch=batch,
-        optimizer=optimizer,
-        partial=True,
-    )
 
 
 def content_of(source: str) -> Any:
@@ -54,7 +26,7 @@ def content_of(source: str) -> Any:
 
 def name_of(source: str) -> str:
     """What messages and reports call the source."""
-    return STANDARD_INPUT if source == "-" else source
+    return "<stdin>" if source == "-" else source
 
 
 def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Partly:
@@ -62,12 +34,24 @@ def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result 
     return Partly(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
 
 
-def of_each(
-    sources: Sequence[str], ask: Callable[[str], _Result | Partly], jobs: int = 1
-) -> tuple[list[_Result], bool]:
-    """What `ask` gives for each source, and whether it did for all; a failure is a line on stderr."""
+def print_each(
+    output: Output,
+    sources: Sequence[str],
+    ask: Callable[[str], _Result | Partly],
+    sheet_of: Callable[[_Result], Sheet | None],
+    *,
+    jobs: int = 1,
+    is_fine: Callable[[_Result], bool] = lambda _: True,
+) -> None:
+    """Print the sheet of what `ask` gives for each source; a failure is a line on stderr. The program ends with 1 where
+    one failed, or where an answer is not fine."""
     answers = Answers(sources, ask, jobs)
-    return list(answers), answers.fine
+    found = list(answers)
+    sheets = [sheet for sheet in map(sheet_of, found) if sheet is not None]
+    if sheets:
+        emit(output, lambda look: printed(sheets, output.format, look, len(sources) > 1))
+    if not answers.fine or not all(map(is_fine, found)):
+        click.get_current_context().exit(1)
 
 
 class Answers(Generic[_Result]):

@@ -8,10 +8,11 @@ from functools import partial
 
 import click
 
-from layerexplain.api import Report
+from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import InputShape
+from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import (
+    SOURCES,
     Output,
     columns_must_fit,
     columns_option,
@@ -47,7 +48,7 @@ class _Ask(NamedTuple):
 
 
 @click.command("summary", short_help="Print one row per layer: operation, shapes, parameters; then totals.")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@SOURCES
 @output_options
 @columns_option()
 @nested_option
@@ -97,17 +98,19 @@ def command(
 
 def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
     """A source's part of the summary, with what is at fault with some of its layers."""
-    report = reading.report_of(
+    report = api.explain(
         source,
-        ask.inputs,
+        inputs=partial(inputs_of, typed=ask.inputs),
+        detail=False,
         receptive_field=ask.receptive_field,
         batch=ask.batch,
         optimizer=ask.optimizer,
+        partial=True,
     )
     return reading.with_faults(_printed(ask, report), report.faults)
 
 
-def _printed(ask: _Ask, report: Report) -> Iterable[str]:
+def _printed(ask: _Ask, report: api.Report) -> Iterable[str]:
     """The report as text. Where its characters cannot be printed (an old code page), it is in ASCII."""
     sheet = summary(report, ask.columns, ask.nested, ask.several)
     found = pieces(sheet, ask.format, ask.look)

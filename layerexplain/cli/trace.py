@@ -8,17 +8,15 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.complete import layer_names
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import layers_in, matches, no_match
-from layerexplain.cli.options import Output, output_options, seed_option, shapes_option
-from layerexplain.cli.output import emit
+from layerexplain.cli.options import LAYERS, SOURCE, Output, number_option, output_options, seed_option, shapes_option
 from layerexplain.cli.progress import progress
 from layerexplain.errors import LayerExplainError
-from layerexplain.render.formats import Sheet, printed
+from layerexplain.render.formats import Sheet
 
 if TYPE_CHECKING:
-    from layerexplain.api import ElementReport, Model, TraceReport
+    from layerexplain.api import Model
 
 
 def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -39,8 +37,8 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.command(
     "trace", short_help="Run the formulas: print what each layer outputs, or one element as a sum of products."
 )
-@click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
-@click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
+@SOURCE
+@LAYERS
 @output_options
 @click.option(
     "--input",
@@ -55,42 +53,24 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "sizes",
     "The unknown sizes of an input whose values are generated, without the batch: 128 or tokens=128.",
 )
-@click.option(
-    "--batch",
-    metavar="N",
-    type=click.IntRange(1, 100_000),
-    default=1,
-    show_default=True,
-    help="The number of examples in generated inputs.",
-)
+@number_option("--batch", 1, 100_000, default=1, help="The number of examples in generated inputs.")
 @click.option(
     "--at",
     metavar="I,J,...",
     callback=_index,
     help="Explain one element of a LAYER's output, the batch first: its formula, and every number in it.",
 )
-@click.option(
+@number_option(
     "--call",
-    metavar="N",
-    type=click.IntRange(0),
+    0,
     default=0,
-    show_default=True,
     help="With --at: which call of the layer, from 0; in a nested model counted through all calls of the model.",
 )
-@click.option(
-    "--result",
-    metavar="N",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="With --at: which output of the layer, from 0.",
-)
-@click.option(
+@number_option("--result", 0, default=0, help="With --at: which output of the layer, from 0.")
+@number_option(
     "--terms",
-    metavar="N",
-    type=click.IntRange(1),
+    1,
     default=10,
-    show_default=True,
     help="With --at: how many terms of a sum the text shows; json, jsonl, csv and tsv have them all.",
 )
 @click.option(
@@ -112,9 +92,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     is_flag=True,
     help="Where a layer cannot be computed (no formula, custom code), run every layer that does not depend on it.",
 )
-@click.pass_context
 def command(
-    ctx: click.Context,
     source: str,
     patterns: tuple[str, ...],
     output: Output,
@@ -148,42 +126,30 @@ def command(
     if at is not None and save is not None:
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
 
-    def run(one: str) -> bool:
+    def run(one: str) -> Sheet:
         content = reading.content_of(one)
         model = api.read(content)._replace(source=reading.name_of(one))
         given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch)
         with progress(model.source, "calls run") as tell:
-            if at is None:
-                paths = {path for pattern in patterns for path in _matching(model, pattern)}
-                wanted = paths.__contains__ if patterns else None
-                table = api.trace_statistics(
-                    content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell
-                )
-                sheet = _sheet_of_run(table)
-            else:
+            if at is not None:
+                from layerexplain.render.documents.worked_element import worked_element
+
                 path = _one_matching(model, patterns[0])
                 element = api.trace_element(
                     content, model, given, path, at, call=call, output=result, seed=seed, keras=keras, progress=tell
                 )
-                sheet = _sheet_of_element(element, terms)
-        emit(output, lambda look: printed([sheet], output.format, look))
-        return True
+                return worked_element(element, terms)
+            from layerexplain.render.documents.trace import trace
 
-    _, fine = reading.of_each([source], run)
-    if not fine:
-        ctx.exit(1)
+            paths = {path for pattern in patterns for path in _matching(model, pattern)}
+            wanted = paths.__contains__ if patterns else None
+            return trace(
+                api.trace_statistics(
+                    content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell
+                )
+            )
 
-
-def _sheet_of_run(report: TraceReport) -> Sheet:
-    from layerexplain.render.documents.trace import trace
-
-    return trace(report)
-
-
-def _sheet_of_element(report: ElementReport, terms: int) -> Sheet:
-    from layerexplain.render.documents.worked_element import worked_element
-
-    return worked_element(report, terms)
+    reading.print_each(output, [source], run, lambda sheet: sheet)
 
 
 def _matching(model: Model, pattern: str) -> list[str]:

@@ -10,8 +10,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, input_option, output_options, seed_option
-from layerexplain.cli.output import emit
+from layerexplain.cli.options import SOURCES, Output, input_option, output_options, seed_option
 from layerexplain.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
 
 
 @click.command("verify", short_help="Run every formula and compare it with real Keras, layer by layer.")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@SOURCES
 @output_options
 @input_option
 @click.option(
@@ -43,9 +42,7 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     is_flag=True,
     help="Generate weights in place of the file's own: none zero, variances positive, so that no error is hidden.",
 )
-@click.pass_context
 def command(
-    ctx: click.Context,
     sources: tuple[str, ...],
     output: Output,
     inputs: tuple[InputShape, ...],
@@ -67,15 +64,14 @@ def command(
       layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
     """  # fmt: skip
     from layerexplain.render.documents.verification import verification
-    from layerexplain.render.formats import printed
 
-    reports, fine = reading.of_each(sources, lambda one: _verified(one, inputs, tolerance, seed, drawn))
-    if reports:
-        several = len(sources) > 1
-        sheets = [verification(report, several) for report in reports]
-        emit(output, lambda look: printed(sheets, output.format, look, several))
-    if not fine or not all(report.agrees for report in reports):
-        ctx.exit(1)
+    reading.print_each(
+        output,
+        sources,
+        lambda one: _verified(one, inputs, tolerance, seed, drawn),
+        lambda report: verification(report, len(sources) > 1),
+        is_fine=lambda report: report.agrees,
+    )
 
 
 def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:

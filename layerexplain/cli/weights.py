@@ -13,13 +13,19 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, columns_must_fit, columns_option, input_option, jobs_option, output_options
-from layerexplain.cli.output import emit
+from layerexplain.cli.options import (
+    SOURCES,
+    Output,
+    columns_must_fit,
+    columns_option,
+    input_option,
+    jobs_option,
+    output_options,
+)
 from layerexplain.cli.progress import progress
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.documents.weights import COLUMNS, weights
-from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.api import WeightTable
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 @click.command(
     "weights", short_help="List every weight tensor: path, shape, dtype, count, and how to reach it in Keras."
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@SOURCES
 @output_options
 @columns_option(COLUMNS)
 @click.option(
@@ -43,9 +49,7 @@ if TYPE_CHECKING:
 )
 @input_option
 @jobs_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     sources: tuple[str, ...],
     output: Output,
     columns: tuple[str, ...] | None,
@@ -70,13 +74,13 @@ def command(
     """  # fmt: skip
     columns_must_fit(columns, output)
     count = jobs_for(jobs, sources)
-    tables, fine = reading.of_each(sources, partial(_table_of, stats=stats, inputs=inputs, quiet=count > 1), count)
-    if tables:
-        several = len(sources) > 1
-        sheets = [weights(table, columns, state, several) for table in tables]
-        emit(output, lambda look: printed(sheets, output.format, look, several))
-    if not fine:
-        ctx.exit(1)
+    reading.print_each(
+        output,
+        sources,
+        partial(_table_of, stats=stats, inputs=inputs, quiet=count > 1),
+        lambda table: weights(table, columns, state, len(sources) > 1),
+        jobs=count,
+    )
 
 
 def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:

@@ -24,7 +24,10 @@ def sheet_of(
     if kind not in _BUILDERS:
         raise TypeError(f"a report is needed, got {kind}")
     name = _BUILDERS[kind]
-    options = {"Report": {"columns": columns, "nested": nested}, "WeightTable": {"columns": columns}}
+    options: dict[str, dict[str, Any]] = {
+        "Report": {"columns": columns, "nested": nested},
+        "WeightTable": {"columns": columns},
+    }
     made: Sheet = getattr(import_module(f"layerexplain.render.documents.{name}"), name)(report, **options.get(kind, {}))
     return made
 
