@@ -13,7 +13,7 @@ from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh
-from layerexplain.ops.movement import positions, take_slice
+from layerexplain.ops.movement import positions, repeat, take_slice
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text
@@ -67,7 +67,7 @@ def _attend(
     if allowed is not None:
         scores = where(logical_not(named("allowed", allowed)), scores - 1e9, scores)
     shares = named("A", softmax(scores), "each row sums to 1")
-    taken = kept_shares(shares, looking.dropout, training)
+    taken = _kept_shares(shares, looking.dropout, training)
     lead = "bch"[: query.ndim - 3]
     result = einsum(taken, value, eq=f"n{lead}qk,n{lead}kd->n{lead}qd")
     if of_query is not None:
@@ -75,7 +75,7 @@ def _attend(
     return {"y": result, "scores": shares} if looking.return_attention_scores else {"y": result}
 
 
-def kept_shares(shares: Expr, dropout: float, training: bool) -> Expr:
+def _kept_shares(shares: Expr, dropout: float, training: bool) -> Expr:
     """The shares of the values, in training without those that dropout drops."""
     return named("A_kept", drop(shares, rate=dropout)) if training and dropout else shares
 
@@ -183,14 +183,7 @@ class Heads(NamedTuple):
     use_causal_mask: Bool = False
 
 
-def in_heads(x: Expr, symbol: str, count: int, size: int, use_bias: bool, *, at: str, path: str) -> Expr:
-    """A learned projection of each position, as `count` heads of `size` numbers."""
-    heads = [("heads", count), ("per head", size)]
-    z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *heads], at=at, path=path))
-    return z + weight("bias", f"b_{symbol}", heads, at=at, path=path) if use_bias else z
-
-
-def shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fused: bool) -> Expr:
+def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fused: bool) -> Expr:
     """The shares that the scores come to along `axis`, 0 where a query may not look; each query has `looks` axes.
 
     Without dropout and scores to return Keras takes another path (`fused`), on which a query that may look nowhere
@@ -199,7 +192,7 @@ def shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fuse
     if allowed is None:
         return named("A", softmax(scores, axis=axis), "each row sums to 1")
     for _ in range(scores.ndim - allowed.ndim):
-        allowed = with_axis(allowed, 2 * looks)
+        allowed = _with_axis(allowed, 2 * looks)
     allowed = named("allowed", allowed, "which positions each query attends to")
     shares = softmax(where(allowed, scores, FAR_BELOW), axis=axis)
     return named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
@@ -240,38 +233,121 @@ def multi_head_attention(
     (batch, num_heads, queries, values).
     Reference: keras.layers.MultiHeadAttention; Vaswani et al., 2017.
     """
-    key_given, key = key is not None, value if key is None else key
-    axes = _attention_axes(query, value, key, attention_axes)
-    out = tuple(output_shape) if output_shape else (query.shape[-1],)
-    width = value_dim or key_dim
+    axes = _attention_axes(query, value, value if key is None else key, attention_axes)
+    sizes = HeadSizes(num_heads, num_heads, key_dim, value_dim or key_dim, tuple(output_shape or query.shape[-1:]))
+    return _in_heads((query, value, key, attention_mask), axes, sizes, use_bias, dropout, heads, masks, training)
 
-    def project(x: Expr, name: str, symbol: str, size: int, at: str | None = None) -> Expr:
-        return in_heads(x, symbol, num_heads, size, use_bias, at=at or f"{name}_dense", path=name)
 
-    q = named("Q", project(query, "query", "q", key_dim))
-    k = named("K", project(key, "key", "k", key_dim), "" if key_given else "key = value")
-    gate = named("gate", sigmoid(project(query, "gate", "g", width, "_gate_dense"))) if heads.use_gate else None
-    v = named("V", project(value, "value", "v", width))
+@layer(
+    "GroupQueryAttention",
+    mask=query_mask,
+    ignores=KERNEL_AND_BIAS + " flash_attention seed",
+    gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
+    "{use_causal_mask:causal|}",
+    also=("GroupedQueryAttention",),
+)
+def group_query_attention(
+    query: Expr,
+    value: Expr,
+    key: Expr | None = None,
+    attention_mask: Expr | None = None,
+    *,
+    head_dim: PositiveInt,
+    num_query_heads: PositiveInt,
+    num_key_value_heads: PositiveInt,
+    dropout: Share = 0.0,
+    use_bias: Bool = True,
+    heads: Heads,
+    masks: list[Expr | None],
+    training: bool = False,
+) -> Mapping[str, Expr]:
+    """Attention in which {num_query_heads} query heads of width {head_dim} share {num_key_value_heads} key and value
+    heads.
+
+    Input shape: query (batch, queries, features), value (batch, values, features), key (batch, values, its features);
+    Keras's order is query, value, key. Output shape: the query's, with return_attention_scores also
+    (batch, num_query_heads, queries, values).
+    Reference: keras.layers.GroupQueryAttention; Ainslie et al., 2023.
+    """
+    of_key = value if key is None else key
+    listed = ", ".join(shape_text(t.shape) for t in (query, value, of_key))
+    if any(t.ndim != 3 for t in (query, value, of_key)):
+        raise ShapeError(f"GroupQueryAttention needs query, value and key as (batch, steps, features), got {listed}")
+    if not agree(query.shape[-1], value.shape[-1]) or not agree(value.shape[1], of_key.shape[1]):
+        raise ShapeError(
+            f"GroupQueryAttention needs query and value with equal numbers of features, value and key with equal "
+            f"numbers of steps, got query, value, key {listed}"
+        )
+    if num_query_heads % num_key_value_heads:
+        raise ArgumentError(
+            f"num_key_value_heads needs to divide the {num_query_heads} heads of the query, "
+            f"got num_key_value_heads={num_key_value_heads}"
+        )
+    sizes = HeadSizes(num_query_heads, num_key_value_heads, head_dim, head_dim, query.shape[-1:], attributes="_")
+    return _in_heads((query, value, key, attention_mask), (1,), sizes, use_bias, dropout, heads, masks, training)
+
+
+class HeadSizes(NamedTuple):
+    """How many heads the query has, and key and value; their widths; the sizes of the result's features; and what
+    Keras puts before the attributes that hold its projections."""
+
+    query: int
+    shared: int
+    key_width: int
+    value_width: int
+    out: tuple[Any, ...]
+    attributes: str = ""
+
+
+def _in_heads(
+    tensors: tuple[Expr, Expr, Expr | None, Expr | None],
+    axes: tuple[int, ...],
+    sizes: HeadSizes,
+    use_bias: bool,
+    dropout: float,
+    heads: Heads,
+    masks: Sequence[Expr | None],
+    training: bool,
+) -> Mapping[str, Expr]:
+    """Attention in heads along the axes: projections, scores, shares, the values by their shares, and the result's
+    projection. Several of the query's heads may share one of key and value."""
+    query, value, key, attention_mask = tensors
+
+    def project(x: Expr, name: str, symbol: str, count: int, size: int) -> Expr:
+        at = f"{'_' if name == 'gate' else sizes.attributes}{name}_dense"
+        shape = [("heads", count), ("per head", size)]
+        z = dot(x, weight("kernel", f"W_{symbol}", [("features", x.shape[-1]), *shape], at=at, path=name))
+        return z + weight("bias", f"b_{symbol}", shape, at=at, path=name) if use_bias else z
+
+    width, times = sizes.value_width, sizes.query // sizes.shared
+    q = named("Q", project(query, "query", "q", sizes.query, sizes.key_width))
+    note = "key = value" if key is None else ""
+    k = named("K", project(value if key is None else key, "key", "k", sizes.shared, sizes.key_width), note)
+    gate = named("gate", sigmoid(project(query, "gate", "g", sizes.query, width))) if heads.use_gate else None
+    v = named("V", project(value, "value", "v", sizes.shared, width))
+    if times > 1:
+        note = f"each head for {times} of the query's"
+        k, v = (named(f"{x.label}_shared", repeat(x, times=times, axis=2), note) for x in (k, v))
     # Letters: n batch, b c h axes that both keep, q r s the query's positions, k l m the value's, a head, d per head,
     # o the output's features.
     asked, offered = _position_letters(query.ndim, axes, "qrs"), _position_letters(query.ndim, axes, "klm")
     kept = "".join(c for c in asked if c in "bch")
     looks, seen = ("".join(c for c in letters if c not in "bch") for letters in (asked, offered))
     score_term = f"n{kept}a{looks}{seen}"
-    scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(key_dim))
+    scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(sizes.key_width))
     scores = named("scores", scores, "score of each query with each key")
-    allowed = allowed_pairs(query, value, masks, attention_mask, heads)
+    allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
     fused = not dropout and not heads.return_attention_scores and query.ndim == 3
     over: Any = -1 if len(looks) == 1 else tuple(range(-len(seen), 0))
-    shares = shares_of(scores, allowed, over, len(looks), fused=fused)
-    taken = kept_shares(shares, dropout, training)
+    shares = _shares_of(scores, allowed, over, len(looks), fused=fused)
+    taken = _kept_shares(shares, dropout, training)
     context = named("context", einsum(taken, v, eq=f"{score_term},n{offered}ad->n{asked}ad"))
     if gate is not None:
         context = named("gated", context * gate)
-    new = "oxyzwvutp"[: len(out)]
-    features = [("features", size) for size in out]
-    at, path = "output_dense", "attention_output"
-    W = weight("kernel", "W_o", [("heads", num_heads), ("per head", width), *features], at=at, path=path)
+    new = "oxyzwvutp"[: len(sizes.out)]
+    features = [("features", size) for size in sizes.out]
+    at, path = f"{sizes.attributes}output_dense", "attention_output"
+    W = weight("kernel", "W_o", [("heads", sizes.query), ("per head", width), *features], at=at, path=path)
     y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")
     if use_bias:
         y = y + weight("bias", "b_o", features, at=at, path=path)
@@ -309,7 +385,7 @@ def _position_letters(ndim: int, axes: tuple[int, ...], own: str) -> str:
     return "".join(next(letters) if axis in axes else next(others) for axis in range(1, ndim - 1))
 
 
-def allowed_pairs(
+def _allowed_pairs(
     query: Expr, value: Expr, masks: Sequence[Expr | None], attention_mask: Expr | None, heads: Heads
 ) -> Expr | None:
     """Which query may look at which value: all masks joined; None where none restricts anything."""
@@ -328,7 +404,7 @@ def allowed_pairs(
     return reduce(logical_and, parts) if parts else None
 
 
-def with_axis(mask: Expr, behind: int) -> Expr:
+def _with_axis(mask: Expr, behind: int) -> Expr:
     """A mask with one axis more, in front of its last ones, for the heads and what else it does not tell apart."""
     if mask.ndim < behind:
         return take_slice(mask, key=(None, Ellipsis))

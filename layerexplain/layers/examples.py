@@ -9,7 +9,7 @@ from layerexplain.layers.registry import families
 _SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""
 
-_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "spectrogram"})
+_SEQUENCES = frozenset({"attention", "rnn", "spectrogram"})
 _IMAGES = frozenset({"augmentation_color", "augmentation_geometry", "image_transforms", "preprocessing", "pipeline"})
 
 _OWN: dict[str, tuple[str, str]] = {

@@ -7,7 +7,7 @@ activation_layers: ELU LeakyReLU PReLU ReLU Softmax
 adaptive_pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D
 applications: CustomScaleLayer LayerScale StochasticDepth
-attention: AdditiveAttention Attention MultiHeadAttention
+attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention
 augmentation_color: AugMix Equalization RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
 RandomContrast RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPosterization RandomSaturation
 RandomSharpness Solarization
@@ -21,7 +21,6 @@ core: Activation Dense EinsumDense Embedding Identity Lambda Masking
 depthwise_separable: DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D
 SeparableConvolution2D
 encoding: CategoryEncoding Discretization IntegerLookup
-grouped_attention: GroupQueryAttention GroupedQueryAttention
 image_transforms: AutoContrast MaxNumBoundingBoxes RandomCrop
 keras_1: BatchNormalization0 Highway MaxoutDense
 merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract
