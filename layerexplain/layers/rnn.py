@@ -6,7 +6,7 @@ from typing import Any
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
-from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
+from layerexplain.layers.recurrence import Cell, Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.movement import split, take_slice
@@ -48,9 +48,31 @@ class Gates(NamedTuple):
         return z + self.biases[gate] if self.biases else z
 
 
-def simple_step(
-    x: Expr, units: int, name: str, activation: Any, use_bias: bool, drop: Dropout
-) -> Callable[..., Sequence[Expr]]:
+def _taken(
+    x: Expr, units: int, names: str, cell: str, bias: str, drop: Dropout, *, one_of_state: bool = False
+) -> tuple[Gates, Gates]:
+    """What the gates take from the input and from the state, and their weights. `bias` is "", "one" for each gate,
+    "two" (a row for the input and one for the state), or "flat": the same two, one behind the other."""
+    packed = [("gates", len(names)), ("units", units)]
+    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], cell)
+    U = cell_weight("recurrent_kernel", "U", [("states", units), packed], cell)
+    W_gates, U_gates = gates(W, names), gates(U, names)
+    b: dict[str, Expr] = {}
+    halves: Sequence[Expr] = ()
+    if bias == "one":
+        b = gates(cell_weight("bias", "b", [packed], cell), names)
+    elif bias == "two":
+        both = cell_weight("bias", "b", [("kernels", 2), packed], cell)
+        halves = [take_slice(both, key=(i,)) for i in (0, 1)]
+    elif bias == "flat":
+        halves = list(split(cell_weight("bias", "b", [[("kernels", 2), *packed]], cell), n=2))
+    b_x, b_h = ({}, b) if one_of_state else (b, {})
+    if halves:
+        b_x, b_h = (gates(half, names, f"b{s}") for half, s in zip(halves, "xh", strict=True))
+    return Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
+
+
+def simple_step(x: Expr, units: int, name: str, activation: Any, use_bias: bool, drop: Dropout) -> Cell:
     """The step of a SimpleRNN whose cell is called `name`."""
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], name)
     U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], name)
@@ -91,31 +113,14 @@ def simple_rnn(
     return recur("SimpleRNN", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-def gru_step(
-    x: Expr, units: int, name: str, bias: str, gating: Gating, reset_after: bool, drop: Dropout
-) -> Callable[..., Sequence[Expr]]:
-    """The step of a GRU whose cell is called `name`. `bias` is "", "one" for each gate, "two" (a row for the input and
-    one for the state), or "flat": the same two, one behind the other."""
-    packed = [("gates", 3), ("units", units)]
-    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], name)
-    U = cell_weight("recurrent_kernel", "U", [("states", units), packed], name)
-    b_x: dict[str, Expr] = {}
-    b_h: dict[str, Expr] = {}
-    W_gates, U_gates = gates(W, "zrg"), gates(U, "zrg")
-    if bias == "one":
-        b_x = gates(cell_weight("bias", "b", [packed], name), "zrg")
-    elif bias == "two":
-        b = cell_weight("bias", "b", [("kernels", 2), packed], name)
-        b_x, b_h = (gates(take_slice(b, key=(i,)), "zrg", f"b{s}") for i, s in enumerate("xh"))
-    elif bias == "flat":
-        b = cell_weight("bias", "b", [[("kernels", 2), *packed]], name)
-        b_x, b_h = (gates(half, "zrg", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
-    from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
+def gru_step(x: Expr, units: int, name: str, bias: str, gating: Gating, reset_after: bool, drop: Dropout) -> Cell:
+    """The step of a GRU whose cell is called `name`, with a `bias` as `_taken` has it."""
+    from_x, from_h = _taken(x, units, "zrg", name, bias, drop)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
         z = named("z", activate(gating.recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "update gate")
         r = named("r", activate(gating.recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "reset gate")
-        looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), U_gates["g"])
+        looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), from_h.kernels["g"])
         candidate = from_x.sum(x_t, "g") + looked
         g = named("g", activate(gating.activation, candidate), "candidate")
         return [named("h_new", z * h + (1 - z) * g)]
@@ -150,23 +155,9 @@ def gru(
     return recur("GRU", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-def lstm_step(
-    x: Expr, units: int, name: str, bias: str, gating: Gating, drop: Dropout
-) -> Callable[..., Sequence[Expr]]:
-    """The step of an LSTM whose cell is called `name`. `bias` is "", "one" for each gate, or "flat": one for the input,
-    behind it one for the state."""
-    packed = [("gates", 4), ("units", units)]
-    W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], name)
-    U = cell_weight("recurrent_kernel", "U", [("states", units), packed], name)
-    W_gates, U_gates = gates(W, "ifgo"), gates(U, "ifgo")
-    b_x: dict[str, Expr] = {}
-    b_h: dict[str, Expr] = {}
-    if bias == "one":
-        b_h = gates(cell_weight("bias", "b", [packed], name), "ifgo")
-    elif bias == "flat":
-        b = cell_weight("bias", "b", [[("kernels", 2), *packed]], name)
-        b_x, b_h = (gates(half, "ifgo", f"b{s}") for half, s in zip(split(b, n=2), "xh", strict=True))
-    from_x, from_h = Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
+def lstm_step(x: Expr, units: int, name: str, bias: str, gating: Gating, drop: Dropout) -> Cell:
+    """The step of an LSTM whose cell is called `name`, with a `bias` as `_taken` has it."""
+    from_x, from_h = _taken(x, units, "ifgo", name, bias, drop, one_of_state=True)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
         def gate(of: str, function: Any, words: str) -> Expr:

@@ -7,6 +7,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
+from layerexplain.layers.recurrence import Cell as Step
 from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import LAYERS, layer
 from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step, simple_step
@@ -73,8 +74,11 @@ def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> N
         raise ShapeError(f"{type_} needs its states {listed} after the step, got {given}")
 
 
-def _results(names: Sequence[str], new: Sequence[Expr]) -> Mapping[str, Expr]:
-    """Return the results of a cell: its output, then all states."""
+def _one_step(type_: str, x: Expr, states: Sequence[Expr], units: int, step: Step) -> Mapping[str, Expr]:
+    """The results of a cell: its output, then all states."""
+    names = NAMES[type_]
+    _need_step(type_, x, states, States(names, (units,) * len(names)))
+    new = step(x, *states)
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
@@ -94,9 +98,8 @@ def simple_rnn_cell(
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: keras.layers.SimpleRNNCell; Elman, 1990.
     """
-    _need_step("SimpleRNNCell", x, states, States(("h",), (units,)))
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
-    return _results(("h",), simple_step(x, units, "", activation, use_bias, drop)(x, *states))
+    return _one_step("SimpleRNNCell", x, states, units, simple_step(x, units, "", activation, use_bias, drop))
 
 
 @layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
@@ -114,11 +117,9 @@ def gru_cell(
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: keras.layers.GRUCell; Cho et al., 2014, where z and 1 - z change places.
     """
-    _need_step("GRUCell", x, states, States(("h",), (units,)))
     bias = "" if not gating.use_bias else "two" if reset_after else "one"
     drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
-    step = gru_step(x, units, "", bias, gating, reset_after, drop)
-    return _results(("h",), step(x, *states))
+    return _one_step("GRUCell", x, states, units, gru_step(x, units, "", bias, gating, reset_after, drop))
 
 
 @layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"), gist="{formula}, {units} units")
@@ -136,10 +137,9 @@ def lstm_cell(
     times: the output, which is the new h, the new h and the new c.
     Reference: keras.layers.LSTMCell; Hochreiter and Schmidhuber, 1997.
     """
-    _need_step("LSTMCell", x, states, States(("h", "c"), (units, units)))
     drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
     step = lstm_step(x, units, "", "one" if gating.use_bias else "", gating, drop)
-    return _results(("h", "c"), step(x, *states))
+    return _one_step("LSTMCell", x, states, units, step)
 
 
 @layer("StackedRNNCells", gist="{layers}")
