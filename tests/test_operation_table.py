@@ -136,6 +136,14 @@ def test_an_operation_with_two_rows_is_refused() -> None:
         registry.register(declared("ops.Add(x): x | Hands on."))
 
 
+def test_a_row_with_choices_stands_for_one_with_each() -> None:
+    rows = rows_by_name("ops.[Top|End], tf.[top|end](x, n: Int = [1|2]): x[..., n] [+|-] 1 | Takes [the first|it].")
+    assert rows["ops.Top"] == rows["tf.top"] == "ops.Top, tf.top(x, n: Int = 1): x[..., n] + 1 | Takes the first."
+    assert rows["tf.end"] == "ops.End, tf.end(x, n: Int = 2): x[..., n] - 1 | Takes it."
+    three = rows_by_name("ops.[A|B|C](x): x [*|/] 2 | Is [one|two|three].")
+    assert [read_row(three[f"ops.{name}"]).formula for name in "ABC"] == ["x * 2", "x / 2", "x / 2"]
+
+
 def test_an_operation_is_added_with_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 

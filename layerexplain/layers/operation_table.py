@@ -6,6 +6,7 @@ A module of operations holds its rows in the text `ROWS`:
 
 - A row begins at the margin; indented lines continue it; lines that begin with # are comments.
 - Further names of the same operation follow the first one, after commas.
+- `[Max|Min]` is a choice: the row stands for one with each, as `ops.[Argmax|Argmin](x): [argmax|argmin](x) | …` does.
 - A parameter with a kind (layers/arguments.py) is an argument, all others are tensors; `*xs` takes any number of them,
   one with the default None may be left out. Arguments of the kind `Ignored` change nothing here, nor do those of the
   module's `IGNORES`, in any row.
@@ -40,6 +41,7 @@ from layerexplain.lang.syntax import attribute
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import chosen, find
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
@@ -69,13 +71,15 @@ def rows_by_name(table: str) -> dict[str, str]:
     'ops.Abs, tf.abs(x): abs(x) | Drops the sign.'
     """
     found: dict[str, str] = {}
-    for text in re.split(r"\n(?=\S)", table.strip()):
-        if not text or text.startswith("#"):
-            continue
-        for name in text.partition("(")[0].split(","):
-            if name.strip() in found:
-                raise ValueError(f"operation {name.strip()!r} has two rows")
-            found[name.strip()] = text
+    for family in re.split(r"\n(?=\S)", table.strip()):
+        rows = [] if not family or family.startswith("#") else [chosen(family, 0)]
+        while rows and (text := chosen(family, len(rows))) != rows[-1]:
+            rows.append(text)
+        for row in rows:
+            for name in map(str.strip, row.partition("(")[0].split(",")):
+                if name in found:
+                    raise ValueError(f"operation {name!r} has two rows")
+                found[name] = row
     return found
 
 
@@ -142,8 +146,6 @@ def _kind(node: Any, namespace: Mapping[str, Any]) -> Any:
 
 def _operation(name: str) -> Declaration | None:
     """The declared operation with a Keras class name, None where the name is no such name."""
-    from layerexplain.layers.registry import find
-
     return find(f"ops.{name}") if name[:1].isupper() else None
 
 

@@ -95,10 +95,9 @@ ops.Tanh, tf.math.tanh, tf.nn.tanh, tf.raw_ops.Tanh(x): tanh(x)
     | Maps each element to the range -1 to 1 (hyperbolic tangent).
 ops.Relu, tf.nn.relu, tf.raw_ops.Relu(x): relu(x) | Keeps positive values and sets the rest to 0.
 ops.Relu6, tf.nn.relu6, tf.raw_ops.Relu6(x): relu6(x) | Clips each element to the range 0 to 6.
-ops.LeakyRelu(x, negative_slope: Number = 0.2): leaky_relu(x, ...)
-    | Keeps positive values and multiplies the rest by {negative_slope}.
-tf.nn.leaky_relu(x, alpha: Number = 0.2): leaky_relu(x, negative_slope=alpha)
-    | Keeps positive values and multiplies the rest by {alpha}.
+[ops.LeakyRelu|tf.nn.leaky_relu](x, [negative_slope|alpha]: Number = 0.2):
+    leaky_relu(x, negative_slope=[negative_slope|alpha])
+    | Keeps positive values and multiplies the rest by {[negative_slope|alpha]}.
 ops.Elu, tf.nn.elu, tf.raw_ops.Elu(x, alpha: Number = 1.0): elu(x, ...)
     | Keeps positive values; the rest follows an exponential curve down to -{alpha}.
 ops.Celu(x, alpha: Number = 1.0): celu(x, ...)
@@ -106,9 +105,7 @@ ops.Celu(x, alpha: Number = 1.0): celu(x, ...)
 ops.Selu, tf.nn.selu, tf.raw_ops.Selu(x): selu(x)
     | Multiplies positive values by 1.0507; the rest follows an exponential curve down to -1.7581.
 ops.Silu, tf.nn.silu(x): silu(x) | Multiplies each element by its sigmoid.
-ops.Gelu(x, approximate: Bool = True): gelu(x, ...)
-    | Multiplies each element by the standard normal distribution function at that element.
-tf.nn.gelu(x, approximate: Bool = False): gelu(x, ...)
+[ops.Gelu|tf.nn.gelu](x, approximate: Bool = [True|False]): gelu(x, ...)
     | Multiplies each element by the standard normal distribution function at that element.
 ops.Softplus, tf.math.softplus, tf.nn.softplus, tf.raw_ops.Softplus(x): softplus(x) | Smooth ReLU: log(1 + exp(x)).
 ops.Softsign, tf.nn.softsign, tf.math.softsign, tf.raw_ops.Softsign(x): softsign(x)

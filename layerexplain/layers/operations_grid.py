@@ -28,12 +28,9 @@ ops.Logspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, base: Nu
     | Returns {num} values evenly spaced on a logarithmic scale, {base} to the power of the first tensor to the
     second.
 ops.Size, tf.size(x, out_type: Ignored): prod(shape_of(x)) | Returns the number of elements of its input.
-ops.Vsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=0)
-    | Splits its input along the first axis.
-ops.Dsplit(x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=2)
-    | Splits its input along the third axis.
-ops.Fliplr(x): reverse(x, axis=1) | Reverses its input along the second axis.
-ops.Flipud(x): reverse(x, axis=0) | Reverses its input along the first axis.
+ops.[Vsplit|Dsplit](x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=[0|2])
+    | Splits its input along the [first|third] axis.
+ops.[Fliplr|Flipud](x): reverse(x, axis=[1|0]) | Reverses its input along the [second|first] axis.
 ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
     | Splits its input along the second axis.
 ops.Dstack(*xs): in_depth(*xs) | Concatenates its inputs along the third axis.

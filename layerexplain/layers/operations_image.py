@@ -21,22 +21,18 @@ ops.Resize(images, size: Sizes, interpolation: Text = 'bilinear', antialias: Boo
     crop_to_aspect_ratio: Bool = False, pad_to_aspect_ratio: Bool = False, fill_mode: Text = 'constant',
     fill_value: Number = 0.0, data_format: Layout = 'channels_last'): resize(...)
     | Resizes each image to {size} by interpolation.
-ops.PadImages(images, top_padding: Anything = None, left_padding: Anything = None, bottom_padding: Anything = None,
-    right_padding: Anything = None, target_height: Anything = None, target_width: Anything = None,
+ops.[PadImages|CropImages](images, top_[padding|cropping]: Anything = None, left_[padding|cropping]: Anything = None,
+    bottom_[padding|cropping]: Anything = None, right_[padding|cropping]: Anything = None,
+    target_height: Anything = None, target_width: Anything = None, data_format: Layout = 'channels_last'):
+    [pad_images|crop_images](images, before=(top_[padding|cropping], left_[padding|cropping]),
+    after=(bottom_[padding|cropping], right_[padding|cropping]), target=(target_height, target_width),
+    data_format=data_format)
+    | [Pads each image with rows and columns of zeros|Crops rows and columns at the edges of each image].
+ops.[DepthToSpace|SpaceToDepth], tf.nn.[depth_to_space|space_to_depth](x, block_size: PositiveInt,
     data_format: Layout = 'channels_last'):
-    pad_images(images, before=(top_padding, left_padding), after=(bottom_padding, right_padding),
-    target=(target_height, target_width), data_format=data_format) | Pads each image with rows and columns of zeros.
-ops.CropImages(images, top_cropping: Anything = None, left_cropping: Anything = None,
-    bottom_cropping: Anything = None, right_cropping: Anything = None, target_height: Anything = None,
-    target_width: Anything = None, data_format: Layout = 'channels_last'):
-    crop_images(images, before=(top_cropping, left_cropping), after=(bottom_cropping, right_cropping),
-    target=(target_height, target_width), data_format=data_format) | Crops rows and columns at the edges of each image.
-ops.DepthToSpace, tf.nn.depth_to_space(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
-    regrouped(x, block=block_size, data_format=data_format, name='depth_to_space')
-    | Rearranges channels into pixels: each pixel becomes a block of {block_size} by {block_size}.
-ops.SpaceToDepth, tf.nn.space_to_depth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
-    regrouped(x, block=block_size, data_format=data_format, name='space_to_depth')
-    | Rearranges pixels into channels: each block of {block_size} by {block_size} becomes one pixel.
+    regrouped(x, block=block_size, data_format=data_format, name='[depth_to_space|space_to_depth]')
+    | Rearranges [channels into pixels: each pixel becomes a|pixels into channels: each] block of {block_size} by
+    {block_size}[| becomes one pixel].
 tf.image.flip_left_right(x): mirrored(x, axis=-2) | Flips each image left to right.
 tf.image.flip_up_down(x): mirrored(x, axis=-3) | Flips each image upside down.
 """

@@ -14,43 +14,27 @@ from layerexplain.ops.scatter import quantile as share
 from layerexplain.ops.sizes import FLOATS
 
 ROWS = """
-ops.Nansum(x, axis: AxisArgument = None, keepdims: Bool = False): Sum(without_nan(x, instead=0), ...)
-    | Sums the elements {along}, ignoring NaN.
-ops.Nanprod(x, axis: AxisArgument = None, keepdims: Bool = False): Prod(without_nan(x, instead=1), ...)
-    | Multiplies the elements {along}, ignoring NaN.
+ops.[Nansum|Nanprod](x, axis: AxisArgument = None, keepdims: Bool = False):
+    [Sum|Prod](without_nan(x, instead=[0|1]), ...) | [Sums|Multiplies] the elements {along}, ignoring NaN.
 ops.Nanmean(x, axis: AxisArgument = None, keepdims: Bool = False): _mean(measurable(x), ...)
     | Averages the elements {along}, ignoring NaN.
-ops.Nanvar(x, axis: AxisArgument = None, keepdims: Bool = False): _variance(x, ...)
-    | Computes the variance {along}, ignoring NaN.
-ops.Nanstd(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(_variance(x, ...))
-    | Computes the standard deviation {along}, ignoring NaN.
-ops.Nanmax(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=1)
-    | Takes the maximum {along}, ignoring NaN.
-ops.Nanmin(x, axis: AxisArgument = None, keepdims: Bool = False): _extreme(x, axis=axis, keepdims=keepdims, sign=-1)
-    | Takes the minimum {along}, ignoring NaN.
-ops.Nanargmax(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='max')
-    | Returns the index of the maximum {along}, ignoring NaN; -1 if all are NaN.
-ops.Nanargmin(x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='min')
-    | Returns the index of the minimum {along}, ignoring NaN; -1 if all are NaN.
-ops.Nancumsum(x, axis: Int = None, dtype: Anything = None): Cumsum(without_nan(x, instead=0), ...)
-    | Computes the cumulative sum {along}; NaN counts as 0.
-ops.Nancumprod(x, axis: Int = None, dtype: Anything = None): Cumprod(without_nan(x, instead=1), ...)
-    | Computes the cumulative product {along}; NaN counts as 1.
-ops.Quantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False): _quantile(x, q, ...)
-    | Computes the given quantiles {along}.
-ops.Nanquantile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q, axis=axis, method=method, keepdims=keepdims, nan='ignored')
-    | Computes the given quantiles {along}, ignoring NaN.
-ops.Percentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q / 100, ...) | Computes the given percentiles {along}.
-ops.Nanpercentile(x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
-    _quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims, nan='ignored')
-    | Computes the given percentiles {along}, ignoring NaN.
-ops.Median(x, axis: AxisArgument = None, keepdims: Bool = False): quantile(measurable(x), 0.5, ...)
-    | Computes the median {along}.
-ops.Nanmedian(x, axis: AxisArgument = None, keepdims: Bool = False):
-    quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan='ignored')
-    | Computes the median {along}, ignoring NaN.
+ops.[Nanvar|Nanstd](x, axis: AxisArgument = None, keepdims: Bool = False):
+    [_variance(x, ...)|sqrt(_variance(x, ...))] | Computes the [variance|standard deviation] {along}, ignoring NaN.
+ops.[Nanmax|Nanmin](x, axis: AxisArgument = None, keepdims: Bool = False):
+    _extreme(x, axis=axis, keepdims=keepdims, sign=[1|-1]) | Takes the [maximum|minimum] {along}, ignoring NaN.
+ops.[Nanargmax|Nanargmin](x, axis: Int = None, keepdims: Bool = False): _place(x, ..., of='[max|min]')
+    | Returns the index of the [maximum|minimum] {along}, ignoring NaN; -1 if all are NaN.
+ops.[Nancumsum|Nancumprod](x, axis: Int = None, dtype: Anything = None):
+    [Cumsum|Cumprod](without_nan(x, instead=[0|1]), ...)
+    | Computes the cumulative [sum|product] {along}; NaN counts as [0|1].
+ops.[Quantile|Percentile](x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, [q|q / 100], ...) | Computes the given [quantiles|percentiles] {along}.
+ops.[Nanquantile|Nanpercentile](x, q, axis: AxisArgument = None, method: Method = 'linear', keepdims: Bool = False):
+    _quantile(x, [q|q / 100], axis=axis, method=method, keepdims=keepdims, nan='ignored')
+    | Computes the given [quantiles|percentiles] {along}, ignoring NaN.
+ops.[Median|Nanmedian](x, axis: AxisArgument = None, keepdims: Bool = False):
+    [quantile(measurable(x), 0.5, ...)|quantile(measurable(x), 0.5, axis=axis, keepdims=keepdims, nan='ignored')]
+    | Computes the median {along}[|, ignoring NaN].
 """
 
 

@@ -18,14 +18,12 @@ from layerexplain.ops.sizes import INTS, shape_text
 
 USES = (measurable, arrange, scatter, in_a_row, is_complex)
 ROWS = """
-ops.BitwiseAnd, tf.bitwise.bitwise_and(x, y): z = bitwise_and(x, y) | Element-wise bitwise AND.
-ops.BitwiseOr, tf.bitwise.bitwise_or(x, y): z = bitwise_or(x, y) | Element-wise bitwise OR.
-ops.BitwiseXor, tf.bitwise.bitwise_xor(x, y): z = bitwise_xor(x, y) | Element-wise bitwise XOR.
+ops.[BitwiseAnd|BitwiseOr|BitwiseXor], tf.bitwise.[bitwise_and|bitwise_or|bitwise_xor](x, y):
+    z = [bitwise_and|bitwise_or|bitwise_xor](x, y) | Element-wise bitwise [AND|OR|XOR].
 ops.BitwiseNot, ops.BitwiseInvert, tf.bitwise.invert(x): bitwise_not(x) | Inverts the bits of each element.
-ops.LeftShift, ops.BitwiseLeftShift, tf.bitwise.left_shift(x, y): z = left_shift(x, y)
-    | Shifts the bits of the first tensor left by the second, element-wise.
-ops.RightShift, ops.BitwiseRightShift, tf.bitwise.right_shift(x, y): z = right_shift(x, y)
-    | Shifts the bits of the first tensor right by the second, element-wise.
+ops.[LeftShift|RightShift], ops.[BitwiseLeftShift|BitwiseRightShift], tf.bitwise.[left_shift|right_shift](x, y):
+    z = [left_shift|right_shift](x, y)
+    | Shifts the bits of the first tensor [left|right] by the second, element-wise.
 ops.Gcd(x1, x2): gcd(x1, x2) | Element-wise greatest common divisor.
 ops.Lcm(x1, x2): lcm(x1, x2) | Element-wise least common multiple.
 ops.Fmod(x1, x2): fmod(x1, x2) | Element-wise remainder of a division that rounds towards 0.
@@ -36,12 +34,12 @@ ops.Ldexp(x1, x2): x1 * 2.0 ** measurable(x2)
     | Multiplies the first tensor by 2 to the power of the second, element-wise.
 ops.Nextafter, tf.math.nextafter(x1, x2): nextafter(x1, x2)
     | Returns the next floating-point number after the first tensor towards the second, element-wise.
-ops.Isposinf(x): logical_and(isinf(measurable(x)), x > 0) | Tests whether each element is positive infinity.
-ops.Isneginf(x): logical_and(isinf(measurable(x)), x < 0) | Tests whether each element is negative infinity.
-ops.Isclose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): close(x1, x2, ...)
-    | Tests element-wise whether the tensors differ by at most {atol} plus {rtol} times the second.
-ops.AllClose(x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False): all(close(x1, x2, ...))
-    | Tests whether all elements of the tensors differ by at most {atol} plus {rtol} times the second.
+ops.[Isposinf|Isneginf](x): logical_and(isinf(measurable(x)), x [>|<] 0)
+    | Tests whether each element is [positive|negative] infinity.
+ops.[Isclose|AllClose](x1, x2, rtol: Number = 1e-05, atol: Number = 1e-08, equal_nan: Bool = False):
+    [close(x1, x2, ...)|all(close(x1, x2, ...))]
+    | Tests [element-wise whether the|whether all elements of the] tensors differ by at most {atol} plus {rtol} times
+    the second.
 ops.SearchSorted, tf.searchsorted(sorted_sequence, values, side: Dtype = 'left', out_type: Ignored):
     searchsorted(sorted_sequence, values, ...)
     | Returns the index at which each element would be inserted into a sorted sequence.

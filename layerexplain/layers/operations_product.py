@@ -12,6 +12,7 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import Anything, AxisArgument
 from layerexplain.layers.attention import no_later
+from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import in_a_row, moved
@@ -47,18 +48,13 @@ ops.SeparableConv(inputs, depthwise_kernel, pointwise_kernel, strides: Sizes = 1
     conv(depthwise_conv(inputs, depthwise_kernel, strides=strides, padding=padding, dilation_rate=dilation_rate,
     data_format=data_format), pointwise_kernel, data_format=data_format)
     | Convolves each channel separately, then mixes the channels at each position.
-ops.MaxPool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
+ops.[MaxPool|AveragePool](inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
     data_format: Layout = 'channels_last'):
-    max_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
-    | Takes the maximum of each window of {pool_size}, separately for each channel.
-ops.AveragePool(inputs, pool_size: Sizes, strides: Sizes = None, padding: Lower = 'valid',
-    data_format: Layout = 'channels_last'):
-    average_pool(inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
-    | Averages each window of {pool_size}, separately for each channel.
-ops.AdaptiveMaxPool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_max_pool(...)
-    | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
-ops.AdaptiveAveragePool(inputs, output_size: Sizes, data_format: Layout = 'channels_last'): adaptive_average_pool(...)
-    | Divides its input into {output_size} nearly equal windows and averages each.
+    [max_pool|average_pool](inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
+    | [Takes the maximum of|Averages] each window of {pool_size}, separately for each channel.
+ops.[AdaptiveMaxPool|AdaptiveAveragePool](inputs, output_size: Sizes, data_format: Layout = 'channels_last'):
+    adaptive_pool(inputs, ..., by='[max|average]')
+    | Divides its input into {output_size} nearly equal windows and [takes the maximum of|averages] each.
 ops.ConvTranspose(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', output_padding: Naturals = None,
     data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): spread(...)
     | Applies a transposed convolution with a given kernel; overlapping windows are summed.
@@ -172,24 +168,11 @@ def spread(inputs: Expr, kernel: Expr, data_format: str, **how: Any) -> Expr:
     return windows.conv_transpose(inputs, kernel, data_format=data_format, **how)
 
 
-def _output_sizes(inputs: Expr, output_size: Any) -> tuple[int, ...]:
-    """One size for each spatial axis."""
-    sizes = output_size if isinstance(output_size, tuple) else (output_size,) * (inputs.ndim - 2)
-    if len(sizes) != inputs.ndim - 2:
-        raise ArgumentError(
-            f"output_size needs one number, or one for each of the {inputs.ndim - 2} spatial axes, got {output_size!r}"
-        )
-    return sizes
-
-
-def adaptive_max_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
-    """The formula of ops.AdaptiveMaxPool."""
-    return pooling.adaptive_max_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
-
-
-def adaptive_average_pool(inputs: Expr, output_size: Any, data_format: str) -> Expr:
-    """The formula of ops.AdaptiveAveragePool."""
-    return pooling.adaptive_average_pool(inputs, size=_output_sizes(inputs, output_size), data_format=data_format)
+def adaptive_pool(inputs: Expr, output_size: Any, data_format: str, by: str) -> Expr:
+    """The largest element of each window (`by` is "max"), or its mean."""
+    size = per_axis("output_size", output_size, inputs.ndim - 2)
+    op = pooling.adaptive_max_pool if by == "max" else pooling.adaptive_average_pool
+    return op(inputs, size=size, data_format=data_format)
 
 
 # Normalization --------------------------------------------------------------------------------------------------

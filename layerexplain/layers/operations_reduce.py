@@ -29,18 +29,13 @@ tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(
     | Averages the elements {along}; integers stay integers.
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
-ops.Max, ops.Amax, tf.math.reduce_max(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
-    limited(amax(x, axis=axis, keepdims=keepdims), low=initial) | Takes the maximum {along}.
-ops.Min, ops.Amin, tf.math.reduce_min(x, axis: AxisArgument = None, keepdims: Bool = False, initial: Anything = None):
-    limited(amin(x, axis=axis, keepdims=keepdims), high=initial) | Takes the minimum {along}.
-ops.Any, tf.math.reduce_any(x, axis: AxisArgument = None, keepdims: Bool = False): any(x, ...)
-    | Tests whether any element {along} is true.
-ops.All, tf.math.reduce_all(x, axis: AxisArgument = None, keepdims: Bool = False): all(x, ...)
-    | Tests whether all elements {along} are true.
-ops.Var, tf.math.reduce_variance(x, axis: AxisArgument = None, keepdims: Bool = False): variance(x, ...)
-    | Computes the variance {along}.
-ops.Std, tf.math.reduce_std(x, axis: AxisArgument = None, keepdims: Bool = False): sqrt(variance(x, ...))
-    | Computes the standard deviation {along}.
+ops.[Max|Min], ops.[Amax|Amin], tf.math.[reduce_max|reduce_min](x, axis: AxisArgument = None, keepdims: Bool = False,
+    initial: Anything = None): limited([amax|amin](x, axis=axis, keepdims=keepdims), [low|high]=initial)
+    | Takes the [maximum|minimum] {along}.
+ops.[Any|All], tf.math.[reduce_any|reduce_all](x, axis: AxisArgument = None, keepdims: Bool = False): [any|all](x, ...)
+    | Tests whether [any element {along} is|all elements {along} are] true.
+ops.[Var|Std], tf.math.[reduce_variance|reduce_std](x, axis: AxisArgument = None, keepdims: Bool = False):
+    [variance(x, ...)|sqrt(variance(x, ...))] | Computes the [variance|standard deviation] {along}.
 ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored): moments_along(x, ...)
     | Computes the mean and the variance {along}.
 ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False): log_of_sum(x, ...)
@@ -61,18 +56,13 @@ tf.math.l2_normalize(x, axis: AxisArgument = None, epsilon: Number = 1e-12):
     x / sqrt(max(sum(x ** 2, axis=axis, keepdims=True), epsilon)) | Scales the vectors {along} to norm 1.
 
 # Order
-ops.Argmax(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='max')
-    | Returns the index of the maximum {along}.
-ops.Argmin(x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='min')
-    | Returns the index of the minimum {along}.
-ops.Cumsum(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
-    cumsum(reshape(z, shape=(-1,)), axis=0) if axis is None else cumsum(z, axis=axis)
-    | Computes the cumulative sum {along}.
-ops.Cumprod(x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
-    cumprod(reshape(z, shape=(-1,)), axis=0) if axis is None else cumprod(z, axis=axis)
-    | Computes the cumulative product {along}.
-ops.Sort, tf.sort(x, axis: Int = -1): sort(x, ...) | Sorts the elements {along} in ascending order.
-ops.Argsort, tf.argsort(x, axis: Int = -1): argsort(x, ...) | Returns the indices that sort the elements {along}.
+ops.[Argmax|Argmin](x, axis: Int = None, keepdims: Bool = False): place(x, ..., of='[max|min]')
+    | Returns the index of the [maximum|minimum] {along}.
+ops.[Cumsum|Cumprod](x, axis: Int = None, dtype: Anything = None): z = counted(x, dtype=dtype);
+    [cumsum|cumprod](reshape(z, shape=(-1,)), axis=0) if axis is None else [cumsum|cumprod](z, axis=axis)
+    | Computes the cumulative [sum|product] {along}.
+[ops.Sort, tf.sort|ops.Argsort, tf.argsort](x, axis: Int = -1): [sort|argsort](x, ...)
+    | [Sorts the elements {along} in ascending order|Returns the indices that sort the elements {along}].
 ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, ...)
     | Returns the {k} largest elements along the last axis, in descending order, and their indices.
 

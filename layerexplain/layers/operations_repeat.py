@@ -21,14 +21,12 @@ ops.Roll, tf.roll(x, shift: AxisArgument, axis: AxisArgument = None): rolled(x, 
     | Shifts the elements cyclically by {shift} positions {along}.
 ops.Tile(x, repeats: Anything): tiled(x, ...) | Repeats the whole tensor {repeats} times along its axes.
 tf.tile(x, multiples: Anything): Tile(x, repeats=multiples) | Repeats the whole tensor {multiples} times along its axes.
-ops.Pad(x, pad_width: Anything, mode: Anything = 'constant', constant_values: Anything = None):
-    padded(x, amounts=pad_width, mode=mode, value=constant_values) | Pads its axes by {pad_width} (before, after).
-tf.pad, tf.compat.v1.pad(x, paddings: Anything, mode: Anything = 'CONSTANT', constant_values: Anything = 0):
-    padded(x, amounts=paddings, mode=mode, value=constant_values) | Pads its axes by {paddings} (before, after).
-ops.ZerosLike, tf.zeros_like, tf.raw_ops.ZerosLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
-    | Returns a tensor of zeros with the shape of its input.
-ops.OnesLike, tf.ones_like, tf.raw_ops.OnesLike(x, dtype: Anything = None): filled_like(x, value=1, ...)
-    | Returns a tensor of ones with the shape of its input.
+[ops.Pad|tf.pad, tf.compat.v1.pad](x, [pad_width|paddings]: Anything, mode: Anything = '[constant|CONSTANT]',
+    constant_values: Anything = [None|0]):
+    padded(x, amounts=[pad_width|paddings], mode=mode, value=constant_values)
+    | Pads its axes by {[pad_width|paddings]} (before, after).
+ops.[ZerosLike|OnesLike], tf.[zeros_like|ones_like], tf.raw_ops.[ZerosLike|OnesLike](x, dtype: Anything = None):
+    filled_like(x, value=[0|1], ...) | Returns a tensor of [zeros|ones] with the shape of its input.
 ops.FullLike(x, fill_value: Anything, dtype: Anything = None): filled_like(x, value=fill_value, dtype=dtype)
     | Returns a tensor with the shape of its input, filled with {fill_value}.
 ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, ...)

@@ -19,23 +19,14 @@ from layerexplain.ops.sizes import few, shape_text
 
 USES = (lookup, reduce)
 ROWS = """
-ops.SegmentSum, tf.math.unsorted_segment_sum(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
-    segment(data, segment_ids, n=num_segments) | Sums the slices along the first axis that have the same segment id.
-ops.SegmentProd, tf.math.unsorted_segment_prod(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
-    segment(data, segment_ids, how='prod', n=num_segments)
-    | Multiplies the slices along the first axis that have the same segment id.
-ops.SegmentMax, tf.math.unsorted_segment_max(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
-    segment(data, segment_ids, how='max', n=num_segments)
-    | Takes the maximum of the slices along the first axis that have the same segment id.
-ops.SegmentMin, tf.math.unsorted_segment_min(data, segment_ids, num_segments: PositiveInt = None, sorted: Ignored):
-    segment(data, segment_ids, how='min', n=num_segments)
-    | Takes the minimum of the slices along the first axis that have the same segment id.
+ops.[SegmentSum|SegmentProd|SegmentMax|SegmentMin], tf.math.unsorted_segment_[sum|prod|max|min](data, segment_ids,
+    num_segments: PositiveInt = None, sorted: Ignored): segment(data, segment_ids[|, how='prod'|, how='max'|,
+    how='min'], n=num_segments) | [Sums|Multiplies|Takes the maximum of|Takes the minimum of] the slices along the first
+    axis that have the same segment id.
 tf.scatter_nd(indices, updates, shape: Anything): Scatter(indices, updates, ...)
     | Writes values at given indices of a tensor of zeros; values at the same index are summed.
-tf.tensor_scatter_nd_update(tensor, indices, updates): scatter(tensor, indices, updates)
-    | Writes values at given indices of a tensor.
-tf.tensor_scatter_nd_add(tensor, indices, updates): scatter(tensor, indices, updates, how='add')
-    | Adds values at given indices of a tensor.
+tf.tensor_scatter_nd_[update|add](tensor, indices, updates): scatter(tensor, indices, updates[|, how='add'])
+    | [Writes|Adds] values at given indices of a tensor.
 ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indices, updates)
     | Overwrites a slice of its input by another tensor.
 ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,

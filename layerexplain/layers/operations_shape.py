@@ -16,9 +16,8 @@ from layerexplain.ops.lookup import gather, take_along
 from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product, shape_text, size_text
 
 ROWS = """
-ops.Reshape(x, newshape: Anything): reshaped(x, shape=newshape)
-    | Reshapes its input, batch included, to {newshape}; -1 is inferred.
-tf.reshape(x, shape: Anything): reshaped(x, ...) | Reshapes its input, batch included, to {shape}; -1 is inferred.
+[ops.Reshape|tf.reshape](x, [newshape|shape]: Anything): reshaped(x, shape=[newshape|shape])
+    | Reshapes its input, batch included, to {[newshape|shape]}; -1 is inferred.
 ops.Ravel(x): reshape(x, shape=(-1,)) | Flattens its input, batch included, to one vector.
 tf.keras.backend.batch_flatten(x): flat_examples(x) | Flattens each example to one vector.
 ops.ExpandDims, tf.expand_dims(x, axis: AxisArgument): expanded(x, ...)

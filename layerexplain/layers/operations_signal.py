@@ -15,10 +15,9 @@ from layerexplain.ops.sizes import few, shape_text
 
 ROWS = """
 ops.FFT(a, b): re, im = fft(a, b) | Computes the discrete Fourier transform of a complex signal along the last axis.
-ops.FFT2(a, b): re, im = fft(a, b, rank=2)
-    | Computes the two-dimensional Fourier transform of a complex image over the last two axes.
-ops.IFFT2(a, b): re, im = fft(a, b, rank=2, inverse=True)
-    | Computes the inverse two-dimensional Fourier transform over the last two axes.
+ops.[FFT2|IFFT2](a, b): re, im = fft(a, b, rank=2[|, inverse=True])
+    | Computes the [two-dimensional Fourier transform of a complex image|inverse two-dimensional Fourier transform] over
+    the last two axes.
 ops.RFFT(x, fft_length: PositiveInt = None): re, im = rfft(x, length=fft_length)
     | Computes the discrete Fourier transform of a real signal along the last axis.
 ops.IRFFT(a, b, fft_length: PositiveInt = None): irfft(a, b, length=fft_length)

@@ -85,7 +85,7 @@ def layers_of_rank(
                 pattern.format(rank),
                 _of_rank(function, rank) if takes_rank else function,
                 differs[rank](common) if rank in differs else common,
-                description=_chosen(sentence, place),
+                description=chosen(sentence, place),
                 **given,
             )
             register(declaration, (also.format(rank),) if also else ())
@@ -98,12 +98,16 @@ def _of_rank(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
     return lambda *tensors, **arguments: function(*tensors, rank=rank, **arguments)
 
 
-def _chosen(sentence: str, place: int) -> str:
-    """A sentence with the choice at this place of each `[a|b|c]`."""
-    said, *rest = sentence.split("[")
+def chosen(text: str, place: int) -> str:
+    """A text with the choice at this place of each `[a|b|c]`, the last one where there are fewer.
+
+    >>> [chosen("tf.[argmax|argmin](x) is largest[|, negated]", place) for place in (0, 1)]
+    ['tf.argmax(x) is largest', 'tf.argmin(x) is largest, negated']
+    """
+    said, *rest = text.split("[")
     for part in rest:
         choices, _, after = part.partition("]")
-        said += choices.split("|")[: place + 1][-1] + after
+        said += choices.split("|")[: place + 1][-1] + after if "|" in choices else f"[{part}"
     return said
 
 

@@ -36,14 +36,10 @@ tf.image.crop_to_bounding_box(image, offset_height: Int, offset_width: Int, targ
     | Crops {target_height} rows and {target_width} columns of each image.
 tf.image.rgb_to_grayscale(images): RGBToGrayscale(images)
 tf.image.adjust_brightness(image, delta: Number): image + delta | Adds {delta} to each pixel.
-tf.compat.v1.image.resize_bilinear(images, size: Anything, align_corners: Bool = False,
+tf.compat.v1.image.[resize_bilinear|resize_nearest_neighbor](images, size: Anything, align_corners: Bool = False,
     half_pixel_centers: Bool = False):
-    resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image to {size} by interpolation.
-tf.compat.v1.image.resize_nearest_neighbor(images, size: Anything, align_corners: Bool = False,
-    half_pixel_centers: Bool = False):
-    resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image to {size} by nearest-neighbour interpolation.
+    resized_as(images, size=size, method='[bilinear|nearest]', aligned=align_corners, centred=half_pixel_centers)
+    | Resizes each image to {size} by [|nearest-neighbour ]interpolation.
 tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(features), relu(-features), ...)
     | Concatenates the positive part and the absolute value of the negative part.
 tf.nn.l2_loss(t): sum(t ** 2) / 2 | Computes half the sum of the squares of all elements.

@@ -48,24 +48,19 @@ tf.math.add_n, tf.raw_ops.AddN(*xs): total(*xs) | Sums its inputs element-wise.
 tf.clip_by_value(x, clip_value_min: Anything, clip_value_max: Anything):
     limited(x, low=clip_value_min, high=clip_value_max)
     | Clips each element to the range {clip_value_min} to {clip_value_max}.
-tf.math.argmax, tf.argmax(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
-    cast(argmax(x, axis=0), to='int64') if axis is None else cast(argmax(x, axis=axis), to='int64')
-    | Returns the index of the maximum {along}.
-tf.math.argmin, tf.argmin(x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
-    cast(argmin(x, axis=0), to='int64') if axis is None else cast(argmin(x, axis=axis), to='int64')
-    | Returns the index of the minimum {along}.
+tf.math.[argmax|argmin], tf.[argmax|argmin](x, axis: Anything = 0, output_type: Ignored, dimension: Ignored):
+    cast([argmax|argmin](x, axis=0), to='int64') if axis is None else cast([argmax|argmin](x, axis=axis), to='int64')
+    | Returns the index of the [maximum|minimum] {along}.
 tf.math.cumsum, tf.cumsum(x, axis: Int = 0, exclusive: Anything = False, reverse: Anything = False):
     summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse) | Computes the cumulative sum {along}.
 tf.nn.bias_add, tf.compat.v1.nn.bias_add(value, bias, data_format: Anything = None): biased(value, bias, ...)
     | Adds a bias to each channel.
 
 # Windows: sizes are given for all axes or for the spatial ones.
-tf.nn.max_pool2d, tf.nn.max_pool, tf.compat.v1.nn.max_pool, tf.nn.max_pool1d, tf.nn.max_pool3d(x, ksize: Anything,
-    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='max')
-    | Takes the maximum of each window of {ksize}, separately for each channel.
-tf.nn.avg_pool2d, tf.nn.avg_pool, tf.compat.v1.nn.avg_pool, tf.nn.avg_pool1d, tf.nn.avg_pool3d(x, ksize: Anything,
-    strides: Anything, padding: Anything = 'VALID', data_format: Anything = None): pooled(x, ..., by='mean')
-    | Averages each window of {ksize}, separately for each channel.
+tf.nn.[max|avg]_pool2d, tf.nn.[max|avg]_pool, tf.compat.v1.nn.[max|avg]_pool, tf.nn.[max|avg]_pool1d,
+    tf.nn.[max|avg]_pool3d(x, ksize: Anything, strides: Anything, padding: Anything = 'VALID',
+    data_format: Anything = None): pooled(x, ..., by='[max|mean]')
+    | [Takes the maximum of|Averages] each window of {ksize}, separately for each channel.
 tf.nn.conv2d, tf.nn.convolution, tf.nn.conv1d, tf.nn.conv3d(x, filters, strides: Anything = None, padding: Anything =
     'VALID', data_format: Anything = None, dilations: Anything = None): convolution(x, filters, ...)
     | Convolves its input with a given kernel, summing over the channels.

@@ -50,24 +50,12 @@ CONSTANTS = {
 }
 """What a message calls a tensor that needs to be a constant, where its name would not do."""
 ROWS = """
-tf.raw_ops.Mean(x, axis, keep_dims: Bool = False): mean(x, axis=axis, keepdims=keep_dims)
-    | Averages the elements along the given axes.
-tf.raw_ops.Sum(x, axis, keep_dims: Bool = False): sum(x, axis=axis, keepdims=keep_dims)
-    | Sums the elements along the given axes.
-tf.raw_ops.Prod(x, axis, keep_dims: Bool = False): prod(x, axis=axis, keepdims=keep_dims)
-    | Multiplies the elements along the given axes.
-tf.raw_ops.Max(x, axis, keep_dims: Bool = False): amax(x, axis=axis, keepdims=keep_dims)
-    | Takes the maximum along the given axes.
-tf.raw_ops.Min(x, axis, keep_dims: Bool = False): amin(x, axis=axis, keepdims=keep_dims)
-    | Takes the minimum along the given axes.
-tf.raw_ops.Any(x, axis, keep_dims: Bool = False): any(x, axis=axis, keepdims=keep_dims)
-    | Tests whether any element is true along the given axes.
-tf.raw_ops.All(x, axis, keep_dims: Bool = False): all(x, axis=axis, keepdims=keep_dims)
-    | Tests whether all elements are true along the given axes.
-tf.raw_ops.ArgMax(x, axis, output_type: Dtype = 'int64'): cast(argmax(x, axis=axis), to=output_type)
-    | Returns the index of the maximum along the given axis.
-tf.raw_ops.ArgMin(x, axis, output_type: Dtype = 'int64'): cast(argmin(x, axis=axis), to=output_type)
-    | Returns the index of the minimum along the given axis.
+tf.raw_ops.[Mean|Sum|Prod|Max|Min|Any|All](x, axis, keep_dims: Bool = False):
+    [mean|sum|prod|amax|amin|any|all](x, axis=axis, keepdims=keep_dims)
+    | [Averages the elements|Sums the elements|Multiplies the elements|Takes the maximum|Takes the minimum|Tests whether
+    any element is true|Tests whether all elements are true] along the given axes.
+tf.raw_ops.[ArgMax|ArgMin](x, axis, output_type: Dtype = 'int64'): cast([argmax|argmin](x, axis=axis), to=output_type)
+    | Returns the index of the [maximum|minimum] along the given axis.
 tf.raw_ops.Cumsum(x, axis, exclusive: Bool = False, reverse: Bool = False):
     summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse) | Computes the cumulative sum along the given axis.
 
@@ -119,22 +107,16 @@ tf.raw_ops.BiasAdd(value, bias, data_format: Anything = 'NHWC'): biased(value, b
 tf.raw_ops.Conv2D(x, filter, strides: Anything, padding: Anything, data_format: Anything = 'NHWC', dilations: Anything =
     (1, 1, 1, 1), use_cudnn_on_gpu: Ignored, explicit_paddings: Ignored): convolution(x, filter, ...)
     | Convolves its input with a given kernel, summing over the channels.
-tf.raw_ops.MaxPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC',
-    explicit_paddings: Ignored): pooled(x, ..., by='max')
-    | Takes the maximum of each window of {ksize}, separately for each channel.
-tf.raw_ops.AvgPool(x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC'):
-    pooled(x, ..., by='mean') | Averages each window of {ksize}, separately for each channel.
-tf.raw_ops.DepthToSpace(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): DepthToSpace(x, ...)
-tf.raw_ops.SpaceToDepth(x, block_size: PositiveInt, data_format: Layout = 'channels_last'): SpaceToDepth(x, ...)
-tf.raw_ops.ResizeBilinear(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size=size, method='bilinear', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image by bilinear interpolation.
-tf.raw_ops.ResizeNearestNeighbor(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size=size, method='nearest', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image by nearest-neighbour interpolation.
-tf.raw_ops.ResizeBicubic(images, size, align_corners: Bool = False, half_pixel_centers: Bool = False):
-    resized_as(images, size=size, method='bicubic', aligned=align_corners, centred=half_pixel_centers)
-    | Resizes each image by bicubic interpolation.
+tf.raw_ops.[MaxPool|AvgPool](x, ksize: Anything, strides: Anything, padding: Anything, data_format: Anything = 'NHWC'[,
+    explicit_paddings: Ignored|]): pooled(x, ..., by='[max|mean]')
+    | [Takes the maximum of|Averages] each window of {ksize}, separately for each channel.
+tf.raw_ops.[DepthToSpace|SpaceToDepth](x, block_size: PositiveInt, data_format: Layout = 'channels_last'):
+    [DepthToSpace|SpaceToDepth](x, ...)
+tf.raw_ops.[ResizeBilinear|ResizeNearestNeighbor|ResizeBicubic](images, size, align_corners: Bool = False,
+    half_pixel_centers: Bool = False):
+    resized_as(images, size=size, method='[bilinear|nearest|bicubic]', aligned=align_corners,
+    centred=half_pixel_centers)
+    | Resizes each image by [bilinear|nearest-neighbour|bicubic] interpolation.
 """
 
 
