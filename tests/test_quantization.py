@@ -80,7 +80,7 @@ def test_saved_models_have_the_weights_of_keras(mode: str | None, rank: int | No
     path = tmp_path / "model.keras"
     model.save(path)
     loaded = keras.models.load_model(path)
-    report = layerexplain.explain(layerexplain.read(path))
+    report = layerexplain.explain(layerexplain.read(path), detail=True)
     rows = {row.layer: row for row in report.layers}
     for name in QUANTIZED:
         layer, row = loaded.get_layer(name), rows[name]
@@ -88,5 +88,8 @@ def test_saved_models_have_the_weights_of_keras(mode: str | None, rank: int | No
         theirs = [(w.name, tuple(w.shape), w.dtype, w.trainable) for w in layer.weights]
         assert ours == theirs, name
         assert row.params == layer.count_params(), name
+        assert row.explanation is not None
+        for reason, variable in zip(row.explanation.weights, layer.weights, strict=True):
+            assert eval(reason.reach, {"model": loaded}) is variable, reason.reach
     assert not [note for note in report.notes if note.code in ("opaque", "not-derived", "weight-shape")]
     assert not [note for note in weight_table(path).notes if note.code.startswith("weight")]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from layerexplain.attribute_path import Steps, expression, layer_steps
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.dtype_policies import policy_of
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, is_before_keras_3
 
@@ -24,11 +25,21 @@ def variable_expression(
     """
     at = weight.attrs["at"] if at is None else at
     held = layer.config.get("layer") if at == ("layer",) else None
-    type_ = held.type if isinstance(held, Layer) else layer.type
+    owner = held if isinstance(held, Layer) else layer
     name = str(weight.attrs["name"])
-    facts = facts_of(type_)
+    facts = facts_of(owner.type)
     if is_before_keras_3(keras_version):
         if len(at) == 1:
             at = (facts.attributes_keras_2.get(str(at[0]), at[0]),)
         name = facts.attributes_keras_2.get(name, name)
-    return expression((*layer_steps(path), *at, facts.attributes.get(name, name)))
+    name = facts.attributes.get(name, name)
+    if name in ("kernel", "embeddings") and _is_computed(owner):
+        name = f"_{name}"
+    return expression((*layer_steps(path), *at, name))
+
+
+def _is_computed(layer: Layer) -> bool:
+    """Whether the public attribute of a layer's kernel or table computes a tensor: the sum with LoRA's update, or the
+    values that int4 packs. The variable then has an underscore before its name."""
+    policy = policy_of(layer.config.get("dtype"))
+    return layer.config.get("lora_rank") is not None or (policy is not None and policy.mode == "int4")
