@@ -297,7 +297,7 @@ def test_one_of_several_is_counted_once_and_has_no_values(tmp_path: Path) -> Non
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("model.weights.h5", weights.getvalue())
     with pytest.raises(
-        layerexplain.LayerExplainError, match="does not tell whose the weight 'kernel' of the layer 'C/d'"
+        layerexplain.LayerExplainError, match="does not say which object has the weight 'kernel' of the layer 'C/d'"
     ):
         layerexplain.trace(path, np.ones((1, 5), np.float32))
 

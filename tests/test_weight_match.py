@@ -243,5 +243,5 @@ def test_another_shape_than_the_formula_has_is_told(tmp_path: Path) -> None:
     ]
     with open_weights(tmp_path / "c.keras") as stored:
         matched = match(trace_model(read(tmp_path / "c.keras")), stored)
-        with pytest.raises(SourceError, match=r"holds the weight 'kernel' of the layer 'd' as \(3, 4\)"):
+        with pytest.raises(SourceError, match=r"stores the weight 'kernel' of the layer 'd' as \(3, 4\)"):
             matched.values("d")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import Expr
@@ -41,19 +42,14 @@ def assign_by_number(wanted: Sequence[Wanted], stored: Sequence[Sizes]) -> list[
     """
     order = stored_order(wanted)
     shapes = [wanted[i].shape for i in order]
-    places: Sequence[int | None] | None
-    if len(shapes) == len(stored):
-        places = range(len(stored))
-        # The count fits and a shape does not: a disagreement to be told, not a reason to look elsewhere.
-    elif len(shapes) < len(stored):
-        places = only_embedding(shapes, stored)
+    # Where the count fits and a shape does not, that is a disagreement to report, not a reason to look elsewhere.
+    if len(shapes) <= len(stored):
+        places = list(range(len(stored))) if len(shapes) == len(stored) else only_embedding(shapes, stored)
+        found = None if places is None else dict(zip(order, places, strict=True))
     else:
         back = only_embedding(stored, shapes)
-        places = None if back is None else [back.index(i) if i in back else None for i in range(len(shapes))]
-    if places is None:
-        return None
-    found = dict(zip(order, places, strict=True))
-    return [found.get(i) for i in range(len(wanted))]
+        found = None if back is None else {order[i]: number for number, i in enumerate(back)}
+    return None if found is None else [found.get(i) for i in range(len(wanted))]
 
 
 def stored_order(wanted: Sequence[Wanted]) -> list[int]:
@@ -70,26 +66,15 @@ def stored_order(wanted: Sequence[Wanted]) -> list[int]:
 
 def only_embedding(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
     """The one way in which `few` are found in `many`, in order; None if there is none or more than one."""
-    first = _greedy(few, many)
-    if first is None:
-        return None
-    last = _greedy(few[::-1], many[::-1])
-    if last is None or [len(many) - 1 - i for i in reversed(last)] != first:
-        return None
-    return first
+    first, last = _greedy(few, many), _greedy(few[::-1], many[::-1])
+    is_only = first is not None and last is not None and first == [len(many) - 1 - i for i in reversed(last)]
+    return first if is_only else None
 
 
 def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
-    found: list[int] = []
-    at = 0
-    for shape in few:
-        while at < len(many) and many[at] != shape:
-            at += 1
-        if at == len(many):
-            return None
-        found.append(at)
-        at += 1
-    return found
+    places = enumerate(many)
+    found = [next((i for i, other in places if other == shape), -1) for shape in few]
+    return None if -1 in found else found
 
 
 def assign_listed(
@@ -132,12 +117,8 @@ def _by_names(wanted: Sequence[Wanted], own: Sequence[int], stored: Sequence[Sto
 
 def _agreement(names: Sequence[str], parts: Sequence[str]) -> int:
     """How many of the names that lead to a weight lead to the array, from the last on."""
-    count = 0
-    for ours, theirs in zip(reversed(names[:-1]), reversed(parts[:-1]), strict=False):
-        if ours != theirs:
-            break
-        count += 1
-    return count
+    pairs = zip(reversed(names[:-1]), reversed(parts[:-1]), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _canon(name: str) -> str:

@@ -59,11 +59,8 @@ class GroupFinder:
             if name is None or name == layer.name:
                 return expected
         # A subclass that keeps a layer in an attribute of its own has it there.
-        for place in (container, model_group):
-            found = self.named.get(place, {}).get(layer.name)
-            if found is not None:
-                return found
-        return None
+        found = [self.named.get(place, {}).get(layer.name) for place in (container, model_group)]
+        return found[0] or found[1]
 
     def inside(self, layer: Layer, group: Groups, at: Steps) -> tuple[Groups, Steps] | None:
         """The group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
@@ -96,12 +93,11 @@ class GroupFinder:
 
     def _of_nested(self, owner: Any, group: Groups, name: str) -> tuple[Layer, Groups] | None:
         """A layer of a model that another layer holds."""
-        if not isinstance(owner, Layer) or owner.model is None:
+        model = owner.model if isinstance(owner, Layer) else None
+        layer = next((one for one in model.layers if one.name == name), None) if model is not None else None
+        if model is None or layer is None:
             return None
-        layer = next((one for one in owner.model.layers if one.name == name), None)
-        if layer is None:
-            return None
-        found = self.of_layer(layer, group, layer_groups(owner.model).get(layer.name))
+        found = self.of_layer(layer, group, layer_groups(model).get(layer.name))
         return None if found is None else (layer, found)
 
 
@@ -109,8 +105,5 @@ def _held(owner: Any, attribute: str) -> Any:
     """What a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
     if not isinstance(owner, Layer):
         return None
-    if attribute in ("forward_layer", "backward_layer"):
-        return owner.config.get("backward_layer" if attribute == "backward_layer" else "layer") or owner.config.get(
-            "layer"
-        )
-    return owner.config.get(attribute)
+    copied = owner.config.get("layer") if attribute in ("forward_layer", "backward_layer") else None
+    return owner.config.get(attribute) or copied

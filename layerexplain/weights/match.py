@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from layerexplain.attribute_path import Step, Steps, expression, layer_steps, path_names
+from layerexplain.attribute_path import Steps, expression, layer_steps, path_names
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor
 from layerexplain.frontends.keras.weight_tree import LOOSE, WeightTree
@@ -158,16 +158,13 @@ class _Matcher:
         stored = self.stored.direct.get(where[0], []) if where is not None else []
         at = where[1] if where is not None else at
         holder = (*layer_steps(layer.path), *at)
-        if not stored and not any_stored:
-            return [MatchedWeight(layer, w.weight, None, holder, w.merged) for w in wanted]
-        chosen = assign_by_number(wanted, [tensor.shape for tensor in stored])
+        nothing: list[int | None] = [None] * len(wanted)
+        fitting = assign_by_number(wanted, [tensor.shape for tensor in stored])
+        chosen = fitting if stored or any_stored else nothing
         if chosen is None or not self._may_stay([t for i, t in enumerate(stored) if i not in chosen], layer):
             self._note_count(layer, expression(at, "").lstrip("."), wanted, stored)
             return None
-        return [
-            MatchedWeight(layer, w.weight, None if i is None else stored[i], holder, w.merged)
-            for w, i in zip(wanted, chosen, strict=True)
-        ]
+        return [_given(layer, w, i, stored, holder) for w, i in zip(wanted, chosen, strict=True)]
 
     def _may_stay(self, left: Sequence[StoredTensor], layer: WeightedLayer) -> bool:
         """Whether what an object stores beside its weights is none: a copy of another one's, or no variable at all."""
@@ -195,11 +192,7 @@ class _Matcher:
         for layer in inside:
             if layer.is_known:
                 own = [next(given) for _ in layer.weights]
-                found = [
-                    MatchedWeight(layer, w.weight, None if i is None else stored[i], _holder(layer, w.weight), w.merged)
-                    for w, i in own
-                ]
-                self._keep(layer, found, [])
+                self._keep(layer, [_given(layer, w, i, stored, _holder(layer, w.weight)) for w, i in own], [])
                 continue
             alone = len(inside) - len(known) == 1 or len(layer.path) == 1
             kept = [tensor for tensor in left.values() if alone or layer.path[-1] in tensor.parts[1:]]
@@ -212,25 +205,15 @@ class _Matcher:
 
     # What is kept -----------------------------------------------------------------------------------------------
 
-    def _keep(self, layer: WeightedLayer, found: Iterable[MatchedWeight], below: Iterable[StoredTensor]) -> None:
-        missing = []
+    def _keep(self, layer: WeightedLayer, found: Sequence[MatchedWeight], below: Iterable[StoredTensor]) -> None:
+        self.weights += found
+        self.taken |= {one.tensor.path for one in found if one.tensor is not None}
         for one in found:
-            self.weights.append(one)
-            if one.tensor is None:
-                if not one.merged:
-                    missing.append(one.name)
-                continue
-            self.taken.add(one.tensor.path)
-            if one.weight is not None and tuple(one.weight.shape) != one.tensor.shape:
-                self.notes.append(
-                    Note(
-                        "weight-shape",
-                        layer.where,
-                        f"{one.name} is stored as {shape_text(one.tensor.shape)}"
-                        f"{_theano_order(tuple(one.weight.shape), one.tensor.shape)}; "
-                        f"by its formula it is {shape_text(one.weight.shape)}",
-                    )
-                )
+            if one.weight is not None and one.tensor is not None and not one.fits:
+                ours, theirs = tuple(one.weight.shape), one.tensor.shape
+                words = f"{one.name} is stored as {shape_text(theirs)}{_theano_order(ours, theirs)}; "
+                self.notes.append(Note("weight-shape", layer.where, f"{words}by its formula it is {shape_text(ours)}"))
+        missing = [one.name for one in found if one.tensor is None and not one.merged]
         if missing:
             self.notes.append(missing_note(layer.where, missing))
         self.beside |= {tensor.path for tensor in below if tensor.path not in self.taken}
@@ -246,15 +229,21 @@ class _Matcher:
     ) -> None:
         same_size = _size(w.shape for w in wanted) == _size(tensor.shape for tensor in stored)
         if same_size and wanted and len(stored) >= 3 * len(wanted):
-            words = "as Keras 1 did, the file keeps the arrays of each gate apart"
-            words += f": {len(stored)} for {len(wanted)} weights"
-            self.notes.append(Note("gates-apart", layer.where, words))
+            words = "as Keras 1 did, the file keeps the arrays of each gate apart: "
+            self.notes.append(Note("gates-apart", layer.where, f"{words}{len(stored)} for {len(wanted)} weights"))
             return
         said = ", ".join(shape_text(tensor.shape) for tensor in stored[:6]) or "none"
         ours = ", ".join(shape_text(w.shape) for w in wanted[:6]) or "none"
         inside = f" in {at}" if at else ""
         words = f"the file stores {len(stored)} arrays{inside} ({said}), which do not fit the {len(wanted)} weights "
         self.notes.append(Note("weight-count", layer.where, f"{words}of its formula ({ours})"))
+
+
+def _given(
+    layer: WeightedLayer, wanted: Wanted, number: int | None, stored: Sequence[StoredTensor], holder: Steps
+) -> MatchedWeight:
+    tensor = None if number is None else stored[number]
+    return MatchedWeight(layer, wanted.weight, tensor, holder, wanted.merged)
 
 
 def _wanted(weight: Expr, layer: Layer, path: tuple[str, ...] = (), frozen: bool = False) -> Wanted:
@@ -282,10 +271,7 @@ def _stored_holder(layer: WeightedLayer, tensor: StoredTensor, stored: WeightFil
     """The steps from the model to what holds an array; None where a group on the way is no attribute."""
     if layer.group is None or stored.layout != "classes":
         return None
-    groups = tensor.parts[:-1]
-    steps: list[Step] = []
-    for depth in range(len(layer.group) + 1, len(groups) + 1):
-        if groups[:depth] not in stored.objects or not groups[depth - 1].isidentifier():
-            return None
-        steps.append(groups[depth - 1])
-    return (*layer_steps(layer.path), *steps)
+    groups, start = tensor.parts[:-1], len(layer.group)
+    paths = [groups[: depth + 1] for depth in range(start, len(groups))]
+    are_attributes = all(path in stored.objects and path[-1].isidentifier() for path in paths)
+    return (*layer_steps(layer.path), *groups[start:]) if are_attributes else None

@@ -20,7 +20,7 @@ _SEVERAL = "several earlier layers have its name and configuration"
 
 class FirstUse(NamedTuple):
     """Where a weight is counted: the names that lead to the layer, the weight's number there and itself; 0 and None
-    where the layer has no formula. `is_certain` is False where it may be another one, and nothing tells which."""
+    where the layer has no formula. `is_certain` is False where the file does not say which of several it is."""
 
     path: tuple[str, ...]
     number: int
@@ -45,6 +45,11 @@ class MatchedWeight(NamedTuple):
     merged: bool = False
     told_name: str = ""
     shared: FirstUse | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file stores it in the shape of its formula, as far as both are known."""
+        return self.weight is None or self.tensor is None or tuple(self.weight.shape) == self.tensor.shape
 
     @property
     def name(self) -> str:
@@ -78,25 +83,22 @@ class MatchedWeights(NamedTuple):
 
         Raises SourceError where the file does not have them all, or not in the shapes that the formula needs.
         """
-        found = []
-        for one in self.of_layer(path):
-            where = one.owner.where
-            if one.merged and one.weight is not None:
-                import numpy as np
+        return [self._value(one) for one in self.of_layer(path)]
 
-                found.append(np.zeros(tuple(one.weight.shape), dtype=np.float32))
-                continue
-            if one.tensor is None and one.shared is not None and not one.shared.is_certain:
-                raise SourceError(f"does not tell whose the weight '{one.name}' of the layer '{where}' is: {_SEVERAL}")
-            if self.stored is None or one.tensor is None:
-                raise SourceError(f"does not hold the weight '{one.name}' of the layer '{where}'")
-            if one.weight is not None and tuple(one.weight.shape) != one.tensor.shape:
-                raise SourceError(
-                    f"holds the weight '{one.name}' of the layer '{where}' as {shape_text(one.tensor.shape)}; "
-                    f"its formula needs {shape_text(one.weight.shape)}"
-                )
-            found.append(self.stored.read(one.tensor))
-        return found
+    def _value(self, one: MatchedWeight) -> Any:
+        if one.merged and one.weight is not None:
+            import numpy as np
+
+            return np.zeros(tuple(one.weight.shape), dtype=np.float32)
+        which = f"the weight '{one.name}' of the layer '{one.owner.where}'"
+        if one.tensor is None and one.shared is not None and not one.shared.is_certain:
+            raise SourceError(f"does not say which object has {which}: {_SEVERAL}")
+        if self.stored is None or one.tensor is None:
+            raise SourceError(f"does not contain {which}")
+        if one.weight is not None and not one.fits:
+            needed = f"its formula needs {shape_text(one.weight.shape)}"
+            raise SourceError(f"stores {which} as {shape_text(one.tensor.shape)}; {needed}")
+        return self.stored.read(one.tensor)
 
 
 def missing_note(where: str, names: Sequence[str]) -> Note:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import takewhile
 from math import prod
 from typing import Any
 
@@ -14,20 +15,10 @@ from layerexplain.attribute_path import LayerNamed, Steps, layer_steps
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.model import Note, SharedObject
 from layerexplain.network.traced import Network
-from layerexplain.records import NamedTuple
 from layerexplain.weights.matched import FirstUse, MatchedWeight, MatchedWeights, missing_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 Path = tuple[str, ...]
-
-
-class SharedWeights(NamedTuple):
-    """`first` has the names that lead to a layer and, by the numbers of its weights in its definition, where those are
-    counted that are an earlier layer's. `words` say so for a reader; `notes` are these, once for what is one object."""
-
-    first: Mapping[Path, Mapping[int, FirstUse]]
-    words: Mapping[Path, str]
-    notes: tuple[Note, ...]
 
 
 def shared_weights(network: Network) -> SharedWeights | None:
@@ -35,10 +26,10 @@ def shared_weights(network: Network) -> SharedWeights | None:
     shared = network.model.shared
     if not shared:
         return None
-    known = _SharedFinder(shared)
+    known = SharedWeights(shared)
     for layer in weighted_layers(network):
         known.meet(layer)
-    return SharedWeights(known.first, known.words, tuple(known.notes)) if known.first or known.notes else None
+    return known if known.first or known.notes else None
 
 
 def weight_count(network: Network) -> int | None:
@@ -105,20 +96,20 @@ class Originals:
         is_certain = True
         owner: Path = ()
         for _ in range(len(self._same) + 1):
-            for end in range(len(steps), 0, -1):
-                same = self._same.get(steps[:end])
-                if same is not None:
-                    steps = (*same[0], *steps[end:])
-                    is_certain = is_certain and same[1]
-                    owner = _layer_of(same[0])
-                    break
-            else:
+            end = next((end for end in range(len(steps), 0, -1) if steps[:end] in self._same), 0)
+            if not end:
                 break
+            first, known = self._same[steps[:end]]
+            steps, is_certain, owner = (*first, *steps[end:]), is_certain and known, _layer_of(first)
         return steps, is_certain, owner
 
 
-class _SharedFinder:
-    """What is known of the weights met so far, in the model's order."""
+class SharedWeights:
+    """What is known of the weights met so far, in the model's order.
+
+    `first` says, by the names that lead to a layer and the numbers of its weights, where those that are an earlier
+    layer's are counted. `words` say so for a reader; `notes` are these, once for what is one object.
+    """
 
     def __init__(self, shared: Sequence[SharedObject]) -> None:
         self.first: dict[Path, dict[int, FirstUse]] = {}
@@ -167,20 +158,17 @@ class _SharedFinder:
 
     def _in_an_opaque_layer(self, steps: Steps) -> FirstUse | None:
         """A layer without a formula that holds the object: what the file stores of it is counted there."""
-        for end in range(1, len(steps) + 1):
-            path = self._opaque.get(steps[:end])
-            if path is not None:
-                return FirstUse(path, 0, None, True)
-        return None
+        ends = range(1, len(steps) + 1)
+        path = next((self._opaque[steps[:end]] for end in ends if steps[:end] in self._opaque), None)
+        return None if path is None else FirstUse(path, 0, None, True)
 
     def _tell(self, layer: WeightedLayer, here: Steps, found: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
         """Words for the layer, and a note at the outermost thing that is all one object."""
         top = next((end for end in range(1, len(here) + 1) if here[:end] in self._others), 0)
         if top:
             same = self._others[here[:top]]
-            words = _words(
-                [_layer_of(steps) for steps in (same if len(same) > 1 else [self._originals.of(here[:top])[0]])]
-            )
+            first = same if len(same) > 1 else [self._originals.of(here[:top])[0]]
+            words = _words([_layer_of(steps) for steps in first])
             if len(same) > 1:
                 words += "; the file does not say which"
             self._note(layer.path[:top], words)
@@ -209,9 +197,5 @@ def _words(owners: Iterable[Path], which: str = "its") -> str:
 
 def _layer_of(steps: Steps) -> Path:
     """The layer of a model in which an object is."""
-    names = []
-    for step in steps:
-        if not isinstance(step, LayerNamed):
-            break
-        names.append(step.name)
-    return tuple(names)
+    named = takewhile(lambda step: isinstance(step, LayerNamed), steps)
+    return tuple([step.name for step in named if isinstance(step, LayerNamed)])
