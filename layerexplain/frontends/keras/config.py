@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
-from layerexplain.frontends.keras.config_values import Context, plain_value, shape_value
+from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.config_values import Context, name_in, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
     GRAPH_CLASSES,
@@ -31,24 +32,37 @@ from layerexplain.frontends.model_builder import (
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3
 
+_HUGGING_FACE = "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
+_FOREIGN = (
+    ({"weight_map"}, "is an index of sharded weights, without an architecture; give the model's .keras or config JSON"),
+    (
+        {"keras_version", "date_saved"},
+        "is the metadata.json of an unzipped .keras; give its folder or its config.json",
+    ),
+    (
+        {"cells", "nbformat"},
+        "is a Jupyter notebook, whose code is not executed; save its model as .keras and give that file",
+    ),
+    ({"architectures"}, _HUGGING_FACE),
+    ({"model_type"}, _HUGGING_FACE),
+)
+"""Keys of JSON texts that are surely no Keras configuration, and what these are."""
+
 
 def model_of_document(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
     """The model of a parsed configuration; `keras_version` is what stands beside it, `numbered` as in `read_config`."""
     if isinstance(document, Mapping) and ("modelTopology" in document or "weightsManifest" in document):
-        from layerexplain.frontends.keras.tfjs import read_tfjs
-
-        return read_tfjs(document)
-    reason = _foreign(document)
-    if reason is not None:
-        raise SourceError(reason)
+        return _tfjs(document)
+    keys = document.keys() if isinstance(document, Mapping) else set()
+    for told_by, words in _FOREIGN:
+        if told_by <= keys:
+            raise SourceError(words)
     return read_config(document, keras_version=keras_version, numbered=numbered)._replace(format="config-json")
 
 
 def is_spec(document: Any) -> bool:
     """Whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
-    if not isinstance(document, Mapping) or "class_name" in document or "input_layers" in document:
-        return False
-    if is_keras_0(document):
+    if not isinstance(document, Mapping) or {"class_name", "input_layers"} & document.keys() or is_keras_0(document):
         return False
     if {"input", "inputs", "outputs"} & document.keys():
         return True
@@ -58,19 +72,26 @@ def is_spec(document: Any) -> bool:
     )
 
 
-def _foreign(document: Any) -> str | None:
-    """What a JSON text is when it is surely no Keras configuration."""
-    if not isinstance(document, Mapping):
-        return None
-    if "weight_map" in document:
-        return "is an index of sharded weights, without an architecture; give the model's .keras or config JSON"
-    if "keras_version" in document and "date_saved" in document:
-        return "is the metadata.json of an unzipped .keras; give its folder or its config.json"
-    if "cells" in document and "nbformat" in document:
-        return "is a Jupyter notebook, whose code is not executed; save its model as .keras and give that file"
-    if "architectures" in document or "model_type" in document:
-        return "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
-    return None
+def _tfjs(document: Mapping[str, Any]) -> Model:
+    """The model of a TensorFlow.js model.json, from the Keras configuration in it; its weights are not read."""
+    topology = document.get("modelTopology")
+    if not isinstance(topology, Mapping):
+        raise SourceError("is a TensorFlow.js model.json without a topology: weights without an architecture")
+    if document.get("format") == "graph-model" or "node" in topology:
+        raise SourceError(
+            "is a TensorFlow.js graph model, which stores no Keras layers; convert the Keras model with "
+            "--output_format=tfjs_layers_model, or give it as .keras"
+        )
+    # What converters write has the configuration one level further in than what model.save() of JavaScript writes.
+    config = topology.get("model_config", topology)
+    if isinstance(config, str):
+        config = parse_json(config, "model_config")
+    if not isinstance(config, Mapping) or "class_name" not in config:
+        raise SourceError("is a TensorFlow.js model.json, but its topology is not a Keras configuration")
+    version = topology.get("keras_version")
+    # `tfjs-layers 4.20.0` is no version of Keras.
+    stated = version if isinstance(version, str) and version[:1].isdigit() else None
+    return read_config(config)._replace(format="tfjs-layers", keras_version=stated)
 
 
 def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
@@ -80,14 +101,12 @@ def read_config(document: Any, *, keras_version: Any = None, numbered: bool = Fa
     configuration is none of these or is damaged.
     """
     item = _as_object(document)
-    if keras_version is None:
-        keras_version = item.get("keras_version")
+    keras_version = item.get("keras_version") if keras_version is None else keras_version
     class_name, config = class_and_config(item)
     numbers: list[ObjectNumber] | None = [] if numbered else None
     context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
     model = _read_model(item, class_name, config, context, top=True)
-    version = keras_version if isinstance(keras_version, str) else None
-    model = model._replace(keras_version=version, notes=tuple(context.notes))
+    model = _with_notes(model, keras_version, context)
     if numbers:
         from layerexplain.frontends.keras.shared_objects import with_shared_objects
 
@@ -99,9 +118,12 @@ def _is_old(config: Any, keras_version: Any) -> bool:
     """Whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their module."""
     if isinstance(keras_version, str):
         return is_before_keras_3(keras_version)
-    layers = config.get("layers") if isinstance(config, dict) else config
-    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
+    first = _first(config.get("layers") if isinstance(config, dict) else config)
     return isinstance(first, dict) and "module" not in first
+
+
+def _first(layers: Any) -> Any:
+    return layers[0] if isinstance(layers, (list, tuple)) and layers else None
 
 
 def _as_object(document: Any) -> Mapping[str, Any]:
@@ -121,37 +143,25 @@ def _as_object(document: Any) -> Mapping[str, Any]:
 
         return keras_0_item(document)
     if isinstance(document.get("layers"), (list, tuple)):
-        if "input_layers" in document:
-            return {"class_name": "Functional", "config": document}
-        return {"class_name": "Sequential", "config": document}
-    raise SpecError(f"has {_keys(document)}; a model's configuration has class_name and config")
+        return {"class_name": "Functional" if "input_layers" in document else "Sequential", "config": document}
+    shown = ", ".join([repr(str(key)[:40]) for key in list(document)[:4]] + ["…"] * (len(document) > 4))
+    keys = f"the keys {shown}" if document else "no keys"
+    raise SpecError(f"has {keys}; a model's configuration has class_name and config")
 
 
 def is_keras_0(document: Mapping[str, Any]) -> bool:
     """Whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
     if document.get("name") == "Graph":
         return "node_config" in document
-    layers = document.get("layers")
-    first = layers[0] if isinstance(layers, (list, tuple)) and layers else None
-    return (
-        document.get("name") == "Sequential"
-        and isinstance(first, dict)
-        and "class_name" not in first
-        and isinstance(first.get("name"), str)
-    )
-
-
-def _keys(document: Mapping[str, Any]) -> str:
-    if not document:
-        return "no keys"
-    shown = ", ".join(repr(str(key)[:40]) for key in list(document)[:4])
-    return f"the keys {shown}" + (", …" if len(document) > 4 else "")
+    first = _first(document.get("layers"))
+    is_layer = isinstance(first, dict) and "class_name" not in first and isinstance(first.get("name"), str)
+    return is_layer and document.get("name") == "Sequential"
 
 
 def _nested_model(item: Mapping[str, Any], context: Context, name: str) -> Model:
     class_name, config = class_and_config(item)
     model = _read_model(item, class_name, config, context, top=False)
-    return model._replace(name=name or model.name)
+    return model._replace(name=name) if name else model
 
 
 def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: Context, *, top: bool) -> Model:
@@ -180,8 +190,11 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
     context = Context([], read_layer, _nested_model, old=_is_old(below, keras_version))
     model = _graphless(item, class_name.rpartition(">")[2], config, context)
     told = [_graphless_layer(entry, context) for entry in below]
-    version = keras_version if isinstance(keras_version, str) else None
-    return model._replace(layers=_distinct([*model.layers, *told]), keras_version=version, notes=tuple(context.notes))
+    return _with_notes(model._replace(layers=_distinct([*model.layers, *told])), keras_version, context)
+
+
+def _with_notes(model: Model, version: Any, context: Context) -> Model:
+    return model._replace(keras_version=version if isinstance(version, str) else None, notes=tuple(context.notes))
 
 
 def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
@@ -198,20 +211,15 @@ def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
 
 def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: Context) -> Model:
     """A subclassed model: no graph, and of its layers those that its configuration holds."""
-    context.note(
-        "no-graph",
-        None,
-        f"{class_name} is a subclassed model: its code calls its layers, and the file stores no graph of them",
-    )
+    words = f"{class_name} is a subclassed model: its code calls its layers, and the file stores no graph of them"
+    context.note("no-graph", None, words)
     arguments = arguments_text(config)
     if arguments:
         context.note("hyper-parameters", None, f"the file says what {class_name} is made with: {arguments}")
-    name = config.get("name") if isinstance(config, dict) else None
-    model_name = name if isinstance(name, str) and name else default_name(class_name)
     values = config.items() if isinstance(config, dict) else ()
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
-    layers = held_layers(nested)
-    return Model(model_name, class_name, layers, (), (), (), _trainable(config))
+    name = name_in(config) or default_name(class_name)
+    return Model(name, class_name, held_layers(nested), (), (), (), _trainable(config))
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
@@ -222,9 +230,7 @@ def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
 
 def _is_sequence(config: Any) -> bool:
     """A subclass of Sequential: layer objects that are not wired."""
-    if not isinstance(config, dict) or "input_layers" in config:
-        return False
-    layers = config.get("layers")
+    layers = config.get("layers") if isinstance(config, dict) and "input_layers" not in config else None
     return isinstance(layers, list) and bool(layers) and all(isinstance(x, dict) and "class_name" in x for x in layers)
 
 
@@ -247,25 +253,13 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
     items = _layer_items(config["layers"])
     keras3 = is_keras3_nodes(items)
     layers = [read_layer(item, context, keras3=keras3) for item in items]
-    names: set[str] = set()
-    for layer in layers:
-        if not layer.name:
-            raise SpecError(f"a {layer.type} layer has no name; each layer of a Functional model needs one")
-        if layer.name in names:
-            raise SpecError("two layers have this name; names must differ", layer=layer.name)
-        names.add(layer.name)
-    wires = read_wires(items, layers, config, context)
-    name = config.get("name")
-    model = Model(
-        name if isinstance(name, str) and name else "functional",
-        "Functional",
-        tuple(layers),
-        wires.calls,
-        wires.inputs,
-        wires.outputs,
-        _trainable(config),
-        wires.recorded,
-    )
+    unnamed = next((layer for layer in layers if not layer.name), None)
+    if unnamed is not None:
+        raise SpecError(f"a {unnamed.type} layer has no name; each layer of a Functional model needs one")
+    _names_that_differ(layers)
+    calls, inputs, outputs, recorded = read_wires(items, layers, config, context)
+    name = name_in(config) or "functional"
+    model = Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
     in_order(model)  # refuses a circle
     return model
 
@@ -273,8 +267,7 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
 def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:
     mapping: Mapping[str, Any] = config if isinstance(config, dict) else {}
     items = _layer_items(mapping.get("layers", []) if isinstance(config, dict) else config)
-    name = mapping.get("name")
-    name = name if isinstance(name, str) and name else "sequential"
+    name = name_in(mapping) or "sequential"
     branches = _merged_branches(items)
     if branches is not None:
         from layerexplain.frontends.keras.old_containers import read_merged_sequence
@@ -286,7 +279,8 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
         if shape is None and top:
             context.note("unknown-input", None, "the file does not say the shape of the input; give it with --input")
         taken = {layer.name for layer in layers}
-        layers.insert(0, Layer(FreeNames(taken).take("input_layer"), "InputLayer", "layer", _input(shape, dtype)))
+        input_ = {"batch_shape": shape, "dtype": dtype}
+        layers.insert(0, Layer(FreeNames(taken).take("input_layer"), "InputLayer", "layer", input_))
     builder = ModelBuilder()
     last = builder.add_input(layers[0])
     for layer in layers[1:]:
@@ -299,27 +293,25 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
 
 def _merged_branches(items: list[Any]) -> list[Any] | None:
     """The branches that a Sequential of Keras 0.3 or 1 begins with, or None where it is an ordinary one."""
-    if not items or not isinstance(items[0], dict) or items[0].get("class_name") != "Merge":
-        return None
-    config = items[0].get("config")
+    first = _first(items)
+    config = first.get("config") if isinstance(first, dict) and first.get("class_name") == "Merge" else None
     branches = config.get("layers") if isinstance(config, dict) else None
     return branches if isinstance(branches, list) and branches else None
 
 
-def _input(shape: Shape | None, dtype: str) -> dict[str, Any]:
-    return {"batch_shape": shape, "dtype": dtype}
-
-
 def _named(layers: list[Layer]) -> list[Layer]:
     """The layers, those without a name named after their class; raises SpecError for a name that comes twice."""
+    names = FreeNames(_names_that_differ(layers))
+    return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
+
+
+def _names_that_differ(layers: list[Layer]) -> set[str]:
     taken: set[str] = set()
     for layer in layers:
         if layer.name in taken:
             raise SpecError("two layers have this name; names must differ", layer=layer.name)
-        if layer.name:
-            taken.add(layer.name)
-    names = FreeNames(taken)
-    return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
+        taken |= {layer.name} - {""}
+    return taken
 
 
 def _sequence_input(
@@ -337,11 +329,8 @@ def _sequence_input(
         if shape is None and first.model is not None and len(first.model.inputs) == 1:
             inner = next(layer for layer in first.model.layers if layer.name == first.model.inputs[0].layer)
             shape, dtype = inner.config["batch_shape"], inner.config["dtype"]
-    for value in (
-        config.get("build_input_shape"),
-        item.get("build_config"),
-        *(entry.get("build_config") for entry in items[:1]),
-    ):
+    first_built = [entry.get("build_config") for entry in items[:1]]
+    for value in (config.get("build_input_shape"), item.get("build_config"), *first_built):
         if shape is None:
             recorded = shape_value(value.get("input_shape") if isinstance(value, dict) else value)
             if isinstance(recorded, tuple) and all(size is None or type(size) is int for size in recorded):

@@ -32,17 +32,10 @@ _SPELLED_OTHERWISE = frozenset(
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
-_VALUE_MODULES = (
-    "initializers",
-    "regularizers",
-    "constraints",
-    "optimizers",
-    "losses",
-    "metrics",
-    "dtype_policies",
-    "mixed_precision",
-    "quantizers",
-)
+_VALUE_MODULES = frozenset({
+    "initializers", "regularizers", "constraints", "optimizers", "losses", "metrics", "dtype_policies",
+    "mixed_precision", "quantizers",
+})  # fmt: skip
 _NAMED_POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1"})
 _TAGGED_TUPLES = frozenset({"__tuple__", "TensorShape"})
 _MAX_CONSTANT_ITEMS = 10_000
@@ -107,9 +100,7 @@ def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
     Initializers, regularizers, constraints and objects of unknown kinds stay the dicts that they are.
     """
     kind = type(value)
-    if kind in _SCALARS:
-        return value
-    if kind is Function or kind is Layer:
+    if kind in _SCALARS or kind is Function or kind is Layer:
         return value
     if isinstance(value, (list, tuple)):
         if _SCALARS.issuperset(map(type, value)):
@@ -126,8 +117,9 @@ def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
     return _foreign_value(value, key)
 
 
-def _class_name(value: Mapping[str, Any]) -> str:
-    name = value.get("class_name")
+def name_in(config: Any, key: str = "name") -> str:
+    """The name that an object states; "" where it states none, or is not an object."""
+    name = config.get(key) if isinstance(config, Mapping) else None
     return name if isinstance(name, str) else ""
 
 
@@ -135,7 +127,7 @@ def dtype_name(value: Any) -> Any:
     """The name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
     if isinstance(value, dict):
         config = value.get("config")
-        if _class_name(value) in _NAMED_POLICIES and isinstance(config, dict):
+        if name_in(value, "class_name") in _NAMED_POLICIES and isinstance(config, dict):
             return config.get("name")
         return dict(value)
     # A live tf.DType or numpy dtype has its name as an attribute.
@@ -145,7 +137,7 @@ def dtype_name(value: Any) -> Any:
 def shape_value(value: Any) -> Any:
     """A recorded shape: a tuple of sizes, a tuple of such, or a dict of such. None where it is none of these."""
     if isinstance(value, dict):
-        if _class_name(value) in _TAGGED_TUPLES:
+        if name_in(value, "class_name") in _TAGGED_TUPLES:
             return shape_value(value.get("items"))
         return {str(key): shape_value(item) for key, item in value.items()}
     if not isinstance(value, (list, tuple)):
@@ -177,20 +169,20 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
     if class_name in _TAGGED_TUPLES:
         items = value.get("items", config)
         return tuple(plain_value(item, key, layer, context) for item in items) if isinstance(items, list) else ()
+    # Keras 2.13 put the code of a Lambda into the configuration of a function.
+    if class_name == "__lambda__" or (class_name == "function" and isinstance(config, dict)):
+        return code_in_file(layer, context)
     if class_name == "function":
-        if isinstance(config, dict):  # Keras 2.13 put the code of a Lambda here
-            return _code_in_file(layer, context)
         return function_value(config, value.get("module"))
-    if class_name == "__lambda__":
-        return _code_in_file(layer, context)
     if class_name == "__ellipsis__":
         return Ellipsis
-    if class_name == "__slice__" and isinstance(config, dict):
-        return slice(config.get("start"), config.get("stop"), config.get("step"))
-    if class_name in ("__numpy__", "__tensor__") and isinstance(config, dict):
-        return _constant(config, key, layer, context)
-    if class_name == "__bytes__" and isinstance(config, dict):
-        return str(config.get("value"))
+    if isinstance(config, dict):
+        if class_name == "__slice__":
+            return slice(config.get("start"), config.get("stop"), config.get("step"))
+        if class_name in ("__numpy__", "__tensor__"):
+            return _constant(config, key, layer, context)
+        if class_name == "__bytes__":
+            return str(config.get("value"))
     if class_name in _NAMED_POLICIES:
         return dtype_name(value)
     if _is_layer(value, class_name, config, key):
@@ -223,7 +215,8 @@ def _count(values: Sequence[Any]) -> int:
     return count
 
 
-def _code_in_file(layer: str, context: Context) -> Function:
+def code_in_file(layer: str, context: Context) -> Function:
+    """What stands for code that a file carries; a note says so."""
     context.note("code-in-file", layer, "contains Python code, which is not decoded or executed")
     return Function("<lambda>")
 
@@ -235,7 +228,7 @@ def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) 
     module = value.get("module")
     if isinstance(module, str):
         parts = module.split(".")
-        if any(part in _VALUE_MODULES for part in parts):
+        if not _VALUE_MODULES.isdisjoint(parts):
             return False
         if parts[0] in KERAS_ROOTS and ("layers" in parts or "models" in parts):
             return True

@@ -9,6 +9,7 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import (
     KERAS_ROOTS,
     Context,
+    code_in_file,
     dtype_name,
     is_shape,
     plain_config,
@@ -17,7 +18,7 @@ from layerexplain.frontends.keras.config_values import (
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.value_text import kind_of_value, short_text
-from layerexplain.model import Function, Kind, Layer, ObjectNumber, Shape
+from layerexplain.model import Function, Kind, Layer, Shape
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -35,6 +36,9 @@ _NEVER_TRAINABLE = frozenset({"InputLayer", "Pipeline", "Discretization", "Hashe
 # Layers for which Keras opens another file, or loads what is pickled.
 _LEAD_ELSEWHERE = frozenset({"TextVectorization", "StringLookup", "IntegerLookup", "TFSMLayer", "TorchModuleWrapper"})
 
+# What a Lambda of Keras 1 and 2 says of its functions beside them.
+_BESIDE_FUNCTIONS = frozenset({"function_type", "module", "output_shape_type", "output_shape_module"})
+
 _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
 
@@ -47,26 +51,21 @@ def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = F
     """
     class_name, config = class_and_config(item, owner)
     layer = _layer(item, class_name, config, context, owner, keras3)
-    if context.numbers is None or "shared_object_id" not in item:
+    if context.numbers is None or "shared_object_id" not in item or layer.type == "InputLayer":
         return layer
-    return _numbered(layer, item, config, context.numbers)
-
-
-def _numbered(layer: Layer, item: Mapping[str, Any], config: Any, numbers: list[ObjectNumber]) -> Layer:
-    """The layer with the number by which the file tells that it holds it in several places."""
     from layerexplain.frontends.keras.shared_objects import object_number
 
     number = object_number(item, config)
-    if number is None or layer.type == "InputLayer":
-        return layer
-    numbers.append(number)
+    context.numbers.extend([] if number is None else [number])
     return layer._replace(number=number)
 
 
 def _layer(item: Mapping[str, Any], class_name: str, config: Any, context: Context, owner: str, keras3: bool) -> Layer:
     name = _name(item, config, class_name)
     kind, type_name, package = _origin(item, class_name, config, keras3)
-    build_shape = _build_shape(item.get("build_config"))
+    built = item.get("build_config")
+    recorded = built.get("shapes_dict", built.get("input_shape")) if isinstance(built, dict) else None
+    build_shape = shape_value(recorded)
     if is_model(class_name, config):
         inner = context.inside(owner or name)
         model = context.model(item, inner, name)
@@ -128,16 +127,12 @@ def input_config(config: Any, name: str) -> dict[str, Any]:
     """An InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
     if not isinstance(config, dict):
         raise SpecError(f"config is {kind_of_value(config)}; an object with batch_shape is needed", layer=name)
-    shape: Shape | None
-    for key in _INPUT_KEYS:
-        if config.get(key) is not None:
-            shape = sizes(config[key], key, name)
-            if key in ("shape", "input_shape"):
-                shape = (None, *shape)
-            break
-    else:
-        shape = None
-    return {"batch_shape": shape, "dtype": _plain_dtype(config.get("dtype", config.get("input_dtype")))}
+    key = next((key for key in _INPUT_KEYS if config.get(key) is not None), None)
+    shape = None if key is None else sizes(config[key], key, name)
+    if shape is not None and key in ("shape", "input_shape"):
+        shape = (None, *shape)
+    dtype = dtype_name(config.get("dtype", config.get("input_dtype")))
+    return {"batch_shape": shape, "dtype": dtype if isinstance(dtype, str) else "float32"}
 
 
 def sizes(value: Any, key: str, layer: str) -> Shape:
@@ -165,10 +160,8 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
     if type_name.endswith("Embedding"):
         return (None, length) if length is not None else None
     width = config.get("input_dim")
-    if type(width) is not int:
-        return None
     recurrent = "input_length" in config
-    return (None, length, width) if recurrent else (None, width)
+    return ((None, length, width) if recurrent else (None, width)) if type(width) is int else None
 
 
 def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
@@ -179,15 +172,10 @@ def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str
     return {key: value for key, value in config.items() if key not in drop} if drop & config.keys() else config
 
 
-def _plain_dtype(value: Any) -> str:
-    name = dtype_name(value)
-    return name if isinstance(name, str) else "float32"
-
-
 def _name(item: Mapping[str, Any], config: Any, class_name: str) -> str:
     name = item.get("name")
-    if name is None and isinstance(config, dict):
-        name = config.get("name")
+    if name is None:
+        name = config.get("name") if isinstance(config, dict) else None
     if name is None:
         return ""
     if not isinstance(name, str) or not name:
@@ -222,13 +210,6 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
     return "layer", class_name, ""
 
 
-def _build_shape(build_config: Any) -> Any:
-    if not isinstance(build_config, dict):
-        return None
-    shapes = build_config.get("shapes_dict", build_config.get("input_shape"))
-    return shape_value(shapes)
-
-
 def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: Context) -> None:
     """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
     if type_name == "TorchModuleWrapper":
@@ -240,17 +221,13 @@ def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str,
 
 def _without_code(config: Mapping[str, Any], name: str, context: Context) -> dict[str, Any]:
     """A Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
-    plain = dict(config)
-    carries_code = False
+    plain = {key: value for key, value in config.items() if key not in _BESIDE_FUNCTIONS}
+    noted: list[Function] = []
     for key in ("function", "output_shape", "mask"):
-        value, kind = plain.get(key), plain.get(f"{key}_type")
-        if kind == "lambda" or (key == "function" and isinstance(value, (list, tuple))):
-            plain[key] = Function("<lambda>")
-            carries_code = True
+        value = plain.get(key)
+        if config.get(f"{key}_type") == "lambda" or (key == "function" and isinstance(value, (list, tuple))):
+            noted = noted or [code_in_file(name, context)]
+            plain[key] = noted[0]
         elif isinstance(value, str):
             plain[key] = Function(value)
-    if carries_code:
-        context.note("code-in-file", name, "contains Python code, which is not decoded or executed")
-    for key in ("function_type", "module", "output_shape_type", "output_shape_module"):
-        plain.pop(key, None)
     return plain

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.keras.config_values import Context
+from layerexplain.frontends.keras.config_values import Context, name_in
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
 from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name
 from layerexplain.frontends.value_text import kind_of_value
@@ -20,8 +20,7 @@ def keras_0_item(layer: Any) -> dict[str, Any]:
         raise SpecError(f"a layer is {kind_of_value(layer)}; an object with the class in `name` is needed")
     class_name = layer["name"]
     config = {key: value for key, value in layer.items() if key not in ("name", "custom_name", "layers", "nodes")}
-    own = layer.get("custom_name")
-    config["name"] = own if isinstance(own, str) and own else default_name(class_name)
+    config["name"] = name_in(layer, "custom_name") or default_name(class_name)
     for key in ("layer", "encoder_config", "decoder_config"):
         if isinstance(layer.get(key), dict):
             config[key] = keras_0_item(layer[key])
@@ -78,23 +77,21 @@ def read_graph(config: Mapping[str, Any], context: Context) -> Model:
     """
     wiring = _Wiring(context)
     for entry in _list(config.get("input_config", []), "input_config"):
-        name = _text(_object(entry, "input_config"), "name")
+        name = _name_of(entry, "input_config")
         known = {key: entry[key] for key in ("batch_input_shape", "input_shape") if entry.get(key) is not None}
         dtype = "int32" if str(entry.get("dtype", "float")).startswith("int") else "float32"
         wiring.known[name] = wiring.input(name, input_config({**known, "dtype": dtype}, name))
     nodes = _object(config.get("nodes", {}), "nodes")
     for entry in _list(config.get("node_config"), "node_config"):
-        name = _text(_object(entry, "node_config"), "name")
+        name = _name_of(entry, "node_config")
         if name not in nodes:
             raise SpecError("is a node of the graph without a layer under nodes", layer=name)
         wiring.known[name] = _node(wiring, name, entry, nodes[name])
     outputs = []
     for entry in _list(config.get("output_config", []), "output_config"):
-        name = _text(_object(entry, "output_config"), "name")
+        name = _name_of(entry, "output_config")
         outputs.append(_taken(wiring, name, entry, name))
-    own = config.get("name")
-    name = own if isinstance(own, str) and own else "graph"
-    return wiring.model(name, outputs, trainable=config.get("trainable") is not False)
+    return wiring.model(name_in(config) or "graph", outputs, trainable=config.get("trainable") is not False)
 
 
 def _node(wiring: _Wiring, name: str, entry: Mapping[str, Any], item: Any) -> TensorRef:
@@ -118,11 +115,8 @@ def _taken(wiring: _Wiring, name: str, entry: Mapping[str, Any], merged: str) ->
 
 
 def _merge_config(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "mode": entry.get("merge_mode") or "concat",
-        "concat_axis": entry.get("concat_axis", -1),
-        "dot_axes": entry.get("dot_axes", -1),
-    }
+    axes = {key: entry.get(key, -1) for key in ("concat_axis", "dot_axes")}
+    return {"mode": entry.get("merge_mode") or "concat", **axes}
 
 
 def read_merged_sequence(name: str, branches: list[Any], items: list[Any], context: Context, trainable: bool) -> Model:
@@ -130,8 +124,7 @@ def read_merged_sequence(name: str, branches: list[Any], items: list[Any], conte
     wiring = _Wiring(context)
     refs = [_branch(wiring, branch) for branch in branches]
     merge = {key: value for key, value in items[0]["config"].items() if key not in ("layers", "name")}
-    stem = items[0]["config"].get("name")
-    last = wiring.merge(stem if isinstance(stem, str) and stem else "merge", merge, refs)
+    last = wiring.merge(name_in(items[0]["config"]) or "merge", merge, refs)
     for item in items[1:]:
         last = wiring.call(wiring.add(item), (last,))
     return wiring.model(name, [last], trainable=trainable)
@@ -167,8 +160,9 @@ def _object(value: Any, key: str) -> Mapping[str, Any]:
     return value
 
 
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value:
-        raise SpecError(f"{key} is {kind_of_value(value)}; a text is needed")
-    return value
+def _name_of(entry: Any, key: str) -> str:
+    """The name of an entry of the list `key`."""
+    name = name_in(_object(entry, key))
+    if not name:
+        raise SpecError(f"name is {kind_of_value(entry.get('name'))}; a text is needed")
+    return name

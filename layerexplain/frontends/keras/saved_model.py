@@ -11,6 +11,7 @@ from typing import IO, Any
 from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config, read_graphless
+from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.layer_config import is_model
 from layerexplain.frontends.keras.saved_model_proto import (
     KERAS_IDENTIFIER,
@@ -98,9 +99,8 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
         model = read_config(item, keras_version=version)
     else:
         model = read_graphless(item, [_graphless_item(below) for below in root.below], keras_version=version)
-    name = facts.get("name")
-    if isinstance(name, str) and name and isinstance(item["config"], dict) and "name" not in item["config"]:
-        model = model._replace(name=name)
+    if name_in(facts) and isinstance(item["config"], dict) and "name" not in item["config"]:
+        model = model._replace(name=name_in(facts))
     return model._replace(format="saved-model")
 
 
@@ -131,10 +131,9 @@ def _item(tree: _KerasObject) -> dict[str, Any]:
     if isinstance(model, dict) and isinstance(model.get("class_name"), str) and model.get("config"):
         item = {"class_name": model["class_name"], "config": model["config"]}
     else:
-        class_name = facts.get("class_name")
-        last = tree.path.rpartition(".")[2]
-        item = {"class_name": class_name if isinstance(class_name, str) and class_name else last}
-        item["config"] = facts.get("config") if isinstance(facts.get("config"), (dict, list)) else {}
+        config = facts.get("config")
+        item = {"class_name": name_in(facts, "class_name") or tree.path.rpartition(".")[2]}
+        item["config"] = config if isinstance(config, (dict, list)) else {}
     if facts.get("build_input_shape") is not None:
         item["build_config"] = {"input_shape": facts["build_input_shape"]}
     return item
@@ -157,12 +156,11 @@ def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
 def _export(saved: SavedModel, name: str) -> Model:
     """The signatures and variables of a SavedModel that tells nothing of layers."""
     signatures = [one for one in saved.signatures if not one.name.startswith("__")]
-    signature = next((one for one in signatures if one.name == "serving_default"), None)
-    if signature is None:
-        signature = signatures[0] if signatures else None
+    first = sorted(signatures, key=lambda one: one.name != "serving_default")[:1]
     inputs = [
         Layer(tensor, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype})
-        for tensor, (dtype, shape) in (signature.inputs if signature is not None else {}).items()
+        for one in first
+        for tensor, (dtype, shape) in one.inputs.items()
     ]
     variables = _variables(saved)
     message = (
