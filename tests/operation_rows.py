@@ -39,6 +39,7 @@ class _Lazy:
 
 
 ops: Any = _Lazy("keras.ops")
+np: Any = _Lazy("numpy")
 tf: Any = _Lazy("tensorflow")
 K: Any = _Lazy("tf_keras.backend")
 
@@ -306,6 +307,25 @@ KERAS_ROWS = [
             ops.einsum("bij,bkj", x, y),
         ],
         TWO,
+    ),
+    Row(
+        "einsum constant",
+        lambda x: [
+            ops.einsum("nij,jk->nik", x, _kernel(7, 3)),
+            ops.einsum("ki,nij,jl->nkl", _kernel(2, 5), x, _kernel(7, 4)),
+        ],
+    ),
+    Row(
+        "lists with constants",
+        lambda x: [ops.concatenate([_kernel(3, 5, 2), x], axis=-1), ops.stack([x[1], _kernel(5, 7)], axis=-1)],
+    ),
+    Row(
+        "constants of other dtypes",
+        lambda x: [
+            ops.cast(x > 0, "uint8") + np.array([1, 2, 3, 4, 5, 6, 7], "uint8"),
+            ops.cast(x > 0, "int32") * np.array([1, 2, 3, 4, 5, 6, 7], "int64"),
+            ops.where(np.arange(7) > 3, x, 0.5),
+        ],
     ),
     Row("tensordot", lambda x: [ops.tensordot(x, _kernel(7, 3), 1), ops.tensordot(x, _kernel(3, 5), [[1], [1]])]),
     Row(

@@ -8,6 +8,7 @@ import pytest
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends import read
+from layerexplain.lang.tables import Array
 from layerexplain.model import Function, Layer, TensorRef
 from tests.keras_configs import INNER, INNER_SEQUENCE, WRONG, dense, entry, graph, node, sequence, tensor
 
@@ -138,7 +139,7 @@ WIRED = {
             )
         ],
         ["d", 0, 0],
-        [((X("a"), ((1.0, 2.0),)), {})],
+        [((X("a"), Array(((1.0, 2.0),), "float32")), {})],
         (X("d"),),
     ),
     "early Keras 3 counts calls in other models": Wired(

@@ -336,12 +336,14 @@ def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...]
 
 
 def constant(value: Any) -> Expr:
-    """Return a constant of the formula: a number or a nested tuple of numbers. Raises `TypeError` for other values."""
+    """Return a constant of the formula: a number, a nested tuple of numbers, or an `Array` of them. Raises `TypeError`
+    for other values."""
     if isinstance(value, tuple | list):
-        from layerexplain.lang.tables import table
+        from layerexplain.lang.tables import Array, table
 
-        value, shape, dtype = table(value)
-        return Expr(CONSTANT, (), {"value": value}, shape, dtype)
+        numbers, dtype = value if type(value) is Array else (value, None)
+        numbers, shape, natural = table(numbers)
+        return Expr(CONSTANT, (), {"value": numbers}, shape, dtype or natural)
     if isinstance(value, bool):
         return Expr(CONSTANT, (), {"value": value}, (), "bool")
     if not isinstance(value, int | float):

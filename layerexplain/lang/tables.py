@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.records import NamedTuple
+
+
+class Array(NamedTuple):
+    """An array that stands in a call in place of a tensor: its numbers, as nested lists or tuples, and its dtype,
+    "" where the file does not say."""
+
+    value: Any
+    dtype: str
+
 
 def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
     """Return nested lists or tuples as tuples, with their shape and dtype.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.tables import Array
 from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Call, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
@@ -28,11 +29,16 @@ NOTHING_BOUND = Bound([], {}, {}, {})
 
 
 def _is_tensor_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not isinstance(value, TensorRef) and _has_tensors(value)
+    return isinstance(value, list | tuple) and not isinstance(value, TensorRef | Array) and bool(_tensors(value))
 
 
-def _has_tensors(value: Any) -> bool:
-    return any(True for _ in tensor_refs(value))
+def _tensors(value: Any) -> list[TensorRef | Array]:
+    """The tensors of an argument, and the arrays that stand in place of tensors."""
+    if type(value) is Array:
+        return [value]
+    if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
+        return [t for v in value for t in _tensors(v)]
+    return list(tensor_refs(value))
 
 
 def bind_call(declaration: Declaration, call: Call) -> Bound:
@@ -61,11 +67,11 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             elif place == 2 * before_masks:
                 tensors.append(value)
         elif (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
-            declaration.variadic is not None and isinstance(value, TensorRef)
+            declaration.variadic is not None and isinstance(value, TensorRef | Array)
         ):
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):
-            tensors += tensor_refs(value)
+            tensors += _tensors(value)
         elif keywords:
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}
@@ -78,14 +84,16 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             if name in declaration.ignores:  # Keras's MultiHeadAttention reads the mask that the query carries alone
                 continue
             masks[names.index(name[:-5])] = value
-        elif declaration.variadic is not None and _has_tensors(value):
+        elif declaration.variadic is not None and _tensors(value):
             tensors += [None] * (len(names) - len(tensors))
-            tensors += tensor_refs(value)
+            tensors += _tensors(value)
         elif name in declaration.arguments:
             config[name] = value
         elif "axes_lengths" in declaration.arguments:  # rearrange takes keywords of any name
             config.setdefault("axes_lengths", {})[name] = value
     for name, value in config.items():
+        if type(value) is Array:
+            config[name] = value.value
         if isinstance(value, TensorRef):
             raise ArgumentError(f"{declaration.type} needs {name} as a number, got the tensor '{value.layer}'")
     for name, value in named_tensors.items():
@@ -114,7 +122,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     if declaration.variadic is not None and not names and not any(t is not None for t in tensors):
         raise ShapeError(f"{declaration.type} needs at least one tensor, got none")
     refs = [t if isinstance(t, TensorRef) else None for t in tensors]
-    while len(refs) > len(names) and refs[-1] is None:
+    while len(refs) > len(names) and refs[-1] is None and len(refs) - 1 not in constants:
         refs.pop()
     return Bound(refs, constants, masks, config)
 
@@ -123,6 +131,8 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
     """The masks of the first `count` tensors: a list is taken as it stands, None in it and what it lacks included."""
     if isinstance(value, TensorRef):
         return {0: value}
+    if type(value) is Array:
+        raise ArgumentError("a mask is known as a tensor, got an array of numbers")
     if not isinstance(value, list | tuple):
         return {}
     given = [*value, *[None] * (count - len(value))]
@@ -130,6 +140,8 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
 
 
 def _is_number(value: Any) -> bool:
+    if type(value) is Array:
+        return True
     if isinstance(value, list | tuple):
         return all(_is_number(v) for v in value)
     return isinstance(value, int | float | bool)

@@ -96,10 +96,15 @@ def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> I
                 ours, theirs = shape_text(spec.shape), shape_text(said.shape)
                 yield "recorded-shape", f"its {which} is {ours} by its formula; the file recorded {theirs}"
     built = built_shape(layer, 0)
-    fed = [made.inputs[0] for made in calls if made.inputs and made.inputs[0] is not None]
+    fed = [made.inputs[0] for made in calls if made.inputs and made.inputs[0] is not None and not _constant_first(made)]
     if built is not None and fed and not any(_agree(spec.shape, built) for spec in fed):
         ours, theirs = shape_text(fed[0].shape), shape_text(built)
         yield "build-shape", f"its input is {ours} in this model; the file says that it was built for {theirs}"
+
+
+def _constant_first(made: TracedCall) -> bool:
+    """Whether numbers stand in place of the first tensor, so that no input is the first one."""
+    return made.origin is not None and 0 in made.origin.bound.constants
 
 
 def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:

@@ -17,7 +17,8 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Call, Layer, Shape, TensorRef
+from layerexplain.lang.tables import Array
+from layerexplain.model import Call, Function, Layer, Shape, TensorRef
 from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
@@ -111,7 +112,7 @@ class _NodeReader:
             if class_name == "__keras_tensor__" and not old:
                 return self.keras_tensor(value.get("config"), layer)
             if isinstance(class_name, str):
-                return plain_value(value, "", layer.name, self.context)
+                return self.constant(value, layer)
             found = {str(key): self.argument(item, layer, old=old) for key, item in value.items()}
             return slice(*[found[key] for key in _SLICE]) if old and value.keys() == {*_SLICE} else found
         if not isinstance(value, (list, tuple)):
@@ -119,6 +120,14 @@ class _NodeReader:
         if old and _is_triple(value) and len(value) == 3 and value[0] in self.layers:
             return self.ref(value, layer.name)
         return value[2] if old and _is_constant(value) else [self.argument(item, layer, old=old) for item in value]
+
+    def constant(self, value: dict[str, Any], layer: Layer) -> Any:
+        """An object in a call: an array as `Array`, which counts as a tensor there; the others as a configuration."""
+        made, config = plain_value(value, "", layer.name, self.context), value.get("config")
+        if value["class_name"] not in ("__numpy__", "__tensor__") or type(made) is Function:
+            return made
+        dtype = config.get("dtype") if isinstance(config, dict) else None
+        return Array(made, dtype) if isinstance(dtype, str) else made
 
     def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
         if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
@@ -176,7 +185,9 @@ class _NodeReader:
             if value and isinstance(value[0], str):
                 fact = f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed"
                 raise SpecError(fact, layer=layer.name)
-            return [self.old_first(item, layer, kwargs) for item in value]
+            made = [self.old_first(item, layer, kwargs) for item in value]
+            tables = [_is_constant(item) and isinstance(item[2], (list, tuple)) for item in value]
+            return [Array(one, "") if is_table else one for one, is_table in zip(made, tables, strict=True)]
         first = self.argument(value[2], layer, old=True) if is_constant else self.ref(value, layer.name)
         for key, item in value[3].items() if len(value) > 3 and isinstance(value[3], dict) else ():
             # The label of a TensorFlow call is no argument of what is computed.
