@@ -84,7 +84,8 @@ class Column(NamedTuple):
     `shown` is the cell to read (`25,636,712`, unknown `?`), `data` that of csv and tsv (`25636712`, unknown empty).
     `kind` is that of a span; numbers stand at the right. It and `style`, the colour on a terminal, may depend on the
     row. In a narrow text words get at most `liked` columns, while what is `firm` stays whole. `depth` indents a cell.
-    `gap` is what a table without headings has before the column.
+    `gap` is what a table without headings has before the column. An `optional` column in which all is empty is left
+    out of a table.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Column(NamedTuple):
     depth: Callable[[Any], int] | None = None
     gap: str = "  "
     only: str = ""
+    optional: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -108,13 +110,15 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """Rows in columns.
 
-    A narrow text does without the columns `dropped`, in this order, or puts those of `stacked` on top of each other.
+    A narrow text does without the columns `dropped`, in this order; or has instead the first of `compact` that fits, or
+    else those of `stacked` on top of each other.
     """
 
     columns: tuple[Column, ...]
     rows: Sequence[Any]
     dropped: tuple[str, ...] = ()
-    stacked: tuple[tuple[str, ...], ...] = ()
+    compact: tuple[tuple[Column, ...], ...] = ()
+    stacked: tuple[tuple[Column, ...], ...] = ()
 
 
 class Listing(NamedTuple):

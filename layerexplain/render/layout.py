@@ -141,7 +141,10 @@ def _pieces(word: str, first: int, other: int) -> list[str]:
 
 
 def _end_of_part(word: str, start: int, limit: int) -> int:
-    """Where the last part of a name ends that ends at or before `limit`; `limit` if none does."""
+    """Where the last part of a name ends that ends at or before `limit`; `limit` if none does. An expression of Python
+    is cut before a dot."""
+    if (dot := word.rfind(").", start + 2, limit + 1)) >= 0:
+        return dot + 1
     for end in range(limit, start + 1, -1):
         before, after = word[end - 1], word[end]
         if before in "/_ (=" or after == "." or (before.islower() and after.isupper()):

@@ -23,6 +23,12 @@ def shapes_text(shapes: Iterable[Shape | None], unknown: str = UNKNOWN) -> str:
     return "; ".join(shape_text(shape, unknown) for shape in shapes)
 
 
+def sizes_text(shapes: Iterable[Shape | None]) -> str:
+    """Shapes without the batch, as `--input` takes them: `28×28×3`; several are joined by `; `."""
+    texts = [UNKNOWN if shape is None else "×".join(map(str, shape[1:])) or "()" for shape in shapes]
+    return "; ".join(texts)
+
+
 def count_text(count: int | None) -> str:
     """`25,636,712`, or `?` where it is not known."""
     return UNKNOWN if count is None else f"{count:,}"

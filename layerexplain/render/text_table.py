@@ -58,27 +58,38 @@ class WrappedColumn(NamedTuple):
 
 def table_lines(table: Table, look: Look) -> list[str]:
     """The lines of a table."""
-    table = table._replace(columns=tuple([column for column in table.columns if is_for(column, TEXT)]))
+    shown = [column for column in table.columns if is_for(column, TEXT)]
     if look.width is None:
-        return _plain(table, look)
-    cells = [
+        return _plain(table._replace(columns=tuple(shown)), look)
+    cells = _cells(shown, table.rows, look)
+    for columns in table.compact if look.width < _natural(cells) else ():
+        compact = _cells(columns, table.rows, look)
+        if look.width >= _natural(compact):
+            return fitted(compact, look, look.width)
+    if look.width < min(_natural(cells), _ROOMY) and table.stacked:
+        stacks = [_cells(columns, table.rows, look) for columns in table.stacked]
+        return drawn(_stacked(stacks, look.width), look, look.width)
+    return fitted(cells, look, look.width, table.dropped)
+
+
+def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> list[Cells]:
+    return [
         Cells(
             column.name,
             clean(column.heading, look.ascii),
-            _texts(column, table.rows, look),
-            [of_row(column.style, row) for row in table.rows],
+            _texts(column, rows, look),
+            [of_row(column.style, row) for row in rows],
             column.is_number,
             column.firm,
             column.liked,
         )
-        for column in table.columns
+        for column in columns
     ]
-    natural = sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
-    if table.stacked and look.width < min(natural, _ROOMY):
-        by_name = {one.name: one for one in cells}
-        stacks = [[by_name[name] for name in names] for names in table.stacked]
-        return drawn(_stacked(stacks, look.width), look, look.width)
-    return fitted(cells, look, look.width, table.dropped)
+
+
+def _natural(cells: Sequence[Cells]) -> int:
+    """How wide columns are where nothing is wrapped."""
+    return sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
 
 
 def _texts(column: Column, rows: Sequence[object], look: Look) -> list[str]:
@@ -213,13 +224,13 @@ def _stacked(stacks: Sequence[Sequence[Cells]], width: int) -> list[WrappedColum
     right = max(map(width_of, [*middle.texts, *below.texts]))
     room = width - 2 * len(GAP) - counts.natural
     if left + right > room:
-        left = min(left, max(room // 3, min(17, room // 2)))
+        left = min(left, max(room // 3, room * 5 // 9))
         right = max(min(right, room - left), 8)
 
     def cells(upper: Cells, lower: Cells, texts: Sequence[str], size: int, hang: int) -> list[list[tuple[str, str]]]:
         return [
             [(line, upper.styles[row]) for line in wrap(above, size, hang)]
-            + [(line, lower.styles[row]) for line in wrap(beneath, size)]
+            + [(line, lower.styles[row]) for line in wrap(beneath, size, 0)]
             for row, (above, beneath) in enumerate(zip(upper.texts, texts, strict=True))
         ]
 

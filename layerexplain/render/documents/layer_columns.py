@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import MARKDOWN, TEXT, Column, named, number, picked, words
 from layerexplain.render.quantities import (
@@ -14,25 +15,32 @@ from layerexplain.render.quantities import (
     field_text,
     shape_text,
     shapes_text,
+    sizes_text,
 )
 from layerexplain.report.data import LayerReport, ReceptiveField, Report
 
 
 class ReportedLayer(NamedTuple):
-    """A layer and the report that it stands in."""
+    """A layer, the report that it stands in, and the layer before it in its model."""
 
     report: Report
     layer: LayerReport
+    before: LayerReport | None = None
 
 
 def layers_of(report: Report, nested: bool) -> Iterator[ReportedLayer]:
     """The layers in order; with `nested` those of a nested model follow it, however deep."""
-    waiting = list(reversed(report.layers))
+    waiting = _in_order(report.layers)
     while waiting:
-        layer = waiting.pop()
-        yield ReportedLayer(report, layer)
+        layer, before = waiting.pop()
+        yield ReportedLayer(report, layer, before)
         if nested:
-            waiting.extend(reversed(layer.layers))
+            waiting += _in_order(layer.layers)
+
+
+def _in_order(layers: Sequence[LayerReport]) -> list[tuple[LayerReport, LayerReport | None]]:
+    """The layers, the last one first, each with the one before it."""
+    return list(zip(layers, (None, *layers), strict=False))[::-1]
 
 
 def _count(name: str, heading: str) -> Column:
@@ -56,6 +64,43 @@ def _input_to_output(layer: LayerReport, unknown: str) -> str:
     inputs = shapes_text(layer.input_shapes, unknown)
     outputs = shapes_text(layer.output_shapes, unknown)
     return f"{inputs} → {outputs}" if inputs else outputs
+
+
+def _from(row: ReportedLayer) -> str:
+    """The layers that feed a row, call by call, unless that is the row above alone."""
+    layer, before = row.layer, row.before
+    if before is not None and len(layer.calls) == len(before.calls) == 1 and {*layer.sources} == {before.layer}:
+        return ""
+    calls = []
+    for call in layer.calls:
+        numbers = call.source_calls or (0,) * len(call.sources)
+        named = [f"{name} (call {at + 1})" if at else name for name, at in zip(call.sources, numbers, strict=True)]
+        calls.append(", ".join(named if len({*named}) > 1 else named[:1]))
+    return ", then ".join(filter(None, calls))
+
+
+def _news(row: ReportedLayer, text: Callable[[Iterable[Shape | None]], str]) -> str:
+    """The output; before it the input, where that is not the output of the row above."""
+    layer, before = row.layer, row.before
+    known = {*before.output_shapes, None} if before is not None else {None}
+    inputs = "" if known.issuperset(layer.input_shapes) else text(layer.input_shapes)
+    outputs = text(layer.output_shapes)
+    return f"{inputs} → {outputs}" if inputs else outputs
+
+
+def _wired(row: ReportedLayer) -> str:
+    """The operation with the names of its sources in it, or behind it where it speaks of no tensor."""
+    import re
+
+    operation, wires, sources = row.layer.operation, _from(row), row.layer.sources
+    if not wires:
+        return operation
+    tensors = ["x"] if len(sources) == 1 else [f"x{i + 1}" for i in range(len(sources))]
+    places = re.findall(r"\bx\d*\b", operation)
+    if len(row.layer.calls) > 1 or places != tensors or not all(name.isidentifier() for name in sources):
+        return f"{operation} ← {wires}"
+    names = iter(sources)
+    return re.sub(r"\bx\d*\b", lambda _: next(names), operation)
 
 
 def _masks(layer: LayerReport) -> str:
@@ -102,17 +147,30 @@ DATA_COLUMNS = (
 )  # fmt: skip
 """What csv and tsv have by default."""
 
-STACKED = (("layer", "type"), ("shapes", "operation"), ("params",))
-"""How a narrow terminal gets the columns that tables have by default."""
+_FROM = words("from", "From", _from, liked=40, optional=True)
+_SHAPES = words("shapes", "(Input →) output", lambda row: _news(row, shapes_text), liked=60)
+_WIRED = words("operation", "Operation", _wired, style="cyan", liked=60)
+
+_SIZES = words("shapes", "Output", lambda row: sizes_text(row.layer.output_shapes))
+COMPACT = (
+    (COLUMNS["layer"], COLUMNS["type"], _WIRED, _SIZES, COLUMNS["params"]),
+    (COLUMNS["layer"], _WIRED, _SIZES, COLUMNS["params"]),
+)
+"""What a terminal that is too narrow for all columns gets, the first that fits: shapes are those of outputs, without
+the batch."""
+
+STACKED = ((COLUMNS["layer"], COLUMNS["type"]), (_SHAPES, _WIRED), (COLUMNS["params"],))
+"""What a still narrower one gets: columns on top of each other."""
 
 
 def table_columns(names: tuple[str, ...] | None) -> tuple[Column, ...]:
-    """The columns of these names. The default ones leave the shapes of inputs and outputs apart in markdown."""
+    """The columns of these names. The default ones leave the shapes of inputs and outputs apart in markdown; in text,
+    what the row above says is not said again."""
     if names is not None:
         return picked(COLUMNS, names)
     apart = [column._replace(only=MARKDOWN) for column in picked(COLUMNS, ("input_shapes", "output_shapes"))]
-    beside = COLUMNS["shapes"]._replace(only=TEXT)
-    return (*picked(COLUMNS, ("layer", "type", "operation")), beside, *apart, COLUMNS["params"])
+    beside = (_FROM, _SHAPES._replace(only=TEXT))
+    return (*picked(COLUMNS, ("layer", "type", "operation")), *beside, *apart, COLUMNS["params"])
 
 
 def data_columns(names: tuple[str, ...] | None, nested: bool, several: bool) -> tuple[Column, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.layer_columns import STACKED, data_columns, layers_of, table_columns
+from layerexplain.render.documents.layer_columns import COMPACT, STACKED, data_columns, layers_of, table_columns
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, plural, size_text, split_text, written_by
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
@@ -39,7 +39,9 @@ def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
     rows = list(layers_of(report, nested))
-    table = doc.Table(table_columns(columns), rows, stacked=STACKED if columns is None else ())
+    narrow = (COMPACT, STACKED) if columns is None else ((), ())
+    shown = [column for column in table_columns(columns) if not column.optional or any(map(column.shown, rows))]
+    table = doc.Table(tuple(shown), rows, compact=narrow[0], stacked=narrow[1])
     return doc.Document((heading(report), table, *totals(report), *_memory(report), doc.notes_block(all_notes(report))))
 
 
