@@ -1,4 +1,7 @@
-"""Activation functions as layers of their own: ReLU, LeakyReLU, PReLU, ELU, Softmax."""
+"""Activation functions as layers of their own: ReLU, LeakyReLU, PReLU, ELU, Softmax.
+
+Input shape: any. Output shape: the same.
+"""
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
@@ -17,11 +20,7 @@ FAR_BELOW = -1e9
 def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
-    """Keeps positive values and sets the rest to 0, unless negative_slope, threshold or max_value say otherwise.
-
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.ReLU.
-    """
+    """Keeps positive values and sets the rest to 0, unless negative_slope, threshold or max_value say otherwise."""
     return functions.relu(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
 
 
@@ -29,8 +28,7 @@ def relu(
 def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
     """Keeps positive values and multiplies the rest by {negative_slope}.
 
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.LeakyReLU; Maas, Hannun and Ng, 2013.
+    Reference: Maas, Hannun and Ng, 2013.
     """
     return functions.leaky_relu(x, negative_slope=negative_slope)
 
@@ -40,8 +38,8 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
     """Keeps positive values and multiplies the rest by learned slopes α.
 
     Along the `shared_axes` all elements have one slope: [1, 2] for an image leaves one for each channel.
-    Input shape: any, with all sizes known but those of shared axes. Output shape: the same.
-    Reference: keras.layers.PReLU; He et al., 2015.
+    All sizes need to be known but those of shared axes.
+    Reference: He et al., 2015.
     """
     axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes or ()
     # Keras counts from the first axis after the batch: 1 is that one, 0 the last, -1 the one before it.
@@ -55,8 +53,7 @@ def prelu(x: Expr, *, shared_axes: AxisArgument | None = None) -> Expr:
 def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
     """Keeps positive values; the rest follows an exponential curve down to -{alpha}.
 
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.ELU; Clevert, Unterthiner and Hochreiter, 2016.
+    Reference: Clevert, Unterthiner and Hochreiter, 2016.
     """
     return functions.elu(x, alpha=alpha)
 
@@ -65,8 +62,7 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
     """Turns the values {along} into probabilities that sum to 1; masked positions get 0.
 
-    Input shape: any; a mask needs to broadcast to it. Output shape: the same.
-    Reference: keras.layers.Softmax.
+    A mask needs to broadcast to the input.
     """
     normalize_axes(axis, x.ndim)
     if isinstance(axis, tuple) and len(axis) == 1:

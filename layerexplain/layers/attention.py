@@ -125,7 +125,7 @@ def attention(
 
     Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
     features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
-    Reference: keras.layers.Attention; Luong, Pham and Manning, 2015.
+    Reference: Luong, Pham and Manning, 2015.
     """
     key = _checked("Attention", query, value, key)
     scale = weight("scale", "g", []) if use_scale else None
@@ -162,7 +162,7 @@ def additive_attention(
 
     Input shape: query (batch, queries, features), value (batch, values, width), key like value with the query's
     features. Output shape: (batch, queries, width), with return_attention_scores also (batch, queries, values).
-    Reference: keras.layers.AdditiveAttention; Bahdanau, Cho and Bengio, 2015.
+    Reference: Bahdanau, Cho and Bengio, 2015.
     """
     key = _checked("AdditiveAttention", query, value, key)
     fits = tanh(_spread(query, key))
@@ -231,7 +231,7 @@ def multi_head_attention(
     Input shape: query (batch, queries, features), value and key (batch, values, their features); Keras's order is
     query, value, key. Output shape: the query's, with return_attention_scores also
     (batch, num_heads, queries, values).
-    Reference: keras.layers.MultiHeadAttention; Vaswani et al., 2017.
+    Reference: Vaswani et al., 2017.
     """
     axes = _attention_axes(query, value, value if key is None else key, attention_axes)
     sizes = HeadSizes(num_heads, num_heads, key_dim, value_dim or key_dim, tuple(output_shape or query.shape[-1:]))
@@ -267,7 +267,7 @@ def group_query_attention(
     Input shape: query (batch, queries, features), value (batch, values, features), key (batch, values, its features);
     Keras's order is query, value, key. Output shape: the query's, with return_attention_scores also
     (batch, num_query_heads, queries, values).
-    Reference: keras.layers.GroupQueryAttention; Ainslie et al., 2023.
+    Reference: Ainslie et al., 2023.
     """
     of_key = value if key is None else key
     listed = ", ".join(shape_text(t.shape) for t in (query, value, of_key))

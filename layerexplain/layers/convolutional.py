@@ -109,7 +109,6 @@ def convolution(
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. With 'causal' padding no step
     depends on later ones.
-    Reference: keras.layers.Conv1D, Conv2D, Conv3D.
     """
     rank = x.ndim - 2
     window, channels = sliding.window(rank), known_channels(x, sliding.data_format)

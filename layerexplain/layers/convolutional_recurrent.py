@@ -74,7 +74,7 @@ def convolutional_lstm(
     Input shape: (batch, steps, spatial axes, channels), or the channels after the steps with
     data_format='channels_first'. Output shape: (batch, new spatial axes, filters), likewise, with the steps after the
     batch with return_sequences; with return_state the last h and c follow.
-    Reference: keras.layers.ConvLSTM1D, ConvLSTM2D, ConvLSTM3D; Shi et al., Convolutional LSTM network, 2015.
+    Reference: Shi et al., Convolutional LSTM network, 2015.
     """
     if x.ndim != rank + 3:
         behind = ", ".join([*ROLES[rank], "channels"])

@@ -34,8 +34,7 @@ def transposed_convolution(
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise; sizes * strides with padding='same'.
-    Reference: keras.layers.Conv1DTranspose, Conv2DTranspose, Conv3DTranspose; Zeiler et al., Deconvolutional
-    networks, 2010.
+    Reference: Zeiler et al., Deconvolutional networks, 2010.
     """
     rank = x.ndim - 2
     window = sliding.window(rank)

@@ -30,7 +30,6 @@ def dense(
     """Each of the {units} outputs is a weighted sum of all {inputs} inputs along the last axis.
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
-    Reference: keras.layers.Dense.
     """
     if compression.is_used:
         return _compressed(
@@ -76,7 +75,6 @@ def embedding(
     """Looks up, for each id, its row of {output_dim} learned values in a table of {input_dim} rows.
 
     Input shape: (batch, …), integers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
-    Reference: keras.layers.Embedding.
     """
     if compression.is_used:
         from layerexplain.layers.quantized_embedding import Table
@@ -90,7 +88,6 @@ def activation(x: Expr, *, activation: Activation) -> Expr:
     """Applies {activation}. No trainable parameters.
 
     Input shape: any. Output shape: the same.
-    Reference: keras.layers.Activation.
     """
     return activate(activation, x)
 
@@ -111,7 +108,6 @@ def einsum_dense(
     that the input does not have become sizes of the kernel. Where it says None and the input has the size, Keras
     shows None and this shows the size.
     Input shape: as on the left of the equation. Output shape: as on its right.
-    Reference: keras.layers.EinsumDense.
     """
     sizes, summed, result, behind = _letters(x, equation, output_shape)
     kernel = equation.replace(" ", "").partition(",")[2].partition("->")[0]
@@ -195,7 +191,6 @@ def identity(x: Expr) -> Expr:
     """Returns its input unchanged.
 
     Input shape: any. Output shape: the same.
-    Reference: keras.layers.Identity.
     """
     return x
 
@@ -214,7 +209,6 @@ def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
     them.
 
     Input shape: (batch, steps, features). Output shape: the same, with a mask (batch, steps).
-    Reference: keras.layers.Masking.
     """
     return where(any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True), x, 0)
 
@@ -230,7 +224,6 @@ def lambda_(
     """Calls a Python function written by the author of the model. Its code is not executed, so its result is unknown.
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
-    Reference: keras.layers.Lambda.
     """
     shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1))
     if isinstance(output_shape, list | tuple) and all(size is None or is_int(size) for size in output_shape):

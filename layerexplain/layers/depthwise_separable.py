@@ -52,7 +52,7 @@ def depthwise_convolution(
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
-    Reference: keras.layers.DepthwiseConv1D, DepthwiseConv2D; Howard et al., MobileNets, 2017.
+    Reference: Howard et al., MobileNets, 2017.
     """
     y = _each_channel(x, "kernel", "W", sliding, depth_multiplier)
     if use_bias:
@@ -84,7 +84,7 @@ def separable_convolution(
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. Only the second part has a bias.
-    Reference: keras.layers.SeparableConv1D, SeparableConv2D; Chollet, Xception, 2017.
+    Reference: Chollet, Xception, 2017.
     """
     z = named("z", _each_channel(x, "depthwise_kernel", "W_d", sliding, depth_multiplier), "each channel separately")
     form = sliding.data_format

@@ -54,7 +54,6 @@ def category_encoding(
 
     Input shape: (batch, ids), integers below num_tokens. Output shape: (batch, num_tokens); with 'one_hot'
     (batch, ids, num_tokens), the axis of ids gone where it is 1. `count_weights`, like the ids, is what each counts.
-    Reference: keras.layers.CategoryEncoding.
     """
     mode = "multi_hot" if output_mode == "binary" else output_mode
     if count_weights is not None and mode != "count":
@@ -80,7 +79,6 @@ def discretization(
 
     Input shape: any. Output shape: the same for 'int'; else a new last axis for the bins, in place of axis 1 for
     'multi_hot' and 'count'. Boundaries are given, or found by adapt(), whose num_bins alone give no formula.
-    Reference: keras.layers.Discretization.
     """
     if bin_boundaries is None:
         if num_bins is None:
@@ -136,7 +134,6 @@ def integer_lookup(
 
     Input shape: any, integers. Output shape: the same for 'int'; else a new last axis for the indices, in place of
     axis 1 for 'multi_hot' and 'count'. A vocabulary that adapt() found, a file of one, and 'tf_idf' give no formula.
-    Reference: keras.layers.IntegerLookup.
     """
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
     tokens = _tokens(vocabulary, mask_token, oov_token, num_oov_indices, mode)

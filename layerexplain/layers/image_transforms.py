@@ -21,7 +21,6 @@ def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
     itself hands a whole image on at inference, whatever its size, which contradicts the shape that it gives.
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.
-    Reference: keras.layers.RandomCrop.
     """
     x = unchanged(x)
     size = (height, width)
@@ -38,7 +37,6 @@ def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
 
     The extremes are those along the axes 1 and 2, whatever comes first; a channel of one brightness stays as it is.
     Input shape: (batch, rows, columns, channels). Output shape: the same. `value_range` is (black, white).
-    Reference: keras.layers.AutoContrast.
     """
     if not isinstance(value_range, tuple) or len(value_range) != 2 or value_range[0] == value_range[1]:
         raise ArgumentError(f"value_range needs to be two numbers (black, white), got value_range={value_range}")
@@ -61,6 +59,5 @@ def max_num_bounding_boxes(x: Expr, *, max_number: PositiveInt, fill_value: Int 
 
     Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same. Boxes are given and come
     in a mapping with the images: (batch, max_number, 4), with labels (batch, max_number).
-    Reference: keras.layers.MaxNumBoundingBoxes.
     """
     return images(x)

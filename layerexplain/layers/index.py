@@ -4,8 +4,6 @@ from __future__ import annotations
 
 _TEXT = """
 activation_layers: ELU LeakyReLU PReLU ReLU Softmax
-adaptive_pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
-AdaptiveMaxPooling2D AdaptiveMaxPooling3D
 applications: CustomScaleLayer LayerScale StochasticDepth
 attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention
 augmentation_color: AugMix Equalization RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
@@ -76,10 +74,11 @@ squeeze stack transpose unstack tf.__operators__. getitem tf.compat.v1. gather s
 batch_flatten
 operations_signal: ops. ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT
 pipeline: Pipeline SpectralNormalization
-pooling: AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D GlobalAveragePooling1D
-GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
-GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D
-MaxPooling1D MaxPooling2D MaxPooling3D
+pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
+AvgPool3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
+GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D
 preprocessing: CenterCrop Normalization Rescaling Resizing
 regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D

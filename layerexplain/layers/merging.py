@@ -1,4 +1,8 @@
-"""Layers that join tensors: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot."""
+"""Layers that join tensors: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot.
+
+Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
+Concatenate and Dot say their own.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
@@ -53,21 +57,13 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
 
 @layer("Add", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def add(*xs: Expr) -> Expr:
-    """Adds the tensors element-wise; axes of size 1 are broadcast.
-
-    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Add.
-    """
+    """Adds the tensors element-wise; axes of size 1 are broadcast."""
     return reduce(elementwise.add, same_rank(xs))
 
 
 @layer("Subtract", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def subtract(*xs: Expr) -> Expr:
-    """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast.
-
-    Input shape: two that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Subtract.
-    """
+    """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast."""
     if len(xs) != 2:
         raise ShapeError(f"Subtract needs exactly 2 tensors, got {len(xs)}")
     a, b = same_rank(xs)
@@ -79,8 +75,6 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
     """Multiplies the tensors element-wise; axes of size 1 are broadcast.
 
     A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0.
-    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Multiply.
     """
     wide = over_features("Multiply", xs, masks)
     factors = [x if m is None else where(m, x, 1) for x, m in zip(same_rank(xs), wide, strict=True)]
@@ -91,11 +85,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
 
 @layer("Average", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def average(*xs: Expr) -> Expr:
-    """Averages the tensors element-wise; axes of size 1 are broadcast.
-
-    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Average.
-    """
+    """Averages the tensors element-wise; axes of size 1 are broadcast."""
     return reduce(elementwise.add, same_rank(xs)) / len(xs)
 
 
@@ -117,21 +107,13 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
 
 @layer("Maximum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
-    """Element-wise maximum of the tensors; axes of size 1 are broadcast.
-
-    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Maximum.
-    """
+    """Element-wise maximum of the tensors; axes of size 1 are broadcast."""
     return _extreme(elementwise.maximum, "Maximum", xs, masks)
 
 
 @layer("Minimum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
 def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
-    """Element-wise minimum of the tensors; axes of size 1 are broadcast.
-
-    Input shape: two or more that broadcast; missing axes are inserted after the batch. Output shape: the common one.
-    Reference: keras.layers.Minimum.
-    """
+    """Element-wise minimum of the tensors; axes of size 1 are broadcast."""
     return _extreme(elementwise.minimum, "Minimum", xs, masks)
 
 
@@ -169,7 +151,6 @@ def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
     """Concatenates the tensors {along}.
 
     Input shape: two or more, equal except along `axis`. Output shape: the same, with the sizes along `axis` summed.
-    Reference: keras.layers.Concatenate.
     """
     normalize_axis(axis, xs[0].ndim)
     return joined(*xs, axis=axis) if len(xs) > 1 else xs[0]
@@ -182,7 +163,6 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
     With `normalize` the vectors along these axes are first scaled to length 1: the result is their cosine.
     Input shape: two with at least 2 axes. Output shape: (batch, other axes of the first, other axes of the second),
     (batch, 1) where there are none.
-    Reference: keras.layers.Dot.
     """
     if len(xs) != 2:
         raise ShapeError(f"Dot needs exactly 2 tensors, got {len(xs)}")

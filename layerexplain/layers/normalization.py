@@ -58,7 +58,7 @@ def batch_normalization(
 
     In training mean and variance are those of the batch; masked steps are excluded.
     Input shape: any, with the size of `axis` known. Output shape: the same.
-    Reference: keras.layers.BatchNormalization; Ioffe and Szegedy, 2015; renorm: Ioffe, 2017.
+    Reference: Ioffe and Szegedy, 2015; renorm: Ioffe, 2017.
     """
     if isinstance(axis, tuple):
         if len(axis) != 1:
@@ -143,7 +143,7 @@ def layer_normalization(
 
     Each example, and each position in it, is normalized separately.
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
-    Reference: keras.layers.LayerNormalization; Ba, Kiros and Hinton, 2016.
+    Reference: Ba, Kiros and Hinton, 2016.
     """
     given, shape = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
@@ -191,7 +191,7 @@ def group_normalization(
 
     With groups=-1 each channel is its own group (instance normalization).
     Input shape: any, with the size of `axis` known. Output shape: the same.
-    Reference: keras.layers.GroupNormalization; Wu and He, 2018.
+    Reference: Wu and He, 2018.
     """
     at = normalize_axis(axis, x.ndim)
     channels = x.shape[at]
@@ -219,7 +219,7 @@ def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-
     """Divides the values {along} by their root mean square, then scales by a learned γ.
 
     Input shape: any, with the sizes of `axis` known; these need to be the last axes. Output shape: the same.
-    Reference: keras.layers.RMSNormalization; Zhang and Sennrich, 2019.
+    Reference: Zhang and Sennrich, 2019.
     """
     given, _ = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
@@ -237,7 +237,6 @@ def unit_normalization(x: Expr, *, axis: AxisArgument = -1) -> Expr:
     """Scales the values {along} to unit length: their squares sum to 1.
 
     Input shape: any. Output shape: the same.
-    Reference: keras.layers.UnitNormalization.
     """
     normalize_axes(axis, x.ndim)
     return l2_normalize(x, axis=axis)

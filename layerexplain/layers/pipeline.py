@@ -21,7 +21,7 @@ from layerexplain.ops.sizes import FLOATS
 def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     """Applies its layers one after the other.
 
-    Input shape: that of the first layer. Output shape: that of the last. Reference: keras.layers.Pipeline.
+    Input shape: that of the first layer. Output shape: that of the last.
     """
     for i, one in enumerate(layers):
         y = apply(one, [x], at=("layers", i), suffix=f"_{i + 1}", training=training)
@@ -38,7 +38,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     The largest singular value is found by {power_iterations} steps of power iteration, from the vector u of the last
     time.
     Input shape: that of the inner layer. Output shape: likewise.
-    Reference: keras.layers.SpectralNormalization; Miyato et al., 2018.
+    Reference: Miyato et al., 2018.
     """
     definition = layer.definition([Spec(x.shape, x.dtype)], training=training)
     if len(definition.results) != 1:

@@ -12,7 +12,7 @@ from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.elementwise import cast, where
 from layerexplain.ops.movement import take_slice
-from layerexplain.ops.pooling import average_pool, max_pool
+from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_
 from layerexplain.ops.sizes import size_text
 from layerexplain.ops.window import spatial_axes
@@ -50,7 +50,6 @@ def max_pooling(x: Expr, *, windows: Windows) -> Any:
     channels. No trainable parameters.
 
     Windows are pool_size apart if no strides are given. Output shape: (batch, new spatial axes, channels), likewise.
-    Reference: keras.layers.MaxPooling1D, MaxPooling2D, MaxPooling3D.
     """
     return windows.pool(max_pool, x)
 
@@ -61,7 +60,6 @@ def average_pooling(x: Expr, *, windows: Windows) -> Any:
     padding is not counted.
 
     Windows are pool_size apart if no strides are given. Output shape: (batch, new spatial axes, channels), likewise.
-    Reference: keras.layers.AveragePooling1D, AveragePooling2D, AveragePooling3D.
     """
     return windows.pool(average_pool, x)
 
@@ -72,7 +70,6 @@ def global_max_pooling(x: Expr, *, data_format: DataFormat = "channels_last", ke
     columns].
 
     A mask is not used. Output shape: (batch, channels); with keepdims axes of 1 stay.
-    Reference: keras.layers.GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D.
     """
     return _over_all(amax, x, data_format, keepdims)
 
@@ -89,8 +86,7 @@ def global_average_pooling(
     columns|planes, rows and columns].
 
     Output shape: (batch, channels); with keepdims axes of 1 stay.
-    Reference: keras.layers.GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D; Lin et al.,
-    Network in network, 2013.
+    Reference: Lin et al., Network in network, 2013.
     """
     if mask is None:
         return _over_all(mean, x, data_format, keepdims)
@@ -103,3 +99,22 @@ def global_average_pooling(
     mask = take_slice(mask, key=(slice(None), None) if steps == 2 else (Ellipsis, None))
     total = sum_(where(mask, x, 0), axis=steps, keepdims=keepdims)
     return total / sum_(cast(mask, to="float"), axis=steps, keepdims=keepdims)
+
+
+# Adaptive: windows differ in size by at most 1. Output shape: (batch, *output_size, channels), likewise.
+
+
+@layers_of_rank("AdaptiveAveragePooling{}D")
+def adaptive_average_pooling(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
+    """Divides the [{steps} steps|image|volume] into {output_size} nearly equal [intervals|windows] and averages
+    each.
+    """
+    return adaptive_average_pool(x, size=per_axis("output_size", output_size, x.ndim - 2), data_format=data_format)
+
+
+@layers_of_rank("AdaptiveMaxPooling{}D")
+def adaptive_max_pooling(x: Expr, *, output_size: Sizes, data_format: DataFormat = "channels_last") -> Expr:
+    """Divides the [{steps} steps|image|volume] into {output_size} nearly equal [intervals|windows] and takes the
+    maximum of each.
+    """
+    return adaptive_max_pool(x, size=per_axis("output_size", output_size, x.ndim - 2), data_format=data_format)

@@ -42,7 +42,7 @@ def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
     """Multiplies each value by {scale} and adds {offset}.
 
     Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
-    last axis. Reference: keras.layers.Rescaling.
+    last axis.
     """
     y = x * _fitting("scale", constant(scale), x)
     if offset != 0:
@@ -121,7 +121,7 @@ def normalization(
 
     Input shape: any, with the sizes of `axis` known. Output shape: the same. Each place along `axis` has a mean and a
     variance of its own; None has one for all. They are weights that adapt() sets, unless they are given; training
-    leaves them alone. Reference: keras.layers.Normalization.
+    leaves them alone.
     """
     axes = _kept_axes(axis, x)
     stored: tuple[Expr, ...] = ()
@@ -190,7 +190,6 @@ def resizing(
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise. crop_to_aspect_ratio and
     pad_to_aspect_ratio keep the picture from being stretched. Integers stay integers.
-    Reference: keras.layers.Resizing.
     """
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio or pad_to_aspect_ratio needs to be false, got true for both")
@@ -212,7 +211,6 @@ def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.
-    Reference: keras.layers.CenterCrop.
     """
     if x.dtype not in FLOATS:
         x = cast(x, to="float")

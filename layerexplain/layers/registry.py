@@ -41,6 +41,8 @@ def layer(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a layer type by its formula.
 
+    What a docstring calls its reference comes on top of Keras's own class, that of keras.layers with the type's name.
+
     Args:
         type_: The class name.
         also: Further names of the same layer.

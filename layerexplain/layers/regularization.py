@@ -1,4 +1,7 @@
-"""Layers that act in training only: dropout in its forms, noise, a penalty on what passes through."""
+"""Layers that act in training only: dropout in its forms, noise, a penalty on what passes through.
+
+Input shape: any. Output shape: the same.
+"""
 
 import math
 
@@ -31,8 +34,7 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     """In training, sets each value to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At inference,
     returns its input unchanged.
 
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.Dropout; Srivastava et al., 2014.
+    Reference: Srivastava et al., 2014.
     """
     if not training or rate == 0:
         return x
@@ -53,7 +55,7 @@ def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels
     returns its input unchanged.
 
     Input shape: (batch, spatial axes, channels), or channels first. Output shape: the same.
-    Reference: keras.layers.SpatialDropout1D, SpatialDropout2D, SpatialDropout3D; Tompson et al., 2015.
+    Reference: Tompson et al., 2015.
     """
     if not training or rate == 0:
         return x
@@ -67,8 +69,7 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     values to preserve mean and variance. At inference, returns its input unchanged.
 
     Then all are scaled and shifted so that mean and variance stay.
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.AlphaDropout; Klambauer et al., 2017.
+    Reference: Klambauer et al., 2017.
     """
     if not training or rate == 0:
         return x
@@ -87,8 +88,7 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
     """In training, multiplies each value by Gaussian noise with mean 1 and standard deviation sqrt({rate} / (1 -
     {rate})). At inference, returns its input unchanged.
 
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.GaussianDropout; Srivastava et al., 2014.
+    Reference: Srivastava et al., 2014.
     """
     if not training or rate == 0:
         return x
@@ -107,9 +107,6 @@ def gaussian_dropout(x: Expr, *, rate: Share, training: bool = False) -> Expr:
 def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     """In training, adds Gaussian noise with mean 0 and standard deviation {stddev}. At inference, returns its input
     unchanged.
-
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.GaussianNoise.
     """
     return x + normal_like(x, stddev=stddev) if training and stddev else x
 
@@ -123,8 +120,5 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
 def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
     """In training, adds {l1} times the sum of absolute values and {l2} times the sum of squares of its input to the
     loss. Returns its input unchanged.
-
-    Input shape: any. Output shape: the same.
-    Reference: keras.layers.ActivityRegularization.
     """
     return x

@@ -19,7 +19,7 @@ def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
     """Flattens each example to one vector. No trainable parameters.
 
     Input shape: (batch, …). Output shape: (batch, product of all other sizes). With data_format='channels_first' the
-    channels still run fastest. Reference: keras.layers.Flatten.
+    channels still run fastest.
     """
     if data_format == "channels_first" and x.ndim > 2:
         x = transpose(x, axes=(0, *range(2, x.ndim), 1))
@@ -32,7 +32,6 @@ def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
     """Reshapes each example, keeping the order of its elements (the last axis varies fastest).
 
     Input shape: (batch, …). Output shape: (batch, *target_shape), in which -1 is inferred.
-    Reference: keras.layers.Reshape.
     """
     if any(s is not None and s < -1 for s in target_shape) or target_shape.count(-1) > 1:
         raise ArgumentError(
@@ -64,7 +63,6 @@ def permute(x: Expr, *, dims: Sizes) -> Expr:
     """Permutes the axes to the order {dims}, where 1 is the first axis after the batch.
 
     Input shape: (batch, …). Output shape: the same sizes in the new order.
-    Reference: keras.layers.Permute.
     """
     order = (dims,) if isinstance(dims, int) else dims
     if isinstance(dims, int) or sorted(order) != list(range(1, len(order) + 1)):
@@ -82,7 +80,6 @@ def repeat_vector(x: Expr, *, n: PositiveInt) -> Expr:
     """Repeats a vector of {features} values as {n} steps of a sequence.
 
     Input shape: (batch, features). Output shape: (batch, n, features).
-    Reference: keras.layers.RepeatVector.
     """
     return repeat(take_slice(x, key=(slice(None), None)), times=n, axis=1)
 
@@ -117,7 +114,6 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
     Amounts are one number, or one or a pair (before, after) for each axis.
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with larger spatial sizes.
-    Reference: keras.layers.ZeroPadding1D, ZeroPadding2D, ZeroPadding3D.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
     pads = [(0, 0)] * x.ndim
@@ -142,7 +138,6 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
     Amounts are one number, or one or a pair (before, after) for each axis.
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with smaller spatial sizes.
-    Reference: keras.layers.Cropping1D, Cropping2D, Cropping3D.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
     key = [slice(None)] * x.ndim
@@ -182,7 +177,6 @@ def up_sampling(
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: the same with spatial sizes times size.
-    Reference: keras.layers.UpSampling1D, UpSampling2D, UpSampling3D.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
     times = per_axis("size", size, len(axes))

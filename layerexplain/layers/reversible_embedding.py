@@ -43,7 +43,7 @@ def reversible_embedding(
 
     Input shape: (batch, …), integers from 0 to input_dim - 1; called with reverse=True (batch, …, output_dim).
     Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each
-    with tie_weights=False. Reference: keras.layers.ReversibleEmbedding; Press and Wolf, 2016.
+    with tie_weights=False. Reference: Press and Wolf, 2016.
     """
     table = Table("ReversibleEmbedding", input_dim, output_dim, *compression.parts, tied=tie_weights)
     if not reverse:

@@ -1,4 +1,8 @@
-"""Recurrent layers: SimpleRNN, GRU, LSTM, and the CuDNN forms of the last two in older files."""
+"""Recurrent layers: SimpleRNN, GRU, LSTM, and the CuDNN forms of the last two in older files.
+
+Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with return_sequences;
+with return_state the last h, and c of an LSTM, (batch, units) each, follow.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -103,9 +107,7 @@ def simple_rnn(
     """Reads the {steps} steps {order}. At each step, its state h ({units} values) is computed from the input and the
     previous h.
 
-    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
-    return_sequences; with return_state the last h, (batch, units), follows.
-    Reference: keras.layers.SimpleRNN; Elman, 1990.
+    Reference: Elman, 1990.
     """
     need_sequence("SimpleRNN", x)
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
@@ -144,9 +146,7 @@ def gru(
     """Reads the {steps} steps {order}. Its state h ({units} values) is its memory; gate z controls how much of it is
     kept, gate r how much of it the candidate g depends on.
 
-    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
-    return_sequences; with return_state the last h, (batch, units), follows.
-    Reference: keras.layers.GRU; Cho et al., 2014, where z and 1 - z change places.
+    Reference: Cho et al., 2014, where z and 1 - z change places.
     """
     need_sequence("GRU", x)
     bias = "" if not gating.use_bias else "two" if reset_after else "one"
@@ -188,9 +188,7 @@ def lstm(
     """Reads the {steps} steps {order}. The cell state c is its memory; gates control how much is kept (f), written (i)
     and output (o).
 
-    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
-    return_sequences; with return_state the last h and c, (batch, units) each, follow.
-    Reference: keras.layers.LSTM; Hochreiter and Schmidhuber, 1997.
+    Reference: Hochreiter and Schmidhuber, 1997.
     """
     need_sequence("LSTM", x)
     drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
@@ -208,8 +206,6 @@ def cudnn_gru(
 ) -> Mapping[str, Expr]:
     """Reads the {steps} steps {order}, as GRU with reset_after does. Its state h ({units} values) is its memory.
 
-    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
-    return_sequences; with return_state the last h, (batch, units), follows.
     Reference: tf.compat.v1.keras.layers.CuDNNGRU.
     """
     need_sequence("CuDNNGRU", x)
@@ -228,8 +224,6 @@ def cudnn_lstm(
     """Reads the {steps} steps {order}, as LSTM does, with a second bias. Its cell state c ({units} values) is its
     memory.
 
-    Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, steps, units) with
-    return_sequences; with return_state the last h and c, (batch, units) each, follow.
     Reference: tf.compat.v1.keras.layers.CuDNNLSTM.
     """
     need_sequence("CuDNNLSTM", x)

@@ -96,7 +96,7 @@ def simple_rnn_cell(
     """Computes one step of SimpleRNN: a new state h ({units} values) from the {inputs} inputs and the previous h.
 
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
-    the new h, which are the same. Reference: keras.layers.SimpleRNNCell; Elman, 1990.
+    the new h, which are the same. Reference: Elman, 1990.
     """
     drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
     return _one_step("SimpleRNNCell", x, states, units, simple_step(x, units, "", activation, use_bias, drop))
@@ -115,7 +115,7 @@ def gru_cell(
     the candidate g depends on.
 
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
-    the new h, which are the same. Reference: keras.layers.GRUCell; Cho et al., 2014, where z and 1 - z change places.
+    the new h, which are the same. Reference: Cho et al., 2014, where z and 1 - z change places.
     """
     bias = "" if not gating.use_bias else "two" if reset_after else "one"
     drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
@@ -135,7 +135,7 @@ def lstm_cell(
 
     Input shape: (batch, features), and the last h and c, (batch, units) each. Output shape: (batch, units) three
     times: the output, which is the new h, the new h and the new c.
-    Reference: keras.layers.LSTMCell; Hochreiter and Schmidhuber, 1997.
+    Reference: Hochreiter and Schmidhuber, 1997.
     """
     drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
     step = lstm_step(x, units, "", "one" if gating.use_bias else "", gating, drop)
@@ -147,7 +147,7 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     """Computes one step of stacked cells; each reads the output of the cell below.
 
     Input shape: (batch, features), and the states of all cells in order. Output shape: the output of the last cell,
-    then the new states of all cells. Reference: keras.layers.StackedRNNCells.
+    then the new states of all cells.
     """
     stack = _inner(cells)
     _need_step("StackedRNNCells", x, states, _states_of_all(stack))
@@ -188,7 +188,6 @@ def rnn(
     In training, a cell's dropout drops the same values at every step.
     Input shape: (batch, steps, features). Output shape: (batch, width of the cell's output), or
     (batch, steps, width) with return_sequences; with return_state the last states of the cell follow.
-    Reference: keras.layers.RNN.
     """
     need_sequence("RNN", x)
     one: InnerLayer = _stacked(cell) if isinstance(cell, tuple) else cell

@@ -76,7 +76,7 @@ def stft_spectrogram(
     `window`, `periodic` and `scaling` shape what they start with.
     Input shape: (batch, samples, channels), or (batch, channels, samples) with data_format='channels_first'. Output
     shape: (batch, steps, channels * frequencies), with expand_dims (batch, steps, frequencies, channels), likewise;
-    mode='stft' has both convolutions, twice the frequencies. Reference: keras.layers.STFTSpectrogram.
+    mode='stft' has both convolutions, twice the frequencies.
     """
     step = frame_step or max(frame_length // 2, 1)
     fft = fft_length or 2 ** math.ceil(math.log2(frame_length))
@@ -155,7 +155,7 @@ def mel_spectrogram(
     The signal is reflected at both ends by half of fft_length. Decibels are cut off {top_db} below the loudest of the
     whole batch.
     Input shape: (batch, samples). Output shape: (batch, num_mel_bins, steps); Keras's own shape says one step more
-    where samples + 1 is a multiple of the stride. Reference: keras.layers.MelSpectrogram; the HTK book.
+    where samples + 1 is a multiple of the stride. Reference: the HTK book.
     """
     length = sequence_length or fft_length
     if length > fft_length:

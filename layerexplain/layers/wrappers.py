@@ -52,7 +52,7 @@ def bidirectional(
 
     Input shape: (batch, steps, features). Output shape: that of the inner layer, with twice the units for 'concat';
     two of them for merge_mode None; with return_state the states forwards, then backwards, follow.
-    Reference: keras.layers.Bidirectional; Schuster and Paliwal, 1997.
+    Reference: Schuster and Paliwal, 1997.
     """
     config = _recurrent(layer, "layer")
     backwards = _flag(config, "go_backwards")
@@ -166,7 +166,6 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
 
     Input shape: (batch, steps, …), each step shaped as the inner layer takes it. Output shape: (batch, steps, …), with
     what the inner layer returns for a step.
-    Reference: keras.layers.TimeDistributed.
     """
     if x.ndim < 3:
         raise ShapeError(
