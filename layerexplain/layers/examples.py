@@ -10,7 +10,7 @@ _SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""
 
 _SEQUENCES = frozenset({"attention", "rnn", "spectrogram"})
-_IMAGES = frozenset({"augmentation_color", "augmentation_geometry", "image_transforms", "preprocessing", "pipeline"})
+_IMAGES = frozenset({"augmentation", "image_transforms", "preprocessing", "pipeline"})
 
 _OWN: dict[str, tuple[str, str]] = {
     "AdditiveAttention": ("", "4,16 10,16"),

@@ -3,7 +3,7 @@
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, Int, Numbers, PositiveInt
-from layerexplain.layers.image_arguments import ELSEWHERE, images, unchanged
+from layerexplain.layers.augmentation import ELSEWHERE, images, unchanged
 from layerexplain.layers.preprocessing import with_ratio
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import isnan, maximum, minimum, where
