@@ -154,12 +154,12 @@ WRONG_WIRING = {
         "flatten it; to lay its elements out in one row use Flatten, to arrange them otherwise Reshape"
     ),
     "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n": (
-        "5: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32) with 2 axes; if the layer "
-        "before is recurrent, give it return_sequences=True so that it returns every step"
+        "5: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32), without steps; give "
+        "'lstm' return_sequences=True, so that it returns every step"
     ),
     "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n": (
         "4: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 28, 28) "
-        "with 3; where the channels are missing, Reshape to (28, 28, 1) adds them"
+        "with 3; Reshape to (28, 28, 1) fits; or Conv1D takes this shape as it is"
     ),
     "input: [4, 16]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 8}\n": (
         "4: layer 'multi_head_attention': MultiHeadAttention needs 2 tensors (query, value), got no value; give the "

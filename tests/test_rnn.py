@@ -36,7 +36,7 @@ SAME = {"units": 5, "return_sequences": True}
 @pytest.mark.parametrize(
     ("type_", "config", "shapes", "words"),
     [
-        ("LSTM", {"units": 5}, [(5,)], "give it return_sequences=True so that it returns every step"),
+        ("LSTM", {"units": 5}, [(5,)], "got (None, 5), without steps"),
         ("GRU", {"units": 5}, [(7, 3, 2)], "GRU needs an input of (batch, steps, features), got (None, 7, 3, 2)"),
         ("LSTM", {"units": 5}, [SEQUENCE, (5,)], "LSTM needs 2 initial states (h, c), got 1"),
         ("GRU", {"units": 5}, [SEQUENCE, (5,), (5,)], "GRU needs 1 initial state (h), got 2"),

@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n",
         [
             "3: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got "
-            "(None, 28, 28) with 3; where the channels are missing, Reshape to (28, 28, 1) adds them"
+            "(None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or Conv1D takes this shape as it is"
         ],
     ),
     "sizes that do not fit": (
@@ -115,8 +115,8 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "recurrent behind the last step": (
         "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n",
         [
-            "4: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32) with 2 axes; if the "
-            "layer before is recurrent, give it return_sequences=True so that it returns every step"
+            "4: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32), without steps; give "
+            "'lstm' return_sequences=True, so that it returns every step"
         ],
     ),
     "several at once, each with its line": (
@@ -136,7 +136,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
             "3: layer 'conv2d': kernel_size needs one integer or 2, got kernel_size=(3, 3, 3)",
             "4: layer 'batch_normalization': axis needs to be from -4 to 3 for a tensor with 4 axes, got 5",
             "5: layer 'dropout': Dropout needs rate to be a number from 0 to 1, got rate=2…",
-            "7: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, None) with 2 axes…",
+            "7: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, None), without steps…",
         ],
     ),
     "nothing that follows from a fault": (
@@ -147,7 +147,10 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "groups of any number behind a fault": (
         "input: [20, 7]\nlayers:\n  - Dense: 0\n  - Conv1D: {filters: 10, kernel_size: 3, groups: 5}\n"
         "  - GroupNormalization: {groups: 11}\n",
-        ["3: layer 'dense': "],
+        [
+            "3: layer 'dense': ",
+            "5: layer 'group_normalization': GroupNormalization needs groups that divide its 10 channels",
+        ],
     ),
     "misspelt, so that the number of axes is not known": (
         "input: [20, 8]\nlayers:\n  - LSTM: {units: 4, return_sequence: true}\n  - LSTM: 4\n  - Conv1D: {filters: 0}\n",

@@ -242,7 +242,7 @@ class Declaration:
             wanted = ", ".join(default_roles(self.ndim))
             raise ShapeError(
                 f"{self.type} needs an input with {self.ndim} axes ({wanted}), "
-                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}{_other_rank(tensors[0].shape, self.ndim)}"
+                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}"
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
@@ -321,19 +321,6 @@ class Declaration:
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)
-
-
-def _other_rank(shape: Shape, wanted: int) -> str:
-    """What to do about a wrong number of axes."""
-    sizes = shape[1:]
-    if len(shape) == wanted - 1 and all(isinstance(s, int) for s in sizes):
-        return f"; where the channels are missing, Reshape to ({', '.join(map(str, sizes))}, 1) adds them"
-    if len(shape) == 2:
-        return "; Reshape gives it more"
-    if len(shape) != wanted + 1:
-        return ""
-    batch = f"; if {sizes[0]} is the batch, leave it out of the input's shape" if isinstance(sizes[0], int) else ""
-    return f"; TimeDistributed applies the layer to each step{batch}"
 
 
 def snake_case(type_: str) -> str:

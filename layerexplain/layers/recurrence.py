@@ -44,14 +44,10 @@ def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Map
 
 
 def need_sequence(type_: str, x: Expr) -> None:
-    """Raise ShapeError unless x is a sequence; often the recurrent layer before returns only its last output."""
+    """Raise ShapeError unless x is a sequence."""
     if x.ndim != 3:
-        before = ""
-        if x.ndim == 2:
-            before = "; if the layer before is recurrent, give it return_sequences=True so that it returns every step"
-        raise ShapeError(
-            f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)} with {x.ndim} axes{before}"
-        )
+        missing = ", without steps" if x.ndim == 2 else f" with {x.ndim} axes"
+        raise ShapeError(f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)}{missing}")
 
 
 def _state_shape(size: StateSize) -> Shape:

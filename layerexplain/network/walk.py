@@ -56,6 +56,7 @@ class Walk:
         self.notes: list[Note] = list(scope.model.notes)
         self.noted: set[tuple[str, str]] = set()
         self.reasons: dict[str, str] = {}
+        self.calls: list[TracedCall] = []
 
     def network(self) -> Network:
         """Walk all calls. Raises `SpecError` for wires that make no graph."""
@@ -67,7 +68,9 @@ class Walk:
             self.tensors[TensorRef(weight.name)] = self.expression.weight(weight)
         order = in_order(model)
         run = as_keras_runs(model, order)
-        calls = [self._call(c) for c in run]
+        calls = self.calls = []
+        for one in run:
+            calls.append(self._call(one))
         if run is not order:
             made = {(c.call.layer, c.call.index): c for c in calls}
             calls = [made[c.layer, c.index] for c in order]
@@ -270,6 +273,8 @@ class Walk:
         error.with_place(layer=self.scope.where(layer), line=made.line or layer.line)
         tensors = [self.tensors.get(ref) for ref in sources]
         specs = [None if t is None else t.spec for t in tensors]
+        if declaration is not None and isinstance(error, ShapeError):
+            error.fact += self._cure(layer, declaration, sources, [spec for spec in specs if spec is not None])
         self.faults.keep(error, specs)
         if not self.scope.strict:
             return self._opaque(made, layer, declaration, error.fact)
@@ -278,6 +283,22 @@ class Walk:
         self.notes.append(Note("not-derived", error.layer, error.fact))
         self.tensors.put_recorded(made, [])
         return TracedCall(made, sources, tuple(specs), declaration=declaration)
+
+    def _cure(self, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]) -> str:
+        """What would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
+        if not specs or len(specs) != len(sources):
+            return ""
+        from layerexplain.network.cures import cure
+
+        def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
+            try:
+                return self.define(of, one, NOTHING_BOUND, given, ())
+            except LayerExplainError:
+                return None
+
+        calls = {(made.call.layer, made.call.index): made for made in self.calls}
+        said = cure(layer, declaration, sources, specs, self.scope.layers, calls, attempt)
+        return said and f"; {said}"
 
     def _unknown(
         self,

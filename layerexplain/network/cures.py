@@ -1,0 +1,301 @@
+"""What would mend a layer that refuses the shapes of its tensors. Each proposal is tried before it is made.
+
+Loaded only when a layer refuses its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isqrt
+from typing import Any
+
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Shape, Size
+from layerexplain.lang.visit import nodes
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.registry import find
+from layerexplain.model import Layer, TensorRef
+from layerexplain.network.traced import TracedCall
+from layerexplain.ops.sizes import default_roles, product, shape_text
+from layerexplain.ops.window import Window, windows
+
+Try = Callable[[Layer, Declaration, Sequence[Spec]], Definition | None]
+"""Gives the definition of a layer at other specs, or with other arguments; None where it refuses them too."""
+
+Calls = Mapping[tuple[str, int], TracedCall]
+"""Calls by layer and number."""
+
+_SPATIAL = ("steps", "planes", "rows", "columns")
+
+_MOST_NAMED = 3
+"""How many proposals are made."""
+
+
+def cure(
+    layer: Layer,
+    declaration: Declaration,
+    refs: Sequence[TensorRef],
+    specs: Sequence[Spec],
+    layers: Mapping[str, Layer],
+    calls: Calls,
+    attempt: Try,
+) -> str:
+    """Return what would mend a layer that refuses tensors of these specs, in words; "" where nothing is known.
+
+    Args:
+        layer: The layer at fault, declared by `declaration`.
+        refs: Its tensors, of `specs`.
+        layers: The layers of the model.
+        calls: The calls before it, by layer and number.
+        attempt: Traces a layer at other specs.
+    """
+    if len(specs) == 1 and declaration.alone:
+        return ""
+    if len(specs) == 1:
+        source = calls.get((refs[0].layer, refs[0].call))
+        said = list(_of_one(layer, declaration, specs[0], layers[refs[0].layer], source, attempt))
+    elif len(specs) == 2:
+        said = list(_of_two(layer, declaration, refs, specs, calls, attempt))
+    else:
+        said = [*_other_axis(layer, declaration, specs, attempt)]
+    return "; or ".join(said[:_MOST_NAMED])
+
+
+# One tensor with the wrong number of axes -----------------------------------------------------------------------
+
+
+def _of_one(
+    layer: Layer, declaration: Declaration, spec: Spec, before: Layer, source: TracedCall | None, attempt: Try
+) -> Iterator[str]:
+    returned = None if source is None else _all_steps(before, source, attempt)
+    if returned is not None and attempt(layer, declaration, [returned]) is not None:
+        yield f"give '{before.name}' return_sequences=True, so that it returns every step"
+        return
+    sizes = spec.shape[1:]
+
+    def fits(*shape: Size) -> bool:
+        return attempt(layer, declaration, [spec._replace(shape=(spec.shape[0], *shape), roles=None)]) is not None
+
+    sibling = _of_rank(declaration.type, len(sizes) - 1)
+    other = None if sibling is None else find(sibling)
+    takes_it = other is not None and attempt(layer._replace(type=other.type), other, [spec]) is not None
+    target = layer.config.get("target_shape")
+    for shape in _with_one_open(target) if isinstance(target, list | tuple) else ():
+        if attempt(layer._replace(config={**layer.config, "target_shape": shape}), declaration, [spec]) is not None:
+            yield f"target_shape {shape_text(shape)} fits"
+            return
+    reshaped = [] if takes_it and len(sizes) > 2 else [shape for shape in _reshaped(sizes) if fits(*shape)]
+    if reshaped:
+        yield f"Reshape to {shape_text(reshaped[0])} fits"
+    if len(sizes) == 1 and declaration.takes_states and fits(None, *sizes):
+        yield "RepeatVector(n) makes n equal steps of it"
+    if takes_it:
+        yield f"{sibling} takes this shape as it is"
+    if len(sizes) > 2 and fits(*sizes[1:]):
+        yield f"TimeDistributed applies the layer to each {'step' if sizes[0] is None else f'of the {sizes[0]} steps'}"
+        if source is not None and not source.sources and isinstance(sizes[0], int):
+            yield f"if {sizes[0]} is the batch, leave it out of the input's shape"
+
+
+def _with_one_open(target: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield a target shape with each of its sizes left to follow from the others, the first ones first."""
+    for i in range(len(target)):
+        yield (*target[:i], -1, *target[i + 1 :])
+
+
+def _all_steps(before: Layer, source: TracedCall, attempt: Try) -> Spec | None:
+    """Return what a recurrent layer gives with return_sequences=True, None for any other layer."""
+    declaration, origin = source.declaration, source.origin
+    if declaration is None or origin is None or source.definition is None or not declaration.takes_states:
+        return None
+    if source.definition.arguments.get("return_sequences") is not False:
+        return None
+    layer = before._replace(config={**before.config, "return_sequences": True})
+    made = attempt(layer, declaration, [spec for spec in origin.specs if spec is not None])
+    if made is None:
+        return None
+    result = next(iter(made.results.values()))
+    return Spec(result.shape, result.dtype)
+
+
+def _reshaped(sizes: Shape) -> Iterator[Shape]:
+    """Yield shapes of as many elements: an axis of 1 added, the last axes merged, the rows of a square image."""
+    if sum(not isinstance(size, int) for size in sizes) > 1:
+        return
+    known = tuple([size if isinstance(size, int) else -1 for size in sizes])
+    yield (*known, 1)
+    rest = product(sizes[1:])
+    if len(sizes) > 2 and isinstance(rest, int):
+        yield (known[0], rest)
+    total = product(sizes)
+    if len(sizes) == 1 and isinstance(total, int):
+        for channels in (1, 3):
+            side = isqrt(total // channels)
+            if side > 1 and side * side * channels == total:
+                yield (side, side, channels)
+
+
+def _of_rank(type_: str, rank: int) -> str | None:
+    """Return the type for another number of spatial axes: Conv2D → Conv1D."""
+    stem, digit, end = next(((type_[:i], c, type_[i + 1 :]) for i, c in enumerate(type_) if c.isdigit()), ("", "", ""))
+    return f"{stem}{rank}{end}" if end[:1] == "D" and digit != str(rank) else None
+
+
+# Two tensors that do not fit each other -------------------------------------------------------------------------
+
+
+def _of_two(
+    layer: Layer,
+    declaration: Declaration,
+    refs: Sequence[TensorRef],
+    specs: Sequence[Spec],
+    calls: Calls,
+    attempt: Try,
+) -> Iterator[str]:
+    a, b = specs
+    if len(a.shape) != len(b.shape):
+        yield from _of_two_ranks(layer, declaration, refs, specs, attempt)
+        return
+    found = _loser(refs, specs, calls)
+    axes = list(_other_axis(layer, declaration, specs, attempt))
+    positions = list(_lost_positions(layer, declaration, refs, specs, found, calls, attempt))
+    said = [*positions, *axes] if found else [*axes, *positions]
+    yield from said or _projected(layer, declaration, refs, specs, attempt)
+
+
+def _other_axis(layer: Layer, declaration: Declaration, specs: Sequence[Spec], attempt: Try) -> Iterator[str]:
+    """The axis along which the tensors would fit, for a layer that takes one."""
+    if "axis" not in declaration.default_values:
+        return
+    for axis in range(1, min(len(spec.shape) for spec in specs)):
+        if attempt(layer._replace(config={**layer.config, "axis": axis}), declaration, specs) is not None:
+            yield f"along axis={axis} they fit"
+
+
+def _of_two_ranks(
+    layer: Layer, declaration: Declaration, refs: Sequence[TensorRef], specs: Sequence[Spec], attempt: Try
+) -> Iterator[str]:
+    low, high = sorted(range(2), key=lambda i: len(specs[i].shape))
+    tall, flat = specs[high].shape, specs[low].shape
+
+    def fits(number: int, shape: Shape) -> bool:
+        changed = [one._replace(shape=shape, roles=None) if i == number else one for i, one in enumerate(specs)]
+        return attempt(layer, declaration, changed) is not None
+
+    steps = tall[1]
+    if len(tall) == 3 and len(flat) == 2 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
+        yield f"RepeatVector({steps}) behind '{refs[low].layer}' gives it {steps} equal steps"
+    total = product(tall[1:])
+    if len(flat) == 2 and isinstance(total, int) and fits(high, (tall[0], total)):
+        yield f"Flatten behind '{refs[high].layer}' makes one vector of it, (None, {total})"
+    if len(flat) == 2 and fits(high, (tall[0], tall[-1])):
+        kind = f"GlobalAveragePooling{len(tall) - 2}D"
+        yield f"{kind} behind '{refs[high].layer}' averages it to (None, {tall[-1]})"
+
+
+def _lost_positions(
+    layer: Layer,
+    declaration: Declaration,
+    refs: Sequence[TensorRef],
+    specs: Sequence[Spec],
+    found: str,
+    calls: Calls,
+    attempt: Try,
+) -> Iterator[str]:
+    """How two tensors that differ by a few positions become equal; `found` says where these were lost."""
+    a, b = (spec.shape for spec in specs)
+    roles = specs[0].roles or default_roles(len(a))
+    axes = [i for i, role in enumerate(roles) if role in _SPATIAL]
+    sizes = [(m, n) for i in axes if isinstance(m := a[i], int) and isinstance(n := b[i], int)]
+    if len(sizes) < len(axes) or all(m == n for m, n in sizes) or any(2 * min(pair) <= max(pair) for pair in sizes):
+        return
+    less, more = (0, 1) if all(m <= n for m, n in sizes) else (1, 0)
+    larger = specs[more].shape
+    fitting = [
+        spec._replace(shape=tuple([larger[i] if i in axes else size for i, size in enumerate(spec.shape)]))
+        for spec in specs
+    ]
+    if any(m[less] > m[more] for m in sizes) or attempt(layer, declaration, fitting) is None:
+        return
+    each = ", ".join(f"(0, {abs(m - n)})" for m, n in sizes)
+    amounts, rank = (each if len(axes) == 1 else f"({each})"), f"{len(axes)}D"
+    yield f"{found and found + ': '}ZeroPadding{rank}({amounts}) behind '{refs[less].layer}' makes them equal"
+    yield f"Cropping{rank}({amounts}) behind '{refs[more].layer}'"
+    multiple = _multiple(refs, calls)
+    if multiple > 1:
+        yield f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}"
+
+
+def _loser(refs: Sequence[TensorRef], specs: Sequence[Spec], calls: Calls) -> str:
+    """Say which layer before the smaller tensor alone left out the last positions; "" where none did."""
+    first, second = (product(spec.shape[1:-1]) or 0 for spec in specs)
+    less, more = refs if first < second else reversed(refs)
+    shared = {call.call.layer for call in _before(more, calls)}
+    for made in _before(less, calls):
+        if made.call.layer in shared:
+            continue
+        said = []
+        for w in _windows(made):
+            if isinstance(w.n, int) and w.number is not None and w.stride > 1:
+                rest = w.n - ((w.number - 1) * w.stride + w.reach)
+                if w.padding == "valid" and rest > 0:
+                    said.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
+        if said:
+            sizes = " × ".join(str(w.n) for w in _windows(made))
+            return f"'{made.call.layer}' drops {' and '.join(said)} of {sizes}"
+    return ""
+
+
+def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
+    """The calls on which a tensor depends, the nearest first."""
+    ahead, seen = [ref], {(ref.layer, ref.call)}
+    for here in ahead:  # grows as it is read
+        made = calls.get((here.layer, here.call))
+        if made is None:
+            continue
+        yield made
+        for source in made.sources:
+            if (source.layer, source.call) not in seen:
+                seen.add((source.layer, source.call))
+                ahead.append(source)
+
+
+def _windows(made: TracedCall) -> Sequence[Window]:
+    """The windows of the first convolution or pooling of a call, an axis each."""
+    for node in () if made.definition is None else nodes(made.definition):
+        if node.op.name in ("conv", "depthwise_conv", "max_pool", "average_pool"):
+            return windows(node)
+    return ()
+
+
+def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
+    """The number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a layer
+    changes sizes in another way."""
+    strides: dict[tuple[str, int], int] = {}
+    made = {(c.call.layer, c.call.index): c for ref in refs for c in _before(ref, calls)}
+    for key, call in reversed(made.items()):
+        before = max([strides.get((s.layer, s.call), 1) for s in call.sources], default=1)
+        slides = _windows(call)
+        if any(w.padding == "valid" and (w.reach > w.stride or w.stride == 1 < w.reach) for w in slides):
+            return 0
+        strides[key] = before * max([w.stride for w in slides], default=1)
+    return max(strides.values(), default=1)
+
+
+def _projected(
+    layer: Layer, declaration: Declaration, refs: Sequence[TensorRef], specs: Sequence[Spec], attempt: Try
+) -> Iterator[str]:
+    """How a layer of weights gives one tensor the shape of the other, as the shortcut of a residual block does."""
+    for i, j in ((0, 1), (1, 0)):
+        shape, wanted = specs[i].shape, specs[j].shape
+        if attempt(layer, declaration, [specs[j]._replace(roles=None)] * 2) is None:
+            return
+        sizes = list(zip(shape[1:-1], wanted[1:-1], strict=True))
+        strides = {n // m for n, m in sizes if isinstance(n, int) and isinstance(m, int) and m and n % m == 0}
+        behind = f"behind '{refs[i].layer}' gives it the shape of '{refs[j].layer}'"
+        if all(n == m for n, m in sizes):
+            yield f"Dense({wanted[-1]}) {behind}"
+            return
+        if len(strides) == 1 and len(shape) <= 5 and all(isinstance(n, int) for n, _ in sizes):
+            yield f"Conv{len(shape) - 2}D({wanted[-1]}, 1, strides={strides.pop()}, padding='same') {behind}"
+            return
