@@ -33,7 +33,7 @@ def _tile_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 tile = movement(
     "tile",
     axes=_tile_axes,
-    evaluate=lambda run, x, times: run.np.tile(x, times),
+    value=lambda np, x, times: np.tile(x, times),
     element=_tile_element,
     canonical=lambda attrs: {"times": tuple(attrs["times"])},
 )
@@ -43,15 +43,14 @@ tile = movement(
 roll = along_an_axis(
     "roll",
     axes=kept_along,
-    evaluate=lambda run, x, by, axis: run.np.roll(x, by, axis=axis),
+    value=lambda np, x, by, axis: np.roll(x, by, axis=axis),
     reads=lambda index, size, attrs: sc.remainder(sc.add(index, -attrs["by"] % size), size),
     needs=" to know which elements wrap around",
 )
 """`roll(x, by=1, axis=1)`: elements shifted along the axis; those past the end reappear at the start."""
 
 
-def _band_value(run: Any, x: Any, *, below: int | None, above: int | None) -> Any:
-    np = run.np
+def _band_value(np: Any, x: Any, *, below: int | None, above: int | None) -> Any:
     rows, columns = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
     inside = np.ones((x.shape[-2], x.shape[-1]), bool)
     if below is not None:
@@ -80,7 +79,7 @@ def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
 
 
 band = movement(
-    "band", axes=_band_axes, evaluate=_band_value, element=_band_element, defaults={"below": None, "above": None}
+    "band", axes=_band_axes, value=_band_value, element=_band_element, defaults={"below": None, "above": None}
 )
 """`band(x, above=0)`: keeps at most `below` diagonals below and `above` above the main diagonal of each
 matrix; the rest is 0."""
@@ -112,7 +111,7 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 diagonal = movement(
     "diagonal",
     axes=_diagonal_axes,
-    evaluate=lambda run, x, offset: run.np.diagonal(x, offset, -2, -1),
+    value=lambda np, x, offset: np.diagonal(x, offset, -2, -1),
     element=_diagonal_element,
     defaults={"offset": 0},
 )
@@ -127,8 +126,7 @@ def _diag_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.Guard(conditions, body, sc.Number(0)) if conditions else body
 
 
-def _diag_value(run: Any, x: Any, *, offset: int) -> Any:
-    np = run.np
+def _diag_value(np: Any, x: Any, *, offset: int) -> Any:
     n = x.shape[-1] + abs(offset)
     made = np.zeros((*x.shape[:-1], n, n), x.dtype)
     places = np.arange(x.shape[-1])
@@ -147,14 +145,14 @@ def _diag_axes(x: Expr, *, offset: int) -> list[Axis]:
     ]
 
 
-diag = movement("diag", axes=_diag_axes, evaluate=_diag_value, element=_diag_element, defaults={"offset": 0})
+diag = movement("diag", axes=_diag_axes, value=_diag_value, element=_diag_element, defaults={"offset": 0})
 """`diag(x)`: matrices with the last axis on their diagonal, or `offset` columns to its right."""
 
 
 full_like = movement(
     "full_like",
     axes=lambda x, *, value, to: kept(x),
-    evaluate=lambda run, x, value, to: run.np.full(x.shape, value),
+    value=lambda np, x, value, to: np.full(x.shape, value),
     element=lambda node, index, at: sc.Number(node.attrs["value"]),
     dtype=lambda x, *, value, to: to or x.dtype,
     defaults={"to": ""},
@@ -166,7 +164,7 @@ shape_of = movement(
     "shape_of",
     axes=lambda x: new_axes((x.ndim,), "a number for each axis"),
     dtype=lambda x: "int32",
-    evaluate=lambda run, x: run.np.asarray(x.shape),
+    value=lambda np, x: np.asarray(x.shape),
     element=NOT_INDEXED("it is a size"),
 )
 """`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""

@@ -25,7 +25,7 @@ from layerexplain.lang.expr import (
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import aligned, contraction
-from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, shape_text, size_text
+from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, misfit, size_text
 
 _FARTHEST = 50
 """The most nodes searched between a product and a weight."""
@@ -58,10 +58,7 @@ def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
 
 def _dot_axes(x: Expr, W: Expr) -> LazyAxes:
     if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
-        raise ShapeError(
-            f"dot needs the last axis of the first tensor to be as long as the first axis of the second, "
-            f"got {shape_text(x.shape)} and {shape_text(W.shape)}"
-        )
+        raise misfit("dot needs the last axis of the first tensor to be as long as the first axis of the second", x, W)
     return LazyAxes((*x.shape[:-1], *W.shape[1:]), _dot_records, x, W)
 
 
@@ -112,7 +109,7 @@ def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.
 dot = contraction(
     "dot",
     axes=_dot_axes,
-    evaluate=lambda run, x, W: run.np.tensordot(x, W, axes=1),
+    value=lambda np, x, W: np.tensordot(x, W, axes=1),
     outputs=_dot_outputs,
     summed=_dot_summed,
     term=_dot_term,
@@ -123,10 +120,7 @@ dot = contraction(
 
 def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
     if a.ndim < 2 or b.ndim < 2 or not agree(a.shape[-1], b.shape[-2]):
-        raise ShapeError(
-            "matmul needs matrices, the first with as many columns as the second has rows, "
-            f"got {shape_text(a.shape)} and {shape_text(b.shape)}"
-        )
+        raise misfit("matmul needs matrices, the first with as many columns as the second has rows", a, b)
     stack = broadcast("matmul", [a.shape[:-2], b.shape[:-2]])
     sides = [x.ndim - 2 - len(stack) for x in (a, b)]  # from an axis of the stack to that of the argument
     arg = [0 if k + sides[0] >= 0 else 1 for k in range(len(stack))]
@@ -164,7 +158,7 @@ def _matmul_term(
 matmul = contraction(
     "matmul",
     axes=_matmul_axes,
-    evaluate=lambda run, a, b: run.np.matmul(a, b),
+    value=lambda np, a, b: np.matmul(a, b),
     outputs=_matmul_outputs,
     summed=_matmul_summed,
     term=_matmul_term,
@@ -206,9 +200,7 @@ def _letters(args: tuple[Expr, ...], eq: str) -> tuple[list[list[str]], list[str
     for term, arg in zip(terms, args, strict=True):
         for name, size in zip(term, arg.shape, strict=True):
             if name in sizes and not agree(sizes[name], size):
-                raise ShapeError(
-                    f"einsum {eq!r} needs one size for '{name}', got {' and '.join(shape_text(a.shape) for a in args)}"
-                )
+                raise misfit(f"einsum {eq!r} needs one size for '{name}'", *args)
             sizes[name] = merge(sizes[name], size) if name in sizes else size
     missing = [name for name in result if name not in sizes]
     if missing:
@@ -252,21 +244,21 @@ def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
     return functools.reduce(lambda a, b: sc.Apply(multiply, (a, b), {}), factors), ()
 
 
-def _einsum_value(run: Any, *values: Any, eq: str) -> Any:
+def _einsum_value(np: Any, *values: Any, eq: str) -> Any:
     if len(values) == 2:
         (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
         from layerexplain.ops.products import product_of_two
 
-        made = product_of_two(run.np, *values, of_a, of_b, result)
+        made = product_of_two(np, *values, of_a, of_b, result)
         if made is not None:
             return made
-    return run.np.einsum(eq, *values, optimize=True)
+    return np.einsum(eq, *values, optimize=True)
 
 
 einsum = contraction(
     "einsum",
     axes=_einsum_axes,
-    evaluate=_einsum_value,
+    value=_einsum_value,
     outputs=_einsum_outputs,
     summed=_einsum_summed,
     term=_einsum_term,

@@ -46,10 +46,10 @@ def _filters(W: Expr, groups: int) -> str:
 
 
 @channels_last
-def _conv_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
+def _conv_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     from layerexplain.ops.products import convolved
 
-    return convolved(run.np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
+    return convolved(np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
 
 
 def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
@@ -75,7 +75,7 @@ def _conv_term(
 conv = contraction(
     "conv",
     axes=_conv_axes,
-    evaluate=_conv_value,
+    value=_conv_value,
     outputs=functools.partial(_outputs, "filters"),
     summed=_conv_summed,
     term=_conv_term,
@@ -96,10 +96,10 @@ def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
 
 
 @channels_last
-def _depthwise_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
+def _depthwise_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     from layerexplain.ops.products import depthwise
 
-    return depthwise(run.np, x, W, make_windows(x, W.shape, attrs))
+    return depthwise(np, x, W, make_windows(x, W.shape, attrs))
 
 
 def _depthwise_term(
@@ -116,7 +116,7 @@ def _depthwise_term(
 depthwise_conv = contraction(
     "depthwise_conv",
     axes=_depthwise_axes,
-    evaluate=_depthwise_value,
+    value=_depthwise_value,
     outputs=functools.partial(_outputs, "channels"),
     summed=lambda node: [("window", k) for k in node.args[1].shape[:-2]],
     term=_depthwise_term,
@@ -153,11 +153,11 @@ def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
 
 
 @channels_last
-def _transpose_value(run: Any, x: Any, W: Any, **attrs: Any) -> Any:
+def _transpose_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     slides, sizes, _ = zip(*_transposed(x, W, attrs), strict=True)
     from layerexplain.ops.products import transposed
 
-    return transposed(run.np, x, W, slides, [size or 0 for size in sizes])
+    return transposed(np, x, W, slides, [size or 0 for size in sizes])
 
 
 def _transpose_cost(node: Expr) -> list[Factor]:
@@ -203,7 +203,7 @@ def _transpose_term(
 conv_transpose = contraction(
     "conv_transpose",
     axes=_transpose_axes,
-    evaluate=_transpose_value,
+    value=_transpose_value,
     cost=_transpose_cost,
     outputs=functools.partial(_outputs, "filters"),
     summed=_transpose_summed,

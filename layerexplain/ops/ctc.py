@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import function
-from layerexplain.ops.sizes import promote, shape_text
+from layerexplain.ops.sizes import misfit, promote
 
 OVER_ALL_PATHS = NOT_INDEXED("it sums over all alignments of the labels with the steps")
 
 
 def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: Expr, *, blank: int) -> list[Axis]:
     if target.ndim != 2 or output.ndim != 3:
-        raise ShapeError(
-            f"ctc_loss needs labels (batch, labels) and scores (batch, steps, classes), "
-            f"got {shape_text(target.shape)} and {shape_text(output.shape)}"
-        )
+        raise misfit("ctc_loss needs labels (batch, labels) and scores (batch, steps, classes)", target, output)
     return [Axis("batch", (1, 0), target.shape[0])]
 
 
-def _loss_value(run: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
-    np = run.np
+def _loss_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
     scores = np.asarray(output, "f8")
     top = scores.max(axis=-1, keepdims=True)
     logs = scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
@@ -55,7 +50,7 @@ ctc_loss = function(
     "ctc_loss",
     axes=_loss_axes,
     dtype=lambda target, output, *lengths, **attrs: promote(output.dtype, "float"),
-    evaluate=_loss_value,
+    value=_loss_value,
     flops=UNKNOWN_COST,
     element=OVER_ALL_PATHS,
     defaults={"blank": 0},
@@ -66,14 +61,13 @@ of one class per step, by the softmax of the scores, with repeats merged and bla
 
 def _decode_axes(output: Expr, length: Expr, *, blank: int, merge: bool) -> AxesOfEach:
     if output.ndim != 3:
-        raise ShapeError(f"ctc_decode needs scores (batch, steps, classes), got {shape_text(output.shape)}")
+        raise misfit("ctc_decode needs scores (batch, steps, classes)", output)
     batch = Axis("batch", (0, 0), output.shape[0])
     steps = Axis("steps", (0, 1), output.shape[1], "padded with -1")
     return AxesOfEach([[Axis("", None, 1, "one reading"), batch, steps], [batch, Axis("", None, 1, "one score")]])
 
 
-def _decode_value(run: Any, output: Any, length: Any, *, blank: int, merge: bool) -> Any:
-    np = run.np
+def _decode_value(np: Any, output: Any, length: Any, *, blank: int, merge: bool) -> Any:
     made = np.full(output.shape[:2], -1)
     score = np.zeros((len(output), 1))
     for n, (rows, steps) in enumerate(zip(output, length, strict=True)):
@@ -90,7 +84,7 @@ ctc_decode = function(
     "ctc_decode",
     axes=_decode_axes,
     dtype=lambda output, length, **attrs: ("int32", promote(output.dtype, "float")),
-    evaluate=_decode_value,
+    value=_decode_value,
     flops=UNKNOWN_COST,
     element=NOT_INDEXED("the positions depend on the values"),
     defaults={"blank": 0, "merge": True},

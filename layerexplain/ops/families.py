@@ -115,7 +115,7 @@ def is_elementwise(op: Op) -> bool:
 
 def elementwise(
     name: str,
-    evaluate: Callable[..., Any],
+    value: Callable[..., Any],
     notation: Notation = BY_NAME,
     *,
     dtype: str | Callable[..., str] | None = None,
@@ -126,7 +126,7 @@ def elementwise(
 
     Args:
         name: its name in formulas.
-        evaluate: `evaluate(np, *values, **attrs)`.
+        value: `value(np, *values, **attrs)`.
         notation: how it is written; by default a call of its name.
         dtype: of the result if it differs from the arguments': "float" converts ints to floats, any other name is
             the dtype itself, and a function of the arguments is the rule.
@@ -151,7 +151,7 @@ def elementwise(
         name,
         axes=axes,
         dtype=rule,
-        evaluate=lambda run, *values, **attrs: evaluate(run.np, *values, **attrs),
+        value=value,
         flops=flops,
         notation=notation,
         element=element,
@@ -187,7 +187,7 @@ def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
 
 def reduction(
     name: str,
-    evaluate: Callable[..., Any],
+    value: Callable[..., Any],
     words: str,
     *,
     fold: str,
@@ -198,7 +198,7 @@ def reduction(
 
     Args:
         name: its name in formulas.
-        evaluate: `evaluate(np, x, axis=…, keepdims=…)`.
+        value: `value(np, x, axis=…, keepdims=…)`.
         words: what happens to a reduced axis ("summed").
         fold: the kind of `Fold` of its element form.
         dtype: of the result; by default that of the argument.
@@ -219,7 +219,7 @@ def reduction(
         name,
         axes=axes,
         dtype=always(dtype) if dtype else of_first,
-        evaluate=lambda run, x, axis, keepdims: evaluate(run.np, x, axis=axis, keepdims=keepdims),
+        value=value,
         flops=PER_INPUT,
         element=element,
         defaults={"axis": None, "keepdims": False},
@@ -270,11 +270,13 @@ def contraction(
 # All others -----------------------------------------------------------------------------------------------------
 
 
-def function(name: str, **rules: Any) -> Op:
+def function(name: str, *, value: Callable[..., Any] | None = None, **rules: Any) -> Op:
     """Create any other op: one that sorts, looks up or transforms.
 
-    Unless the rules say otherwise, it has no multiply-accumulates, the dtype of its first argument, and is written as a
-    call of its name."""
+    `value(np, *values, **options)` is its value, if that takes NumPy alone. Unless the rules say otherwise, it has no
+    multiply-accumulates, the dtype of its first argument, and is written as a call of its name."""
+    if value is not None:
+        rules["evaluate"] = lambda run, *values, **options: value(run.np, *values, **options)
     return Op(name, **{"dtype": of_first, "cost": NO_MACS, "notation": BY_NAME, **rules})
 
 

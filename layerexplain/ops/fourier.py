@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import GONE, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
 from layerexplain.ops.families import always, common, function, movement
-from layerexplain.ops.sizes import agree, equation, kept, product, promote, shape_text, size_text
+from layerexplain.ops.sizes import agree, changed, equation, kept, misfit, product, promote, shape_text, size_text
 
 SUM_OF_WAVES = NOT_INDEXED("each element is a sum over the whole signal with cosines and sines")
 
@@ -27,10 +27,7 @@ def _flops(count: Callable[[Expr], tuple[Any, int | None]]) -> Callable[[Expr], 
 
 def _parts(name: str, re: Expr, im: Expr) -> Shape:
     if re.ndim != im.ndim or not all(agree(a, b) for a, b in zip(re.shape, im.shape, strict=True)):
-        raise ShapeError(
-            f"{name} needs real and imaginary parts of the same shape, "
-            f"got {shape_text(re.shape)} and {shape_text(im.shape)}"
-        )
+        raise misfit(f"{name} needs real and imaginary parts of the same shape", re, im)
     shape: Shape = re.shape
     return shape
 
@@ -40,7 +37,7 @@ def _transform(
 ) -> Op:
     """A transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
     return function(
-        name, axes=axes, dtype=dtype, evaluate=value, flops=_flops(count), element=SUM_OF_WAVES, defaults=defaults
+        name, axes=axes, dtype=dtype, value=value, flops=_flops(count), element=SUM_OF_WAVES, defaults=defaults
     )
 
 
@@ -51,8 +48,7 @@ def _fft_axes(re: Expr, im: Expr, *, rank: int, inverse: bool) -> AxesOfEach:
     return AxesOfEach([kept(re), kept(re)])
 
 
-def _fft_value(run: Any, re: Any, im: Any, *, rank: int, inverse: bool) -> Any:
-    np = run.np
+def _fft_value(np: Any, re: Any, im: Any, *, rank: int, inverse: bool) -> Any:
     transform = np.fft.ifftn if inverse else np.fft.fftn
     spectrum = transform(np.asarray(re, "f8") + 1j * im, axes=tuple(range(-rank, 0)))
     return spectrum.real, spectrum.imag
@@ -80,13 +76,11 @@ the sum over k of (a[k] + b[k]·i) · exp(-2πi·f·k/N). `inverse` has a plus t
 def _rfft_axes(x: Expr, *, length: int | None) -> AxesOfEach:
     n = x.shape[-1] if length is None else length
     high = n // 2 + 1 if isinstance(n, int) else None
-    why = equation(f"{size_text(n)} // 2 + 1", high)
-    one = [*kept(x)[:-1], Axis("frequencies", (0, x.ndim - 1), high, why)]
-    return AxesOfEach([one, one])
+    return AxesOfEach([changed(x, -1, high, equation(f"{size_text(n)} // 2 + 1", high), "frequencies")] * 2)
 
 
-def _rfft_value(run: Any, x: Any, *, length: int | None) -> Any:
-    spectrum = run.np.fft.rfft(run.np.asarray(x, "f8"), n=length, axis=-1)
+def _rfft_value(np: Any, x: Any, *, length: int | None) -> Any:
+    spectrum = np.fft.rfft(np.asarray(x, "f8"), n=length, axis=-1)
     return spectrum.real, spectrum.imag
 
 
@@ -110,14 +104,14 @@ def _irfft_axes(re: Expr, im: Expr, *, length: int | None) -> list[Axis]:
     *_, n = _parts("irfft", re, im)
     after = length if length is not None else 2 * (n - 1) if isinstance(n, int) else None
     why = "the requested length" if length is not None else equation(f"2 * ({size_text(n)} - 1)", after)
-    return [*kept(re)[:-1], Axis("steps", (0, re.ndim - 1), after, why)]
+    return changed(re, -1, after, why, "steps")
 
 
 irfft = _transform(
     "irfft",
     _irfft_axes,
     common,
-    lambda run, re, im, length: run.np.fft.irfft(run.np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
+    lambda np, re, im, length: np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
     lambda node: (node.shape[:-1], _number(node.shape[-1])),
     length=None,
 )
@@ -143,11 +137,7 @@ def _stft_axes(x: Expr, *, length: int, stride: int, fft: int, window: str, cent
     count, high = frames(n, stride, fft, center), fft // 2 + 1
     ends = f" + 2 * {fft // 2}" if center else ""
     why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
-    one = [
-        *kept(x)[:-1],
-        Axis("steps", (0, x.ndim - 1), count, why),
-        Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}"),
-    ]
+    one = [*changed(x, -1, count, why, "steps"), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
     return AxesOfEach([one, one])
 
 
@@ -162,8 +152,7 @@ def window_values(np: Any, length: int, fft: int, window: str) -> Any:
     return np.pad(shape, (before, fft - length - before))
 
 
-def _stft_value(run: Any, x: Any, *, length: int, stride: int, fft: int, window: str, center: bool) -> Any:
-    np = run.np
+def _stft_value(np: Any, x: Any, *, length: int, stride: int, fft: int, window: str, center: bool) -> Any:
     ends = fft // 2 if center else 0
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(ends, ends)], mode="reflect") if ends else x
     shape = window_values(np, length, fft, window)
@@ -182,7 +171,7 @@ stft = function(
     "stft",
     axes=_stft_axes,
     dtype=always(("float", "float")),
-    evaluate=_stft_value,
+    value=_stft_value,
     flops=_stft_flops,
     element=NOT_INDEXED("the signal is reflected at both ends"),
     defaults={"window": "hann", "center": True},
@@ -192,8 +181,7 @@ stft = function(
 Fourier transformed: the sum over k of x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
 
 
-def _mel_value(run: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:
-    np = run.np
+def _mel_value(np: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:
 
     def mel(hertz: Any) -> Any:
         return MEL_Q * np.log(1 + np.asarray(hertz) / MEL_BREAK)
@@ -212,7 +200,7 @@ mel_filters = movement(
         Axis("bins", None, bins, f"{bins} bins, evenly spaced on the mel scale"),
     ],
     dtype=always("float"),
-    evaluate=_mel_value,
+    value=_mel_value,
     element=NOT_INDEXED("its triangles lie between bin edges on a logarithmic scale"),
 )
 """`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
@@ -251,9 +239,8 @@ def _istft_axes(
 
 
 def _istft_value(
-    run: Any, re: Any, im: Any, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
+    np: Any, re: Any, im: Any, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
 ) -> Any:
-    np = run.np
     waves = np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=fft, axis=-1)
     if window:
         shape = window_values(np, length, fft, window)

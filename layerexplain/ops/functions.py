@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import Expr, named
 from layerexplain.ops.elementwise import (
@@ -29,7 +28,7 @@ from layerexplain.ops.elementwise import (
 )
 from layerexplain.ops.movement import split, take_slice
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import misfit, normalize_axis
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -270,7 +269,7 @@ def glu(z: Expr, *, axis: int = -1) -> Expr:
     """Splits an axis into two halves and multiplies the first by the sigmoid of the second."""
     size = z.shape[normalize_axis(axis, z.ndim)]
     if not isinstance(size, int) or size % 2:
-        raise ShapeError(f"glu needs an even size of axis {axis}, got {shape_text(z.shape)}")
+        raise misfit(f"glu needs an even size of axis {axis}", z)
     a, b = split(z, n=2, axis=axis)
     return a * sigmoid(b)
 

@@ -104,8 +104,7 @@ def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
 
 
 @channels_last
-def _resize_value(run: Any, x: Any, *, size: Any, times: Any, method: str, antialias: bool, data_format: str) -> Any:
-    np = run.np
+def _resize_value(np: Any, x: Any, *, size: Any, times: Any, method: str, antialias: bool, data_format: str) -> Any:
     if size is None:
         size = [n * t for n, t in zip(x.shape[1:3], each(times, 2), strict=True)]
     rows, columns = (
@@ -214,7 +213,7 @@ resize = function(
     "resize",
     axes=_resize_axes,
     dtype=_resize_dtype,
-    evaluate=_resize_value,
+    value=_resize_value,
     flops=_resize_flops,
     element=_resize_element,
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
@@ -247,11 +246,11 @@ def pad_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[int, i
 
 
 @channels_last
-def _fit_value(run: Any, x: Any, *, size: Any, how: str, value: float, data_format: str) -> Any:
+def _fit_value(np: Any, x: Any, *, size: Any, how: str, value: float, data_format: str) -> Any:
     rows, columns = x.shape[1:3]
     if how == "pad":
         above, left = pad_to_ratio(rows, columns, size)
-        return run.np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)), constant_values=value)
+        return np.pad(x, ((0, 0), (above, above), (left, left), (0, 0)), constant_values=value)
     if how == "center":
         if rows < size[0] or columns < size[1]:
             raise ShapeError(f"cropping the middle {size} needs an image of at least that size, got {(rows, columns)}")
@@ -277,7 +276,7 @@ def _fit_axes(x: Expr, *, size: Any, how: str, value: float, data_format: str) -
 fit = movement(
     "fit",
     axes=_fit_axes,
-    evaluate=_fit_value,
+    value=_fit_value,
     element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},

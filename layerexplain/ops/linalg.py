@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import (
     GONE,
     NOT_INDEXED,
@@ -20,7 +19,7 @@ from layerexplain.lang.expr import (
     Size,
 )
 from layerexplain.ops.families import function
-from layerexplain.ops.sizes import agree, kept, known, product, promote, shape_text
+from layerexplain.ops.sizes import agree, kept, known, misfit, product, promote
 
 EITHER_WAY = "the sign of its vectors is not determined"
 """Why some factorizations are not compared: a vector and its negative are equally valid."""
@@ -29,10 +28,10 @@ EITHER_WAY = "the sign of its vectors is not determined"
 def _sides(name: str, x: Expr, square: bool = True) -> tuple[Size, Size]:
     """Rows and columns of the matrices."""
     if x.ndim < 2:
-        raise ShapeError(f"{name} needs matrices, the last two axes of a tensor, got {shape_text(x.shape)}")
+        raise misfit(f"{name} needs matrices, the last two axes of a tensor", x)
     rows, columns = x.shape[-2:]
     if square and not agree(rows, columns):
-        raise ShapeError(f"{name} needs square matrices, got {shape_text(x.shape)}")
+        raise misfit(f"{name} needs square matrices", x)
     return rows, columns
 
 
@@ -63,14 +62,14 @@ def _in_places(shape: Callable[..., Any]) -> Callable[..., Any]:
 def _matrices(
     name: str,
     axes: Callable[..., Any],
-    evaluate: Callable[..., Any],
+    value: Callable[..., Any],
     flops: Callable[..., float] | None,
     *,
     dtypes: Sequence[str] | None = None,
     why: str = "each element depends on the whole matrix",
     **rules: Any,
 ) -> Op:
-    """An op on the matrices of its first argument. `evaluate(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
+    """An op on the matrices of its first argument. `value(np, *float64 arrays, **attrs)`; `flops(rows, columns)`
     for one matrix (and the columns of further arguments), by the textbook (Golub and Van Loan), None where it
     iterates; `dtypes` those of several results."""
 
@@ -86,14 +85,14 @@ def _matrices(
             return _float(*args)
         return tuple(_float(*args) if d == "float" else d for d in dtypes)
 
-    def value(run: Any, *values: Any, **attrs: Any) -> Any:
-        return evaluate(run.np, *[run.np.asarray(v, "f8") for v in values], **attrs)
+    def of_float64(np: Any, *values: Any, **attrs: Any) -> Any:
+        return value(np, *[np.asarray(v, "f8") for v in values], **attrs)
 
     return function(
         name,
         axes=axes,
         dtype=result_dtype,
-        evaluate=value,
+        value=of_float64,
         flops=UNKNOWN_COST if flops is None else count,
         element=NOT_INDEXED(why),
         **rules,
@@ -138,7 +137,7 @@ slogdet = _matrices(
 def _solve_axes(a: Expr, b: Expr) -> list[Axis]:
     rows, _ = _sides("solve", a)
     if b.ndim != a.ndim or not agree(rows, b.shape[-2]):
-        raise ShapeError(f"solve needs b with as many rows as a, got {shape_text(a.shape)} and {shape_text(b.shape)}")
+        raise misfit("solve needs b with as many rows as a", a, b)
     return [*kept(a)[:-1], Axis("", (1, b.ndim - 1), b.shape[-1])]
 
 

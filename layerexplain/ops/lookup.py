@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import PER_OUTPUT, WEIGHT, Axis, Expr
 from layerexplain.lang.notation import Index
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
-from layerexplain.ops.sizes import agree, kept, merge, normalize_axis, shape_text, size_text
+from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text
 
 
 def _axes(table: Expr, ids: Expr) -> list[Axis]:
@@ -30,7 +29,7 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 take = movement(
     "take",
     axes=_axes,
-    evaluate=lambda run, table, ids: table[run.np.asarray(ids).astype("int64")],
+    value=lambda np, table, ids: table[np.asarray(ids).astype("int64")],
     notation=Index(),
     element=_element,
 )
@@ -58,7 +57,7 @@ def _gather_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 gather = movement(
     "gather",
     axes=_gather_axes,
-    evaluate=lambda run, x, ids, axis: run.np.take(x, run.np.asarray(ids).astype("int64"), axis=axis),
+    value=lambda np, x, ids, axis: np.take(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_gather_element,
 )
 """`gather(x, ids, axis=1)`: the parts of x with the given indices along an axis, in that order."""
@@ -69,10 +68,7 @@ def _take_along_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
     if x.ndim != ids.ndim or not all(
         i == at or agree(a, b) or 1 in (a, b) for i, (a, b) in enumerate(zip(x.shape, ids.shape, strict=True))
     ):
-        raise ShapeError(
-            f"take_along needs shapes that are equal except along axis {axis}, "
-            f"got {shape_text(x.shape)} and {shape_text(ids.shape)}"
-        )
+        raise misfit(f"take_along needs shapes that are equal except along axis {axis}", x, ids)
     pairs = enumerate(zip(x.shape, ids.shape, strict=True))
     return [Axis("", (1, i), b if i == at or a == 1 else a if b == 1 else merge(a, b)) for i, (a, b) in pairs]
 
@@ -88,7 +84,7 @@ def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 take_along = movement(
     "take_along",
     axes=_take_along_axes,
-    evaluate=lambda run, x, ids, axis: run.np.take_along_axis(x, run.np.asarray(ids).astype("int64"), axis=axis),
+    value=lambda np, x, ids, axis: np.take_along_axis(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_take_along_element,
 )
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
@@ -97,9 +93,7 @@ take_along = movement(
 def _gather_nd_axes(x: Expr, ids: Expr) -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
-        raise ShapeError(
-            f"gather_nd needs indices of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
-        )
+        raise misfit(f"gather_nd needs indices of at most {x.ndim} numbers along the last axis", ids)
     return [*kept(ids, 1)[:-1], *kept(x)[depth:]]
 
 
@@ -114,7 +108,7 @@ def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 gather_nd = movement(
     "gather_nd",
     axes=_gather_nd_axes,
-    evaluate=lambda run, x, ids: x[tuple(run.np.moveaxis(run.np.asarray(ids).astype("int64"), -1, 0))],
+    value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
     element=_gather_nd_element,
 )
 """`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
@@ -126,8 +120,7 @@ def _one_hot_axes(ids: Expr, *, n: int, axis: int) -> list[Axis]:
     return [*axes[:at], Axis("features", None, n, f"{n} classes"), *axes[at:]]
 
 
-def _one_hot_value(run: Any, ids: Any, *, n: int, axis: int) -> Any:
-    np = run.np
+def _one_hot_value(np: Any, ids: Any, *, n: int, axis: int) -> Any:
     hot = np.asarray(ids)[..., None] == np.arange(n)
     return np.moveaxis(hot, -1, axis)
 
@@ -142,7 +135,7 @@ one_hot = function(
     "one_hot",
     axes=_one_hot_axes,
     dtype=always("float"),
-    evaluate=_one_hot_value,
+    value=_one_hot_value,
     flops=PER_OUTPUT,
     element=_one_hot_element,
     defaults={"axis": -1},

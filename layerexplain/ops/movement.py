@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -11,7 +11,19 @@ from layerexplain.lang.expr import AxesOfEach, Axis, Batch, Expr, Size
 from layerexplain.lang.notation import Slice
 from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
 from layerexplain.ops.reshaping import reshape_axes, reshape_element, slice_axes, slice_element
-from layerexplain.ops.sizes import agree, equation, kept, known, merge, new_axes, normalize_axis, shape_text, size_text
+from layerexplain.ops.sizes import (
+    agree,
+    changed,
+    equation,
+    kept,
+    known,
+    merge,
+    misfit,
+    new_axes,
+    normalize_axis,
+    shape_text,
+    size_text,
+)
 
 
 def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
@@ -50,7 +62,7 @@ def _transpose_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 transpose = movement(
     "transpose",
     axes=_transpose_axes,
-    evaluate=lambda run, x, axes: run.np.transpose(x, axes),
+    value=lambda np, x, axes: np.transpose(x, axes),
     element=_transpose_element,
     canonical=lambda attrs: {"axes": tuple(attrs["axes"])},
 )
@@ -68,10 +80,7 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
         if x.ndim != first.ndim or not all(
             agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
         ):
-            raise ShapeError(
-                f"concatenate needs shapes that are equal except along axis {axis}, "
-                f"got {' and '.join(shape_text(t.shape) for t in xs)}"
-            )
+            raise misfit(f"concatenate needs shapes that are equal except along axis {axis}", *xs)
         shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
     sizes = [x.shape[at] for x in xs]
     total = sum(sizes) if all(known(s) for s in sizes) else None
@@ -85,25 +94,25 @@ def _concatenate_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     sizes = [x.shape[axis] for x in node.args]
     if not all(known(s) for s in sizes[:-1]):
         raise sc.CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
-    result: sc.Scalar | None = None
+    return _one_of(index[axis], sizes, lambda i, start: at(i, placed(index, axis, sc.add(index[axis], -start))))
+
+
+def _one_of(place: sc.Affine, sizes: list[int], part: Callable[[int, int], sc.Scalar]) -> sc.Scalar:
+    """Return the part that a place lies in; `part(i, start)` is part number i, which begins at `start`."""
     start = sum(sizes[:-1])
-    for i in reversed(range(len(sizes))):
-        if i < len(sizes) - 1:
-            start -= sizes[i]
-        here = at(i, placed(index, axis, sc.add(index[axis], -start)))
-        if result is None:
-            result = here
-        else:
-            inside = sc.between(index[axis], start, start + sizes[i])
-            # An index before `start` is handled by an earlier part.
-            result = sc.Guard(inside, here, result) if inside else here
-    return result if result is not None else sc.Number(0.0)
+    result = part(len(sizes) - 1, start)
+    for i in reversed(range(len(sizes) - 1)):
+        start -= sizes[i]
+        # A place before `start` is handled by an earlier part.
+        inside, here = sc.between(place, start, start + sizes[i]), part(i, start)
+        result = sc.Guard(inside, here, result) if inside else here
+    return result
 
 
 concatenate = movement(
     "concatenate",
     axes=_concatenate_axes,
-    evaluate=lambda run, *xs, axis: run.np.concatenate(xs, axis=axis),
+    value=lambda np, *xs, axis: np.concatenate(xs, axis=axis),
     element=_concatenate_element,
     dtype=common,
     defaults={"axis": -1},
@@ -116,15 +125,13 @@ def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     size = x.shape[at]
     if not isinstance(size, int) or size % n:
         raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
-    part = kept(x)
-    part[at] = Axis("", (0, at), size // n)
-    return AxesOfEach([part] * n)
+    return AxesOfEach([changed(x, at, size // n, "")] * n)
 
 
 split = movement(
     "split",
     axes=_split_axes,
-    evaluate=lambda run, x, n, axis: tuple(run.np.split(x, n, axis=axis)),
+    value=lambda np, x, n, axis: tuple(np.split(x, n, axis=axis)),
     element=None,
     dtype=lambda x, n, axis: (x.dtype,) * n,
     defaults={"axis": -1},
@@ -141,25 +148,20 @@ def split_element(node: Expr, part: int, index: sc.Index, at: sc.At) -> sc.Scala
 def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:
     at = normalize_axis(axis, xs[0].ndim + 1)
     if any(x.shape != xs[0].shape for x in xs):
-        raise ShapeError(f"stack needs equal shapes, got {' and '.join(shape_text(x.shape) for x in xs)}")
+        raise misfit("stack needs equal shapes", *xs)
     axes = kept(xs[0])
     return [*axes[:at], Axis("", None, len(xs), f"{len(xs)} tensors"), *axes[at:]]
 
 
 def _stack_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = node.options["axis"] % node.ndim
-    place = [*index[:axis], *index[axis + 1 :]]
-    result = at(len(node.args) - 1, place)
-    for i in reversed(range(len(node.args) - 1)):
-        inside = sc.between(index[axis], i, i + 1)
-        result = sc.Guard(inside, at(i, place), result) if inside else at(i, place)
-    return result
+    return _one_of(index[axis], [1] * len(node.args), lambda i, _: at(i, (*index[:axis], *index[axis + 1 :])))
 
 
 stack = movement(
     "stack",
     axes=_stack_axes,
-    evaluate=lambda run, *xs, axis: run.np.stack(xs, axis=axis),
+    value=lambda np, *xs, axis: np.stack(xs, axis=axis),
     element=_stack_element,
     dtype=common,
     defaults={"axis": 0},
@@ -172,7 +174,7 @@ stack = movement(
 take_slice = movement(
     "slice",
     axes=slice_axes,
-    evaluate=lambda run, x, key: x[key],
+    value=lambda np, x, key: x[key],
     element=slice_element,
     notation=Slice(),
     canonical=lambda attrs: {"key": tuple(attrs["key"])},
@@ -189,7 +191,7 @@ def _reverse_axes(x: Expr, *, axis: int) -> list[Axis]:
 reverse = along_an_axis(
     "reverse",
     axes=_reverse_axes,
-    evaluate=lambda run, x, axis: run.np.flip(x, axis=axis),
+    value=lambda np, x, axis: np.flip(x, axis=axis),
     reads=lambda index, size, attrs: sc.add(sc.scale(index, -1), size - 1),
     needs=" to count from its end",
     defaults={"axis": 1},
@@ -228,8 +230,8 @@ def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 pad = movement(
     "pad",
     axes=_pad_axes,
-    evaluate=lambda run, x, pads, value, mode: (
-        run.np.pad(x, pads, constant_values=value) if mode == "constant" else run.np.pad(x, pads, mode=mode)
+    value=lambda np, x, pads, value, mode: (
+        np.pad(x, pads, constant_values=value) if mode == "constant" else np.pad(x, pads, mode=mode)
     ),
     element=_pad_element,
     defaults={"value": 0, "mode": "constant"},
@@ -240,19 +242,17 @@ pad = movement(
 
 def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, x.ndim)
-    axes = kept(x)
     size = x.shape[at]
     after = size * times if isinstance(size, int) else size
     text = f"{size_text(size)} * {times}"
     why = f"repeated {times} times" if size == 1 else f"{text} = {after}" if isinstance(size, int) else text
-    axes[at] = Axis("", (0, at), after, why)
-    return axes
+    return changed(x, at, after, why)
 
 
 repeat = along_an_axis(
     "repeat",
     axes=_repeat_axes,
-    evaluate=lambda run, x, times, axis: run.np.repeat(x, times, axis=axis),
+    value=lambda np, x, times, axis: np.repeat(x, times, axis=axis),
     reads=lambda index, size, attrs: sc.floor_divide(index, attrs["times"]),
 )
 """`repeat(x, times=2, axis=1)`: each element repeated in place: a a b b."""
@@ -276,15 +276,11 @@ def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
     return axes
 
 
-def _broadcast_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-    return at(0, aligned(index, node, node.args[0]))
-
-
 broadcast_to = movement(
     "broadcast_to",
     axes=_broadcast_axes,
     evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
-    element=_broadcast_element,
+    element=lambda node, index, at: at(0, aligned(index, node, node.args[0])),
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
 )
 """`broadcast_to(x, shape=(n, 3, 4))`: axes of size 1 repeated."""
@@ -311,7 +307,7 @@ positions = movement(
     axes=lambda x, *, axis: [
         kept(x)[normalize_axis(axis, x.ndim)]._replace(why="the numbers 0, 1, 2, … of the places along this axis")
     ],
-    evaluate=lambda run, x, axis: run.np.arange(x.shape[axis], dtype="int32"),
+    value=lambda np, x, axis: np.arange(x.shape[axis], dtype="int32"),
     element=lambda node, index, at: sc.Position(index[0]),
     dtype=always("int32"),
     defaults={"axis": 1},

@@ -8,10 +8,10 @@ from typing import Any
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, PER_OUTPUT, AxesOfEach, Axis, Expr, Op
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
-from layerexplain.ops.sizes import kept, kept_along, normalize_axis, size_text
+from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
 
 
-def _position(name: str, evaluate: Callable[..., Any], words: str) -> Op:
+def _position(name: str, value: Callable[..., Any], words: str) -> Op:
     def axes(x: Expr, *, axis: int) -> list[Axis]:
         at = normalize_axis(axis, x.ndim)
         return folded_axes(x, at, False, lambda size: f"which of {size_text(size)} is the {words}")
@@ -20,7 +20,7 @@ def _position(name: str, evaluate: Callable[..., Any], words: str) -> Op:
         name,
         axes=axes,
         dtype=always("int32"),
-        evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
+        value=value,
         flops=PER_INPUT,
         element=NOT_INDEXED(f"the position of the {words} is found by searching, not computed"),
     )
@@ -34,12 +34,12 @@ argmin = _position("argmin", lambda np, x, axis: np.argmin(x, axis=axis), "small
 BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 
-def _sorting(name: str, evaluate: Callable[..., Any], dtype: Callable[..., str]) -> Op:
+def _sorting(name: str, value: Callable[..., Any], dtype: Callable[..., str]) -> Op:
     return movement(
         name,
         axes=kept_along,
         dtype=dtype,
-        evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
+        value=value,
         element=BY_VALUE,
         defaults={"axis": -1},
     )
@@ -51,23 +51,19 @@ argsort = _sorting("argsort", lambda np, x, axis: np.argsort(x, axis=axis, kind=
 
 
 def _top_axes(x: Expr, *, k: int) -> AxesOfEach:
-    one = [*kept(x)[:-1], Axis("", (0, normalize_axis(-1, x.ndim)), k, f"the {k} largest")]
-    return AxesOfEach([one, one])
+    return AxesOfEach([changed(x, -1, k, f"the {k} largest")] * 2)
 
 
-def _top_value(run: Any, x: Any, *, k: int) -> Any:
-    np = run.np
+def _top_value(np: Any, x: Any, *, k: int) -> Any:
     ids = np.argsort(-x, axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(x, ids, axis=-1), ids
 
 
-top_k = movement(
-    "top_k", axes=_top_axes, dtype=lambda x, *, k: (x.dtype, "int32"), evaluate=_top_value, element=BY_VALUE
-)
+top_k = movement("top_k", axes=_top_axes, dtype=lambda x, *, k: (x.dtype, "int32"), value=_top_value, element=BY_VALUE)
 """`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
 
 
-def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
+def _running(name: str, value: Callable[..., Any], fold: str) -> Op:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         axis = normalize_axis(node.attrs["axis"], node.ndim)
         size = node.shape[axis]
@@ -81,7 +77,7 @@ def _running(name: str, evaluate: Callable[..., Any], fold: str) -> Op:
     return function(
         name,
         axes=kept_along,
-        evaluate=lambda run, x, axis: evaluate(run.np, x, axis),
+        value=value,
         flops=PER_OUTPUT,
         element=element,
     )

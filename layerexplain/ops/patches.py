@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
 from layerexplain.ops.families import function, movement
-from layerexplain.ops.sizes import equation, product, shape_text, size_text
+from layerexplain.ops.sizes import equation, misfit, product, size_text
 from layerexplain.ops.window import (
     canonical,
     channels_last,
@@ -39,9 +38,8 @@ def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
 
 @channels_last
 def _value(
-    run: Any, x: Any, *, size: Any, strides: Any = None, padding: str, dilation_rate: Any, data_format: str
+    np: Any, x: Any, *, size: Any, strides: Any = None, padding: str, dilation_rate: Any, data_format: str
 ) -> Any:
-    np = run.np
     sizes = each(size, x.ndim - 2)
     attrs = {"strides": size if strides is None else strides, "padding": padding, "dilation_rate": dilation_rate}
     slides = make_windows(x, sizes, attrs)
@@ -78,7 +76,7 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 patches = movement(
     "patches",
     axes=_axes,
-    evaluate=_value,
+    value=_value,
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=_canonical,
@@ -103,9 +101,7 @@ def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, d
     channels = x.shape[1] if x.ndim == 3 else None
     fits = x.ndim == 3 and x.shape[2] in (None, product(numbers)) and all(n > 0 for n in numbers)
     if not fits or (isinstance(channels, int) and channels % area):
-        raise ShapeError(
-            f"fold needs (batch, {area} values per channel, {product(numbers)} windows), got {shape_text(x.shape)}"
-        )
+        raise misfit(f"fold needs (batch, {area} values per channel, {product(numbers)} windows)", x)
     after = channels // area if isinstance(channels, int) else None
     words = "the windows, overlapping"
     return [
@@ -116,8 +112,7 @@ def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, d
     ]
 
 
-def _fold_value(run: Any, x: Any, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> Any:
-    np = run.np
+def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> Any:
     (rows, columns), (step_i, step_j), (above, left) = window, each(strides, 2), each(padding, 2)
     gap_i, gap_j = each(dilation_rate, 2)
     many_i, many_j = _fold_counts(size, window, strides, padding, dilation_rate)
@@ -133,7 +128,7 @@ def _fold_value(run: Any, x: Any, *, size: Any, window: Any, strides: Any, paddi
 fold = function(
     "fold",
     axes=_fold_axes,
-    evaluate=_fold_value,
+    value=_fold_value,
     flops=PER_INPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},

@@ -52,8 +52,7 @@ def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 @channels_last
-def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
-    np = run.np
+def _largest(np: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     from layerexplain.ops.products import pooled
 
@@ -61,8 +60,7 @@ def _largest(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str =
 
 
 @channels_last
-def _mean(run: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
-    np = run.np
+def _mean(np: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
     slides = _slides(x, size, strides, padding)
     from layerexplain.ops.products import pooled
 
@@ -86,11 +84,11 @@ def _element(kind: str) -> Callable[..., sc.Scalar]:
     return element
 
 
-def _pool(name: str, evaluate: Callable[..., Any], kind: str) -> Op:
+def _pool(name: str, value: Callable[..., Any], kind: str) -> Op:
     return function(
         name,
         axes=_axes,
-        evaluate=evaluate,
+        value=value,
         flops=_flops,
         element=_element(kind),
         defaults={"padding": "valid", "data_format": "channels_last"},
@@ -159,8 +157,7 @@ def _adaptive_flops(node: Expr) -> int | None:
 
 def _adaptive_value(fold: str) -> Callable[..., Any]:
     @channels_last
-    def evaluate(run: Any, x: Any, *, size: Any, data_format: str) -> Any:
-        np = run.np
+    def value(np: Any, x: Any, *, size: Any, data_format: str) -> Any:
         for axis, count in enumerate(each(size, x.ndim - 2), start=1):
             parts = [
                 getattr(np, fold)(np.take(x, window, axis=axis), axis=axis) for window in spread(x.shape[axis], count)
@@ -168,7 +165,7 @@ def _adaptive_value(fold: str) -> Callable[..., Any]:
             x = np.stack(parts, axis=axis)
         return x
 
-    return evaluate
+    return value
 
 
 def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
@@ -195,7 +192,7 @@ def _adaptive(name: str, fold: str) -> Op:
     return function(
         name,
         axes=_adaptive_axes,
-        evaluate=_adaptive_value(fold),
+        value=_adaptive_value(fold),
         flops=_adaptive_flops,
         element=_adaptive_element(fold),
         defaults={"data_format": "channels_last"},

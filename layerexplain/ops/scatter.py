@@ -7,7 +7,17 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import always, folded_axes, function, movement
-from layerexplain.ops.sizes import agree, kept, new_axes, normalize_axis, promote, shape_text, size_text
+from layerexplain.ops.sizes import (
+    agree,
+    changed,
+    kept,
+    misfit,
+    new_axes,
+    normalize_axis,
+    promote,
+    shape_text,
+    size_text,
+)
 
 BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
@@ -24,8 +34,7 @@ def _segment_axes(x: Expr, ids: Expr, *, how: str, n: int | None) -> list[Axis]:
     return [Axis("segments", (0, 0), n, "one part for each id that occurs"), *kept(x)[1:]]
 
 
-def _segment_value(run: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any:
-    np = run.np
+def _segment_value(np: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any:
     ids = np.asarray(ids).astype("i8")
     count = n if n is not None else int(ids.max(initial=-1)) + 1
     ends = np.iinfo(x.dtype) if x.dtype.kind in "iu" else np.finfo(x.dtype)
@@ -40,7 +49,7 @@ def _segment_value(run: Any, x: Any, ids: Any, *, how: str, n: int | None) -> An
 segment = function(
     "segment",
     axes=_segment_axes,
-    evaluate=_segment_value,
+    value=_segment_value,
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
@@ -49,8 +58,7 @@ segment = function(
 'min')."""
 
 
-def _bincount_value(run: Any, x: Any, *weights: Any, least: int) -> Any:
-    np = run.np
+def _bincount_value(np: Any, x: Any, *weights: Any, least: int) -> Any:
     rows = np.asarray(x).astype("i8").reshape(-1, x.shape[-1])
     given = [None] * len(rows)
     if weights:
@@ -62,12 +70,9 @@ def _bincount_value(run: Any, x: Any, *weights: Any, least: int) -> Any:
 
 bincount = function(
     "bincount",
-    axes=lambda x, *weights, least: [
-        *kept(x)[:-1],
-        Axis("", (0, x.ndim - 1), None, "1 more than the largest value, known at run time"),
-    ],
+    axes=lambda x, *weights, least: changed(x, -1, None, "1 more than the largest value, known at run time"),
     dtype=lambda x, *weights, least: weights[0].dtype if weights else "int32",
-    evaluate=_bincount_value,
+    value=_bincount_value,
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"least": 0},
@@ -76,8 +81,7 @@ bincount = function(
 their sum instead."""
 
 
-def _histogram_value(run: Any, x: Any, *, bins: int, low: float | None, high: float | None) -> Any:
-    np = run.np
+def _histogram_value(np: Any, x: Any, *, bins: int, low: float | None, high: float | None) -> Any:
     ends = (x.min() if low is None else low, x.max() if high is None else high)
     edges = np.linspace(*ends, bins + 1).astype(x.dtype)
     x = x[(x >= ends[0]) & (x <= ends[1])]
@@ -91,7 +95,7 @@ histogram = function(
         [[Axis("bins", None, bins, "one count for each bin")], [Axis("bins", None, bins + 1, "the ends of the bins")]]
     ),
     dtype=lambda x, **attrs: (x.dtype, x.dtype),
-    evaluate=_histogram_value,
+    value=_histogram_value,
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"low": None, "high": None},
@@ -104,7 +108,7 @@ nonzero = movement(
     "nonzero",
     axes=lambda x: AxesOfEach([new_axes((None,), "the number of elements that are not 0, known at run time")] * x.ndim),
     dtype=lambda x: ("int32",) * x.ndim,
-    evaluate=lambda run, x: run.np.nonzero(x),
+    value=lambda np, x: np.nonzero(x),
     element=BY_VALUE,
 )
 """`i, j = nonzero(x)`: the positions of the elements that are not 0, one tensor per axis."""
@@ -125,8 +129,7 @@ def _unique_axes(x: Expr, *, parts: Any, axis: int | None, size: int | None) -> 
     return made[0] if len(made) == 1 else AxesOfEach(made)
 
 
-def _unique_value(run: Any, x: Any, *, parts: Any, axis: int | None, size: int | None) -> Any:
-    np = run.np
+def _unique_value(np: Any, x: Any, *, parts: Any, axis: int | None, size: int | None) -> Any:
     values, index, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
     inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
     if size is not None:
@@ -150,7 +153,7 @@ unique = movement(
     dtype=lambda x, *, parts, **attrs: (
         x.dtype if len(parts) == 1 else tuple(x.dtype if part == "values" else "int32" for part in parts)
     ),
-    evaluate=_unique_value,
+    value=_unique_value,
     element=BY_VALUE,
     defaults={"parts": ("values",), "axis": None, "size": None},
     canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
@@ -164,7 +167,7 @@ number of each element among them ('inverse'), and the occurrences ('counts'). `
 
 def _searchsorted_axes(edges: Expr, x: Expr, *, side: str) -> list[Axis]:
     if edges.ndim != 1:
-        raise ShapeError(f"searchsorted needs edges with one axis, got {shape_text(edges.shape)}")
+        raise misfit("searchsorted needs edges with one axis", edges)
     return kept(x, 1)
 
 
@@ -172,7 +175,7 @@ searchsorted = movement(
     "searchsorted",
     axes=_searchsorted_axes,
     dtype=always("int32"),
-    evaluate=lambda run, edges, x, side: run.np.searchsorted(edges, x, side=side),
+    value=lambda np, edges, x, side: np.searchsorted(edges, x, side=side),
     element=NOT_INDEXED("the position is found by searching, not computed"),
     defaults={"side": "left"},
 )
@@ -183,14 +186,11 @@ side='right', smaller or equal."""
 def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
-        raise ShapeError(
-            f"scatter needs indices of at most {x.ndim} numbers along the last axis, got {shape_text(ids.shape)}"
-        )
+        raise misfit(f"scatter needs indices of at most {x.ndim} numbers along the last axis", ids)
     return kept(x)
 
 
-def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
-    np = run.np
+def _scatter_value(np: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
     made = np.array(x)
     places = tuple(np.moveaxis(np.asarray(ids).astype("i8"), -1, 0))
     if how == "set":
@@ -201,7 +201,7 @@ def _scatter_value(run: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any
     return made
 
 
-scatter = movement("scatter", axes=_scatter_axes, evaluate=_scatter_value, element=BY_VALUE, defaults={"how": "set"})
+scatter = movement("scatter", axes=_scatter_axes, value=_scatter_value, element=BY_VALUE, defaults={"how": "set"})
 """`scatter(x, ids, updates)`: x with the updates set at the positions given by the last axis of `ids`; or added (how=
 'add'), multiplied ('mul'), or combined by maximum ('max') or minimum ('min')."""
 
@@ -217,30 +217,30 @@ def _slice_at_axes(x: Expr, start: Expr, *, size: tuple[int, ...]) -> list[Axis]
     return axes
 
 
-def _slice_at_value(run: Any, x: Any, start: Any, *, size: tuple[int, ...]) -> Any:
-    places = [int(i) for i in run.np.asarray(start)]
+def _slice_at_value(np: Any, x: Any, start: Any, *, size: tuple[int, ...]) -> Any:
+    places = [int(i) for i in np.asarray(start)]
     return x[tuple(slice(i, None if s == -1 else i + s) for i, s in zip(places, size, strict=True))]
 
 
 slice_at = movement(
     "slice_at",
     axes=_slice_at_axes,
-    evaluate=_slice_at_value,
+    value=_slice_at_value,
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
 )
 """`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""
 
 
-def _slice_update_value(run: Any, x: Any, start: Any, updates: Any) -> Any:
-    made = run.np.array(x)
-    places = [int(i) for i in run.np.asarray(start)]
+def _slice_update_value(np: Any, x: Any, start: Any, updates: Any) -> Any:
+    made = np.array(x)
+    places = [int(i) for i in np.asarray(start)]
     made[tuple(slice(i, i + s) for i, s in zip(places, updates.shape, strict=True))] = updates
     return made
 
 
 slice_update = movement(
-    "slice_update", axes=lambda x, start, updates: kept(x), evaluate=_slice_update_value, element=BY_VALUE
+    "slice_update", axes=lambda x, start, updates: kept(x), value=_slice_update_value, element=BY_VALUE
 )
 """`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""
 
@@ -254,16 +254,16 @@ def _quantile_axes(x: Expr, q: Expr, *, axis: Any, method: str, keepdims: bool, 
     return shares + folded_axes(x, axis, keepdims, lambda size: words.format(size_text(size)))
 
 
-def _quantile_value(run: Any, x: Any, q: Any, *, axis: Any, method: str, keepdims: bool, nan: str) -> Any:
-    find = run.np.nanquantile if nan == "ignored" else run.np.quantile
-    return find(run.np.asarray(x, "f8"), q, axis=axis, method=method, keepdims=keepdims)
+def _quantile_value(np: Any, x: Any, q: Any, *, axis: Any, method: str, keepdims: bool, nan: str) -> Any:
+    find = np.nanquantile if nan == "ignored" else np.quantile
+    return find(np.asarray(x, "f8"), q, axis=axis, method=method, keepdims=keepdims)
 
 
 quantile = function(
     "quantile",
     axes=_quantile_axes,
     dtype=lambda x, q, **attrs: promote(x.dtype, "float"),
-    evaluate=_quantile_value,
+    value=_quantile_value,
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"axis": None, "method": "linear", "keepdims": False, "nan": "kept"},

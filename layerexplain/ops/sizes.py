@@ -25,6 +25,11 @@ def shape_text(shape: Iterable[Size]) -> str:
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
 
+def misfit(needs: str, *tensors: Expr) -> ShapeError:
+    """Return the error for tensors whose shapes do not fit: what the op needs, then their shapes."""
+    return ShapeError(f"{needs}, got {' and '.join([shape_text(x.shape) for x in tensors])}")
+
+
 def product(sizes: Iterable[Size]) -> int | None:
     """Return the product without the batch; None if a size is unknown."""
     numbers = [size for size in sizes if size is not BATCH]
@@ -147,6 +152,13 @@ def kept_along(x: Expr, *, axis: int, **attrs: Any) -> list[Axis]:
     """Return the axes of `x` unchanged: a rule for ops along one of them. Raises ShapeError if it does not exist."""
     normalize_axis(axis, x.ndim)
     return kept(x)
+
+
+def changed(x: Expr, axis: int, after: Any, why: Any, role: str = "") -> list[Axis]:
+    """Return the axes of `x`, argument number 0, one of them with another size. Raises ShapeError if it does not exist."""
+    axes, at = kept(x), normalize_axis(axis, x.ndim)
+    axes[at] = Axis(role, (0, at), after, why)
+    return axes
 
 
 def new_axes(shape: Iterable[Size], why: str = "") -> list[Axis]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, Axis, Expr
 from layerexplain.ops.families import always, function
 from layerexplain.ops.image import kernel
-from layerexplain.ops.sizes import kept, product, shape_text
+from layerexplain.ops.sizes import kept, misfit, product, shape_text
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
 
@@ -19,10 +18,7 @@ BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
 
 def _warp_axes(x: Expr, transform: Expr, *, method: str, fill: str, value: float) -> list[Axis]:
     if x.ndim != 4 or transform.ndim != 2 or transform.shape[1] not in (8, None):
-        raise ShapeError(
-            f"warp needs images (batch, rows, columns, channels) and 8 numbers for each, "
-            f"got {shape_text(x.shape)} and {shape_text(transform.shape)}"
-        )
+        raise misfit("warp needs images (batch, rows, columns, channels) and 8 numbers for each", x, transform)
     return kept(x)
 
 
@@ -47,8 +43,7 @@ def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
     return np.where(at < 0, np.clip(low, 0, last), np.where(at > last, np.clip(high, 0, last), at))
 
 
-def _warp_value(run: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
-    np = run.np
+def _warp_value(np: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
     count, rows, columns, _ = x.shape
     # In float32, as TensorFlow's kernel: the nearest pixel may depend on the last digit.
     t = np.broadcast_to(np.asarray(transform, "f4")[..., None, None], (count, 8, 1, 1))
@@ -80,7 +75,7 @@ def _warp_value(run: Any, x: Any, transform: Any, *, method: str, fill: str, val
 warp = function(
     "warp",
     axes=_warp_axes,
-    evaluate=_warp_value,
+    value=_warp_value,
     flops=lambda node: product((*node.shape, 8)) if node.options["method"] == "bilinear" else 0,
     element=BETWEEN_PIXELS,
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
@@ -92,12 +87,11 @@ warp = function(
 def _homography_axes(start: Expr, end: Expr) -> list[Axis]:
     for points in (start, end):
         if points.ndim != 3 or points.shape[1:] != (4, 2):
-            raise ShapeError(f"homography needs 4 points, (batch, 4, 2), got {shape_text(points.shape)}")
+            raise misfit("homography needs 4 points, (batch, 4, 2)", points)
     return [*kept(start)[:1], Axis("", None, 8, "the parameters of a projection")]
 
 
-def _homography_value(run: Any, start: Any, end: Any) -> Any:
-    np = run.np
+def _homography_value(np: Any, start: Any, end: Any) -> Any:
     x, y = np.moveaxis(np.asarray(end, "f8"), -1, 0)
     u, v = np.moveaxis(np.asarray(start, "f8"), -1, 0)
     one, none = np.ones_like(x), np.zeros_like(x)
@@ -111,7 +105,7 @@ homography = function(
     "homography",
     axes=_homography_axes,
     dtype=always("float"),
-    evaluate=_homography_value,
+    value=_homography_value,
     flops=lambda node: product((node.shape[0], round(2 * 8**3 / 3 + 2 * 8**2))),
     element=NOT_INDEXED("it solves a system of equations"),
 )
@@ -123,15 +117,11 @@ homography = function(
 
 def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str, value: float) -> list[Axis]:
     if places.ndim < 2 or places.shape[0] not in (x.ndim, None):
-        raise ShapeError(
-            f"sample needs {x.ndim} rows of coordinates, one per axis of {shape_text(x.shape)}, "
-            f"got {shape_text(places.shape)}"
-        )
+        raise misfit(f"sample needs {x.ndim} rows of coordinates, one per axis of {shape_text(x.shape)}", places)
     return kept(places, 1)[1:]
 
 
-def _sampled_value(run: Any, x: Any, places: Any, *, order: int, fill: str, value: float) -> Any:
-    np = run.np
+def _sampled_value(np: Any, x: Any, places: Any, *, order: int, fill: str, value: float) -> Any:
     nodes = []
     for at, size in zip(np.asarray(places, "f8"), x.shape, strict=True):
         if order == 0:
@@ -165,7 +155,7 @@ def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
 sample = function(
     "sample",
     axes=_sampled_axes,
-    evaluate=_sampled_value,
+    value=_sampled_value,
     flops=lambda node: product((*node.shape, 2 * 2 ** node.args[0].ndim if node.attrs["order"] else 0)),
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant", "value": 0},
@@ -189,9 +179,8 @@ def _rescaled_axes(
 
 
 def _rescaled_value(
-    run: Any, x: Any, scales: Any, shifts: Any, *, axes: Any, size: Any, method: str, antialias: bool
+    np: Any, x: Any, scales: Any, shifts: Any, *, axes: Any, size: Any, method: str, antialias: bool
 ) -> Any:
-    np = run.np
     y = np.asarray(x, "f8")
     for axis, length, by, shift in zip(axes, size, np.asarray(scales, "f8"), np.asarray(shifts, "f8"), strict=True):
         n = x.shape[axis]
@@ -208,7 +197,7 @@ def _rescaled_value(
 rescale = function(
     "rescale",
     axes=_rescaled_axes,
-    evaluate=_rescaled_value,
+    value=_rescaled_value,
     flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},

@@ -239,9 +239,9 @@ def window_places(
 def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let an evaluation written for channels_last accept and return channels_first."""
 
-    def evaluate(run: Any, x: Any, *rest: Any, **attrs: Any) -> Any:
+    def value(np: Any, x: Any, *rest: Any, **attrs: Any) -> Any:
         first = attrs.get("data_format") == "channels_first"
-        y = function(run, run.np.moveaxis(x, 1, -1) if first else x, *rest, **{**attrs, "data_format": "channels_last"})
-        return run.np.moveaxis(y, -1, 1) if first else y
+        y = function(np, np.moveaxis(x, 1, -1) if first else x, *rest, **{**attrs, "data_format": "channels_last"})
+        return np.moveaxis(y, -1, 1) if first else y
 
-    return evaluate
+    return value
