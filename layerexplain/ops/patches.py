@@ -10,6 +10,7 @@ from layerexplain.ops.families import function, movement
 from layerexplain.ops.sizes import equation, misfit, product, size_text
 from layerexplain.ops.window import (
     canonical,
+    canonical_size,
     channels_last,
     channels_of,
     each,
@@ -21,13 +22,6 @@ from layerexplain.ops.window import (
 )
 
 
-def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    attrs = canonical(attrs)
-    if attrs.get("strides") == attrs["size"]:
-        del attrs["strides"]
-    return attrs
-
-
 def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
     attrs = {"strides": size, **attrs}
     sizes = each(size, x.ndim - 2)
@@ -37,12 +31,9 @@ def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
 
 
 @channels_last
-def _value(
-    np: Any, x: Any, *, size: Any, strides: Any = None, padding: str, dilation_rate: Any, data_format: str
-) -> Any:
+def _value(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
     sizes = each(size, x.ndim - 2)
-    attrs = {"strides": size if strides is None else strides, "padding": padding, "dilation_rate": dilation_rate}
-    slides = make_windows(x, sizes, attrs)
+    slides = make_windows(x, sizes, {"strides": size, **attrs})
     from layerexplain.ops.products import padded
 
     x = padded(np, x, slides, 0)
@@ -79,7 +70,7 @@ patches = movement(
     value=_value,
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
-    canonical=_canonical,
+    canonical=canonical_size,
 )
 """`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
 by row; `strides` default to the window's size."""

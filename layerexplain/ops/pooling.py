@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.lang import scalar as sc
@@ -18,6 +18,7 @@ from layerexplain.ops.window import (
     SPATIAL,
     Window,
     canonical,
+    canonical_size,
     channels_last,
     channels_of,
     each,
@@ -31,37 +32,26 @@ from layerexplain.ops.window import (
 )
 
 
-def _slides(x: Any, size: Any, strides: Any, padding: str) -> list[Window]:
+def _slides(x: Any, size: Any, attrs: Mapping[str, Any]) -> list[Window]:
     """Return the windows over an array with channels last."""
-    return make_windows(
-        x, each(size, x.ndim - 2), {"strides": size if strides is None else strides, "padding": padding}
-    )
+    return make_windows(x, each(size, x.ndim - 2), {"strides": size, **attrs})
 
 
-def _axes(x: Expr, *, size: Any, strides: Any = None, padding: str, data_format: str) -> LazyAxes:
-    attrs = {"strides": size if strides is None else strides, "padding": padding, "data_format": data_format}
-    return window_axes(x, each(size, x.ndim - 2), attrs, channels_of(x, attrs))
-
-
-def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Omit strides that equal the window's size, Keras's default."""
-    attrs = canonical(attrs)
-    if attrs.get("strides") is None or attrs.get("strides") == attrs["size"]:
-        attrs.pop("strides", None)
-    return attrs
+def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
+    return window_axes(x, each(size, x.ndim - 2), {"strides": size, **attrs}, channels_of(x, attrs))
 
 
 @channels_last
-def _largest(np: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
+def _largest(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     from layerexplain.ops.products import pooled
 
-    return pooled(np, x, _slides(x, size, strides, padding), least, np.maximum)
+    return pooled(np, x, _slides(x, size, attrs), least, np.maximum)
 
 
 @channels_last
-def _mean(np: Any, x: Any, *, size: Any, strides: Any = None, padding: str = "valid", data_format: str = "") -> Any:
-    slides = _slides(x, size, strides, padding)
+def _mean(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
+    slides = _slides(x, size, attrs)
     from layerexplain.ops.products import pooled
 
     total = pooled(np, x, slides, 0, np.add)
@@ -92,7 +82,7 @@ def _pool(name: str, value: Callable[..., Any], kind: str) -> Op:
         flops=_flops,
         element=_element(kind),
         defaults={"padding": "valid", "data_format": "channels_last"},
-        canonical=_canonical,
+        canonical=canonical_size,
     )
 
 

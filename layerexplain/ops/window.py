@@ -61,20 +61,16 @@ class Window(NamedTuple):
 
     def arithmetic(self) -> str:
         """Return the arithmetic of the number of windows as text."""
-        s = self.stride
-        if not isinstance(self.n, int):
-            if self.padding == "valid":
-                inner = f"unknown - {self.reach}"
-                text = f"{inner} + 1" if s == 1 else f"floor(({inner}) / {s}) + 1"
-            else:
-                text = "unknown" if s == 1 else f"ceil(unknown / {s})"
-            return f"{text}, known at run time"
+        s, n = self.stride, self.n if isinstance(self.n, int) else "unknown"
         if self.padding == "valid":
-            inner = f"{self.n} - {self.reach}"
-            text = f"{inner} + 1" if s == 1 else f"floor(({inner}) / {s}) + 1"
-            text = f"{text} = {self.number}"
+            text = f"{n} - {self.reach} + 1" if s == 1 else f"floor(({n} - {self.reach}) / {s}) + 1"
+        else:
+            text = "unknown" if n == "unknown" and s == 1 else f"ceil({n} / {s})"
+        if n == "unknown":
+            return f"{text}, known at run time"
+        text = f"{text} = {self.number}"
+        if self.padding == "valid":
             return text if self.dilation == 1 else f"{text} (window {self.k}, dilation {self.dilation}: {self.reach})"
-        text = f"ceil({self.n} / {s}) = {self.number}"
         before, after = self.pads or (0, 0)
         if self.padding == "causal":
             return f"{text}; 'causal' pads {before} before, 0 after"
@@ -163,6 +159,14 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
         value = attrs.get(key)
         if isinstance(value, (list, tuple)):
             attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
+    return attrs
+
+
+def canonical_size(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes in normal form, without strides that equal the window's size, Keras's default."""
+    attrs = canonical(attrs)
+    if attrs.get("strides") in (None, attrs["size"]):
+        attrs.pop("strides", None)
     return attrs
 
 
