@@ -19,8 +19,8 @@ from layerexplain.lang.expr import (
     GONE,
     INPUT,
     ITEM,
+    LEAVES,
     LOOP,
-    WEIGHT,
     Axis,
     Expr,
     Shape,
@@ -167,7 +167,7 @@ class _Way:
             frame, node, axis = place
             spine.setdefault((node, id(frame)), frame)
             place = self._structural(frame, node, axis)
-            if place is None and self.leaf is None and node.op not in (INPUT, WEIGHT, CONSTANT):
+            if place is None and self.leaf is None and node.op not in LEAVES:
                 rule = self._rule(node, axis)
                 why = rule.reason
                 whys += [why] if why else []
@@ -257,7 +257,7 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
                 whole = (shape[0], source.args[0].shape[1], *shape[1:])
                 why += f"; return_sequences=True returns {shape_text(whole)}"
             yield source.args[0], 1, why
-    elif source.op not in (INPUT, WEIGHT, CONSTANT, CALL):
+    elif source.op not in LEAVES and source.op is not CALL:
         for axis in axes_of(source, i):
             if axis.after == GONE and axis.source is not None:
                 yield source.args[axis.source[0]], axis.source[1], axis.reason

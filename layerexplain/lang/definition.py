@@ -127,7 +127,7 @@ class Body:
 
     @property
     def leaves(self) -> tuple[Expr, ...]:
-        """The leaves of the body, in the order of the loop's arguments."""
+        """The leaves of the body, in the order of the loop's arguments: `leaves[i]` stands for argument i."""
         return (*self.steps, *self.states, *self.captured)
 
     @property

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
 from layerexplain.records import NamedTuple
@@ -158,11 +158,7 @@ class LazyAxes(Sequence[Axis]):
     def __len__(self) -> int:
         return len(self.make(*self.given, self.shape))
 
-    @overload
-    def __getitem__(self, at: int) -> Axis: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Axis]: ...
-    def __getitem__(self, at: int | slice) -> Axis | list[Axis]:
+    def __getitem__(self, at: Any) -> Any:
         return self.make(*self.given, self.shape)[at]
 
     def __iter__(self) -> Iterator[Axis]:

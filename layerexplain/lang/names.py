@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from keyword import iskeyword
 
 from layerexplain.lang.definition import Definition
@@ -78,9 +78,20 @@ def identifier(name: str) -> str:
     return plain if plain.isidentifier() else f"f_{plain}".rstrip("_")
 
 
-def unique(name: str, taken: set[str]) -> str:
+def free(name: str, taken: Container[str]) -> str:
+    """Return the name, with a number behind it if it is taken.
+
+    >>> free("x", ["x", "x_2"]), free("y", ["x"])
+    ('x_3', 'y')
+    """
     candidate, i = name, 2
-    while candidate in taken or candidate in RESERVED:
+    while candidate in taken:
         candidate, i = f"{name}_{i}", i + 1
-    taken.add(candidate)
     return candidate
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """Return a name that is not reserved and not taken, and take it."""
+    found = free(name, taken | RESERVED)
+    taken.add(found)
+    return found

@@ -270,6 +270,11 @@ def between(index: Affine, low: int, high: int | None) -> tuple[Condition, ...]:
     return (Between(index, low, high),)
 
 
+def guarded(conditions: Sequence[Condition], body: Scalar, otherwise: Any = 0) -> Scalar:
+    """Return a scalar that is a number where one of the conditions does not hold."""
+    return Guard(tuple(conditions), body, Number(otherwise)) if conditions else body
+
+
 # Walks ----------------------------------------------------------------------------------------------------------
 
 _CHILDREN: Final[Mapping[type, tuple[str, ...]]] = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
-from layerexplain.lang.names import definition_names, identifier, leaf_names, unique
+from layerexplain.lang.names import definition_names, free, identifier, leaf_names, unique
 from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import Interpreter
@@ -97,10 +97,7 @@ def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str
     """Return the name under which a `def` returns a mask."""
     if mask.op in LEAVES and mask.label and mask.label not in outputs:
         return mask.label
-    name, i = "mask", 2
-    while name in outputs or name in leaves:
-        name, i = f"mask_{i}", i + 1
-    return name
+    return free("mask", {*outputs, *leaves})
 
 
 def value_text(value: Any) -> str:

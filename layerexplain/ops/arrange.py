@@ -68,8 +68,7 @@ def _band_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         conditions += sc.between(sc.add(column, sc.scale(row, -1)), -below, sc.BEYOND)
     if above is not None:
         conditions += sc.between(sc.add(row, sc.scale(column, -1)), -above, sc.BEYOND)
-    body = at(0, index)
-    return sc.Guard(conditions, body, sc.Number(0)) if conditions else body
+    return sc.guarded(conditions, at(0, index))
 
 
 def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
@@ -121,9 +120,8 @@ diagonal = movement(
 def _diag_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     offset = node.options["offset"]
     along = sc.add(index[-1], -offset) if offset > 0 else index[-1]
-    conditions = sc.between(sc.add(sc.add(index[-1], sc.scale(index[-2], -1)), -offset), 0, 1)
-    body = at(0, (*index[:-2], along))
-    return sc.Guard(conditions, body, sc.Number(0)) if conditions else body
+    on_it = sc.between(sc.add(sc.add(index[-1], sc.scale(index[-2], -1)), -offset), 0, 1)
+    return sc.guarded(on_it, at(0, (*index[:-2], along)))
 
 
 def _diag_value(np: Any, x: Any, *, offset: int) -> Any:

@@ -223,8 +223,7 @@ def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
             size = needed(x.shape[i], i, " to know where the padding begins")
             place[i] = sc.add(index[i], -before)
             conditions += sc.between(place[i], 0, size)
-    body = at(0, place)
-    return sc.Guard(tuple(conditions), body, sc.Number(node.options["value"])) if conditions else body
+    return sc.guarded(conditions, at(0, place), node.options["value"])
 
 
 pad = movement(

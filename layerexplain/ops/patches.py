@@ -60,8 +60,7 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         rest = sc.floor_divide(rest, w.k)
     place, conditions = window_places(node, index, taps[::-1])
     place[channel_axis] = sc.remainder(index[channel_axis], channels)
-    body = at(0, place)
-    return sc.Guard(tuple(conditions), body, sc.Number(0)) if conditions else body
+    return sc.guarded(conditions, at(0, place))
 
 
 patches = movement(

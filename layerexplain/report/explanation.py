@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.text import element_text
 from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
@@ -66,16 +67,16 @@ def _explained(
     if definition.kind == "model":
         return _nested(row, cost)
     shown = _without_masks(definition)
-    form = element_form(shown)
+    element = element_text(element_form(shown))
     reasons = shape_reasons(definition)
-    more_elements, more_shapes = _at_other_shapes(calls, form.text, reasons)
+    more_elements, more_shapes = _at_other_shapes(calls, element.lines, reasons)
     return Explanation(
         sentence=sentence(definition),
         hints=hints(LayerInNetwork(row, layer, definition, network)) if layer.kind != "custom" else (),
         statements=_statements(definition),
         where=where(definition),
-        element=form.text + more_elements,
-        element_notes=form.notes,
+        element=element.lines + more_elements,
+        element_notes=element.notes,
         axes=tuple(AxisReason(*axis) for axis in reasons.axes),
         shape_notes=reasons.notes + more_shapes,
         weights=_weights(row, layer, definition, path, network.model.keras_version),
@@ -99,7 +100,7 @@ def _at_other_shapes(
         if definition is None or definition in known:
             continue
         known.add(definition)
-        text = element_form(_without_masks(definition)).text
+        text = element_text(element_form(_without_masks(definition))).lines
         elements += [f"call {number}: {line}" for line in text if text != element]
         axes = shape_reasons(definition).axes
         if axes != reasons.axes:

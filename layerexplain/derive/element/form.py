@@ -14,6 +14,7 @@ from layerexplain.derive.element.plan import Plan, plan
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker
+from layerexplain.lang.names import free
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
 from layerexplain.ops.movement import split, split_element
@@ -54,6 +55,18 @@ class ElementLine:
         return index[: self.at] + index[self.at + len(self.loops) :]
 
     @property
+    def step(self) -> int:
+        """The place of the innermost loop's step in the index."""
+        return self.at + len(self.loops) - 1
+
+    def formula(self, index: Sequence[int]) -> sc.Scalar:
+        """Return what defines the element at an index. Raises `CannotIndex` for a line that cannot be written."""
+        found = self.start if self.start is not None and index[self.step] < 0 else self.value
+        if found is None:
+            raise sc.CannotIndex(f"{self.name}: {self.refusal}")
+        return found
+
+    @property
     def times(self) -> dict[Expr, sc.Affine]:
         """The letter of each loop's step."""
         return dict(zip(self.loops, self.index[self.at :], strict=False))
@@ -74,10 +87,9 @@ class ElementForm:
     are the forms of the called layers, callees first. `roles` are the roles of the axes of each result.
     """
 
-    __slots__ = ("_text", "definition", "inner", "lines", "masks", "names", "nodes", "results", "roles")
+    __slots__ = ("definition", "inner", "lines", "masks", "names", "nodes", "results", "roles")
 
     def __init__(self, definition: Definition, inner: dict[Definition, ElementForm]) -> None:
-        self._text: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self.definition = definition
         self.inner = inner
         self.lines: list[ElementLine] = []
@@ -91,23 +103,6 @@ class ElementForm:
     def outputs(self) -> list[ElementLine]:
         """The lines of the results, then of the existing masks."""
         return [*self.results.values(), *self.masks]
-
-    @property
-    def text(self) -> tuple[str, ...]:
-        """The printed lines."""
-        return self._printed()[0]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The notes below the lines: conditions of sums, and lines that could not be written."""
-        return self._printed()[1]
-
-    def _printed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        if self._text is None:
-            from layerexplain.derive.element.text import element_text
-
-            self._text = element_text(self)
-        return self._text
 
 
 def element_form(definition: Definition) -> ElementForm:
@@ -170,9 +165,7 @@ class _Writer:
         self.form.nodes = {line: node for line, node, _ in self._work}
 
     def _name(self, wanted: str) -> str:
-        name, i = wanted, 2
-        while name in self.form.names or name in ("n", "t"):
-            name, i = f"{wanted}_{i}", i + 1
+        name = free(wanted, {*self.form.names, "n", "t"})
         self.form.names.add(name)
         return name
 

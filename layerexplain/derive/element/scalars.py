@@ -50,10 +50,14 @@ OTHERS: Final = "kepqrmuvwzijlsdagfoch"
 
 
 def choose(letters: Sequence[sc.Letter], taken: dict[sc.Letter, str], symbols: Collection[str]) -> dict[sc.Letter, str]:
-    """Return `taken` with a name added for each of `letters`, different from all taken names and symbols."""
+    """Return `taken` with a name added for each of `letters`, different from all taken names and symbols; "" for the
+    letter of an axis of size 1, which is printed as 0."""
     names = dict(taken)
     used = {name for name in names.values() if name}
     for one in letters:
+        if one.size == 1:
+            names[one] = ""
+            continue
         own = LETTERS.get(one.role, "k")
         free = (c for c in (*own, *OTHERS) if c not in used and c not in symbols)
         name = next(free, None) or next(
@@ -159,9 +163,8 @@ class ScalarWriter:
         return self.written(e, dict(names)).text
 
     def inside(self, e: sc.Fold, names: dict[sc.Letter, str]) -> dict[sc.Letter, str]:
-        """Return the names of letters inside a sum; letters of axes of size 1 have the name ""."""
-        chosen = choose([one for one in e.letters if one.size != 1], names, self.symbols)
-        return {**chosen, **{one: "" for one in e.letters if one.size == 1}}
+        """Return the names of letters inside a sum."""
+        return choose(e.letters, names, self.symbols)
 
     def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
         """Return a sum over letters."""

@@ -13,6 +13,7 @@ from layerexplain.derive.element.scalars import LAST, SIGNS, ScalarWriter, choos
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
+from layerexplain.lang.names import free
 from layerexplain.lang.notation import Written
 from layerexplain.records import NamedTuple
 
@@ -45,10 +46,7 @@ def inner_names(form: ElementForm) -> dict[Definition, str]:
     """Return a name for each called layer, the outermost first."""
     names: dict[Definition, str] = {}
     for definition in reversed(form.inner):
-        name, i = definition.name, 2
-        while name in names.values():
-            name, i = f"{definition.name}_{i}", i + 1
-        names[definition] = name
+        names[definition] = free(definition.name, names.values())
     return names
 
 
@@ -95,15 +93,13 @@ class Printer(ScalarWriter):
         for line in sorted(self.form.lines, key=lambda one: one.number):
             if line.loops[-1:] == (loop,) and line.start is not None:
                 names = self.letters(line)
-                step = line.at + len(line.loops) - 1
-                index = tuple(sc.Affine((), -1) if i == step else a for i, a in enumerate(line.index))
+                index = (*line.index[: line.step], sc.number(-1), *line.index[line.step + 1 :])
                 texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)}")
         return [", ".join(texts)] if texts else []
 
     def letters(self, line: ElementLine) -> dict[sc.Letter, str]:
-        """Return names for the letters of a line; the letter of an axis of size 1 is "", printed as 0."""
-        names = choose([one for one in line.letters if one.size != 1], {}, self.form.names)
-        return {**names, **{one: "" for one in line.letters if one.size == 1}}
+        """Return names for the letters of a line."""
+        return choose(line.letters, {}, self.form.names)
 
     def indexed(self, name: str, index: Sequence[sc.Affine], names: Mapping[sc.Letter, str]) -> str:
         """Return `name[2i+u, 3, k]`, or the name for a tensor without axes."""

@@ -41,22 +41,13 @@ class Frame:
     def line(self, line: ElementLine, index: Index) -> Any:
         """Return an element of a line."""
         key = (line, index)
-        if key in self.known:
-            return self.known[key]
-        if line.value is None:
-            raise sc.CannotIndex(f"{line.name}: {line.refusal}")
-        inner = line.at + len(line.loops) - 1
-        if line.start is not None and index[inner] < 0:
-            env = dict(zip(line.letters, index, strict=True))
-            value = self.scalar(line.start, env)
-        else:
+        if key not in self.known:
             if line.start is not None:
                 # Steps are computed from the first, so that the recursion is only one step deep.
-                for t in range(index[inner]):
-                    self.line(line, (*index[:inner], t, *index[inner + 1 :]))
-            value = self.scalar(line.value, dict(zip(line.letters, index, strict=True)))
-        self.known[key] = value
-        return value
+                for t in range(index[line.step]):
+                    self.line(line, (*index[: line.step], t, *index[line.step + 1 :]))
+            self.known[key] = self.scalar(line.formula(index), dict(zip(line.letters, index, strict=True)))
+        return self.known[key]
 
     def scalar(self, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> Any:
         """Return the value of a scalar at given numbers for its letters."""

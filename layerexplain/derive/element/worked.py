@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
-from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.element.text import Printer, inner_names
 from layerexplain.derive.element.value import ArrayFrame, Frame, Index
 from layerexplain.derive.evaluate import Evaluation
@@ -114,42 +113,30 @@ def worked_element(
         return _Worker(form).work(frame, form.outputs[result], index)
 
 
-class _Site(NamedTuple):
-    """A line at an index, in a frame."""
-
-    frame: Frame
-    line: ElementLine
-    place: Index
-
-
 class _Worker:
     def __init__(self, form: ElementForm) -> None:
         self.form = form
         self.names = inner_names(form)
-        self.waiting: list[_Site] = []
+        self.waiting: list[tuple[Frame, ElementLine, Index]] = []
         self.seen: set[tuple[int, ElementLine]] = set()
 
     def work(self, frame: Frame, line: ElementLine, index: Index) -> Worked:
-        self._ask(_Site(frame, line, index))
+        self._ask(frame, line, index)
         lines: list[WorkedLine] = []
         while self.waiting and len(lines) < MOST_LINES:
-            lines.append(self._line(self.waiting.pop(0)))
+            lines.append(self._line(*self.waiting.pop(0)))
         return Worked(tuple(lines), lines[0].value, bool(self.waiting))
 
-    def _ask(self, site: _Site) -> None:
+    def _ask(self, frame: Frame, line: ElementLine, index: Index) -> None:
         """Request a line, each line once: a recurrence is not followed into earlier steps."""
-        key = (id(site.frame), site.line)
+        key = (id(frame), line)
         if key not in self.seen:
             self.seen.add(key)
-            self.waiting.append(site)
+            self.waiting.append((frame, line, index))
 
-    def _line(self, site: _Site) -> WorkedLine:
-        frame, line, index = site
+    def _line(self, frame: Frame, line: ElementLine, index: Index) -> WorkedLine:
         form = frame.form
-        first = line.start is not None and index[line.at + len(line.loops) - 1] < 0
-        scalar = line.start if first else line.value
-        if scalar is None:
-            raise sc.CannotIndex(f"{line.name}: {line.refusal}")
+        scalar = line.formula(index)
         printer = Printer(form, self.names)
         general = printer.letters(line)
         env = dict(zip(line.letters, index, strict=True))
@@ -161,11 +148,8 @@ class _Worker:
         here = reader.chosen(sc.substituted(scalar, {one: sc.number(place) for one, place in env.items()}))
         name = printer.indexed(line.name, [sc.number(i) for i in index], {})
         shown = reader.numbers(here)
-        for read, place in reader.direct:
+        for read, place in reader.direct or reader.largest:
             self._follow(frame, read, place)
-        if not reader.direct:
-            for read, place in reader.largest:
-                self._follow(frame, read, place)
         return WorkedLine(
             inside="" if form is self.form else self.names[form.definition],
             name=name,
@@ -174,15 +158,14 @@ class _Worker:
             numbers=printer.text(shown, {}),
             folds=tuple(reader.folds),
             reads=tuple(reader.reads),
-            value=_float(value),
+            value=float(value),
         )
 
     def _follow(self, frame: Frame, of: Any, index: Index) -> None:
         if isinstance(of, ElementLine):
-            self._ask(_Site(frame, of, index))
+            self._ask(frame, of, index)
         elif isinstance(of, sc.CalledResult):
-            inner = frame.called(of, {})
-            self._ask(_Site(inner, of.form.outputs[of.result], index))
+            self._ask(frame.called(of, {}), of.form.outputs[of.result], index)
 
 
 class _Reader:
@@ -212,28 +195,23 @@ class _Reader:
             for index in e.index:
                 for atom in sc.children(index):
                     if isinstance(atom, sc.Lookup):
-                        self.reads.append(
-                            (self.printer.text(atom.value, {}), _float(self.frame.scalar(atom.value, {})))
-                        )
+                        self.reads.append((self.printer.text(atom.value, {}), float(self.frame.scalar(atom.value, {}))))
             value = self.frame.scalar(e, {})
             if not _is_constant(e):
-                self.reads.append((self.printer.text(e, {}), _float(value)))
+                self.reads.append((self.printer.text(e, {}), float(value)))
             return sc.Number(_plain(value))
         if isinstance(e, sc.Fold):
             return sc.Number(_plain(self._fold(e)))
         if isinstance(e, sc.Apply | sc.NamedFunction):
             shown: sc.Scalar = sc.rebuild(e, self.numbers)
             return shown
-        if isinstance(e, sc.Guard):
-            return self.numbers(e.body if self.frame.hold(e.conditions, {}) else e.otherwise)
         if isinstance(e, sc.Position):
             return sc.Number(self.frame.index(e.index, {}))
         return e
 
     def _fold(self, e: sc.Fold) -> Any:
         count = math.prod(one.size or 0 for one in e.letters)
-        names = choose([one for one in e.letters if one.size != 1], self.taken, self.printer.form.names)
-        names.update({one: "" for one in e.letters if one.size == 1})
+        names = self.printer.inside(e, self.taken)
         shown = [one for one in e.letters if one.size != 1]
         factors = _factors(e.body)
         terms: list[WorkedTerm] = []
@@ -244,7 +222,7 @@ class _Reader:
             value = math.prod(found) if len(factors) > 1 else found[0]
             values.append(value)
             if len(terms) < MOST_TERMS:
-                terms.append(WorkedTerm(tuple([env[one] for one in shown]), tuple(map(_float, found)), _float(value)))
+                terms.append(WorkedTerm(tuple([env[one] for one in shown]), tuple(map(float, found)), float(value)))
             if largest is None or abs(value) > largest[0]:
                 largest = abs(value), dict(env)
         folded = self.frame.folded(e.kind, values)
@@ -259,7 +237,7 @@ class _Reader:
                 terms=tuple(terms),
                 taken=len(values),
                 left_out=count - len(values),
-                value=_float(folded),
+                value=float(folded),
             )
         )
         if largest is not None:
@@ -295,10 +273,6 @@ def _lines_in(frame: Frame, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> list[
 
 def _is_constant(e: sc.Element) -> bool:
     return not isinstance(e.of, ElementLine | sc.CalledResult) and e.of.op is CONSTANT
-
-
-def _float(value: Any) -> float:
-    return float(value)
 
 
 def _plain(value: Any) -> Any:

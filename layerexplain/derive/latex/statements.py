@@ -17,6 +17,7 @@ from layerexplain.derive.latex import scalars as tex
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
+from layerexplain.lang.names import free
 from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
@@ -37,7 +38,7 @@ def latex(definition: Definition) -> tuple[str, ...]:
     names: dict[Definition, str] = {}
     for inner in inner_definitions(definition):
         if inner.kind != "composite":
-            names[inner] = _free(inner.name, names.values())
+            names[inner] = free(inner.name, names.values())
     forms = element_form(definition).inner if names else {}
     roles = {inner: form.roles for inner, form in forms.items()}
     lines: list[str] = []
@@ -46,13 +47,6 @@ def latex(definition: Definition) -> tuple[str, ...]:
         lines.append(rf"{tex.upright(names[inner])}({leaves})\colon")
         lines += _LatexStatements(inner, names, roles).lines
     return (*lines, *_LatexStatements(definition, names, roles).lines)
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    found, i = name, 2
-    while found in taken:
-        found, i = f"{name}_{i}", i + 1
-    return found
 
 
 class _Body(NamedTuple):
@@ -156,7 +150,7 @@ class _LatexStatements(Interpreter[Written]):
         if node in wanted:
             return wanted[node]
         helper = next((c for c in HELPERS if c not in self.taken), HELPERS[0])
-        name = _free(node.label or helper, self.taken)
+        name = free(node.label or helper, self.taken)
         self.taken.add(name)
         return name
 
@@ -222,8 +216,7 @@ class _LatexStatements(Interpreter[Written]):
         index = tuple(letter(r, s) for r, s in zip(self.roles[node], node.shape, strict=True))
         symbols = {*self.taken, *steps}
         letters: list[Any] = [atom for i in index for atom, _ in i.terms]
-        names = choose([one for one in letters if one.size != 1], {}, symbols)
-        names.update({one: "" for one in letters if one.size == 1})
+        names = choose(letters, {}, symbols)
         writer = tex.LatexWriter(self._element_name, symbols)
         right = writer.text(self._open(node, index), names)
         place = [tex.index_latex(i, names) for i in index]
@@ -267,7 +260,7 @@ class _LatexStatements(Interpreter[Written]):
         states = []
         for state, first in zip(body.states, node.args[sequences:], strict=False):
             # A result that is the last state is written `h = h_{8}`; the index distinguishes the two.
-            name = _free(str(state.label), self.taken - self.results)
+            name = free(str(state.label), self.taken - self.results)
             self.taken.add(name)
             states.append(name)
             self._bind(state, name, (*steps, f"{variable}-1"))
@@ -300,7 +293,7 @@ class _LatexStatements(Interpreter[Written]):
                 bound = (states[i], (*steps, last))
             else:
                 name = next((wanted[p] for p in parts if p in wanted), list(body.collected)[i - len(states)])
-                name = name if any(p in wanted for p in parts) else _free(name, self.taken)
+                name = name if any(p in wanted for p in parts) else free(name, self.taken)
                 self.taken.add(name)
                 self._say(tex.symbol(name, (*steps, variable)), self.texts[e].text, self.notes[e])
                 bound = (name, steps)
