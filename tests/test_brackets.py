@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.text import element_text
 from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, OPS, Expr, constant, tensor
@@ -329,5 +330,5 @@ def test_text_parses_to_the_same_formula() -> None:
 )
 def test_brackets_stand_where_they_are_needed(formula: str, text: str, tex: str) -> None:
     definition = Definition("d", tuple(LEAVES.values()), (), {"r": parse(f"r = {formula}", LEAVES)["r"]})
-    assert element_form(definition).text == (f"r[n, k] = {text}",)
+    assert element_text(element_form(definition)).lines == (f"r[n, k] = {text}",)
     assert latex(definition) == (f"r = {tex}",)

@@ -10,6 +10,7 @@ import pytest
 from layerexplain.api import explain
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.text import element_text
 from layerexplain.derive.sentence import fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
@@ -277,7 +278,7 @@ def test_what_orders_is_not_free_of_work() -> None:
     use = Use(TracedCall(Call("it", 0, (), {}), (), (), (), definition, None), 1)
     assert cost_lines([use], Costs()) == ("no FLOPs: it only compares, to sort",)
     why = "has no element form: the positions depend on the values"
-    assert element_form(definition).notes == (f"values {why}", f"ids {why}")
+    assert element_text(element_form(definition)).notes == (f"values {why}", f"ids {why}")
 
 
 def test_the_calls_of_a_shared_layer_are_told_apart(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def kept_along(x: Expr, *, axis: int, **attrs: Any) -> list[Axis]:
 
 
 def changed(x: Expr, axis: int, after: Any, why: Any, role: str = "") -> list[Axis]:
-    """Return the axes of `x`, argument number 0, one of them with another size. Raises ShapeError if it does not exist."""
+    """Return the axes of `x`, argument number 0, with another size of one. Raises ShapeError if it does not exist."""
     axes, at = kept(x), normalize_axis(axis, x.ndim)
     axes[at] = Axis(role, (0, at), after, why)
     return axes
