@@ -152,6 +152,10 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
             "5: layer 'group_normalization': GroupNormalization needs groups that divide its 10 channels…",
         ],
     ),
+    "eleven groups behind a fault": (
+        "input: [20, 7]\nlayers:\n  - Dense: 0\n  - GroupNormalization: {groups: 11}\n",
+        ["3: layer 'dense': "],
+    ),
     "misspelt, so that the number of axes is not known": (
         "input: [20, 8]\nlayers:\n  - LSTM: {units: 4, return_sequence: true}\n  - LSTM: 4\n  - Conv1D: {filters: 0}\n",
         [

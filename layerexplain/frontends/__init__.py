@@ -41,11 +41,14 @@ def read(source: Any) -> Model:
     model, SpecError (or an ErrorGroup of them) where no model can be made; every message names the source.
     """
     name = source_name(source)
+    source = _path_or_bytes(source)
     try:
         model = _read(source, name)
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
-        if graphless and model.format in ("keras-archive", "h5"):
-            model = _with_layers_of_weights(model, source, name)
+        if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
+            from layerexplain.frontends.keras.weights_only import with_stored_layers
+
+            model = with_stored_layers(model, source)
         for fault in model.faults:
             fault.with_place(source=name)
         return model._replace(source=name)
@@ -77,30 +80,41 @@ def read_for_good(source: Any) -> tuple[Any, Model]:
 
 def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
-    if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
-        text = os.fsdecode(path) if isinstance(path, bytes) else path
-        return "<stdin>" if text == "-" else text
-    if isinstance(source, bytes | bytearray | memoryview):
+    source = _path_or_bytes(source)
+    if isinstance(source, str):
+        return "<stdin>" if source == "-" else source
+    if isinstance(source, bytes):
         return "<bytes>"
     if isinstance(source, Mapping | list):
         return "<config>"
     return f"<{type(source).__name__}>"
 
 
+def _path_or_bytes(source: Any) -> Any:
+    """A path as text, what holds a file's bytes as bytes; any other source as it is."""
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    return os.fsdecode(os.fspath(source)) if isinstance(source, os.PathLike) else source
+
+
+def _is_stored(source: Any, name: str) -> bool:
+    """Whether a source can be read again for its weights, as a pipe cannot."""
+    is_path = isinstance(source, str) and name != "<stdin>"
+    return isinstance(source, bytes) or (is_path and (os.path.isfile(source) or os.path.isdir(source)))
+
+
 def _read(source: Any, name: str) -> Model:
     if name == "<stdin>":
         with opened_stdin() as opened:
             return _read_opened(opened)
-    if isinstance(source, str | os.PathLike):
-        path = os.fsdecode(os.fspath(source))
+    if isinstance(source, str):
         with as_source_errors():
-            if os.path.isdir(path):
-                return _read_directory(path)
-            with opened_path(path) as opened:
+            if os.path.isdir(source):
+                return _read_directory(source)
+            with opened_path(source) as opened:
                 return _read_opened(opened)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _read_opened(Opened.of(io.BytesIO(bytes(source)), None))
+    if isinstance(source, bytes):
+        return _read_opened(Opened.of(io.BytesIO(source), None))
     if isinstance(source, Mapping | list):
         from layerexplain.frontends.keras.config import model_of_document
 
@@ -109,21 +123,8 @@ def _read(source: Any, name: str) -> Model:
 
     if is_live_model(source):
         return read_live_model(source)
-    raise SourceError(
-        f"a {type(source).__name__} is not a source; give a path, bytes, a configuration or a Keras model"
-    )
-
-
-def _with_layers_of_weights(model: Model, source: Any, name: str) -> Model:
-    """Return a subclassed model with the layers that its weights show; a pipe is read only once, so it shows none."""
-    from layerexplain.frontends.keras.weights_only import with_stored_layers
-
-    if isinstance(source, bytes | bytearray | memoryview):
-        return with_stored_layers(model, bytes(source))
-    if name == "<stdin>" or not isinstance(source, str | os.PathLike):
-        return model
-    path = os.fsdecode(os.fspath(source))
-    return with_stored_layers(model, path) if os.path.isfile(path) or os.path.isdir(path) else model
+    given = type(source).__name__
+    raise SourceError(f"a {given} is not a source; give a path, bytes, a configuration or a Keras model")
 
 
 # Opening ----------------------------------------------------------------------------------------------------------
@@ -292,10 +293,10 @@ def _no_model(opened: Opened) -> str | None:
     from layerexplain.frontends.not_a_model import describe_foreign
 
     foreign = describe_foreign(opened.head)
-    if foreign is None and not is_text(opened.head) and opened.path is not None:
-        must_be = _BINARY_ENDINGS.get(os.path.splitext(opened.path)[1].lower())
-        foreign = must_be and f"is {must_be}; the file is damaged, or is not a model that Keras saved"
-    return foreign
+    if foreign is not None or is_text(opened.head):
+        return foreign
+    must_be = _BINARY_ENDINGS.get(os.path.splitext(opened.path or "")[1].lower())
+    return must_be and f"is {must_be}; the file is damaged, or is not a model that Keras saved"
 
 
 def _refuse(opened: Opened) -> Model:

@@ -12,6 +12,9 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
 
+LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
+"""Arguments of layers that are layers."""
+
 
 @cache
 def known_types() -> frozenset[str]:

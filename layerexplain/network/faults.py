@@ -87,11 +87,10 @@ class Guesses:
                 return
             specs.append(guess or spec)
             opened.append(guess is not None)
-        made = [self._try(layer, declaration, bound, _filled(specs, opened, size)) for size in _tried(layer)]
-        errors = [one for one in made if isinstance(one, LayerExplainError)]
-        if len(errors) == len(made):
+        made, errors = self._try(layer, declaration, bound, specs, opened)
+        if not made:
             raise errors[0]
-        self._keep(layer, call, [one for one in made if isinstance(one, Definition)], sizes=True)
+        self._keep(layer, call, made, sizes=True)
 
     def after(
         self,
@@ -108,18 +107,14 @@ class Guesses:
             inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *fed[1:]])
         for number, one in enumerate(_mended(layer, declaration)):
             for specs in inputs:
-                opened = [_filled(specs, [True] * len(specs), size) for size in _tried(one)]
-                tried = [self._try(one, declaration, NOTHING_BOUND, filled) for filled in opened]
-                found = [definition for definition in tried if isinstance(definition, Definition)]
-                if found:
-                    self._keep(layer, call, found, sizes=number == 0)
-                    return
+                made, _ = self._try(one, declaration, NOTHING_BOUND, specs, [True] * len(specs))
+                if made:
+                    return self._keep(layer, call, made, sizes=number == 0)
 
     def hand_in(self, inner: Scope, fed: Sequence[Spec | None]) -> None:
         """Guess the inputs of a nested model, which is fed with what is not known."""
-        inner.guesses.update(
-            {ref: spec for ref, spec in zip(inner.model.inputs, fed, strict=False) if spec is not None}
-        )
+        pairs = zip(inner.model.inputs, fed, strict=False)
+        inner.guesses.update({ref: spec for ref, spec in pairs if spec is not None})
 
     def hand_out(self, layer: Layer, call: int, inner: Scope) -> None:
         """Take over what is guessed of the outputs of a nested model, which was traced."""
@@ -128,12 +123,27 @@ class Guesses:
                 self._specs[TensorRef(layer.name, call, i)] = inner.guesses[ref]
 
     def _try(
-        self, layer: Layer, declaration: Declaration, bound: Bound, specs: list[Spec | None]
-    ) -> Definition | LayerExplainError:
-        try:
-            return self._define(declaration, layer, bound, specs, ())
-        except LayerExplainError as error:
-            return error
+        self,
+        layer: Layer,
+        declaration: Declaration,
+        bound: Bound,
+        specs: Sequence[Spec | None],
+        opened: Sequence[bool],
+    ) -> tuple[list[Definition], list[LayerExplainError]]:
+        """The definitions of a call with sizes for those that are open in the specs that are `opened`, and the errors
+        of those sizes that it refuses."""
+        made: list[Definition] = []
+        errors: list[LayerExplainError] = []
+        for size in _tried(layer):
+            filled = [
+                Spec(tuple([size if s is None else s for s in spec.shape]), spec.dtype) if spec and is_open else spec
+                for spec, is_open in zip(specs, opened, strict=True)
+            ]
+            try:
+                made.append(self._define(declaration, layer, bound, filled, ()))
+            except LayerExplainError as error:
+                errors.append(error)
+        return made, errors
 
     def _keep(self, layer: Layer, call: int, made: list[Definition], *, sizes: bool) -> None:
         """Keep what all of `made` have in common: with `sizes` also the sizes, else the number of axes."""
@@ -158,16 +168,6 @@ def _tried(layer: Layer) -> list[int | None]:
     return [*_TRIED, size] if size <= _MOST_TRIED else [*_TRIED]
 
 
-def _filled(specs: Sequence[Spec | None], opened: Sequence[bool], size: int | None) -> list[Spec | None]:
-    """The specs, with `size` for the sizes that are open in those that are `opened`."""
-    return [
-        Spec(tuple([size if s is None else s for s in spec.shape]), spec.dtype)
-        if is_open and spec is not None
-        else spec
-        for spec, is_open in zip(specs, opened, strict=True)
-    ]
-
-
 def _open(spec: Spec | None) -> Spec | None:
     """A spec with none of its sizes."""
     return None if spec is None else Spec((BATCH, *(None,) * (len(spec.shape) - 1)), spec.dtype)
@@ -184,9 +184,8 @@ def _mended(layer: Layer, declaration: Declaration) -> Iterator[Layer]:
     misspelt = any(key is not None and key not in declaration.arguments for key in faulty)
     if _MAKES_AXES & (faulty | missing) or (misspelt and _MAKES_AXES & declaration.arguments.keys()):
         return
-    examples = {
-        name: json.loads(declaration.arguments[name].example.replace("'", '"')) for name in required - _MAKES_AXES
-    }
+    written = {name: declaration.arguments[name].example.replace("'", '"') for name in required - _MAKES_AXES}
+    examples = {name: json.loads(text) for name, text in written.items()}
     sound = {key: value for key, value in config.items() if key not in faulty}
     yield layer._replace(config={**examples, **sound})
     yield layer._replace(config={**examples, **{key: value for key, value in sound.items() if key in _MAKES_AXES}})

@@ -4,15 +4,12 @@ from layerexplain.derive.roles import Roles, image_roles, sequence_roles
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Layer, TensorRef, tensor_refs
+from layerexplain.model import Layer, TensorRef
 from layerexplain.network.scope import Scope
 from layerexplain.ops.sizes import channels_at, default_roles
 
 _DEEPEST = 20
 """How many models in models are looked into."""
-
-Readers = dict[TensorRef, list[tuple[Layer, int, int]]]
-"""For each tensor the layers that read it, with the number of the call and the tensor's place in it."""
 
 
 def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
@@ -31,21 +28,15 @@ def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
         known = scope.input_readers = {}
         model = scope.model
         if depth < _DEEPEST and any(layer.model is not None or _tells(scope, layer) for layer in model.layers):
-            readers: Readers = {}
-            for made in model.calls:
-                for place, ref in enumerate(tensor_refs((made.args, made.kwargs))):
-                    readers.setdefault(ref, []).append((scope.layers[made.layer], made.index, place))
-            for ref in model.inputs:
-                told = _first(scope, ref, readers, depth)
-                if told is not None:
-                    known[ref] = told
+            told = [(ref, _first(scope, ref, depth)) for ref in model.inputs]
+            known.update({ref: one for ref, one in told if one is not None})
     return scope.input_readers
 
 
-def _first(scope: Scope, ref: TensorRef, readers: Readers, depth: int) -> tuple[Layer, str] | None:
+def _first(scope: Scope, ref: TensorRef, depth: int) -> tuple[Layer, str] | None:
     ahead, seen = [ref], {ref}
     for here in ahead:  # grows as it is read
-        for layer, index, place in readers.get(here, ()):
+        for layer, index, place in scope.readers.get(here, ()):
             if layer.model is not None:
                 inputs = layer.model.inputs
                 if place < len(inputs):

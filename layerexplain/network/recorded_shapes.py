@@ -45,13 +45,10 @@ def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
 
 def built_shape(layer: Layer, i: int) -> Shape | None:
     """The shape of input i that the file recorded when the layer was built."""
-    shape = layer.build_shape
-    if isinstance(shape, Mapping):
-        shape = list(shape.values())[i] if i < len(shape) else None
-    elif isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
-        shape = shape[i] if i < len(shape) else None
-    elif i > 0:
-        shape = None
+    built = layer.build_shape
+    several = isinstance(built, tuple) and built and isinstance(built[0], tuple)
+    shapes = list(built.values()) if isinstance(built, Mapping) else built if several else [built]
+    shape = shapes[i] if i < len(shapes) else None
     if isinstance(shape, tuple) and shape and all(s is None or isinstance(s, int) for s in shape):
         return _with_batch(shape)
     return None
@@ -62,11 +59,8 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
     if spec is None:
         return Spec((BATCH, *wanted), "float")
     own = spec.shape[1:]
-    if len(own) != len(wanted) or any(
-        isinstance(a, int) and b is not None and a != b for a, b in zip(own, wanted, strict=True)
-    ):
-        given = ", ".join("None" if s is None else str(s) for s in wanted)
-        fixed = ", ".join("None" if s is None else str(s) for s in own)
+    if not _agree(spec.shape, (BATCH, *wanted)):
+        given, fixed = ", ".join(map(str, wanted)), ", ".join(map(str, own))
         hint = f"; leave out the batch, which is {wanted[0]}" if len(wanted) == len(own) + 1 else ""
         raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given}){hint}")
     return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
-from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
+from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3, tensor_refs
 from layerexplain.network.traced import Network
 
 DEEPEST = 100
@@ -29,6 +29,7 @@ class Scope:
         "_declarations",
         "_found",
         "_inside",
+        "_readers",
         "guesses",
         "held",
         "input_readers",
@@ -57,6 +58,17 @@ class Scope:
             self._declarations = {**outer._declarations, **model.declarations}
         self._found: dict[str, Declaration | None] = {}
         self._inside: dict[str, Scope] = {}
+        self._readers: dict[TensorRef, list[tuple[Layer, int, int]]] | None = None
+
+    @property
+    def readers(self) -> dict[TensorRef, list[tuple[Layer, int, int]]]:
+        """For each tensor the layers that read it, with the number of the call and the tensor's place in it."""
+        if self._readers is None:
+            self._readers = {}
+            for made in self.model.calls:
+                for place, ref in enumerate(tensor_refs((made.args, made.kwargs))):
+                    self._readers.setdefault(ref, []).append((self.layers[made.layer], made.index, place))
+        return self._readers
 
     def where(self, layer: Layer) -> str:
         """The names that lead to a layer of the model, as one text: `encoder/dense`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Call, Layer, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.network.recorded_shapes import built_shape, recorded_spec
 from layerexplain.network.scope import Scope
 from layerexplain.records import NamedTuple
@@ -38,12 +38,11 @@ class Tensor(NamedTuple):
 class Tensors:
     """The tensors of one walk."""
 
-    __slots__ = ("_made", "_readers", "_scope")
+    __slots__ = ("_made", "_scope")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[TensorRef, Tensor | None] = {}
-        self._readers: dict[TensorRef, tuple[str, int]] | None = None
 
     def __contains__(self, ref: TensorRef) -> bool:
         return ref in self._made
@@ -84,11 +83,6 @@ class Tensors:
 
     def _wanted(self, ref: TensorRef) -> Spec | None:
         """The shape that the first layer fed with a tensor was built for."""
-        if self._readers is None:
-            self._readers = {}
-            for made in self._scope.model.calls:
-                for i, fed in enumerate(tensor_refs((made.args, made.kwargs))):
-                    self._readers.setdefault(fed, (made.layer, i))
-        name, i = self._readers.get(ref, ("", 0))
-        shape = built_shape(self._scope.layers[name], i) if name else None
+        readers = self._scope.readers.get(ref)
+        shape = built_shape(readers[0][0], readers[0][2]) if readers else None
         return None if shape is None else Spec(shape, "float")

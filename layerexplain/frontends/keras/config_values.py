@@ -12,6 +12,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.frontends.model_builder import LAYER_ARGUMENTS
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber
 from layerexplain.records import NamedTuple
 
@@ -30,7 +31,6 @@ _SPELLED_OTHERWISE = frozenset(
 """Functions that only files call so, and code, of which there is another note."""
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_LAYER_KEYS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
 _VALUE_MODULES = frozenset({
     "initializers", "regularizers", "constraints", "optimizers", "losses", "metrics", "dtype_policies",
@@ -223,7 +223,7 @@ def code_in_file(layer: str, context: Context) -> Function:
 
 def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) -> bool:
     """Whether a serialized object is a layer. Files before Keras 3 do not say, so the configuration's keys decide."""
-    if key in _LAYER_KEYS:
+    if key in LAYER_ARGUMENTS:
         return True
     module = value.get("module")
     if isinstance(module, str):

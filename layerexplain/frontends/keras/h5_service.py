@@ -81,9 +81,8 @@ class Service:
                 answer = _exchange(process, request, b"" if same else target.data or b"")
             except (OSError, EOFError, ValueError):
                 self._end()
-                raise SourceError(
-                    "is damaged or malicious: the HDF5 library fails on it, or needs too much time or memory"
-                ) from None
+                words = "is damaged or malicious: the HDF5 library fails on it, or needs too much time or memory"
+                raise SourceError(words) from None
             finally:
                 watch.cancel()
             self._target = target
@@ -145,14 +144,9 @@ def _exchange(process: subprocess.Popen[bytes], request: dict[str, Any], data: b
     process.stdin.flush()
     value = read_message(process.stdout)
     following = value.get("bytes", 0)
-    if not isinstance(following, int) or not 0 <= following <= _most_bytes(request):
+    if not isinstance(following, int) or not 0 <= following <= request.get("most", 0):
         raise ValueError("more bytes than were requested")
     return Answer(value, read_exactly(process.stdout, following))
-
-
-def _most_bytes(request: dict[str, Any]) -> int:
-    most = request.get("most", 0)
-    return most if isinstance(most, int) else 0
 
 
 # Messages: the length of a JSON text in 8 bytes, the text, and bytes as many as the text says ----------------------

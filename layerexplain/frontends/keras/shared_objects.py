@@ -8,7 +8,9 @@ Other formats are read by Keras without regard to such numbers, and store the we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, step_text
@@ -93,12 +95,9 @@ def with_live_objects(model: Model, live: Any) -> Model:
         held = objects[holder]
         for step in steps[len(holder) :]:
             if isinstance(step, LayerNamed):
-                layers = listed.get(holder)
-                if layers is None:
-                    layers = listed[holder] = {
-                        getattr(one, "name", None): one for one in _items(_attribute(held, "layers"))
-                    }
-                held = layers.get(step.name)
+                if holder not in listed:
+                    listed[holder] = {getattr(one, "name", None): one for one in _items(_attribute(held, "layers"))}
+                held = listed[holder].get(step.name)
             else:
                 held = dict(enumerate(_items(held))).get(step) if isinstance(step, int) else _attribute(held, step)
         if held is None:
@@ -128,8 +127,8 @@ class _ObjectNumbers:
         self.layers = layers
         self.first: dict[int, int] = {}
         self.same: set[Steps] = set()
-        self.count: dict[int, int] = {}
-        self._contents: dict[int, Any] = {}
+        self.count: Counter[int] = Counter()
+        self._content: Callable[[int], Any] = cache(lambda at: _content(layers[at].layer))
         self._unnumbered: dict[tuple[str, str], list[int]] = {}
         self._alike: dict[tuple[str, str], dict[Any, list[int]]] = {}
         for at, placed in enumerate(layers):
@@ -139,7 +138,7 @@ class _ObjectNumbers:
             if number is None:
                 self._unnumbered.setdefault((placed.layer.type, placed.layer.name), []).append(at)
             else:
-                self.count[number.number] = self.count.get(number.number, 0) + 1
+                self.count[number.number] += 1
 
     def resolved(self) -> tuple[list[SharedObject], list[Note]]:
         found: list[SharedObject] = []
@@ -176,12 +175,6 @@ class _ObjectNumbers:
             for i in self._unnumbered.get(key, []):
                 alike.setdefault(self._content(i), []).append(i)
         return [i for i in alike.get(self._content(at), [])[:_MOST_NAMED] if i < at]
-
-    def _content(self, at: int) -> Any:
-        known = self._contents.get(at)
-        if known is None:
-            known = self._contents[at] = _content(self.layers[at].layer)
-        return known
 
 
 def _content(value: Any) -> Any:

@@ -24,7 +24,6 @@ from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, sh
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
-from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
 
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
@@ -44,7 +43,7 @@ def read_yaml_spec(data: bytes, source: str = "") -> Model:
         from layerexplain.frontends.keras.config import read_config
 
         raise_any(faults.found())
-        return read_config(to_python(root))._replace(format="yaml-spec")
+        return read_config(to_python(root, list))._replace(format="yaml-spec")
     stem = os.path.splitext(os.path.basename(source))[0] if source[:1] not in ("", "<") else ""
     reader = _SpecReader(faults)
     try:
@@ -67,20 +66,14 @@ def _is_keras_config(root: Node) -> bool:
     return "class_name" in keys or {"layers", "input_layers", "output_layers"} <= keys
 
 
-class _NamedTensor(NamedTuple):
-    """What a name stands for: a tensor's layer and call, and the line in which it was given."""
-
-    layer: str
-    call: int
-    line: int | None
-
-
 class _Graph(ModelBuilder):
-    """The model at hand while its items are read, one after the other."""
+    """The model so far. `known` are the tensors by the names given to them, `lines` say where; `later` are names that
+    are given further down."""
 
     def __init__(self, taken: set[str]) -> None:
         super().__init__(taken)
-        self.known: dict[str, _NamedTensor] = {}
+        self.known: dict[str, TensorRef] = {}
+        self.lines: dict[str, int | None] = {}
         self.last: TensorRef | None = None
         self.is_graph = False
         self.later: set[str] = set()
@@ -88,7 +81,12 @@ class _Graph(ModelBuilder):
     def begin(self, layer: Layer) -> None:
         """Add an input, which the next item takes unless it says otherwise."""
         self.last = self.add_input(layer)
-        self.known[layer.name] = _NamedTensor(layer.name, 0, layer.line)
+        self.name(layer.name, self.last, layer.line)
+
+    def name(self, name: str | None, tensor: TensorRef | None, line: int | None) -> None:
+        """Let a name stand for a tensor."""
+        if name is not None and tensor is not None:
+            self.known[name], self.lines[name] = tensor, line
 
 
 class _SpecReader:
@@ -102,9 +100,8 @@ class _SpecReader:
         if root.kind == "list":
             root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
         if root.kind != "mapping":
-            self.faults.add(
-                f"holds {words_for(root)}, which is not a spec; `input:` and `layers:` are needed", root.line
-            )
+            words = f"holds {words_for(root)}, which is not a spec; `input:` and `layers:` are needed"
+            self.faults.add(words, root.line)
             return None
         keys: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in root.value}
         if "input_shape" in keys and "input" not in keys:
@@ -117,7 +114,9 @@ class _SpecReader:
             self.faults.add("no `layers:`; a model needs a list of layers", root.line)
             return None
         items = self._items(keys["layers"][1])
-        graph = _Graph(self._names(items))
+        # All names that the items give, so that no made-up name takes one of them.
+        wished = [item.wishes["name"].value for _, item in items if "name" in item.wishes]
+        graph = _Graph({one for one in wished if isinstance(one, str)})
         for layer in read_inputs(keys, self.faults, graph.names.taken):
             graph.begin(layer)
         graph.names.taken |= graph.known.keys()
@@ -135,8 +134,7 @@ class _SpecReader:
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():
             if key not in _KEYS:
-                known = ", ".join(k for k in _KEYS[:6])
-                hint = or_else(did_you_mean(key, _KEYS), f"a model has {known}")
+                hint = or_else(did_you_mean(key, _KEYS), f"a model has {', '.join(_KEYS[:6])}")
                 self.faults.add(f"unknown key '{key}'; {hint}", node.line)
         for one, several in (("input", "inputs"), ("output", "outputs")):
             if one in keys and several in keys:
@@ -152,27 +150,22 @@ class _SpecReader:
         items = [(entry, read_item(entry, maker)) for entry in node.value]
         return [(entry, item) for entry, item in items if item is not None]
 
-    def _names(self, items: list[tuple[Node, Item]]) -> set[str]:
-        """All names that the items give, so that no made-up name takes one of them."""
-        names = (item.wishes["name"].value for _, item in items if "name" in item.wishes)
-        return {name for name in names if isinstance(name, str)}
-
     def _free(self, type_name: str, graph: _Graph) -> str:
         return graph.names.take(default_name(type_name) or "layer")
 
     def _name(self, node: Node) -> str | None:
-        """A name as written, None with a fault where it is none."""
-        if node.kind == "scalar" and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return str(node.value)
-        if node.kind == "scalar" and isinstance(node.value, str) and node.value and "/" not in node.value:
-            return node.value
+        """A name as written; None, with a fault, for anything else."""
+        if isinstance(node.value, str | int | float) and not isinstance(node.value, bool):
+            name = str(node.value)
+            if name and "/" not in name:
+                return name
         self.faults.add(f"a name is {words_for(node)}; a text without '/' is needed", node.line)
         return None
 
     def _item(self, item: Item, node: Node, graph: _Graph, maker: Maker, top: bool) -> None:
         wished = self._name(item.wishes["name"]) if "name" in item.wishes else None
         if wished is not None and wished in graph.known:
-            first = graph.known[wished].line
+            first = graph.lines[wished]
             where = f" (first in line {first})" if first else ""
             self.faults.add(f"two layers are called '{wished}'{where}; names must differ", item.wishes["name"].line)
         if item.type == "InputLayer":
@@ -207,19 +200,15 @@ class _SpecReader:
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
         graph.last = graph.call(name, args, kwargs, item.line)
-        graph.known[name] = _NamedTensor(name, 0, item.line)
-        if wished is not None:
-            graph.known[wished] = _NamedTensor(name, 0, item.line)
+        graph.name(name, graph.last, item.line)
+        graph.name(wished, graph.last, item.line)
 
     def _repeat(self, item: Item) -> int:
-        if "repeat" not in item.wishes:
-            count: Any = 1
-        else:
-            node = item.wishes["repeat"]
-            count = node.value
-            if type(count) is not int or count < 1:
-                self.faults.add(f"`repeat` is {words_for(node)}; a whole number from 1 is needed", node.line)
-                count = 1
+        node = item.wishes.get("repeat") or Node("scalar", 1, item.line)
+        count: Any = node.value
+        if type(count) is not int or count < 1:
+            self.faults.add(f"`repeat` is {words_for(node)}; a whole number from 1 is needed", node.line)
+            count = 1
         self.made += count
         if self.made > MAX_SPEC_LAYERS:
             self.faults.add(f"more than {MAX_SPEC_LAYERS:,} layers; `repeat` less often", item.line)
@@ -234,17 +223,14 @@ class _SpecReader:
         known = self._look_up(node, graph, "reuse")
         if known is None:
             # What follows can still be read, from whatever came before.
-            if wished is not None and graph.last is not None:
-                graph.known[wished] = _NamedTensor(graph.last.layer, graph.last.call, item.line)
-            return
+            return graph.name(wished, graph.last, item.line)
         layer = next(layer for layer in graph.layers if layer.name == known.layer)
         if layer.type == "InputLayer":
             self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
             return
         args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
-        if wished is not None:
-            graph.known[wished] = _NamedTensor(layer.name, graph.last.call, item.line)
+        graph.name(wished, graph.last, item.line)
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of a call: what `from` names, or what the item before made."""
@@ -274,14 +260,9 @@ class _SpecReader:
     def _tensor(self, node: Node, graph: _Graph) -> Any:
         if node.kind == "list" and node.value:
             return [self._tensor(value, graph) for value in node.value]
-        known = self._look_up(node, graph, "from")
-        if known is None:
-            return graph.last
-        output = _OUTPUT.match(str(node.value))
-        picks = output is not None and str(node.value) not in graph.known
-        return TensorRef(known.layer, known.call, int(output[2]) if output and picks else 0)
+        return self._look_up(node, graph, "from") or graph.last
 
-    def _look_up(self, node: Node, graph: _Graph, key: str) -> _NamedTensor | None:
+    def _look_up(self, node: Node, graph: _Graph, key: str) -> TensorRef | None:
         """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
         if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
             self.faults.add(f"`{key}` holds {words_for(node)}; the name of a layer is needed", node.line)
@@ -291,7 +272,7 @@ class _SpecReader:
             return graph.known[name]
         output = _OUTPUT.match(name)
         if output is not None and key != "reuse" and output[1] in graph.known:
-            return graph.known[output[1]]
+            return graph.known[output[1]]._replace(output=int(output[2]))
         if name in graph.later:
             fact = f"`{key}: {name}` names a layer that comes later; a layer must stand before those that use it"
         else:
@@ -306,8 +287,7 @@ class _SpecReader:
         graph.is_graph = True
         node = pair[1]
         nodes = [node] if node.kind == "scalar" else node.value
-        if node.kind == "mapping":
-            nodes = [value for _, value in node.value]
+        nodes = [value for _, value in node.value] if node.kind == "mapping" else nodes
         if not nodes:
             self.faults.add("`outputs` is empty; name at least one layer", node.line)
         refs = [self._tensor(entry, graph) for entry in nodes]

@@ -8,8 +8,8 @@ from typing import Any
 from layerexplain.frontends.leading_batch import is_batch
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.frontends.spec.items import Item, plain, takes, words_for
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
+from layerexplain.frontends.spec.items import Item, takes, words_for
+from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.model import Layer, Note, Shape
 from layerexplain.suggest import batch_words, did_you_mean, or_else
 
@@ -95,8 +95,7 @@ def without_typed_batch(layer: Layer, layers: Sequence[Layer], notes: list[Note]
 def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
     """The InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has none."""
     arguments = item.arguments
-    given = {key: arguments[key] for key in _SHAPE_KEYS if key in arguments}
-    given = dict(list(given.items())[:1])
+    given = {key: arguments[key] for key in [key for key in _SHAPE_KEYS if key in arguments][:1]}
     if not given:
         sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
         if takes(item.type, "input_dim"):
@@ -134,18 +133,18 @@ def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
 
 def _sizes(node: Node, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
     """A shape as written: a list of sizes, or one size alone. None, with a fault, where it is none."""
-    value: Any = plain(node)
-    if type(value) is int:
-        value = (value,)
-    if isinstance(value, tuple):
-        if len(value) > MAX_AXES:
-            faults.add(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", node.line)
-            return None
-        wrong = [size for size in value if size is not None and (type(size) is not int or size < 1)]
-        if not wrong:
-            return value
-        faults.add(f"{key} has the size {wrong[0]!r}; sizes are whole numbers from 1, or null for unknown", node.line)
-        return None
-    example = "[null, 28, 28, 1]" if batch else "[28, 28, 1]"
-    faults.add(f"{key} is {words_for(node)}; a list of sizes is needed, like {example}", node.line)
+    value: Any = to_python(node)
+    value = (value,) if type(value) is int else value
+    is_list = isinstance(value, tuple)
+    wrong = [size for size in value if size is not None and (type(size) is not int or size < 1)] if is_list else []
+    if not is_list:
+        example = "[null, 28, 28, 1]" if batch else "[28, 28, 1]"
+        words = f"is {words_for(node)}; a list of sizes is needed, like {example}"
+    elif len(value) > MAX_AXES:
+        words = f"has {len(value):,} axes; at most {MAX_AXES} are read"
+    elif wrong:
+        words = f"has the size {wrong[0]!r}; sizes are whole numbers from 1, or null for unknown"
+    else:
+        return tuple(value)
+    faults.add(f"{key} {words}", node.line)
     return None

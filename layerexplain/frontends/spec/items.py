@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.model_builder import known_types
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
+from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
+from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
@@ -22,7 +22,6 @@ TYPE_KEYS = ("type", "class", "class_name")
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
 INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
-_LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
 
 
@@ -68,15 +67,11 @@ class Maker(NamedTuple):
 
 def read_item(node: Node, maker: Maker) -> Item | None:
     """What an item states; None, with a fault, where it states no layer."""
-    if node.kind == "scalar":
-        if isinstance(node.value, str) and node.value:
-            return Item(known_type(node.value, node.line, maker), {}, {}, node.line)
-        maker.faults.add(
-            f"a layer is {words_for(node)}; a type is needed, like `- Flatten` or `- Dense: 10`", node.line
-        )
-        return None
-    if node.kind == "list":
-        maker.faults.add("a layer is a list; a type is needed, like `- Flatten` or `- Dense: 10`", node.line)
+    if node.kind == "scalar" and isinstance(node.value, str) and node.value:
+        return Item(known_type(node.value, node.line, maker), {}, {}, node.line)
+    if node.kind != "mapping":
+        words = f"a layer is {words_for(node)}; a type is needed, like `- Flatten` or `- Dense: 10`"
+        maker.faults.add(words, node.line)
         return None
     pairs: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in node.value}
     type_key = next((key for key in TYPE_KEYS if key in pairs), None)
@@ -89,7 +84,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
             return Item("", {}, wishes, node.line)
         maker.faults.add("a layer has no type; write one, like `- Dense: 10`", node.line)
         return None
-    named = [key for key in rest if _is_type(key, maker) or key[:1].isupper()] or list(rest)[:1]
+    named = [key for key in rest if _is_type(key) or key[:1].isupper()] or list(rest)[:1]
     type_name = named[0]
     key_node, value = rest[type_name]
     if len(named) > 1:
@@ -111,28 +106,26 @@ def read_item(node: Node, maker: Maker) -> Item | None:
 
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
-    if name not in ALIASES and (name in known_types() or name in MODEL_TYPES or name == "InputLayer"):
-        return name
-    declared = {*known_types(), *MODEL_TYPES, "InputLayer"}
-    aliases = {alias: target for alias, target in ALIASES.items() if target in declared}
-    if name in aliases:
-        return aliases[name]
+    meant = ALIASES.get(name, name)
+    if _is_declared(meant):
+        return meant
     from layerexplain.layers.opaque_layers import why_not
 
-    if reason := why_not(name):
-        maker.faults.keep(ArgumentError(reason), line)
-        return name
-    from layerexplain.layers.meant_types import what_is_meant
+    reason = why_not(name)
+    if not reason:
+        from layerexplain.layers.meant_types import what_is_meant
 
-    maker.faults.keep(ArgumentError(f"unknown layer type '{name}'; {what_is_meant(name, declared)}"), line)
+        declared = {*known_types(), *MODEL_TYPES, "InputLayer"}
+        reason = f"unknown layer type '{name}'; {what_is_meant(name, declared)}"
+    maker.faults.keep(ArgumentError(reason), line)
     return name
 
 
 def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     """The layer that an item describes, under the given name."""
     if item.type in MODEL_TYPES:
-        body = item.arguments.get("layers")
-        model = maker.model(item.type, _model_node(item, body), name)
+        pairs = [(Node("scalar", key, node.line), node) for key, node in item.arguments.items()]
+        model = maker.model(item.type, Node("mapping", pairs, item.line), name)
         kept: dict[str, Any] = {
             key: item.arguments[key].value for key in ("trainable", "dtype") if key in item.arguments
         }
@@ -163,13 +156,6 @@ def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker
             maker.faults.keep(error.with_place(layer=name), line)
 
 
-def _model_node(item: Item, body: Node | None) -> Node:
-    pairs = [(Node("scalar", key, node.line), node) for key, node in item.arguments.items()]
-    if body is None and not pairs:
-        return Node("mapping", [], item.line)
-    return Node("mapping", pairs, item.line)
-
-
 def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, maker: Maker) -> Item | None:
     """`{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
     type_node = pairs[type_key][1]
@@ -184,10 +170,7 @@ def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, 
     for key in ("config", "args"):
         if key in pairs:
             arguments = _arguments(type_name, pairs[key][1], maker) | arguments
-    inner = _wrapped_argument(type_name)
-    if inner is not None and inner not in arguments:
-        arguments = _wrapped(type_name, inner, arguments, maker)
-    return _item(type_name, arguments, wishes, type_node.line, maker)
+    return _item(type_name, _wrapped(type_name, arguments), wishes, type_node.line, maker)
 
 
 def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], line: int, maker: Maker) -> Item:
@@ -203,36 +186,31 @@ def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], l
 
 def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
     """The arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
-    if type_name in MODEL_TYPES:
-        if value.kind == "mapping":
-            return {str(key.value): item for key, item in value.value}
-        return {"layers": value}
-    inner = _wrapped_argument(type_name)
     if value.kind == "mapping":
         arguments = {str(key.value): item for key, item in value.value}
-        return arguments if inner is None or inner in arguments else _wrapped(type_name, inner, arguments, maker)
+        return arguments if type_name in MODEL_TYPES else _wrapped(type_name, arguments)
+    if type_name in MODEL_TYPES:
+        return {"layers": value}
     if value.kind == "scalar" and value.value is None:
         return {}
     if type_name == "InputLayer":
         return {"shape": value}
-    if inner is not None:
-        return {inner: value}
     from layerexplain.layers.registry import first_argument
 
-    first = first_argument(type_name)
-    if first is None:
-        if type_name in known_types():
-            got = words_for(value)
-            words = f"{type_name} takes no arguments, got {got}; write `- {type_name}`"
-            maker.faults.keep(ArgumentError(words), value.line)
-        return {}
-    return {first: value}
+    first = _wrapped_argument(type_name) or first_argument(type_name)
+    if first is not None:
+        return {first: value}
+    if type_name in known_types():
+        words = f"{type_name} takes no arguments, got {words_for(value)}; write `- {type_name}`"
+        maker.faults.keep(ArgumentError(words), value.line)
+    return {}
 
 
-def _wrapped(type_name: str, inner: str, arguments: dict[str, Node], maker: Maker) -> dict[str, Node]:
+def _wrapped(type_name: str, arguments: dict[str, Node]) -> dict[str, Node]:
     """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
-    found = [key for key in arguments if _is_type(key, maker) or key[:1].isupper()]
-    if len(found) != 1:
+    inner = _wrapped_argument(type_name)
+    found = [key for key in arguments if _is_type(key) or key[:1].isupper()]
+    if inner is None or inner in arguments or len(found) != 1:
         return arguments
     node = arguments[found[0]]
     layer = Node("mapping", [(Node("scalar", found[0], node.line), node)], node.line)
@@ -241,18 +219,14 @@ def _wrapped(type_name: str, inner: str, arguments: dict[str, Node], maker: Make
 
 def _argument(key: str, node: Node, maker: Maker) -> Any:
     """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
-    if key in _LAYER_ARGUMENTS:
-        if node.kind == "list":
-            layers = [_inner_layer(item, maker) for item in node.value]
-            if key == "cells":
-                return layers
-            # Keras makes one cell of a list of them.
-            stacked = "StackedRNNCells"
-            return Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
+    if key not in LAYER_ARGUMENTS and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
+        return to_python(node)
+    if node.kind != "list":
         return _inner_layer(node, maker)
-    if key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping":
-        return _inner_layer(node, maker)
-    return plain(node)
+    layers = [_inner_layer(item, maker) for item in node.value]
+    # Keras makes one cell of a list of them.
+    stacked = "StackedRNNCells"
+    return layers if key == "cells" else Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
 
 
 def _inner_layer(node: Node, maker: Maker) -> Any:
@@ -265,15 +239,6 @@ def _inner_layer(node: Node, maker: Maker) -> Any:
     named = item.wishes.get("name")
     name = named.value if named is not None and isinstance(named.value, str) else maker.name(item.type)
     return make_layer(item, name, maker)
-
-
-def plain(node: Node) -> Any:
-    """A node's value with lists as tuples."""
-    if node.kind == "list":
-        return tuple(plain(item) for item in node.value)
-    if node.kind == "mapping":
-        return {str(key.value): plain(value) for key, value in node.value}
-    return node.value
 
 
 def _wrapped_argument(type_name: str) -> str | None:
@@ -294,8 +259,12 @@ def takes(type_name: str, argument: str) -> bool:
     return declaration is not None and argument in declaration.arguments
 
 
-def _is_type(key: str, maker: Maker) -> bool:
-    return key in known_types() or key in MODEL_TYPES or key in ALIASES or key == "InputLayer"
+def _is_type(key: str) -> bool:
+    return key in ALIASES or _is_declared(key)
+
+
+def _is_declared(name: str) -> bool:
+    return name in known_types() or name in MODEL_TYPES or name == "InputLayer"
 
 
 def _unknown_wish(key: str, line: int, type_name: str, maker: Maker) -> None:

@@ -79,12 +79,12 @@ def parse_yaml(data: bytes, faults: SpecFaults) -> Node:
     return builder.root
 
 
-def to_python(node: Node) -> Any:
-    """The node's value as plain lists, dicts and scalars."""
+def to_python(node: Node, sequence: type[list[Any]] | type[tuple[Any, ...]] = tuple) -> Any:
+    """The node's value as plain dicts, scalars and tuples or lists."""
     if node.kind == "list":
-        return [to_python(item) for item in node.value]
+        return sequence([to_python(item, sequence) for item in node.value])
     if node.kind == "mapping":
-        return {str(key.value): to_python(value) for key, value in node.value}
+        return {str(key.value): to_python(value, sequence) for key, value in node.value}
     return node.value
 
 
@@ -232,9 +232,7 @@ def _scalar(text: str, line: int, faults: SpecFaults) -> Any:
     if special:
         return float(f"{special[1] or ''}inf") if special[2] else float("nan")
     sizes = _tuple(text)
-    if sizes is not None:
-        return sizes
-    return text
+    return text if sizes is None else sizes
 
 
 def _syntax(text: str, error: Any) -> SpecError:
