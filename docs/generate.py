@@ -93,14 +93,14 @@ FAMILIES = {
 def layer_list() -> str:
     """docs/layers.md: every layer type that has a declaration, with its arguments and its sentence."""
     from layerexplain.layers.index import MODULES
-    from layerexplain.layers.registry import families, find
+    from layerexplain.layers.registry import find, layer_types
 
     parts = [
         "# Layers",
         "All layer types that have a formula, from the registry (`python docs/generate.py`). Arguments have Keras's "
         "names and defaults. Any other class is shown as an opaque row with a note.",
     ]
-    for family, entries in families().items():
+    for family, entries in layer_types().items():
         parts.append(f"## {FAMILIES.get(family, family.replace('_', ' ').capitalize())}")
         parts.append("\n".join(f"- **{name}**`({arguments})`  \n  {words}" for name, arguments, words in entries))
     also: dict[str, list[str]] = {}

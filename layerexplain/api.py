@@ -1,65 +1,60 @@
 """The public functions. The command line calls these alone, as another program would.
 
-Each imports what it needs when it is called: explaining a file loads neither NumPy nor Keras.
+What is one part's work is that part's own function, loaded when it is first asked for (`_HOMES`); here are those that
+join several parts. Explaining a file loads neither NumPy nor Keras.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_any
+from layerexplain.model import InputShapes, InputShapesOf, shapes_for
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
 
 if TYPE_CHECKING:
-    import os
-
+    from layerexplain.frontends import read as read
+    from layerexplain.layers.registry import layer_types as layer_types
+    from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
     from layerexplain.report.one_layer import LayerType as LayerType
+    from layerexplain.report.one_layer import layer_type as layer_type
     from layerexplain.report.weight_data import WeightTable as WeightTable
+    from layerexplain.report.weight_table import list_weights as list_weights
+    from layerexplain.run.activations import Progress
     from layerexplain.run.made_inputs import GivenInput
-    from layerexplain.run.trace import Trace
+    from layerexplain.run.made_inputs import make_inputs as make_inputs
+    from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace_report import ElementReport as ElementReport
     from layerexplain.run.trace_report import TraceReport as TraceReport
+    from layerexplain.run.trace_results import trace_statistics as trace_statistics
 
-Shapes = Mapping[str, Sequence[int | None]]
-"""Shapes of a model's inputs by name, without the batch: `{"tokens": (128,)}`."""
+_HOMES = {
+    "layer_type": "report.one_layer",
+    "layer_types": "layers.registry",
+    "list_weights": "report.weight_table",
+    "read": "frontends",
+    "make_inputs": "run.made_inputs",
+    "trace": "run.trace",
+    "trace_statistics": "run.trace_results",
+    "verify": "oracle.verify",
+}
 
-ShapesOf = Callable[[Model], Shapes]
-"""Gives the shapes of a model's inputs when the model is known."""
 
-Progress = Callable[[int, int, str], None]
-"""Called as `progress(done, count, path)` for each call of a layer."""
-
-
-def read(source: Any) -> Model:
-    """Read an architecture. Nothing in it is imported or executed.
-
-    Args:
-        source: The path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, the bytes
-            of a file, a config as a dict, or a live Keras model.
-
-    Returns:
-        The model; its `faults` are the errors of single layers.
-
-    Raises:
-        LayerExplainError: if the source cannot be opened or holds no model.
-
-    >>> model = read(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
-    >>> [layer.type for layer in model.layers]
-    ['InputLayer', 'Dense']
-    """
-    from layerexplain import frontends
-
-    return frontends.read(source)
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"layerexplain.{_HOMES[name]}"), name)
 
 
 def explain(
     model: Model | Any,
     *,
-    inputs: Shapes | ShapesOf | None = None,
+    inputs: InputShapes | InputShapesOf | None = None,
     detail: bool = True,
     only: Callable[[str], bool] | None = None,
     receptive_field: bool = False,
@@ -91,13 +86,14 @@ def explain(
     >>> report.layers[1].operation, report.totals.params
     ('dot(x, W) + b', 7850)
     """
+    from layerexplain.frontends import read
     from layerexplain.report import build
 
     source = model if isinstance(model, Model) else read(model)
     try:
         report = build(
             source,
-            inputs=inputs(source) if callable(inputs) else inputs,
+            inputs=shapes_for(source, inputs),
             detail=detail,
             only=only,
             receptive_field=receptive_field,
@@ -160,31 +156,6 @@ def explain_layer(
     return build_layer(type_, {name: layers_in(value) for name, value in given.items()}, [tuple(s)[1:] for s in shapes])
 
 
-def layer_types() -> Mapping[str, Sequence[tuple[str, str, str]]]:
-    """List the layer types by family: of each its name, its arguments and what it does.
-
-    >>> layer_types()["core"][0][0]
-    'Activation'
-    """
-    from layerexplain.layers.registry import families
-
-    return families()
-
-
-def layer_type(type_: str) -> LayerType:
-    """Tell what a layer type takes, with an example.
-
-    Raises:
-        ArgumentError: if there is no such type; the message names the one that may be meant.
-
-    >>> layer_type("Dense").first, layer_type("Dense").example
-    ('units', ('units=16',))
-    """
-    from layerexplain.report.one_layer import layer_type as told
-
-    return told(type_)
-
-
 def optimizers() -> tuple[str, ...]:
     """List the optimizers that `explain` knows the memory of.
 
@@ -194,145 +165,6 @@ def optimizers() -> tuple[str, ...]:
     from layerexplain.report.optimizers import SLOTS
 
     return tuple(SLOTS)
-
-
-def list_weights(
-    source: str | os.PathLike[str] | bytes,
-    *,
-    stats: bool = False,
-    inputs: Shapes | ShapesOf | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> WeightTable:
-    """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Keras.
-
-    Args:
-        source: A Keras file, a file of weights alone, or the bytes of one. A config or spec, which stores none, has the
-            weights that its layers need.
-        stats: Whether the values are read, one tensor at a time, for their statistics.
-        inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
-        progress: Called as `progress(done, count)` when tensors have been read.
-
-    Raises:
-        LayerExplainError: if the source cannot be opened or has neither a model nor weights.
-
-    >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
-    [('dense', 'kernel'), ('dense', 'bias')]
-    """
-    from layerexplain.report.weight_table import weight_table
-
-    shapes: Any = inputs if inputs is None or callable(inputs) else lambda _: inputs
-    return weight_table(source, stats=stats, inputs=shapes, progress=progress)
-
-
-def verify(
-    source: Any,
-    *,
-    inputs: Shapes | ShapesOf | None = None,
-    tolerance: float = 1e-4,
-    seed: int = 0,
-    drawn: bool = False,
-    progress: Progress | None = None,
-) -> VerifyReport:
-    """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
-
-    Args:
-        source: Whatever `read` takes, or a Model. Keras must be installed.
-        inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
-        tolerance: How far a value may be off, as a share of the largest value of a layer's output.
-        seed: What inputs, and weights where they are drawn, are drawn from.
-        drawn: Whether weights are drawn although the source has its own.
-        progress: Called before each call of a layer.
-
-    Returns:
-        The report. Its `agrees` says whether all that was compared agrees.
-
-    Raises:
-        LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
-    """
-    from layerexplain.oracle.verify import verify as run
-
-    if callable(inputs):
-        inputs = inputs(source if isinstance(source, Model) else read(source))
-    return run(source, inputs=inputs, tolerance=tolerance, seed=seed, drawn=drawn, progress=progress)
-
-
-def trace(
-    model: Model | Any,
-    inputs: Any,
-    *,
-    seed: int = 0,
-    partial: bool = False,
-    keep: Callable[[str], bool] | None = None,
-    progress: Progress | None = None,
-) -> Trace:
-    """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
-
-    Args:
-        model: A Model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
-            configuration has none, so that they are drawn, and a note says so.
-        inputs: An array, batch first, or a mapping of the names of inputs to arrays.
-        seed: What weights are drawn from.
-        partial: Whether all that does not need it is computed where a layer has no values.
-        keep: Which layers' values are kept, by their paths; all if it is not given.
-        progress: Called after each call of a layer.
-
-    Returns:
-        A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
-        `outputs` are the model's.
-
-    Raises:
-        LayerExplainError: if there is no such model or, without `partial`, if a layer's formula is not known or cannot
-            be computed.
-    """
-    from layerexplain.run.trace import trace as run
-
-    return run(model, inputs, seed=seed, partial=partial, keep=keep, progress=progress)
-
-
-def make_inputs(
-    model: Model, given: Sequence[str] = (), *, sizes: Mapping[str, Any] | None = None, batch: int = 1
-) -> Sequence[GivenInput]:
-    """Make the arrays for `trace_statistics` and `trace_element`.
-
-    Args:
-        model: The model that gets them.
-        given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
-            input that is not given is random.
-        sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
-        batch: The number of examples in generated inputs.
-
-    Raises:
-        LayerExplainError: if a file cannot be read, or if an array does not fit the model.
-    """
-    from layerexplain.run.made_inputs import made_inputs
-
-    return made_inputs(model, given, dict(sizes or {}), batch)
-
-
-def trace_statistics(
-    source: Any,
-    model: Model,
-    inputs: Sequence[GivenInput],
-    *,
-    seed: int = 0,
-    partial: bool = False,
-    wanted: Callable[[str], bool] | None = None,
-    save: str | None = None,
-    progress: Progress | None = None,
-) -> TraceReport:
-    """Run a model as `trace` does, but keep only statistics of what each layer outputs.
-
-    Args:
-        source: What the weights are read from: whatever `read` takes.
-        model: What `read` gave for it.
-        inputs: What `make_inputs` gave.
-        seed, partial, progress: As for `trace`.
-        wanted: Which layers are listed, by their paths; all if it is not given.
-        save: A file .npz for their arrays.
-    """
-    from layerexplain.run.trace_results import trace_report
-
-    return trace_report(source, model, inputs, seed=seed, partial=partial, wanted=wanted, save=save, progress=progress)
 
 
 def trace_element(

@@ -4,7 +4,7 @@ A reader makes a `Model`; everything after it reads one. Tensors are named by wh
 the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -186,3 +186,15 @@ class Model(NamedTuple):
     faults: tuple[LayerExplainError, ...] = ()
     declarations: "Mapping[str, Declaration]" = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
+
+
+InputShapes = Mapping[str, Sequence[int | None]]
+"""Shapes of a model's inputs by name, without the batch: `{"tokens": (128,)}`."""
+
+InputShapesOf = Callable[[Model], InputShapes]
+"""Gives the shapes of a model's inputs when the model is known."""
+
+
+def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> InputShapes:
+    """The shapes that are given for a model's inputs."""
+    return inputs(model) if callable(inputs) else inputs or {}

@@ -18,7 +18,7 @@ from layerexplain.cli.explain import choose
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
-from layerexplain.layers.registry import families
+from layerexplain.layers.registry import layer_types
 from layerexplain.model import Model, Shape, TensorRef
 from tests import program_on_reports, reports
 
@@ -329,7 +329,7 @@ def test_types_are_completed_with_what_they_do(run: Run) -> None:
     result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
     lines = result.stdout.splitlines()
     assert lines[1::3] == ["Conv2D", "Conv2DTranspose"]
-    words = {type_: said for entries in families().values() for type_, _, said in entries}
+    words = {type_: said for entries in layer_types().values() for type_, _, said in entries}
     assert [line.replace("\\:", ":") for line in lines[2::3]] == [words["Conv2D"], words["Conv2DTranspose"]]
 
 

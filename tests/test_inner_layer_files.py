@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 
 pytestmark = pytest.mark.keras
 
@@ -44,7 +44,7 @@ def test_weights_are_found(name: str, ending: str, tmp_path: Path) -> None:
     row = layerexplain.explain(layerexplain.read(path)).layers[-1]
     assert row.params == layer.count_params()
     assert row.output_shapes == (tuple(model.output_shape),)
-    table = weight_table(path)
+    table = list_weights(path)
     assert not [note for note in table.notes if note.code.startswith("weight")]
     assert [w.shape for w in table.weights] == [tuple(w.shape) for w in layer.weights]
     assert all(w.path is not None for w in table.weights)
@@ -61,7 +61,7 @@ def test_grouped_attention_is_read_by_the_name_in_the_file(training: bool, tmp_p
     model.save(path)
     row = layerexplain.explain(layerexplain.read(path)).layers[-1]
     assert row.params == model.count_params()
-    assert all(w.path is not None for w in weight_table(path).weights)
+    assert all(w.path is not None for w in list_weights(path).weights)
 
 
 def test_reversible_embedding_ties_both_ways(tmp_path: Path) -> None:

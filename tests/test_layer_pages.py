@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.layers.examples import example_of
-from layerexplain.layers.registry import families, find
+from layerexplain.layers.registry import find, layer_types
 
-TYPES = [type_ for entries in families().values() for type_, _, _ in entries]
+TYPES = [type_ for entries in layer_types().values() for type_, _, _ in entries]
 
 
 def printed(*arguments: str) -> str:

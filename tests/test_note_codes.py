@@ -10,7 +10,7 @@ import pytest
 
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from layerexplain.run.trace import trace
 from tests.keras_configs import sequence
 
@@ -69,7 +69,7 @@ def test_links_are_told_by_all_that_open_the_weights(tmp_path: Path) -> None:
     path = linked(tmp_path / "linked.h5")
     wanted = {"external-link", "soft-link"}
     assert wanted <= {note.code for note in build(read(path), detail=True).notes}
-    assert wanted <= {note.code for note in weight_table(path).notes}
+    assert wanted <= {note.code for note in list_weights(path).notes}
     assert wanted <= {note.code for note in trace(path, [[1.0, 2.0, 3.0, 4.0]]).notes}
 
 
@@ -79,6 +79,6 @@ def test_a_stated_size_does_not_break_the_watch(tmp_path: Path, capfd: pytest.Ca
     with h5py.File(path, "a") as root:
         del root["model_weights/d/d/kernel"]
         root["model_weights/d/d"].create_dataset("kernel", (10**8, 10**8), "f4", chunks=(1000, 1000))
-    table = weight_table(path, stats=True)
+    table = list_weights(path, stats=True)
     assert "bomb" in " ".join(note.message for note in table.notes)
     assert capfd.readouterr().err == ""

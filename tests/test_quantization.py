@@ -10,7 +10,7 @@ import pytest
 
 import layerexplain
 from layerexplain.layers.dtype_policies import Policy, policy_of
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED
 from tests.test_keras_values import DRAWN, LEAST, check
@@ -92,4 +92,4 @@ def test_saved_models_have_the_weights_of_keras(mode: str | None, rank: int | No
         for reason, variable in zip(row.explanation.weights, layer.weights, strict=True):
             assert eval(reason.reach, {"model": loaded}) is variable, reason.reach
     assert not [note for note in report.notes if note.code in ("opaque", "not-derived", "weight-shape")]
-    assert not [note for note in weight_table(path).notes if note.code.startswith("weight")]
+    assert not [note for note in list_weights(path).notes if note.code.startswith("weight")]

@@ -16,7 +16,7 @@ import pytest
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 
 DATA = Path(__file__).parent / "data"
 TRUTH = json.loads((DATA / "old_truth.json").read_text())
@@ -71,8 +71,8 @@ def test_models(case: tuple[str, str, str], folder: Path) -> None:
             shape = row.calls[-1].output_shapes[0]
             assert shape is not None and list(shape) == layer["output_shape"], row.layer
     if path.suffix in (".h5", ".keras"):
-        assert all(weight.path is not None for weight in weight_table(path).weights)
-    assert weight_table(path).totals.params == truth["params"]
+        assert all(weight.path is not None for weight in list_weights(path).weights)
+    assert list_weights(path).totals.params == truth["params"]
 
 
 @pytest.mark.parametrize("case", ALONE, ids="-".join)
@@ -81,13 +81,13 @@ def test_weights_alone_and_exports(case: tuple[str, str, str], folder: Path) -> 
     assert report.totals.params == truth["params"]
     assert sum(row.params or 0 for row in report.layers) == truth["params"]
     assert {note.code for note in report.notes} <= {"weights-only", "no-graph", "signature"}
-    table = weight_table(path)
+    table = list_weights(path)
     assert table.totals.params == truth["params"]
     assert Counter([row.shape for row in table.weights]) == Counter([tuple(shape) for shape in truth["weights"]])
 
 
 def codes(path: Path) -> list[str]:
-    return [note.code for note in weight_table(path).notes]
+    return [note.code for note in list_weights(path).notes]
 
 
 def test_how_keras_1_kept_arrays(folder: Path) -> None:
@@ -95,11 +95,11 @@ def test_how_keras_1_kept_arrays(folder: Path) -> None:
     # Twelve arrays of an LSTM, nine of each GRU in a Bidirectional.
     assert codes(keras_1 / "recurrent.h5") == ["gates-apart", "gates-apart"]
     # Kernels with filters and channels first.
-    notes = weight_table(keras_1 / "convnet.h5").notes
+    notes = list_weights(keras_1 / "convnet.h5").notes
     assert [note.code for note in notes] == ["weight-shape", "weight-shape"]
     assert all("Theano's order" in note.message for note in notes)
     # The layers of branches are listed as if they were the model's own.
-    layers = {row.layer: row.path for row in weight_table(keras_1 / "branches.h5").weights}
+    layers = {row.layer: row.path for row in list_weights(keras_1 / "branches.h5").weights}
     assert layers["sequential/dense_3"] == "/model_weights/dense_3/dense_3_b"
     assert codes(keras_1 / "branches.h5") == codes(keras_1 / "merges.h5") == []
 

@@ -21,7 +21,7 @@ from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from tests.shared_models import MODELS, drawn_inputs, filled
 
 KERAS = ("keras", "tf_keras")
@@ -90,7 +90,7 @@ def test_an_archive_counts_as_the_model_that_was_saved(keras: str, name: str, tm
     assert (report.totals.params, report.totals.trainable) == (model.count_params(), trainable)
     assert report.totals.bytes == 4 * model.count_params()
     assert rows_add_up(report.layers, model.count_params())
-    table = weight_table(path)
+    table = list_weights(path)
     assert (table.totals.params, len(table.weights)) == (model.count_params(), len(model.weights))
     if (keras, name) in STORED_ELSEWHERE:
         return
@@ -106,7 +106,7 @@ def test_each_weight_is_reached_in_keras(keras: str, name: str, tmp_path: Path) 
     model = model_of(keras, name)
     path = tmp_path / "m.keras"
     model.save(path)
-    table = weight_table(path)
+    table = list_weights(path)
     reached = [eval(row.reach or "", {"model": model}) for row in table.weights]
     assert len({id(variable) for variable in reached}) == len(model.weights)
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
@@ -127,7 +127,7 @@ def test_a_legacy_file_counts_as_the_model_that_keras_loads(keras: str, name: st
     loaded = module.models.load_model(path, compile=False)
     report = report_of(path)
     assert report.totals.params == loaded.count_params()
-    assert weight_table(path).totals.params == loaded.count_params()
+    assert list_weights(path).totals.params == loaded.count_params()
     assert not [note for note in report.notes if note.code == "shared-weights"]
     for ours, theirs in zip(traced(path, model), predicted(loaded), strict=True):
         assert np.allclose(ours, theirs, atol=1e-4)
@@ -412,5 +412,5 @@ def test_a_layer_that_one_of_an_unknown_class_holds(tmp_path: Path) -> None:
     assert {row.path: row.params for row in report.layers} == {"in": 0, "w": 30, "d": 0}
     (note,) = [note for note in report.notes if note.layer == "d"]
     assert (note.code, note.message) == ("shared-weights", "its weights are those of 'w', counted there")
-    table = weight_table(path)
+    table = list_weights(path)
     assert (table.totals.params, [row.layer for row in table.weights]) == (30, ["w/layer", "w/layer"])

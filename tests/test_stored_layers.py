@@ -18,7 +18,7 @@ from layerexplain import api
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from tests.h5_files import array, classes, h5_bytes
 
 DATA = Path(__file__).parent / "data"
@@ -48,7 +48,7 @@ def test_totals_are_those_of_keras(name: str) -> None:
     assert report.totals.bytes == 4 * truth["params"]
     assert sum(row.params or 0 for row in report.layers) == truth["params"]
     assert Counter([w.shape for row in report.layers for w in row.weights]) == shapes(truth)
-    table = weight_table(file_of(name))
+    table = list_weights(file_of(name))
     assert (table.totals.params, table.totals.bytes) == (truth["params"], 4 * truth["params"])
     assert Counter([row.shape for row in table.weights]) == shapes(truth)
     trained = name in ("bert_trained", "bert_in_functional", "subclassed_trained")
@@ -100,7 +100,7 @@ def test_weights_have_the_names_that_their_class_gives_them() -> None:
     for name in TRUTH:
         known = {(w.split("/")[-2], w.split("/")[-1], tuple(shape)) for w, shape, _, _ in TRUTH[name]["weights"]}
         layers = {(variable, shape) for _, variable, shape in known}
-        told = [(row.name.split("/")[-1], row.shape) for row in weight_table(file_of(name)).weights]
+        told = [(row.name.split("/")[-1], row.shape) for row in list_weights(file_of(name)).weights]
         assert {pair for pair in told if not pair[0].isdecimal()} <= layers
         assert sum(not variable.isdecimal() for variable, _ in told) >= 1, name
 
@@ -135,7 +135,7 @@ def test_what_is_known_and_what_is_not_is_said() -> None:
 
 
 def test_expressions_lead_through_attributes_and_names() -> None:
-    reached = {row.path: row.reach for row in weight_table(file_of("subclassed")).weights}
+    reached = {row.path: row.reach for row in list_weights(file_of("subclassed")).weights}
     assert reached["/embed/vars/0"] == "model.embed.weights[0]"
     assert reached["/blocks/block/vars/0"] == 'model.get_layer("first").weights[0]'
     assert (
@@ -181,7 +181,7 @@ def test_a_tree_without_names_of_layers(tmp_path: Path) -> None:
         ("part", "Layer", 6, None),
         ("part/dense", "Dense", 6, None),
     ]
-    names = {row.path: (row.layer, row.name) for row in weight_table(path).weights}
+    names = {row.path: (row.layer, row.name) for row in list_weights(path).weights}
     assert names["/layers/lstm/cell/vars/1"] == ("lstm", "cell/recurrent_kernel")
     assert names["/layers/dense/vars/1"] == ("dense", "bias")
     assert names["/layers/custom_thing_2/vars/0"] == ("custom_thing_2", "0")
@@ -191,4 +191,4 @@ def test_depth_has_an_end(tmp_path: Path) -> None:
     path = tmp_path / "deep.weights.h5"
     path.write_bytes(h5_bytes(classes({"layers" + "/a" * n: [array(1)] for n in range(1, 190)})))
     assert build(read(path)).totals.params == 189
-    assert weight_table(path).totals.params == 189
+    assert list_weights(path).totals.params == 189

@@ -15,7 +15,7 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.network.trace import trace_model
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from layerexplain.weights.match import match
 from tests.weight_models import MODELS, filled
 
@@ -112,7 +112,7 @@ def test_each_weight_has_its_values(keras: str, name: str, ending: str, tmp_path
 def test_totals_and_expressions(keras: str, name: str, ending: str, tmp_path: Path) -> None:
     model = model_of(keras, name)
     path = saved(model, tmp_path / f"m{ending}")
-    table = weight_table(path)
+    table = list_weights(path)
     assert table.totals.params == model.count_params()
     assert table.totals.bytes == sum(
         int(np.prod(w.shape)) * {"float16": 2, "bfloat16": 2, "int64": 8}.get(_dtype(w), 4) for w in model.weights
@@ -144,8 +144,8 @@ def test_weights_alone(keras: str, name: str, tmp_path: Path) -> None:
     model = model_of(keras, name)
     path = tmp_path / "m.weights.h5"
     model.save_weights(path)
-    whole = weight_table(saved(model, tmp_path / "m.keras"))
-    alone = weight_table(path)
+    whole = list_weights(saved(model, tmp_path / "m.keras"))
+    alone = list_weights(path)
     assert alone.totals.params == model.count_params()
     assert {row.path for row in whole.weights} <= {row.path for row in alone.weights}
     assert all(row.reach is None and row.trainable is None for row in alone.weights)
@@ -158,7 +158,7 @@ def test_legacy_weights_alone(tmp_path: Path) -> None:
     model = model_of("tf_keras", "convolutions")
     path = tmp_path / "weights.h5"
     model.save_weights(path)
-    table = weight_table(path)
+    table = list_weights(path)
     assert (table.format, table.model_name) == ("h5-weights", None)
     assert table.totals.params == model.count_params()
     assert [row.layer for row in table.weights][:2] == ["zz", "zz"]
@@ -168,7 +168,7 @@ def test_shards(tmp_path: Path) -> None:
     model = model_of("keras", "convolutions")
     model.save_weights(tmp_path / "m.weights.json", max_shard_size=0.000003)
     assert len(list(tmp_path.glob("m_*.weights.h5"))) > 1
-    table = weight_table(tmp_path / "m.weights.json", stats=True)
+    table = list_weights(tmp_path / "m.weights.json", stats=True)
     assert table.totals.params == model.count_params()
     assert all(row.statistics is not None for row in table.weights)
 
@@ -191,7 +191,7 @@ def test_a_subclassed_model(tmp_path: Path) -> None:
     model.compile("adam", "mse")
     model.fit(np.ones((2, 4, 5)), np.ones((2, 2)), verbose=0)
     model.save(tmp_path / "m.keras")
-    table = weight_table(tmp_path / "m.keras")
+    table = list_weights(tmp_path / "m.keras")
     assert table.totals.params == model.count_params()
     assert {row.role for row in table.state} == {"optimizer"}
     assert {row.layer for row in table.weights} == {"lstm", "last_one"}
@@ -218,7 +218,7 @@ def test_efficientnet(keras: str, ending: str, tmp_path: Path) -> None:
         ours = [array for layer in model.layers for array in matched.values(layer.name)]
         assert len(ours) == len(model.weights)
         assert all(same(a, b) for a, b in zip(ours, model.weights, strict=True))
-    assert weight_table(path).totals.params == model.count_params()
+    assert list_weights(path).totals.params == model.count_params()
 
 
 def test_another_shape_than_the_formula_has_is_told(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_another_shape_than_the_formula_has_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(dense(5, "a.keras")) as a, zipfile.ZipFile(dense(4, "b.keras")) as b, mixed as c:
         c.writestr("config.json", a.read("config.json"))
         c.writestr("model.weights.h5", b.read("model.weights.h5"))
-    table = weight_table(tmp_path / "c.keras")
+    table = list_weights(tmp_path / "c.keras")
     assert [(note.code, note.layer, note.message) for note in table.notes] == [
         ("weight-shape", "d", "kernel is stored as (3, 4); by its formula it is (3, 5)"),
         ("weight-shape", "d", "bias is stored as (4,); by its formula it is (5,)"),

@@ -29,7 +29,7 @@ from layerexplain.render.documents.weights import weights as weights_sheet
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
-from layerexplain.report.weight_table import weight_table
+from layerexplain.report.weight_table import list_weights
 from layerexplain.weights.assign import only_embedding
 from layerexplain.weights.keras_expression import layer_expression, variable_expression
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
@@ -67,7 +67,7 @@ def dense_model(*units: int, inputs: int = 3, names: tuple[str, ...] = ()) -> by
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_the_trained_sample(ending: str) -> None:
-    table = weight_table(SAMPLES / f"digits.{ending}")
+    table = list_weights(SAMPLES / f"digits.{ending}")
     assert (table.model_name, table.model_type) == ("digits", "Sequential")
     assert table.totals == (3742, 3718, 24, 14968)
     assert table.notes == ()
@@ -84,7 +84,7 @@ def test_the_trained_sample(ending: str) -> None:
 
 @pytest.mark.parametrize(("name", "params"), [("resnet50.json", 25_636_712), ("mnist_mlp.yaml", 407_050)])
 def test_a_source_that_stores_no_weights(name: str, params: int) -> None:
-    table = weight_table(SAMPLES / name, stats=True)
+    table = list_weights(SAMPLES / name, stats=True)
     assert table.totals.params == params
     assert all(row.path is None and row.reach is not None and row.statistics is None for row in table.weights)
     assert [note.code for note in table.notes] == ["no-values"]
@@ -101,7 +101,7 @@ def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> N
         "layers/dense": [array(2, 4), array(4)],
     }
     members = {"config.json": json.dumps(config).encode(), "model.weights.h5": h5_bytes(classes(weights))}
-    table = weight_table(archive(tmp_path / "m.keras", members))
+    table = list_weights(archive(tmp_path / "m.keras", members))
     assert [(row.layer, row.name, row.size, row.trainable, row.reach) for row in table.weights] == [
         ("d0", "0", 6, None, 'model.get_layer("d0").weights[0]'),
         ("d0/scaler", "0", 5, None, 'model.get_layer("d0").scaler.weights[0]'),
@@ -122,7 +122,7 @@ def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> N
     assert report.totals[:4] == table.totals
     assert ("stored-weights", "d0") in [(note.code, note.layer) for note in report.notes]
     (tmp_path / "m.json").write_bytes(members["config.json"])
-    alone = weight_table(tmp_path / "m.json")
+    alone = list_weights(tmp_path / "m.json")
     assert alone.totals == (None, None, None, None)
     assert [(note.code, note.layer) for note in alone.notes] == [("no-values", None), ("unknown-weights", "d0")]
 
@@ -133,7 +133,7 @@ def test_names_in_the_file_go_before_the_order_of_classes(tmp_path: Path) -> Non
         {"layers/dense": "second", "layers/dense_1": "first"},
     )
     members = {"config.json": dense_model(2, 4, names=("first", "second")), "model.weights.h5": h5_bytes(weights)}
-    table = weight_table(archive(tmp_path / "m.keras", members))
+    table = list_weights(archive(tmp_path / "m.keras", members))
     assert [(row.layer, row.path) for row in table.weights][::2] == [
         ("first", "/layers/dense_1/vars/0"), ("second", "/layers/dense/vars/0"),
     ]  # fmt: skip
@@ -143,7 +143,7 @@ def test_names_in_the_file_go_before_the_order_of_classes(tmp_path: Path) -> Non
 def test_what_the_file_lacks_and_what_it_has_beside(tmp_path: Path) -> None:
     weights = {"layers/dense": [array(3, 2), array(2)], "layers/mystery": [array(7)], "d_optimizer": [array(9)]}
     members = {"config.json": dense_model(2, 4), "model.weights.h5": h5_bytes(classes(weights))}
-    table = weight_table(archive(tmp_path / "m.keras", members))
+    table = list_weights(archive(tmp_path / "m.keras", members))
     assert [(note.code, note.layer, note.message) for note in table.notes] == [
         ("weight-missing", "d1", "the file does not store kernel, bias"),
         ("weight-unclaimed", None, "no layer of the model has 1 of the stored arrays: /layers/mystery/vars/0"),
@@ -158,7 +158,7 @@ def test_what_the_file_lacks_and_what_it_has_beside(tmp_path: Path) -> None:
 def test_arrays_that_do_not_fit_are_shown_as_stored(tmp_path: Path) -> None:
     weights = {"layers/dense": [array(3, 2), array(2), array(5), array(6)]}
     members = {"config.json": dense_model(2), "model.weights.h5": h5_bytes(classes(weights))}
-    table = weight_table(archive(tmp_path / "m.keras", members))
+    table = list_weights(archive(tmp_path / "m.keras", members))
     assert [(note.code, note.message) for note in table.notes] == [
         ("weight-count", "the file stores 4 arrays ((3, 2), (2,), (5,), (6,)), which do not fit the 2 weights of its "
          "formula ((3, 2), (2,))"),
@@ -185,7 +185,7 @@ def test_a_legacy_file_of_keras_1(tmp_path: Path) -> None:
 
     path = tmp_path / "m.h5"
     path.write_bytes(h5_bytes(fill))
-    table = weight_table(path)
+    table = list_weights(path)
     assert [(row.name, row.path) for row in table.weights] == [
         ("kernel", "/model_weights/dense_1/dense_1_W"),
         ("bias", "/model_weights/dense_1/dense_1_b"),
@@ -196,7 +196,7 @@ def test_a_legacy_file_of_keras_1(tmp_path: Path) -> None:
 def test_weights_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.weights.h5"
     path.write_bytes(h5_bytes(classes({"layers/lstm/cell": [array(2)], "vars": []}, {"layers/lstm/cell": "inner"})))
-    table = weight_table(path)
+    table = list_weights(path)
     assert table.weights == (
         WeightRow("/layers/lstm/cell/vars/0", "lstm", "cell/0", (2,), "float32", 2, 8, None, None),
     )
@@ -258,7 +258,7 @@ def test_values_that_cannot_be_read_are_a_note(tmp_path: Path) -> None:
 
     path = tmp_path / "m.weights.h5"
     path.write_bytes(h5_bytes(fill))
-    table = weight_table(path, stats=True)
+    table = list_weights(path, stats=True)
     assert [row.statistics is None for row in table.weights] == [True, False]
     assert [note.code for note in table.notes] == ["unreadable-values"]
     assert not faults(table.to_dict())
@@ -377,14 +377,14 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
     assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but neither a Keras model")
     assert result.stdout == ""
     with pytest.raises(SourceError, match="no such file"):
-        weight_table(tmp_path / "none.h5")
+        list_weights(tmp_path / "none.h5")
 
 
 def test_names_steer_nothing(tmp_path: Path) -> None:
     name = "=1+1|\x1b[31m\u202e<b>`"
     weights = classes({"layers/dense": [array(3, 2), array(2)]}, {"layers/dense": name})
     members = {"config.json": dense_model(2, names=(name,)), "model.weights.h5": h5_bytes(weights)}
-    table = weight_table(archive(tmp_path / "m.keras", members))
+    table = list_weights(archive(tmp_path / "m.keras", members))
     assert table.weights[0].layer == name
     for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
         for width in (None, 60):

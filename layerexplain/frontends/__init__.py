@@ -34,11 +34,21 @@ _HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
 def read(source: Any) -> Model:
-    """The architecture that `source` holds.
+    """Read an architecture. Nothing in it is imported or executed.
 
-    `source` is a path, "-" for standard input, the bytes of a file, a configuration as a dict, or a live Keras
-    model. The model's `faults` are the errors of single layers. Raises SourceError for what cannot be opened or is no
-    model, SpecError (or an ErrorGroup of them) where no model can be made; every message names the source.
+    Args:
+        source: The path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, the bytes
+            of a file, a config as a dict, or a live Keras model.
+
+    Returns:
+        The model; its `faults` are the errors of single layers.
+
+    Raises:
+        LayerExplainError: if the source cannot be opened or holds no model.
+
+    >>> model = read(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
+    >>> [layer.type for layer in model.layers]
+    ['InputLayer', 'Dense']
     """
     name = source_name(source)
     source = _path_or_bytes(source)

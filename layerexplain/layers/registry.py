@@ -169,8 +169,12 @@ def first_argument(type_: str) -> str | None:
     return next(iter(declaration.arguments), None) if declaration else None
 
 
-def families() -> dict[str, list[tuple[str, str, str]]]:
-    """The layer types by family: for each its name, its arguments as a signature, and what it does in a line."""
+def layer_types() -> dict[str, list[tuple[str, str, str]]]:
+    """List the layer types by family: of each its name, its arguments and what it does.
+
+    >>> layer_types()["core"][0][0]
+    'Activation'
+    """
     from layerexplain.layers.index import MODULES
 
     result: dict[str, list[tuple[str, str, str]]] = {}

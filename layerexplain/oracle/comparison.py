@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
@@ -18,11 +18,8 @@ from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Key, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.report.build import operation_type
-from layerexplain.run.activations import evaluated
+from layerexplain.run.activations import Progress, evaluated
 from layerexplain.run.precision import computed_in, rounded_to
-
-Progress = Callable[[int, int, str], None]
-"""Called before each call of a layer with the number done, the total and the path of the next."""
 
 
 class Comparison:

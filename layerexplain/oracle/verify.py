@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Model, Note
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.recorded_shapes import fixed_input, input_spec
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import (
     Comparison,
     NotComputed,
-    Progress,
     calls_in,
     computed,
     is_random,
@@ -26,7 +25,7 @@ from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Reference
 from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, VerifyReport, WholeCheck
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import dtype_name
+from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.weights.shared_weights import weight_count
 
@@ -43,7 +42,7 @@ _UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,
 def verify(
     source: Any,
     *,
-    inputs: Mapping[str, Sequence[int | None]] | None = None,
+    inputs: InputShapes | InputShapesOf | None = None,
     tolerance: float = 1e-4,
     seed: int = 0,
     drawn: bool = False,
@@ -51,18 +50,19 @@ def verify(
 ) -> VerifyReport:
     """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
 
-    Keras loads files in safe mode, and only if no code outside Keras would run.
-
     Args:
-        source: whatever `read` accepts, or a Model. A spec or configuration has no weights and gets drawn ones.
-        inputs: the shapes of inputs by name, without the batch.
-        tolerance: the largest accepted difference, relative to the largest value of a layer's output.
-        seed: determines the inputs and the drawn weights.
-        drawn: draw all weights, even if the source stores some.
-        progress: called before each call of a layer.
+        source: Whatever `read` takes, or a Model. Keras must be installed.
+        inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
+        tolerance: How far a value may be off, as a share of the largest value of a layer's output.
+        seed: What inputs, and weights where they are drawn, are drawn from.
+        drawn: Whether weights are drawn although the source has its own.
+        progress: Called before each call of a layer.
+
+    Returns:
+        The report. Its `agrees` says whether all that was compared agrees.
 
     Raises:
-        LayerExplainError: if the source cannot be read, Keras refuses it, it would run code, or Keras is missing.
+        LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
     """
     from layerexplain.frontends import read_for_good, source_name
     from layerexplain.frontends.keras.live_model import is_live_model
@@ -77,9 +77,10 @@ def verify(
         if not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
-        network, _ = _traced(model, inputs or {}, None)
+        shapes = shapes_for(model, inputs)
+        network, _ = _traced(model, shapes, None)
         with without_warnings(), opened(source, model, network, seed, drawn) as reference:
-            return compared(model, reference, inputs or {}, tolerance, seed, progress)
+            return compared(model, reference, shapes, tolerance, seed, progress)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -87,9 +88,7 @@ def verify(
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
-def _traced(
-    model: Model, inputs: Mapping[str, Sequence[int | None]], sizes: tuple[int, ...] | None
-) -> tuple[Network, bool]:
+def _traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) -> tuple[Network, bool]:
     """Trace the model, with `sizes` in place of unknown ones; return the network and whether a size was unknown."""
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
@@ -121,9 +120,7 @@ class _Trial(NamedTuple):
     outputs: list[Any]
 
 
-def _tried(
-    model: Model, reference: Reference, inputs: Mapping[str, Sequence[int | None]], batch: int, seed: int
-) -> _Trial:
+def _tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, seed: int) -> _Trial:
     """Find inputs that Keras can run, with finite outputs if possible."""
     import numpy as np
 
@@ -161,7 +158,7 @@ def _tried(
 def compared(
     model: Model,
     reference: Reference,
-    inputs: Mapping[str, Sequence[int | None]],
+    inputs: InputShapes,
     tolerance: float,
     seed: int,
     progress: Progress | None,

@@ -48,7 +48,14 @@ class LayerType(NamedTuple):
 
 
 def layer_type(type_: str) -> LayerType:
-    """What a type takes, with an example. Raises ArgumentError where there is no such type."""
+    """Tell what a layer type takes, with an example.
+
+    Raises:
+        ArgumentError: if there is no such type; the message names the one that may be meant.
+
+    >>> layer_type("Dense").first, layer_type("Dense").example
+    ('units', ('units=16',))
+    """
     from layerexplain.layers.arguments import Argument
     from layerexplain.layers.examples import example_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
@@ -14,7 +14,7 @@ from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
-from layerexplain.model import Model, Note, Shape
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
@@ -31,29 +31,39 @@ Progress = Callable[[int, int], None]
 """Told how many tensors have been read, and how many there are."""
 
 
-def weight_table(
+def list_weights(
     source: str | os.PathLike[str] | bytes,
     *,
     stats: bool = False,
-    inputs: Callable[[Model], Mapping[str, Shape]] | None = None,
+    inputs: InputShapes | InputShapesOf | None = None,
     progress: Progress | None = None,
 ) -> WeightTable:
-    """The weights of a source: of a file that stores them, or, without values, of one that tells an architecture.
+    """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Keras.
 
-    With `stats` the values of each stored tensor are read once. `inputs` gives the shapes of a model's inputs by name,
-    without the batch, where the source does not say them. Raises `LayerExplainError`, with the source's name.
+    Args:
+        source: A Keras file, a file of weights alone, or the bytes of one. A config or spec, which stores none, has the
+            weights that its layers need.
+        stats: Whether the values are read, one tensor at a time, for their statistics.
+        inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
+        progress: Called as `progress(done, count)` when tensors have been read.
+
+    Raises:
+        LayerExplainError: if the source cannot be opened or has neither a model nor weights.
+
+    >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
+    [('dense', 'kernel'), ('dense', 'bias')]
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     with open_weights(source) as stored:
         model = read_faultless(source) if stored is None or stored.has_model else None
-        fixed = inputs(model) if inputs is not None and model is not None else {}
+        fixed = shapes_for(model, inputs) if model is not None else {}
         table = _table(model, stored, fixed)._replace(source=name, stats=stats)
         if stats and stored is not None:
             table = _with_statistics(table, stored, progress)
     return table
 
 
-def _table(model: Model | None, stored: WeightFile | None, inputs: Mapping[str, Shape]) -> WeightTable:
+def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) -> WeightTable:
     notes: list[Note] = list(model.notes) if model is not None else []
     network = None
     if model is not None and model.layers:

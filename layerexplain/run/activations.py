@@ -7,7 +7,7 @@ initial states and shared layers are connected as in the traced model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
@@ -21,6 +21,9 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.build import operation_type
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
+
+Progress = Callable[[int, int, str], None]
+"""Called for each call of a layer with the number done, the total and the layer's path."""
 
 
 class Activation(NamedTuple):

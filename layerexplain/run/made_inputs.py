@@ -17,7 +17,7 @@ from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Model
+from layerexplain.model import InputShapes, Model
 from layerexplain.network.recorded_shapes import input_spec
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
@@ -58,24 +58,23 @@ def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
     return found
 
 
-def made_inputs(
-    model: Model, texts: Sequence[str], sizes: Mapping[str, Sequence[int | None]], batch: int
+def make_inputs(
+    model: Model, given: Sequence[str] = (), *, sizes: InputShapes | None = None, batch: int = 1
 ) -> list[GivenInput]:
-    """Return an array for each input of a model, in its order.
+    """Make the arrays for `trace_statistics` and `trace_element`.
 
     Args:
-        model: the model.
-        texts: `[NAME=]WHAT` as typed. A file without a name goes to the first remaining input; zeros, ones and
-            random numbers go to all remaining ones.
-        sizes: fixed sizes by input, without the batch.
-        batch: the batch size of generated arrays.
+        model: The model that gets them.
+        given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
+            input that is not given is random.
+        sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
+        batch: The number of examples in generated inputs.
 
     Raises:
-        ArgumentError: if the texts do not fit the inputs.
-        SourceError: if a file cannot be used.
+        LayerExplainError: if a file cannot be read, or if an array does not fit the model.
     """
     inputs = inputs_of(model)
-    named = split_names(model, texts)
+    named = split_names(model, given)
     arrays: dict[str, GivenInput] = {}
     names = [one.name for one in named if one.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -94,9 +93,9 @@ def made_inputs(
                 arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
     if left:
-        lengths = [given.array.shape[0] for given in arrays.values() if given.array.ndim]
-        for given in _made(model, left, _whats(left, named, bool(arrays)), sizes, lengths[0] if lengths else batch):
-            arrays[given.name] = given
+        lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
+        for made in _made(model, left, _whats(left, named), sizes or {}, lengths[0] if lengths else batch):
+            arrays[made.name] = made
     return [arrays[one.name] for one in inputs]
 
 
@@ -108,7 +107,7 @@ def _made_by_name(one: ModelInput, named: Sequence[Named]) -> bool:
     return any(n.name == one.name for n in named)
 
 
-def _whats(left: Sequence[ModelInput], named: Sequence[Named], some_given: bool) -> dict[str, str]:
+def _whats(left: Sequence[ModelInput], named: Sequence[Named]) -> dict[str, str]:
     """Return how to generate each input without a file: random numbers if nothing was given at all."""
     unnamed = [n.what for n in named if n.name is None and _is_made(n.what)]
     if len(unnamed) > 1:
@@ -133,7 +132,7 @@ def _made(
     model: Model,
     left: Sequence[ModelInput],
     whats: Mapping[str, str],
-    sizes: Mapping[str, Sequence[int | None]],
+    sizes: InputShapes,
     batch: int,
 ) -> list[GivenInput]:
     import numpy as np

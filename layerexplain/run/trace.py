@@ -10,12 +10,9 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import Activation, Activations, calls_in
+from layerexplain.run.activations import Activation, Activations, Progress, calls_in
 from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.weight_source import Origin, weight_source
-
-Progress = Callable[[int, int, str], None]
-"""Called after each call of a layer with the number done, the total and the path of the last."""
 
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
@@ -132,7 +129,25 @@ def trace(
     keep: Callable[[str], bool] | None = None,
     progress: Progress | None = None,
 ) -> Trace:
-    """Run a whole model's formulas in NumPy; see `layerexplain.trace`."""
+    """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
+
+    Args:
+        model: A Model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
+            configuration has none, so that they are drawn, and a note says so.
+        inputs: An array, batch first, or a mapping of the names of inputs to arrays.
+        seed: What weights are drawn from.
+        partial: Whether all that does not need it is computed where a layer has no values.
+        keep: Which layers' values are kept, by their paths; all if it is not given.
+        progress: Called after each call of a layer.
+
+    Returns:
+        A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
+        `outputs` are the model's.
+
+    Raises:
+        LayerExplainError: if there is no such model or, without `partial`, if a layer's formula is not known or cannot
+            be computed.
+    """
     arrays: dict[Key, Any] = {}
     names: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}

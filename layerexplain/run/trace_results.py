@@ -15,10 +15,10 @@ from layerexplain.lang.text import statements
 from layerexplain.model import Model
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
-from layerexplain.run.activations import Activation, dtype_name
+from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
-from layerexplain.run.trace import Progress, Running, must_have_run, ready
+from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import WeightSource
 
@@ -41,7 +41,7 @@ class Oracle(Protocol):
         ...
 
 
-def trace_report(
+def trace_statistics(
     source: Any,
     model: Model,
     inputs: Sequence[GivenInput],
@@ -52,8 +52,15 @@ def trace_report(
     save: str | None = None,
     progress: Progress | None = None,
 ) -> TraceReport:
-    """Return the statistics of every layer's outputs, or of those whose path is `wanted`; with `save`, also write these
-    outputs to an .npz file. An array is freed once its statistics are known and no later layer needs it.
+    """Run a model as `trace` does, but keep only statistics of what each layer outputs.
+
+    Args:
+        source: What the weights are read from: whatever `read` takes.
+        model: What `read` gave for it.
+        inputs: What `make_inputs` gave.
+        seed, partial, progress: As for `trace`.
+        wanted: Which layers are listed, by their paths; all if it is not given.
+        save: A file .npz for their arrays.
 
     Raises:
         LayerExplainError: with the source's name.
