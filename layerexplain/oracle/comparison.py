@@ -212,7 +212,7 @@ class _Row:
         return LayerCheck(
             layer=self.layer.name,
             path="/".join(self.path),
-            type=operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type,
+            type=operation_type(self.layer),
             call=self.made.call.index,
             status=status,
             output_shapes=Compared(self.shapes, self.keras_shapes),

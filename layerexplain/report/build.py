@@ -20,6 +20,7 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use
+from layerexplain.records import NamedTuple
 from layerexplain.report.data import (
     CallReport,
     InputReport,
@@ -136,6 +137,17 @@ def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
     return tuple(found)
 
 
+class _Place(NamedTuple):
+    """Where a row stands: in which model, the names that lead to that, its batch, whether it or one around it is
+    frozen, and what its notes say of each layer."""
+
+    network: Network
+    path: tuple[str, ...]
+    batch: int | None
+    frozen: bool
+    noted: Mapping[str | None, list[str]]
+
+
 class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
@@ -171,7 +183,6 @@ class Builder:
         """A row for each layer, in the model's order; those of nested models below theirs. `frozen` says that a
         model around this one is not trainable. `called` are a nested model's calls, `network` the first, with how often
         each is made: they all cost."""
-        frozen = frozen or not network.model.trainable
         if id(network) not in self._networks:
             self._networks.add(id(network))
             self.notes += network.notes
@@ -182,52 +193,38 @@ class Builder:
         noted: dict[str | None, list[str]] = {}
         for note in network.notes:
             noted.setdefault(note.layer, []).append(note.message)
-        return tuple(
-            [
-                self._row(
-                    network, layer, calls.get(layer.name, []), uses.get(layer.name, []), path, batch, noted, frozen
-                )
-                for layer in network.model.layers
-            ]
-        )
+        place = _Place(network, path, batch, frozen or not network.model.trainable, noted)
+        layers = network.model.layers
+        return tuple([self._row(place, layer, calls.get(layer.name, []), uses.get(layer.name, [])) for layer in layers])
 
-    def _row(
-        self,
-        network: Network,
-        layer: Layer,
-        calls: list[TracedCall],
-        uses: list[Use],
-        path: tuple[str, ...],
-        batch: int | None,
-        noted: Mapping[str | None, list[str]],
-        frozen: bool,
-    ) -> LayerReport:
-        frozen = frozen or not layer.config.get("trainable", True)
+    def _row(self, at: _Place, layer: Layer, calls: list[TracedCall], uses: list[Use]) -> LayerReport:
+        at = at._replace(frozen=at.frozen or not layer.config.get("trainable", True))
+        path = (*at.path, layer.name)
+        where = "/".join(path)
         definition = calls[0].definition if calls else None
-        where = "/".join((*path, layer.name)) if path else layer.name
-        layers, complete = self._inside(layer, definition, uses, path, batch, frozen)
+        layers, complete = self._inside(at, path, layer, definition, uses)
         known = layers if complete else ()
         variables = None if known else self._variables(layer, definition, where)
-        used = weights = _nested_weights(known) if known else self._weights(layer, definition, variables, frozen)
-        notes, shared = tuple(noted.get(where, ())), ""
+        used = weights = _nested_weights(known) if known else _weights(layer, definition, variables, at.frozen)
+        notes, shared = tuple(at.noted.get(where, ())), ""
         if self.shared is not None:
-            elsewhere = self.shared.first.get((*path, layer.name), {})
+            elsewhere = self.shared.first.get(path, {})
             weights = tuple([w for number, w in enumerate(used) if number not in elsewhere]) if elsewhere else used
-            shared = self.shared.words.get((*path, layer.name), "")
+            shared = self.shared.words.get(path, "")
             notes += tuple([note.message for note in self.shared.notes if note.layer == where])
         params, trainable = _counts(layer, definition, weights, known, variables)
-        if frozen and params is not None:
+        if at.frozen and params is not None:
             trainable = 0
         cost = Cost(0, 0) if layer.type == "InputLayer" else cost_of(uses, self.costs)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
             layer=layer.name,
-            type=layer.type if layer.kind != "operation" else operation_type(layer),
+            type=operation_type(layer),
             path=where,
-            depth=len(path),
+            depth=len(at.path),
             operation=text,
             formula=formula,
-            calls=tuple([_call_report(c, batch) for c in calls]),
+            calls=tuple([_call_report(c, at.batch) for c in calls]),
             weights=weights,
             params=params,
             trainable=trainable,
@@ -240,39 +237,34 @@ class Builder:
             shared=shared,
         )
         if self.detail and (self.only is None or self.only(where)):
+            from layerexplain.report.cost_lines import cost_lines, fixing
             from layerexplain.report.explanation import explain_row
 
-            told = row if used is weights else row._replace(weights=used)
-            row = row._replace(explanation=explain_row(told, layer, calls, network, path, self._cost_lines(uses)))
+            lines = cost_lines(uses, self.costs, fixing(self.network))
+            row = row._replace(
+                explanation=explain_row(row._replace(weights=used), layer, calls, at.network, at.path, lines)
+            )
         return row
 
     def _inside(
-        self,
-        layer: Layer,
-        definition: Definition | None,
-        uses: list[Use],
-        path: tuple[str, ...],
-        batch: int | None,
-        frozen: bool,
+        self, at: _Place, path: tuple[str, ...], layer: Layer, definition: Definition | None, uses: list[Use]
     ) -> tuple[tuple[LayerReport, ...], bool]:
         """The rows of what a layer holds, and whether they are all that it has: those of a nested model; of a layer
         without a formula those that the file's weights tell of, and those that its configuration holds."""
-        path = (*path, layer.name)
         if layer.model is not None:
             called = networks_of(uses)
-            return self.rows(called[0][0], path, batch, frozen, called) if called else (), True
-        if (definition is not None and definition.kind != "opaque") or is_stored(layer):
-            return (), True
-        if has_no_weights(layer):
+            return self.rows(called[0][0], path, at.batch, at.frozen, called) if called else (), True
+        if (definition is not None and definition.kind != "opaque") or is_stored(layer) or has_no_weights(layer):
             return (), True
         held: tuple[LayerReport, ...] = ()
         if layer.kind == "custom" and (inside := held_layers(layer.config)):
-            held = self.rows(trace_model(Model(layer.name, layer.type, inside, (), (), ())), path, batch, frozen)
+            model = Model(layer.name, layer.type, inside, (), (), ())
+            held = self.rows(trace_model(model), path, at.batch, at.frozen)
         told = self.stored().inside.get("/".join(path))
         if told is None:
             return held, not held
         by_name = {row.layer: row for row in held}
-        rows = self.rows(trace_model(told), path, batch, frozen)
+        rows = self.rows(trace_model(told), path, at.batch, at.frozen)
         return tuple([self._same(row, by_name.get(row.layer)) for row in rows]), True
 
     def _same(self, stored: LayerReport, held: LayerReport | None) -> LayerReport:
@@ -314,45 +306,9 @@ class Builder:
 
     def _variables(self, layer: Layer, definition: Definition | None, where: str) -> tuple[StoredVariable, ...] | None:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
-        if definition is not None and definition.kind != "opaque":
-            return None
-        if has_no_weights(layer):
+        if (definition is not None and definition.kind != "opaque") or has_no_weights(layer):
             return None
         return stored_variables(layer) if is_stored(layer) else self.stored().variables.get(where)
-
-    def _weights(
-        self,
-        layer: Layer,
-        definition: Definition | None,
-        variables: tuple[StoredVariable, ...] | None,
-        frozen: bool,
-    ) -> tuple[WeightReport, ...]:
-        if variables:
-            from layerexplain.report.stored_variables import variable_reports
-
-            return variable_reports(variables, frozen)
-        if definition is None or not definition.weights:
-            return ()
-        variable = dtypes_of(layer)[0]
-        found = []
-        for own in definition.weights:
-            attrs = own.attrs
-            found.append(
-                WeightReport(
-                    weight_name(attrs, layer),
-                    str(own.label),
-                    own.shape,
-                    variable if own.dtype == "float" else own.dtype,
-                    bool(attrs["trainable"]) and not frozen,
-                    prod(own.shape),
-                )
-            )
-        return tuple(found)
-
-    def _cost_lines(self, uses: Sequence[Use]) -> tuple[str, ...]:
-        from layerexplain.report.cost_lines import cost_lines, fixing
-
-        return cost_lines(uses, self.costs, fixing(self.network))
 
     def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:
@@ -396,9 +352,35 @@ def _counts(
         return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
     if has_no_weights(layer):
         return 0, 0
-    from layerexplain.report.stored_variables import variable_counts
+    if variables is None or any(size is None for v in variables for size in v.shape):
+        return None, None
+    counts = [prod([size for size in v.shape if size is not None]) for v in variables]
+    if any(v.trainable is None for v in variables):
+        return sum(counts), None
+    return sum(counts), sum([count for count, v in zip(counts, variables, strict=True) if v.trainable])
 
-    return variable_counts(variables)
+
+def _weights(
+    layer: Layer, definition: Definition | None, variables: tuple[StoredVariable, ...] | None, frozen: bool
+) -> tuple[WeightReport, ...]:
+    """The weights of a layer: what a file stores for it, without variables of open sizes, or those of its formula."""
+    if variables:
+        return tuple(
+            [
+                WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, prod(sizes))
+                for v in variables
+                if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
+            ]
+        )
+    dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
+    found = []
+    for own in definition.weights if definition is not None else ():
+        trainable = bool(own.attrs["trainable"]) and not frozen
+        held = dtype if own.dtype == "float" else own.dtype
+        found.append(
+            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
+        )
+    return tuple(found)
 
 
 def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:

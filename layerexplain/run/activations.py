@@ -54,7 +54,7 @@ class Activation(NamedTuple):
     @property
     def type(self) -> str:
         """The type of the layer as in reports."""
-        return operation_type(self.layer) if self.layer.kind == "operation" else self.layer.type
+        return operation_type(self.layer)
 
 
 class Made(NamedTuple):
