@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from layerexplain.cli.options import Output
-from layerexplain.errors import LayerExplainError
 from layerexplain.render.layout import Look
+from layerexplain.replacing import replacing, writing
 
 _LEAST_WIDTH = 20
 
@@ -37,7 +37,8 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
         return
     every = chain([first], pieces)
     if output.file is not None:
-        _write_file(output.file, every)
+        with replacing(output.file) as file, writing(output.file):
+            file.writelines(piece.encode("utf-8") for piece in every)
         return
     for piece in every:
         sys.stdout.write(piece)
@@ -84,39 +85,3 @@ def encodable(text: str, encoding: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _write_file(path: str, pieces: Iterable[str]) -> None:
-    try:
-        _replace(os.path.realpath(path), (piece.encode("utf-8") for piece in pieces))
-    except OSError as error:
-        raise LayerExplainError(f"cannot be written: {error.strerror or error}", source=path) from error
-
-
-def _replace(path: str, content: Iterable[bytes]) -> None:
-    """Writes a new file beside `path` and puts it in its place, so that no one ever sees half a file."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        # A device or a pipe cannot be replaced.
-        with open(path, "wb") as stream:
-            stream.writelines(content)
-        return
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile(dir=os.path.dirname(path), prefix=".layerexplain-", delete=False) as new:
-        try:
-            new.writelines(content)
-            new.close()
-            os.chmod(new.name, _mode_of(path))
-            os.replace(new.name, path)
-        except BaseException:  # whatever it was, half a file is nobody's
-            os.unlink(new.name)
-            raise
-
-
-def _mode_of(path: str) -> int:
-    """The mode of the file that is replaced, or that which a new file gets: a temporary one is private."""
-    if os.path.exists(path):
-        return os.stat(path).st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -9,7 +9,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.model import Call, Layer, Shape, TensorRef
+from layerexplain.model import Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
@@ -58,9 +58,8 @@ class Comparison:
         self.checks = [*before, *[check for key in by_call for check in checks.get(key, ())]]
         for (name, index), operation in others.items():
             if (name, index) not in between:
-                layer = Layer(name, operation.type, "layer", {})
-                row = _Row(TracedCall(Call(name, index, (), {}), (), (), (), None, None), layer, (*path, name), 0.0)
-                self._keep(row.differs("Keras's model calls it, but the model that was read does not"))
+                row = _row(Layer(name, operation.type, "layer", {}), index, path, 0.0)
+                self._keep(differs(row, "Keras's model calls it, but the model that was read does not"))
 
     def _call(
         self,
@@ -71,30 +70,30 @@ class Comparison:
         sources: _Sources,
         path: tuple[str, ...],
     ) -> None:
-        row = _Row(made, layer, (*path, layer.name), self.tolerance)
+        row = _row(layer, made.call.index, path, self.tolerance)
         key = (layer.name, made.call.index)
         operation = graph.calls().get(key)
         if operation is None:
-            self._keep(row.differs("Keras's model has no such call"))
+            self._keep(differs(row, "Keras's model has no such call"))
             return
         arguments = graph.arguments(key)
         if arguments is None:
-            self._keep(row.not_compared("an earlier layer returned no values"))
+            self._keep(not_compared(row, "an earlier layer returned no values"))
             return
-        if made.network is not None and self._nested(made.network, graph, key, arguments, row.path):
+        if made.network is not None and self._nested(made.network, graph, key, arguments, (*path, layer.name)):
             return
         if self.progress is not None:
-            self.progress(self.done, self.total, "/".join(row.path))
+            self.progress(self.done, self.total, row.path)
         given = _given(made, sources)
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
-            self._keep(row.not_compared(f"Keras cannot run it: {first_line(error)}"))
+            self._keep(not_compared(row, f"Keras cannot run it: {first_line(error)}"))
         else:
             if given is None:
-                self._keep(row.differs("the inputs of this call are other tensors in Keras's model"))
+                self._keep(differs(row, "the inputs of this call are other tensors in Keras's model"))
                 return
-            self._keep(self._checked(network, row, graph, operation, given, theirs))
+            self._keep(self._checked(network, row, made.definition, layer, graph, operation, given, theirs))
 
     def _nested(
         self, network: Network, graph: Graph, key: Key, arguments: Sequence[Any], path: tuple[str, ...]
@@ -118,63 +117,64 @@ class Comparison:
     def _checked(
         self,
         network: Network,
-        row: _Row,
+        row: LayerCheck,
+        definition: Definition | None,
+        layer: Layer,
         graph: Graph,
         operation: Operation,
         given: Sequence[tuple[Any, str]],
         theirs: Sequence[Any],
     ) -> LayerCheck:
         """Return the row of a call that Keras has run."""
-        definition = row.made.definition
         values = [graph.value(one) for one in theirs]
-        row.keras_shapes = tuple(tuple(v.shape) for v in values)
-        row.keras_weights = _shapes_of(operation.weights())
+        keras_shapes = tuple(tuple(v.shape) for v in values)
         if definition is None or definition.kind == "opaque":
-            code, words = _why_opaque(network, row.path)
+            own = Compared(None, keras_shapes), Compared(None, _shapes_of(operation.weights()))
+            row = row._replace(output_shapes=own[0], weight_shapes=own[1])
+            code, words = _why_opaque(network, row)
             # If Keras runs what the declaration refuses, they disagree.
-            return row.differs(f"its formula refuses it: {words}") if code == "not-derived" else row.not_compared(words)
-        row.shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
+            return (
+                differs(row, f"its formula refuses it: {words}") if code == "not-derived" else not_compared(row, words)
+            )
         variables = operation.weights(definition)
-        row.keras_weights = _shapes_of(variables)
-        row.weights = tuple(tuple(w.shape) for w in definition.weights)
-        if row.weights != row.keras_weights:
-            ours, keras = _list(row.weights), _list(row.keras_weights)
-            return row.differs(f"its weights are {ours} in the formula, {keras} in Keras")
+        shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
+        sizes = Compared(tuple(tuple(w.shape) for w in definition.weights), _shapes_of(variables))
+        row = row._replace(output_shapes=Compared(shapes, keras_shapes), weight_shapes=sizes)
+        if not sizes.agree:
+            return differs(row, f"its weights are {_list(sizes.formula)} in the formula, {_list(sizes.keras)} in Keras")
         if is_random(definition):
-            return row.not_compared("it draws random numbers even at inference")
+            return not_compared(row, "it draws random numbers even at inference")
         if any(undetermined(node.op) for node in nodes(definition)):
-            return row.not_compared("the sign of its vectors is not determined")
+            return not_compared(row, "the sign of its vectors is not determined")
         absent = next((name for value, name in given if value is None), None)
         if absent is not None:
-            return row.differs(f"by its formula, a mask of {absent} reaches it; in Keras none does")
+            return differs(row, f"by its formula, a mask of {absent} reaches it; in Keras none does")
         compute = operation.compute_dtype
-        row.tolerance = allowed(self.tolerance, compute, *map(graph.dtype, theirs))
+        row = row._replace(tolerance=allowed(self.tolerance, compute, *map(graph.dtype, theirs)))
         try:
             inputs, weights = [graph.value(value) for value, _ in given], [graph.value(v) for v in variables]
             results = computed(definition, inputs, weights, self.batch, compute)
         except NotComputed as error:
-            return row.check(error.status, error.reason)
+            return row._replace(status=error.status, reason=error.reason)
         masks = [graph.mask(one) for one in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         check = self._values(row, definition, results, values, masks)
         known = (
-            operation.fault(row.layer.config, values)
-            if check.status == "differs" and check.output_shapes.agree
-            else None
+            operation.fault(layer.config, values) if check.status == "differs" and check.output_shapes.agree else None
         )
         if known is None:
             return check
         self.faults.append(known)
-        return row.not_compared(known)
+        return not_compared(row, known)
 
     def _values(
-        self, row: _Row, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]
+        self, row: LayerCheck, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]
     ) -> LayerCheck:
         count = len(definition.results)
         if len(values) != count:
-            return row.differs(f"it has {count} results in its formula, {len(values)} in Keras")
+            return differs(row, f"it has {count} results in its formula, {len(values)} in Keras")
         if values and all(map(nowhere_finite, values)):
-            return row.not_compared("Keras's values are NaN or infinite everywhere")
+            return not_compared(row, "Keras's values are NaN or infinite everywhere")
         names = [f"output {i}" for i in range(count)] if count > 1 else [""]
         pairs = list(zip(names, ours[:count], values, strict=True))
         left = iter(ours[count:])
@@ -183,50 +183,33 @@ class Comparison:
                 continue
             mask = next(left)
             if i < len(masks) and masks[i] is None:
-                return row.differs("by its formula, it passes on a mask; in Keras it does not")
+                return differs(row, "by its formula, it passes on a mask; in Keras it does not")
             pairs.append(("the mask", mask, masks[i]))
         for name, a, b in pairs:
             apart, words = difference(a, b)
-            if row.apart is None or apart > row.apart:
-                row.apart = apart
+            row = row._replace(difference=apart if row.difference is None else max(row.difference, apart))
             if not apart <= row.tolerance:
-                return row.differs(f"{name}: {words}".removeprefix(": ") if words else name)
-        return row.check("agrees", "")
+                return differs(row, f"{name}: {words}".removeprefix(": ") if words else name)
+        return row._replace(status="agrees")
 
 
-class _Row:
-    """The results so far for one call."""
+def _row(layer: Layer, call: int, path: tuple[str, ...], tolerance: float) -> LayerCheck:
+    """Return the row of a call of which nothing is known yet."""
+    unknown = Compared(None, None)
+    where = "/".join((*path, layer.name))
+    return LayerCheck(
+        layer.name, where, operation_type(layer), call, "not compared", unknown, unknown, None, tolerance, ""
+    )
 
-    def __init__(self, made: TracedCall, layer: Layer, path: tuple[str, ...], tolerance: float) -> None:
-        self.made = made
-        self.layer = layer
-        self.path = path
-        self.tolerance = tolerance
-        self.shapes: tuple[Shape, ...] | None = None
-        self.keras_shapes: tuple[Shape, ...] | None = None
-        self.weights: tuple[Shape, ...] | None = None
-        self.keras_weights: tuple[Shape, ...] | None = None
-        self.apart: float | None = None
 
-    def check(self, status: Status, reason: str) -> LayerCheck:
-        return LayerCheck(
-            layer=self.layer.name,
-            path="/".join(self.path),
-            type=operation_type(self.layer),
-            call=self.made.call.index,
-            status=status,
-            output_shapes=Compared(self.shapes, self.keras_shapes),
-            weight_shapes=Compared(self.weights, self.keras_weights),
-            difference=self.apart,
-            tolerance=self.tolerance,
-            reason=reason,
-        )
+def not_compared(row: LayerCheck, reason: str) -> LayerCheck:
+    """Return a row that says why its call was not compared."""
+    return row._replace(status="not compared", reason=reason)
 
-    def not_compared(self, reason: str) -> LayerCheck:
-        return self.check("not compared", reason)
 
-    def differs(self, reason: str) -> LayerCheck:
-        return self.check("differs", reason)
+def differs(row: LayerCheck, reason: str) -> LayerCheck:
+    """Return a row that says what differs in its call."""
+    return row._replace(status="differs", reason=reason)
 
 
 class _Sources:
@@ -298,13 +281,13 @@ def calls_in(network: Network) -> int:
     )
 
 
-def _why_opaque(network: Network, path: tuple[str, ...]) -> tuple[str, str]:
+def _why_opaque(network: Network, row: LayerCheck) -> tuple[str, str]:
     """Return the code and text of the note that says why a layer has no formula."""
-    said = [note for note in network.notes if note.layer is not None and note.layer == "/".join(path)]
+    said = [note for note in network.notes if note.layer == row.path]
     note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
     if note is None:
         return "", "its formula is unknown"
-    return note.code, network.why_without_formula(path[-1], note)
+    return note.code, network.why_without_formula(row.layer, note)
 
 
 def _concrete(shape: Sequence[Any], batch: int) -> Shape:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
-from tempfile import NamedTemporaryFile
-from types import TracebackType
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.replacing import replacing, writing
 
 
 def npz_key(path: Sequence[str], call: int, output: int) -> str:
@@ -23,51 +22,23 @@ def npz_key(path: Sequence[str], call: int, output: int) -> str:
     return names if call == output == 0 else f"{names}//call/{call}/output/{output}"
 
 
-class NpzWriter:
-    """Writes arrays to a temporary file that replaces `file` on success."""
+@contextmanager
+def npz_writer(file: str | os.PathLike[str]) -> Iterator[Callable[[Sequence[str], int, int, Any], None]]:
+    """Give what writes one array, as `add(path, call, output, array)`; the file is there once all are.
 
-    def __init__(self, file: str | os.PathLike[str]) -> None:
-        self.file = os.path.realpath(os.fspath(file))
+    Raises:
+        LayerExplainError: if the file cannot be written.
+    """
+    import numpy as np
 
-    def __enter__(self) -> NpzWriter:
-        folder = os.path.dirname(self.file)
-        try:
-            # Closed by __exit__.
-            self._new = NamedTemporaryFile(dir=folder, prefix=".layerexplain-", delete=False)
-        except OSError as error:
-            raise self._refused(error) from error
-        self._archive = zipfile.ZipFile(self._new, "w", zipfile.ZIP_STORED, allowZip64=True)
-        return self
+    name = os.fspath(file)
+    with replacing(name) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
 
-    def add(self, path: Sequence[str], call: int, output: int, array: Any) -> None:
-        """Write one array. Raises LayerExplainError if the file cannot be written."""
-        import numpy as np
-
-        value = np.asarray(array)
-        if value.dtype.kind == "O":  # text; nothing is ever pickled
-            value = value.astype(str)
-        try:
-            with self._archive.open(f"{npz_key(path, call, output)}.npy", "w", force_zip64=True) as member:
+        def add(path: Sequence[str], call: int, output: int, array: Any) -> None:
+            value = np.asarray(array)
+            if value.dtype.kind == "O":  # text; nothing is ever pickled
+                value = value.astype(str)
+            with writing(name), archive.open(f"{npz_key(path, call, output)}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(value).reshape(value.shape), allow_pickle=False)
-        except OSError as error:
-            raise self._refused(error) from error
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._archive.close()
-            self._new.close()
-            if kind is None:
-                mask = os.umask(0)
-                os.umask(mask)
-                os.chmod(self._new.name, 0o666 & ~mask)
-                os.replace(self._new.name, self.file)
-        except OSError as refused:
-            raise self._refused(refused) from refused
-        finally:
-            if os.path.exists(self._new.name):
-                os.unlink(self._new.name)
-
-    def _refused(self, error: OSError) -> LayerExplainError:
-        return LayerExplainError(f"cannot be written: {error.strerror or error}", source=self.file)
+        yield add

@@ -75,22 +75,29 @@ class Trace(Mapping[Key, Any]):
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write all arrays to an .npz file; `layerexplain.run.npz` describes its keys."""
-        from layerexplain.run.npz import NpzWriter
+        from layerexplain.run.npz import npz_writer
 
-        with NpzWriter(file) as writer:
+        with npz_writer(file) as add:
             for (path, call, output), array in self._arrays.items():
-                writer.add(self._names[path], call, output, array)
+                add(self._names[path], call, output, array)
 
 
 class Running(NamedTuple):
-    """A model ready to run on arrays. `activations.run(arrays)` runs it."""
+    """A model ready to run on arrays."""
 
     model: Model
     arrays: list[Any]
     activations: Activations
     weights: Origin
     notes: tuple[Note, ...]
-    total: int
+
+    def steps(self, progress: Progress | None) -> Iterator[Activation]:
+        """Run it; yield each call of a layer."""
+        total = calls_in(self.activations.network)
+        for number, step in enumerate(self.activations.run(self.arrays), start=1):
+            if progress is not None:
+                progress(number, total, step.name)
+            yield step
 
 
 @contextmanager
@@ -109,7 +116,7 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
         network = traced_at(model, arrays)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(model, arrays, Activations(network, weights, seed), weights.origin, notes, calls_in(network))
+            yield Running(model, arrays, Activations(network, weights, seed), weights.origin, notes)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -152,9 +159,7 @@ def trace(
     names: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}
     with ready(source, inputs, seed=seed) as running:
-        for number, step in enumerate(running.activations.run(running.arrays), start=1):
-            if progress is not None:
-                progress(number, running.total, step.name)
+        for step in running.steps(progress):
             if step.refusal:
                 if not partial:
                     must_have_run(step)

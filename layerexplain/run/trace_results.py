@@ -17,6 +17,7 @@ from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.npz import npz_writer
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
@@ -67,22 +68,16 @@ def trace_statistics(
     """
     rows: list[OutputRow] = []
     with ready(source, _by_name(inputs), seed=seed, model=model) as running, ExitStack() as stack:
-        writer = None
-        if save is not None:
-            from layerexplain.run.npz import NpzWriter
-
-            writer = stack.enter_context(NpzWriter(save))
-        for number, step in enumerate(running.activations.run(running.arrays), start=1):
-            if progress is not None:
-                progress(number, running.total, step.name)
+        add = stack.enter_context(npz_writer(save)) if save is not None else None
+        for step in running.steps(progress):
             if not partial:
                 must_have_run(step)
             if wanted is not None and not wanted(step.name):
                 continue
             rows += _rows(step)
-            if writer is not None:
+            if add is not None:
                 for i, array in enumerate(step.outputs):
-                    writer.add(step.path, step.call, i, array)
+                    add(step.path, step.call, i, array)
         return TraceReport(_run_of(running, inputs, seed), tuple(rows), save)
 
 
@@ -107,17 +102,8 @@ def _run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
         TracedInput(one.name, tuple(array.shape), dtype_name(array), one.origin)
         for one, array in zip(inputs, running.arrays, strict=True)
     )
-    return Run(
-        model.source,
-        model.format,
-        model.name,
-        model.type,
-        running.weights,
-        seed,
-        given,
-        running.notes,
-        model.keras_version,
-    )
+    origin = (model.source, model.format, model.name, model.type)
+    return Run(*origin, running.weights, seed, given, running.notes, model.keras_version)
 
 
 # One element --------------------------------------------------------------------------------------------------------
@@ -174,9 +160,7 @@ def element_report(
 def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
     """Return the call of a layer; no later layer is run."""
     calls = 0
-    for number, step in enumerate(running.activations.run(running.arrays), start=1):
-        if progress is not None:
-            progress(number, running.total, step.name)
+    for step in running.steps(progress):
         if step.name == path:
             must_have_run(step)
             calls += 1
