@@ -102,7 +102,8 @@ class _Walk:
         return self.of_results[definition]
 
     def _described(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
-        own = [Letter(role, one.size) for role, one in zip(roles, view.letters, strict=False)]
+        # Letters of unknown size: here the position along an axis of size 1 has a name too.
+        own = [Letter(role, None) for role, _ in zip(roles, view.letters, strict=False)]
         chosen = choose(own, {}, ())
         names = {one: chosen[letter] for one, letter in zip(view.letters, own, strict=False)}
         return tuple([_field(source, seen, self.roles[source], names) for source, seen in view.seen.items()])
