@@ -81,6 +81,10 @@ class StoredVariable(NamedTuple):
     trainable: bool | None
 
 
+GROUP = "group "
+"""Stands before the name of a group of weights where a file does not store the name of the layer, which is another."""
+
+
 class StoredGroup(NamedTuple):
     """Where a file of weights keeps a layer that only its weights tell of: the names of groups that lead to it."""
 

@@ -170,21 +170,21 @@ def test_a_tree_without_names_of_layers(tmp_path: Path) -> None:
     path.write_bytes(h5_bytes(classes(TREE)))
     rows = [(row.path, row.type, row.params, row.trainable) for row in all_rows(build(read(path)).layers)]
     assert sorted(rows) == [
-        ("conv2d", "Conv2D", 18, None),
-        ("custom_thing_2", "CustomThing", 10, None),
-        ("custom_thing_2/inner", "Layer", 6, None),
-        ("custom_thing_2/weights", "Variables", 4, None),
-        ("dense", "Dense", 8, None),
-        ("dense_1", "Layer", 7, None),
-        ("dropout", "Dropout", 0, 0),
-        ("lstm", "LSTM", 48, None),
+        ("group conv2d", "Conv2D", 18, None),
+        ("group custom_thing_2", "CustomThing", 10, None),
+        ("group custom_thing_2/inner", "Layer", 6, None),
+        ("group custom_thing_2/weights", "Variables", 4, None),
+        ("group dense", "Dense", 8, None),
+        ("group dense_1", "Layer", 7, None),
+        ("group dropout", "Dropout", 0, 0),
+        ("group lstm", "LSTM", 48, None),
         ("part", "Layer", 6, None),
-        ("part/dense", "Dense", 6, None),
+        ("part/group dense", "Dense", 6, None),
     ]
     names = {row.path: (row.layer, row.name) for row in list_weights(path).weights}
-    assert names["/layers/lstm/cell/vars/1"] == ("lstm", "cell/recurrent_kernel")
-    assert names["/layers/dense/vars/1"] == ("dense", "bias")
-    assert names["/layers/custom_thing_2/vars/0"] == ("custom_thing_2", "0")
+    assert names["/layers/lstm/cell/vars/1"] == ("group lstm", "cell/recurrent_kernel")
+    assert names["/layers/dense/vars/1"] == ("group dense", "bias")
+    assert names["/layers/custom_thing_2/vars/0"] == ("group custom_thing_2", "0")
 
 
 def test_depth_has_an_end(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> N
     assert [(row.layer, row.name, row.size, row.trainable, row.reach) for row in table.weights] == [
         ("d0", "0", 6, None, 'model.get_layer("d0").weights[0]'),
         ("d0/scaler", "0", 5, None, 'model.get_layer("d0").scaler.weights[0]'),
-        ("d0/dense", "0", 1, None, None),
+        ("d0/group dense", "0", 1, None, None),
         ("d1", "kernel", 8, True, 'model.get_layer("d1").kernel'),
         ("d1", "bias", 4, True, 'model.get_layer("d1").bias'),
     ]
@@ -115,9 +115,9 @@ def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> N
     assert [(row.layer, row.params, row.trainable) for row in report.layers] == [
         ("x", 0, 0), ("d0", 12, None), ("d1", 12, 12),
     ]  # fmt: skip
-    assert [weight.name for weight in report.layers[1].weights] == ["weights/0", "scaler/0", "dense/0"]
+    assert [weight.name for weight in report.layers[1].weights] == ["weights/0", "scaler/0", "group dense/0"]
     assert [(row.layer, row.type, row.params) for row in report.layers[1].layers] == [
-        ("weights", "Variables", 6), ("scaler", "Layer", 5), ("dense", "Layer", 1),
+        ("weights", "Variables", 6), ("scaler", "Layer", 5), ("group dense", "Layer", 1),
     ]  # fmt: skip
     assert report.totals[:4] == table.totals
     assert ("stored-weights", "d0") in [(note.code, note.layer) for note in report.notes]
@@ -198,7 +198,7 @@ def test_weights_alone(tmp_path: Path) -> None:
     path.write_bytes(h5_bytes(classes({"layers/lstm/cell": [array(2)], "vars": []}, {"layers/lstm/cell": "inner"})))
     table = list_weights(path)
     assert table.weights == (
-        WeightRow("/layers/lstm/cell/vars/0", "lstm", "cell/0", (2,), "float32", 2, 8, None, None),
+        WeightRow("/layers/lstm/cell/vars/0", "group lstm", "cell/0", (2,), "float32", 2, 8, None, None),
     )
     assert (table.model_name, table.format) == (None, "weights-h5")
 

@@ -50,7 +50,7 @@ def test_a_weights_file_of_keras_3(tmp_path: Path) -> None:
     model = read(path)
     assert (model.type, model.name, model.format, model.calls) == ("Weights", "a", "weights-h5", ())
     assert [note.code for note in model.notes] == ["weights-only"]
-    expected = [("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "MyLayer", 7)]
+    expected = [("group dense", "Dense", 15), ("group lstm", "LSTM", 24), ("group my_layer_3", "MyLayer", 7)]
     assert rows(path) == expected == rows(path.read_bytes())
     report = build(model)
     assert [(w.name, w.shape) for w in report.layers[1].weights] == [("cell/0", (3, 8))]
@@ -69,7 +69,8 @@ def test_a_subclassed_model_has_the_layers_that_its_weights_tell(tmp_path: Path)
         model = read(source)
         assert (model.type, [note.code for note in model.notes]) == ("Own", ["no-graph", "layers-from-weights"])
         assert rows(source) == [
-            ("weights", "Variables", 5), ("dense", "Dense", 15), ("lstm", "LSTM", 24), ("my_layer_3", "MyLayer", 7)
+            ("weights", "Variables", 5),
+            ("group dense", "Dense", 15), ("group lstm", "LSTM", 24), ("group my_layer_3", "MyLayer", 7),
         ]  # fmt: skip
         assert build(model).totals.params == 51
     with zipfile.ZipFile(path, "w") as archive:
@@ -77,6 +78,34 @@ def test_a_subclassed_model_has_the_layers_that_its_weights_tell(tmp_path: Path)
         archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(50))
     assert [note.code for note in read(path).notes] == ["no-graph", "weights-unread"]
     assert build(read(path)).totals.params is None
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_no_row_of_a_subclassed_model_bears_the_name_of_another_layer(package: str, tmp_path: Path) -> None:
+    """Keras stores the names since 3.6; before, the file has groups only, which it counts by class: they are marked."""
+    import numpy as np
+
+    of = pytest.importorskip(package)
+
+    class Own(of.Model):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = [of.layers.Dense(n, name=f"dense_{n}") for n in (1, 2, 3)]
+
+        def call(self, x: Any) -> Any:
+            return self.parts[2](self.parts[1](self.parts[0](x)))
+
+    model = Own()
+    model(np.zeros((2, 5), "float32"))
+    model.save_weights(tmp_path / "m.weights.h5")
+    by_name = {layer.name: layer.count_params() for layer in model.layers}
+    found = [(name, params) for name, _, params in rows(tmp_path / "m.weights.h5")]
+    assert [params for _, params in found] == list(by_name.values()) == [6, 4, 9]
+    assert all(by_name[name] == params for name, params in found if not name.startswith("group "))
+    assert [name for name, _ in found] == (
+        list(by_name) if package == "keras" else ["group dense", "group dense_1", "group dense_2"]
+    )
 
 
 def test_legacy_weights(tmp_path: Path) -> None:
@@ -108,7 +137,7 @@ def test_an_index_of_shards(tmp_path: Path) -> None:
     index = tmp_path / "m.weights.json"
     shards = {"/layers/dense/vars": "m_00000.weights.h5", "/layers/dense_1/vars": ["m_00001.weights.h5"]}
     index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": shards}))
-    assert rows(index) == [("dense", "Dense", 12), ("dense_1", "Dense", 5)]
+    assert rows(index) == [("group dense", "Dense", 12), ("group dense_1", "Dense", 5)]
     for name in ("../m_00000.weights.h5", "/etc/passwd", "missing.weights.h5", 3):
         index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": name}}))
         with pytest.raises(LayerExplainError) as caught:

@@ -14,7 +14,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
-from layerexplain.model import Layer, Model, Note, Shape, StoredVariable
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -265,7 +265,7 @@ class Builder:
             return held, not held
         by_name = {row.layer: row for row in held}
         rows = self.rows(trace_model(told), path, at.batch, at.frozen)
-        return tuple([self._same(row, by_name.get(row.layer)) for row in rows]), True
+        return tuple([self._same(row, by_name.get(row.layer.removeprefix(GROUP))) for row in rows]), True
 
     def _same(self, stored: LayerReport, held: LayerReport | None) -> LayerReport:
         """A layer that is both in the weights and in a configuration: as the latter says, where the counts agree."""
@@ -289,7 +289,7 @@ class Builder:
             count = len(calls[0].sources) if calls else 1
             names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))
             untold = layer.model is not None or (is_stored(layer) and layer.type in UNTOLD_TYPES)
-            called = layer.name if untold else operation_type(layer)
+            called = layer.name.removeprefix(GROUP) if untold else operation_type(layer)
             text = f"{identifier(called)}({names})"
             return text, (f"y = {text}",)
         known = self._texts.get(definition)

@@ -16,7 +16,7 @@ from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor, role_of, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
-from layerexplain.model import Layer, Model, StoredGroup, StoredVariable
+from layerexplain.model import GROUP, Layer, Model, StoredGroup, StoredVariable
 
 UNTOLD = "Layer"
 """The type of a row whose class the file does not tell."""
@@ -127,7 +127,12 @@ class WeightTree:
         return bool(group[:-1]) and not self._is_object(group[:-1])
 
     def _layer(self, group: Groups, names: FreeNames, depth: int) -> Layer:
-        name = names.take(self.stored.names.get(group) or group[-1])
+        own, place = self.stored.names.get(group), f"{GROUP}{group[-1]}"
+        if own in names.taken:
+            own = f"{own} ({place})"
+        # In a list the group is called after the class and its number, which the layer need not be; else it is an
+        # attribute.
+        name = names.take(own or (place if self._in_list(group) else group[-1]))
         type_ = self._type(group)
         below = self._below(group)
         if not self.is_nested(group) or type_ in _HOLDERS or depth >= _DEEPEST:

@@ -19,7 +19,8 @@ _PATIENCE = 8
 _LISTED = "the layers are those that the weights show, in the order in which the file lists them"
 _TOLD = (
     "the layers are those that the weights show, in the order in which the file stores them; their types follow from "
-    "the names of groups, and 'Layer' stands for an unknown class"
+    "the names of groups, and 'Layer' stands for an unknown class; 'group dense' is the group of a layer whose own "
+    "name the file does not store, or stores twice"
 )
 
 
