@@ -245,7 +245,10 @@ def test_columns(run: Run) -> None:
         (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),
         (["summary", "cnn", "--width", "5"], "5 is not in the range"),
         (["summary", "cnn", "--input", "abc"], "'abc' is not of the form [NAME=]SHAPE; write 224,224,3"),
-        (["layer", "Dense", "512", "8", "--input", "784"], "'8' is not of the form ARG=VALUE"),
+        (
+            ["layer", "Dense", "512", "8", "--input", "784"],
+            "Dense needs activation to be the name of a Keras activation",
+        ),
         (["layer", "Dense", "units=512"], "Dense needs the shape of its input; add for example --input 784"),
         (["layer", "--input", "784"], "--input needs the TYPE of a layer"),
         (["completion", "powershell"], "'powershell' is not one of"),

@@ -141,7 +141,7 @@ def test_a_wrong_layer_is_one_line() -> None:
         (["Dense", "unit=3", "--input", "5"], "no argument 'unit', did you mean 'units'?"),
         (["Dense", "units=3"], "needs the shape of its input; add for example --input 784"),
         (["Dense", "3"], "needs the shape of its input; add for example --input 784"),
-        (["Dense", "3", "4", "--input", "5"], "'4' is not of the form ARG=VALUE"),
+        (["Dense", "3", "4", "--input", "5"], "Dense needs activation to be the name of a Keras activation"),
         (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one integer or 2"),
     ):
         result = run("layer", *arguments)

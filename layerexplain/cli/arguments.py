@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError
@@ -17,19 +17,20 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _MOST_NESTED = 20
 
 
-def parse_arguments(texts: Iterable[str], first: str | None = None) -> dict[str, Any]:
-    """`["units=512", "activation=relu"]` as a mapping. A value that stands alone in front is the argument `first`.
+def parse_arguments(texts: Iterable[str], positional: Sequence[str] = ()) -> dict[str, Any]:
+    """`["units=512", "activation=relu"]` as a mapping. Values that stand alone in front are the `positional` arguments.
 
     Raises ArgumentError for what is not of the form ARG=VALUE, or is twice.
     """
     arguments: dict[str, Any] = {}
-    for text in texts:
+    for place, text in enumerate(texts):
         name, equals, value = text.partition("=")
         name = name.strip()
-        if not equals and first is not None and not arguments:
-            name, equals, value = first, "=", text
-        if not equals or not name.isidentifier():
-            raise ArgumentError(f"'{text}' is not of the form ARG=VALUE; write for example {first or 'units'}=512")
+        if not name.isidentifier() or not equals:
+            if place >= len(positional) or tuple(arguments) != tuple(positional[:place]):
+                first = (*positional, "units")[0]
+                raise ArgumentError(f"'{text}' is not of the form ARG=VALUE; write for example {first}=512")
+            name, value = positional[place], text
         if name in arguments:
             raise ArgumentError(f"argument '{name}' is given twice; give it once")
         arguments[name] = parse_value(value, name)

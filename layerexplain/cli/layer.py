@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,17 +10,58 @@ import click
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
-from layerexplain.cli.failures import clean
+from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
-from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.keras_code import INPUT_SHAPE, is_code, read_call
+from layerexplain.cli.options import Output, WithNumbers, input_option, output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import Shape
+from layerexplain.records import NamedTuple
 from layerexplain.render.document import Block, Document
 from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
+
+
+VERSUS, INPUT = "--vs", "--input"
+
+
+class _Asked(NamedTuple):
+    """A layer that was asked for: its type, its arguments, and the shapes of its inputs."""
+
+    type: str
+    arguments: dict[str, Any]
+    inputs: tuple[InputShape, ...]
+
+
+class _Versus(WithNumbers):
+    """A command of which `--vs` begins a second layer, which ends where options begin."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if VERSUS in args:
+            at = args.index(VERSUS)
+            end = next((i for i in range(at + 1, len(args)) if args[i].startswith("-")), len(args))
+            ctx.meta[VERSUS] = args[at + 1 : end]
+            args = args[:at] + args[end:]
+        return super().parse_args(ctx, args)
+
+
+def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...]) -> _Asked:
+    """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
+    arguments: dict[str, Any] = {}
+    if is_code(type):
+        type, arguments = read_call(type, lambda name: api.layer_type(name).positional)
+    told = api.layer_type(type)
+    arguments |= parse_arguments(words, () if arguments else told.positional)
+    shape = arguments.pop(INPUT_SHAPE, None)
+    if shape is not None and not inputs:
+        inputs = (parse_input(str(shape)),)
+    if len(inputs) == 1 and told.tensors[:2] == ("query", "value"):
+        note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
+        inputs = (inputs[0]._replace(name=None),) * 2
+    return _Asked(type, arguments, inputs)
 
 
 def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
@@ -37,7 +79,9 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
     return [named[name] for name in wanted]
 
 
-@click.command("layer", short_help="Explain a single layer without a model. Without TYPE, list all layer types.")
+@click.command(
+    "layer", cls=_Versus, short_help="Explain a single layer without a model. Without TYPE, list all layer types."
+)
 @click.argument("type", metavar="[TYPE]", required=False, shell_complete=layer_types)
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @output_options
@@ -45,8 +89,9 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
-    Arguments have Keras's names; a value without a name is the first argument. With only a TYPE, print its arguments
-    and an example. Without TYPE, list all types by family.
+    Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
+    arguments and an example. Without TYPE, list all types by family. After --vs follows a second layer, or other
+    arguments of the same one: both are shown side by side.
 
     \b
     Examples:
@@ -54,9 +99,11 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
       layerexplain layer Dense
       layerexplain layer Dense units=512 activation=relu --input 784
       layerexplain layer Dense 512 --input 784
+      layerexplain layer "Conv2D(16, 3, activation='relu')" --input 28x28x3
+      layerexplain layer LSTM units=8 --vs GRU units=8 --input 10,4
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
-      layerexplain layer Bidirectional layer='{LSTM: {units: 16}}' --input 9,5
+      layerexplain layer "Bidirectional(LSTM(16))" --input 9,5
     """
     if type is None:
         from layerexplain.render.documents.catalogue import catalogue
@@ -65,8 +112,12 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(output, lambda look: printed([catalogue(api.layer_types())], output.format, look))
         return
+    second = click.get_current_context().meta.get(VERSUS)
     try:
-        _explain(type, arguments, output, inputs)
+        if second is None:
+            _explain(type, arguments, output, inputs)
+        else:
+            _compare(type, arguments, second, output, inputs)
     except ArgumentError as error:
         # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
         raise click.UsageError(clean(error.fact)) from None
@@ -77,37 +128,58 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
-    told = api.layer_type(type)
+    asked = _asked(type, arguments, inputs)
+    told = api.layer_type(asked.type)
     page: tuple[Block, ...] = ()
-    parsed = parse_arguments(arguments, told.first)
-    if not inputs:
-        if arguments or output.format != "table":
-            example = " ".join(f"--input {shape}" for shape in told.example_inputs)
-            raise click.UsageError(f"{type} needs the shape of its input; add for example {example}")
-        parsed = parse_arguments(told.example)
-        inputs = tuple(map(parse_input, told.example_inputs))
+    if not asked.inputs:
+        if arguments or asked.arguments or output.format != "table":
+            raise _no_shape(told)
+        asked = _Asked(asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)))
         page = layer_type_page(told, _command(told))
-    sheet = explanation(_report(type, parsed, _in_call_order(type, inputs)), whole=False)
+    sheet = explanation(_report(asked), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _report(type: str, arguments: dict[str, Any], shapes: list[Shape]) -> Report:
+def _compare(
+    type: str, arguments: tuple[str, ...], second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]
+) -> None:
+    """Two layers side by side. Raises as `_explain` does."""
+    from layerexplain.render.documents.side_by_side import side_by_side
+
+    if not second:
+        raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
+    left = _asked(type, arguments, inputs)
+    named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
+    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs)
+    for one in (left, right):
+        if not one.inputs:
+            raise _no_shape(api.layer_type(one.type))
+    sheets = side_by_side(_report(left), _report(right))
+    emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
+
+
+def _no_shape(told: LayerType) -> click.UsageError:
+    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    return click.UsageError(f"{told.type} needs the shape of its input; add for example {example}")
+
+
+def _report(asked: _Asked) -> Report:
     """The report of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
+    shapes = _in_call_order(asked.type, asked.inputs)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
     if typed:
         try:
-            found = api.explain_layer(
-                type, arguments, input_shape=[shape if shape in typed else (None, *shape) for shape in shapes]
-            )
+            batched = [shape if shape in typed else (None, *shape) for shape in shapes]
+            found = api.explain_layer(asked.type, asked.arguments, input_shape=batched)
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
             tell_batch(typed[0])
             return found
-    return api.explain_layer(type, arguments, input_shape=[(None, *shape) for shape in shapes])
+    return api.explain_layer(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes])
 
 
 def _command(told: LayerType) -> list[str]:

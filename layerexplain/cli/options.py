@@ -22,6 +22,13 @@ SOURCES = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 
 
+class WithNumbers(click.Command):
+    """A command whose arguments may be negative numbers, which click would take for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {one}" if one[:1] == "-" and one[1:2].isdigit() else one for one in args])
+
+
 class Output(NamedTuple):
     """Where the result goes and how it is to look, as asked for. `file` None is standard output; `width` None is
     that of the terminal."""

@@ -118,5 +118,7 @@ def argument_text(name: str, value: Any, spatial: int) -> str:
         return (", " if name in LISTS else "×").join(map(str, value))
     if isinstance(value, str):
         return value
+    if isinstance(value, tuple) and value and all(hasattr(one, "type") for one in value):
+        return " and ".join(str(one.type) for one in value)
     inner = getattr(value, "type", None) or getattr(value, "name", None)
     return str(inner) if inner is not None else str(value)

@@ -169,6 +169,20 @@ def first_argument(type_: str) -> str | None:
     return next(iter(declaration.arguments), None) if declaration else None
 
 
+IN_ORDER = {
+    **dict.fromkeys(("Embedding", "Lambda", "AdditiveAttention", "RandomCrop", "Bidirectional"), 2),
+    **dict.fromkeys(("Dense", "Attention", "SimpleRNN", "SimpleRNNCell", "RandomRotation", "ReversibleEmbedding"), 3),
+    "PReLU": 1,
+}
+"""How many arguments of a type stand in the order of its call in Keras, where these are fewer than four."""
+
+
+def positional_arguments(declaration: Declaration) -> tuple[str, ...]:
+    """The arguments that may be given without a name, in Keras's order; at most four, as nobody gives more."""
+    names = [name for name in declaration.arguments if name not in IN_FILES_ONLY]
+    return tuple(names[: IN_ORDER.get(declaration.type, 4)])
+
+
 def layer_types() -> dict[str, list[tuple[str, str, str]]]:
     """List the layer types by family: of each its name, its arguments and what it does.
 

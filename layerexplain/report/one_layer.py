@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.layers.declaration import Declaration, snake_case
-from layerexplain.layers.registry import IN_FILES_ONLY, description_of, find, first_argument, type_names
+from layerexplain.layers.registry import IN_FILES_ONLY, description_of, find, positional_arguments, type_names
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
@@ -34,15 +34,15 @@ class LayerArgument(NamedTuple):
 
 
 class LayerType(NamedTuple):
-    """What is known of a type of layers. `tensors` are its inputs in the order of its call, `first` is the argument
-    that may be given without a name. The example has arguments as NAME=VALUE and shapes of inputs without the
-    batch."""
+    """What is known of a type of layers. `tensors` are its inputs in the order of its call, `positional`
+    are the arguments that may be given without a name, in order. The example has arguments as NAME=VALUE and shapes of
+    inputs without the batch."""
 
     type: str
     description: str
     arguments: tuple[LayerArgument, ...]
     tensors: tuple[str, ...]
-    first: str | None
+    positional: tuple[str, ...]
     example: tuple[str, ...]
     example_inputs: tuple[str, ...]
 
@@ -53,8 +53,8 @@ def layer_type(type_: str) -> LayerType:
     Raises:
         ArgumentError: if there is no such type; the message names the one that may be meant.
 
-    >>> layer_type("Dense").first, layer_type("Dense").example
-    ('units', ('units=16',))
+    >>> layer_type("Dense").positional, layer_type("Dense").example
+    (('units', 'activation', 'use_bias'), ('units=16',))
     """
     from layerexplain.layers.arguments import Argument
     from layerexplain.layers.examples import example_of
@@ -66,10 +66,10 @@ def layer_type(type_: str) -> LayerType:
             required = argument.default is Argument.REQUIRED
             default = None if required else argument.default
             arguments.append(LayerArgument(name, argument.words, required, default, argument.example))
-    first = first_argument(type_)
+    positional = positional_arguments(declaration)
     description = description_of(declaration)
     tensors = tuple(declaration.tensors)
-    return LayerType(declaration.type, description, tuple(arguments), tensors, first, *example_of(declaration))
+    return LayerType(declaration.type, description, tuple(arguments), tensors, positional, *example_of(declaration))
 
 
 def _declared(type_: str) -> Declaration:

@@ -1,0 +1,104 @@
+"""A layer as it is written in Keras: `Conv2D(16, 3, activation="relu")`, `Bidirectional(LSTM(8))`.
+
+The text is parsed by Python's `ast`, and only calls, names and constants are read of it; nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerexplain.errors import ArgumentError
+
+Names = Callable[[str], Sequence[str]]
+"""Gives the arguments of a layer type that may stand without a name, in order. Raises ArgumentError for no type."""
+
+_LONGEST = 2000
+_DEEPEST = 20
+INPUT_SHAPE = "input_shape"
+"""What people give the first layer of a model; it says what `--input` says."""
+_SHAPES = (INPUT_SHAPE, "batch_input_shape", "batch_shape", "input_dim")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a call rather than a type."""
+    return "(" in text
+
+
+def read_call(text: str, names: Names) -> tuple[str, dict[str, Any]]:
+    """Return the type and the arguments by name of one layer in Keras's code.
+
+    A layer inside is a mapping: `{"LSTM": {"units": 8}}`. Raises ArgumentError with what is wrong, and where.
+
+    >>> read_call("layers.Conv2D(16, 3, activation='relu')", lambda type: ["filters", "kernel_size"])
+    ('Conv2D', {'filters': 16, 'kernel_size': 3, 'activation': 'relu'})
+    """
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    if len(text) > _LONGEST:
+        raise ArgumentError(f"'{shown}' is longer than {_LONGEST} characters; no layer needs that")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        at = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+        raise ArgumentError(f"'{shown}' is not Python{at}; check quotes and brackets: Dense(10)") from None
+    if not isinstance(tree, ast.Call):
+        raise ArgumentError(f"'{shown}' is not a call of a layer, like Dense(10)")
+    if isinstance(tree.func, ast.Call):  # Dense(10)(x)
+        tree = tree.func
+    type_, arguments = _call(tree, names, 0)
+    return type_, arguments
+
+
+def by_position(type_: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the values that stand without a name, by the names that they have in Keras. Raises ArgumentError."""
+    if len(values) > len(names):
+        takes = ", ".join(names) or "none"
+        raise ArgumentError(f"{type_} takes {takes} without a name, got {len(values)} values; name the others")
+    return dict(zip(names, values, strict=False))
+
+
+def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]:
+    type_ = _name(node.func)
+    if not type_ or deep > _DEEPEST:
+        raise ArgumentError(f"'{ast.unparse(node.func)[:60]}' is not the name of a layer")
+    arguments = by_position(type_, [_value(one, names, deep) for one in node.args], names(type_))
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise ArgumentError(f"'**' in {type_}(…): its values are not known; write the arguments by name")
+        if keyword.arg in arguments:
+            raise ArgumentError(f"{type_}(…) is given {keyword.arg} twice; give it once")
+        if keyword.arg in _SHAPES and keyword.arg not in names(type_) and (deep or keyword.arg != INPUT_SHAPE):
+            raise ArgumentError(f"{keyword.arg} is not an argument of {type_} in Keras 3; give the shape with --input")
+        arguments[keyword.arg] = _value(keyword.value, names, deep)
+    return type_, arguments
+
+
+def _value(node: ast.expr, names: Names, deep: int) -> Any:
+    match node:
+        case ast.Constant(value=None | bool() | int() | float() | str() as value):
+            return value
+        case ast.Tuple(elts=items):
+            return tuple([_value(one, names, deep) for one in items])
+        case ast.List(elts=items):
+            return [_value(one, names, deep) for one in items]
+        case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
+            return {str(key.value): _value(one, names, deep) for key, one in zip(keys, values, strict=True)}  # type: ignore[union-attr]
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.Call():
+            type_, arguments = _call(node, names, deep + 1)
+            return {type_: arguments}
+        case ast.Attribute(attr=name):  # keras.activations.relu
+            return name
+        case ast.Name(id=name):
+            raise ArgumentError(f"the value of '{name}' is not known here; write it as a number or in quotes: '{name}'")
+    raise ArgumentError(f"'{ast.unparse(node)[:60]}' is not a number, a text, a list or a layer; write its value")
+
+
+def _name(node: ast.expr) -> str:
+    """`Dense` of `Dense`, `layers.Dense` and `tf.keras.layers.Dense`; "" for anything else."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""

@@ -1,0 +1,72 @@
+"""The document of two layers side by side: what each computes, its shapes, weights and cost, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
+from itertools import zip_longest
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.document import Document, Heading, Span, Table, words
+from layerexplain.render.documents.summary import report_sheet
+from layerexplain.render.formats import Sheet
+from layerexplain.render.quantities import count_text, shape_text, shapes_text
+from layerexplain.report.data import LayerReport, Report
+
+
+class _Pair(NamedTuple):
+    label: str
+    left: str
+    right: str
+
+
+def side_by_side(left: Report, right: Report) -> Callable[[str], list[Sheet]]:
+    """What a format prints of two layers: to read one document, for programs one after the other."""
+
+    def sheets(format: str) -> list[Sheet]:
+        each = [report_sheet(report, None, False, several=False) for report in (left, right)]
+        if format not in ("table", "markdown"):
+            return each
+        return [each[0]._replace(document=lambda: _document(left.layers[0], right.layers[0]))]
+
+    return sheets
+
+
+def _document(left: LayerReport, right: LayerReport) -> Document:
+    columns = (
+        words("label", "", lambda pair: pair.label, style="bold", firm=True, kind="prose"),
+        words("left", left.type, lambda pair: pair.left),
+        words("right", right.type if right.type != left.type else f"{right.type} (2)", lambda pair: pair.right),
+        words("same", "", lambda pair: "" if pair.left != pair.right else "same", style="dim", kind="prose", firm=True),
+    )
+    title = (Span(f"{left.type} and {right.type}", "type"),)
+    return Document((Heading(1, title), Table(columns, list(_pairs(left, right)))))
+
+
+def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
+    yield _Pair("computes", left.operation, right.operation)
+    yield _Pair("input", shapes_text(left.input_shapes), shapes_text(right.input_shapes))
+    yield _Pair("output", shapes_text(left.output_shapes), shapes_text(right.output_shapes))
+    yield from _matched("formula", _formula(left), _formula(right))
+    yield from _matched("weights", _weights(left), _weights(right))
+    for label, name in (("parameters", "params"), ("MACs", "macs"), ("FLOPs", "flops")):
+        yield _Pair(label, *[count_text(getattr(one, name)) for one in (left, right)])
+
+
+def _formula(layer: LayerReport) -> list[tuple[str, str]]:
+    """The statements with what they assign."""
+    return [(line.strip().partition(" = ")[0], line) for line in layer.formula]
+
+
+def _weights(layer: LayerReport) -> list[tuple[str, str]]:
+    """The weights with their names, which for a cell's begin with the cell's."""
+    return [(w.name.rpartition("/")[2], f"{w.name} {shape_text(w.shape)} = {w.params:,}") for w in layer.weights]
+
+
+def _matched(label: str, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> Iterator[_Pair]:
+    """Lines of both that have one key beside each other, and the others in their order."""
+    ours, theirs = ([key for key, _ in one] for one in (left, right))
+    for _, i, i_end, j, j_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        for one, other in zip_longest(left[i:i_end], right[j:j_end], fillvalue=("", "")):
+            yield _Pair(label, one[1], other[1])
+            label = ""

@@ -1,0 +1,102 @@
+"""Layers as people type them: values in Keras's order, Keras's code, and two side by side."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain import api
+from layerexplain.cli.main import program
+
+IMAGE, STEPS = ["--input", "9,9,2"], ["--input", "9,5"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, ["layer", *arguments], prog_name="layerexplain", catch_exceptions=False)
+
+
+def report(*arguments: str) -> Any:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+SAME = [
+    (["Conv2D", "6", "3", "2", "same", *IMAGE], ["Conv2D", "filters=6", "kernel_size=3", "strides=2", "padding=same"]),
+    (["Conv2D(6, 3, activation='relu')", *IMAGE], ["Conv2D", "filters=6", "kernel_size=3", "activation=relu"]),
+    (["Conv2D(6, (3, 1))", "activation=relu", *IMAGE], ["Conv2D", "6", "3,1", "activation=relu"]),
+    (["tf.keras.layers.Dense(6, activation=keras.activations.relu)", *IMAGE], ["Dense", "6", "relu"]),
+    (["Dense(6, input_shape=(9, 9, 2))"], ["Dense", "6"]),
+    (["Dense(6)(x)", *IMAGE], ["Dense", "6"]),
+    (["Rescaling(-1.5, offset=-1)", *IMAGE], ["Rescaling", "scale=-1.5", "offset=-1"]),
+    (["Rescaling", "-1.5", *IMAGE], ["Rescaling", "scale=-1.5"]),
+    (["Bidirectional(LSTM(8), merge_mode='sum')", *STEPS], ["Bidirectional", "layer={LSTM: 8}", "merge_mode=sum"]),
+    (["RNN([LSTMCell(8), GRUCell(4)])", *STEPS], ["RNN", "cell=[{LSTMCell: 8}, {GRUCell: 4}]"]),
+    (["MultiHeadAttention", "2", "3", *STEPS], ["MultiHeadAttention", "num_heads=2", "key_dim=3", *STEPS]),
+]
+
+
+@pytest.mark.parametrize(("typed", "spelt_out"), SAME, ids=[row[0][0] for row in SAME])
+def test_a_layer_is_read_as_keras_code(typed: list[str], spelt_out: list[str]) -> None:
+    shape = STEPS if STEPS[1] in typed else IMAGE
+    assert report(*typed) == report(*spelt_out, *shape)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["Dense(units)"], "the value of 'units' is not known here; write it as a number or in quotes: 'units'"),
+        (["Dense(10"], "'Dense(10' is not Python at column 6"),
+        (["(3, 4)"], "'(3, 4)' is not a call of a layer, like Dense(10)"),
+        (["Dense(*x)"], "'*x' is not a number, a text, a list or a layer"),
+        (["Dense(**x)"], "'**' in Dense(…): its values are not known"),
+        (["Dense(10, units=10)"], "Dense(…) is given units twice"),
+        (["Dense(10, 'relu', True, 5)"], "Dense takes units, activation, use_bias without a name, got 4 values"),
+        (["__import__('os').system('ls')"], "there is no layer type 'system'"),
+        (["Bidirectional(Lstm(8))"], "there is no layer type 'Lstm'; did you mean 'LSTM'?"),
+        (["Dense(10, batch_input_shape=(1, 2))"], "batch_input_shape is not an argument of Dense in Keras 3"),
+        (["D(" * 90 + ")" * 90], "'D' is not the name of a layer"),
+        (["Dense(" + "1" * 3000 + ")"], "is longer than 2000 characters"),
+        (["LSTM", "8", "--vs"], "--vs needs a second layer"),
+        (["LSTM", "8", "--vs", "Gru", "8"], "there is no layer type 'Gru'; did you mean 'GRU'?"),
+        (["Dense", "3", "Relu"], "did you mean 'relu'?"),
+    ],
+)
+def test_what_is_no_layer_is_told(typed: list[str], said: str) -> None:
+    result = run(*typed, "--input", "9,5")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
+
+
+def test_two_layers_stand_side_by_side() -> None:
+    result = run("LSTM", "8", "--vs", "GRU(8)", "--input", "10,4")
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == "LSTM and GRU"
+    for line in (
+        "computes h = o * tanh(c), 8 units, last step h = z * h + (1 - z) * g, 8 units, last step",
+        "output (None, 8) (None, 8) same",
+        "weights lstm_cell/kernel (4, 32) = 128 gru_cell/kernel (4, 24) = 96",
+        "parameters 416 336",
+    ):
+        assert line in lines
+    both = report("Conv2D", "8", "3", "--vs", "filters=8", "kernel_size=5", *IMAGE)
+    assert [one["layers"][0]["params"] for one in both] == [152, 408]
+
+
+@pytest.mark.keras
+def test_values_without_names_stand_in_the_order_of_keras() -> None:
+    import keras
+
+    for entries in api.layer_types().values():
+        for type_, _, _ in entries:
+            found = getattr(keras.layers, type_, None)
+            if found is None or type_ == "PReLU":  # of which the first is an initializer
+                continue
+            parameters = [one for one in inspect.signature(found).parameters if one != "self"]
+            positional = list(api.layer_type(type_).positional)
+            assert parameters[: len(positional)] == positional, type_
