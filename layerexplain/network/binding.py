@@ -81,9 +81,8 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         elif name == "mask":
             masks.update(given_masks(value, len(names)))
         elif name.endswith("_mask") and name[:-5] in names and isinstance(value, TensorRef):
-            if name in declaration.ignores:  # Keras's MultiHeadAttention reads the mask that the query carries alone
-                continue
-            masks[names.index(name[:-5])] = value
+            if name not in declaration.ignores:  # Keras's MultiHeadAttention reads only the mask that the query carries
+                masks[names.index(name[:-5])] = value
         elif declaration.variadic is not None and _tensors(value):
             tensors += [None] * (len(names) - len(tensors))
             tensors += _tensors(value)
@@ -96,29 +95,18 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             config[name] = value.value
         if isinstance(value, TensorRef):
             raise ArgumentError(f"{declaration.type} needs {name} as a number, got the tensor '{value.layer}'")
+    tensors += [None] * (len(names) - len(tensors))
     for name, value in named_tensors.items():
-        at = names.index(name)
-        tensors += [None] * (at + 1 - len(tensors))
-        tensors[at] = value
-    if len(tensors) < len(names):
-        tensors += [None] * (len(names) - len(tensors))
-    constants = {
-        i: value
-        for i, value in enumerate(tensors)
-        if value is not None and not isinstance(value, TensorRef) and _is_number(value)
-    }
-    required = len(names) - declaration.optional
-    for i, name in enumerate(names[:required]):
-        if tensors[i] is None:
-            raise ShapeError(
-                f"{declaration.type} needs {_words(required, 'tensor')} ({', '.join(names[:required])}), got no {name}"
-                + ("; give the same tensor twice for self-attention" if names[0] == "query" else "")
-            )
-    if declaration.variadic is None and sum(isinstance(t, TensorRef) for t in positional) > len(names):
-        raise ShapeError(
-            f"{declaration.type} takes {_words(len(names), 'tensor')} ({', '.join(names)}), "
-            f"got {sum(isinstance(t, TensorRef) for t in positional)}"
-        )
+        tensors[names.index(name)] = value
+    constants = {i: value for i, value in enumerate(tensors) if _is_number(value)}
+    required = names[: len(names) - declaration.optional]
+    missing = next((name for name, value in zip(required, tensors, strict=False) if value is None), None)
+    if missing is not None:
+        hint = "; give the same tensor twice for self-attention" if names[0] == "query" else ""
+        raise ShapeError(f"{declaration.type} needs {_listed(required)}, got no {missing}{hint}")
+    given = sum(isinstance(t, TensorRef) for t in positional)
+    if declaration.variadic is None and given > len(names):
+        raise ShapeError(f"{declaration.type} takes {_listed(names)}, got {given}")
     if declaration.variadic is not None and not names and not any(t is not None for t in tensors):
         raise ShapeError(f"{declaration.type} needs at least one tensor, got none")
     refs = [t if isinstance(t, TensorRef) else None for t in tensors]
@@ -147,5 +135,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | bool)
 
 
-def _words(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def _listed(names: list[str]) -> str:
+    return f"{len(names)} tensor{'s' * (len(names) != 1)} ({', '.join(names)})"

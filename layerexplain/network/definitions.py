@@ -25,8 +25,6 @@ _PLAIN = frozenset({str, type(None)})
 class HeldModel:
     """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
 
-    __slots__ = ("config", "declaration", "enter", "name", "scope", "trainable", "type")
-
     def __init__(self, layer: Layer, scope: Scope | None, enter: Enter) -> None:
         self.type = layer.type
         self.name = layer.name
@@ -56,8 +54,6 @@ class HeldModel:
 class Definitions:
     """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
     its definitions. With `strict` an argument that a layer does not have is an error."""
-
-    __slots__ = ("_enter", "_known", "_strict")
 
     def __init__(self, enter: Enter, *, strict: bool = False) -> None:
         self._enter = enter

@@ -22,8 +22,6 @@ class ModelExpression:
     """The formula of a model on its way. A model that nothing wraps needs none: unless it is `linked`, no nodes are
     made, and of what a call gives only shape and dtype count."""
 
-    __slots__ = ("_definitions", "_masks", "_model", "_numbers", "_params", "_roles", "_weights", "linked")
-
     def __init__(self, model: Model, linked: bool) -> None:
         self.linked = linked
         self._model = model

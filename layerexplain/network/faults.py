@@ -41,8 +41,6 @@ class Faults:
     `known` being what its reader found; of a file that some program wrote those of a layer of Keras's own that refuses
     an input of known sizes."""
 
-    __slots__ = ("_known", "_strict", "found")
-
     def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = ()) -> None:
         self._strict = strict
         self._known = frozenset([fault.fact for fault in known])
@@ -63,8 +61,6 @@ class Faults:
 
 class Guesses:
     """What is guessed of the tensors of a model, to look for faults behind a fault."""
-
-    __slots__ = ("_define", "_specs")
 
     def __init__(self, scope: Scope, define: Define) -> None:
         self._define = define

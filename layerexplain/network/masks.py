@@ -43,8 +43,6 @@ class Masks:
     that had none when the model was built and have one when it runs: what a nested model makes, and what is made of
     that."""
 
-    __slots__ = ("_keras_2", "_tensors", "_told", "late", "lost")
-
     def __init__(self, tensors: Tensors, *, keras_2: bool) -> None:
         self._tensors = tensors
         self._keras_2 = keras_2

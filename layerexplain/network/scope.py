@@ -25,22 +25,6 @@ class Scope:
     `input_readers` says which layer tells what the axes of an input are, and how; None until it was looked for.
     """
 
-    __slots__ = (
-        "_declarations",
-        "_found",
-        "_inside",
-        "_readers",
-        "guesses",
-        "held",
-        "input_readers",
-        "keras_2",
-        "layers",
-        "model",
-        "networks",
-        "path",
-        "strict",
-    )
-
     def __init__(self, model: Model, path: tuple[str, ...] = (), outer: Scope | None = None) -> None:
         if len(path) > DEEPEST:
             raise SpecError(f"models are nested more than {DEEPEST} deep")

@@ -38,8 +38,6 @@ class Tensor(NamedTuple):
 class Tensors:
     """The tensors of one walk."""
 
-    __slots__ = ("_made", "_scope")
-
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[TensorRef, Tensor | None] = {}

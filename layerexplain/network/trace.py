@@ -102,8 +102,6 @@ def trace_layer(
 class _Tracing:
     """One tracing of a whole model: its definitions and its faults."""
 
-    __slots__ = ("definitions", "faults")
-
     def __init__(self, *, strict: bool, faults: Faults) -> None:
         self.definitions = Definitions(self.enter, strict=strict)
         self.faults = faults

@@ -19,12 +19,13 @@ from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
-from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
+from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_statistics import Statistics
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, StoredTensor
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Note
+from layerexplain.records import NamedTuple
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"
@@ -82,14 +83,7 @@ class WeightFile:
         """
         import numpy as np
 
-        answer = SERVICE.ask(
-            self.files[tensor.file],
-            "values",
-            seconds=_patience(tensor),
-            most=16 * tensor.size,
-            path=tensor.path,
-            dtype=tensor.dtype,
-        )
+        answer = self._ask(tensor, "values", most=16 * tensor.size)
         dtype = np.dtype(str(answer.value["dtype"]))
         if dtype.kind not in "biufc" or len(answer.data) != tensor.size * dtype.itemsize:
             raise SourceError(f"{tensor.path} cannot be read (it is not what was listed)")
@@ -97,10 +91,12 @@ class WeightFile:
 
     def statistics(self, tensor: StoredTensor) -> Statistics:
         """What the values of a tensor are like; memory does not follow their number. Raises as `read` does."""
-        answer = SERVICE.ask(
-            self.files[tensor.file], "statistics", seconds=_patience(tensor), path=tensor.path, dtype=tensor.dtype
-        )
-        return Statistics(*answer.value["statistics"])
+        return Statistics(*self._ask(tensor, "statistics").value["statistics"])
+
+    def _ask(self, tensor: StoredTensor, what: str, **details: Any) -> Answer:
+        seconds = 10 + tensor.bytes / _READ_A_SECOND
+        asked = {"path": tensor.path, "dtype": tensor.dtype, **details}
+        return SERVICE.ask(self.files[tensor.file], what, seconds=seconds, **asked)
 
 
 @contextmanager
@@ -112,8 +108,7 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 60
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
-        opening = _Opening(patience)
-        found = opening.of_bytes(source) if isinstance(source, bytes) else opening.of_path(name)
+        found = _Opening(patience).of(source if isinstance(source, bytes) else name)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
     except FileNotFoundError:
@@ -126,17 +121,15 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 60
         raise error.with_place(source=name) from None
 
 
-class _Opening:
+class _Opening(NamedTuple):
     """Finds the weights of one source."""
 
-    def __init__(self, patience: float) -> None:
-        self.patience = patience
+    patience: float
 
-    def of_bytes(self, data: bytes) -> WeightFile | None:
-        return self._of_stream(io.BytesIO(data), None, data)
-
-    def of_path(self, path: str) -> WeightFile | None:
-        path = os.path.abspath(path)
+    def of(self, source: str | bytes) -> WeightFile | None:
+        if isinstance(source, bytes):
+            return self._of_stream(io.BytesIO(source), None, source)
+        path = os.path.abspath(source)
         if stat.S_ISDIR(os.stat(path).st_mode):
             names = {name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))}
             return self._of_files(names, lambda name: _config_bytes(os.path.join(path, name)), partial(_shard, path))
@@ -200,10 +193,6 @@ class _Opening:
         seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, self.patience)
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
         return as_listing(answer.value["listing"])
-
-
-def _patience(tensor: StoredTensor) -> float:
-    return 10 + tensor.bytes / _READ_A_SECOND
 
 
 def _unread_npz(has_model: bool) -> WeightFile:

@@ -32,17 +32,9 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
         if not stored.parameters and not stored.groups:
             raise SourceError("is a file of weights that contains no weights")
         name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]
-        return Model(
-            name or "weights",
-            "Weights",
-            _rows(stored),
-            (),
-            (),
-            (),
-            format=stored.format,
-            keras_version=stored.keras_version,
-            notes=(Note("weights-only", None, _words(stored)), *stored.notes),
-        )
+        note = Note("weights-only", None, f"the file contains only weights, no architecture: {_words(stored)}")
+        model = Model(name or "weights", "Weights", _rows(stored), (), (), (), format=stored.format)
+        return model._replace(keras_version=stored.keras_version, notes=(note, *stored.notes))
 
 
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
@@ -93,12 +85,6 @@ def _below_layer(tensor: StoredTensor) -> str:
 
 
 def _words(stored: WeightFile) -> str:
-    if stored.format == "h5-weights":
-        return (
-            "the file contains only weights, no architecture: layers are shown as it lists them; "
-            "give the model's .keras, .h5 or config JSON to see what they compute"
-        )
-    return (
-        f"the file contains only weights, no architecture: {_TOLD}; give the model's .keras or config JSON to see "
-        "what they compute"
-    )
+    is_legacy = stored.format == "h5-weights"
+    told, files = ("layers are shown as it lists them", ".keras, .h5") if is_legacy else (_TOLD, ".keras")
+    return f"{told}; give the model's {files} or config JSON to see what they compute"
