@@ -8,9 +8,8 @@ from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
 from layerexplain.layers.convolutional import Sliding
 from layerexplain.layers.facts import Facts
-from layerexplain.layers.recurrence import Gating, Returned, recur, recurrent_mask
 from layerexplain.layers.registry import layers_of_rank
-from layerexplain.layers.rnn import RECURRENT, gates
+from layerexplain.layers.rnn import RECURRENT, Gating, Returned, gates, recur, recurrent_mask
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape, zeros
 from layerexplain.ops.random import dropout as drop

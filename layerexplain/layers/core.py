@@ -77,7 +77,7 @@ def embedding(
     Input shape: (batch, …), integers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     """
     if compression.is_used:
-        from layerexplain.layers.quantized_embedding import Table
+        from layerexplain.layers.quantization import Table
 
         return Table("Embedding", input_dim, output_dim, *compression.parts).look_up(ids)
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)

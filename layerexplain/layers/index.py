@@ -38,13 +38,12 @@ Expm1 Floor Identity Inv IsNan Log Log1p LogSoftmax LogicalNot Neg Reciprocal Re
 Sin Sinh Softmax Softplus Softsign Sqrt Square StopGradient Tan Tanh
 operations_filter: ops. AffineTransform ExtractPatches Fold GaussianBlur HSVToRGB MapCoordinates PerspectiveTransform
 RGBToGrayscale RGBToHSV SSIM ScaleAndTranslate SobelEdges Unfold tf.image. extract_patches hsv_to_rgb rgb_to_hsv
-operations_grid: ops. Array Corrcoef Correlate Cross Dsplit Dstack Fliplr Flipud Full Geomspace Hsplit Kron Linspace
-Logspace Meshgrid Rot90 Select Size Trapezoid Vander Vdot Vsplit tf. fill size tf.linalg. cross
 operations_image: ops. CropImages DepthToSpace PadImages Resize SpaceToDepth tf.compat.v1.image. resize tf.image.
 flip_left_right flip_up_down resize tf.nn. depth_to_space space_to_depth
-operations_linalg: ops. Cholesky CholeskyInverse Det Diag Diagflat Diagonal Eigh Inv Logdet Lstsq LuFactor MatrixRank
-Pinv Qr SVD Slogdet Solve SolveTriangular Trace tf.linalg. cholesky det diag diag_part eigh inv logdet lu matrix_rank
-pinv qr slogdet solve svd trace
+operations_linalg: ops. Array Cholesky CholeskyInverse Corrcoef Correlate Cross Det Diag Diagflat Diagonal Dsplit Dstack
+Eigh Fliplr Flipud Full Geomspace Hsplit Inv Kron Linspace Logdet Logspace Lstsq LuFactor MatrixRank Meshgrid Pinv Qr
+Rot90 SVD Select Size Slogdet Solve SolveTriangular Trace Trapezoid Vander Vdot Vsplit tf. fill size tf.linalg. cholesky
+cross det diag diag_part eigh inv logdet lu matrix_rank pinv qr slogdet solve svd trace
 operations_loss: ops. BinaryCrossentropy CDist CTCDecode CTCLoss CategoricalCrossentropy PSNR
 SparseCategoricalCrossentropy
 operations_nan: ops. Median NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin

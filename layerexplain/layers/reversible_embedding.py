@@ -8,7 +8,7 @@ from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.facts import Facts
-from layerexplain.layers.quantized_embedding import Table
+from layerexplain.layers.quantization import Table
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, not_equal
 from layerexplain.ops.functions import tanh

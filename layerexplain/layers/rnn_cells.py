@@ -7,10 +7,20 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
-from layerexplain.layers.recurrence import Cell as Step
-from layerexplain.layers.recurrence import Dropout, Gating, Returned, need_sequence, recur, recurrent_mask
 from layerexplain.layers.registry import LAYERS, layer
-from layerexplain.layers.rnn import RECURRENT, gru_step, lstm_step, simple_step
+from layerexplain.layers.rnn import (
+    RECURRENT,
+    Dropout,
+    Gating,
+    Returned,
+    gru_step,
+    lstm_step,
+    need_sequence,
+    recur,
+    recurrent_mask,
+    simple_step,
+)
+from layerexplain.layers.rnn import Cell as Step
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 
