@@ -12,18 +12,11 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.movement import reshape, take_slice
+from layerexplain.ops.movement import laid, reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
 from layerexplain.ops.sizes import axis_roles, normalize_axes, normalize_axis, shape_text
 
 GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
-
-
-def along(w: Expr, axis: int, ndim: int) -> Expr:
-    """A vector laid along one axis, so that it broadcasts."""
-    if axis == ndim - 1:
-        return w
-    return reshape(w, shape=tuple(w.shape[0] if i == axis else 1 for i in range(ndim)))
 
 
 def scaled(y: Expr, gamma: Expr | None, beta: Expr | None) -> Expr:
@@ -75,7 +68,7 @@ def batch_normalization(
         stored.append(weight("moving_stddev", "σ", axes, trainable=False, positive=True))
         stored.append(weight("renorm_mean", "μ_r", axes, trainable=False))
         stored.append(weight("renorm_stddev", "σ_r", axes, trainable=False, positive=True))
-    laid = [None if w is None else along(w, at, x.ndim) for w in (gamma, beta)]
+    applied = [None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)]
     if training:
         centre, spread = _batch_moments(x, at, mask)
         y = (x - centre) / sqrt(spread + epsilon)
@@ -84,13 +77,13 @@ def batch_normalization(
                 y,
                 centre,
                 spread,
-                [along(w, at, x.ndim) for w in stored[-2:] if w is not None],
+                [laid(w, (at,), x.ndim) for w in stored[-2:] if w is not None],
                 epsilon,
                 renorm_clipping or {},
             )
     else:
-        y = (x - along(μ, at, x.ndim)) / sqrt(along(v, at, x.ndim) + epsilon)
-    return Stored(scaled(y, *laid), tuple(w for w in stored if w is not None))
+        y = (x - laid(μ, (at,), x.ndim)) / sqrt(laid(v, (at,), x.ndim) + epsilon)
+    return Stored(scaled(y, *applied), tuple(w for w in stored if w is not None))
 
 
 def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
@@ -211,7 +204,7 @@ def group_normalization(
     μ = named("μ", mean(z, axis=others, keepdims=True))
     v = named("v", mean((z - μ) ** 2, axis=others, keepdims=True))
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)
-    return scaled(y, *[None if w is None else along(w, at, x.ndim) for w in (gamma, beta)])
+    return scaled(y, *[None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)])
 
 
 @layer("RMSNormalization", gist="x / sqrt(mean(x ** 2) + {epsilon}) * γ, axis {axis}")

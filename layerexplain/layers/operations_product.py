@@ -13,6 +13,7 @@ from layerexplain.layers.activation_layers import FAR_BELOW
 from layerexplain.layers.arguments import Anything, AxisArgument
 from layerexplain.layers.attention import no_later
 from layerexplain.layers.convolutional import per_axis
+from layerexplain.layers.normalization import scaled
 from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import in_a_row, moved
@@ -178,12 +179,8 @@ def adaptive_pool(inputs: Expr, output_size: Any, data_format: str, by: str) -> 
 # Normalization --------------------------------------------------------------------------------------------------
 
 
-def _along(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
-    """A tensor over the given axes, laid so that it broadcasts."""
-    if w.ndim == 0 or axes == tuple(range(ndim - len(axes), ndim)):
-        return w
-    sizes = iter(w.shape)
-    return m.reshape(w, shape=tuple(next(sizes) if i in axes else 1 for i in range(ndim)))
+def _scaled(y: Expr, gamma: Expr | None, beta: Expr | None, at: tuple[int, ...]) -> Expr:
+    return scaled(y, *[None if w is None else m.laid(w, at, y.ndim) for w in (gamma, beta)])
 
 
 def batch_norm(
@@ -191,10 +188,8 @@ def batch_norm(
 ) -> Expr:
     """The formula of ops.BatchNorm."""
     at = normalize_axes(axis, x.ndim)
-    y = (x - _along(mean, at, x.ndim)) / e.sqrt(_along(variance, at, x.ndim) + epsilon)
-    if scale is not None:
-        y = y * _along(scale, at, x.ndim)
-    return y if offset is None else y + _along(offset, at, x.ndim)
+    y = (x - m.laid(mean, at, x.ndim)) / e.sqrt(m.laid(variance, at, x.ndim) + epsilon)
+    return _scaled(y, scale, offset, at)
 
 
 def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilon: Any, rms_scaling: bool) -> Expr:
@@ -205,9 +200,7 @@ def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilo
     mean = named("m", reduce.mean(x, axis=at, keepdims=True), "the mean")
     v = named("v", reduce.mean((x - mean) ** 2, axis=at, keepdims=True), "the variance")
     y = x / e.sqrt(v + least) if rms_scaling else (x - mean) / e.sqrt(v + least)
-    if gamma is not None:
-        y = y * _along(gamma, at, x.ndim)
-    return y if beta is None else y + _along(beta, at, x.ndim)
+    return _scaled(y, gamma, beta, at)
 
 
 @layer("ops.RMSNorm")
@@ -215,7 +208,7 @@ def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, eps
     """Divides by the root mean square {along}."""
     at = normalize_axes(axis, x.ndim)
     y = x / e.sqrt(reduce.mean(x**2, axis=at, keepdims=True) + (1e-7 if epsilon is None else epsilon))
-    return y if scale is None else y * _along(scale, at, x.ndim)
+    return _scaled(y, scale, None, at)
 
 
 # Attention ------------------------------------------------------------------------------------------------------

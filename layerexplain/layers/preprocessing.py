@@ -18,7 +18,7 @@ from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
-from layerexplain.ops.movement import pad, reshape, take_slice
+from layerexplain.ops.movement import laid, pad, take_slice
 from layerexplain.ops.sizes import FLOATS, axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
 
@@ -65,15 +65,6 @@ def _kept_axes(axis: Any, x: Expr) -> tuple[int, ...]:
                 f"axis needs axes of a known size, got axis={axis}, which has axis {a} of {shape_text(x.shape)}"
             )
     return axes
-
-
-def _laid(statistic: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
-    """A mean or variance laid along its axes, so that it broadcasts: axes that it lacks are 1."""
-    axes = axes[len(axes) - statistic.ndim :]
-    if axes == tuple(range(ndim - statistic.ndim, ndim)):
-        return statistic
-    sizes = dict(zip(axes, statistic.shape, strict=True))
-    return reshape(statistic, shape=tuple(sizes.get(a, 1) for a in range(ndim)))
 
 
 def _shape_of(value: Any) -> tuple[int, ...]:
@@ -132,7 +123,7 @@ def normalization(
         stored = (m, v, weight("count", "count", [], trainable=False, dtype="int32"))
     else:
         m, v = _given(mean, variance, axes, x)
-    m, v = _laid(m, axes, x.ndim), _laid(v, axes, x.ndim)
+    m, v = (laid(w, axes[len(axes) - w.ndim :], x.ndim) for w in (m, v))
     deviation = maximum(sqrt(v), EPSILON)
     y = m + x * deviation if invert else (x - m) / deviation
     return Stored(y, stored)

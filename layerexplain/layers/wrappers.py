@@ -72,31 +72,36 @@ def bidirectional(
                     f"Bidirectional needs the same {name} in layer and backward_layer, "
                     f"got {_flag(config, name)} and {_flag(other, name)}"
                 )
-    sequences = _flag(config, "return_sequences")
-    one = _traced(layer, x, mask, initial_state, sequences, training, half=0)
-    two = one if alike(layer, second) else _traced(second, x, mask, initial_state, sequences, training, half=1)
+    half, odd = divmod(len(initial_state), 2)
+    if odd:
+        raise ShapeError(
+            f"Bidirectional needs the initial states of both directions, an even number, got {len(initial_state)}"
+        )
     forward = InnerName(("layer",), "forward_")
     backward = InnerName(("layer",), "backward_") if backward_layer is None else InnerName(("backward_layer",))
-    made: dict[str, list[Expr]] = {}
-    for way, definition, holder in (("fwd", one, forward), ("bwd", two, backward)):
-        inner = layer if way == "fwd" else second
-        turned = backwards == (way == "fwd")
-        at = "forward_layer" if way == "fwd" else "backward_layer"
-        weights = inner_weights(definition, (at,), holder.around, f"_{way}", inner.trainable)
-        half = len(initial_state) // 2
-        states = initial_state[:half] if way == "fwd" else initial_state[half:]
-        made[way] = _parts(definition, x, mask, states, weights, turned)
+    ways = (
+        ("fwd", "forward", layer, forward, initial_state[:half]),
+        ("bwd", "backward", second, backward, initial_state[half:]),
+    )
+    sequences = _flag(config, "return_sequences")
+    made: dict[str, dict[str, Expr]] = {}
+    definition: Definition | None = None
+    for way, word, inner, holder, states in ways:
+        if definition is None or not alike(layer, second):
+            definition = _traced(inner, x, mask, states, sequences, training)
+        weights = inner_weights(definition, (f"{word}_layer",), holder.around, f"_{way}", inner.trainable)
+        parts = _parts(definition, x, mask, states, weights, backwards == (way == "fwd"))
         if sequences and way == "bwd":
-            first = made[way][0]
-            made[way][0] = reverse(named("y_rev", first) if first.op is ITEM else first)
-        for name, part in zip(definition.results, made[way], strict=False):
-            named(f"{name}_{way}", part, "backwards" if turned else "forwards")
-    y_fwd, y_bwd = made["fwd"][0], made["bwd"][0]
-    results = {"y": _merged(merge_mode, y_fwd, y_bwd)} if merge_mode else {"y_fwd": y_fwd, "y_bwd": y_bwd}
-    for way, definition in (("fwd", one), ("bwd", two)):
-        for name, part in list(zip(definition.results, made[way], strict=True))[1:]:
-            results[f"{name}_{way}"] = part
-    return results
+            parts[0] = reverse(named("y_rev", parts[0]) if parts[0].op is ITEM else parts[0])
+        made[way] = {
+            f"{name}_{way}": named(f"{name}_{way}", part, f"{word}s")
+            for name, part in zip(definition.results, parts, strict=True)
+        }
+    (y_fwd, *_), (y_bwd, *_) = (of_way.values() for of_way in made.values())
+    both = {"y": _merged(merge_mode, y_fwd, y_bwd)} if merge_mode else {"y_fwd": y_fwd, "y_bwd": y_bwd}
+    for of_way in made.values():
+        both.update(list(of_way.items())[1:])
+    return both
 
 
 def alike(layer: InnerLayer, second: InnerLayer) -> bool:
@@ -109,21 +114,9 @@ def alike(layer: InnerLayer, second: InnerLayer) -> bool:
 
 
 def _traced(
-    inner: InnerLayer,
-    x: Expr,
-    mask: Expr | None,
-    initial_state: Sequence[Expr],
-    sequences: bool,
-    training: bool,
-    half: int,
+    inner: InnerLayer, x: Expr, mask: Expr | None, states: Sequence[Expr], sequences: bool, training: bool
 ) -> Definition:
     """The inner layer reading forwards: what runs the other way is given the steps in the opposite order."""
-    if len(initial_state) % 2:
-        raise ShapeError(
-            f"Bidirectional needs the initial states of both directions, an even number, got {len(initial_state)}"
-        )
-    count = len(initial_state) // 2
-    states = initial_state[half * count : (half + 1) * count]
     specs = [Spec(t.shape, t.dtype) for t in (x, *states)]
     masks = [] if mask is None else [Spec(mask.shape, mask.dtype)]
     overrides: dict[str, Any] = {"go_backwards": False}

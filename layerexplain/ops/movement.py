@@ -46,6 +46,14 @@ reshape = movement(
 # transpose ------------------------------------------------------------------------------------------------------
 
 
+def laid(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
+    """A tensor over the given axes, laid so that it broadcasts along all others."""
+    if w.ndim == 0 or axes == tuple(range(ndim - len(axes), ndim)):
+        return w
+    sizes = iter(w.shape)
+    return reshape(w, shape=tuple(next(sizes) if i in axes else 1 for i in range(ndim)))
+
+
 def _transpose_axes(x: Expr, *, axes: tuple[int, ...]) -> list[Axis]:
     if sorted(axes) != list(range(x.ndim)):
         raise ShapeError(f"transpose needs each of the axes 0 to {x.ndim - 1} once, got {axes}")
