@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from layerexplain.api import explain
 from layerexplain.cli.main import program
+from layerexplain.derive.evaluate import evaluate
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words, dtypes_of
+from tests.test_operations import network_of
 
 
 def policy(class_name: str, **config: Any) -> dict[str, Any]:
@@ -55,3 +59,40 @@ def test_explain_says_it_and_float32_goes_without_saying() -> None:
     assert "\n  dtype     mixed_float16: computes in float16, weights in float32\n" in text
     layers = json.loads(CliRunner().invoke(program, ["explain", "-", "--format", "json"], input=spec).stdout)["layers"]
     assert [bool(layer["explanation"]["dtype"]) for layer in layers] == [False, True, False]
+
+
+WHOLE = [
+    ("Flatten", {}, "uint8", (3, 2)),
+    ("Identity", {}, "int32", (3,)),
+    ("ReLU", {"max_value": 4.0}, "int32", (5,)),
+    ("LeakyReLU", {"negative_slope": 0.3}, "int32", (5,)),
+    ("Rescaling", {"scale": 2.7, "offset": 1.6}, "int32", (5,)),
+    ("Rescaling", {"scale": 1 / 255}, "uint8", (5,)),
+    ("GlobalAveragePooling1D", {}, "int32", (5, 3)),
+    ("MaxPooling1D", {}, "int32", (6, 3)),
+    ("CenterCrop", {"height": 2, "width": 3}, "int32", (5, 4, 2)),
+    ("Resizing", {"height": 3, "width": 7}, "uint8", (5, 4, 2)),
+]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("type_", "config", "dtype", "shape"), WHOLE, ids=lambda part: str(part))
+def test_a_policy_of_whole_numbers_casts_what_comes_in(
+    type_: str, config: dict[str, Any], dtype: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Values and dtypes are those of real Keras, for a file and floats as input."""
+    import keras
+    import numpy as np
+
+    x = keras.Input(shape)
+    model = keras.Model(x, getattr(keras.layers, type_)(**config, dtype=dtype)(x))
+    source = tmp_path / "model.json"
+    source.write_text(model.to_json())
+    value = (np.random.default_rng(1).random((2, *shape)) * 7).astype("float32")
+    theirs = np.asarray(model(value))
+    network = network_of(source)
+    assert network.definition is not None
+    (ours,) = evaluate(network.definition, [value], [])
+    np.testing.assert_allclose(np.asarray(ours, "float64"), theirs.astype("float64"), atol=1e-5)
+    (output,) = explain(source).outputs
+    assert output.dtype == theirs.dtype.name

@@ -24,7 +24,7 @@ def relu(
     return functions.relu(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
 
 
-@layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"}, facts=KEEPS_AXES)
+@layer("LeakyReLU", mask="pass", renamed={"alpha": "negative_slope"}, facts=KEEPS_AXES._replace(makes_floats=True))
 def leaky_relu(x: Expr, *, negative_slope: NonNegative = 0.3) -> Expr:
     """Keeps positive values and multiplies the rest by {negative_slope}.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
 from layerexplain.errors import ArgumentError
+from layerexplain.ops.sizes import INTS
 
 
 class Refused(Exception):
@@ -281,6 +282,7 @@ BatchFirst = Annotated[
 ]
 Text = Annotated[str, _plain("a string", "'...'", _that(lambda value: isinstance(value, str), _as_it_is))]
 Anything = Annotated[Any, Check("any value", "1", _as_it_is)]
+WholeDtype = Annotated[str, Check("any value", "1", lambda value: value if value in INTS else "")]
 Dtype = Annotated[str, Check("any value", "1", str)]
 Truth = Annotated[bool, Check("any value", "1", bool)]
 Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]

@@ -12,7 +12,7 @@ from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
 from layerexplain.layers.arguments import Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import GIVEN, Signature, signature_of
-from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.ops.sizes import FLOATS, default_roles, shape_text
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -220,11 +220,13 @@ class Declaration:
         *,
         training: bool = False,
         constants: Mapping[int, Expr] | None = None,
+        whole: str = "",
     ) -> Definition:
         """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
 
         `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
         end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
+        `whole` is the dtype of a policy of whole numbers, to which Keras casts the floats that come in and go out.
         """
         if len(specs) < len(self.tensors):
             specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
@@ -246,14 +248,17 @@ class Declaration:
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
+        fed = [_whole(t, whole) for t in tensors] if whole else tensors
         try:
-            result = self.formula(*tensors, **self._keywords(complete, used, training))
+            result = self.formula(*fed, **self._keywords(complete, used, training))
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
         if type(result) is Stored:
             result, stored = result
         results = {"y": result} if type(result) is Expr else result
+        if whole and not self.facts.makes_floats:
+            results = {name: _whole(e, whole) for name, e in results.items()}
         out_masks = self._out_masks(tensors, used, complete, list(results.values()))
         order = walk([*results.values(), *[m for m in out_masks if m is not None]])
         weights = [node for node in order if node.op is WEIGHT]
@@ -321,6 +326,15 @@ class Declaration:
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)
+
+
+def _whole(x: Any, dtype: str) -> Any:
+    """A tensor of floats as whole numbers; others as they are."""
+    if x is None or x.dtype not in FLOATS:
+        return x
+    from layerexplain.ops.elementwise import cast
+
+    return cast(x, to=dtype)
 
 
 def snake_case(type_: str) -> str:

@@ -24,6 +24,7 @@ class Facts(NamedTuple):
       likewise in Keras 2, for variables and for attributes that hold layers.
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
     - `frozen_as_inference`: where it is not trainable, it computes the same in training as at inference.
+    - `makes_floats`: what it gives is not cast to its dtype where that is one of whole numbers.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
     - `runs_code`: it runs code written by the author of the model.
     """
@@ -39,6 +40,7 @@ class Facts(NamedTuple):
     attributes_keras_2: Mapping[str, str] = MappingProxyType({})
     copies_weights: bool = False
     frozen_as_inference: bool = False
+    makes_floats: bool = False
     home: str = ""
     runs_code: bool = False
 

@@ -11,6 +11,7 @@ from layerexplain.layers.arguments import (
     Number,
     Numbers,
     PositiveInt,
+    WholeDtype,
     choice,
 )
 from layerexplain.layers.declaration import Stored
@@ -38,16 +39,21 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
 
 
 @layer("Rescaling", mask="pass", facts=KEEPS_AXES._replace(loses_mask_keras_2=True))
-def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0) -> Expr:
+def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0, dtype: WholeDtype = "") -> Expr:
     """Multiplies each value by {scale} and adds {offset}.
 
     Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
     last axis.
     """
-    y = x * _fitting("scale", constant(scale), x)
+    y = x * _fitting("scale", _number(scale, dtype), x)
     if offset != 0:
-        y = y + _fitting("offset", constant(offset), x)
+        y = y + _fitting("offset", _number(offset, dtype), x)
     return y
+
+
+def _number(value: Any, dtype: str) -> Expr:
+    """A constant, which a layer that computes in whole numbers truncates, as Keras does."""
+    return cast(constant(value), to=dtype) if dtype else constant(value)
 
 
 # Normalization --------------------------------------------------------------------------------------------------
@@ -94,6 +100,7 @@ def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Ex
     "Normalization",
     mask="pass",
     facts=Facts(
+        makes_floats=True,
         keeps_axes=True,
         loses_mask_keras_2=True,
         copies_weights=True,

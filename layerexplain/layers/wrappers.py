@@ -153,7 +153,12 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     return both / 2 if merge_mode == "ave" else both
 
 
-@layer("TimeDistributed", mask="pass", gist="{layer}, at each step", facts=Facts(tells_axes="steps", passes_ids=True))
+@layer(
+    "TimeDistributed",
+    mask="pass",
+    gist="{layer}, at each step",
+    facts=Facts(tells_axes="steps", passes_ids=True, makes_floats=True),
+)
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
     """Applies one {layer}, with the same weights, to each of the {steps} steps separately.
 

@@ -12,6 +12,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.model import Layer
 from layerexplain.network.binding import Bound
+from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import Network
 
@@ -87,6 +88,7 @@ class Definitions:
                 arguments[name] = value = self._kept(scope, layer, name, value)
                 frozen = dict(arguments) if frozen is arguments else frozen
                 frozen[name] = freeze(value)
+        whole = whole_numbers(layer)
         # The names stand beside the values, since a file may leave arguments out.
         key = (
             declaration,
@@ -96,6 +98,7 @@ class Definitions:
             tuple(masks),
             freeze(bound.constants) if bound.constants else None,
             training,
+            whole,
         )
         known = self._known.get(key)
         if known is None:
@@ -104,7 +107,7 @@ class Definitions:
             except TypeError as error:
                 raise ArgumentError(f"{declaration.type} is called with values that are no tensor: {error}") from None
             known = self._known[key] = declaration.trace(
-                specs, arguments, masks, training=training, constants=constants
+                specs, arguments, masks, training=training, constants=constants, whole=whole
             )
         return known
 

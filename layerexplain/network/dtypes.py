@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerexplain.model import Layer
+from layerexplain.ops.sizes import INTS
 
 BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -34,6 +35,17 @@ def dtypes_of(layer: Layer) -> tuple[str, str]:
     not quantized."""
     policy = policy_of(layer).rpartition("_from_")[2]
     return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
+
+
+def float_of(layer: Layer) -> str:
+    """The float in which a layer computes: also one whose policy is of whole numbers divides in float32."""
+    return "float32" if whole_numbers(layer) else dtypes_of(layer)[1]
+
+
+def whole_numbers(layer: Layer) -> str:
+    """The dtype in which a layer computes if it is one of whole numbers: Keras casts its inputs to it; else ""."""
+    dtype = layer.config.get("dtype") if layer.kind == "layer" else None
+    return dtype if type(dtype) is str and (dtype in INTS or dtype == "bool") else ""
 
 
 def dtype_words(layer: Layer) -> str:

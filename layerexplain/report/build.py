@@ -16,7 +16,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
 from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
-from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.dtypes import dtypes_of, float_of
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use
@@ -132,7 +132,7 @@ def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
         if spec is None:
             found.append(OutputReport(ref.layer, None, None))
         else:
-            dtype = dtypes_of(layers[ref.layer])[1] if spec.dtype == "float" else spec.dtype
+            dtype = float_of(layers[ref.layer]) if spec.dtype == "float" else spec.dtype
             found.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
     return tuple(found)
 

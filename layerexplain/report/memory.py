@@ -19,7 +19,7 @@ from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import BYTES, dtypes_of
+from layerexplain.network.dtypes import BYTES, float_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -199,7 +199,7 @@ class _Account:
         # An operation has no dtype of its own: it computes in that of what it is given.
         if layer.kind == "operation" and source is not None and source.dtype in ("float16", "bfloat16", "float64"):
             return source.dtype
-        return dtypes_of(layer)[1]
+        return float_of(layer)
 
     def _enter(self, ref: TensorRef, spec: Spec | None, dtype: str, counted: bool) -> None:
         count = None if spec is None else product(spec.shape)
