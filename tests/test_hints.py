@@ -103,6 +103,8 @@ ROWS = [
         (one("[8, 3]", "Conv1D: {filters: 5, kernel_size: 2}"),)),
     Row("3 values per example remain, instead of the 105 that Flatten would return", one("[7, 5, 3]", "GlobalMaxPooling2D"),
         (one("[7, 5, 3]", "GlobalMaxPooling2D: {keepdims: true}"), one("[null, 5, 3]", "GlobalMaxPooling2D"))),
+    Row("Keras 3.15 returns something else at inference: the whole image, (None, 7, 5, 3)", one("[7, 5, 3]", "RandomCrop: {height: 4, width: 3}"),
+        (one("[7, 5, 3]", "RandomCrop: {height: 7, width: 5}"), one("[7, 5, 3]", "CenterCrop: {height: 4, width: 3}"))),
     Row("Ids are integers from 0 to 19.", ids("[5]", "Embedding: {input_dim: 20, output_dim: 3}"),
         (ids("[5]", "Embedding: {input_dim: 21, output_dim: 3}"),)),
     Row("id 0 is padding, which leaves 19 ids for data",

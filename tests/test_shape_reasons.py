@@ -14,10 +14,12 @@ from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, AxesOfEach, Axis, Expr, tensor
 from layerexplain.lang.visit import inner_definitions, nodes
+from layerexplain.layers.declaration import Spec
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
+from tests.tracing import trace_layer
 
 ARITHMETIC = {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.USub}
 FUNCTIONS = {"ceil": math.ceil, "floor": math.floor, "max": max, "min": min}
@@ -227,3 +229,21 @@ def test_channels_first() -> None:
         ("rows", "7", "5"),
         ("columns", "9", "7"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "config", "shape", "kernels"),
+    [
+        ("SeparableConv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), ["W_d depthwise_kernel", "W_p pointwise_kernel"]),
+        ("SeparableConv1D", {"filters": 4, "kernel_size": 2}, (8, 2), ["W_d depthwise_kernel", "W_p pointwise_kernel"]),
+        ("ConvLSTM2D", {"filters": 4, "kernel_size": 3}, (5, 8, 8, 2), ["W kernel", "U recurrent_kernel"]),
+        ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "padding": "same"}, (5, 8, 8, 2), ["output row 0 reads rows -1 to 1"]),
+        ("Conv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), ["output row 0 reads rows 0 to 2"]),
+    ],
+)  # fmt: skip
+def test_two_kernels_are_told_apart_where_they_read_differently(
+    type_: str, config: dict[str, Any], shape: tuple[int, ...], kernels: list[str]
+) -> None:
+    notes = shape_reasons(trace_layer(type_, config, [Spec((BATCH, *shape), "float")])).notes
+    assert len(notes) == len(kernels)
+    assert all(note.startswith(kernel) for note, kernel in zip(notes, kernels, strict=True))

@@ -21,11 +21,13 @@ from layerexplain.lang.expr import (
     ITEM,
     LEAVES,
     LOOP,
+    WEIGHT,
     Axis,
     Expr,
     Shape,
     Shapes,
     axes_of,
+    walk,
 )
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
@@ -264,10 +266,18 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
 
 
 def _notes(definition: Definition) -> list[str]:
-    """Return what the first and last windows read."""
-    found: dict[str, None] = {}
+    """Return what the first and last windows read; of kernels whose windows read differently, each with its name."""
+    found: dict[str, str] = {}
     for body in (definition, *inner_definitions(definition)):
         for node in sorted(nodes(body), key=lambda e: e.serial):
             if node.op in WINDOWED:
-                found.update(dict.fromkeys(reads(node)))
-    return list(found)
+                for line in reads(node):
+                    found.setdefault(line, _kernel(node))
+    apart = len(set(found.values())) > 1
+    return [f"{kernel}: {line}" if apart and kernel else line for line, kernel in found.items()]
+
+
+def _kernel(node: Expr) -> str:
+    """Return the weight that a window multiplies, as the list of weights shows it; "" for a pooling."""
+    weight = next((one for one in walk(node.args[1:]) if one.op is WEIGHT), None)
+    return "" if weight is None else f"{weight.label} {weight.attrs['name']}"

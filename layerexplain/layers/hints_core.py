@@ -127,3 +127,13 @@ def not_permuted(at: Place) -> str | None:
     if at.x.ndim < 3 or at.y.ndim < 3:
         return None
     return "The elements keep their order; to swap axes, use Permute."
+
+
+@hint("RandomCrop")
+def whole_image(at: Place) -> str | None:
+    if at.x.shape == at.y.shape:
+        return None
+    return (
+        f"Keras 3.15 returns something else at inference: the whole image, {shape_text(at.x.shape)}, although the "
+        f"shape that it infers is {shape_text(at.y.shape)}. The formula is what Keras documents and Keras 2 computes."
+    )
