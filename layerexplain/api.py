@@ -113,6 +113,7 @@ def explain(
 def begins_with_batch(model: Model, name: str, shape: Sequence[int | None]) -> bool:
     """Tell whether the None in front of a shape that was typed for an input of a model is the batch.
 
+    >>> from layerexplain import read
     >>> begins_with_batch(read(b"layers:\\n  - Dense: 10\\n"), "input", (None, 784))
     True
     """

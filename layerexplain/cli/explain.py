@@ -11,11 +11,12 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.layer_names import matches, no_match, some_tail_matches
+from layerexplain.cli.layer_names import Row, found, layers_in, no_match
 from layerexplain.cli.options import (
     LAYERS,
     SOURCE,
     Output,
+    WithNumbers,
     columns_must_fit,
     columns_option,
     input_option,
@@ -31,7 +32,9 @@ from layerexplain.render.formats import Sheet
 
 
 @click.command(
-    "explain", short_help="Explain each layer: what it computes, and where its shape and parameters come from."
+    "explain",
+    cls=WithNumbers,
+    short_help="Explain each layer: what it computes, and where its shape and parameters come from.",
 )
 @SOURCE
 @LAYERS
@@ -51,22 +54,30 @@ def command(
 
     For each layer: its formula and the functions in it, the formula of one output element, the reason for each axis of
     the shape, the count of every weight and how to reach it in Keras, cost, training and mask. Identical layers are
-    explained once. LAYER is a name or a pattern ('conv*'); inside a nested model also a path ('encoder/dense').
+    explained once. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); else a type (Conv2D), a position
+    (3, -1: the fourth and the last row of the summary), or a part of a name or a type.
 
     \b
     Examples:
       layerexplain explain model.keras
       layerexplain explain model.keras lstm 'dense*'
+      layerexplain explain model.keras Conv2D -1
       layerexplain explain spec.yaml --format markdown --output explained.md
     """
     columns_must_fit(columns, output)
-    only = None if not patterns else lambda path: any(some_tail_matches(pattern, path) for pattern in patterns)
+    wanted = [pattern.strip() for pattern in patterns]
 
     def ask(one: str) -> _Chosen | Partly:
-        report = api.explain(one, inputs=partial(inputs_of, typed=inputs), only=only, partial=True)
+        model = api.read(one)
+        shapes = partial(inputs_of, typed=inputs)
+        rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
+        each = [found(pattern, rows) for pattern in wanted]
+        # Layers that only a file's weights tell of are not among those of the model.
+        only = {path for paths in each for path in paths}.__contains__ if each and all(each) else None
+        report = api.explain(model, inputs=shapes, only=only, partial=True)
         if not patterns:
             return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
-        layers, missing = choose(report, patterns)
+        layers, missing = choose(report, wanted)
         for error in missing:
             error.with_place(source=report.source)
         return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
@@ -90,10 +101,12 @@ class _Chosen(NamedTuple):
 def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
     """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
     every = [row.layer for row in layers_of(report, nested=True)]
-    layers = tuple(layer for layer in every if any(matches(pattern, layer.layer, layer.path) for pattern in patterns))
+    rows = [Row(layer.path, layer.layer, layer.type) for layer in every]
+    each = [found(pattern, rows) for pattern in patterns]
+    chosen = {path for paths in each for path in paths}
     missing = [
         no_match(pattern, [name for layer in every for name in (layer.layer, layer.path)])
-        for pattern in patterns
-        if not any(matches(pattern, layer.layer, layer.path) for layer in layers)
+        for pattern, paths in zip(patterns, each, strict=True)
+        if not paths
     ]
-    return layers, missing
+    return tuple([layer for layer in every if layer.path in chosen]), missing

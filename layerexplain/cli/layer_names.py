@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
 
 if TYPE_CHECKING:
     from layerexplain.model import Layer, Model
+
+
+_POSITION = re.compile(r"-?[0-9]{1,6}")
+_LISTED = 12
+"""How many names the message for one that is not there lists."""
 
 
 def layers_in(model: Model) -> Iterator[tuple[str, Layer]]:
@@ -28,13 +35,39 @@ def matches(pattern: str, *names: str) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for name in names)
 
 
-def some_tail_matches(pattern: str, path: str) -> bool:
-    """Whether the pattern matches the path or what is behind one of its slashes: names may have slashes too."""
-    parts = path.split("/")
-    return matches(pattern, *["/".join(parts[i:]) for i in range(len(parts))])
+class Row(NamedTuple):
+    """A layer that may be meant: its path, its name and its type."""
+
+    path: str
+    name: str
+    type: str
+
+
+def found(pattern: str, rows: Sequence[Row]) -> list[str]:
+    """The paths of the layers that a pattern means: by name or path, else by type, by position among the rows of depth
+    0 (from the end if it is negative), or by a part of the name or the type; upper and lower case are one there.
+
+    >>> rows = [Row("x", "x", "InputLayer"), Row("conv2d", "conv2d", "Conv2D"), Row("out", "out", "Dense")]
+    >>> found("con*", rows), found("Conv2D", rows), found("-1", rows), found("onv", rows)
+    (['conv2d'], ['conv2d'], ['out'], ['conv2d'])
+    """
+    lowered = pattern.lower()
+    top = [row for row in rows if row.path == row.name]
+    ways: tuple[Callable[[Row], object], ...] = (
+        lambda row: matches(pattern, row.path, row.name),
+        lambda row: fnmatchcase(row.type.lower(), lowered),
+        lambda row: _POSITION.fullmatch(pattern) and row in top[int(pattern) :][:1],
+        lambda row: lowered in row.name.lower() or lowered in row.type.lower(),
+    )
+    for means in ways:
+        if paths := [row.path for row in rows if means(row)]:
+            return paths
+    return []
 
 
 def no_match(pattern: str, names: Iterable[str]) -> LayerExplainError:
     """The error for a pattern that matches none of the names."""
-    hint = or_else(did_you_mean(pattern, names), "`layerexplain summary --nested` lists the names")
+    known = list(dict.fromkeys(names))
+    shown = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else "")
+    hint = or_else(did_you_mean(pattern, known), f"the model has {shown}")
     return LayerExplainError(f"no layer matches '{pattern}'; {hint}")

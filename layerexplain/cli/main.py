@@ -40,6 +40,8 @@ class Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if name not in COMMANDS and _is_source(name):
+            return super().resolve_command(ctx, ["summary", *args])
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from layerexplain.suggest import did_you_mean, or_else
 
@@ -50,6 +52,17 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with failures.as_exit_codes(ctx):
             return super().invoke(ctx)
+
+
+def _is_source(word: str) -> bool:
+    """Whether a word is a file rather than a misspelt command: one that is there, or that is named as one.
+
+    >>> _is_source("model.keras"), _is_source("sumary")
+    (True, False)
+    """
+    import os
+
+    return word == "-" or "." in word or os.sep in word or os.path.exists(word)
 
 
 @click.group(
@@ -63,7 +76,7 @@ def program() -> None:
 
     \b
     Examples:
-      layerexplain summary model.keras
+      layerexplain model.keras                       (is short for: layerexplain summary model.keras)
       layerexplain explain model.keras 'conv2d*'
       layerexplain layer Dense units=512 activation=relu --input 784
     """
