@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
-from layerexplain.frontends.keras.weight_statistics import Statistics, statistics
+from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.lang.expr import weight
 from layerexplain.model import Layer
 from layerexplain.render.documents.weights import COLUMNS

@@ -128,17 +128,7 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     order: list[Call] = []
     for start in model.calls if starts is None else starts:
         first = (start.layer, start.index)
-        if first in done:
-            continue
-        needs = _needs(start)
-        while needs and (needs[-1].layer, needs[-1].call) in done:
-            needs.pop()
-        if not needs:  # nearly always: files list the calls in such an order
-            done.add(first)
-            order.append(start)
-            continue
-        made = made or {(c.layer, c.index): c for c in model.calls}
-        stack = [(start, needs)]
+        stack = [] if first in done else [(start, _needs(start))]
         open_calls = {first}
         while stack:
             current, needs = stack[-1]
@@ -148,10 +138,10 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
             if not needs:
                 stack.pop()
                 open_calls.discard(key)
-                if key not in done:
-                    done.add(key)
-                    order.append(current)
+                done.add(key)
+                order.append(current)
                 continue
+            made = made or {(call.layer, call.index): call for call in model.calls}
             ref = needs[-1]
             wanted = (ref.layer, ref.call)
             if wanted not in made:

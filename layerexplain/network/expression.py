@@ -14,8 +14,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights
 from layerexplain.model import Layer, Model, ModelWeight, TensorRef
-from layerexplain.network.recorded_shapes import spec_dtype
-from layerexplain.network.tensors import Tensor, Tensors
+from layerexplain.network.recorded_shapes import Tensor, Tensors, spec_dtype
 
 
 class ModelExpression:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from layerexplain.model import TensorRef
-from layerexplain.network.tensors import Tensors
+from layerexplain.network.recorded_shapes import Tensors
 from layerexplain.network.traced import LostMask, Network, TracedCall
 from layerexplain.ops.sizes import product
 

@@ -18,7 +18,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
 from layerexplain.network.binding import Bound
-from layerexplain.network.tensors import Tensor, Tensors
+from layerexplain.network.recorded_shapes import Tensor, Tensors
 from layerexplain.network.traced import MaskSource
 from layerexplain.records import NamedTuple
 

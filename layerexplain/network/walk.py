@@ -18,9 +18,8 @@ from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.recorded_shapes import built_shape, cross_checks, model_input
+from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope
-from layerexplain.network.tensors import Tensor, Tensors
 from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, told

@@ -11,8 +11,7 @@ from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends import read_faultless
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
-from layerexplain.frontends.keras.weight_statistics import Statistics
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.dtypes import BYTES, dtypes_of

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
-from layerexplain.frontends.keras.weight_statistics import Statistics
+from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, plain, told

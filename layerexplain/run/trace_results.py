@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.worked import worked_element
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends.keras.weight_statistics import statistics
+from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
 from layerexplain.model import Model

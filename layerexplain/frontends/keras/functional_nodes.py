@@ -10,7 +10,7 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
@@ -19,19 +19,13 @@ from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.lang.tables import Array
 from layerexplain.model import Call, Function, Layer, Shape, TensorRef
-from layerexplain.records import NamedTuple
 
 _CONSTANT = "_CONSTANT_VALUE"
 _SLICE = ("start", "stop", "step")
 
 
-class Wires(NamedTuple):
-    """The wiring of one model: its calls, its ends, and the shapes that the file recorded."""
-
-    calls: tuple[Call, ...]
-    inputs: tuple[TensorRef, ...]
-    outputs: tuple[TensorRef, ...]
-    recorded: dict[TensorRef, tuple[Shape, str]]
+Wires = tuple[tuple[Call, ...], tuple[TensorRef, ...], tuple[TensorRef, ...], Mapping[TensorRef, tuple[Shape, str]]]
+"""The wiring of one model: its calls, inputs and outputs, and the shapes that the file recorded."""
 
 
 def is_keras3_nodes(layers: list[Any]) -> bool:
@@ -72,7 +66,7 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
         calls = [
             call._replace(args=_renumber(call.args, numbers), kwargs=_renumber(call.kwargs, numbers)) for call in calls
         ]
-    return Wires(
+    return (
         tuple(calls),
         tuple(ref._replace(call=0) for ref in inputs),
         _renumber(tuple(outputs), outer_numbers),
@@ -197,21 +191,18 @@ class _NodeReader:
 
     def ends(self, config: Mapping[str, Any], key: str) -> list[TensorRef]:
         """input_layers or output_layers, one bare triple or any nest of them, in the model's order."""
-        refs: list[TensorRef] = []
-        self._flatten(config.get(key, []), key, refs)
-        return refs
+        return list(self._flat(config.get(key, []), key))
 
-    def _flatten(self, value: Any, key: str, refs: list[TensorRef]) -> None:
+    def _flat(self, value: Any, key: str) -> Iterator[TensorRef]:
+        if _is_triple(value):
+            yield self.ref(value, None)
+            return
         if isinstance(value, dict):
-            for name in sorted(value):  # the order in which Keras flattens a dict
-                self._flatten(value[name], key, refs)
-        elif _is_triple(value):
-            refs.append(self.ref(value, None))
-        elif isinstance(value, (list, tuple)) and not (value and isinstance(value[0], str)):
-            for item in value:
-                self._flatten(item, key, refs)
-        else:
+            value = [value[name] for name in sorted(value)]  # the order in which Keras flattens a dict
+        elif not isinstance(value, (list, tuple)) or (value and isinstance(value[0], str)):
             raise SpecError(f"{key} holds {kind_of_value(value)}; [layer, node, tensor] is needed")
+        for item in value:
+            yield from self._flat(item, key)
 
 
 def _is_constant(value: Any) -> bool:

@@ -129,15 +129,15 @@ def _dataset(dataset: Any, path: tuple[str, ...]) -> Dataset | Note:
         return _note("external-link", path, "stores its values in another file, which is not read")
     if dataset.get_space().get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         return _note("not-an-array", path, "has no values")
-    kind = dataset.dtype
+    kind, dtype = dataset.dtype, None
     if kind.kind in _NUMBERS and kind.names is None and kind.subdtype is None:
-        return Dataset(path, tuple(map(int, dataset.shape)), str(kind.name), int(kind.itemsize))
-    if kind.kind == "V" and kind.names is None and kind.subdtype is None:
+        dtype = str(kind.name)
+    elif kind.kind == "V" and kind.names is None and kind.subdtype is None:
         # NumPy has no bfloat16 of its own: HDF5 keeps opaque bytes, and Keras says in an attribute what they are.
-        marked = text_attribute(dataset, "dtype")
-        if marked is not None or kind.itemsize == 2:
-            return Dataset(path, tuple(map(int, dataset.shape)), marked or "bfloat16", int(kind.itemsize))
-    return _note("not-an-array", path, f"holds values of type {str(kind)[:60]}; numbers are needed")
+        dtype = text_attribute(dataset, "dtype") or ("bfloat16" if kind.itemsize == 2 else None)
+    if dtype is None:
+        return _note("not-an-array", path, f"holds values of type {str(kind)[:60]}; numbers are needed")
+    return Dataset(path, tuple(map(int, dataset.shape)), dtype, int(kind.itemsize))
 
 
 def _note(code: str, path: tuple[str, ...], what: str) -> Note:

@@ -79,7 +79,7 @@ class H5Files:
         elif what == "values":
             self._values(root, request, answers)
         elif what == "statistics":
-            from layerexplain.frontends.keras.weight_statistics import statistics
+            from layerexplain.frontends.keras.weight_tensors import statistics
 
             write_message(answers, {"statistics": statistics(_blocks(*_checked(root, request)))})
         else:

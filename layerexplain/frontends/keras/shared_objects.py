@@ -125,30 +125,26 @@ class _ObjectNumbers:
 
     def __init__(self, layers: list[PlacedLayer]) -> None:
         self.layers = layers
-        self.first: dict[int, int] = {}
-        self.same: set[Steps] = set()
-        self.count: Counter[int] = Counter()
+        own = [(at, placed.layer) for at, placed in enumerate(layers) if not placed.is_copied]
+        self.count = Counter([layer.number.number for _, layer in own if layer.number is not None])
         self._content: Callable[[int], Any] = cache(lambda at: _content(layers[at].layer))
         self._unnumbered: dict[tuple[str, str], list[int]] = {}
-        self._alike: dict[tuple[str, str], dict[Any, list[int]]] = {}
-        for at, placed in enumerate(layers):
-            number = placed.layer.number
-            if placed.is_copied:
-                continue
-            if number is None:
-                self._unnumbered.setdefault((placed.layer.type, placed.layer.name), []).append(at)
-            else:
-                self.count[number.number] += 1
+        for at, layer in own:
+            if layer.number is None:
+                self._unnumbered.setdefault((layer.type, layer.name), []).append(at)
+        self._alike: Callable[[str, str], dict[Any, list[int]]] = cache(self._by_content)
 
     def resolved(self) -> tuple[list[SharedObject], list[Note]]:
         found: list[SharedObject] = []
         notes: list[Note] = []
+        firsts: dict[int, int] = {}
+        same: set[Steps] = set()
         for at, placed in enumerate(self.layers):
             number = placed.layer.number
             if number is None or placed.is_copied:
                 continue
-            first = self.first.setdefault(number.number, at)
-            if any(placed.steps[:end] in self.same for end in range(1, len(placed.steps))):
+            first = firsts.setdefault(number.number, at)
+            if any(placed.steps[:end] in same for end in range(1, len(placed.steps))):
                 continue  # what holds it is the same object, and so is all in it
             if first != at:
                 if self._content(first) != self._content(at):
@@ -161,20 +157,21 @@ class _ObjectNumbers:
                 lost = number.again or self.count[number.number] == 1
                 earlier = self._alike_before(at) if lost else []
             if earlier:
-                self.same.add(placed.steps)
+                same.add(placed.steps)
                 found.append(SharedObject(placed.steps, tuple([self.layers[i].steps for i in earlier])))
         return found, notes
 
     def _alike_before(self, at: int) -> list[int]:
         """The objects without a number that may be the one whose number was lost."""
-        placed = self.layers[at]
-        key = (placed.layer.type, placed.layer.name)
-        alike = self._alike.get(key)
-        if alike is None:
-            alike = self._alike[key] = {}
-            for i in self._unnumbered.get(key, []):
-                alike.setdefault(self._content(i), []).append(i)
-        return [i for i in alike.get(self._content(at), [])[:_MOST_NAMED] if i < at]
+        layer = self.layers[at].layer
+        alike = self._alike(layer.type, layer.name).get(self._content(at), [])
+        return [i for i in alike[:_MOST_NAMED] if i < at]
+
+    def _by_content(self, type_: str, name: str) -> dict[Any, list[int]]:
+        found: dict[Any, list[int]] = {}
+        for at in self._unnumbered.get((type_, name), []):
+            found.setdefault(self._content(at), []).append(at)
+        return found
 
 
 def _content(value: Any) -> Any:

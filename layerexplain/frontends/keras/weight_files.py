@@ -21,8 +21,7 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
-from layerexplain.frontends.keras.weight_statistics import Statistics
-from layerexplain.frontends.keras.weight_tensors import Groups, Layout, StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple

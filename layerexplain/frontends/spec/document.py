@@ -21,7 +21,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, rai
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
 from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first, without_typed_batch
-from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, words_for
+from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, refuse_wishes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.suggest import did_you_mean, or_else
@@ -169,9 +169,7 @@ class _SpecReader:
             where = f" (first in line {first})" if first else ""
             self.faults.add(f"two layers are called '{wished}'{where}; names must differ", item.wishes["name"].line)
         if item.type == "InputLayer":
-            for wish in ("from", "repeat", "reuse"):
-                if wish in item.wishes:
-                    self.faults.add(f"an input has `{wish}`; an input begins the model", item.wishes[wish].line)
+            refuse_wishes(item, "an input", "an input begins the model", self.faults)
             name = wished or self._free("input", graph)
             if graph.counts:
                 graph.is_graph = True

@@ -95,7 +95,10 @@ def read_item(node: Node, maker: Maker) -> Item | None:
     beside: dict[str, Node] = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
     type_known = known_type(type_name, key_node.line, maker)
     for key in [key for key in rest if key not in beside and key != type_name]:
-        _unknown_wish(key, rest[key][0].line, type_name, maker)
+        example = f"`- {type_name}: {{{key}: …}}`"
+        otherwise = f"the arguments of {type_name} stand in braces after it ({example}) or indented below it"
+        hint = or_else(did_you_mean(key, WISHES), otherwise)
+        maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", rest[key][0].line)
         if takes(type_known, key):
             beside[key] = rest[key][1]  # told of once, and not as missing too
     arguments = _arguments(type_known, value, maker) | beside
@@ -233,9 +236,7 @@ def _inner_layer(node: Node, maker: Maker) -> Any:
     item = read_item(node, maker)
     if item is None:
         return None
-    for wish in ("from", "repeat", "reuse"):
-        if wish in item.wishes:
-            maker.faults.add(f"a wrapped layer has `{wish}`; it belongs to the wrapper", item.wishes[wish].line)
+    refuse_wishes(item, "a wrapped layer", "it belongs to the wrapper", maker.faults)
     named = item.wishes.get("name")
     name = named.value if named is not None and isinstance(named.value, str) else maker.name(item.type)
     return make_layer(item, name, maker)
@@ -259,19 +260,19 @@ def takes(type_name: str, argument: str) -> bool:
     return declaration is not None and argument in declaration.arguments
 
 
+def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
+    """Faults for what an item that is not called in the graph cannot have."""
+    for wish in ("from", "repeat", "reuse"):
+        if wish in item.wishes:
+            faults.add(f"{what} has `{wish}`; {hint}", item.wishes[wish].line)
+
+
 def _is_type(key: str) -> bool:
     return key in ALIASES or _is_declared(key)
 
 
 def _is_declared(name: str) -> bool:
     return name in known_types() or name in MODEL_TYPES or name == "InputLayer"
-
-
-def _unknown_wish(key: str, line: int, type_name: str, maker: Maker) -> None:
-    braces = f"`- {type_name}: {{{key}: …}}`"
-    otherwise = f"the arguments of {type_name} stand in braces after it ({braces}) or indented below it"
-    hint = or_else(did_you_mean(key, WISHES), otherwise)
-    maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", line)
 
 
 def words_for(node: Node) -> str:

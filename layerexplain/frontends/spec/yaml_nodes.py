@@ -127,11 +127,8 @@ class _TreeBuilder:
         elif name in ("SequenceEndEvent", "MappingEndEvent"):
             done = self._open.pop()
             size = 1 + sum(item.size for item in done.items)
-            if done.kind == "list":
-                node = Node("list", done.items, done.line, size)
-            else:
-                node = Node("mapping", self._pairs(done), done.line, size)
-            self._add(node, done.anchor)
+            value = done.items if done.kind == "list" else self._pairs(done)
+            self._add(Node(done.kind, value, done.line, size), done.anchor)
         elif name == "AliasEvent":
             self._alias(event.anchor, line)
         elif name == "DocumentStartEvent" and self.root is not None:
@@ -245,14 +242,11 @@ def _syntax(text: str, error: Any) -> SpecError:
     if "\t" in indent or ("\\t" in problem and "\t" in content):
         return SpecError("the indentation contains a tab; indent with spaces", line=line)
     before = lines[line - 2].strip() if 1 < line <= len(lines) else ""
-    if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
-        return SpecError(
-            f"is below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow", line=line
-        )
     context = f" {error.context}" if error.context else ""
-    return SpecError(
-        f"is not YAML:{context} {problem}".rstrip() + "; check the indentation, colons and brackets", line=line
-    )
+    fact = f"is not YAML:{context} {problem}".rstrip() + "; check the indentation, colons and brackets"
+    if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
+        fact = f"is below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow"
+    return SpecError(fact, line=line)
 
 
 def _unprintable(text: str, error: Any) -> SpecError:
