@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST_CANDIDATES = 1000
+"""Only so many names are compared, the last ones: comparing takes long, and a file may have any number of names."""
+
+LONGEST = 100
+"""A longer name was not misspelt."""
+
 
 def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
     """Return `"did you mean 'Dense'?"` for the candidate that is spelt most like `name`, with `before` in front of it;
@@ -12,12 +18,12 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
     >>> did_you_mean("Dens", ["Dense", "Conv2D"], before=", ")
     ", did you mean 'Dense'?"
     """
-    known = list(candidates)
+    known = list(candidates)[-MOST_CANDIDATES:]
     same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
-    if not same:
+    if not same and len(name) <= LONGEST:
         from difflib import get_close_matches
 
-        lowered = {candidate.lower(): candidate for candidate in known}
+        lowered = {candidate.lower(): candidate for candidate in known if len(candidate) <= 2 * LONGEST}
         same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
     return f"{before}did you mean '{same[0]}'?" if same else ""
 

@@ -145,7 +145,7 @@ REFUSED = {
         graph([entry("a", [None, 4]), dense("p", inbound_nodes=[[["a", 10**9, 0]], [["a", 3, 0]]])],
               ["a", 0, 0], ["p", 0, 0]), "call 1000000000 of it is used, but the file lists only 1"),
     "a shape with a million axes": (
-        sequence(entry("a", [None] * 10**6), dense("d")), "has 1,000,000 axes; at most 255 are read"),
+        sequence(entry("a", [None] * 10**6), dense("d")), "has 1,000,000 axes; at most 64 are read"),
     "a size that is no size": (sequence(entry("a", [None, 3 * 10**18]), dense("d")), "a list of sizes is needed"),
 }  # fmt: skip
 

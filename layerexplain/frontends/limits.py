@@ -17,8 +17,8 @@ RATIO_FREE_BYTES = 1024 * 1024
 MAX_MEMBERS = 200_000
 """Members of an archive."""
 
-MAX_AXES = 255
-"""Axes of a tensor: TensorFlow has at most 254, NumPy 64."""
+MAX_AXES = 64
+"""Axes of a tensor, as in NumPy."""
 
 MAX_DIGITS = 18
 """Digits of an integer: sizes above 10**18 mean a damaged or hostile file."""
@@ -31,6 +31,9 @@ MAX_SPEC_NODES = 500_000
 
 MAX_SPEC_LAYERS = 100_000
 """How many layers a spec makes with its `repeat`s."""
+
+MAX_SPEC_FAULTS = 100
+"""How many faults of a spec are told, about."""
 
 MAX_INFLATED_BYTES = 1024 * 1024 * 1024
 """A compressed file of weights, unpacked in memory, in bytes. Keras stores them uncompressed; no limit holds then."""

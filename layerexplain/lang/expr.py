@@ -273,6 +273,10 @@ class Op:
 _REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element"}
 
 
+MOST_AXES: Final = 64
+"""How many axes a result has: as many as in NumPy, which computes the formulas."""
+
+
 def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
     """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that
     a tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
@@ -288,6 +292,8 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
             if size is not None and size is not BATCH and (type(size) is not int or size < 0):
                 raise ShapeError(f"the size of an axis needs to be an integer ≥ 0, got {str(size)[:40]}")
             sizes.append(size)
+    if len(sizes) > MOST_AXES:
+        raise ShapeError(f"a tensor needs to have at most {MOST_AXES} axes, got {len(sizes)}")
     return tuple(sizes)
 
 

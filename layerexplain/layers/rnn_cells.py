@@ -53,7 +53,13 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
     return States(tuple(f"{name}{number}" for name in names), (units,) * len(names))
 
 
+MOST_CELLS = 32
+"""Every cell of a stack reads what all cells below it remember, so that work grows with the square of their number."""
+
+
 def _states_of_all(cells: Sequence[InnerLayer], number: str = "") -> States:
+    if len(cells) > MOST_CELLS:
+        raise ArgumentError(f"stacked cells are explained up to {MOST_CELLS}, got {len(cells):,}")
     parts = [states_of(cell, f"{number}_{i + 1}") for i, cell in enumerate(cells)]
     names = [name for part in parts for name in part.names]
     sizes = [size for part in parts for size in part.sizes]

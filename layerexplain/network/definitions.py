@@ -23,6 +23,10 @@ _PLAIN = frozenset({str, type(None)})
 """Kinds of values that are keys as they are: none is equal to a value of another kind, as 1 is to true."""
 
 
+MOST_HELD = 200
+"""How many layers one layer has in its configuration, those in these among them: all become one formula."""
+
+
 class HeldModel:
     """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
 
@@ -117,6 +121,9 @@ class Definitions:
         source = layer.config.get(name)
         known = scope.held.get((layer.name, name))
         if known is None or known[0] is not source or source is None:
+            held = _held(value)
+            if held > MOST_HELD:
+                raise ArgumentError(f"{layer.type} is explained with up to {MOST_HELD} layers inside, got {held:,}")
             known = scope.held[layer.name, name] = (source, self._inner(scope, value))
         return known[1]
 
@@ -136,6 +143,19 @@ class Definitions:
         if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
             return tuple(self._inner(scope, v) for v in value)
         return value
+
+
+def _held(value: Any) -> int:
+    """How many layers a value of a configuration holds, those in the configurations of others among them."""
+    count, waiting = 0, [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Layer):
+            count += 1
+            waiting.extend(current.config.values())
+        elif isinstance(current, list | tuple):
+            waiting.extend(current)
+    return count
 
 
 def freeze(value: Any) -> Any:

@@ -97,6 +97,10 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
     return axes
 
 
+MOST_PARTS = 100
+"""How many tensors are joined in the formula of one element, a case for each; and 100 times as many are split off."""
+
+
 def _concatenate_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = node.options["axis"] % node.ndim
     sizes = [x.shape[axis] for x in node.args]
@@ -106,7 +110,10 @@ def _concatenate_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _one_of(place: sc.Affine, sizes: list[int], part: Callable[[int, int], sc.Scalar]) -> sc.Scalar:
-    """Return the part that a place lies in; `part(i, start)` is part number i, which begins at `start`."""
+    """Return the part that a place lies in; `part(i, start)` is part number i, which begins at `start`. Raises
+    `CannotIndex` for too many parts."""
+    if len(sizes) > MOST_PARTS:
+        raise sc.CannotIndex(f"{len(sizes):,} tensors are joined; at most {MOST_PARTS} are written as cases")
     start = sum(sizes[:-1])
     result = part(len(sizes) - 1, start)
     for i in reversed(range(len(sizes) - 1)):
@@ -133,6 +140,8 @@ def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     size = x.shape[at]
     if not isinstance(size, int) or size % n:
         raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
+    if not 0 < n <= 100 * MOST_PARTS:
+        raise ShapeError(f"split needs from 1 to {100 * MOST_PARTS:,} parts, got {n}")
     return AxesOfEach([changed(x, at, size // n, "")] * n)
 
 

@@ -163,6 +163,7 @@ class Builder:
         self._gists: dict[Definition, str] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
+        self._fixing: str | None = None
 
     def stored(self) -> StoredWeights:
         """What the file stores for layers without a formula: it is opened when the first one is met."""
@@ -240,7 +241,9 @@ class Builder:
             from layerexplain.report.cost_lines import cost_lines, fixing
             from layerexplain.report.explanation import explain_row
 
-            lines = cost_lines(uses, self.costs, fixing(self.network))
+            if self._fixing is None:
+                self._fixing = fixing(self.network)
+            lines = cost_lines(uses, self.costs, self._fixing)
             row = row._replace(
                 explanation=explain_row(row._replace(weights=used), layer, calls, at.network, at.path, lines)
             )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
-from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
+from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
@@ -32,6 +33,9 @@ from layerexplain.weights.known_weights import is_stored
 
 SAME = "same as at inference"
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
+
+MOST_TENSORS = 100
+"""A layer that takes more tensors is explained in short: nobody reads a sum of a thousand terms."""
 
 
 def explain_row(
@@ -66,31 +70,40 @@ def _explained(
         return _unknown(row, layer, calls)
     if definition.kind == "model":
         return _nested(row, cost)
-    shown = _without_masks(definition)
-    element = element_text(element_form(shown))
-    reasons = shape_reasons(definition)
-    more_elements, more_shapes = _at_other_shapes(calls, element.lines, reasons)
-    return Explanation(
-        sentence=sentence(definition),
+    alone = _of_formula(definition)
+    more_elements, more_shapes = _at_other_shapes(calls, alone)
+    return alone._replace(
         hints=hints(LayerInNetwork(row, layer, definition, network)) if layer.kind != "custom" else (),
-        statements=_statements(definition),
-        where=where(definition),
-        element=element.lines + more_elements,
-        element_notes=element.notes,
-        axes=tuple(AxisReason(*axis) for axis in reasons.axes),
-        shape_notes=reasons.notes + more_shapes,
+        element=alone.element + more_elements,
+        shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, network.model.keras_version),
         weights_note=_weights_note(row, calls),
         cost=cost,
         training=_training(layer, definition, calls[0]),
         mask=_mask(definition, calls, network),
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_formula(definition: Definition) -> Explanation:
+    """What follows from the formula alone, once for all layers that are alike."""
+    shown = _without_masks(definition)
+    told = NOTHING._replace(sentence=sentence(definition), statements=_statements(definition), where=where(definition))
+    if len(definition.params) > MOST_TENSORS:
+        words = f"takes {len(definition.params):,} tensors; the formula of one element is written for {MOST_TENSORS}"
+        return told._replace(shape_notes=(words,))
+    element = element_text(element_form(shown))
+    reasons = shape_reasons(definition)
+    return told._replace(
+        element=element.lines,
+        element_notes=element.notes,
+        axes=tuple(AxisReason(*axis) for axis in reasons.axes),
+        shape_notes=reasons.notes,
         latex=latex(shown),
     )
 
 
-def _at_other_shapes(
-    calls: Sequence[TracedCall], element: tuple[str, ...], reasons: ShapeReasons
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The element form and the axes of further calls, where they are not those of the first."""
     elements: list[str] = []
     shapes: list[str] = []
@@ -100,11 +113,10 @@ def _at_other_shapes(
         if definition is None or definition in known:
             continue
         known.add(definition)
-        text = element_text(element_form(_without_masks(definition))).lines
-        elements += [f"call {number}: {line}" for line in text if text != element]
-        axes = shape_reasons(definition).axes
-        if axes != reasons.axes:
-            told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in axes]
+        other = _of_formula(definition)
+        elements += [f"call {number}: {line}" for line in other.element if other.element != first.element]
+        if other.axes != first.axes:
+            told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]
             shapes.append(f"call {number}: {', '.join(told)}")
     return tuple(elements), tuple(shapes)
 

@@ -22,10 +22,15 @@ Tensors = dict[TensorRef, View]
 Fields = tuple[ReceptiveField, ...]
 
 
+MOST_INPUTS = 100
+"""Receptive fields are derived for models with at most so many inputs."""
+
+
 def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tuple[LayerReport, ...]:
     """The rows, those inside nested models included, with their receptive fields; where a row has an explanation, it
     tells of them in words."""
-    found = _Walk(network).fields
+    # Each layer has one for each input, which nobody reads of a thousand inputs.
+    found = _Walk(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
     several = len(network.model.inputs) > 1
     return tuple([_with_field(row, found, several) for row in rows])
 
@@ -54,8 +59,9 @@ class _Walk:
         self.roles: dict[Expr, Roles] = {}
         self.of_results: dict[Definition, Roles] = {}
         given = []
+        first = {call.call.layer: call for call in reversed(network.calls)}
         for ref in network.model.inputs:
-            made = next((c for c in network.calls if c.call.layer == ref.layer), None)
+            made = first.get(ref.layer)
             spec = made.outputs[0] if made is not None and made.outputs else None
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)

@@ -44,10 +44,19 @@ class View(NamedTuple):
         # A tensor of unknown shape may have no letters.
         env = dict(zip(self.letters, place, strict=False))
         beyond = _beyond(env)
+        # The tensors of a long sum are all read alike: each way once, found by its identity before its value.
+        placed: dict[Any, Seen] = {}
         for source, seen in self.seen.items():
-            if beyond and not isinstance(seen, str):
-                seen = tuple([_cut(span, size, beyond) for span, size in zip(seen, source.shape, strict=True)])
-            _join(into, source, seen if isinstance(seen, str) else _substituted(source, seen, env))
+            if not isinstance(seen, str):
+                same = (id(seen), source.shape)
+                if same not in placed:
+                    if (seen, source.shape) not in placed:
+                        spans = zip(seen, source.shape, strict=True)
+                        cut = tuple([_cut(span, size, beyond) for span, size in spans]) if beyond else seen
+                        placed[seen, source.shape] = _substituted(source, cut, env)
+                    placed[same] = placed[seen, source.shape]
+                seen = placed[same]
+            _join(into, source, seen)
 
 
 def _beyond(env: Mapping[Letter, AxisSpan]) -> list[tuple[Letter, int, int]]:

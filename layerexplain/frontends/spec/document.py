@@ -123,6 +123,9 @@ class _SpecReader:
         graph.later = graph.names.taken - graph.known.keys()
         maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph))
         for node, item in items:
+            if self.faults.many:
+                self.faults.add("the rest is not read after so many faults", item.line)
+                break
             self._item(item, node, graph, maker, top)
         outputs = self._outputs(keys, graph)
         trainable = keys["trainable"][1].value is not False if "trainable" in keys else True

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.json_text import decode_utf8
-from layerexplain.frontends.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_NODES
+from layerexplain.frontends.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_FAULTS, MAX_SPEC_NODES
 from layerexplain.records import NamedTuple
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
@@ -47,6 +47,11 @@ class SpecFaults:
 
     def keep(self, error: LayerExplainError, line: int | None) -> None:
         self._errors.append(error.with_place(line=line))
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many that the rest of the text need not be read."""
+        return len(self._errors) >= MAX_SPEC_FAULTS
 
     def found(self) -> tuple[LayerExplainError, ...]:
         """The faults in the order of their lines, each once: the body of a `repeat` is read anew each time."""
