@@ -264,7 +264,10 @@ class Op:
         else:
             options = {**defaults, **attrs}
             axes, dtype = self.axes(*exprs, **options), self.dtype(*exprs, **options)
-        return Expr(self, exprs, attrs, axes.shape if type(axes) is LazyAxes else _shape(axes, exprs), dtype)
+        shape = axes.shape if type(axes) is LazyAxes else _shape(axes, exprs)
+        if len(shape) > MOST_AXES and type(shape) is tuple:
+            raise ShapeError(f"a tensor needs to have at most {MOST_AXES} axes, got {len(shape)}")
+        return Expr(self, exprs, attrs, shape, dtype)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -292,8 +295,6 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
             if size is not None and size is not BATCH and (type(size) is not int or size < 0):
                 raise ShapeError(f"the size of an axis needs to be an integer ≥ 0, got {str(size)[:40]}")
             sizes.append(size)
-    if len(sizes) > MOST_AXES:
-        raise ShapeError(f"a tensor needs to have at most {MOST_AXES} axes, got {len(sizes)}")
     return tuple(sizes)
 
 

@@ -150,8 +150,15 @@ class _SpecReader:
         if not node.value:
             self.faults.add("`layers` is empty; a model needs a layer", node.line)
         maker = Maker(self.faults, self.model, default_name)
-        items = [(entry, read_item(entry, maker)) for entry in node.value]
-        return [(entry, item) for entry, item in items if item is not None]
+        items = []
+        for entry in node.value:
+            if self.faults.many:
+                self.faults.add("the rest is not read after so many faults", entry.line)
+                break
+            item = read_item(entry, maker)
+            if item is not None:
+                items.append((entry, item))
+        return items
 
     def _free(self, type_name: str, graph: _Graph) -> str:
         return graph.names.take(default_name(type_name) or "layer")
