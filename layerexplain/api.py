@@ -218,7 +218,7 @@ def format_report(
 
     Args:
         report: What a function of this module returned.
-        format: "table", "json", "jsonl", "csv", "tsv" or "markdown".
+        format: "table", "json", "jsonl", "csv", "tsv", "markdown" or "latex"; of a `Report` also "mermaid".
         explain: Of a `Report`, print the explanations and not a row a layer.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.

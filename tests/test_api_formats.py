@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from layerexplain import api
 from layerexplain.cli.main import program
 
 SOURCE = str(Path(__file__).parents[1] / "sample_models" / "stacked_lstm_flatten.yaml")
+DIGITS = str(Path(__file__).parents[1] / "sample_models" / "digits.keras")
 
 
 def command_line(*arguments: str) -> str:
@@ -22,7 +24,7 @@ def command_line(*arguments: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "markdown"])
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "markdown", "latex"])
 def test_what_a_program_prints_is_what_the_command_prints(format: str) -> None:
     plain = api.explain(SOURCE, detail=False)
     assert api.format_report(plain, format) == command_line("summary", SOURCE, "--format", format)
@@ -58,3 +60,65 @@ def test_faults_of_a_spec_are_raised_or_returned() -> None:
 def test_what_is_no_report_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="a report is needed"):
         api.format_report(wrong)
+
+
+# LaTeX and Mermaid -----------------------------------------------------------------------------------------------
+
+HOSTILE = r"a\input{x}$%#_^~{}<script>|\"`'"
+
+
+def named(name: str) -> api.Report:
+    """A model whose layer has this name."""
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "name": "input"}},
+        {"class_name": "Dense", "config": {"units": 3, "name": name}},
+    ]}}  # fmt: skip
+    return api.explain(json.dumps(config).encode())
+
+
+def test_latex_typesets_the_formula_and_escapes_all_text() -> None:
+    text = api.format_report(named(HOSTILE), "latex", explain=True)
+    assert text.startswith("\\documentclass") and text.endswith("\\end{document}\n") and text.isascii()
+    assert "\\begin{align*}\n& y = x\\,W + b\n\\end{align*}" in text
+    assert "\\input" not in text and "a\\textbackslash{}input\\{x\\}\\$\\%\\#\\_\\textasciicircum{}" in text
+    body = text.partition("\\begin{document}")[2]
+    for kind in ("align*", "itemize", "longtable", "quote"):
+        assert body.count(f"\\begin{{{kind}}}") == body.count(f"\\end{{{kind}}}")
+    unescaped = re.sub(r"\\[&%$#_{}]", "", body)
+    assert unescaped.count("{") == unescaped.count("}") and not re.search("[$%#~^]", unescaped.replace("~", ""))
+
+
+def test_all_sheets_have_latex() -> None:
+    for report in (named("dense"), api.list_weights(DIGITS)):
+        assert api.format_report(report, "latex").count("\\begin{longtable}") >= 1
+
+
+def test_mermaid_draws_each_tensor_with_its_shape() -> None:
+    spec = b"""
+inputs: {a: [8], b: [8]}
+layers:
+  - Sequential: [{Dense: 4}, {Dense: 3}]
+    name: inner
+    from: a
+  - reuse: inner
+    from: b
+    name: again
+  - Concatenate:
+    from: [inner, again]
+"""
+    lines = api.format_report(api.explain(spec, detail=False), "mermaid", nested=True).splitlines()
+    assert lines[0] == "flowchart TD"
+    ids = {label: id for id, label in re.findall(r'(?m)^ +(?:subgraph )?(n\w+)\(?\["(\w+)', "\n".join(lines))}
+    assert f'    {ids["a"]} -->|"(None, 8)"| {ids["inner"]}' in lines
+    assert f'    {ids["b"]} -->|"(None, 8)"| {ids["inner"]}' in lines
+    assert lines.count(f'    {ids["inner"]} -->|"(None, 3)"| {ids["concatenate"]}') == 1
+    assert f'        {ids["dense"]} -->|"(None, 4)"| {ids["dense_1"]}' in lines
+    assert '        n2_1["dense<br/>Dense<br/>36 parameters"]' in lines
+
+
+def test_mermaid_escapes_names_and_refuses_reports_without_a_graph() -> None:
+    text = api.format_report(named(HOSTILE), "mermaid")
+    assert not re.search(r"""[<>$`'{}\\~^](?!br/>)""", text.replace("<br/>", "").replace("-->", ""))
+    assert text == api.format_report(named(HOSTILE), "mermaid", explain=True)
+    with pytest.raises(ValueError, match="has none"):
+        api.format_report(api.list_weights(DIGITS), "mermaid")

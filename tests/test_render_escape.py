@@ -141,4 +141,4 @@ def test_a_hostile_name_stays_in_its_markdown_cell() -> None:
     lines = summary_text([reports.hostile()], Wanted("markdown"), Look()).split("\n")
     rows = [line for line in lines if line.startswith("| ``=cmd")]
     assert len(rows) == 1
-    assert len(re.split(r"(?<!\\)\|", rows[0])) == 6 + 2, "six cells: each pipe of the name is escaped"
+    assert len(re.split(r"(?<!\\)\|", rows[0])) == 7 + 2, "seven cells: each pipe of the name is escaped"

@@ -20,8 +20,8 @@ from layerexplain.cli.options import (
     columns_must_fit,
     columns_option,
     input_option,
+    model_output_options,
     nested_option,
-    output_options,
 )
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
@@ -38,7 +38,7 @@ from layerexplain.render.formats import Sheet
 )
 @SOURCE
 @LAYERS
-@output_options
+@model_output_options
 @columns_option()
 @nested_option
 @input_option
@@ -63,6 +63,7 @@ def command(
       layerexplain explain model.keras lstm 'dense*'
       layerexplain explain model.keras Conv2D -1
       layerexplain explain spec.yaml --format markdown --output explained.md
+      layerexplain explain spec.yaml --format latex --output explained.tex
     """
     columns_must_fit(columns, output)
     wanted = [pattern.strip() for pattern in patterns]

@@ -13,7 +13,7 @@ from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
 from layerexplain.cli.keras_code import INPUT_SHAPE, is_code, read_call
-from layerexplain.cli.options import Output, WithNumbers, input_option, output_options
+from layerexplain.cli.options import Output, WithNumbers, input_option, model_output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import Shape
@@ -84,7 +84,7 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 )
 @click.argument("type", metavar="[TYPE]", required=False, shell_complete=layer_types)
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
-@output_options
+@model_output_options
 @input_option
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.

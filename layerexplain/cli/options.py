@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
-from layerexplain.render.formats import FORMATS
+from layerexplain.render.formats import FORMATS, GRAPH_FORMATS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ class Output(NamedTuple):
     ascii: bool
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS) -> Callable[..., Any]:
     """--format, --output, --color, --width and --ascii, which the command gets as one `output`."""
 
     @wraps(command)
@@ -54,7 +54,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "-f", "--format", type=click.Choice(FORMATS), default="table", show_default=True,
+                "-f", "--format", type=click.Choice(formats), default="table", show_default=True,
                 help="The output format.",
             ),
             click.option(
@@ -74,6 +74,11 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         decorated = option(decorated)
     return decorated
+
+
+def model_output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command whose report has a graph."""
+    return output_options(command, GRAPH_FORMATS)
 
 
 def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Function]:

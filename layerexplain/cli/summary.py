@@ -20,8 +20,8 @@ from layerexplain.cli.options import (
     jobs_option,
     memory_must_fit,
     memory_options,
+    model_output_options,
     nested_option,
-    output_options,
 )
 from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
 from layerexplain.cli.workers import Partly, jobs_for
@@ -49,7 +49,7 @@ class _Ask(NamedTuple):
 
 @click.command("summary", short_help="Print one row per layer: operation, shapes, parameters; then totals.")
 @SOURCES
-@output_options
+@model_output_options
 @columns_option()
 @nested_option
 @input_option
@@ -80,6 +80,7 @@ def command(
       layerexplain summary model.keras --batch 32 --optimizer adam
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
       layerexplain summary models/*.keras --format csv --jobs 4
+      layerexplain summary model.keras --format mermaid
     """
     columns_must_fit(columns, output)
     memory_must_fit(batch, optimizer, output)

@@ -61,12 +61,14 @@ class CodeLine(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments."""
+    """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments;
+    `typeset` is the same in LaTeX, a line each."""
 
     lines: tuple[CodeLine, ...]
     title: str = ""
     hang: int = 2
     formula: bool = False
+    typeset: tuple[str, ...] = ()
 
 
 class Points(NamedTuple):
@@ -179,6 +181,30 @@ class Section(NamedTuple):
 
 
 Block = Heading | Prose | Code | Points | Table | Listing | Facts | Notes | Figure | Labelled | Section
+
+
+class GraphNode(NamedTuple):
+    """A layer in a drawn graph: its name, lines about it, and the graph of a nested model."""
+
+    name: str
+    about: tuple[str, ...]
+    is_input: bool = False
+    inner: Graph | None = None
+
+
+class GraphEdge(NamedTuple):
+    """A tensor that one layer gives another; the label is its shape."""
+
+    source: str
+    target: str
+    label: str
+
+
+class Graph(NamedTuple):
+    """A model to be drawn."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
 
 
 class Document(NamedTuple):

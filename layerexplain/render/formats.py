@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Column, Document
+from layerexplain.render.document import Column, Document, Graph
 from layerexplain.render.layout import Look
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex")
+GRAPH_FORMATS = (*FORMATS, "mermaid")
+"""Those of a report that has a graph."""
+
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 class Sheet(NamedTuple):
     """A report, as printers ask for it: a document to read; for programs its own data, a record a line, and rows with
-    their columns. Each is made when a format needs it."""
+    their columns; of a model its graph. Each is made when a format needs it."""
 
     document: Callable[[], Document]
     data: Callable[[], Any]
     records: Callable[[], Iterable[dict[str, Any]]]
     columns: tuple[Column, ...]
     rows: Callable[[], Iterable[Any]]
+    graph: Callable[[], Graph] | None = None
 
 
 def sheet(
@@ -53,6 +57,14 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
         from layerexplain.render.markdown import markdown
 
         return [markdown(sheet.document(), look)]
+    if format == "latex":
+        from layerexplain.render.latex import latex
+
+        return [latex(sheet.document())]
+    if format == "mermaid":
+        from layerexplain.render.mermaid import mermaid
+
+        return [mermaid(needed_graph(sheet), look)]
     if format in _DELIMITERS:
         from layerexplain.render.delimited import delimited
 
@@ -60,6 +72,13 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
     from layerexplain.render.json import json_lines, json_value
 
     return [json_value(sheet.data(), look.ascii)] if format == "json" else json_lines(sheet.records(), look.ascii)
+
+
+def needed_graph(sheet: Sheet) -> Graph:
+    """The graph of a sheet. Raises ValueError where its report has none."""
+    if sheet.graph is None:
+        raise ValueError("mermaid draws the graph of a model; this report has none")
+    return sheet.graph()
 
 
 def joined(
@@ -72,6 +91,10 @@ def joined(
         before, between, behind = ("[\n", ",\n", "\n]\n") if several else ("", "", "\n")
     elif format == "jsonl":
         between = ""
+    elif format == "latex":
+        from layerexplain.render.latex import AFTER, BEFORE
+
+        before, behind = BEFORE, AFTER
     elif format in _DELIMITERS:
         from layerexplain.render.delimited import header
 

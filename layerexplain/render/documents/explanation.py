@@ -114,7 +114,7 @@ def _fed(call: CallReport) -> doc.Line:
 
 def _told(layer: LayerReport, told: Explanation, alike: list[LayerReport]) -> list[doc.Block]:
     return [
-        doc.Labelled("formula", (_formula(told.statements),)),
+        doc.Labelled("formula", (_formula(told.statements, told.latex),)),
         doc.Labelled("where", (_code(told.where, "Where"),)),
         doc.Labelled(
             "element",
@@ -137,12 +137,12 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:
     return doc.Labelled(label, (doc.Points(_lines(texts), title),))
 
 
-def _formula(statements: Sequence[Statement]) -> doc.Code:
+def _formula(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> doc.Code:
     lines = [
         doc.CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note))))
         for one in statements
     ]
-    return doc.Code(tuple(lines), hang=4, formula=True)
+    return doc.Code(tuple(lines), hang=4, formula=True, typeset=typeset)
 
 
 def _code(texts: Iterable[str], title: str, hang: int = 2) -> doc.Code:

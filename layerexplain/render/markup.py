@@ -1,0 +1,139 @@
+"""Formats with a markup of their own: a document as headings, tables, lists and code, each written by the format.
+
+Names, types, formulas and shapes are code, in which nothing is read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.render import document as doc
+from layerexplain.render.escape import clean
+from layerexplain.render.layout import Look
+
+
+class MarkupWriter:
+    """Makes of blocks chunks of markup, between which stand empty lines.
+
+    A format says how each of the pieces below looks; `prose` and `code` are the only ways for a text to get in.
+    """
+
+    def __init__(self, ascii_only: bool) -> None:
+        self.ascii = ascii_only
+
+    # What a format says -------------------------------------------------------------------------------------------
+
+    def prose(self, text: str) -> str:
+        """Return running text, escaped."""
+        raise NotImplementedError
+
+    def code(self, text: str, in_table: bool = False) -> str:
+        """Return a piece of code in a line, escaped."""
+        raise NotImplementedError
+
+    def heading(self, level: int, title: str) -> str:
+        """Return a heading; level 1 is that of the document."""
+        raise NotImplementedError
+
+    def listing(self, code: doc.Code, language: str = "") -> str:
+        """Return lines of code, escaped; "" where there are none."""
+        raise NotImplementedError
+
+    def points(self, items: Sequence[str]) -> str:
+        """Return a list of points, which are escaped."""
+        raise NotImplementedError
+
+    def warning(self, text: str) -> str:
+        """Return a warning, which is escaped."""
+        raise NotImplementedError
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+        """Return a table of cells, which are escaped; numbers stand at the `right`."""
+        raise NotImplementedError
+
+    # What they have in common -------------------------------------------------------------------------------------
+
+    def _marked(self, text: str, kind: str, in_table: bool = False) -> str:
+        return self.prose(text) if kind in ("prose", "number") else self.code(text, in_table)
+
+    def _line(self, line: doc.Line) -> str:
+        if isinstance(line, str):
+            return self.prose(line)
+        return "".join(
+            [
+                ", ".join(map(self.code, one.names)) if isinstance(one, doc.Names) else self._marked(one.text, one.kind)
+                for one in line
+                if doc.is_for(one, doc.MARKDOWN)
+            ]
+        )
+
+    def chunks(self, blocks: Sequence[Any]) -> list[str]:
+        """The chunks of the blocks; empty ones are left out."""
+        return [chunk for block in blocks for chunk in self._block(block) if chunk]
+
+    def _block(self, block: Any) -> list[str]:
+        if not doc.is_for(block, doc.MARKDOWN):
+            return []
+        match block:
+            case doc.Heading():
+                title = " ".join([self._marked(span.text, span.kind) for span in block.title])
+                about = [self._line(line) for line in block.about]
+                return [self.heading(block.level, title), self.prose(" · ").join(filter(None, about)).strip()]
+            case doc.Section() | doc.Labelled():
+                return self.chunks(block.blocks)
+            case doc.Prose():
+                return [self.prose(text) for text in block.texts]
+            case doc.Code():
+                return [self.prose(f"{block.title}:") if block.title and block.lines else "", self.listing(block)]
+            case doc.Points():
+                return self._points(block)
+            case doc.Table() | doc.Listing():
+                return [self._table_of(block.columns, block.rows)]
+            case doc.Facts():
+                return [self._facts(block)]
+            case doc.Notes():
+                return self._notes(block)
+            case doc.Figure():
+                parts = [part for part in block.draw(Look(None, False, self.ascii)) if part]
+                lines = [line for part in parts for line in ("", *part)][1:]
+                return [self.listing(doc.Code(tuple(map(doc.CodeLine, lines))), "text")]
+        raise TypeError(f"no block of a document: {block!r}")
+
+    def _points(self, points: doc.Points) -> list[str]:
+        texts = [text for item in points.items if (text := self._line(item))]
+        if points.tone == "warning":
+            return [self.warning(text) for text in texts]
+        label = self.prose(f"{points.title}: ") if points.title else ""
+        return [self.points([f"{label}{text}" for text in texts])] if texts else []
+
+    def _table_of(self, columns: Sequence[doc.Column], rows: Sequence[Any]) -> str:
+        chosen = [column for column in columns if doc.is_for(column, doc.MARKDOWN)]
+        headings = [self.prose(column.heading) for column in chosen]
+        cells = [[self._cell(column, row) for column in chosen] for row in rows]
+        return self.table(headings, cells, [column.is_number for column in chosen]) if rows or headings else ""
+
+    def _cell(self, column: doc.Column, row: Any) -> str:
+        # Code spans keep no leading spaces: depth is shown by a sign in front.
+        mark = "" if column.depth is None else self.prose("· " * column.depth(row))
+        return mark + self._marked(column.shown(row), doc.of_row(column.kind, row), in_table=True)
+
+    def _facts(self, block: doc.Facts) -> str:
+        said = any(fact.words is not None for fact in block.facts)
+        rows = [
+            [*map(self.prose, (fact.label, fact.value, " · ".join(filter(None, fact.words or ()))))][: 2 + said]
+            for fact in block.facts
+        ]
+        headings = [self.prose(block.title) or "Total", "", ""]
+        return self.table(headings[: 2 + said], rows, [False, True, False][: 2 + said])
+
+    def _notes(self, block: doc.Notes) -> list[str]:
+        lines = []
+        for message, names in block.notes:
+            place = ", ".join(map(self.code, names))
+            lines.append(f"{place}: {self.prose(message)}" if place else self.prose(message))
+        return [self.heading(2, self.prose("Notes")), self.points(lines)] if lines else []
+
+    def shown_lines(self, code: doc.Code) -> list[str]:
+        """Return the lines of a piece of code with their comments, as they are to be read."""
+        return [clean(line.text + (f"  # {line.comment}" if line.comment else ""), self.ascii) for line in code.lines]

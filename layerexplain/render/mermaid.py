@@ -1,0 +1,39 @@
+"""Mermaid: the graph of a model as a flowchart, with the shapes on its edges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from layerexplain.render.document import Graph
+from layerexplain.render.escape import clean
+from layerexplain.render.layout import Look
+
+_PLAIN = r"[^\w ,.:/+=()×→·-]"
+
+
+def mermaid(graph: Graph, look: Look) -> str:
+    """The graph as a Mermaid flowchart, from top to bottom; of the look only `ascii` counts."""
+    return "\n".join(["flowchart TD", *_lines(graph, "    ", "n", look.ascii)]) + "\n"
+
+
+def _lines(graph: Graph, indent: str, prefix: str, ascii_only: bool) -> Iterator[str]:
+    ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        label = "<br/>".join([_text(line, ascii_only) for line in (node.name, *node.about) if line])
+        if node.inner is not None:
+            yield f'{indent}subgraph {ids[node.name]}["{label}"]'
+            yield from _lines(node.inner, indent + "    ", ids[node.name] + "_", ascii_only)
+            yield f"{indent}end"
+        else:
+            start, end = ("([", "])") if node.is_input else ("[", "]")
+            yield f'{indent}{ids[node.name]}{start}"{label}"{end}'
+    for edge in graph.edges:
+        if edge.source in ids and edge.target in ids:
+            label = f'|"{_text(edge.label, ascii_only)}"|' if edge.label else ""
+            yield f"{indent}{ids[edge.source]} -->{label} {ids[edge.target]}"
+
+
+def _text(text: str, ascii_only: bool) -> str:
+    """A text in quotes, in which every sign that Mermaid or HTML might read is written as its number."""
+    return re.sub(_PLAIN, lambda match: f"#{ord(match[0])};", clean(text, ascii_only))
