@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import click
 
@@ -25,6 +24,7 @@ from layerexplain.cli.options import (
 )
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import explanation
 from layerexplain.render.documents.layer_columns import layers_of
@@ -69,13 +69,16 @@ def command(
     wanted = [pattern.strip() for pattern in patterns]
 
     def ask(one: str) -> _Chosen | Partly:
-        model = api.read(one)
-        shapes = partial(inputs_of, typed=inputs)
-        rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
-        each = [found(pattern, rows) for pattern in wanted]
-        # Layers that only a file's weights tell of are not among those of the model.
-        only = {path for paths in each for path in paths}.__contains__ if each and all(each) else None
-        report = api.explain(model, inputs=shapes, only=only, partial=True)
+        chosen: set[str] = set()
+
+        def shapes(model: Model) -> dict[str, Shape]:
+            rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
+            each = [found(pattern, rows) for pattern in wanted]
+            # Layers that only a file's weights tell of are not among those of the model.
+            chosen.update(path for paths in each if all(each) for path in paths)
+            return inputs_of(model, inputs)
+
+        report = api.explain(one, inputs=shapes, only=lambda path: not chosen or path in chosen, partial=True)
         if not patterns:
             return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
         layers, missing = choose(report, wanted)

@@ -9,8 +9,17 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.layer_names import layers_in, matches, no_match
-from layerexplain.cli.options import LAYERS, SOURCE, Output, number_option, output_options, seed_option, shapes_option
+from layerexplain.cli.layer_names import Row, found, layers_in, no_match
+from layerexplain.cli.options import (
+    LAYERS,
+    SOURCE,
+    Output,
+    WithNumbers,
+    number_option,
+    output_options,
+    seed_option,
+    shapes_option,
+)
 from layerexplain.cli.progress import progress
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.formats import Sheet
@@ -35,7 +44,9 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 
 
 @click.command(
-    "trace", short_help="Run the formulas: print what each layer outputs, or one element as a sum of products."
+    "trace",
+    cls=WithNumbers,
+    short_help="Run the formulas: print what each layer outputs, or one element as a sum of products.",
 )
 @SOURCE
 @LAYERS
@@ -154,12 +165,11 @@ def command(
 
 def _matching(model: Model, pattern: str) -> list[str]:
     """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    every = [(path, path.rpartition("/")[2]) for path, _ in layers_in(model)]
-    exact = [path for path, _ in every if path == pattern]
-    found = exact or [path for path, name in every if matches(pattern, path, name)]
-    if not found:
-        raise no_match(pattern, [name for names in every for name in names])
-    return found
+    rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
+    paths = [row.path for row in rows if row.path == pattern] or found(pattern.strip(), rows)
+    if not paths:
+        raise no_match(pattern, [name for row in rows for name in (row.name, row.path)])
+    return paths
 
 
 def _one_matching(model: Model, pattern: str) -> str:
