@@ -155,6 +155,16 @@ def told_masks(keras: Any) -> Any:
     return keras.Model([ids, more, told], [*results, nested(y, mask=told)], name="told_masks")
 
 
+def one_image(keras: Any) -> Any:
+    """An image and a signal alone, without a batch: the first axis is one of theirs."""
+    layers = keras.layers
+    image, signal = keras.Input(batch_shape=(9, 8, 3), name="image"), keras.Input(batch_shape=(90,), name="signal")
+    y = layers.Resizing(13, 11, name="resize")(layers.Rescaling(0.5, name="scale")(image))
+    y = layers.CenterCrop(6, 5, name="crop")(layers.RandomFlip(name="flip")(y))
+    sound = layers.MelSpectrogram(16, 5, num_mel_bins=4, min_freq=50.0, sampling_rate=1000, name="sound")(signal)
+    return keras.Model([image, signal], [y, sound], name="one_image")
+
+
 MODELS = [
     vision_transformer,
     u_net,
@@ -167,4 +177,5 @@ MODELS = [
     double_precision,
     half_brain,
     told_masks,
+    one_image,
 ]

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Check, Refused, choice, is_int, is_number
+from layerexplain.layers.facts import Facts
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.sizes import FLOATS, shape_text
 
 ELSEWHERE = "seed data_format bounding_box_format"
 """Arguments that change nothing of what is computed at inference."""
+ONE_IMAGE = Facts(alone_ndim=3)
 
 
 def _factor(low: float, high: float) -> Check:
@@ -64,6 +66,7 @@ def unchanged(x: Expr) -> Expr:
 
 
 IGNORES = ELSEWHERE
+FACTS = ONE_IMAGE
 ROWS = (
     """
 RandomBrightness(x, factor: Factor, RANGE) →

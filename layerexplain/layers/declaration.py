@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition, Gist
-from layerexplain.lang.expr import WEIGHT, Expr, Shape, tensor, walk
+from layerexplain.lang.expr import BATCH, WEIGHT, Expr, Shape, tensor, walk
 from layerexplain.layers.arguments import Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import GIVEN, Signature, signature_of
@@ -240,15 +240,20 @@ class Declaration:
         if None in tensors[:required]:
             missing = names[tensors.index(None)]
             raise ShapeError(f"{self.type} needs tensors for {', '.join(names[:required])}, got no {missing}")
-        if self.ndim is not None and tensors[0] is not None and tensors[0].ndim != self.ndim:
+        x = tensors[0] if tensors else None
+        is_alone = (
+            x is not None and x.ndim == self.facts.alone_ndim and x.shape[0] is not BATCH and self.ndim is not None
+        )
+        if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(default_roles(self.ndim))
             raise ShapeError(
-                f"{self.type} needs an input with {self.ndim} axes ({wanted}), "
-                f"got {shape_text(tensors[0].shape)} with {tensors[0].ndim}"
+                f"{self.type} needs an input with {self.ndim} axes ({wanted}), got {shape_text(x.shape)} with {x.ndim}"
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
         fed = [_whole(t, whole) for t in tensors] if whole else tensors
+        if is_alone:
+            fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
         try:
             result = self.formula(*fed, **self._keywords(complete, used, training))
         except _WRONG_KIND as error:
@@ -257,6 +262,8 @@ class Declaration:
         if type(result) is Stored:
             result, stored = result
         results = {"y": result} if type(result) is Expr else result
+        if is_alone:
+            results = {name: _slice(e, 0) for name, e in results.items()}
         if whole and not self.facts.makes_floats:
             results = {name: _whole(e, whole) for name, e in results.items()}
         out_masks = self._out_masks(tensors, used, complete, list(results.values()))
@@ -326,6 +333,12 @@ class Declaration:
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)
+
+
+def _slice(x: Any, *key: Any) -> Any:
+    from layerexplain.ops.movement import take_slice
+
+    return take_slice(x, key=key)
 
 
 def _whole(x: Any, dtype: str) -> Any:

@@ -3,7 +3,7 @@
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, Int, Numbers, PositiveInt
-from layerexplain.layers.augmentation import ELSEWHERE, images, unchanged
+from layerexplain.layers.augmentation import ELSEWHERE, ONE_IMAGE, images, unchanged
 from layerexplain.layers.preprocessing import with_ratio
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import isnan, maximum, minimum, where
@@ -12,7 +12,7 @@ from layerexplain.ops.reduce import amax, amin
 from layerexplain.ops.window import spatial_axes
 
 
-@layer("RandomCrop", ignores="seed bounding_box_format factor", ndim=4)
+@layer("RandomCrop", ignores="seed bounding_box_format factor", ndim=4, facts=ONE_IMAGE)
 def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
     """In training, crops {height} rows and {width} columns at a random position of each image. At inference, crops its
     centre to the same ratio and resizes it.
@@ -30,7 +30,9 @@ def random_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
     return resize(with_ratio(x, size, "crop", 0, data_format), size=size, data_format=data_format)
 
 
-@layer("AutoContrast", ignores=ELSEWHERE, gist="(x - amin(x)) / (amax(x) - amin(x)) * 255, each channel")
+@layer(
+    "AutoContrast", ignores=ELSEWHERE, facts=ONE_IMAGE, gist="(x - amin(x)) / (amax(x) - amin(x)) * 255, each channel"
+)
 def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
     """Stretches the contrast of each channel of each image so that its darkest pixel becomes black and its brightest
     white.
@@ -53,7 +55,7 @@ def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
     return where(isnan(y), x, y)
 
 
-@layer("MaxNumBoundingBoxes", ignores=ELSEWHERE + " factor")
+@layer("MaxNumBoundingBoxes", ignores=ELSEWHERE + " factor", facts=ONE_IMAGE)
 def max_num_bounding_boxes(x: Expr, *, max_number: PositiveInt, fill_value: Int = -1) -> Expr:
     """Returns images unchanged, and {max_number} bounding boxes per image, padded where there are fewer.
 

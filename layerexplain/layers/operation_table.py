@@ -21,7 +21,7 @@ A module of operations holds its rows in the text `ROWS`:
 - A row that calls one operation and gives no sentence has the sentence of that operation.
 
 Beside its `ROWS` a module may have `USES`: what the rows call from other modules, and the modules of ops that they
-need; and `CONSTANTS`: what a message calls a tensor that needs to be a constant.
+need; `FACTS` of its layers; and `CONSTANTS`: what a message calls a tensor that needs to be a constant.
 
 A table is split into rows when one of its operations is first looked up, and only that row is parsed.
 """
@@ -41,6 +41,7 @@ from layerexplain.lang.syntax import attribute
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.facts import NO_FACTS
 from layerexplain.layers.registry import chosen, find
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
@@ -114,8 +115,9 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
         called = _operation(row.formula.partition("(")[0])
         sentence = called.description if called else ""
     ignores = " ".join([*ignored, namespace.get("IGNORES", "")])
+    facts = namespace.get("FACTS", NO_FACTS)
     gist = "x; in training {call}" if sentence.startswith("In training") else ""
-    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores, gist=gist)
+    return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores, gist=gist, facts=facts)
 
 
 def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:

@@ -169,7 +169,7 @@ def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_form
     return pad(x, pads=tuple(pads), value=value or 0)
 
 
-@layer("Resizing", ndim=4, ignores="bounding_box_format factor")
+@layer("Resizing", ndim=4, facts=Facts(alone_ndim=3), ignores="bounding_box_format factor")
 def resizing(
     x: Expr,
     *,
@@ -202,7 +202,7 @@ def resizing(
     return y
 
 
-@layer("CenterCrop", ndim=4, ignores="bounding_box_format factor")
+@layer("CenterCrop", ndim=4, facts=Facts(alone_ndim=3), ignores="bounding_box_format factor")
 def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
     """Crops the central {height} rows and {width} columns of each image; a smaller image is cropped to their ratio and
     resized.

@@ -6,6 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Anything, Bool, DataFormat, Number, Padding, PositiveInt, choice
 from layerexplain.layers.convolutional import known_channels
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -131,6 +132,7 @@ def _strength(mode: str, power: Expr, layout: _Layout) -> Expr:
 @layer(
     "MelSpectrogram",
     ndim=2,
+    facts=Facts(alone_ndim=1),
     gist="dot(stft(x), mel_filters) in dB; window {fft_length}, stride {sequence_stride}, {num_mel_bins} bins",
 )
 def mel_spectrogram(

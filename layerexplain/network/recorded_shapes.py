@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Shape, Size, tensor
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Call, Layer, Model, Note, TensorRef, tensor_refs
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -36,7 +37,24 @@ def input_spec(layer: Layer) -> Spec | None:
 def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Spec | None:
     """What an input of a model is: as its InputLayer says, or as it is recorded where no layer makes it."""
     layer = layers.get(ref.layer)
-    return recorded_spec(model, ref) if layer is None else input_spec(layer)
+    spec = recorded_spec(model, ref) if layer is None else input_spec(layer)
+    size = layer.config.get("batch_shape") if layer is not None else None
+    if spec is not None and size and isinstance(size[0], int) and _is_alone(model, layers, ref, len(size)):
+        return spec._replace(shape=(size[0], *spec.shape[1:]))
+    return spec
+
+
+def _is_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim: int) -> bool:
+    """Whether an input is one image or signal without a batch, by the first layers that tell."""
+    ahead = [ref]
+    for made in model.calls if ndim in (1, 3) else ():
+        if any(one in ahead for one in tensor_refs((made.args, made.kwargs))):
+            facts = facts_of(layers[made.layer].type)
+            if facts.alone_ndim == ndim:
+                return True
+            if facts.keeps_axes:
+                ahead.append(TensorRef(made.layer, made.index))
+    return False
 
 
 def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:

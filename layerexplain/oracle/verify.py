@@ -9,7 +9,7 @@ from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
-from layerexplain.network.recorded_shapes import fixed_input, input_spec
+from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import (
@@ -94,7 +94,7 @@ def _traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) ->
     specs: list[Spec | None] = []
     unknown = False
     for ref in model.inputs:
-        spec = input_spec(layers[ref.layer])
+        spec = model_input(model, layers, ref)
         if ref.layer in inputs:
             spec = fixed_input(ref.layer, spec, inputs[ref.layer])
         if spec is None:

@@ -9,7 +9,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model
-from layerexplain.network.recorded_shapes import input_spec
+from layerexplain.network.recorded_shapes import model_input
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
@@ -135,9 +135,9 @@ def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     for ref, array in zip(model.inputs, arrays, strict=True):
-        known = input_spec(layers[ref.layer])
+        known = model_input(model, layers, ref)
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
-        specs.append(Spec((BATCH, *array.shape[1:]), dtype))
+        specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *array.shape[1:]), dtype))
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
     return network

@@ -18,7 +18,7 @@ from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, 
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, Model
-from layerexplain.network.recorded_shapes import input_spec
+from layerexplain.network.recorded_shapes import model_input
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -193,12 +193,12 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     for ref in model.inputs:
-        known = input_spec(layers[ref.layer])
+        known = model_input(model, layers, ref)
         dtype = known.dtype if known is not None else "float"
         own = known.shape[1:] if known is not None else ()
         # An input that has an array is drawn too, at any size, and ignored.
         behind = shapes[ref.layer][1:] if ref.layer in shapes else [8 if s is None else s for s in own]
-        specs.append(Spec((BATCH, *behind), dtype))
+        specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *behind), dtype))
     network = trace_at(model._replace(strict=False), specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)
