@@ -31,6 +31,27 @@ WRONG: dict[str | bytes, list[str]] = {
         "2: 'input' comes twice (first in line 1); a key comes once",
         "4: 'units' comes twice (first in line 4); a key comes once",
     ],
+    "input: [3]\nlayers:\n  - Dense: 4\n    name: a\n  - Dense: 10\n      from: a\n": [
+        "6: `from:` is deeper than `- Dense: 10`, which has its value already; begin it in column 5, below `Dense`"
+    ],
+    "input: [3]\nlayers:\n  - Dense:\n      units: 3\n        from: a\n": [
+        "5: `from:` is deeper than `units: 3`, which has its value already; begin it in column 5, below `Dense`"
+    ],
+    "input: [3]\nlayers:\n  - Dense:\n      units: 3\n        activation: relu\n": [
+        "5: `activation:` is deeper than `units: 3`, which has its value already; begin it in column 7, below `units`"
+    ],
+    "input: [3]\nlayers:\n  - Dense(512)\n  - Flatten()\n  - Bidirectional(LSTM(8))\n": [
+        "3: `Dense(512)` is Python; write `- Dense: 512`",
+        "4: `Flatten()` is Python; write `- Flatten`",
+        "5: `Bidirectional(LSTM(8))` is Python; write `- Bidirectional: {LSTM: {units: 8}}`",
+    ],
+    "input: [9, 9, 1]\nlayers:\n  - Conv2D(16, (3, 1), activation='relu', use_bias=False)\n": [
+        "3: `Conv2D(16, (3, 1), activation='relu', use_bias=False)` is Python; write "
+        "`- Conv2D: {filters: 16, kernel_size: [3, 1], activation: relu, use_bias: false}`"
+    ],
+    "input: [3]\nlayers:\n  - Dense(n)\n": [
+        "3: the value of 'n' is not known here; write it as a number or in quotes: 'n'"
+    ],
     "input: [28, -1]\nlayers: [Flatten]\n": [
         "1: shape has the size -1; sizes are whole numbers from 1, or null for unknown"
     ],
@@ -99,7 +120,9 @@ WRONG: dict[str | bytes, list[str]] = {
         "3: more than 100,000 layers; `repeat` less often"
     ],
     "inputs: {a: [3], b: [3]}\nlayers:\n  - Dense: 3\n": ["3: the model has 2 inputs (a, b); say which: `from:`"],
-    "input: [3]\nlayers: [Flatten]\noutputs: [flaten]\n": ["3: `from: flaten` names no layer; did you mean 'flatten'?"],
+    "input: [3]\nlayers: [Flatten]\noutputs: [flaten]\n": [
+        "3: `outputs: flaten` names no layer; did you mean 'flatten'?"
+    ],
     "input: [3]\nlayers: [Flatten]\noutputs: []\n": ["3: `outputs` is empty; name at least one layer"],
     "input: [3]\nlayers: [Flatten]\noutputs: [flatten]\noutput: flatten\n": [
         "3: `output` and `outputs`; write one of them"

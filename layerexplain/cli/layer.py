@@ -12,10 +12,10 @@ from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
-from layerexplain.cli.keras_code import INPUT_SHAPE, is_code, read_call
 from layerexplain.cli.options import Output, WithNumbers, input_option, model_output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.keras_code import INPUT_SHAPE, is_code, read_call
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Block, Document

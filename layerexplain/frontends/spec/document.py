@@ -265,10 +265,10 @@ class _SpecReader:
             return (tensors[0],), {"initial_state": tensors[1:]}
         return tuple(tensors), {}
 
-    def _tensor(self, node: Node, graph: _Graph) -> Any:
+    def _tensor(self, node: Node, graph: _Graph, key: str = "from") -> Any:
         if node.kind == "list" and node.value:
-            return [self._tensor(value, graph) for value in node.value]
-        return self._look_up(node, graph, "from") or graph.last
+            return [self._tensor(value, graph, key) for value in node.value]
+        return self._look_up(node, graph, key) or graph.last
 
     def _look_up(self, node: Node, graph: _Graph, key: str) -> TensorRef | None:
         """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
@@ -298,7 +298,7 @@ class _SpecReader:
         nodes = [value for _, value in node.value] if node.kind == "mapping" else nodes
         if not nodes:
             self.faults.add("`outputs` is empty; name at least one layer", node.line)
-        refs = [self._tensor(entry, graph) for entry in nodes]
+        refs = [self._tensor(entry, graph, str(pair[0].value)) for entry in nodes]
         return tuple(ref for ref in refs if isinstance(ref, TensorRef))
 
     def _first_input(self, item: Item, graph: _Graph, top: bool) -> None:

@@ -6,18 +6,18 @@ form with a `type:` key, and wrappers around any of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
+from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean, or_else
 
-WISHES = ("name", "from", "repeat", "reuse")
 TYPE_KEYS = ("type", "class", "class_name")
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
 INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
@@ -107,6 +107,24 @@ def read_item(node: Node, maker: Maker) -> Item | None:
     return _item(type_known, arguments, wishes, key_node.line, maker)
 
 
+def _code_in_yaml(text: str) -> str:
+    """What is wrong with a layer that is written as in Python, and the line that says the same here."""
+    from layerexplain.keras_code import flow_text, read_call
+    from layerexplain.layers.registry import find, positional_arguments
+
+    def names(type_: str) -> Sequence[str]:
+        declaration = find(type_)
+        return positional_arguments(declaration) if declaration is not None else ()
+
+    try:
+        type_, arguments = read_call(text, names)
+    except ArgumentError as error:
+        return error.fact
+    alone = len(arguments) == 1 and [*arguments] == [*names(type_)][:1]
+    value = flow_text(next(iter(arguments.values())) if alone else arguments) if arguments else ""
+    return f"`{text}` is Python; write `- {type_}{f': {value}' if value else ''}`"
+
+
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
     meant = ALIASES.get(name, name)
@@ -114,7 +132,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
         return meant
     from layerexplain.layers.opaque_layers import why_not
 
-    reason = why_not(name)
+    reason = _code_in_yaml(name) if "(" in name else why_not(name)
     if not reason:
         from layerexplain.layers.meant_types import what_is_meant
 

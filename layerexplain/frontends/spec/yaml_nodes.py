@@ -24,6 +24,10 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL", "None"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
+OF_ITEMS = ("name", "from", "repeat", "reuse")
+"""Keys that stand beside a layer's type."""
+
+
 class Node(NamedTuple):
     """A value of the text and the line (from 1) that it starts in.
 
@@ -251,6 +255,14 @@ def _syntax(text: str, error: Any) -> SpecError:
     fact = f"is not YAML:{context} {problem}".rstrip() + "; check the indentation, colons and brackets"
     if before.startswith("- ") and before[2:].isidentifier() and problem.startswith("mapping values"):
         fact = f"is below `{before}`, which has no colon; write `{before}:` where keys like `from:` follow"
+    elif ": " in before and problem.startswith("mapping values") and ":" in content:
+        key = content.strip().partition(":")[0]
+        above = lines[line - 2]
+        if key in OF_ITEMS:  # which stand beside the type, not among its arguments
+            above = next((one for one in reversed(lines[: line - 1]) if one.lstrip().startswith("- ")), above)
+        named = above.strip().removeprefix("- ")
+        fact = f"`{key}:` is deeper than `{before}`, which has its value already; "
+        fact += f"begin it in column {above.index(named) + 1}, below `{named.partition(':')[0]}`"
     return SpecError(fact, line=line)
 
 

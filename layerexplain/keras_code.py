@@ -50,6 +50,21 @@ def read_call(text: str, names: Names) -> tuple[str, dict[str, Any]]:
     return type_, arguments
 
 
+def flow_text(value: Any) -> str:
+    """Return a value as YAML in one line.
+
+    >>> flow_text({"LSTM": {"units": 8, "activation": "relu", "use_bias": False}})
+    '{LSTM: {units: 8, activation: relu, use_bias: false}}'
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow_text(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(flow_text, value))}]"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return value if isinstance(value, str) and value.replace("_", "").isalpha() else repr(value)
+
+
 def by_position(type_: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the values that stand without a name, by the names that they have in Keras. Raises ArgumentError."""
     if len(values) > len(names):
