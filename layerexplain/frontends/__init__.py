@@ -196,7 +196,7 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened_path(path: str) -> Iterator[Opened]:
-    """Open the file or pipe at a path. Raises SourceError for a device, of which no read need end."""
+    """Open the file or pipe at a path. Raises SourceError for a device, which may never end."""
     with open(path, "rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):

@@ -33,7 +33,7 @@ def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
     macs: int | None = 0
     flops: int | None = 0
     for made, times in uses:
-        # How often a layer is called that the file tells no call of is not known.
+        # Without a call in the file, how often a layer is called is unknown.
         definition = None if made.built else made.definition
         one = Cost(None, None) if definition is None else costs.of(definition)
         if len(uses) == 1 and times == 1:

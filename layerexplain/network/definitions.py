@@ -27,6 +27,11 @@ MOST_HELD = 200
 """How many layers one layer has in its configuration, those in these among them: all become one formula."""
 
 
+def not_known(type_: str) -> NotKnown:
+    """The error for a class without a declaration."""
+    return NotKnown(f"{type_} is not a layer of Keras, so what it computes is not known")
+
+
 class HeldModel:
     """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
 
@@ -49,7 +54,7 @@ class HeldModel:
     ) -> Definition:
         """The model traced at given shapes."""
         if self.scope is None:
-            raise NotKnown(f"{self.type} is not a layer of Keras, so what it computes is not known")
+            raise not_known(self.type)
         network = self.enter(self.scope, specs, masks)
         if network.definition is None:
             raise NotKnown(f"the shapes inside '{self.name}' are not known")
@@ -82,7 +87,7 @@ class Definitions:
         """
         own = layer.config
         if "function" in own and layer.kind == "operation" and "dtype" in own:
-            # The dtype of a layer that holds a TensorFlow call is none of the call's arguments.
+            # The dtype of a layer that holds a TensorFlow call is not an argument of the call.
             own = {key: value for key, value in own.items() if key != "dtype"}
         config = {**own, **bound.config} if bound.config else own
         arguments = frozen = declaration.bind(config, strict=self._strict and layer.kind == "layer")
@@ -136,7 +141,7 @@ class Definitions:
                 if value.model is not None:
                     return HeldModel(value, Scope(value.model, (value.name,), scope), self._enter)
                 if self._strict and value.kind == "layer":
-                    raise NotKnown(f"{value.type} is not a layer of Keras, so what it computes is not known")
+                    raise not_known(value.type)
                 return HeldModel(value, None, self._enter)
             config = {k: self._inner(scope, v) for k, v in value.config.items()}
             return DeclaredLayer(declaration, config, value.name, value.type)

@@ -31,8 +31,7 @@ def policy_of(layer: Layer) -> str:
 
 
 def dtypes_of(layer: Layer) -> tuple[str, str]:
-    """The dtypes of a layer's variables and of its computation, from its policy; of a quantized one those of what is
-    not quantized."""
+    """The dtypes of a layer's variables and computation; for a quantized layer, of what is not quantized."""
     policy = policy_of(layer).rpartition("_from_")[2]
     return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
 

@@ -84,7 +84,7 @@ class ModelExpression:
         return weights
 
     def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
-        """What the axes of the results are called; None where their number tells, as it nearly always does."""
+        """The roles of the results' axes; None where they follow from the number of axes, as nearly always."""
         known = self._roles.get(definition)
         if known is None and is_unusual(definition):
             from layerexplain.derive.shape_reasons import result_roles

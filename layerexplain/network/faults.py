@@ -126,8 +126,7 @@ class Guesses:
         specs: Sequence[Spec | None],
         opened: Sequence[bool],
     ) -> tuple[list[Definition], list[LayerExplainError]]:
-        """The definitions of a call with sizes for those that are open in the specs that are `opened`, and the errors
-        of those sizes that it refuses."""
+        """The definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
         made: list[Definition] = []
         errors: list[LayerExplainError] = []
         for size in _tried(layer):

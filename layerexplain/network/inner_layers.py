@@ -10,7 +10,7 @@ from layerexplain.model import Layer
 
 
 def layers_in(value: Any) -> Any:
-    """The value, where it says a layer as a Layer; a list of them likewise; anything else as it is."""
+    """Return a layer written as a mapping as a `Layer`, also in lists; anything else unchanged."""
     if isinstance(value, dict) and len(value) == 1:
         ((type_, arguments),) = value.items()
         if isinstance(type_, str) and find(type_) is not None:

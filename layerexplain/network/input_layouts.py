@@ -1,4 +1,4 @@
-"""What the axes of a model's inputs are where their number does not tell: as the first layers that say so read them."""
+"""The roles of input axes where their number does not decide: those that the first layers reading them expect."""
 
 from layerexplain.derive.roles import Roles, image_roles, sequence_roles
 from layerexplain.layers.declaration import Spec
@@ -23,7 +23,7 @@ def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
 
 
 def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
-    """For the inputs of a model the first layer that tells what their axes are, and how it tells."""
+    """For each input of a model, the first layer that decides the roles of its axes, and how."""
     if scope.input_readers is None:
         known = scope.input_readers = {}
         model = scope.model

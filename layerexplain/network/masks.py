@@ -24,7 +24,7 @@ from layerexplain.records import NamedTuple
 
 
 class Mask(NamedTuple):
-    """A mask and the layer that it comes from; both None where there is none."""
+    """A mask and the layer that it comes from; both None for no mask."""
 
     expr: Expr | None
     source: str | None
@@ -55,8 +55,7 @@ class Masks:
         return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
 
     def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> list[Mask]:
-        """The mask of each tensor when the model was built; one that the call names goes before one that the tensor
-        carries."""
+        """The mask of each tensor when the model was built: the one that the call names, else its own."""
         masks: list[Mask] = []
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)

@@ -87,8 +87,7 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
 
 
 class Tensor(NamedTuple):
-    """A tensor on its way through a model: its expression, its mask and the layer that made the mask; `roles` as in
-    its spec."""
+    """A tensor: its expression, its mask, the layer that made the mask, and the roles of its axes."""
 
     expr: Expr
     mask: Expr | None = None

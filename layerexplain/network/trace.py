@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from layerexplain.errors import NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note
 from layerexplain.network.binding import Bound
-from layerexplain.network.definitions import Definitions
+from layerexplain.network.definitions import Definitions, not_known
 from layerexplain.network.faults import Faults
 from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.scope import Scope
@@ -92,7 +91,7 @@ def trace_layer(
     scope = Scope(Model("", "Functional", (layer,), (), (), ()))
     declaration = scope.resolve(layer)
     if declaration is None:
-        raise NotKnown(f"{layer.type} is not a layer of Keras, so what it computes is not known")
+        raise not_known(layer.type)
     known = {name: value for name, value in (call or {}).items() if name in declaration.arguments}
     bound = Bound([], dict(constants or {}), {}, known)
     definitions = _Tracing(strict=strict, faults=Faults()).definitions

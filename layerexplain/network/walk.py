@@ -28,8 +28,7 @@ _MOST_BUILT = 1000
 
 
 class Walk:
-    """One walk through a model at given specs of its inputs and their masks. `define` gives the definition of a layer,
-    `enter` traces a nested model."""
+    """One walk through a model. `define` makes the definition of a layer, `enter` traces a nested model."""
 
     def __init__(
         self,
@@ -218,7 +217,7 @@ class Walk:
     # Calls without a formula ------------------------------------------------------------------------------------
 
     def _built(self, layer: Layer) -> TracedCall:
-        """A layer that the file tells no call of, at the shapes that it recorded when the layer was built."""
+        """A layer without a call in the file, at the shapes recorded when it was built."""
         made = Call(layer.name, 0, (), {})
         network = definition = origin = None
         specs: list[Spec | None] = []

@@ -65,7 +65,7 @@ def stored_order(wanted: Sequence[Wanted]) -> list[int]:
 
 
 def only_embedding(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
-    """The one way in which `few` are found in `many`, in order; None if there is none or more than one."""
+    """The only way to find `few` in `many`, in order; None if there is no way or several."""
     first, last = _greedy(few, many), _greedy(few[::-1], many[::-1])
     is_only = first is not None and last is not None and first == [len(many) - 1 - i for i in reversed(last)]
     return first if is_only else None

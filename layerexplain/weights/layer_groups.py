@@ -43,7 +43,7 @@ class GroupFinder:
         self.stored = stored
         self.named: dict[Groups, dict[str, Groups | None]] = {}
         for group, name in stored.names.items():
-            # The name of a layer whose container is a list; one that comes twice in it tells nothing.
+            # The name of a layer whose container is a list; a name that occurs twice in it identifies none.
             container = self.named.setdefault(group[:-1], {})
             container[name] = None if name in container else group
 

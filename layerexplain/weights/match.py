@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, islice, takewhile
 
 from layerexplain.attribute_path import Steps, expression, layer_steps, path_names
 from layerexplain.frontends.keras.weight_files import WeightFile
@@ -75,8 +75,7 @@ class _Matcher:
         for tensor in self.parameters:
             self.layers.setdefault(tensor.layer, []).append(tensor)
         self.tree: WeightTree | None = None
-        self.order = sorted(self.parameters, key=lambda tensor: tensor.parts)
-        self.parts = [tensor.parts for tensor in self.order]
+        self.order = sorted([(tensor.parts, number) for number, tensor in enumerate(self.parameters)])
 
     def matched(self) -> MatchedWeights:
         rest = tuple([tensor for tensor in self.parameters if tensor.path not in self.taken])
@@ -84,14 +83,10 @@ class _Matcher:
         return MatchedWeights(self.stored, tuple(self.weights), rest, beside, tuple(self.notes), tuple(self.opaque))
 
     def _below(self, group: Groups) -> list[StoredTensor]:
-        found = []
-        for i in range(bisect_left(self.parts, group), len(self.parts)):
-            if self.parts[i][: len(group)] != group:
-                break
-            found.append(self.order[i])
+        places = islice(self.order, bisect_left(self.order, (group,)), None)
+        found = [number for _, number in takewhile(lambda place: place[0][: len(group)] == group, places)]
         # `order` is that of texts; the file's own has 10 behind 9.
-        numbers = {tensor.path: number for number, tensor in enumerate(self.parameters)} if len(found) > 10 else None
-        return sorted(found, key=lambda tensor: numbers[tensor.path]) if numbers is not None else found
+        return [self.parameters[number] for number in sorted(found)]
 
     # Class layout -----------------------------------------------------------------------------------------------
 
@@ -116,11 +111,10 @@ class _Matcher:
         self._keep(layer, [numbered[number] for number in sorted(numbered)], below)
 
     def _by_tree(self, layer: WeightedLayer, below: list[StoredTensor]) -> None:
-        """What a layer without a formula stores, by the layers in it that its groups tell of."""
+        """What a layer without a formula stores, by the layers that its groups show inside it."""
         if layer.group is None:
             return
-        if self.tree is None:
-            self.tree = WeightTree(self.stored)
+        self.tree = self.tree or WeightTree(self.stored)
         own = is_stored(layer.layer)
         if not own and not self.tree.is_nested(layer.group):
             self._as_stored(layer, below)
@@ -167,7 +161,7 @@ class _Matcher:
         return [_given(layer, w, i, stored, holder) for w, i in zip(wanted, chosen, strict=True)]
 
     def _may_stay(self, left: Sequence[StoredTensor], layer: WeightedLayer) -> bool:
-        """Whether what an object stores beside its weights is none: a copy of another one's, or no variable at all."""
+        """Whether what an object stores in addition is not a weight: a copy of another object's, or not a variable."""
         shapes = {tuple(weight.shape) for weight in layer.weights}
         return all(tensor.shape in shapes or not tensor.parts[-1].isdecimal() for tensor in left)
 

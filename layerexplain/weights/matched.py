@@ -74,8 +74,7 @@ class MatchedWeights(NamedTuple):
     opaque: tuple[WeightedLayer, ...] = ()
 
     def of_layer(self, path: str) -> tuple[MatchedWeight, ...]:
-        """The weights of a layer by the names that lead to it (`encoder/dense`), of a nested model all of its own, in
-        the order of the definition's `weights`."""
+        """The weights of a layer (`encoder/dense`), or of all layers in a nested model, in their definition's order."""
         return tuple([one for one in self.weights if f"{one.owner.where}/".startswith(f"{path}/")])
 
     def values(self, path: str) -> list[Any]:

@@ -45,15 +45,14 @@ def weight_count(network: Network) -> int | None:
 
 
 def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeights:
-    """The weights with the arrays that are theirs wherever they stand, where a file keeps each once; `shared` says
-    which are counted elsewhere."""
+    """Give each weight its array, also where the file stores it with an earlier layer; `shared` says which."""
     known = shared_weights(network)
     if known is None or not known.first:
         return matched
     uses = []
     stored: dict[tuple[Path, int], StoredTensor] = {}
     for one in matched.weights:
-        # -1 is the number of what only the file tells of.
+        # -1 stands for an array that only the file knows.
         number = next((i for i, weight in enumerate(one.owner.weights) if weight is one.weight), -1)
         first = known.first.get(one.owner.path, {}).get(number)
         home = (one.owner.path, number) if first is None else (first.path, first.number)
@@ -91,8 +90,7 @@ class Originals:
             self._same[one.steps] = first, is_certain and len(one.same_as) == 1
 
     def of(self, steps: Steps) -> tuple[Steps, bool, Path]:
-        """Return the first place of an object, whether it is certain, and the names that lead to the layer that is
-        there or holds the object."""
+        """Return an object's first place, whether that is certain, and the path of the layer that is or holds it."""
         is_certain = True
         owner: Path = ()
         for _ in range(len(self._same) + 1):

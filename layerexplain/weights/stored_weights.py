@@ -69,18 +69,18 @@ def _read(network: Network) -> StoredWeights:
         if one.weight is None and one.tensor is not None:
             trainable = False if one.owner.frozen else None
             variable = StoredVariable(one.name, one.tensor.shape, one.tensor.dtype, trainable)
-            # The layers that its weights tell of count as the layer that they are in.
+            # Layers known from weights alone count as part of the layer around them.
             path = one.owner.path
             owner = next((path[:n] for n in range(1, len(path)) if path[:n] in opaque), path)
             found.setdefault("/".join(owner), []).append(variable)
     unbuilt = unbuilt_layers(matched)
-    # The rows that only the weights tell of need no words on that.
+    # Rows made from weights alone need no such note.
     plain = {layer.where for layer in matched.opaque if is_stored(layer.layer)}
     counted = [path for path, variables in found.items() if variables and path not in plain]
     words = "its weights are counted as the file stores them"
     notes = (
         *stored.notes,
-        # A file that was saved without any weights is not one of which some are missing.
+        # In a file saved without any weights, none are missing.
         *(matched.notes if stored.tensors else ()),
         *[unbuilt_note(path) for path in unbuilt],
         *[Note("stored-weights", path, words) for path in counted],
@@ -92,7 +92,7 @@ def _read(network: Network) -> StoredWeights:
 
 
 def unbuilt_layers(matched: MatchedWeights) -> list[str]:
-    """The paths of the layers of which a file stores nothing though their class has weights, whatever their input."""
+    """The paths of layers that have weights by their class and none in the file."""
     with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
     return [one.where for one in matched.opaque if one.path not in with_weights and _has_weights(one.layer)]
 

@@ -25,7 +25,7 @@ _CONFIG = "config.json"
 _METADATA = "metadata.json"
 # Keras 2.10 and 2.11 called it so.
 _OLD_CONFIG = "config.keras"
-# Beside a config.json these tell a Keras model from whatever else has one.
+# Next to a config.json, these files identify a Keras model.
 _BESIDE = frozenset({_METADATA, "model.weights.h5", "model.weights.json", "model.weights.npz"})
 
 DAMAGE = (
@@ -131,7 +131,7 @@ def members_by_name(archive: zipfile.ZipFile) -> Members:
 
 
 def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> bytes | None:
-    """The bytes of the first of these members that there is; None where there is none. At most the cap is unpacked."""
+    """The bytes of the first of these members that exists; None if none does. At most the cap is unpacked."""
     name = next((name for name in names if name in members), None)
     if name is None:
         return None

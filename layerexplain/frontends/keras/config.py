@@ -182,7 +182,7 @@ def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: 
 
 
 def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: Any = None) -> Model:
-    """The model of a subclassed model, with the layers that a file tells of beside its configuration.
+    """The model of a subclassed model, with the layers that a file lists beside its configuration.
 
     Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
     """
@@ -198,7 +198,7 @@ def _with_notes(model: Model, version: Any, context: Context) -> Model:
 
 
 def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
-    """A layer below a subclassed model. A class that is none of Keras's is shown with the layers below it."""
+    """A layer below a subclassed model; a user-defined class is shown with the layers below it."""
     layer = read_layer(item, context)
     below = item.get("below")
     if not below or layer.model is not None or (layer.kind == "layer" and layer.type in known_types()):

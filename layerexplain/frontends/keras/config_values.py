@@ -28,7 +28,7 @@ ACTIVATIONS = frozenset(_ACTIVATION_NAMES.split())
 _SPELLED_OTHERWISE = frozenset(
     {"softmax_v2", "log_softmax_v2", "swish_v2", "ReLU", "ELU", "Softmax", "LeakyReLU", "<lambda>"}
 )
-"""Functions that only files call so, and code, of which there is another note."""
+"""Names that only files use, and code, which has a note of its own."""
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _VALUE_KEYS = ("_initializer", "_regularizer", "_constraint", "_quantizer", "init", "quantization_config")
@@ -135,7 +135,7 @@ def dtype_name(value: Any) -> Any:
 
 
 def shape_value(value: Any) -> Any:
-    """A recorded shape: a tuple of sizes, a tuple of such, or a dict of such. None where it is none of these."""
+    """A recorded shape: a tuple of sizes, or a tuple or dict of shapes. None for anything else."""
     if isinstance(value, dict):
         if name_in(value, "class_name") in _TAGGED_TUPLES:
             return shape_value(value.get("items"))
@@ -191,7 +191,7 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
 
 
 def _same_object(value: Any) -> Any:
-    """An object as it is, without the number by which a file tells it from others that are alike."""
+    """An object without the number that distinguishes it from equal ones."""
     if isinstance(value, dict) and "shared_object_id" in value:
         return {key: item for key, item in value.items() if key != "shared_object_id"}
     return value

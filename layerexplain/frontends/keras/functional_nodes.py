@@ -167,8 +167,7 @@ class _NodeReader:
         return (first,), kwargs
 
     def old_first(self, value: Any, layer: Layer, kwargs: dict[str, Any]) -> Any:
-        """The first argument of a call before Keras 3: a tensor or a constant, or a nest of them. The keyword arguments
-        that these carry are added to `kwargs`."""
+        """The first argument of a call before Keras 3; keyword arguments that its tensors carry go to `kwargs`."""
         if isinstance(value, dict):
             return {str(key): self.old_first(item, layer, kwargs) for key, item in value.items()}
         if not isinstance(value, (list, tuple)):
@@ -231,7 +230,7 @@ def _call_numbers(
         layer = reader.layers[name]
         if count == 0:
             raise SpecError("is used but never called; inbound_nodes needs a call", layer=name)
-        # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves tell.
+        # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves decide.
         from_one = not reader.keras3 or (ends and layer.type != "Sequential") or max(indices) == count
         offset = 1 if layer.kind == "model" and 0 not in indices and from_one else 0
         if all(0 <= index - offset < count for index in indices):

@@ -2,7 +2,7 @@
 
 The HDF5 library can be brought to its knees by a file: one changed byte in a list of names makes version 1.14 loop
 without end or ask for gigabytes, and its history has worse (docs/safety.md). The child has limits of time and memory;
-when it dies, the file is told to be damaged and the next one gets a new child. It is started once and serves all files.
+when it dies, the file is reported as damaged and the next one gets a new child. One child serves all files.
 """
 
 from __future__ import annotations
@@ -100,22 +100,17 @@ class Service:
             self._owner = os.getpid()
         return self._process
 
-    def _end(self) -> None:
+    def _end(self, *, kill: bool = True) -> None:
         process, self._process, self._target = self._process, None, None
         if process is not None and self._owner == os.getpid():
-            process.kill()
-            process.communicate()
+            if kill:
+                process.kill()
+            process.communicate()  # ends its input, and waits
 
     def close(self) -> None:
         """End the child, if there is one."""
         with self._lock:
-            process = self._process
-            if process is not None and self._owner == os.getpid() and process.stdin is not None:
-                self._process = self._target = None
-                process.stdin.close()
-                process.wait()
-                if process.stdout is not None:
-                    process.stdout.close()
+            self._end(kill=False)
 
 
 SERVICE = Service()
@@ -153,14 +148,14 @@ def _exchange(process: subprocess.Popen[bytes], request: dict[str, Any], data: b
 
 
 def write_message(stream: IO[bytes], value: dict[str, Any], data: bytes = b"") -> None:
-    """A message, with bytes behind it that the value tells of."""
+    """Write a message, and the bytes that it announces."""
     text = json.dumps(value).encode()
     stream.write(len(text).to_bytes(8, "little") + text)
     stream.write(data)
 
 
 def read_message(stream: IO[bytes]) -> dict[str, Any]:
-    """A message's value. Raises EOFError at the end, ValueError for what is none."""
+    """Read a message's value. Raises EOFError at the end, ValueError for a malformed message."""
     length = int.from_bytes(read_exactly(stream, 8), "little")
     if length > _MOST_ANSWER:
         raise ValueError("the message is too long")
@@ -171,7 +166,7 @@ def read_message(stream: IO[bytes]) -> dict[str, Any]:
 
 
 def read_exactly(stream: IO[bytes], count: int) -> bytearray:
-    """So many bytes. Raises EOFError where there are fewer."""
+    """Read `count` bytes. Raises EOFError if there are fewer."""
     data = bytearray(count)
     view = memoryview(data)
     done = 0

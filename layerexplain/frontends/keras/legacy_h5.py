@@ -15,7 +15,7 @@ _SECONDS = 3
 
 
 def read_legacy_h5(file: str | IO[bytes]) -> Model:
-    """The model of a legacy .h5 file; of one that holds weights alone, the layers that they tell.
+    """The model of a legacy .h5 file; for a file of weights alone, the layers that they show.
 
     Raises SourceError where it is damaged or no file of Keras.
     """

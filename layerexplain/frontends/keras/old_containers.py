@@ -97,7 +97,7 @@ def read_graph(config: Mapping[str, Any], context: Context) -> Model:
 def _node(wiring: _Wiring, name: str, entry: Mapping[str, Any], item: Any) -> TensorRef:
     class_name, config = class_and_config(item, name)
     if class_name == "Siamese" and isinstance(config, dict) and "layer" in config:
-        # One layer that all inputs go through, each for itself, before they are merged.
+        # One layer applied to each input separately, before they are merged.
         shared = wiring.add(config["layer"], name)
         refs = [wiring.call(shared, (wiring.find(one, name),)) for one in _list(entry.get("inputs", []), "inputs")]
         return refs[0] if len(refs) == 1 else wiring.merge(f"{name}_merge", _merge_config(entry), refs)

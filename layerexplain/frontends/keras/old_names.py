@@ -1,6 +1,6 @@
 """The names of Keras 0.3, 1 and 2 → today's: classes, arguments and the values that were written in another way.
 
-Only layers of Keras itself are translated; a class of someone else's that bears such a name keeps its own.
+Only layers of Keras itself are translated; a user-defined class with such a name keeps it.
 """
 
 from __future__ import annotations

@@ -32,22 +32,13 @@ _MAX_OBJECTS = 1_000_000
 _NO_LAYERS = ("_tf_keras_metric", "_tf_keras_optimizer", "_tf_keras_loss")
 
 
-class Variable(NamedTuple):
-    """A variable of an object graph; `shape` is None where its rank is not stated."""
-
-    name: str
-    dtype: str
-    shape: Shape | None
-    trainable: bool
-
-
 class SavedObject(NamedTuple):
     """A node of the object graph: its children by name, what kind of object it is, and the JSON that Keras kept."""
 
     children: Mapping[str, int]
     identifier: str
     metadata: bytes
-    variable: Variable | None
+    variable: StoredVariable | None
 
 
 class ServedFunction(NamedTuple):
@@ -93,11 +84,9 @@ def is_keras_metadata(head: bytes) -> bool:
 
 def read_saved_model_directory(path: str) -> Model:
     """The model of a SavedModel directory. Raises SourceError where it is damaged."""
-    if os.path.isfile(os.path.join(path, SAVED_MODEL)):
-        with open(os.path.join(path, SAVED_MODEL), "rb") as file:
-            return read_saved_model_file(file, path)
-    with open(os.path.join(path, METADATA), "rb") as file:
-        return read_keras_metadata(file)
+    has_objects = os.path.isfile(os.path.join(path, SAVED_MODEL))
+    with open(os.path.join(path, SAVED_MODEL if has_objects else METADATA), "rb") as file:
+        return read_saved_model_file(file, path) if has_objects else read_keras_metadata(file)
 
 
 def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
@@ -175,7 +164,7 @@ def _item(tree: _KerasObject) -> dict[str, Any]:
 
 
 def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
-    """An object below a subclassed model, with those below it where its configuration does not tell them."""
+    """An object below a subclassed model, with those below it that its configuration does not list."""
     item = _item(tree)
     facts = tree.metadata
     if isinstance(item["config"], dict) and "name" not in item["config"]:
@@ -189,7 +178,7 @@ def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
 
 
 def _export(saved: SavedModel, name: str) -> Model:
-    """The signatures and variables of a SavedModel that tells nothing of layers."""
+    """The signatures and variables of a SavedModel without layers."""
     signatures = [one for one in saved.signatures if not one.name.startswith("__")]
     first = sorted(signatures, key=lambda one: one.name != "serving_default")[:1]
     inputs = [
@@ -210,7 +199,7 @@ def _export(saved: SavedModel, name: str) -> Model:
     return Model(name, "SavedModel", layers, calls, refs, (), format="saved-model", notes=tuple(notes))
 
 
-def _variables(saved: SavedModel) -> list[Variable]:
+def _variables(saved: SavedModel) -> list[StoredVariable]:
     """The variables of a SavedModel, once each: those that a Keras export lists, or else all."""
     objects = saved.objects
     listed = objects[0].children.get("variables", len(objects)) if objects else 0
@@ -220,15 +209,14 @@ def _variables(saved: SavedModel) -> list[Variable]:
     return [variable for variable in found if variable is not None]
 
 
-def _owners(variables: list[Variable], taken: set[str]) -> list[Layer]:
-    """A row for each object that the variables' names tell: `dense/kernel` and `dense/bias` are those of `dense`."""
+def _owners(variables: list[StoredVariable], taken: set[str]) -> list[Layer]:
+    """One row per object that the variables' names show: `dense/kernel` and `dense/bias` belong to `dense`."""
     owners: dict[str, tuple[FreeNames, list[StoredVariable]]] = {}
     for variable in variables:
         owner, _, name = variable.name.partition(":")[0].rpartition("/")
-        if role_of(owner.split("/"), name) != "parameter" or variable.shape is None:
-            continue
-        names, own = owners.setdefault(owner or "variables", (FreeNames(), []))
-        own.append(StoredVariable(names.take(name or "variable"), variable.shape, variable.dtype, variable.trainable))
+        if role_of(owner.split("/"), name) == "parameter":
+            names, own = owners.setdefault(owner or "variables", (FreeNames(), []))
+            own.append(variable._replace(name=names.take(name or "variable")))
     return variable_rows({owner: own for owner, (_, own) in owners.items()}, taken)
 
 
@@ -267,29 +255,23 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
 
 
 def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
-    """The Keras objects of an object graph, each under the shortest path that leads to it, as TensorFlow before 2.5
-    kept them."""
-    paths = {0: "root"}
-    waiting = [0]
-    for number in waiting:
-        for name, child in saved.objects[number].children.items() if number < len(saved.objects) else ():
-            if child not in paths and child < len(saved.objects):
+    """The Keras objects of an object graph (TensorFlow before 2.5), each under the shortest path to it."""
+    objects = saved.objects
+    paths = {0: "root"} if objects else {}
+    waiting = [*paths]
+    for number in waiting:  # grows as it is read
+        for name, child in objects[number].children.items():
+            if child not in paths and child < len(objects):
                 paths[child] = f"{paths[number]}.{name}"
                 waiting.append(child)
-    return [
-        KerasNode(paths[number], saved.objects[number].identifier, saved.objects[number].metadata)
-        for number in waiting
-        if number < len(saved.objects) and saved.objects[number].identifier.startswith(KERAS_IDENTIFIER)
-    ]
+    found = [KerasNode(paths[number], objects[number].identifier, objects[number].metadata) for number in waiting]
+    return [node for node in found if node.identifier.startswith(KERAS_IDENTIFIER)]
 
 
 def keras_nodes_of_metadata(data: bytes) -> list[KerasNode]:
     """The Keras objects of a keras_metadata.pb."""
-    nodes = []
-    for message in messages(data, 1):
-        found = dict(fields(message))
-        nodes.append(KerasNode(text(found.get(3)), text(found.get(4)), _bytes(found.get(5))))
-    return nodes
+    found = [dict(fields(message)) for message in messages(data, 1)]
+    return [KerasNode(text(one.get(3)), text(one.get(4)), _bytes(one.get(5))) for one in found]
 
 
 def _section(file: IO[bytes], start: int, end: int) -> bytes:
@@ -320,11 +302,20 @@ def _object(data: memoryview) -> SavedObject:
     return SavedObject({name: child for name, child in children.items() if child >= 0}, identifier, metadata, variable)
 
 
-def _variable(data: memoryview) -> Variable:
+def _variable(data: memoryview) -> StoredVariable | None:
+    """A variable of an object graph; None where its rank is not stated."""
     found = dict(fields(data))
-    dtype = signed(found.get(1))
-    trainable = signed(found.get(3)) != 0
-    return Variable(text(found.get(6)), DTYPES.get(dtype, f"dtype {dtype}"), _shape(found.get(2)), trainable)
+    shape = _shape(found.get(2))
+    return (
+        None
+        if shape is None
+        else StoredVariable(text(found.get(6)), shape, _dtype(found.get(1)), signed(found.get(3)) != 0)
+    )
+
+
+def _dtype(value: Value | None) -> str:
+    number = signed(value)
+    return DTYPES.get(number, f"dtype {number}")
 
 
 def _shape(value: Value | None) -> Shape | None:
@@ -349,6 +340,5 @@ def _signature(entry: bytes) -> ServedFunction:
             if number in tensors and isinstance(value, memoryview):
                 pair = dict(fields(value))
                 info = dict(fields(_bytes(pair.get(2))))
-                dtype = signed(info.get(2))
-                tensors[number][text(pair.get(1))] = (DTYPES.get(dtype, f"dtype {dtype}"), _shape(info.get(3)))
+                tensors[number][text(pair.get(1))] = (_dtype(info.get(2)), _shape(info.get(3)))
     return ServedFunction(text(found.get(1)), tensors[1], tensors[2])

@@ -20,7 +20,7 @@ from layerexplain.records import NamedTuple
 _OF_THE_DTYPE = ("dtype", "dtype_policy")
 
 _MOST_NAMED = 3
-"""Of how many objects a note tells that an object is one of them."""
+"""How many candidates are kept for an object that may be one of several."""
 
 
 def object_number(item: Mapping[str, Any], config: Any) -> ObjectNumber | None:
@@ -38,8 +38,7 @@ def _is_object(value: Any) -> bool:
 
 
 class PlacedLayer(NamedTuple):
-    """A layer, at any depth, with the steps that lead to it and to what holds it. `is_copied` says that the wrapper
-    around it keeps a copy of it."""
+    """A layer at any depth, the steps to it and to its holder, and whether the wrapper around it holds a copy."""
 
     steps: Steps
     layer: Layer
@@ -112,7 +111,7 @@ def with_live_objects(model: Model, live: Any) -> Model:
 def _attribute(holder: Any, name: str) -> Any:
     try:
         return getattr(holder, name, None)
-    except Exception:  # a property of someone's own class may raise anything
+    except Exception:  # a property of a user-defined class may raise anything
         return None
 
 

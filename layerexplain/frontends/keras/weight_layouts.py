@@ -77,7 +77,7 @@ def _class_layout(root: Any) -> WeightListing:
 
 
 def joined(shards: Mapping[str, WeightListing]) -> WeightListing:
-    """The class layout of a whole, of which each file holds a part; tensors in the order of their numbers."""
+    """The class layout of a model stored in several files; tensors in the order of their numbers."""
     names = {path: name for shard in shards.values() for path, name in shard.names.items()}
     tensors = [tensor._replace(file=file) for file, shard in shards.items() for tensor in shard.tensors]
     tensors.sort(key=lambda tensor: [_by_number(part) for part in tensor.parts])

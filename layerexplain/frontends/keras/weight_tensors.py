@@ -16,8 +16,7 @@ Groups = tuple[str, ...]
 """The names of groups that lead to a place in a file."""
 
 Role = Literal["parameter", "optimizer", "seed", "metric", "beside"]
-"""Whose state a tensor is: a layer's, the optimizer's, a random generator's or a metric's; "beside" is what a layer
-stores beside its own weights."""
+"""Whose state a tensor is; "beside" is what a layer stores in addition to its own weights."""
 
 _OPTIMIZER = re.compile(r"(?:^|_)optimizers?(?:_weights)?(?:_\d+)?$")
 _METRIC = re.compile(r"(?:^|_)(?:compile_)?metrics?(?:_\d+)?$|(?:^|_)tracker(?:_\d+)?$")

@@ -19,7 +19,7 @@ from layerexplain.frontends.model_builder import FreeNames, types_by_default_nam
 from layerexplain.model import GROUP, Layer, Model, StoredGroup, StoredVariable
 
 UNTOLD = "Layer"
-"""The type of a row whose class the file does not tell."""
+"""The type of a row whose class is unknown."""
 LOOSE = "Variables"
 """The type of a row for what an object holds beside its layers."""
 
@@ -192,7 +192,7 @@ class WeightTree:
     # Classes ----------------------------------------------------------------------------------------------------
 
     def _told_type(self, group: Groups) -> str:
-        """The class of an object, as far as names and arrays tell it."""
+        """The class of an object, as far as names and arrays show it."""
         if self._in_list(group):
             name = stem(group[-1])
         else:
@@ -229,7 +229,7 @@ class WeightTree:
         return type_
 
     def _variable(self, tensor: StoredTensor, type_: str) -> str:
-        """A variable's name, where its layer's class and all arrays beside it tell it; else its number."""
+        """A variable's name, if its layer's class and all arrays beside it show it; else its number."""
         known = _NAMED.get(type_)
         beside = self._direct.get(tensor.parts[:-1], [])
         if known is None or not known[1] <= len(beside) <= len(known[0]):

@@ -1,4 +1,4 @@
-"""Files of weights without an architecture → `Model`: a row for each layer that the file tells, and no calls.
+"""Files of weights without an architecture → `Model`: a row for each layer that the file shows, and no calls.
 
 `.weights.h5` files, the legacy weights of older Keras, and the index of sharded weights.
 """
@@ -38,8 +38,7 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
 
 
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
-    """Return a model whose file stores no graph, with the layers that its weights show. Layers in its configuration
-    stay as configured."""
+    """Add the layers that the weights show to a model without a graph; configured layers stay as they are."""
     try:
         with open_weights(source) as stored:
             if stored is None or not stored.parameters:
@@ -55,8 +54,7 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
 
 
 def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
-    """A row for each owner of variables, under names that are not `taken`. The type is that of the Keras layer whose
-    name the owner bears, where it is one."""
+    """One row per owner of variables, under a free name; its type is the Keras layer of that name, if any."""
     types = types_by_default_name()
     rows, names = [], FreeNames(taken)
     for owner, variables in owners.items():

@@ -67,8 +67,7 @@ def _is_keras_config(root: Node) -> bool:
 
 
 class _Graph(ModelBuilder):
-    """The model so far. `known` are the tensors by the names given to them, `lines` say where; `later` are names that
-    are given further down."""
+    """The model so far: tensors by name, the lines of these names, and names that are given later."""
 
     def __init__(self, taken: set[str]) -> None:
         super().__init__(taken)
@@ -108,8 +107,7 @@ class _SpecReader:
             keys["input"] = keys.pop("input_shape")
         self._check_keys(keys)
         own = keys["name"][1] if top and "name" in keys else None
-        if own is not None:
-            name = self._name(own) or name
+        name = name if own is None else self._name(own) or name
         if "layers" not in keys:
             self.faults.add("no `layers:`; a model needs a list of layers", root.line)
             return None
@@ -181,15 +179,13 @@ class _SpecReader:
         if item.type == "InputLayer":
             refuse_wishes(item, "an input", "an input begins the model", self.faults)
             name = wished or self._free("input", graph)
-            if graph.counts:
-                graph.is_graph = True
+            graph.is_graph = graph.is_graph or bool(graph.counts)
             graph.begin(read_input_layer(name, item.arguments, item.line, self.faults))
             return
         if graph.last is None:
             self._first_input(item, graph, top)
         if "reuse" in item.wishes:
-            self._reuse(item, wished, graph)
-            return
+            return self._reuse(item, wished, graph)
         for number in range(self._repeat(item)):
             self._make(item, wished, number, graph, maker)
 
@@ -204,7 +200,7 @@ class _SpecReader:
                 self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
         graph.names.taken.add(name)
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
-        # What is wrong with a repeated layer is told once.
+        # The faults of a repeated layer are reported once.
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
         graph.last = graph.call(name, args, kwargs, item.line)
@@ -281,11 +277,9 @@ class _SpecReader:
         output = _OUTPUT.match(name)
         if output is not None and key != "reuse" and output[1] in graph.known:
             return graph.known[output[1]]._replace(output=int(output[2]))
-        if name in graph.later:
-            fact = f"`{key}: {name}` names a layer that comes later; a layer must stand before those that use it"
-        else:
-            fact = f"`{key}: {name}` names no layer; {_which(name, graph.known)}"
-        self.faults.add(fact, node.line)
+        later = "a layer that comes later; a layer must stand before those that use it"
+        what = later if name in graph.later else f"no layer; {_which(name, graph.known)}"
+        self.faults.add(f"`{key}: {name}` names {what}", node.line)
         return None
 
     def _outputs(self, keys: dict[str, tuple[Node, Node]], graph: _Graph) -> tuple[TensorRef, ...]:
@@ -315,5 +309,5 @@ class _SpecReader:
 
 def _which(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    shown = ", ".join(names[-6:])
-    return or_else(did_you_mean(name, names), f"known here: {shown}" if names else "nothing stands before it")
+    otherwise = f"known here: {', '.join(names[-6:])}" if names else "nothing stands before it"
+    return or_else(did_you_mean(name, names), otherwise)

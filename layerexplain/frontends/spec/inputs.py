@@ -77,8 +77,7 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
 
 
 def without_typed_batch(layer: Layer, layers: Sequence[Layer], notes: list[Note]) -> Layer:
-    """An input of a model of these layers. A None that was typed in front of its shape is its batch where that fits,
-    which a note says."""
+    """An input without the batch that was typed in front of its shape, if the layers show that; a note says so."""
     if BARE not in layer.config:
         return layer
     config = {key: value for key, value in layer.config.items() if key != BARE}
@@ -132,7 +131,7 @@ def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
 
 
 def _sizes(node: Node, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
-    """A shape as written: a list of sizes, or one size alone. None, with a fault, where it is none."""
+    """A shape as written: a list of sizes, or a single size. None, with a fault, for anything else."""
     value: Any = to_python(node)
     value = (value,) if type(value) is int else value
     is_list = isinstance(value, tuple)

@@ -100,7 +100,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         hint = or_else(did_you_mean(key, WISHES), otherwise)
         maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", rest[key][0].line)
         if takes(type_known, key):
-            beside[key] = rest[key][1]  # told of once, and not as missing too
+            beside[key] = rest[key][1]  # reported once, and not as missing too
     arguments = _arguments(type_known, value, maker) | beside
     if "reuse" in wishes:
         maker.faults.add("an item has a type and `reuse`; a reused layer has its type already", node.line)

@@ -41,7 +41,7 @@ class Node(NamedTuple):
 
 
 class SpecFaults:
-    """The faults found so far in one text, so that one run tells them all."""
+    """The faults found so far in one text, so that one run reports them all."""
 
     def __init__(self) -> None:
         self._errors: list[LayerExplainError] = []
@@ -121,7 +121,7 @@ class _TreeBuilder:
         line = event.start_mark.line + 1
         if name == "ScalarEvent":
             self._refuse_tag(event, line)
-            # What is refused for its tag is read as if it had none, so that nothing more is told of it.
+            # A refused tag is ignored otherwise, so that it gives no second fault.
             plain = event.implicit[0] or (event.tag is not None and event.style in (None, ""))
             value = _scalar(event.value, line, self._faults) if plain else event.value
             self._add(Node("scalar", value, line), event.anchor)
