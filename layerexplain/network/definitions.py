@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
-from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.model import Layer
 from layerexplain.network.binding import Bound
 from layerexplain.network.dtypes import whole_numbers
-from layerexplain.network.scope import Scope
+from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
-Enter = Callable[[Scope, Sequence[Spec | None], Sequence[Spec | None]], Network]
+Enter = Callable[[Scope, Specs, Specs], Network]
 """Traces a nested model at the specs of its inputs and of their masks."""
 
 _PLAIN = frozenset({str, type(None)})
@@ -44,14 +44,7 @@ class HeldModel:
         self.scope = scope
         self.enter = enter
 
-    def definition(
-        self,
-        specs: Sequence[Spec | None],
-        masks: Sequence[Spec | None] = (),
-        *,
-        training: bool = False,
-        **overrides: Any,
-    ) -> Definition:
+    def definition(self, specs: Specs, masks: Specs = (), *, training: bool = False, **overrides: Any) -> Definition:
         """The model traced at given shapes."""
         if self.scope is None:
             raise not_known(self.type)
@@ -76,8 +69,8 @@ class Definitions:
         declaration: Declaration,
         layer: Layer,
         bound: Bound,
-        specs: Sequence[Spec | None],
-        masks: Sequence[Spec | None],
+        specs: Specs,
+        masks: Specs,
         *,
         training: bool = False,
     ) -> Definition:

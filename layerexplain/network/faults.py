@@ -19,9 +19,9 @@ from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.binding import NOTHING_BOUND, Bound
-from layerexplain.network.scope import Scope
+from layerexplain.network.scope import Scope, Specs
 
-Define = Callable[[Declaration, Layer, Bound, Sequence[Spec | None], Sequence[Spec | None]], Definition]
+Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _TRIED = (None, 64, 96)
@@ -46,7 +46,7 @@ class Faults:
         self._known = frozenset([fault.fact for fault in known])
         self.found: list[LayerExplainError] = []
 
-    def keep(self, error: LayerExplainError, specs: Sequence[Spec | None]) -> None:
+    def keep(self, error: LayerExplainError, specs: Specs) -> None:
         """Keep the fault of a layer that takes tensors of these specs."""
         if self._strict:
             found = {(one.fact, one.line) for one in self.found}
@@ -70,9 +70,7 @@ class Guesses:
         """What is guessed of a tensor."""
         return self._specs.get(ref)
 
-    def look(
-        self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Sequence[Spec | None]
-    ) -> None:
+    def look(self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Specs) -> None:
         """Guess what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
         their sizes; where nothing is guessed of an input, nothing is looked at."""
         specs: list[Spec | None] = []
@@ -89,12 +87,7 @@ class Guesses:
         self._keep(layer, call, made, sizes=True)
 
     def after(
-        self,
-        layer: Layer,
-        call: int,
-        declaration: Declaration,
-        sources: Sequence[TensorRef],
-        known: Sequence[Spec | None],
+        self, layer: Layer, call: int, declaration: Declaration, sources: Sequence[TensorRef], known: Specs
     ) -> None:
         """Guess what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
         fed = [_open(spec or self._specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
@@ -107,7 +100,7 @@ class Guesses:
                 if made:
                     return self._keep(layer, call, made, sizes=number == 0)
 
-    def hand_in(self, inner: Scope, fed: Sequence[Spec | None]) -> None:
+    def hand_in(self, inner: Scope, fed: Specs) -> None:
         """Guess the inputs of a nested model, which is fed with what is not known."""
         pairs = zip(inner.model.inputs, fed, strict=False)
         inner.guesses.update({ref: spec for ref, spec in pairs if spec is not None})
@@ -119,12 +112,7 @@ class Guesses:
                 self._specs[TensorRef(layer.name, call, i)] = inner.guesses[ref]
 
     def _try(
-        self,
-        layer: Layer,
-        declaration: Declaration,
-        bound: Bound,
-        specs: Sequence[Spec | None],
-        opened: Sequence[bool],
+        self, layer: Layer, declaration: Declaration, bound: Bound, specs: Specs, opened: Sequence[bool]
     ) -> tuple[list[Definition], list[LayerExplainError]]:
         """The definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
         made: list[Definition] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +11,9 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3, tensor_refs
 from layerexplain.network.traced import Network
+
+Specs = Sequence[Spec | None]
+"""Those of several tensors; None for one that is not given, or not known."""
 
 DEEPEST = 100
 """How many models may be nested in one another."""

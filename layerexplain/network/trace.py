@@ -16,7 +16,7 @@ from layerexplain.network.binding import Bound
 from layerexplain.network.definitions import Definitions, not_known
 from layerexplain.network.faults import Faults
 from layerexplain.network.recorded_shapes import fixed_input, model_input
-from layerexplain.network.scope import Scope
+from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Walk
 
@@ -50,7 +50,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     return network
 
 
-def trace_at(model: Model, specs: Sequence[Spec | None] = (), *, linked: bool = False) -> Network:
+def trace_at(model: Model, specs: Specs = (), *, linked: bool = False) -> Network:
     """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
 
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call.
@@ -66,8 +66,8 @@ def trace_at(model: Model, specs: Sequence[Spec | None] = (), *, linked: bool = 
 
 def trace_layer(
     layer: Layer,
-    specs: Sequence[Spec | None],
-    masks: Sequence[Spec | None] = (),
+    specs: Specs,
+    masks: Specs = (),
     *,
     call: Mapping[str, Any] | None = None,
     constants: Mapping[int, Any] | None = None,
@@ -105,11 +105,11 @@ class _Tracing:
         self.definitions = Definitions(self.enter, strict=strict)
         self.faults = faults
 
-    def walk(self, scope: Scope, specs: Sequence[Spec | None], masks: Sequence[Spec | None], linked: bool) -> Network:
+    def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool) -> Network:
         define = partial(self.definitions.of, scope)
         return Walk(scope, specs, masks, define, self.enter, self.faults, linked=linked).network()
 
-    def enter(self, scope: Scope, specs: Sequence[Spec | None], masks: Sequence[Spec | None]) -> Network:
+    def enter(self, scope: Scope, specs: Specs, masks: Specs) -> Network:
         """A nested model traced, once for the same specs."""
         key = (tuple(specs), tuple(masks))
         known = scope.networks.get(key)

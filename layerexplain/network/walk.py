@@ -19,7 +19,7 @@ from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
-from layerexplain.network.scope import Scope
+from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 
@@ -31,15 +31,7 @@ class Walk:
     """One walk through a model. `define` makes the definition of a layer, `enter` traces a nested model."""
 
     def __init__(
-        self,
-        scope: Scope,
-        specs: Sequence[Spec | None],
-        masks: Sequence[Spec | None],
-        define: Define,
-        enter: Enter,
-        faults: Faults,
-        *,
-        linked: bool,
+        self, scope: Scope, specs: Specs, masks: Specs, define: Define, enter: Enter, faults: Faults, *, linked: bool
     ) -> None:
         self.scope = scope
         self.define = define
@@ -299,11 +291,7 @@ class Walk:
         return said and f"; {said}"
 
     def _unknown(
-        self,
-        made: Call,
-        declaration: Declaration | None,
-        refs: tuple[TensorRef, ...],
-        network: Network | None = None,
+        self, made: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
     ) -> TracedCall:
         """The shapes that reach a layer are not known, so neither is anything about it."""
         inputs = tuple([None if (t := self.tensors.get(ref)) is None else t.bare_spec for ref in refs])
