@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layerexplain import explain, format_report
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
@@ -185,3 +187,39 @@ def test_a_layer_that_goes_backwards_reads_step_0_last(type_: str) -> None:
         definition = trace(type_, {**config, "go_backwards": backwards}, shape)
         assert order in sentence(definition)
         assert shape_reasons(definition).axes[-1].why.startswith(f"only the last output is returned{last};")
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("type_", "states"), [("LSTM", "hc"), ("GRU", "h"), ("SimpleRNN", "h")])
+def test_results_are_named_as_keras_returns_them(type_: str, states: str, tmp_path: Path) -> None:
+    """The names in the order of Keras's results, and a spec that takes them by the numbers that are printed."""
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(5).normal(size=(2, 5, 4)).astype("float32")
+    layer = keras.layers.Bidirectional(getattr(keras.layers, type_)(3, return_state=True))
+    results = [np.asarray(one) for one in layer(x)]
+    wanted = {}
+    for way, one in (("fwd", layer.forward_layer), ("bwd", layer.backward_layer)):
+        wanted |= {f"{name}_{way}": np.asarray(v) for name, v in zip(f"y{states}", one(x), strict=True)}
+    inner = Wrapped(type_, {"units": 3, "return_state": True})
+    names = list(trace("Bidirectional", {"layer": inner}, (5, 4)).results)
+    assert names[0] == "y" and len(names) == len(results)
+    for name, value in zip(names[1:], results[1:], strict=True):
+        np.testing.assert_allclose(value, wanted[name], atol=1e-6)
+    kept = [f"encoder[{i}]" for i in range(1, len(names))]
+    spec = {"inputs": {"x": [5, 4], "target": [7, 2]}, "layers": [
+        {"Bidirectional": {type_: {"units": 3, "return_state": True}}, "name": "encoder", "from": "x"},
+        {"Bidirectional": {type_: {"units": 3}}, "name": "decoder", "from": ["target", *kept]},
+    ]}  # fmt: skip
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    encoder, decoder = explain(path).layers[-2:]
+    assert encoder.results == tuple(names)
+    assert decoder.calls[0].source_names == ("target", *kept)
+    assert encoder.explanation is not None
+    hint = next(one for one in encoder.explanation.hints if one.startswith("Returns"))
+    assert f"from: [target, {', '.join(json.dumps(one) for one in kept)}] gives the states" in hint
+    assert all(f'"{one}" ({name})' in hint for one, name in zip(kept, names[1:], strict=True))
+    page = format_report(explain(path, detail=False), "markdown")
+    assert "; ".join(f"{name} (None, 3)" for name in names[1:]) in page

@@ -31,6 +31,10 @@ class Place(Protocol):
     """A layer at its place in a model."""
 
     @property
+    def name(self) -> str:
+        """Its name in the model."""
+
+    @property
     def type(self) -> str:
         """Its class name."""
 

@@ -57,16 +57,6 @@ def _of(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-@hint("GRU")
-def gru_biases(at: Place) -> str | None:
-    if not at.argument("use_bias") or not at.argument("reset_after"):
-        return None
-    return (
-        "reset_after=True, the default: one bias is added to the product with the input and another to the product "
-        "with the state, so b has 2 rows; with reset_after=False it has one."
-    )
-
-
 @hint("Bidirectional")
 def two_copies(at: Place) -> str | None:
     inner, other = at.argument("layer"), at.argument("backward_layer")
@@ -102,6 +92,34 @@ def _merging(mode: str | None, width: Any) -> str:
         return f" 'concat' concatenates their outputs: {width // 2} + {width // 2} = {width} features."
     what = {"sum": "adds their outputs", "mul": "multiplies their outputs", "ave": "averages their outputs"}
     return f" '{mode}' {what[mode]} element-wise: {width} features."
+
+
+@hint("GRU", "Bidirectional", "RNN")
+def gru_biases(at: Place) -> str | None:
+    inner = [held for held in (at.argument("layer"), at.argument("backward_layer"), at.argument("cell")) if held]
+    bias = any(w.attrs["name"] == "bias" and len(w.shape) == 2 for w in at.definition.weights)
+    if not bias or not all(getattr(held, "type", "") in ("GRU", "GRUCell") for held in inner):
+        return None
+    return (
+        "reset_after=True, the default: one bias is added to the product with the input and another to the product "
+        "with the state, so b has 2 rows; with reset_after=False it has one."
+    )
+
+
+@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional")
+def states(at: Place) -> str | None:
+    """Which result is what, and how a spec takes it."""
+    names = list(at.definition.results)
+    if len(names) < 2:
+        return None
+    taken = [f'"{at.name}[{i}]"' if i else at.name for i in range(len(names))]
+    listed = [f"{one} ({name})" for one, name in zip(taken, names, strict=True)]
+    kept = ", ".join(one for one, name in zip(taken, names, strict=True) if not name.startswith("y"))
+    handed = f"; from: [target, {kept}] gives the states to another layer" if kept else ""
+    return (
+        f"Returns {len(names)} results: {', '.join(names[:-1])} and {names[-1]}. A spec takes them as "
+        f"{', '.join(listed[:-1])} and {listed[-1]}{handed}."
+    )
 
 
 @hint("TimeDistributed")

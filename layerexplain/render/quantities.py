@@ -23,6 +23,13 @@ def shapes_text(shapes: Iterable[Shape | None], unknown: str = UNKNOWN) -> str:
     return "; ".join(shape_text(shape, unknown) for shape in shapes)
 
 
+def results_text(names: Sequence[str], shapes: Sequence[Shape | None], unknown: str = UNKNOWN) -> str:
+    """The shapes of results, with their names where there are several: `y (None, 6); h (None, 3)`. Data has none."""
+    if not unknown or len(names) != len(shapes) or len(shapes) < 2:
+        return shapes_text(shapes, unknown)
+    return "; ".join(f"{name} {shape_text(shape)}" for name, shape in zip(names, shapes, strict=True))
+
+
 def sizes_text(shapes: Iterable[Shape | None]) -> str:
     """Shapes without the batch, as `--input` takes them: `28×28×3`; several are joined by `; `."""
     texts = [UNKNOWN if shape is None else "×".join(map(str, shape[1:])) or "()" for shape in shapes]

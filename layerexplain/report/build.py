@@ -236,6 +236,7 @@ class Builder:
             group=self._group(layer, definition, calls) if not shared else self._apart(layer),
             layers=layers,
             shared=shared,
+            results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing
@@ -397,4 +398,5 @@ def _call_report(made: TracedCall, batch: int | None) -> CallReport:
         tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
         made.mask,
         tuple([ref.call for ref in made.sources]),
+        tuple([ref.output for ref in made.sources]),
     )

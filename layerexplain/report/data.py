@@ -70,17 +70,25 @@ class WeightReport(NamedTuple):
 
 class CallReport(NamedTuple):
     """One call of a layer. `sources` are the names of the layers that feed it; `mask` the layer that made the
-    mask which reaches it, or None. `source_calls` are the numbers of the calls that feed it, from 0."""
+    mask which reaches it, or None. `source_calls` are the numbers of the calls that feed it, from 0, and
+    `source_results` which of their results it takes."""
 
     sources: tuple[str, ...]
     input_shapes: tuple[Shape | None, ...]
     output_shapes: tuple[Shape | None, ...]
     mask: str | None
     source_calls: tuple[int, ...] = ()
+    source_results: tuple[int, ...] = ()
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The layers that feed it as a spec writes them, with the number of the result: `encoder[1]`."""
+        numbers = self.source_results or (0,) * len(self.sources)
+        return tuple(f"{name}[{i}]" if i else name for name, i in zip(self.sources, numbers, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the call in the form of the JSON contract."""
-        return told(self, "from=sources input_shapes output_shapes mask")
+        return told(self, "from=sources from_results=source_results input_shapes output_shapes mask")
 
 
 class Statement(NamedTuple):
@@ -175,7 +183,8 @@ class ReceptiveField(NamedTuple):
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation` and `receptive_field` are there when they were asked for.
-    Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does."""
+    Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
+    `results` are the names of the outputs in the formula, empty where it is not known."""
 
     layer: str
     type: str
@@ -196,6 +205,7 @@ class LayerReport(NamedTuple):
     explanation: Explanation | None = None
     receptive_field: tuple[ReceptiveField, ...] | None = None
     shared: str = ""
+    results: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -216,7 +226,7 @@ class LayerReport(NamedTuple):
         """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
         row = told(
             self,
-            "layer type path depth operation formula from=sources input_shapes output_shapes calls weights "
+            "layer type path depth operation formula from=sources input_shapes output_shapes results calls weights "
             "params trainable non_trainable macs flops notes",
         )
         if self.explanation is not None:

@@ -23,6 +23,11 @@ class LayerInNetwork(NamedTuple):
     network: Network
 
     @property
+    def name(self) -> str:
+        """Its name in the model."""
+        return self.layer.name
+
+    @property
     def type(self) -> str:
         """Its class name."""
         return self.layer.type

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, title_of, totals
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import count_text, field_text, shape_text, shapes_text
+from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, Statement
 
 _ALIKE_SHOWN = 8
@@ -54,7 +54,7 @@ def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[Layer
 
 def _section(layer: LayerReport, alike: list[LayerReport]) -> doc.Section:
     told = layer.explanation
-    inputs, outputs = shapes_text(layer.input_shapes), shapes_text(layer.output_shapes)
+    inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(
             2,
@@ -99,8 +99,8 @@ def _fed(call: CallReport) -> doc.Line:
     """`add (None, 8, 8, 16), conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     numbers = call.source_calls or (0,) * len(call.sources)
-    again = {source for source, at in zip(call.sources, numbers, strict=True) if at}
-    for source, at, shape in zip(call.sources, numbers, call.input_shapes, strict=False):
+    again = {source for source, at in zip(call.source_names, numbers, strict=True) if at}
+    for source, at, shape in zip(call.source_names, numbers, call.input_shapes, strict=False):
         line += [doc.Span(", "), doc.Span(source, "name"), doc.Span(f" (call {at + 1})" if source in again else "")]
         line += [doc.Span(" "), doc.Span(shape_text(shape), "shape")]
     if not line and call.input_shapes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import MARKDOWN, TEXT, Column, named, number, picked, words
 from layerexplain.render.quantities import (
@@ -13,6 +12,7 @@ from layerexplain.render.quantities import (
     field_start_text,
     field_stride_text,
     field_text,
+    results_text,
     shape_text,
     shapes_text,
     sizes_text,
@@ -60,31 +60,39 @@ def _field(name: str, heading: str, text: Callable[[tuple[ReceptiveField, ...], 
     return _with_unknown(name, heading, lambda layer, unknown: text(layer.receptive_field or (), unknown))
 
 
+def _outputs(layer: LayerReport, unknown: str = UNKNOWN) -> str:
+    return results_text(layer.results, layer.output_shapes, unknown)
+
+
 def _input_to_output(layer: LayerReport, unknown: str) -> str:
     inputs = shapes_text(layer.input_shapes, unknown)
-    outputs = shapes_text(layer.output_shapes, unknown)
+    outputs = _outputs(layer, unknown)
     return f"{inputs} → {outputs}" if inputs else outputs
 
 
 def _from(row: ReportedLayer) -> str:
     """The layers that feed a row, call by call, unless that is the row above alone."""
     layer, before = row.layer, row.before
-    if before is not None and len(layer.calls) == len(before.calls) == 1 and {*layer.sources} == {before.layer}:
+    if (
+        before is not None
+        and len(layer.calls) == len(before.calls) == 1
+        and {*layer.calls[0].source_names} == {before.layer}
+    ):
         return ""
     calls = []
     for call in layer.calls:
         numbers = call.source_calls or (0,) * len(call.sources)
-        named = [f"{name} (call {at + 1})" if at else name for name, at in zip(call.sources, numbers, strict=True)]
+        named = [f"{name} (call {at + 1})" if at else name for name, at in zip(call.source_names, numbers, strict=True)]
         calls.append(", ".join(named if len({*named}) > 1 else named[:1]))
     return ", then ".join(filter(None, calls))
 
 
-def _news(row: ReportedLayer, text: Callable[[Iterable[Shape | None]], str]) -> str:
+def _news(row: ReportedLayer) -> str:
     """The output; before it the input, where that is not the output of the row above."""
     layer, before = row.layer, row.before
     known = {*before.output_shapes, None} if before is not None else {None}
-    inputs = "" if known.issuperset(layer.input_shapes) else text(layer.input_shapes)
-    outputs = text(layer.output_shapes)
+    inputs = "" if known.issuperset(layer.input_shapes) else shapes_text(layer.input_shapes)
+    outputs = _outputs(layer)
     return f"{inputs} → {outputs}" if inputs else outputs
 
 
@@ -92,9 +100,10 @@ def _wired(row: ReportedLayer) -> str:
     """The operation with the names of its sources in it, or behind it where it speaks of no tensor."""
     import re
 
-    operation, wires, sources = row.layer.operation, _from(row), row.layer.sources
+    operation, wires = row.layer.operation, _from(row)
     if not wires:
         return operation
+    sources = row.layer.calls[0].source_names
     tensors = ["x"] if len(sources) == 1 else [f"x{i + 1}" for i in range(len(sources))]
     places = re.findall(r"\bx\d*\b", operation)
     if len(row.layer.calls) > 1 or places != tensors or not all(name.isidentifier() for name in sources):
@@ -122,7 +131,7 @@ COLUMNS: dict[str, Column] = named(
     _words("formula", "Formula", lambda layer: "; ".join(map(str.strip, layer.formula)), 80, style="cyan"),
     _words("from", "From", lambda layer: "; ".join(layer.sources)),
     _with_unknown("input_shapes", "Input", lambda layer, unknown: shapes_text(layer.input_shapes, unknown)),
-    _with_unknown("output_shapes", "Output", lambda layer, unknown: shapes_text(layer.output_shapes, unknown)),
+    _with_unknown("output_shapes", "Output", _outputs),
     _with_unknown("shapes", "Input → output", _input_to_output, liked=60),
     _words("weights", "Weights", _weights, 60),
     _words("mask", "Mask", _masks),
@@ -148,7 +157,7 @@ DATA_COLUMNS = (
 """What csv and tsv have by default."""
 
 _FROM = words("from", "From", _from, liked=40, optional=True)
-_SHAPES = words("shapes", "(Input →) output", lambda row: _news(row, shapes_text), liked=60)
+_SHAPES = words("shapes", "(Input →) output", _news, liked=60)
 _WIRED = words("operation", "Operation", _wired, style="cyan", liked=60)
 
 _SIZES = words("shapes", "Output", lambda row: sizes_text(row.layer.output_shapes))
