@@ -336,7 +336,6 @@ def test_the_faults_of_many_sources_come_in_order(tmp_path: Path) -> None:
         ("MaxPool", "MaxPooling2D"), ("AvgPool", "AveragePooling2D"), ("conv", "Conv2D"), ("Convv2D", "Conv2D"),
         ("Conv1", "Conv1D"), ("Attn", "MultiHeadAttention"), ("Linear", "Dense"), ("nn.Linear", "Dense"),
         ("FullyConnected", "Dense"), ("keras.layers.Dense", "Dense"), ("tf.keras.layers.LSTM", "LSTM"),
-        ("Dense(10)", "Dense"), ("DenseLayer", "Dense"), ("BatchNorm", "BatchNormalization"), ("dense", "Dense"),
         ("LSTMM", "LSTM"), ("Pool", ""), ("Xyzzy", ""), ("Emb", ""),
     ],
 )  # fmt: skip
