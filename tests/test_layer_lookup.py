@@ -83,3 +83,23 @@ def test_a_file_alone_is_summarised(file: str) -> None:
     missing = run("missing.keras")
     assert missing.exit_code == 1 and missing.stderr == "layerexplain: error: missing.keras: no such file\n"
     assert "no command 'sumary'; did you mean 'summary'?" in run("sumary").stderr
+
+
+def test_what_is_no_news_is_not_said(file: str) -> None:
+    text = run("explain", file).stdout
+    for silent in ("same as at inference", "no mask reaches"):
+        assert silent not in text
+    assert text.count("  reach ") == 4  # edges, conv2d, 3 and out; head's layers see what it sees
+    assert "batch_mean" in run("layer", "BatchNormalization", "--input", "4").stdout
+
+
+def test_brief_leaves_out_all_but_sentence_formula_shape_and_weights(file: str) -> None:
+    text = run("explain", file, "edges", "--brief").stdout
+    labels = [line[2:12].strip() for line in text.splitlines()[1:] if line[2:3].strip() and line[:2] == "  "]
+    assert [label for label in labels if label in LABELS] == ["formula", "shape", "weights"]
+    assert text.count("\n") < run("explain", file, "edges").stdout.count("\n")
+    named = run("explain", file, "edges", "--brief", "--format", "json").stdout
+    assert named == run("explain", file, "edges", "--format", "json").stdout
+
+
+LABELS = ("formula", "where", "element", "shape", "weights", "cost", "reach", "training", "mask", "dtype", "in Keras")

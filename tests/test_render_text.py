@@ -143,7 +143,7 @@ def test_alike_layers_are_explained_once() -> None:
     report = reports.cnn()
     text = explanation(report, report.layers, Look(80))
     assert text.count("Slides 16 learned") == 1
-    assert "  same for  conv2d_1, conv2d_2, conv2d_3\n" in text
+    assert "  and       3 alike: conv2d_1, conv2d_2, conv2d_3\n" in text
 
 
 def test_many_alike_layers_are_all_named_in_a_pipe_only() -> None:

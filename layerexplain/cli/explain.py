@@ -42,6 +42,7 @@ from layerexplain.render.formats import Sheet
 @columns_option()
 @nested_option
 @input_option
+@click.option("--brief", is_flag=True, help="Only what each layer does, its formula, shape and weights.")
 def command(
     source: str,
     patterns: tuple[str, ...],
@@ -49,6 +50,7 @@ def command(
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
+    brief: bool,
 ) -> None:
     """Explain all layers of SOURCE, or those whose names match a LAYER.
 
@@ -88,9 +90,13 @@ def command(
 
     def sheet(chosen: _Chosen) -> Sheet | None:
         if not patterns:
-            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested)
+            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, brief=brief)
         # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
-        return explanation(chosen.report, chosen.layers, whole=False, columns=columns) if chosen.layers else None
+        return (
+            explanation(chosen.report, chosen.layers, whole=False, columns=columns, brief=brief)
+            if chosen.layers
+            else None
+        )
 
     reading.print_each(output, [source], ask, sheet)
 

@@ -13,6 +13,10 @@ from layerexplain.records import NamedTuple
 
 SCHEMA_VERSION = 1
 
+SAME_IN_TRAINING = "same as at inference"
+NO_MASK = "no mask reaches this layer"
+"""What is said of training and of masks where there is nothing to say."""
+
 
 def plain(value: Any) -> Any:
     """Return a value as JSON has it: a record by its `to_dict`, or else its fields; NaN and infinity as None.

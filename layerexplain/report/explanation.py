@@ -25,13 +25,20 @@ from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.data import AxisReason, Explanation, LayerReport, Statement, WeightReason
+from layerexplain.report.data import (
+    NO_MASK,
+    SAME_IN_TRAINING,
+    AxisReason,
+    Explanation,
+    LayerReport,
+    Statement,
+    WeightReason,
+)
 from layerexplain.report.hints import LayerInNetwork
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored
 
-SAME = "same as at inference"
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 
 MOST_TENSORS = 100
@@ -260,10 +267,10 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
     declaration, origin = made.declaration, made.origin
     if declaration is None or origin is None:
-        return (SAME,)
+        return (SAME_IN_TRAINING,)
     said = tuple(_said_of_training(declaration, definition, inner_definitions(definition)))
     if not declaration.training:
-        return said or (SAME,)
+        return said or (SAME_IN_TRAINING,)
     if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
@@ -284,7 +291,7 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
                 then.append(head)
                 head = ""
             then.append("    " * line.indent + line.text)
-    return (*then, *said) or (SAME,)
+    return (*then, *said) or (SAME_IN_TRAINING,)
 
 
 def _said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
@@ -311,7 +318,7 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network)
         missed = [loser for loser, lost in network.lost.items() if name in lost.readers]
         if missed:
             return f"no mask reaches this layer: '{missed[0]}' loses it, so the padding is read too"
-        return f"no mask reaches this layer; it makes one: {own}" if own else "no mask reaches this layer"
+        return f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK
     maker = next((c.definition for c in network.calls if c.call.layer == source and c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")

@@ -8,7 +8,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, Statement
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, Explanation, LayerReport, Report, Statement
 
 _ALIKE_SHOWN = 8
 
@@ -19,19 +19,28 @@ def explanation(
     whole: bool = True,
     columns: tuple[str, ...] | None = None,
     nested: bool = False,
+    brief: bool = False,
 ) -> Sheet:
     """What `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then the
-    model's heading, totals and notes stand around them. The formats for programs have the rows of the layers."""
+    model's heading, totals and notes stand around them. `brief` leaves out all but sentence, formula, shape and
+    weights. The formats for programs have the rows of the layers."""
     chosen = report.layers if layers is None else layers
     told = report if whole else report._replace(layers=tuple(chosen))
     return report_sheet(told, columns, nested, several=False)._replace(
-        document=lambda: explanation_document(report, chosen, whole)
+        document=lambda: explanation_document(report, chosen, whole, brief)
     )
 
 
-def explanation_document(report: Report, layers: Sequence[LayerReport], whole: bool = True) -> doc.Document:
+def explanation_document(
+    report: Report, layers: Sequence[LayerReport], whole: bool = True, brief: bool = False
+) -> doc.Document:
     """The explanations of `layers`; those of one group once, with the list of those that it holds for."""
-    sections = [_section(layer, alike) for layer, alike in grouped(layers)]
+    fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
+    sections = []
+    for layer, alike in grouped(layers):
+        # What all its sources see too is no news of a layer.
+        seen = {fields.get(source) for source in layer.sources} if whole else set()
+        sections.append(_section(layer, alike, brief, seen.pop() if len(seen) == 1 else None))
     if not whole:
         return doc.Document(tuple(sections))
     # Each layer's own notes stand in its section.
@@ -52,7 +61,8 @@ def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[Layer
     return list(first.values())
 
 
-def _section(layer: LayerReport, alike: list[LayerReport]) -> doc.Section:
+def _section(layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> doc.Section:
+    """What there is to tell of a layer; `known` is the reach that was told already."""
     told = layer.explanation
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
@@ -63,12 +73,12 @@ def _section(layer: LayerReport, alike: list[LayerReport]) -> doc.Section:
         )
     ]
     if told is not None:
-        blocks.append(doc.Prose(tuple(filter(None, [told.sentence, *told.hints]))))
+        blocks.append(doc.Prose(tuple(filter(None, [told.sentence, *(() if brief else told.hints)]))))
     blocks += _wiring(layer, alike)
     if told is None:
         blocks.append(doc.Labelled("formula", (_formula([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
-        blocks += _told(layer, told, alike)
+        blocks += _told(told, alike, brief, known)
     notes = doc.Points(_lines(layer.notes), tone="warning")
     return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
 
@@ -84,14 +94,16 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
     since the shapes stand beside the heading."""
     calls = [_fed(call) for call in layer.calls]
-    names: list[doc.Line] = [(doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN),)] if alike else []
+    shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
+    names: list[doc.Line] = (
+        [(doc.Span("and ", only=doc.MARKDOWN), doc.Span(f"{len(alike)} alike: "), shown)] if alike else []
+    )
     several = len(calls) > 1 or (calls and len(layer.calls[0].sources) > 1)
     label = "calls" if len(calls) > 1 else "inputs"
-    same: list[doc.Line] = [(doc.Span("same for "), *line) for line in names]
     return [
-        doc.Labelled("same for", (doc.Points(tuple(names), only=doc.TEXT),)),
+        doc.Labelled("and", (doc.Points(tuple(names), only=doc.TEXT),)),
         doc.Labelled(label, (doc.Points(tuple(calls) if several else (), only=doc.TEXT),)),
-        doc.Points((*calls, *same), only=doc.MARKDOWN),
+        doc.Points((*calls, *names), only=doc.MARKDOWN),
     ]
 
 
@@ -112,25 +124,26 @@ def _fed(call: CallReport) -> doc.Line:
 # Parts of a section --------------------------------------------------------------------------------------------------
 
 
-def _told(layer: LayerReport, told: Explanation, alike: list[LayerReport]) -> list[doc.Block]:
+def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
+    formula = doc.Labelled("formula", (_formula(told.statements, told.latex),))
+    notes = doc.Points(_lines(told.shape_notes))
+    shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
+    if brief:
+        return [formula, shape, doc.Labelled("weights", _weights(told))]
+    element = _code(told.element, "One element", hang=4), doc.Points(_lines(told.element_notes), tone="aside")
     return [
-        doc.Labelled("formula", (_formula(told.statements, told.latex),)),
+        formula,
         doc.Labelled("where", (_code(told.where, "Where"),)),
-        doc.Labelled(
-            "element",
-            (_code(told.element, "One element", hang=4), doc.Points(_lines(told.element_notes), tone="aside")),
-        ),
-        doc.Labelled(
-            "shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), doc.Points(_lines(told.shape_notes)))
-        ) if told.axes else doc.Labelled("shape", (doc.Points(_lines(told.shape_notes)),)),
+        doc.Labelled("element", element),
+        shape,
         doc.Labelled("weights", _weights(told)),
         _labelled("cost", "Cost", told.cost),
-        doc.Labelled("reach", _reach(layer, told, alike)),
-        _labelled("training", "Training", told.training),
-        _labelled("mask", "Mask", (told.mask,)),
+        doc.Labelled("reach", _reach(told, alike, known)),
+        _labelled("training", "Training", () if told.training == (SAME_IN_TRAINING,) else told.training),
+        _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
         _labelled("dtype", "Dtype", (told.dtype,)),
         doc.Labelled("in Keras", (_in_keras(told),)),
-    ]  # fmt: skip
+    ]
 
 
 def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:
@@ -184,16 +197,16 @@ def _in_keras(told: Explanation) -> doc.Listing:
     return doc.Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
 
 
-def _reach(layer: LayerReport, told: Explanation, alike: list[LayerReport]) -> tuple[doc.Block, ...]:
-    """What one output element depends on in the model's inputs. Layers that are alike stand at different depths."""
-    lines = list(_lines(told.receptive_field))
-    others = [
-        f"{title_of(other)} {field_text(other.receptive_field or ())}".rstrip()
+def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
+    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
+    different depths: theirs are listed, each once."""
+    lines = () if told.receptive_field == known else _lines(told.receptive_field)
+    others = dict.fromkeys(
+        field_text(other.receptive_field or ())
         for other in alike
         if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
-    ]
+    )
     if not others:
-        return (doc.Points(tuple(lines), "Reach"),)
-    first: list[doc.Line] = [(doc.Span(f"at {title_of(layer)}:"),)] if len(lines) > 1 else []
-    elsewhere: doc.Line = (doc.Span("elsewhere: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return doc.Points((*first, *lines), "Reach"), doc.Points((elsewhere,), "Reach", "aside")
+        return (doc.Points(lines, "Reach"),)
+    elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
+    return doc.Points(lines or _lines(told.receptive_field), "Reach"), doc.Points((elsewhere,), "Reach", "aside")
