@@ -49,9 +49,9 @@ ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(4, 6), (5, 6), (7, 6)], "value and key that are equal"),
     (
         "MultiHeadAttention",
-        {"num_heads": 2, "key_dim": 3, "attention_axes": [0]},
+        {"num_heads": 2, "key_dim": 3, "attention_axes": [1, 1]},
         [(4, 6), (4, 6)],
-        "attention_axes to be axes between batch and features",
+        "attention_axes to be axes of its query, each once",
     ),
 ]
 

@@ -165,6 +165,13 @@ def one_image(keras: Any) -> Any:
     return keras.Model([image, signal], [y, sound], name="one_image")
 
 
+def over_the_batch(keras: Any) -> Any:
+    """Attention along the batch: the examples look at each other."""
+    x = keras.Input((3, 4, 6), name="x")
+    y = keras.layers.MultiHeadAttention(2, 3, attention_axes=(0, 2), name="attend")(x, x)
+    return keras.Model(x, y, name="over_the_batch")
+
+
 MODELS = [
     vision_transformer,
     u_net,
@@ -178,4 +185,5 @@ MODELS = [
     half_brain,
     told_masks,
     one_image,
+    over_the_batch,
 ]

@@ -257,7 +257,7 @@ Share = Annotated[
     float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
 Bool = Annotated[
-    bool, _plain("true or false", "true", _that(lambda value: isinstance(value, bool) or value in (0, 1), bool))
+    bool, _plain("true or false", "true", _that(lambda value: isinstance(value, bool) or value in (0, 1, None), bool))
 ]
 Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
 Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]

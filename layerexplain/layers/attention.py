@@ -1,6 +1,6 @@
 """Attention layers: each query is compared with all keys and averages the values of those that match."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -328,27 +328,28 @@ def _in_heads(
     if times > 1:
         note = f"each head for {times} of the query's"
         k, v = (named(f"{x.label}_shared", repeat(x, times=times, axis=2), note) for x in (k, v))
-    # Letters: n batch, b c h axes that both keep, q r s the query's positions, k l m the value's, a head, d per head,
+    fused = not dropout and not heads.return_attention_scores and query.ndim == 3
+    axes = (1,) if fused else axes  # Keras's fused attention does not look at attention_axes
+    # Letters: n batch, b c h axes that both keep, a head; q r s the query's positions, k l m the value's; d per head,
     # o the output's features.
-    asked, offered = _position_letters(query.ndim, axes, "qrs"), _position_letters(query.ndim, axes, "klm")
-    kept = "".join(c for c in asked if c in "bch")
-    looks, seen = ("".join(c for c in letters if c not in "bch") for letters in (asked, offered))
-    score_term = f"n{kept}a{looks}{seen}"
-    scores = einsum(q, k, eq=f"n{asked}ad,n{offered}ad->{score_term}") / sqrt(float(sizes.key_width))
+    asked, offered = ("".join(_letters(query.ndim, axes, own)) for own in ("qrst", "klmu"))
+    score_term = "".join(
+        [c for c in asked if c in offered] + [letters[i] for letters in (asked, offered) for i in axes]
+    )
+    scores = einsum(q, k, eq=f"{asked}d,{offered}d->{score_term}") / sqrt(float(sizes.key_width))
     scores = named("scores", scores, "score of each query with each key")
     allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
-    fused = not dropout and not heads.return_attention_scores and query.ndim == 3
-    over: Any = -1 if len(looks) == 1 else tuple(range(-len(seen), 0))
-    shares = _shares_of(scores, allowed, over, len(looks), fused=fused)
+    over: Any = -1 if len(axes) == 1 else tuple(range(-len(axes), 0))
+    shares = _shares_of(scores, allowed, over, len(axes), fused=fused)
     taken = _kept_shares(shares, dropout, training)
-    context = named("context", einsum(taken, v, eq=f"{score_term},n{offered}ad->n{asked}ad"))
+    context = named("context", einsum(taken, v, eq=f"{score_term},{offered}d->{asked}d"))
     if gate is not None:
         context = named("gated", context * gate)
     new = "oxyzwvutp"[: len(sizes.out)]
     features = [("features", size) for size in sizes.out]
     at, path = f"{sizes.attributes}output_dense", "attention_output"
     W = weight("kernel", "W_o", [("heads", sizes.query), ("per head", width), *features], at=at, path=path)
-    y = einsum(context, W, eq=f"n{asked}ad,ad{new}->n{asked}{new}")
+    y = einsum(context, W, eq=f"{asked}d,{asked[-1]}d{new}->{asked[:-1]}{new}")
     if use_bias:
         y = y + weight("bias", "b_o", features, at=at, path=path)
     return {"y": y, "A": shares} if heads.return_attention_scores else {"y": y}
@@ -371,18 +372,23 @@ def _attention_axes(query: Expr, value: Expr, key: Expr, axes: Any) -> tuple[int
         return tuple(range(1, query.ndim - 1))
     given = (axes,) if isinstance(axes, int) else axes
     chosen = tuple(normalize_axis(axis, query.ndim, "attention_axes") for axis in given)
-    if 0 in chosen or query.ndim - 1 in chosen or len(set(chosen)) != len(chosen) or list(chosen) != sorted(chosen):
+    if len(set(chosen)) != len(chosen):
         raise ArgumentError(
-            f"MultiHeadAttention needs attention_axes to be axes between batch and features, each once and rising, "
+            f"MultiHeadAttention needs attention_axes to be axes of its query, each once, "
             f"got attention_axes={axes} for a query of shape {shape_text(query.shape)}"
         )
     return chosen
 
 
-def _position_letters(ndim: int, axes: tuple[int, ...], own: str) -> str:
-    """A letter for each axis between batch and features: own ones where positions look at each other."""
+def _letters(ndim: int, axes: tuple[int, ...], own: str) -> Iterator[str]:
+    """A letter for each axis of a projection but the last: own ones where positions look at each other. The last axis
+    of a query (ndim - 1) is that of the heads then, along which Keras lets them look at each other too."""
     letters, others = iter(own), iter("bch")
-    return "".join(next(letters) if axis in axes else next(others) for axis in range(1, ndim - 1))
+    for axis in range(ndim):
+        if axis in axes:
+            yield next(letters)
+        else:
+            yield "n" if axis == 0 else "a" if axis == ndim - 1 else next(others)
 
 
 def _allowed_pairs(

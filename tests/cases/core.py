@@ -11,6 +11,7 @@ from tests.cases.shapes import some_shape
 CASES = [
     Case("Dense", {"units": 5}, ((7,),)),
     Case("Dense", {"units": 5, "activation": "relu", "use_bias": False}, ((3, 7),)),
+    Case("Dense", {"units": 5, "use_bias": None}, ((3, 7),)),
     Case("Dense", {"units": 5, "activation": Wrapped("LeakyReLU", {"negative_slope": 0.1})}, ((3, 7),)),
     Case("Dense", {"units": 5, "activation": Wrapped("PReLU", {"name": "p_re_lu"})}, ((7,),)),
     Case("Dense", {"units": 5}, ((None,),)),
