@@ -18,15 +18,14 @@ from layerexplain.lang.expr import (
     CONSTANT,
     GONE,
     INPUT,
-    ITEM,
     LEAVES,
     LOOP,
     WEIGHT,
-    Axis,
     Expr,
     Shape,
     Shapes,
     axes_of,
+    picked,
     walk,
 )
 from layerexplain.lang.visit import inner_definitions, nodes
@@ -170,7 +169,7 @@ class _Way:
             spine.setdefault((node, id(frame)), frame)
             place = self._structural(frame, node, axis)
             if place is None and self.leaf is None and node.op not in LEAVES:
-                rule = self._rule(node, axis)
+                rule = axes_of(*picked(node))[axis]
                 why = rule.reason
                 whys += [why] if why else []
                 self.laid_out_only &= not why or node.op is reshape
@@ -184,11 +183,6 @@ class _Way:
                     place = (frame, node.args[source], at)
         self.end = node.label or ("a constant" if node.op is CONSTANT else node.op.name)
         self.whys = list(dict.fromkeys(reversed(whys)))
-
-    @staticmethod
-    def _rule(node: Expr, axis: int) -> Axis:
-        source = node.args[0] if node.op is ITEM else node
-        return axes_of(source, node.attrs["i"] if node.op is ITEM else 0)[axis]
 
     def _structural(self, frame: _Frame, node: Expr, axis: int) -> tuple[_Frame, Expr, int] | None:
         """Return one step back through leaves, calls and loops, None where the rule of an op decides."""
@@ -205,12 +199,11 @@ class _Way:
             if node in body.steps:
                 return frame, loop.args[body.steps.index(node)], axis + (axis > 0)
             return frame, loop.args[loop.attrs["sequences"] + body.states.index(node)], axis
-        source, i = (node.args[0], node.attrs["i"]) if op is ITEM else (node, 0)
+        source, i = picked(node)
         if source.op is CALL:
             definition: Definition = source.attrs["definition"]
-            results = [*definition.results.values(), *[m for m in definition.masks if m is not None]]
             leaves = zip((*definition.params, *definition.weights), source.args, strict=True)
-            return _Frame({leaf: (frame, arg) for leaf, arg in leaves}), results[i], axis
+            return _Frame({leaf: (frame, arg) for leaf, arg in leaves}), definition.outputs[i], axis
         if source.op is LOOP:
             body = source.attrs["body"]
             frame.loops.update(dict.fromkeys((*body.steps, *body.states), source))
@@ -219,7 +212,7 @@ class _Way:
             if axis == 1:
                 return frame, source.args[0], 1
             return frame, body.outputs[i], axis - (axis > 1)
-        return (frame, source, axis) if op is ITEM and type(source.shape) is not Shapes else None
+        return (frame, source, axis) if source is not node and type(source.shape) is not Shapes else None
 
 
 def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
@@ -247,7 +240,7 @@ def _differ(definition: Definition, leaf: Expr, axis: int) -> bool:
 
 def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]:
     """Yield the axes of a node's arguments that its result lacks, with the reason."""
-    source, i = (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
+    source, i = picked(node)
     if source.op is LOOP:
         body: Body = source.attrs["body"]
         if i < len(body.states):

@@ -298,6 +298,11 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
     return tuple(sizes)
 
 
+def picked(node: Expr) -> tuple[Expr, int]:
+    """Return the node that computes a value, and the number of the value among its results."""
+    return (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
+
+
 def axes_of(node: Expr, result: int = 0) -> Axes:
     """Return how each axis of a node's result is derived, then the removed axes; `result` picks one of several."""
     axes: Axes | AxesOfEach = node.op.axes(*node.args, **node.options)

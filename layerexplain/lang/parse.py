@@ -123,18 +123,14 @@ class _Builder:
     def body(self, statements: Sequence[ast.stmt], scope: _Names) -> None:
         """Build the statements of the text, of a loop or of a `def`."""
         for i, statement in enumerate(statements):
-            if isinstance(statement, ast.FunctionDef):
-                self.define(statement)
+            if isinstance(statement, ast.FunctionDef):  # traced at each call, for the shapes of that call
+                if statement.name in self.defined:
+                    raise refuse(statement, f"'{statement.name}' is defined twice; give each def a different name")
+                self.defined[statement.name] = statement
                 continue
             loops = [later for later in statements[i + 1 :] if isinstance(later, ast.For)]
             scope.states = assigned_names(loops)[0] if loops else set()
             self.statement(statement, scope)
-
-    def define(self, node: ast.FunctionDef) -> None:
-        """Record a `def`. It is traced at each call, for the shapes of that call."""
-        if node.name in self.defined:
-            raise refuse(node, f"'{node.name}' is defined twice; give each def a different name")
-        self.defined[node.name] = node
 
     def statement(self, node: ast.stmt, scope: _Names) -> None:
         if isinstance(node, ast.For):
@@ -260,15 +256,10 @@ class _Builder:
             return self._number(node, scope)
         return self._made(node, "-", OPS["negative"], self.expr(node.operand, scope))
 
-    def _binary(self, node: ast.BinOp, scope: _Names) -> Expr:
-        return self._operator(node, type(node.op), node.left, node.right, scope)
-
-    def _comparison(self, node: ast.Compare, scope: _Names) -> Expr:
-        return self._operator(node, type(node.ops[0]), node.left, node.comparators[0], scope)
-
-    def _operator(self, node: ast.expr, kind: type[ast.AST], left: ast.expr, right: ast.expr, scope: _Names) -> Expr:
-        symbol, name = OPERATORS[kind]
-        return self._made(node, symbol, OPS[name], self.expr(left, scope), self.expr(right, scope))
+    def _operator(self, node: ast.BinOp | ast.Compare, scope: _Names) -> Expr:
+        sign, right = (node.op, node.right) if isinstance(node, ast.BinOp) else (node.ops[0], node.comparators[0])
+        symbol, name = OPERATORS[type(sign)]
+        return self._made(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:
         base = self.expr(node.value, scope)
@@ -367,8 +358,8 @@ BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
     ast.Constant: _Builder._number,
     ast.Tuple: _Builder._number,
     ast.UnaryOp: _Builder._negative,
-    ast.BinOp: _Builder._binary,
-    ast.Compare: _Builder._comparison,
+    ast.BinOp: _Builder._operator,
+    ast.Compare: _Builder._operator,
     ast.Call: _Builder.call,
     ast.Subscript: _Builder._subscript,
 }

@@ -204,10 +204,6 @@ def _subscript(node: ast.Subscript) -> None:
         raise refuse(node, "square brackets need an index")
 
 
-def _keyword(node: ast.keyword) -> None:
-    _identifier(node, str(node.arg))
-
-
 def _assign(node: ast.Assign) -> None:
     target = node.targets[0]
     if len(node.targets) != 1:
@@ -266,7 +262,7 @@ CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
     ast.Compare: _compare,
     ast.Call: _call,
     ast.Subscript: _subscript,
-    ast.keyword: _keyword,
+    ast.keyword: lambda node: _identifier(node, str(node.arg)),
     ast.Assign: _assign,
     ast.For: _for,
     ast.FunctionDef: _def,

@@ -8,12 +8,12 @@ text.py prints the form, value.py evaluates it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from layerexplain.derive.element.plan import Plan, plan
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker, picked
 from layerexplain.lang.names import free
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
@@ -139,7 +139,8 @@ class _Writer:
         result_names: dict[Expr, str] = {}
         for name, e in chosen.results.items():
             if e.args and e not in result_names:
-                result_names[e] = self._result_name(name, state_names.values())
+                # The last state of a recurrence is told from the recurrence itself.
+                result_names[e] = self._name(f"{name}_last" if name in state_names.values() else name)
         autonamed = 0
         for node in chosen.order:
             for state, new, loop in all_states:
@@ -168,10 +169,6 @@ class _Writer:
         name = free(wanted, {*self.form.names, "n", "t"})
         self.form.names.add(name)
         return name
-
-    def _result_name(self, name: str, states: Iterable[str]) -> str:
-        """Return the name of a result; the last state of a recurrence gets `_last` to distinguish it."""
-        return self._name(f"{name}_last" if name in states else name)
 
     def _line(self, name: str, node: Expr) -> ElementLine:
         line = self._letters(name, node, self.plan.loops_of(node))
@@ -224,7 +221,7 @@ class _Writer:
         op = node.op
         if op is INPUT or op is WEIGHT:
             return self._leaf(node, index, times)
-        source, i = (node.args[0], node.attrs["i"]) if op is ITEM else (node, 0)
+        source, i = picked(node)
         if source.op is LOOP:
             return self._loop_result(source, i, index, times)
         if source.op is CALL and not source.attrs["definition"].scalar:

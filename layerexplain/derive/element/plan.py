@@ -7,10 +7,9 @@ from typing import Any
 
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, walk
+from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, picked, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
 from layerexplain.lang.visit import Copier, labelled
-from layerexplain.records import NamedTuple
 
 DEEPEST = 12
 """Inline parts nested more deeply than this get a line."""
@@ -27,9 +26,7 @@ class Plan:
     """
 
     def __init__(self, definition: Definition) -> None:
-        copy = expanded(definition)
-        self.results = copy.results
-        self.masks = copy.masks
+        self.results, self.masks = expanded(definition)
         self.order: list[Expr] = []
         self.loops: list[Expr] = []
         self.loop_of: dict[Expr, Expr] = {}
@@ -108,7 +105,7 @@ class _Chooser:
         if node in self.plan.loop_of or node.op in LEAVES:
             return ()
         if node.op is ITEM or (node.op is LOOP and len(node.attrs["body"].outputs) == 1):
-            source, i = (node.args[0], node.attrs["i"]) if node.op is ITEM else (node, 0)
+            source, i = picked(node)
             if source.op is LOOP:
                 body: Body = source.attrs["body"]
                 collected = list(body.collected.values())
@@ -172,26 +169,15 @@ def kind_of(node: Expr) -> str:
 # Expanded composites --------------------------------------------------------------------------------------------------
 
 
-class Expanded(NamedTuple):
-    """The results by name and the existing masks, in terms of the definition's params and weights."""
+def expanded(definition: Definition) -> tuple[dict[str, Expr], tuple[Expr, ...]]:
+    """Return copies of the definition's results, by name, and of its existing masks, with the calls of non-scalar
+    composites expanded.
 
-    results: dict[str, Expr]
-    masks: tuple[Expr, ...]
-
-
-def expanded(definition: Definition) -> Expanded:
-    """Return a copy of the definition's body with the calls of non-scalar composites expanded.
-
-    The nodes of the copy are new, in the order of creation; params and weights are the definition's."""
+    The nodes are new, in the order of creation, in terms of the definition's own params and weights."""
     leaves = (*definition.params, *definition.weights)
     copies = _Opener().values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
     count = len(definition.results)
-    return Expanded(dict(zip(definition.results, copies, strict=False)), tuple(copies[count:]))
-
-
-def is_opened(definition: Definition) -> bool:
-    """Return whether a call of the definition is replaced by its body."""
-    return definition.kind == "composite" and not definition.scalar
+    return dict(zip(definition.results, copies, strict=False)), tuple(copies[count:])
 
 
 class _Opener(Copier):
@@ -199,7 +185,7 @@ class _Opener(Copier):
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         definition: Definition = node.attrs["definition"]
-        if not is_opened(definition):
+        if definition.kind != "composite" or definition.scalar:
             return super().call(node, env)
         args = [env[a] for a in node.args]
         copies = self.values(definition.outputs, dict(zip(definition.params, args, strict=True)))
