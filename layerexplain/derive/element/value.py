@@ -216,10 +216,6 @@ class ArrayFrame(Frame):
         value = _number(array[index])
         return value if self.trusts(value) else self.plain.line(line, index)
 
-    def worked(self, line: ElementLine, index: Index) -> Any:
-        """Return an element of a line computed by its formula; the lines that it reads are looked up."""
-        return super().line(line, index)
-
     def trusts(self, value: Any) -> bool:
         """Return whether a value is plausible: it is finite, or the arguments are not."""
         if not isinstance(value, float) or math.isfinite(value):

@@ -8,8 +8,8 @@ largest term.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.text import Printer, inner_names
@@ -113,11 +113,15 @@ def worked_element(
         return _Worker(form).work(frame, form.outputs[result], index)
 
 
+Site: TypeAlias = tuple[Frame, ElementLine, Index]
+"""A line at an index, in a frame."""
+
+
 class _Worker:
     def __init__(self, form: ElementForm) -> None:
         self.form = form
         self.names = inner_names(form)
-        self.waiting: list[tuple[Frame, ElementLine, Index]] = []
+        self.waiting: list[Site] = []
         self.seen: set[tuple[int, ElementLine]] = set()
 
     def work(self, frame: Frame, line: ElementLine, index: Index) -> Worked:
@@ -139,20 +143,19 @@ class _Worker:
         scalar = line.formula(index)
         printer = Printer(form, self.names)
         general = printer.letters(line)
-        env = dict(zip(line.letters, index, strict=True))
-        value = frame.worked(line, index) if isinstance(frame, ArrayFrame) else frame.line(line, index)
+        value = Frame.line(frame, line, index)  # by its formula; the lines that it reads are looked up
         if isinstance(frame, ArrayFrame) and not frame.trusts(float(value)):
             frame = frame.plain
             value = frame.line(line, index)
         reader = _Reader(frame, printer, general)
-        here = reader.chosen(sc.substituted(scalar, {one: sc.number(place) for one, place in env.items()}))
-        name = printer.indexed(line.name, [sc.number(i) for i in index], {})
+        place = [sc.number(i) for i in index]
+        here = reader.chosen(sc.substituted(scalar, dict(zip(line.letters, place, strict=True))))
         shown = reader.numbers(here)
-        for read, place in reader.direct or reader.largest:
-            self._follow(frame, read, place)
+        for site in list(reader.sites(here)) or reader.largest:
+            self._ask(*site)
         return WorkedLine(
             inside="" if form is self.form else self.names[form.definition],
-            name=name,
+            name=printer.indexed(line.name, place, {}),
             formula=f"{printer.indexed(line.name, line.index, general)} = {printer.text(scalar, general)}",
             here=printer.text(here, general),
             numbers=printer.text(shown, {}),
@@ -160,12 +163,6 @@ class _Worker:
             reads=tuple(reader.reads),
             value=float(value),
         )
-
-    def _follow(self, frame: Frame, of: Any, index: Index) -> None:
-        if isinstance(of, ElementLine):
-            self._ask(frame, of, index)
-        elif isinstance(of, sc.CalledResult):
-            self._ask(frame.called(of, {}), of.form.outputs[of.result], index)
 
 
 class _Reader:
@@ -177,8 +174,8 @@ class _Reader:
         self.taken = taken
         self.folds: list[WorkedFold] = []
         self.reads: list[tuple[str, float]] = []
-        self.direct: list[tuple[Any, Index]] = []
-        self.largest: list[tuple[Any, Index]] = []
+        self.largest: list[Site] = []
+        """What the largest terms of sums read."""
 
     def chosen(self, e: sc.Scalar) -> sc.Scalar:
         """Return the scalar with each choice outside of sums replaced by the branch that applies."""
@@ -187,17 +184,27 @@ class _Reader:
         chosen: sc.Scalar = sc.rebuild(e, self.chosen) if isinstance(e, sc.Apply | sc.NamedFunction) else e
         return chosen
 
+    def sites(self, e: sc.Scalar) -> Iterator[Site]:
+        """Yield the lines, and those of called layers, that a chosen scalar reads outside of sums."""
+        if isinstance(e, sc.Element):
+            index = tuple([self.frame.index(i, {}) for i in e.index])
+            if isinstance(e.of, ElementLine):
+                yield self.frame, e.of, index
+            elif isinstance(e.of, sc.CalledResult):
+                yield self.frame.called(e.of, {}), e.of.form.outputs[e.of.result], index
+        elif isinstance(e, sc.Apply | sc.NamedFunction):
+            for part in sc.children(e):
+                yield from self.sites(part)
+
     def numbers(self, e: sc.Scalar) -> sc.Scalar:
         """Return the scalar with its sums and elements replaced by numbers."""
         if isinstance(e, sc.Element):
-            if isinstance(e.of, sc.CalledResult | ElementLine):
-                self.direct.append((e.of, tuple([self.frame.index(i, {}) for i in e.index])))
             for index in e.index:
                 for atom in sc.children(index):
                     if isinstance(atom, sc.Lookup):
                         self.reads.append((self.printer.text(atom.value, {}), float(self.frame.scalar(atom.value, {}))))
             value = self.frame.scalar(e, {})
-            if not _is_constant(e):
+            if isinstance(e.of, ElementLine | sc.CalledResult) or e.of.op is not CONSTANT:
                 self.reads.append((self.printer.text(e, {}), float(value)))
             return sc.Number(_plain(value))
         if isinstance(e, sc.Fold):
@@ -241,7 +248,8 @@ class _Reader:
             )
         )
         if largest is not None:
-            self.largest += _lines_in(self.frame, e.body, largest[1])
+            at = {one: sc.number(place) for one, place in largest[1].items()}
+            self.largest += self.sites(self.chosen(sc.substituted(e.body, at)))
         return folded
 
 
@@ -250,29 +258,6 @@ def _factors(body: sc.Scalar) -> list[sc.Scalar]:
     if isinstance(body, sc.Apply) and body.op is multiply:
         return [factor for arg in body.args for factor in _factors(arg)]
     return [body]
-
-
-def _lines_in(frame: Frame, e: sc.Scalar, env: Mapping[sc.Letter, int]) -> list[tuple[Any, Index]]:
-    """Return the elements of lines and of called layers in a term, at given numbers for its letters."""
-    found: list[tuple[Any, Index]] = []
-    waiting = [e]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, sc.Element):
-            if isinstance(current.of, ElementLine):
-                found.append((current.of, tuple([frame.index(i, env) for i in current.index])))
-            elif isinstance(current.of, sc.CalledResult):
-                at = {one: sc.number(place) for one, place in env.items()}
-                found.append((sc.substituted(current.of, at), tuple([frame.index(i, env) for i in current.index])))
-        elif isinstance(current, sc.Apply | sc.NamedFunction):
-            waiting += reversed(sc.children(current))
-        elif isinstance(current, sc.Guard):
-            waiting.append(current.body if frame.hold(current.conditions, env) else current.otherwise)
-    return found
-
-
-def _is_constant(e: sc.Element) -> bool:
-    return not isinstance(e.of, ElementLine | sc.CalledResult) and e.of.op is CONSTANT
 
 
 def _plain(value: Any) -> Any:
