@@ -24,7 +24,7 @@ from layerexplain.lang.expr import (
 )
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.families import aligned, contraction
+from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, misfit, size_text
 
 _FARTHEST = 50
@@ -95,12 +95,12 @@ def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     return outputs + [(_axis_name(W, i, "outputs"), (lead + i - 1,)) for i in range(1, W.ndim)]
 
 
-def _dot_summed(node: Expr) -> list[tuple[str, Any]]:
-    x, W = node.args
-    return [("inputs", x.shape[-1] if isinstance(x.shape[-1], int) else W.shape[0])]
+def _inputs(a: Size, b: Size) -> list[tuple[str, Any]]:
+    """Return the summed letter: its size is that of the axis of either tensor, if known."""
+    return [("inputs", a if isinstance(a, int) else b)]
 
 
-def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> tuple[sc.Scalar, Any]:
+def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     lead = node.args[0].ndim - 1
     (summed,) = letters
     return sc.Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
@@ -111,7 +111,7 @@ dot = contraction(
     axes=_dot_axes,
     value=lambda np, x, W: np.tensordot(x, W, axes=1),
     outputs=_dot_outputs,
-    summed=_dot_summed,
+    summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[0]),
     term=_dot_term,
     notation=Function(r"{0}\,{1}"),
 )
@@ -138,14 +138,7 @@ def _matmul_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     return [*([("matrices", stack)] if stack else []), ("outputs", (lead, lead + 1))]
 
 
-def _matmul_summed(node: Expr) -> list[tuple[str, Any]]:
-    a, b = node.args
-    return [("inputs", a.shape[-1] if isinstance(a.shape[-1], int) else b.shape[-2])]
-
-
-def _matmul_term(
-    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
-) -> tuple[sc.Scalar, tuple[sc.Condition, ...]]:
+def _matmul_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     a, b = node.args
     (summed,) = letters
     # Index the stack on both sides, then their own rows and columns.
@@ -160,7 +153,7 @@ matmul = contraction(
     axes=_matmul_axes,
     value=lambda np, a, b: np.matmul(a, b),
     outputs=_matmul_outputs,
-    summed=_matmul_summed,
+    summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
     notation=Function(r"{0}\,{1}"),
 )
@@ -236,7 +229,7 @@ def _einsum_summed(node: Expr) -> list[tuple[str, Any]]:
     return [("per head" if name == "d" else "inputs", size) for name, size in sizes.items() if name not in result]
 
 
-def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> tuple[sc.Scalar, Any]:
+def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     terms, result, sizes = _letters(node.args, node.attrs["eq"])
     place = dict(zip(result, index, strict=True))
     place |= zip([name for name in sizes if name not in place], letters, strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Axis, Expr, Factor, LazyAxes
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.families import contraction
+from layerexplain.ops.families import Term, contraction
 from layerexplain.ops.sizes import product, size_text
 from layerexplain.ops.window import (
     Window,
@@ -57,9 +57,7 @@ def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
     return [*[("window", k) for k in window], ("inputs", inputs)]
 
 
-def _conv_term(
-    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
-) -> tuple[sc.Scalar, list[sc.Condition]]:
+def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     W = node.args[1]
     *taps, m = letters
     place, conditions = window_places(node, index, taps)
@@ -102,9 +100,7 @@ def _depthwise_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     return depthwise(np, x, W, make_windows(x, W.shape, attrs))
 
 
-def _depthwise_term(
-    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
-) -> tuple[sc.Scalar, list[sc.Condition]]:
+def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     place, conditions = window_places(node, index, letters)
     _, channel_axis = image_axes(node)
     k, copies = index[channel_axis], node.args[1].shape[-1]
@@ -178,9 +174,7 @@ def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
     return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1])]
 
 
-def _transpose_term(
-    node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At
-) -> tuple[sc.Scalar, list[sc.Condition]]:
+def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
     x, W = node.args
     axes, channel_axis = image_axes(node)
     *positions, m = letters

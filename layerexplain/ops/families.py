@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import (
@@ -231,12 +231,16 @@ def reduction(
 # Sums of products -----------------------------------------------------------------------------------------------
 
 
+Term: TypeAlias = tuple[sc.Scalar, Sequence[sc.Condition]]
+"""A product, and the conditions under which it is included in the sum."""
+
+
 def contraction(
     name: str,
     *,
     outputs: Callable[[Expr], Sequence[tuple[str, Sequence[int]]]],
     summed: Callable[[Expr], Sequence[tuple[str, Any]]],
-    term: Callable[..., tuple[sc.Scalar, Sequence[sc.Condition]]],
+    term: Callable[..., Term],
     **rules: Any,
 ) -> Op:
     """Create an op whose elements are sums of products. Its multiply-accumulates follow from the element form: the
