@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import BATCH, WEIGHT, Expr, Shape, tensor, walk
-from layerexplain.layers.arguments import Argument, short
+from layerexplain.layers.arguments import GIVEN, Argument, Signature, short, signature_of
 from layerexplain.layers.facts import NO_FACTS, Facts
-from layerexplain.layers.signature import GIVEN, Signature, signature_of
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text
 from layerexplain.records import NamedTuple
 

@@ -14,8 +14,6 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.index import MODULES
 
-_FILES = ("hints_convolution", "hints_core", "hints_recurrent")
-
 
 class Reader(Protocol):
     """A layer that reads the output of another."""
@@ -101,8 +99,7 @@ def hint(*types: str) -> Callable[[Hint], Hint]:
 
 def hints(place: Place) -> tuple[str, ...]:
     """Return the hints for a layer at its place in a model."""
-    for name in _FILES:
-        importlib.import_module(f"layerexplain.layers.{name}")
+    importlib.import_module("layerexplain.layers.hints_of_layers")
     if not place.definition.params:
         return ()
     return tuple([text for text in (one(place) for one in HINTS.get(place.type, ())) if text])

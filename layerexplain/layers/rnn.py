@@ -239,8 +239,11 @@ def _taken(
     return Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
 
 
-def simple_step(x: Expr, units: int, name: str, activation: Any, use_bias: bool, drop: Dropout) -> Cell:
-    """The step of a SimpleRNN whose cell is called `name`."""
+def simple_step(
+    x: Expr, units: int, name: str, activation: Any, use_bias: bool, dropouts: tuple[float, float], training: bool
+) -> Cell:
+    """The step of a SimpleRNN whose cell is called `name`; `dropouts` are those of input and state."""
+    drop = Dropout(x, units, "", *dropouts, training=training, shared=True)
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], name)
     U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], name)
     b = cell_weight("bias", "b", [("units", units)], name) if use_bias else None
@@ -273,13 +276,17 @@ def simple_rnn(
     Reference: Elman, 1990.
     """
     need_sequence("SimpleRNN", x)
-    drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
-    cell = simple_step(x, units, "simple_rnn_cell", activation, use_bias, drop)
+    dropouts = (dropout, recurrent_dropout)
+    cell = simple_step(x, units, "simple_rnn_cell", activation, use_bias, dropouts, training)
     return recur("SimpleRNN", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-def gru_step(x: Expr, units: int, name: str, bias: str, gating: Gating, reset_after: bool, drop: Dropout) -> Cell:
-    """The step of a GRU whose cell is called `name`, with a `bias` as `_taken` has it."""
+def gru_step(
+    x: Expr, units: int, name: str, gating: Gating, reset_after: bool, training: bool = False, *, flat: bool = False
+) -> Cell:
+    """The step of a GRU whose cell is called `name`; with a `flat` bias for that of CuDNN."""
+    bias = "flat" if flat else "" if not gating.use_bias else "two" if reset_after else "one"
+    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
     from_x, from_h = _taken(x, units, "zrg", name, bias, drop)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
@@ -312,14 +319,14 @@ def gru(
     Reference: Cho et al., 2014, where z and 1 - z change places.
     """
     need_sequence("GRU", x)
-    bias = "" if not gating.use_bias else "two" if reset_after else "one"
-    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
-    cell = gru_step(x, units, "gru_cell", bias, gating, reset_after, drop)
+    cell = gru_step(x, units, "gru_cell", gating, reset_after, training)
     return recur("GRU", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-def lstm_step(x: Expr, units: int, name: str, bias: str, gating: Gating, drop: Dropout) -> Cell:
-    """The step of an LSTM whose cell is called `name`, with a `bias` as `_taken` has it."""
+def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = False, *, flat: bool = False) -> Cell:
+    """The step of an LSTM whose cell is called `name`; with a `flat` bias for that of CuDNN."""
+    bias = "flat" if flat else "one" if gating.use_bias else ""
+    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
     from_x, from_h = _taken(x, units, "ifgo", name, bias, drop, one_of_state=True)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
@@ -354,8 +361,7 @@ def lstm(
     Reference: Hochreiter and Schmidhuber, 1997.
     """
     need_sequence("LSTM", x)
-    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
-    cell = lstm_step(x, units, "lstm_cell", "one" if gating.use_bias else "", gating, drop)
+    cell = lstm_step(x, units, "lstm_cell", gating, training)
     return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
@@ -372,7 +378,7 @@ def cudnn_gru(
     Reference: tf.compat.v1.keras.layers.CuDNNGRU.
     """
     need_sequence("CuDNNGRU", x)
-    step = gru_step(x, units, "", "flat", Gating(), True, Dropout(x, units, ""))
+    step = gru_step(x, units, "", Gating(), True, flat=True)
     return recur("CuDNNGRU", step, x, {"h": units}, initial_state, returned)
 
 
@@ -390,5 +396,5 @@ def cudnn_lstm(
     Reference: tf.compat.v1.keras.layers.CuDNNLSTM.
     """
     need_sequence("CuDNNLSTM", x)
-    step = lstm_step(x, units, "", "flat", Gating(), Dropout(x, units, ""))
+    step = lstm_step(x, units, "", Gating(), flat=True)
     return recur("CuDNNLSTM", step, x, {"h": units, "c": units}, initial_state, returned)

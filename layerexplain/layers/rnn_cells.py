@@ -10,7 +10,6 @@ from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.registry import LAYERS, layer
 from layerexplain.layers.rnn import (
     RECURRENT,
-    Dropout,
     Gating,
     Returned,
     gru_step,
@@ -114,8 +113,8 @@ def simple_rnn_cell(
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: Elman, 1990.
     """
-    drop = Dropout(x, units, "", dropout, recurrent_dropout, training=training, shared=True)
-    return _one_step("SimpleRNNCell", x, states, units, simple_step(x, units, "", activation, use_bias, drop))
+    step = simple_step(x, units, "", activation, use_bias, (dropout, recurrent_dropout), training)
+    return _one_step("SimpleRNNCell", x, states, units, step)
 
 
 @layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
@@ -133,9 +132,7 @@ def gru_cell(
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: Cho et al., 2014, where z and 1 - z change places.
     """
-    bias = "" if not gating.use_bias else "two" if reset_after else "one"
-    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
-    return _one_step("GRUCell", x, states, units, gru_step(x, units, "", bias, gating, reset_after, drop))
+    return _one_step("GRUCell", x, states, units, gru_step(x, units, "", gating, reset_after, training))
 
 
 @layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"), gist="{formula}, {units} units")
@@ -153,9 +150,7 @@ def lstm_cell(
     times: the output, which is the new h, the new h and the new c.
     Reference: Hochreiter and Schmidhuber, 1997.
     """
-    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
-    step = lstm_step(x, units, "", "one" if gating.use_bias else "", gating, drop)
-    return _one_step("LSTMCell", x, states, units, step)
+    return _one_step("LSTMCell", x, states, units, lstm_step(x, units, "", gating, training))
 
 
 @layer("StackedRNNCells", gist="{layers}")
