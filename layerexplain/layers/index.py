@@ -90,11 +90,11 @@ tf_image_operations: tf. boolean_mask clip_by_norm linspace slice strided_slice 
 tf.compat.v1.image. resize_bilinear resize_nearest_neighbor tf.compat.v1.math. count_nonzero tf.compat.v1.nn. crelu
 depthwise_conv2d softmax_cross_entropy_with_logits_v2 tf.image. adjust_brightness adjust_contrast central_crop
 crop_to_bounding_box per_image_standardization resize_with_crop_or_pad rgb_to_grayscale tf.linalg. matvec tf.math.
-count_nonzero cumprod tf.nn. crelu depthwise_conv2d l2_loss softmax_cross_entropy_with_logits tf.signal. frame
+count_nonzero tf.nn. crelu depthwise_conv2d l2_loss softmax_cross_entropy_with_logits tf.signal. frame
 tf_operations: tf. add argmax argmin clip_by_value cumsum divide floor_div maximum minimum multiply pow realdiv subtract
 where tf.__operators__. add eq ne tf.compat.v1. div floor_div where where_v2 tf.compat.v1.nn. avg_pool bias_add conv2d
-convolution max_pool tf.math. add add_n argmax argmin cumsum divide divide_no_nan equal floordiv floormod greater
-greater_equal less less_equal logical_and logical_or logical_xor maximum minimum mod multiply not_equal pow
+convolution max_pool tf.math. add add_n argmax argmin cumprod cumsum divide divide_no_nan equal floordiv floormod
+greater greater_equal less less_equal logical_and logical_or logical_xor maximum minimum mod multiply not_equal pow
 squared_difference subtract truediv tf.nn. avg_pool avg_pool1d avg_pool2d avg_pool3d bias_add conv1d conv2d conv3d
 convolution max_pool max_pool1d max_pool2d max_pool3d tf.raw_ops. Add AddN AddV2 Div DivNoNan Equal FloorDiv FloorMod
 Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2

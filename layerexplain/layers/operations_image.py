@@ -86,10 +86,8 @@ def _method(name: str) -> str:
 def pad_images(images: Expr, before: Any, after: Any, target: Any, data_format: str) -> Expr:
     """Rows and columns of 0 around each image."""
     rows = images.ndim - (3 if data_format == "channels_last" else 2)
-    pads = [(0, 0)] * images.ndim
-    for axis, first, last, size in zip((rows, rows + 1), before, after, target, strict=True):
-        pads[axis] = _amounts(images, axis, first, last, size, 1)
-    return m.pad(images, pads=tuple(pads))
+    given = zip((rows, rows + 1), before, after, target, strict=True)
+    return m.framed(images, {axis: _amounts(images, axis, first, last, size, 1) for axis, first, last, size in given})
 
 
 def crop_images(images: Expr, before: Any, after: Any, target: Any, data_format: str) -> Expr:

@@ -43,6 +43,9 @@ ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, ...)
     | Factors each matrix into an orthogonal matrix Q and an upper triangle R.
 ops.Eigh, tf.linalg.eigh(x): w, v = eigh(x)
     | Computes the eigenvalues of each symmetric matrix, in ascending order, and its eigenvectors as columns.
+[ops.SVD|tf.linalg.svd](x, full_matrices: Bool = [True|False], compute_uv: Bool = True):
+    singular_parts(x, ..., first='[u|sizes]')
+    | Computes the singular value decomposition of each matrix[|; the singular values come first].
 ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, ...) | Computes the pseudo-inverse of each matrix.
 ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): diagonal_of(x, ...)
     | Returns the diagonal of the matrices along axes {axis1} and {axis2}.
@@ -100,22 +103,12 @@ def solved(a: Expr, b: Expr) -> Expr:
     return a_.solve(a, b)
 
 
-@layer("ops.SVD")
-def svd(x: Expr, *, full_matrices: Bool = True, compute_uv: Bool = True) -> dict[str, Expr]:
-    """Computes the singular value decomposition of each matrix."""
+def singular_parts(x: Expr, full_matrices: bool, compute_uv: bool, first: str) -> dict[str, Expr]:
+    """The singular value decomposition in Keras's order, or with the sizes `first` as TensorFlow has it."""
     if not compute_uv:
         return {"y": a_.singular_values(x)}
     u, sizes, v = a_.svd(x, full=full_matrices)
-    return {"u": u, "sizes": sizes, "v": v}
-
-
-@layer("tf.linalg.svd")
-def tf_svd(x: Expr, *, full_matrices: Bool = False, compute_uv: Bool = True) -> dict[str, Expr]:
-    """Computes the singular value decomposition of each matrix; the singular values come first."""
-    if not compute_uv:
-        return {"y": a_.singular_values(x)}
-    u, sizes, v = a_.svd(x, full=full_matrices)
-    return {"sizes": sizes, "u": u, "v": turned(v)}
+    return {"u": u, "sizes": sizes, "v": v} if first == "u" else {"sizes": sizes, "u": u, "v": turned(v)}
 
 
 @layer("ops.Lstsq")
@@ -182,8 +175,7 @@ def _between(start: Expr, stop: Expr, num: int, endpoint: bool, axis: int, dtype
     shares = constant(tuple(i / max(steps, 1) for i in range(num)))
     if ndim > place:
         shares = m.reshape(shares, shape=(num, *[1] * (ndim - place)))
-    key = (*[slice(None)] * place, None)
-    wide = [m.take_slice(z, key=key) if z.ndim else z for z in (start, stop)]
+    wide = [m.cut(z, {place: None}) if z.ndim else z for z in (start, stop)]
     if start.ndim != stop.ndim and min(start.ndim, stop.ndim):
         raise ShapeError(
             f"linspace needs ends of one shape, got {shape_text(start.shape)} and {shape_text(stop.shape)}"
@@ -211,7 +203,7 @@ def geomspace(start: Expr, stop: Expr, num: int, endpoint: bool, dtype: Any, axi
     sign = e.sign(measurable(start))
     if not sign.ndim:
         return size * sign
-    return size * m.take_slice(sign, key=(*[slice(None)] * normalize_axis(axis, sign.ndim + 1), None))
+    return size * m.cut(sign, {normalize_axis(axis, sign.ndim + 1): None})
 
 
 @layer("ops.Vander")
@@ -334,15 +326,15 @@ def correlate(x1: Expr, x2: Expr, *, mode: Anything = "valid") -> Expr:
 def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) -> dict[str, Expr]:
     """Integrates {along} by the trapezoidal rule."""
     z = measurable(y)
-    lead = (slice(None),) * normalize_axis(axis, y.ndim)
-    middle = (m.take_slice(z, key=(*lead, slice(1, None))) + m.take_slice(z, key=(*lead, slice(None, -1)))) * 0.5
+    at = normalize_axis(axis, y.ndim)
+    middle = (m.cut(z, {at: slice(1, None)}) + m.cut(z, {at: slice(None, -1)})) * 0.5
     if x is None:
         return {"z": reduce.sum_(middle if dx == 1 else middle * dx, axis=axis)}
     places = constant(x)
     if places.ndim != 1:
         raise ShapeError(f"trapezoid needs a row of places, got {shape_text(places.shape)}")
-    wide = m.take_slice(places, key=(slice(1, None),)) - m.take_slice(places, key=(slice(None, -1),))
-    behind = y.ndim - 1 - len(lead)
+    wide = m.cut(places, {0: slice(1, None)}) - m.cut(places, {0: slice(None, -1)})
+    behind = y.ndim - 1 - at
     if behind:
         wide = m.take_slice(wide, key=(slice(None), *[None] * behind))
     return {"z": reduce.sum_(middle * wide, axis=axis)}

@@ -5,6 +5,7 @@ They compute nothing. Unlike layers, `keras.ops` and TensorFlow count the batch 
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
@@ -146,11 +147,8 @@ def one_below_the_other(*xs: Expr) -> Expr:
 
 def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
     """The runs between the given ends along an axis, the last up to the end."""
-    at = normalize_axis(axis, x.ndim)
-    lead = (slice(None),) * at
-    starts = [0, *ends[:-1]]
-    pieces = [m.take_slice(x, key=(*lead, slice(a or None, b))) for a, b in zip(starts, ends, strict=True)]
-    return numbered(pieces)
+    at, starts = normalize_axis(axis, x.ndim), [0, *ends[:-1]]
+    return numbered([m.cut(x, {at: slice(a or None, b)}) for a, b in zip(starts, ends, strict=True)])
 
 
 def numbered(results: Sequence[Expr]) -> dict[str, Expr]:
@@ -190,8 +188,7 @@ def divided_by_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """So many equal parts, or parts of given sizes."""
     if is_int(sizes):
         return equal_parts(x, sizes, axis)
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    return parts(x, [*ends[:-1], None], axis)
+    return parts(x, [*[*accumulate(sizes)][:-1], None], axis)
 
 
 def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:
@@ -201,7 +198,7 @@ def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:
     count = num if num is not None else size
     if not isinstance(count, int) or (isinstance(size, int) and size != count):
         raise ShapeError(f"unstack needs the size of axis {axis}, got {size_text(size)} and num={num}")
-    return numbered([m.take_slice(x, key=(*[slice(None)] * at, i)) for i in range(few(count))])
+    return numbered([m.cut(x, {at: i}) for i in range(few(count))])
 
 
 def sliced(x: Expr, key: Any) -> Expr:
@@ -242,9 +239,9 @@ def gathered(x: Expr, indices: Expr, axis: int | None, batch_dims: int) -> Expr:
 
 def differences(a: Expr, times: int, axis: int) -> Expr:
     """What each element has more than the one before, so many times."""
-    lead = (slice(None),) * normalize_axis(axis, a.ndim)
+    at = normalize_axis(axis, a.ndim)
     for _ in range(few(times)):
-        a = m.take_slice(a, key=(*lead, slice(1, None))) - m.take_slice(a, key=(*lead, slice(None, -1)))
+        a = m.cut(a, {at: slice(1, None)}) - m.cut(a, {at: slice(None, -1)})
     return a
 
 

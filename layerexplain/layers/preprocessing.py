@@ -19,7 +19,7 @@ from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
-from layerexplain.ops.movement import laid, pad, take_slice
+from layerexplain.ops.movement import cut, framed, laid
 from layerexplain.ops.sizes import FLOATS, axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
 
@@ -142,13 +142,8 @@ def normalization(
 def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
     """The part of rows and columns given as (first, length); the image itself if that is all of it."""
     axes, _ = spatial_axes(x.ndim, data_format)
-    key = [slice(None)] * x.ndim
-    for a, (first, length) in zip(axes, parts, strict=True):
-        if length != x.shape[a]:
-            key[a] = slice(first or None, None if first + length == x.shape[a] else first + length)
-    while key and key[-1] == slice(None):
-        key.pop()
-    return take_slice(x, key=tuple(key)) if key else x
+    kept = {a: slice(first or None, first + length) for a, (first, length) in zip(axes, parts, strict=True)}
+    return cut(x, {a: part if part.stop != x.shape[a] else slice(part.start, None) for a, part in kept.items()})
 
 
 def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
@@ -163,10 +158,7 @@ def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_form
     amounts = pad_to_ratio(rows, columns, size)
     if amounts == (0, 0):
         return x
-    pads = [(0, 0)] * x.ndim
-    for a, amount in zip(axes, amounts, strict=True):
-        pads[a] = (amount, amount)
-    return pad(x, pads=tuple(pads), value=value or 0)
+    return framed(x, {a: (amount, amount) for a, amount in zip(axes, amounts, strict=True)}, value or 0)
 
 
 @layer("Resizing", ndim=4, facts=Facts(alone_ndim=3), ignores="bounding_box_format factor")

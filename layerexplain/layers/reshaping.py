@@ -9,7 +9,7 @@ from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.image import METHODS, resize_by
-from layerexplain.ops.movement import pad, repeat, reshape, take_slice, transpose
+from layerexplain.ops.movement import cut, framed, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.window import SPATIAL, spatial_axes
 
@@ -116,10 +116,7 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
     Output shape: the same with larger spatial sizes.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
-    pads = [(0, 0)] * x.ndim
-    for axis, pair in zip(axes, _pairs("padding", padding, len(axes)), strict=True):
-        pads[axis] = pair
-    return pad(x, pads=tuple(pads))
+    return framed(x, dict(zip(axes, _pairs("padding", padding, len(axes)), strict=True)))
 
 
 @layers_of_rank(
@@ -140,19 +137,16 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
     Output shape: the same with smaller spatial sizes.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
-    key = [slice(None)] * x.ndim
-    for axis, role, (before, after) in zip(
-        axes, SPATIAL[len(axes)], _pairs("cropping", cropping, len(axes)), strict=True
-    ):
+    parts = {}
+    amounts = _pairs("cropping", cropping, len(axes))
+    for axis, role, (before, after) in zip(axes, SPATIAL[len(axes)], amounts, strict=True):
         size = x.shape[axis]
         if isinstance(size, int) and before + after >= size:
             raise ShapeError(
                 f"cropping needs to leave some of the {size_text(size)} {role}, got {before} before and {after} after"
             )
-        key[axis] = slice(before or None, -after or None)
-    while key and key[-1] == slice(None):
-        key.pop()
-    return take_slice(x, key=tuple(key)) if key else x
+        parts[axis] = slice(before or None, -after or None)
+    return cut(x, parts)
 
 
 # Upsampling -----------------------------------------------------------------------------------------------------

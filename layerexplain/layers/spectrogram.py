@@ -12,7 +12,7 @@ from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, cast, log, log10, maximum, sqrt
 from layerexplain.ops.fourier import mel_filters, stft
-from layerexplain.ops.movement import concatenate, pad, repeat, reshape, take_slice, transpose
+from layerexplain.ops.movement import concatenate, cut, framed, repeat, reshape, transpose
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
@@ -119,11 +119,7 @@ def _strength(mode: str, power: Expr, layout: _Layout) -> Expr:
     power = named("power", power)
     if mode == "psd":
         apart = layout.apart(power)
-        every = [slice(None)] * 4
-        every[layout.axis] = slice(1, -1)
-        around = [(0, 0)] * 4
-        around[layout.axis] = (1, 1)
-        inner = pad(take_slice(apart, key=tuple(every)), pads=tuple(around))
+        inner = framed(cut(apart, {layout.axis: slice(1, -1)}), {layout.axis: (1, 1)})
         return layout.joined(named("both_ways", apart + inner, "all but the first and last frequency count twice"))
     size = sqrt(maximum(power, EPSILON))
     return size if mode == "magnitude" else log(maximum(named("magnitude", size), EPSILON))

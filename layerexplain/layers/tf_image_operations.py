@@ -8,13 +8,13 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, Share
+from layerexplain.layers.arguments import Int, Number, PositiveInt, Share
 from layerexplain.layers.operations_image import Layout, Lower
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
 from layerexplain.layers.tf_raw_operations import cut_out, resized_as, strided, whole_numbers
-from layerexplain.ops import contract, order, reduce
+from layerexplain.ops import contract, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
@@ -75,14 +75,6 @@ def strided_part(x: Expr, begin: Any, end: Any, strides: Any, masks: tuple[int, 
     starts, stops = whole_numbers(begin, "strided_slice"), whole_numbers(end, "strided_slice")
     steps = [1] * len(starts) if strides is None else whole_numbers(strides, "strided_slice")
     return strided(x, starts, stops, steps, masks)
-
-
-@layer("tf.math.cumprod")
-def cumprod(x: Expr, *, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False) -> Expr:
-    """Computes the cumulative product {along}."""
-    if exclusive or reverse:
-        raise ArgumentError("cumprod is supported only without exclusive and reverse")
-    return order.cumprod(x, axis=axis)
 
 
 @layer("tf.compat.v1.boolean_mask", also=("tf.boolean_mask",))

@@ -53,6 +53,9 @@ tf.math.[argmax|argmin], tf.[argmax|argmin](x, axis: Anything = 0, output_type: 
     | Returns the index of the [maximum|minimum] {along}.
 tf.math.cumsum, tf.cumsum(x, axis: Int = 0, exclusive: Anything = False, reverse: Anything = False):
     summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse) | Computes the cumulative sum {along}.
+tf.math.cumprod(x, axis: Int = 0, exclusive: Bool = False, reverse: Bool = False):
+    summed_up(x, axis=axis, exclusive=exclusive, backwards=reverse, by='cumprod') | Computes the cumulative product
+    {along}.
 tf.nn.bias_add, tf.compat.v1.nn.bias_add(value, bias, data_format: Anything = None): biased(value, bias, ...)
     | Adds a bias to each channel.
 
@@ -75,13 +78,13 @@ def total(*xs: Expr) -> Expr:
     return reduce(e.add, xs)
 
 
-def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False) -> Expr:
-    """For each element the sum up to it along an axis, from the end where it goes backwards."""
+def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False, by: str = "cumsum") -> Expr:
+    """For each element the sum, or product, up to it along an axis, from the end where it goes backwards."""
     if exclusive:
-        raise ArgumentError(f"cumsum is supported only with exclusive=False, got exclusive={exclusive!r}")
+        raise ArgumentError(f"{by} is supported only with exclusive=False, got exclusive={exclusive!r}")
     if backwards:
-        return m.reverse(order.cumsum(m.reverse(x, axis=axis), axis=axis), axis=axis)
-    return order.cumsum(x, axis=axis)
+        return m.reverse(summed_up(m.reverse(x, axis=axis), axis, by=by), axis=axis)
+    return order.cumsum(x, axis=axis) if by == "cumsum" else order.cumprod(x, axis=axis)
 
 
 def biased(value: Expr, bias: Expr, data_format: Any) -> Expr:

@@ -5,6 +5,7 @@ a constant tensor. Those that differ in nothing else stand with their twins. Inp
 Reference: tf.raw_ops.
 """
 
+from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError
@@ -15,10 +16,10 @@ from layerexplain.layers.operations_product import matrix_product_of
 from layerexplain.layers.operations_reduce import hot_between
 from layerexplain.layers.operations_repeat import flipped, padded, tiled
 from layerexplain.layers.operations_shape import (
+    divided,
     equal_parts,
     expanded,
     gathered,
-    numbered,
     permuted,
     reshaped,
     squeezed,
@@ -146,11 +147,7 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
 
 def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """Parts of given sizes along an axis."""
-    at, starts, parts = axis % x.ndim, 0, []
-    for size in sizes:
-        parts.append(m.take_slice(x, key=(*[slice(None)] * at, slice(starts or None, starts + size))))
-        starts += size
-    return numbered(parts)
+    return divided(x, [*accumulate(sizes)][:-1], axis)
 
 
 def whole_numbers(value: Any, what: str) -> list[int]:

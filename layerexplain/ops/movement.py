@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -217,6 +217,19 @@ reverse = along_an_axis(
 
 
 # padding and repetition -----------------------------------------------------------------------------------------
+
+
+def cut(x: Expr, parts: Mapping[int, Any]) -> Expr:
+    """A range, an index or None (a new axis) at some axes, all of the others; x itself where that is all of it."""
+    key = [parts.get(axis, slice(None)) for axis in range(max(parts, default=-1) + 1)]
+    while key and key[-1] == slice(None):
+        key.pop()
+    return take_slice(x, key=tuple(key)) if key else x
+
+
+def framed(x: Expr, pads: Mapping[int, tuple[int, int]], value: float = 0) -> Expr:
+    """Elements of one value before and after, along some axes."""
+    return pad(x, pads=tuple(pads.get(axis, (0, 0)) for axis in range(x.ndim)), value=value)
 
 
 def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode: str) -> list[Axis]:
