@@ -16,10 +16,10 @@ from layerexplain.layers.operations_product import matrix_product_of
 from layerexplain.layers.operations_reduce import hot_between
 from layerexplain.layers.operations_repeat import flipped, padded, tiled
 from layerexplain.layers.operations_shape import (
-    divided,
     equal_parts,
     expanded,
     gathered,
+    numbered,
     permuted,
     reshaped,
     squeezed,
@@ -147,7 +147,8 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
 
 def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """Parts of given sizes along an axis."""
-    return divided(x, [*accumulate(sizes)][:-1], axis)
+    ends = zip(sizes, accumulate(sizes), strict=True)
+    return numbered([m.cut(x, {axis % x.ndim: slice(end - size or None, end)}) for size, end in ends])
 
 
 def whole_numbers(value: Any, what: str) -> list[int]:
