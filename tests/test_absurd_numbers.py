@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import layerexplain
 from layerexplain.lang.expr import constant
 from layerexplain.ops.image import REACH, _weighed
+from tests import hostile, keras_configs
 
 HUGE = [9 * 10**18, 10**19, 10**30]
 
@@ -51,3 +54,57 @@ def test_pixels_that_a_resizing_weighs_are_counted_without_a_loop() -> None:
             within = [(2 * i + 1) * n - (2 * p + 1) * out for i in range(out) for p in range(n)]
             assert _weighed(n, out, method) == sum(abs(distance) < wide for distance in within), (n, out, method)
     assert _weighed(10**17, 10**17, "area") == 10**17
+
+
+B = 10**18 - 1
+FLATTEN = {"class_name": "Flatten", "config": {"name": "f"}, "module": "keras.layers"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        # More parameters than a float can hold.
+        ([keras_configs.entry("x", [None] + [B] * 25), {"class_name": "LayerNormalization", "module": "keras.layers",
+          "config": {"name": "n", "axis": list(range(1, 25))}}], " PB"),
+        ([keras_configs.entry("x", [None] + [B] * 60), keras_configs.dense("d", B)], " PB"),
+        ([keras_configs.entry("x", [None, B, B]), FLATTEN], "an integer from 0 to 10**18"),
+        # Each layer multiplies what it is given, up to more digits than Python prints.
+        ([keras_configs.entry("x", [None, B]), *[{"class_name": type_, "module": "keras.layers", "config": {"name": f"{type_}{i}", "n": B}}
+          for i in range(300) for type_ in ("RepeatVector", "Flatten")]], "an integer from 0 to 10**18"),
+        ([keras_configs.entry("x", [None, B, B, 3]), {"class_name": "UpSampling2D", "module": "keras.layers",
+          "config": {"name": "u", "size": [B, B]}}], "the size of an axis needs to be an integer from 0 to 10**18"),
+        ([keras_configs.entry("x", [None, B // 7, B // 9, 3]), {"class_name": "Resizing", "module": "keras.layers",
+          "config": {"name": "r", "height": B, "width": B, "interpolation": "area"}}], "Resizing"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["summary", "explain"])
+def test_products_of_sizes(command: str, layers: list[Any], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    file.write_text(json.dumps(keras_configs.sequence(*layers)))
+    done = hostile.run(command, file, folder=tmp_path)
+    assert said in done.out + done.err
+
+
+@pytest.mark.parametrize("size", ["0x" + "f" * 5000, "9" * 5000, "0o" + "7" * 9000, "1e400", ".inf", "-9" + "9" * 30])
+def test_a_size_in_yaml(size: str, tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    file.write_text(f"input: [{size}]\nlayers:\n  - Dense: 3\n")
+    assert len(hostile.error(hostile.run("summary", file, folder=tmp_path))) < 6000
+
+
+@pytest.mark.parametrize("value", ["[],", "{},", "1,"])
+def test_json_of_millions_of_values(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    many = f'{{"class_name": "Sequential", "config": {{"name": "s", "layers": [{value * 9_000_000}1]}}}}'
+    file.write_text(many)
+    assert "about" in hostile.error(hostile.run("summary", file, folder=tmp_path))
+
+
+@pytest.mark.parametrize("depth", [60, 400, 700, 950])
+def test_a_constant_of_many_levels(depth: int, tmp_path: Path) -> None:
+    item = {"module": "keras.src.ops.numpy", "class_name": "Add", "config": {"name": "y"}, "name": "y",
+            "inbound_nodes": [keras_configs.node(keras_configs.tensor("x"), "DEEP")]}  # fmt: skip
+    text = json.dumps(keras_configs.graph([keras_configs.entry("x", [None, 4]), item], [["x", 0, 0]], [["y", 0, 0]]))
+    file = tmp_path / "deep.json"
+    file.write_text(text.replace('"DEEP"', "[" * depth + "1" + "]" * depth))
+    hostile.run("explain", file, folder=tmp_path)

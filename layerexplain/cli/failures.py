@@ -13,10 +13,12 @@ from contextlib import contextmanager
 
 import click
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, each_of
 
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 _PREFIX = "layerexplain: error: "
+_LONGEST = 2000
+"""A line is cut after so many characters: a name from a file may have millions."""
 
 
 @contextmanager
@@ -38,10 +40,30 @@ def as_exit_codes(ctx: click.Context) -> Iterator[None]:
         ctx.exit(1)
 
 
+def spell_out() -> None:
+    """Let standard output spell in ASCII each character that its encoding lacks: an old code page, a name that is no
+    text."""
+    import codecs
+
+    codecs.register_error("layerexplain", _spelt)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="layerexplain")
+
+
+def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    from layerexplain.render.escape import to_ascii
+
+    # As bytes: some code pages lack even a character of ASCII.
+    return to_ascii(error.object[error.start : error.end]).encode("ascii"), error.end
+
+
 def tell_lines(lines: Iterable[str]) -> None:
     """Prints each line on stderr, as an error."""
     for line in lines:
-        click.echo(_PREFIX + clean(line), err=True)
+        click.echo(_PREFIX + (clean(line) if len(line) <= _LONGEST else f"{clean(line[:_LONGEST])}…"), err=True)
 
 
 def note(words: str) -> None:
@@ -58,7 +80,9 @@ def lines_of(error: Exception, source: str | None = None) -> list[str]:
     if isinstance(error, LayerExplainError):
         if source is not None:
             error.with_place(source=source)
-        lines = str(error).split("\n")
+        lines = [str(one) for one in each_of(error)]
+    elif isinstance(error, RecursionError):
+        lines = [": ".join(part for part in (source, "values are nested too deeply to be explained") if part)]
     elif isinstance(error, OSError):
         place = source if error.filename is None else str(error.filename)
         lines = [": ".join(part for part in (place, error.strerror or str(error)) if part)]

@@ -84,4 +84,5 @@ def program() -> None:
 
 def main() -> None:
     """The console script."""
+    failures.spell_out()
     program(prog_name=PROGRAM)

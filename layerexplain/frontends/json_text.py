@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_DIGITS
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_DIGITS, MAX_JSON_VALUES
 
 _SURROGATE = r"\\u[dD][89abAB]"
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
@@ -23,6 +23,10 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{what} has {len(data):,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
     text = data if isinstance(data, str) else decode_utf8(data, what)
+    # Every value but the first of a list or mapping follows a comma, and an empty list takes fifty bytes of memory.
+    values = sum([text.count(mark) for mark in ",[{"])
+    if values > MAX_JSON_VALUES:
+        raise SourceError(f"{what} holds about {values:,} values; a configuration needs at most {MAX_JSON_VALUES:,}")
     # A function called for every integer costs more than the whole parse, so it is used only where it may matter.
     digits = (text.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).translate(_ANY_DIGIT)
     check = _checked_int if _LONG_NUMBER in digits else None

@@ -8,6 +8,9 @@ from __future__ import annotations
 MAX_CONFIG_BYTES = 64 * 1024 * 1024
 """A configuration or spec, unpacked, in bytes."""
 
+MAX_JSON_VALUES = 8_000_000
+"""How many values a configuration in JSON has, about; a model of 100,000 layers has five million."""
+
 MAX_RATIO = 200
 """How many times larger than stored an archive's member may unpack; JSON of many alike layers reaches 50."""
 

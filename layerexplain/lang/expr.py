@@ -276,6 +276,9 @@ class Op:
 _REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element"}
 
 
+LARGEST: Final = 10**18
+"""The largest size of an axis, as in files: what has more elements fits into no machine."""
+
 MOST_AXES: Final = 64
 """How many axes a result has: as many as in NumPy, which computes the formulas."""
 
@@ -292,8 +295,8 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
         if source is not None and not 0 <= source[1] < args[source[0]].ndim:
             raise ShapeError(f"needs a tensor that has axis {source[1]}, got one with {args[source[0]].ndim} axes")
         if size is not GONE:
-            if size is not None and size is not BATCH and (type(size) is not int or size < 0):
-                raise ShapeError(f"the size of an axis needs to be an integer ≥ 0, got {str(size)[:40]}")
+            if size is not None and size is not BATCH and (type(size) is not int or not 0 <= size <= LARGEST):
+                raise ShapeError(f"the size of an axis needs to be an integer from 0 to 10**18, got {str(size)[:40]}")
             sizes.append(size)
     return tuple(sizes)
 

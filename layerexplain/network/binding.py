@@ -128,11 +128,13 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
 
 
 def _is_number(value: Any) -> bool:
-    if type(value) is Array:
-        return True
-    if isinstance(value, list | tuple):
-        return all(_is_number(v) for v in value)
-    return isinstance(value, int | float | bool)
+    waiting = [value]
+    for one in waiting:
+        if isinstance(one, list | tuple):
+            waiting.extend(one)
+        elif not isinstance(one, int | float):
+            return False
+    return True
 
 
 def _listed(names: list[str]) -> str:

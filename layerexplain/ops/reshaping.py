@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import BATCH, GONE, Axis, Expr, LazyAxes, Shape, Size
+from layerexplain.lang.expr import BATCH, GONE, LARGEST, Axis, Expr, LazyAxes, Shape, Size
 from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 
@@ -91,7 +91,11 @@ def joined(node: Expr, axis: int) -> list[int]:
 
 def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> LazyAxes:
     """Return the source axes of each axis of the new shape. Raises ShapeError if the number of elements differs."""
-    return LazyAxes(_worked_out(x, shape), _records, x)
+    after = _worked_out(x, shape)
+    largest = max([s for s in after if isinstance(s, int)], default=0)
+    if largest > LARGEST:
+        raise ShapeError(f"the size of an axis needs to be an integer from 0 to 10**18, got {largest}")
+    return LazyAxes(after, _records, x)
 
 
 def _records(x: Expr, after: Shape) -> list[Axis]:
