@@ -291,9 +291,9 @@ def _is_saved_model(opened: Opened) -> bool:
 def _read_saved_model(opened: Opened) -> Model:
     from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
 
-    if not is_saved_model(opened.head):
-        return read_keras_metadata(opened.file)
-    return read_saved_model_file(opened.file, None if opened.path is None else os.path.dirname(opened.path) or ".")
+    folder = None if opened.path is None else os.path.dirname(opened.path) or "."
+    is_model = is_saved_model(opened.head)
+    return read_saved_model_file(opened.file, folder) if is_model else read_keras_metadata(opened.file)
 
 
 def _no_model(opened: Opened) -> str | None:

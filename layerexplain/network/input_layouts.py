@@ -38,11 +38,9 @@ def _first(scope: Scope, ref: TensorRef, depth: int) -> tuple[Layer, str] | None
     for here in ahead:  # grows as it is read
         for layer, index, place in scope.readers.get(here, ()):
             if layer.model is not None:
-                inputs = layer.model.inputs
-                if place < len(inputs):
-                    inner = _telling(scope.inside(layer), depth + 1).get(inputs[place])
-                    if inner is not None:
-                        return inner
+                inner = [_telling(scope.inside(layer), depth + 1).get(one) for one in layer.model.inputs[place:][:1]]
+                if inner and inner[0] is not None:
+                    return inner[0]
             elif how := _tells(scope, layer):
                 return layer, how
             behind = TensorRef(layer.name, index)

@@ -56,7 +56,7 @@ def trace_at(model: Model, specs: Specs = (), *, linked: bool = False) -> Networ
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call.
     Returns and raises as `trace_model` does.
     """
-    tracing = _Tracing(strict=model.strict, faults=Faults(strict=model.strict, known=model.faults))
+    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults))
     network = tracing.walk(Scope(model), specs, (), linked)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
@@ -94,19 +94,18 @@ def trace_layer(
         raise not_known(layer.type)
     known = {name: value for name, value in (call or {}).items() if name in declaration.arguments}
     bound = Bound([], dict(constants or {}), {}, known)
-    definitions = _Tracing(strict=strict, faults=Faults()).definitions
-    return definitions.of(scope, declaration, layer, bound, specs, masks, training=training)
+    return _Tracing(strict, Faults()).of(scope, declaration, layer, bound, specs, masks, training=training)
 
 
-class _Tracing:
+class _Tracing(Definitions):
     """One tracing of a whole model: its definitions and its faults."""
 
-    def __init__(self, *, strict: bool, faults: Faults) -> None:
-        self.definitions = Definitions(self.enter, strict=strict)
+    def __init__(self, strict: bool, faults: Faults) -> None:
+        super().__init__(self.enter, strict=strict)
         self.faults = faults
 
     def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool) -> Network:
-        define = partial(self.definitions.of, scope)
+        define = partial(self.of, scope)
         return Walk(scope, specs, masks, define, self.enter, self.faults, linked=linked).network()
 
     def enter(self, scope: Scope, specs: Specs, masks: Specs) -> Network:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from layerexplain.errors import SourceError
@@ -33,14 +34,12 @@ def read_live_model(model: Any) -> Model:
 
 def _serialized(model: Any) -> Any:
     """The model's {class_name, config}: its to_json() where that works, since it makes plain data of everything."""
-    to_json = getattr(model, "to_json", None)
-    if callable(to_json):
-        try:
-            text = to_json()
-        except Exception:  # A model's own get_config may raise anything; get_config is asked next.
-            text = None
-        if isinstance(text, str):
-            return parse_json(text, "to_json()")
+    text = None
+    if hasattr(model, "to_json"):
+        with suppress(Exception):  # A model's own get_config may raise anything; get_config is asked next.
+            text = model.to_json()
+    if isinstance(text, str):
+        return parse_json(text, "to_json()")
     cls = type(model)
     try:
         config = model.get_config()

@@ -108,10 +108,7 @@ def read_keras_metadata(file: IO[bytes]) -> Model:
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
-    nodes = keras_nodes_of_metadata(data)
-    if not nodes or not any(node.path == "root" for node in nodes):
-        raise SourceError(f"{METADATA} has no root object; is the SavedModel that of a Keras model?")
-    return _keras_model(nodes)
+    return _keras_model(keras_nodes_of_metadata(data))
 
 
 def _keras_model(nodes: list[KerasNode]) -> Model:

@@ -151,9 +151,9 @@ class _Opening(NamedTuple):
     def _of_archive(self, file: IO[bytes], path: str | None) -> WeightFile | None:
         with zipfile.ZipFile(file) as archive:
             members = members_by_name(archive)
-            for name, same in members.items():
-                if len(same) > 1 and name.startswith("model.weights"):
-                    raise SourceError(f"holds {name} twice; a .keras file has one")
+            twice = [name for name, same in members.items() if len(same) > 1 and name.startswith("model.weights")]
+            if twice:
+                raise SourceError(f"holds {twice[0]} twice; a .keras file has one")
 
             def target(name: str) -> H5Target:
                 if name not in members:

@@ -139,11 +139,9 @@ def _any_layout(root: Any) -> WeightListing:
     """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
     top = {name.decode("utf-8", "backslashreplace") for name in root.id}
     whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
-    if top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params"):
-        tree = list_tree(root)
-        tensors = tuple(_Legacy(root, tree).layers(()))
-        return WeightListing("names", "h5-weights", None, tensors, tree.groups, notes=tree.notes)
-    if not whole and _LEGACY not in top and not _lists_layers(root.id):
+    is_graph_0 = top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params")
+    lists_layers = any(has_attribute(root.id, name) for name in ("layer_names", "layer_names0", "nb_layers"))
+    if not (whole or is_graph_0 or lists_layers or _LEGACY in top):
         return _class_layout(root) if top & {LAYERS, _LAYERS_2_12, VARIABLES} else WeightListing(None)
     tree = list_tree(root)
     base = (_LEGACY,) if _LEGACY in top else ()
@@ -154,12 +152,8 @@ def _any_layout(root: Any) -> WeightListing:
         text_attribute(reader.open(base), "keras_version"),
         (*reader.layers(base), *reader.optimizer()),
         tuple([path[len(base) :] for path in tree.groups]),
-        notes=(*tree.notes, *reader.unlisted(base)),
+        notes=(*tree.notes, *reader.unlisted()),
     )
-
-
-def _lists_layers(owner: Any) -> bool:
-    return any(has_attribute(owner, name) for name in ("layer_names", "layer_names0", "nb_layers"))
 
 
 class _Legacy:
@@ -209,9 +203,8 @@ class _Legacy:
                 self.taken.add(dataset.parts)
                 yield _tensor(dataset, dataset.parts, "optimizer")
 
-    def unlisted(self, base: Groups) -> Iterator[Note]:
+    def unlisted(self) -> list[Note]:
         """A note for each array that no list names: Keras does not read it either."""
-        for path in self.datasets:
-            if path not in self.taken:
-                words = f"/{'/'.join(path)} is not in any list of weights, so Keras ignores it"
-                yield Note("unlisted-weight", None, words)
+        words = "is not in any list of weights, so Keras ignores it"
+        left = [path for path in self.datasets if path not in self.taken]
+        return [Note("unlisted-weight", None, f"/{'/'.join(path)} {words}") for path in left]
