@@ -6,7 +6,7 @@ Input shape of all: (batch, spatial axes, channels), or the channels second with
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Expr
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts
@@ -98,7 +98,7 @@ def global_average_pooling(
             f"a mask needs one value for each of the {size_text(x.shape[steps])} steps, "
             f"got a mask of {size_text(mask.shape[1])}"
         )
-    mask = take_slice(mask, key=(slice(None), None) if steps == 2 else (Ellipsis, None))
+    mask = named("counted", take_slice(mask, key=(slice(None), None) if steps == 2 else (Ellipsis, None)))
     total = sum_(where(mask, x, 0), axis=steps, keepdims=keepdims)
     return total / sum_(cast(mask, to="float"), axis=steps, keepdims=keepdims)
 

@@ -21,6 +21,9 @@ _EASY = 18
 """Words wrapped into less are hard to read: from here on columns are left out, if they may be."""
 
 
+_ELSEWHERE = "use a wider terminal or --format csv."
+
+
 class Cells(NamedTuple):
     """A column for a terminal: a line of text for each row, and its style there. Numbers (`right`) and what is `firm`
     are never wrapped; other words get at most `liked` columns where not all have what they need."""
@@ -65,7 +68,10 @@ def table_lines(table: Table, look: Look) -> list[str]:
     for columns in table.compact if look.width < _natural(cells) else ():
         compact = _cells(columns, table.rows, look)
         if look.width >= _natural(compact):
-            return fitted(compact, look, look.width)
+            kept = {one.name for one in columns} | {"from"}  # which stand in the operation
+            gone = [column.heading for column in shown if column.name not in kept]
+            words = f"Left out for lack of room: {', '.join([*gone, 'the batch'])}; {_ELSEWHERE}"
+            return [*fitted(compact, look, look.width), *_aside(words, look, look.width)]
     if look.width < min(_natural(cells), _ROOMY) and table.stacked:
         stacks = [_cells(columns, table.rows, look) for columns in table.stacked]
         return drawn(_stacked(stacks, look.width), look, look.width)
@@ -163,9 +169,13 @@ def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[s
     else:
         lines = drawn(_wrapped(shown, room), look, width)
     if left_out:
-        words = f"Left out for lack of room: {', '.join(left_out)}; use a wider terminal or --format csv."
-        lines += ["", *[paint(line, "dim", look) for line in wrap(clean(words, look.ascii), width, hang=0)]]
+        lines += _aside(f"Left out for lack of room: {', '.join(left_out)}; {_ELSEWHERE}", look, width)
     return lines
+
+
+def _aside(words: str, look: Look, width: int) -> list[str]:
+    """A remark below a table."""
+    return ["", *[paint(line, "dim", look) for line in wrap(clean(words, look.ascii), width, hang=0)]]
 
 
 def _room(columns: Sequence[Cells], width: int) -> int:

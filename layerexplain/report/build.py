@@ -295,7 +295,9 @@ class Builder:
             untold = layer.model is not None or (is_stored(layer) and layer.type in UNTOLD_TYPES)
             called = layer.name.removeprefix(GROUP) if untold else operation_type(layer)
             text = f"{identifier(called)}({names})"
-            return text, (f"y = {text}",)
+            inner = sum(one.type != "InputLayer" for one in layer.model.layers) if layer.model is not None else 0
+            inside = f", {inner:,} layer{'s' * (inner != 1)}" if inner else ""
+            return text + inside, (f"y = {text}",)
         known = self._texts.get(definition)
         if known is None:
             key = form(definition) or definition
