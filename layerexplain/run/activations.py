@@ -14,7 +14,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import ITEM, Expr
-from layerexplain.model import Layer, TensorRef
+from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -81,14 +81,17 @@ class Activations:
         """Run the model on one array per input, in its order and cast to its dtypes."""
         batch = next((int(a.shape[0]) for a in inputs if a.ndim), 1)
         runs = {d: Evaluation(batch, d, self.seed) for d in ("float32", "float64")}
-        leaves = {(made.call.layer, made.call.index): made.node for made in self.network.calls if not made.sources}
-        walk = _Walk(self, runs, self.network, (), keep=set(self.network.model.outputs))
-        for ref, value in zip(self.network.model.inputs, inputs, strict=True):
-            leaf = leaves[ref.layer, ref.call]
+        model = self.network.model
+        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
+        outputs = [nodes.get((ref.layer, ref.call)) for ref in model.outputs]
+        walk = _Walk(self, runs, self.network, (), outputs)
+        for ref, value in zip(model.inputs, inputs, strict=True):
+            leaf = nodes[ref.layer, ref.call]
             if leaf is not None:
-                walk.give(leaf, Made((value,), (dtype_name(value),)))
+                walk.made[leaf] = Made((value,), (dtype_name(value),))
         yield from walk.run()
-        self.outputs = [walk.value_of(ref) for ref in self.network.model.outputs]
+        found = [None if node is None else walk.made.get(node) for node in outputs]
+        self.outputs = [made and made.values[ref.output] for made, ref in zip(found, model.outputs, strict=True)]
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return the weights of a layer, read once and kept until its last call."""
@@ -102,7 +105,7 @@ class Activations:
 
 
 class _Walk:
-    """One run of a network, its `number`-th; `made` holds what later calls need."""
+    """One run of a network, its `number`-th; `made` holds what later calls need, and the `results`."""
 
     def __init__(
         self,
@@ -110,31 +113,22 @@ class _Walk:
         runs: dict[str, Evaluation],
         network: Network,
         path: tuple[str, ...],
-        keep: set[TensorRef],
+        results: Sequence[Expr | None],
         number: int = 0,
     ) -> None:
         self.whole = whole
         self.runs = runs
         self.network = network
         self.path = path
-        self.keep = keep
         self.number = number
         self.times = Counter(call.call.layer for call in network.calls)
-        self.kept: dict[TensorRef, Any] = {}
         self.made: dict[Expr, Made] = {}
         self.refused: dict[str, str] = {}
         self.layers = {layer.name: layer for layer in network.model.layers}
-        self.left: Counter[Expr] = Counter()
+        self.left = Counter({_base(e) for e in results if e is not None})
         for call in network.calls:
-            if call.node is not None and not call.built:
+            if not call.built:
                 self.left.update(set(map(_base, _tensors(call))))
-        if network.definition is not None and path:
-            results = [*network.definition.results.values(), *network.definition.masks]
-            self.left.update({_base(e) for e in results if e is not None})
-
-    def give(self, leaf: Expr, made: Made) -> None:
-        """Set the value of an input, or of its mask."""
-        self.made[leaf] = made
 
     def run(self) -> Iterator[Activation]:
         """Run all calls of the network, entering nested models."""
@@ -143,69 +137,60 @@ class _Walk:
                 continue
             layer = self.layers[call.call.layer]
             if not call.sources and call.definition is None and layer.type == "InputLayer":
-                yield self._input(call, layer)
+                made = self.made.get(call.node) if call.node is not None else None
+                if made is None:
+                    yield self._refusal(call, layer, "it received no values")
+                else:
+                    yield self._activation(call, layer, made.values[:1], made.dtypes[:1])
             elif call.network is not None and call.node is not None:
                 yield from self._nested(call, call.network, layer)
             else:
                 yield self._call(call, layer)
-            if call.node is not None:
-                self._forget(_tensors(call))
+            for base in set(map(_base, _tensors(call))):
+                self.left[base] -= 1
+                self._drop_unused(base)
 
-    def value_of(self, ref: TensorRef) -> Any:
-        """Return a tensor that was to be kept."""
-        return self.kept.get(ref)
-
-    def _number(self, call: TracedCall) -> int:
-        """Return the number of a call, counted through all runs of this network."""
-        return self.number * self.times[call.call.layer] + call.call.index
+    def _activation(
+        self, call: TracedCall, layer: Layer, outputs: tuple[Any, ...], dtypes: tuple[str, ...], **ran: Any
+    ) -> Activation:
+        """Return the activation of a call, whose number counts through all runs of this network."""
+        number = self.number * self.times[call.call.layer] + call.call.index
+        return Activation((*self.path, layer.name), layer, number, outputs, dtypes, **ran)
 
     def _refusal(self, call: TracedCall, layer: Layer, reason: str) -> Activation:
         """Return the activation of a call without values, with the reason."""
         self.refused.setdefault(layer.name, reason)
-        return Activation((*self.path, layer.name), layer, self._number(call), (), (), refusal=reason)
+        return self._activation(call, layer, (), (), refusal=reason)
 
     # Calls ------------------------------------------------------------------------------------------------------
 
-    def _input(self, call: TracedCall, layer: Layer) -> Activation:
-        made = self.made.get(call.node) if call.node is not None else None
-        path = (*self.path, layer.name)
-        if made is None:
-            return self._refusal(call, layer, "it received no values")
-        self._keep(call, made)
-        return Activation(path, layer, self._number(call), made.values[:1], made.dtypes[:1])
-
     def _nested(self, call: TracedCall, network: Network, layer: Layer) -> Iterator[Activation]:
-        path = (*self.path, layer.name)
-        assert call.node is not None and call.definition is not None  # noqa: S101 (a call with a node has both)
+        definition = call.definition
+        assert definition is not None  # noqa: S101 (a call with a node has one)
         given = self._given(call)
         if isinstance(given, str):
             yield self._refusal(call, layer, given)
             return
-        walk = _Walk(self.whole, self.runs, network, path, set(), self._number(call))
-        for param, value in zip(call.definition.params, given, strict=True):
-            walk.give(param, value)
+        number = self.number * self.times[layer.name] + call.call.index
+        walk = _Walk(self.whole, self.runs, network, (*self.path, layer.name), definition.outputs, number)
+        walk.made.update(zip(definition.params, given, strict=True))
         yield from walk.run()
-        values: list[Any] = []
-        dtypes: list[str] = []
-        for e in (*call.definition.results.values(), *[m for m in call.definition.masks if m is not None]):
-            found = walk.tensor(e)
-            if found is None:
-                reason = next(iter(walk.refused.values()), "one of its layers has no value")
-                yield self._refusal(call, layer, reason)
-                return
-            values.append(found.values[0])
-            dtypes.append(found.dtypes[0])
-        yield self._done(call, layer, Made(tuple(values), tuple(dtypes)))
+        found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
+        if len(found) < len(definition.outputs):
+            reason = next(iter(walk.refused.values()), "one of its layers has no value")
+            yield self._refusal(call, layer, reason)
+            return
+        made = Made(tuple([one.values[0] for one in found]), tuple([one.dtypes[0] for one in found]))
+        yield self._done(call, layer, len(definition.results), made)
 
     def _call(self, call: TracedCall, layer: Layer) -> Activation:
-        path = (*self.path, layer.name)
         definition = call.definition
         if definition is None or definition.kind == "opaque" or call.node is None:
-            reason = self._why_unknown(call, layer)
-            return self._refusal(call, layer, reason)
+            return self._refusal(call, layer, self._why_unknown(call, layer))
         given = self._given(call)
         if isinstance(given, str):
             return self._refusal(call, layer, given)
+        path = (*self.path, layer.name)
         compute = _compute_dtype(layer, given)
         values = tuple(
             [rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)]
@@ -217,30 +202,17 @@ class _Walk:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
-        leaves = (*definition.results.values(), *[m for m in definition.masks if m is not None])
-        dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in leaves])
+        dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
         made = Made(tuple(map(rounded_to, results, dtypes)), dtypes)
-        return self._done(call, layer, made, definition, values, weights)
+        return self._done(
+            call, layer, len(definition.results), made, definition=definition, values=values, weights=weights
+        )
 
-    def _done(
-        self,
-        call: TracedCall,
-        layer: Layer,
-        made: Made,
-        definition: Definition | None = None,
-        values: tuple[Any, ...] = (),
-        weights: tuple[Any, ...] = (),
-    ) -> Activation:
+    def _done(self, call: TracedCall, layer: Layer, count: int, made: Made, **ran: Any) -> Activation:
         if call.node is not None:
             self.made[call.node] = made
             self._drop_unused(call.node)
-        self._keep(call, made)
-        assert call.definition is not None  # noqa: S101 (only a call with a definition has made something)
-        count = len(call.definition.results)
-        path = (*self.path, layer.name)
-        return Activation(
-            path, layer, self._number(call), made.values[:count], made.dtypes[:count], definition, values, weights
-        )
+        return self._activation(call, layer, made.values[:count], made.dtypes[:count], **ran)
 
     # Values between calls ----------------------------------------------------------------------------------------
 
@@ -272,17 +244,6 @@ class _Walk:
         where = "/".join((*self.path, layer.name))
         note = next((note for note in self.network.notes if note.layer == where), None)
         return "its formula is unknown" if note is None else self.network.why_without_formula(layer.name, note)
-
-    def _keep(self, call: TracedCall, made: Made) -> None:
-        for i, value in enumerate(made.values):
-            ref = TensorRef(call.call.layer, call.call.index, i)
-            if ref in self.keep:
-                self.kept[ref] = value
-
-    def _forget(self, used: Sequence[Expr]) -> None:
-        for base in set(map(_base, used)):
-            self.left[base] -= 1
-            self._drop_unused(base)
 
     def _drop_unused(self, base: Expr) -> None:
         if self.left[base] <= 0:

@@ -34,6 +34,13 @@ class ModelInput:
         """The shape as text."""
         return "any shape" if self.shape is None else f"the shape {shape_text(self.shape)}"
 
+    def misfit(self, shape: Sequence[int]) -> str | None:
+        """Return a hint, or "", for an array whose shape does not fit; None for one that fits."""
+        own = self.shape
+        if own is None or (len(own) == len(shape) and all(s in (None, n) for s, n in zip(own, shape, strict=True))):
+            return None
+        return "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
+
 
 def inputs_of(model: Model) -> list[ModelInput]:
     """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
@@ -88,13 +95,8 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"the input '{wanted.name}' needs an array of {wanted.shape_words}: {error}") from None
     array = _of_kind(wanted, array)
-    shape = wanted.shape
-    if shape is not None and (
-        array.ndim != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=False))
-    ):
-        hint = ""
-        if array.ndim == len(shape) - 1:
-            hint = "; the first axis counts examples; for one example its size is 1"
+    hint = wanted.misfit(array.shape)
+    if hint is not None:
         raise ArgumentError(
             f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}"
         )
@@ -110,24 +112,18 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
     text = kind in "US" or (kind == "O" and all(isinstance(v, str | bytes) for v in array.reshape(-1)))
     if text != (dtype == "string") or kind not in "biufcUSO" or (kind == "O" and not text) or kind == "c":
         holds = "text" if text else f"{array.dtype}"
-        raise ArgumentError(f"the input '{wanted.name}' needs {_words(dtype)}, got an array of {holds}")
+        needs = "text" if dtype == "string" else f"numbers ({dtype})"
+        raise ArgumentError(f"the input '{wanted.name}' needs {needs}, got an array of {holds}")
     if text:
         return array.astype(object)
     if is_float(dtype):
         return rounded_to(array.astype("float64" if dtype == "float64" else "float32"), dtype)
-    if kind == "f" and not np.isfinite(array).all():
-        words = f"got {array.dtype} with NaN or infinity among the values"
-        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), {words}")
-    if kind == "f" and not (array == np.floor(array)).all():
-        words = f"got {array.dtype} with values such as {array[array != np.floor(array)][0]:g}"
-        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), {words}")
+    odd = array[(array != np.floor(array)) | ~np.isfinite(array)] if kind == "f" else array[:0]
+    if odd.size:
+        finite = np.isfinite(array).all()
+        words = f"values such as {odd[0]:g}" if finite else "NaN or infinity among the values"
+        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), got {array.dtype} with {words}")
     return array.astype(dtype)
-
-
-def _words(dtype: str) -> str:
-    if dtype == "string":
-        return "text"
-    return f"numbers ({dtype})"
 
 
 def traced_at(model: Model, arrays: Sequence[Any]) -> Network:

@@ -5,11 +5,11 @@ Nothing is unpickled, and the shape in a file's header is checked against the mo
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
@@ -80,17 +80,13 @@ def make_inputs(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ArgumentError(f"--input {twice}=… is given twice")
-    for one in named:
-        if one.name is not None and not _is_made(one.what):
-            wanted = next(i for i in inputs if i.name == one.name)
-            arrays[wanted.name] = GivenInput(wanted.name, _read_one(one.what, wanted), one.what)
-    for one in named:
-        if one.name is None and not _is_made(one.what):
-            free = [i for i in inputs if i.name not in arrays and not _made_by_name(i, named)]
-            if not free:
-                raise ArgumentError(f"--input {one.what}: all inputs of the model already have an array")
-            for name, array in _read_for(one.what, free).items():
-                arrays[name] = GivenInput(name, array, one.what)
+    files = [one for one in named if not _is_made(one.what)]
+    for one in sorted(files, key=lambda one: one.name is None):
+        free = [i for i in inputs if (i.name == one.name if one.name else i.name not in {*arrays, *names})]
+        if not free:
+            raise ArgumentError(f"--input {one.what}: all inputs of the model already have an array")
+        for name, array in _read_for(one.what, free).items():
+            arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
     if left:
         lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
@@ -101,10 +97,6 @@ def make_inputs(
 
 def _is_made(what: str) -> bool:
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
-
-
-def _made_by_name(one: ModelInput, named: Sequence[Named]) -> bool:
-    return any(n.name == one.name for n in named)
 
 
 def _whats(left: Sequence[ModelInput], named: Sequence[Named]) -> dict[str, str]:
@@ -210,11 +202,6 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 # Files --------------------------------------------------------------------------------------------------------------
 
 
-def _read_one(path: str, wanted: ModelInput) -> Any:
-    """Return the array of a file for one input: of an .npy file, or of an .npz file by the input's name."""
-    return next(iter(_read_for(path, [wanted]).values()))
-
-
 def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     """Return the arrays of a file by input name."""
     try:
@@ -250,7 +237,8 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
                 member = names.get(one.name)
                 if member is None:
                     continue
-                with _unpacked(archive, member) as data:
+                refuse_coding(member)
+                with archive.open(member) as data:
                     found[one.name] = _array(data, member.file_size, member.compress_size, path, one)
             if not found:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
@@ -263,13 +251,6 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
         raise SourceError(f"is damaged ({error})", source=path) from None
 
 
-@contextmanager
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
-    refuse_coding(member)
-    with archive.open(member) as data:
-        yield data
-
-
 def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInput) -> Any:
     """Read an array in NumPy's format; its header is checked against the input before its data is read."""
     import zlib
@@ -278,20 +259,15 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
 
     try:
         version = np.lib.format.read_magic(data)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(data)
-        elif version == (2, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(data)
-        else:
+        if version not in ((1, 0), (2, 0)):
             raise SourceError(
                 f"has version {version} of NumPy's format; arrays of numbers have 1.0 or 2.0", source=path
             )
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(data)
         if dtype.hasobject:
             raise SourceError("holds Python objects, which are never unpickled; save numbers or text", source=path)
-        count = 1
-        for length in shape:
-            count *= int(length)
-        held = count * dtype.itemsize
+        held = math.prod(map(int, shape)) * dtype.itemsize
         if held > size or held > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
             raise SourceError(f"declares {held:,} bytes of data but stores {stored:,}", source=path)
         _must_fit(shape, path, wanted)
@@ -309,13 +285,9 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
 
 
 def _must_fit(shape: Sequence[int], path: str, wanted: ModelInput) -> None:
-    own = wanted.shape
-    if own is None:
-        return
-    if len(shape) != len(own) or any(a is not None and a != b for a, b in zip(own, shape, strict=True)):
-        hint = "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
+    hint = wanted.misfit(shape)
+    if hint is not None:
+        held = shape_text(shape) if shape else "()"
         raise SourceError(
-            f"holds an array of {shape_text(shape) if shape else '()'}; the input '{wanted.name}' needs "
-            f"{wanted.shape_words}{hint}",
-            source=path,
+            f"holds an array of {held}; the input '{wanted.name}' needs {wanted.shape_words}{hint}", source=path
         )
