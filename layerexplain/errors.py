@@ -7,6 +7,7 @@ The layer, the file and the line are added once, at the boundary that knows them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class LayerExplainError(Exception):
@@ -82,15 +83,9 @@ class ErrorGroup(LayerExplainError):
         super().__init__("; ".join(error.fact for error in errors))
         self.errors = errors
 
-    def with_place(
-        self,
-        *,
-        source: str | None = None,
-        line: int | None = None,
-        layer: str | None = None,
-    ) -> LayerExplainError:
+    def with_place(self, **place: Any) -> LayerExplainError:
         for error in self.errors:
-            error.with_place(source=source, line=line, layer=layer)
+            error.with_place(**place)
         return self
 
     def __str__(self) -> str:

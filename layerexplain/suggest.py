@@ -33,10 +33,5 @@ def batch_words(without: str, with_axis: str) -> str:
     return f"None in front is read as the batch, which is left out here: write {without}, or {with_axis} for an axis"
 
 
-def or_else(suggestion: str, otherwise: str) -> str:
-    """The suggestion where there is one, what to do without one otherwise."""
-    return suggestion or otherwise
-
-
 def _bare(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")

@@ -11,66 +11,69 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
+_Found = Iterable[tuple[str, str | None]]
 
 
-def layer_types(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _completes(find: Callable[[click.Context, str], _Found]) -> _Complete:
+    """Make of what finds words, each with its help, what click calls."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word, help=help) for word, help in find(ctx, incomplete)]
+
+    return complete
+
+
+@_completes
+def layer_types(ctx: click.Context, incomplete: str) -> _Found:
     """The layer types that begin with what is typed, in upper or lower case, with what each does."""
-    from click.shell_completion import CompletionItem
-
     from layerexplain import api
 
-    return [
-        CompletionItem(type, help=words)
-        for entries in api.layer_types().values()
-        for type, _, words in entries
-        if type.lower().startswith(incomplete.lower())
-    ]
+    for entries in api.layer_types().values():
+        yield from [(type, words) for type, _, words in entries if type.lower().startswith(incomplete.lower())]
 
 
-def layer_arguments(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+@_completes
+def layer_arguments(ctx: click.Context, incomplete: str) -> _Found:
     """The arguments of the layer type that was typed, each with its default or an example, and what it takes."""
-    from click.shell_completion import CompletionItem
-
     from layerexplain import api
     from layerexplain.errors import ArgumentError
 
     try:
         told = api.layer_type(str(ctx.params.get("type")))
     except ArgumentError:
-        return []
-    found = []
+        return
     for argument in told.arguments:
         if argument.name.startswith(incomplete):
             plain = not argument.is_required and isinstance(argument.default, str | int | float)
             value = str(argument.default).lower() if plain else argument.example.strip("'")
             # A shell has uses of its own for all other signs.
-            name = argument.name
-            text = f"{name}={value}" if value.replace("_", "").replace(".", "").isalnum() else f"{name}="
-            found.append(CompletionItem(text, help=argument.words))
-    return found
+            is_harmless = value.replace("_", "").replace(".", "").isalnum()
+            yield f"{argument.name}={value if is_harmless else ''}", argument.words
 
 
-def layer_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+@_completes
+def layer_names(ctx: click.Context, incomplete: str) -> _Found:
     """List the layers of the source that was typed, those in nested models by their paths.
 
     A shell puts what it is offered on the command line as it stands, so a name with a sign that a shell obeys is left
     out. Nothing is offered for a source that cannot be read.
     """
-    from click.shell_completion import CompletionItem
-
     from layerexplain import api
     from layerexplain.cli.layer_names import layers_in
 
     source = ctx.params.get("source")
     if not isinstance(source, str) or source == "-":
-        return []
+        return
     try:
         model = api.read(source)
     # A shell that completes a word has no use for any message, a bug's neither.
     except Exception:
-        return []
-    found = [(path, layer) for path, layer in layers_in(model) if path.startswith(incomplete) and _is_harmless(path)]
-    return [CompletionItem(path, help=layer.type if _is_harmless(layer.type) else None) for path, layer in found]
+        return
+    for path, layer in layers_in(model):
+        if path.startswith(incomplete) and _is_harmless(path):
+            yield path, layer.type if _is_harmless(layer.type) else None
 
 
 def _is_harmless(name: str) -> bool:
@@ -85,11 +88,10 @@ def _is_harmless(name: str) -> bool:
 def names_of(known: Iterable[str]) -> _Complete:
     """Completes a list with commas between, by one of the `known` names that is not in it."""
 
-    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
+    @_completes
+    def complete(ctx: click.Context, incomplete: str) -> _Found:
         before, comma, last = incomplete.rpartition(",")
         taken = before.split(",")
-        return [CompletionItem(before + comma + name) for name in known if name.startswith(last) and name not in taken]
+        return [(before + comma + name, None) for name in known if name.startswith(last) and name not in taken]
 
     return complete

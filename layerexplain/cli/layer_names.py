@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean, or_else
+from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.model import Layer, Model
@@ -69,5 +69,5 @@ def no_match(pattern: str, names: Iterable[str]) -> LayerExplainError:
     """The error for a pattern that matches none of the names."""
     known = list(dict.fromkeys(names))
     shown = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else "")
-    hint = or_else(did_you_mean(pattern, known), f"the model has {shown}")
+    hint = did_you_mean(pattern, known) or f"the model has {shown}"
     return LayerExplainError(f"no layer matches '{pattern}'; {hint}")

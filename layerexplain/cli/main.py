@@ -43,9 +43,9 @@ class Program(click.Group):
         if name not in COMMANDS and _is_source(name):
             return super().resolve_command(ctx, ["summary", *args])
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            from layerexplain.suggest import did_you_mean, or_else
+            from layerexplain.suggest import did_you_mean
 
-            hint = or_else(did_you_mean(name, COMMANDS), f"the commands are {', '.join(COMMANDS)}")
+            hint = did_you_mean(name, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
             ctx.fail(f"no command '{failures.clean(name)}'; {hint}")
         return super().resolve_command(ctx, args)
 

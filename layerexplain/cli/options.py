@@ -91,9 +91,9 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
         chosen = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
         for name in chosen:
             if name not in names:
-                from layerexplain.suggest import did_you_mean, or_else
+                from layerexplain.suggest import did_you_mean
 
-                hint = or_else(did_you_mean(name, names), f"the columns are {', '.join(names)}")
+                hint = did_you_mean(name, names) or f"the columns are {', '.join(names)}"
                 raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
         return chosen
 

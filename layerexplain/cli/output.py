@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from layerexplain.cli.options import Output
@@ -15,16 +15,21 @@ _LEAST_WIDTH = 20
 
 
 def emit(output: Output, text_of: Callable[[Look], str]) -> None:
-    """Renders the result for where it goes, and writes it there.
+    """Renders the result for where it goes, and writes it there. Raises LayerExplainError if that cannot be written."""
+    emit_pieces(output, iter(printable(lambda look: [text_of(look)], look_of(output), encoding_of(output))))
 
-    Where standard output cannot encode a character of it (an old code page), the result is rendered in ASCII.
-    Raises LayerExplainError if the file cannot be written.
-    """
-    look = look_of(output)
-    text = text_of(look)
-    if not look.ascii and not encodable(text, encoding_of(output)):
-        text = text_of(look._replace(ascii=True))
-    emit_pieces(output, iter([text]))
+
+def printable(pieces_of: Callable[[Look], Iterable[str]], look: Look, encoding: str) -> Iterable[str]:
+    """What is rendered for a look; in ASCII where the encoding (an old code page) lacks a character of it."""
+    pieces = pieces_of(look)
+    if look.ascii or encoding.lower() in ("utf-8", "utf8"):
+        return pieces
+    text = "".join(pieces)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return pieces_of(look._replace(ascii=True))
+    return [text]
 
 
 def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
@@ -74,14 +79,3 @@ def _wants_color(choice: str, terminal: bool) -> bool:
     if os.environ.get("FORCE_COLOR", "") not in ("", "0"):
         return True
     return terminal and os.environ.get("TERM") != "dumb"
-
-
-def encodable(text: str, encoding: str) -> bool:
-    """Whether all characters of a text can be written."""
-    if text.isascii() or encoding.lower() in ("utf-8", "utf8"):
-        return True
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -23,7 +23,7 @@ from layerexplain.cli.options import (
     model_output_options,
     nested_option,
 )
-from layerexplain.cli.output import emit_pieces, encodable, encoding_of, look_of
+from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Partly, jobs_for
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, data_columns
@@ -108,19 +108,9 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
         optimizer=ask.optimizer,
         partial=True,
     )
-    return reading.with_faults(_printed(ask, report), report.faults)
-
-
-def _printed(ask: _Ask, report: api.Report) -> Iterable[str]:
-    """The report as text. Where its characters cannot be printed (an old code page), it is in ASCII."""
     sheet = summary(report, ask.columns, ask.nested, ask.several)
-    found = pieces(sheet, ask.format, ask.look)
-    if ask.look.ascii or encodable("→", ask.encoding):
-        return found
-    text = "".join(found)
-    if encodable(text, ask.encoding):
-        return [text]
-    return pieces(sheet, ask.format, ask.look._replace(ascii=True))
+    text = printable(lambda look: pieces(sheet, ask.format, look), ask.look, ask.encoding)
+    return reading.with_faults(text, report.faults)
 
 
 def _whole(ask: _Ask, source: str) -> list[str] | Partly:

@@ -15,7 +15,7 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.reference import Graph, Key, Operation
+from layerexplain.oracle.reference import Graph, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.report.build import operation_type
 from layerexplain.run.activations import Progress, evaluated
@@ -23,20 +23,18 @@ from layerexplain.run.precision import computed_in, rounded_to
 
 
 class Comparison:
-    """Walks a model and its Keras model side by side. `checks` has a row per call, `faults` the known faults of Keras
-    that were found."""
+    """Walks a model and its Keras model side by side. `faults` are the known faults of Keras that were found."""
 
     def __init__(self, tolerance: float, batch: int, total: int, progress: Progress | None) -> None:
         self.tolerance = tolerance
         self.batch = batch
         self.total = total
         self.progress = progress
-        self.checks: list[LayerCheck] = []
         self.done = 0
         self.faults: list[str] = []
 
-    def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> None:
-        """Compare all calls of a network; the graph has its inputs."""
+    def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
+        """Compare all calls of a network; return a row per call. The graph has its inputs."""
         layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
         ours = {(made.call.layer, made.call.index) for made in network.calls}
@@ -47,19 +45,17 @@ class Comparison:
         graph.make_when_needed(between)
         by_call = {(made.call.layer, made.call.index): made for made in network.calls}
         checks: dict[tuple[str, int], list[LayerCheck]] = {}
-        before = self.checks
         # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
         for call in as_keras_runs(network.model, [made.call for made in network.calls]):
             layer = layers[call.layer]
             if layer.type != "InputLayer":
-                self.checks = []
-                self._call(network, by_call[call.layer, call.index], layer, graph, sources, path)
-                checks[call.layer, call.index] = self.checks
-        self.checks = [*before, *[check for key in by_call for check in checks.get(key, ())]]
+                made = by_call[call.layer, call.index]
+                checks[call.layer, call.index] = self._call(network, made, layer, graph, sources, path)
         for (name, index), operation in others.items():
             if (name, index) not in between:
                 row = _row(Layer(name, operation.type, "layer", {}), index, path, 0.0)
-                self._keep(differs(row, "Keras's model calls it, but the model that was read does not"))
+                checks[name, index] = [differs(row, "Keras's model calls it, but the model that was read does not")]
+        return [check for key in {**by_call, **others} for check in checks.get(key, ())]
 
     def _call(
         self,
@@ -69,48 +65,34 @@ class Comparison:
         graph: Graph,
         sources: _Sources,
         path: tuple[str, ...],
-    ) -> None:
+    ) -> list[LayerCheck]:
         row = _row(layer, made.call.index, path, self.tolerance)
         key = (layer.name, made.call.index)
         operation = graph.calls().get(key)
+        arguments = graph.arguments(key) if operation is not None else None
+        if made.network is not None and arguments is not None:
+            inner = graph.enter(key, arguments)
+            if inner is not None:
+                checks = self.compare(made.network, inner, (*path, layer.name))
+                outputs = inner.outputs()
+                if all(one is not None for one in outputs):
+                    graph.keep(key, outputs)
+                return checks
+        self.done += 1
         if operation is None:
-            self._keep(differs(row, "Keras's model has no such call"))
-            return
-        arguments = graph.arguments(key)
+            return [differs(row, "Keras's model has no such call")]
         if arguments is None:
-            self._keep(not_compared(row, "an earlier layer returned no values"))
-            return
-        if made.network is not None and self._nested(made.network, graph, key, arguments, (*path, layer.name)):
-            return
+            return [not_compared(row, "an earlier layer returned no values")]
         if self.progress is not None:
-            self.progress(self.done, self.total, row.path)
+            self.progress(self.done - 1, self.total, row.path)
         given = _given(made, sources)
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
-            self._keep(not_compared(row, f"Keras cannot run it: {first_line(error)}"))
-        else:
-            if given is None:
-                self._keep(differs(row, "the inputs of this call are other tensors in Keras's model"))
-                return
-            self._keep(self._checked(network, row, made.definition, layer, graph, operation, given, theirs))
-
-    def _nested(
-        self, network: Network, graph: Graph, key: Key, arguments: Sequence[Any], path: tuple[str, ...]
-    ) -> bool:
-        """Compare the calls in a nested model and keep its results; return False if it cannot be entered."""
-        inner = graph.enter(key, arguments)
-        if inner is None:
-            return False
-        self.compare(network, inner, path)
-        outputs = inner.outputs()
-        if all(one is not None for one in outputs):
-            graph.keep(key, outputs)
-        return True
-
-    def _keep(self, check: LayerCheck) -> None:
-        self.checks.append(check)
-        self.done += 1
+            return [not_compared(row, f"Keras cannot run it: {first_line(error)}")]
+        if given is None:
+            return [differs(row, "the inputs of this call are other tensors in Keras's model")]
+        return [self._checked(network, row, made.definition, layer, graph, operation, given, theirs)]
 
     # One call ---------------------------------------------------------------------------------------------------
 

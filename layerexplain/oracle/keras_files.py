@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.to_keras import RUNS_CODE
+
+Source = str | os.PathLike[str] | bytes
 
 
 class KerasRefuses(SourceError):
@@ -46,7 +48,7 @@ _PLAIN_OBJECTS = frozenset(
 )
 
 
-def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) -> Any:
+def keras_model_of_file(source: Source, model: Model) -> Any:
     """Return the model that Keras loads from a .keras or .h5 file or a configuration JSON.
 
     Args:
@@ -56,12 +58,14 @@ def keras_model_of_file(source: str | os.PathLike[str] | bytes, model: Model) ->
     Raises:
         LayerExplainError: if it names code outside Keras, or with Keras's own error if Keras refuses it.
     """
-    if model.format not in _LOADERS:
+    if model.format not in _FILES:
         unloadable = KerasRefuses(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
         unloadable.old = True
         raise unloadable
+    read, place, ending = _FILES[model.format]
     try:
-        return _LOADERS[model.format](source)
+        document = parse_json(read(source), place)
+        return keras_model_of_config(document) if model.format == "config-json" else _loaded(source, document, ending)
     except KerasRefuses as error:
         generation_1_or_2 = model.keras_version is None or is_before_keras_3(model.keras_version)
         error.old = generation_1_or_2 or bool(model.shared)
@@ -124,49 +128,48 @@ def _foreign(item: Mapping[str, Any]) -> str | None:
 # Loading each kind of file ------------------------------------------------------------------------------------------
 
 
-def _archive(source: str | os.PathLike[str] | bytes) -> Any:
+def _content(source: Source) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    with open(source, "rb") as file:
+        return file.read()
+
+
+def _in_archive(source: Source) -> bytes:
     if not isinstance(source, bytes) and os.path.isdir(source):
-        with open(os.path.join(source, "config.json"), "rb") as file:
-            config = file.read()
-        must_be_keras(parse_json(config, "config.json"))
-        return _loaded(source, "")
+        return _content(os.path.join(source, "config.json"))
     with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
-        config = archive.read("config.json")
-    must_be_keras(parse_json(config, "config.json"))
-    return _loaded(source, ".keras")
+        return archive.read("config.json")
 
 
-def _legacy(source: str | os.PathLike[str] | bytes) -> Any:
+def _in_legacy(source: Source) -> bytes:
     import h5py
 
     with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as root:
         text = root.attrs.get("model_config")
         if text is None:
             raise KerasRefuses("stores its configuration in several attributes, which Keras 3 does not load")
-        config = text if isinstance(text, bytes) else str(text).encode()
-    must_be_keras(parse_json(config, "the attribute model_config"))
-    return _loaded(source, ".h5")
+        return text if isinstance(text, bytes) else str(text).encode()
 
 
-def _json(source: str | os.PathLike[str] | bytes) -> Any:
-    if not isinstance(source, bytes):
-        with open(source, "rb") as file:
-            source = file.read()
-    return keras_model_of_config(parse_json(source, "the file"))
+_FILES: dict[str, tuple[Callable[[Source], bytes], str, str]] = {
+    "keras-archive": (_in_archive, "config.json", ".keras"),
+    "h5": (_in_legacy, "the attribute model_config", ".h5"),
+    "config-json": (_content, "the file", ""),
+}
+"""For each format that Keras 3 loads, what reads its configuration, where that is, and the ending that Keras needs."""
 
 
-_LOADERS = {"keras-archive": _archive, "h5": _legacy, "config-json": _json}
-
-
-def _loaded(source: str | os.PathLike[str] | bytes, ending: str) -> Any:
+def _loaded(source: Source, document: Any, ending: str) -> Any:
     """Load a file with `load_model`. Keras relies on the file extension, so a file without it gets a second name."""
+    must_be_keras(document)
     _values_in_the_file_itself(source)
     keras = load_keras()
     with _named(source, ending) as path, _words_of_keras(), _names_from_the_first():
         return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
-def _values_in_the_file_itself(source: str | os.PathLike[str] | bytes) -> None:
+def _values_in_the_file_itself(source: Source) -> None:
     """Refuse weights in other files, by links or otherwise: older versions of Keras follow them."""
     from layerexplain.frontends.keras.weight_files import open_weights
 
@@ -178,10 +181,10 @@ def _values_in_the_file_itself(source: str | os.PathLike[str] | bytes) -> None:
 
 
 @contextmanager
-def _named(source: str | os.PathLike[str] | bytes, ending: str) -> Iterator[str]:
+def _named(source: Source, ending: str) -> Iterator[str]:
     if not isinstance(source, bytes):
         path = os.path.abspath(os.fspath(source))
-        if path.endswith(ending):
+        if os.path.isdir(path) or path.endswith(ending):
             yield path
             return
     with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:

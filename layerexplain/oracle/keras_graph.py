@@ -27,18 +27,9 @@ class KerasOperation:
 
     def __init__(self, operation: Any) -> None:
         self.operation = operation
-
-    @property
-    def type(self) -> str:
-        return type(self.operation).__name__
-
-    @property
-    def is_layer(self) -> bool:
-        return isinstance(self.operation, load_keras().Layer)
-
-    @property
-    def compute_dtype(self) -> str:
-        return str(getattr(self.operation, "compute_dtype", "") or "float32")
+        self.type = type(operation).__name__
+        self.is_layer = isinstance(operation, load_keras().Layer)
+        self.compute_dtype = str(getattr(operation, "compute_dtype", "") or "float32")
 
     def weights(self, definition: Definition | None = None) -> list[Any]:
         if definition is None:
@@ -57,6 +48,7 @@ class KerasGraph:
 
     def __init__(self, model: Any) -> None:
         graph = self.graph = functional_graph(model)
+        self.input_names = [tensor._keras_history.operation.name for tensor in graph.inputs]
         self.nodes: dict[Key, Any] = {}
         own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
         for operation in graph.operations:
@@ -66,10 +58,6 @@ class KerasGraph:
         self._calls = {key: KerasOperation(node.operation) for key, node in self.nodes.items() if not node.is_input}
         self._tensors: dict[int, Any] = {}
         self._when_needed: frozenset[Key] = frozenset()
-
-    @property
-    def input_names(self) -> list[str]:
-        return [tensor._keras_history.operation.name for tensor in self.graph.inputs]
 
     def inputs(self) -> list[Any]:
         """Return the tensors that it was fed with."""

@@ -34,11 +34,8 @@ class KerasModel:
         self.weights: Weights = weights
         self.notes = notes
         self.version = str(load_keras().__version__)
-
-    @property
-    def backend(self) -> str:
         name = str(load_keras().backend.backend())
-        return f"{name} {getattr(sys.modules.get(name), '__version__', '')}".strip()
+        self.backend = f"{name} {getattr(sys.modules.get(name), '__version__', '')}".strip()
 
     def build(self, input_shape: Callable[[], Shape | None]) -> None:
         if getattr(self.real, "_functional", self.real) is None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.model import Model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import as_array
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import KerasModel, loaded
-from layerexplain.run.weight_source import WeightSource
+from layerexplain.run.activations import Activation
+from layerexplain.run.trace import Running
 
 
 def keras_is_installed() -> bool:
@@ -21,58 +21,44 @@ def keras_is_installed() -> bool:
     return find_spec("keras") is not None and find_spec("tensorflow") is not None
 
 
-def keras_output(
-    source: Any,
-    model: Model,
-    network: Network,
-    weights: WeightSource,
-    arrays: Sequence[Any],
-    path: Sequence[str],
-    call: int,
-    output: int,
-) -> Any:
-    """Return an output of a call of a layer, as an array. `path` and `call` are those of an `Activation`.
+def keras_output(source: Any, running: Running, step: Activation, output: int) -> Any:
+    """Return an output of a call of a layer that was run, as an array.
 
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
+    weights = running.activations.weights
     with without_warnings():
-        reference = loaded(source, model)
+        reference = loaded(source, running.model)
         try:
             if weights.origin == "drawn":
-                reference.assign(network, weights)
-            return _walked(reference, network, arrays, path, call, output)
+                reference.assign(running.activations.network, weights)
+            return _walked(reference, running, step)[output]
         except LayerExplainError:
             raise
         except Exception as error:  # Keras raises whatever its backend raises
             raise LayerExplainError(first_line(error)) from None
 
 
-def _walked(
-    reference: KerasModel, network: Network, arrays: Sequence[Any], path: Sequence[str], call: int, output: int
-) -> Any:
-    """Run call by call up to the layer, entering the nested models on its path."""
-    numbers = _call_numbers(network, path, call)
-    graph = reference.graph(network, arrays)
-    for depth, (name, number) in enumerate(zip(path, numbers, strict=True)):
-        layers = {layer.name: layer for layer in network.model.layers}
-        last = depth == len(path) - 1
-        for made in network.calls:
-            key = (made.call.layer, made.call.index)
-            if layers[made.call.layer].type == "InputLayer" or made.built:
-                continue
-            if key == (name, number):
-                if last:
-                    return as_array(graph.run(key)[output])
-                given = graph.arguments(key) or []
-                inner = graph.enter(key, given)
-                assert inner is not None and made.network is not None  # noqa: S101 (a layer inside is a model's)
-                graph, network = inner, made.network
-                break
-            graph.run(key)
-        else:
-            raise LayerExplainError(f"Keras's model has no such call of '{name}'")
-    raise LayerExplainError(f"'{'/'.join(path)}' is not a layer")
+def _walked(reference: KerasModel, running: Running, step: Activation) -> list[Any]:
+    """Run call by call up to the layer, entering the nested models on its path; return its outputs."""
+    network = running.activations.network
+    numbers = _call_numbers(network, step.path, step.call)
+    graph = reference.graph(network, running.arrays)
+    for depth, wanted in enumerate(zip(step.path, numbers, strict=True), start=1):
+        inputs = {layer.name for layer in network.model.layers if layer.type == "InputLayer"}
+        calls = {(made.call.layer, made.call.index): made for made in network.calls if not made.built}
+        if wanted not in calls:
+            raise LayerExplainError(f"Keras's model has no such call of '{wanted[0]}'")
+        for key in [*calls][: [*calls].index(wanted)]:
+            if key[0] not in inputs:
+                graph.run(key)
+        if depth == len(step.path):
+            break
+        inner, within = graph.enter(wanted, graph.arguments(wanted) or []), calls[wanted].network
+        assert inner is not None and within is not None  # noqa: S101 (a layer inside is a model's)
+        graph, network = inner, within
+    return [as_array(one) for one in graph.run(wanted)]
 
 
 def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]:

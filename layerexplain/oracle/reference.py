@@ -23,85 +23,61 @@ Key = tuple[str, int]
 class Operation(Protocol):
     """A layer, or an operation between layers."""
 
-    @property
-    def type(self) -> str:
-        """The name of its class."""
-        ...
-
-    @property
-    def is_layer(self) -> bool:
-        """Whether it is a layer."""
-        ...
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that it computes in."""
-        ...
+    type: str
+    """The name of its class."""
+    is_layer: bool
+    """Whether it is a layer."""
+    compute_dtype: str
+    """The dtype that it computes in."""
 
     def weights(self, definition: Definition | None = None) -> list[Any]:
         """Return all of its weights, or those of a definition in the definition's order."""
-        ...
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
         """Return the known fault of the framework that affects it, as text; None if there is none."""
-        ...
 
 
 class Graph(Protocol):
     """A model of the framework, fed with inputs and run call by call."""
 
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs, in the model's order."""
-        ...
+    input_names: list[str]
+    """The names of the inputs, in the model's order."""
 
     def calls(self) -> Mapping[Key, Operation]:
         """Return all calls except inputs, with the operation of each."""
-        ...
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
         """Run these calls only when their results are needed."""
-        ...
 
     def arguments(self, key: Key) -> list[Any] | None:
         """Return the input tensors of a call; None if one was not computed."""
-        ...
 
     def enter(self, key: Key, arguments: Sequence[Any]) -> Graph | None:
         """Return the nested model of a call, fed with its inputs; None if it is not a model or cannot be entered."""
-        ...
 
     def run(self, key: Key) -> list[Any]:
         """Run a call and keep its results. Raises whatever the framework raises."""
-        ...
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         """Keep the results of a call."""
-        ...
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
         """Return a tensor, or None if it was not computed."""
-        ...
 
     def outputs(self) -> list[Any]:
         """Return the model's outputs, in its order; None for each that was not computed."""
-        ...
 
     def output_of(self, layer: str, call: int, output: int) -> int | None:
         """Return the index of the model output that a tensor is, or None."""
-        ...
 
     def value(self, tensor: Any) -> Any:
         """Return a tensor or a weight as an array."""
-        ...
 
     def mask(self, tensor: Any) -> Any:
         """Return the mask that a tensor carries, or None."""
-        ...
 
     def dtype(self, tensor: Any) -> str:
         """Return the name of a tensor's dtype."""
-        ...
 
 
 class Reference(Protocol):
@@ -110,28 +86,20 @@ class Reference(Protocol):
     weights: Weights
     notes: tuple[Note, ...]
     version: str
-
-    @property
-    def backend(self) -> str:
-        """What the framework computes with, and its version."""
-        ...
+    backend: str
+    """What the framework computes with, and its version."""
 
     def build(self, input_shape: Callable[[], Shape | None]) -> None:
         """Give the model a graph if it has none before its input is known."""
-        ...
 
     def graph(self, network: Network, arrays: Sequence[Any]) -> Graph:
         """Return its graph, fed with inputs."""
-        ...
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
         """Return the outputs of the whole model at once. Raises whatever the framework raises."""
-        ...
 
     def arrays(self, network: Network) -> list[Any]:
         """Return the values of the weights of all layers, in the order of the network's own definition."""
-        ...
 
     def count_params(self) -> int | None:
         """Return the framework's own count of parameters; None if it has none."""
-        ...

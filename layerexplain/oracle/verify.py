@@ -172,7 +172,7 @@ def compared(
     trial = _tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
     comparison = Comparison(tolerance, batch, calls_in(trial.network), progress)
-    comparison.compare(trial.network, graph)
+    checks = comparison.compare(trial.network, graph)
     whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
         whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
@@ -190,7 +190,7 @@ def compared(
             DrawnInput(ref.layer, tuple(a.shape), dtype_name(a))
             for ref, a in zip(model.inputs, trial.arrays, strict=True)
         ),
-        layers=tuple(comparison.checks),
+        layers=tuple(checks),
         whole=whole,
         notes=tuple(dict.fromkeys(notes)),
         keras_version=written_by,

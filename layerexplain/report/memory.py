@@ -48,7 +48,7 @@ def memory(
     total = sum(weights.values()) if known and weights is not None else None
     trained = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights if w.trainable)
     gradients = sum(trained.values()) if known and trained is not None else None
-    use = _Networks().use(network, outermost=True)
+    use = _Account(network, {}, outermost=True).use()
     activations = use.activations if complete else None
     peak = use.peak if complete else None
     trains = optimizer is not None and optimizer != "none"
@@ -97,8 +97,8 @@ def _by_dtype(weights: Iterable[tuple[str, int]]) -> dict[str, int] | None:
 
 
 class Use(NamedTuple):
-    """What the calls of a model need per example: bytes of all activations, by dtype too, the most that live at once
-    and where that is; `outputs` are the dtypes of the outputs."""
+    """What the calls of a model need per example, without what a nested one is given: bytes of all activations, by
+    dtype too, the most that live at once and where that is; `outputs` are the dtypes of the outputs."""
 
     activations: int | None
     by_dtype: dict[str, int]
@@ -114,32 +114,17 @@ class _Tensor(NamedTuple):
     dtype: str
 
 
-class _Networks:
-    """What models need, each looked at once, however often it is called."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, Use] = {}
-
-    def use(self, network: Network, outermost: bool = False) -> Use:
-        """The use of a model; what a nested one is given is the caller's."""
-        known = self._known.get(id(network))
-        if known is None:
-            known = self._known[id(network)] = _Account(self, network, outermost).use()
-        return known
-
-
 class _Account:
-    """One walk through the calls of a model."""
+    """One walk through the calls of a model; `known` are the uses of those that were walked through."""
 
-    def __init__(self, networks: _Networks, network: Network, outermost: bool) -> None:
-        self.networks = networks
+    def __init__(self, network: Network, known: dict[int, Use], *, outermost: bool) -> None:
         self.network = network
+        self.known = known
         self.outermost = outermost
         self.layers = {layer.name: layer for layer in network.model.layers}
         self.tensors: dict[TensorRef, _Tensor] = {}
         self.size: dict[TensorRef, int | None] = {}
         self.by_dtype: Counter[str] = Counter()
-        self.all = 0
         self.unknown = False
 
     def use(self) -> Use:
@@ -165,9 +150,9 @@ class _Account:
                 if last.get(ref, -1) <= number and ref not in kept and ref in self.size:
                     live -= self.size.pop(ref) or 0
         outputs = tuple(self.tensors[ref].dtype for ref in self.network.model.outputs if ref in self.tensors)
-        known = not self.unknown
-        by_dtype = dict(self.by_dtype) if known else {}
-        return Use(self.all if known else None, by_dtype, peak if known else None, peak_at, outputs)
+        if self.unknown:
+            return Use(None, {}, None, peak_at, outputs)
+        return Use(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
 
     def _made(self, call: TracedCall) -> tuple[list[TensorRef], Use | None]:
         """Enter the outputs of a call; what a nested model needs inside."""
@@ -177,8 +162,11 @@ class _Account:
             self.unknown = True
             return [], None
         if call.network is not None:
-            inside = self.networks.use(call.network)
-            self._count(inside)
+            inside = self.known.get(id(call.network))
+            if inside is None:
+                inside = self.known[id(call.network)] = _Account(call.network, self.known, outermost=False).use()
+            self.unknown = self.unknown or inside.activations is None
+            self.by_dtype.update(inside.by_dtype)
             for ref, spec, dtype in zip(refs, call.outputs, inside.outputs, strict=False):
                 self._enter(ref, spec, dtype, counted=True)
             return [ref for ref in refs if ref in self.tensors], inside
@@ -206,17 +194,7 @@ class _Account:
         size = count * BYTES[dtype] if count is not None and dtype in BYTES else None
         self.tensors[ref] = _Tensor(ref, dtype)
         self.size[ref] = size
-        if counted:
-            return
         if size is None:
-            self.unknown = True
-        else:
-            self.all += size
+            self.unknown = self.unknown or not counted
+        elif not counted:
             self.by_dtype[dtype] += size
-
-    def _count(self, inside: Use) -> None:
-        if inside.activations is None:
-            self.unknown = True
-        else:
-            self.all += inside.activations
-            self.by_dtype.update(inside.by_dtype)

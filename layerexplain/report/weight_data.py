@@ -12,13 +12,15 @@ from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, told
 
-_STATS = " stats=statistics"
-
 
 class WeightRow(NamedTuple):
-    """One weight. `path` is its place in the file (None: the file does not store it), `layer` the path of its layer
-    (None: no layer of the model), `name` its name below that, `reach` the Keras expression that gives it.
-    `trainable` is None where neither the formula nor the file tells."""
+    """One stored array, or a weight that is not stored. `path` is its place in the file (None: the file does not store
+    it), `layer` the path of its layer (None: no layer of the model), `name` its name below that, `reach` the Keras
+    expression that gives it. `trainable` is None where neither the formula nor the file tells.
+
+    `role` is "weight", or what else is stored: "optimizer", "seed", "metric" or "beside" (what a layer stores beside
+    its weights, such as a second copy of one); of these only the path and what the array is like are known.
+    """
 
     path: str | None
     layer: str | None
@@ -30,27 +32,14 @@ class WeightRow(NamedTuple):
     trainable: bool | None
     reach: str | None
     statistics: Statistics | None = None
+    role: str = "weight"
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
-        return told(self, "path layer name shape dtype count=size bytes trainable reach" + _STATS * stats)
-
-
-class StateRow(NamedTuple):
-    """Something that is stored and is no weight. `role` is "optimizer", "seed", "metric" or "beside" (what a layer
-    stores beside its weights, such as a second copy of one)."""
-
-    path: str
-    role: str
-    shape: tuple[int, ...]
-    dtype: str
-    size: int
-    bytes: int
-    statistics: Statistics | None = None
-
-    def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
-        """The row as the JSON contract has it."""
-        return told(self, "path role shape dtype count=size bytes" + _STATS * stats)
+        names = "path layer name shape dtype count=size bytes trainable reach"
+        if self.role != "weight":
+            names = "path role shape dtype count=size bytes"
+        return told(self, names + " stats=statistics" * stats)
 
 
 class WeightTotals(NamedTuple):
@@ -72,7 +61,7 @@ class WeightTable(NamedTuple):
     model_type: str | None
     keras_version: str | None
     weights: tuple[WeightRow, ...]
-    state: tuple[StateRow, ...]
+    state: tuple[WeightRow, ...]
     totals: WeightTotals
     notes: tuple[Note, ...]
     stats: bool = False

@@ -13,11 +13,12 @@ from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
+from layerexplain.lang.expr import Size
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
-from layerexplain.report.weight_data import StateRow, WeightRow, WeightTable, WeightTotals
+from layerexplain.report.weight_data import WeightRow, WeightTable, WeightTotals
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored, stored_variables
 from layerexplain.weights.match import match
@@ -106,7 +107,7 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
         rows += [_stored_row(tensor, stored) for tensor in rest]
     return WeightTable(
         source="",
-        format=_format(model, stored),
+        format=model.format if model is not None else stored.format if stored is not None else "",
         model_name=model.name if model is not None else None,
         model_type=model.type if model is not None else None,
         keras_version=version,
@@ -115,10 +116,6 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
         totals=_totals(rows, certain),
         notes=tuple(notes),
     )
-
-
-def _format(model: Model | None, stored: WeightFile | None) -> str:
-    return model.format if model is not None else stored.format if stored is not None else ""
 
 
 def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) -> bool:
@@ -144,13 +141,10 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
     """The row of a weight. `has_object` says that there is a model, so that an expression can reach it in Keras."""
     weight, tensor, owner = one.weight, one.tensor, one.owner
     if tensor is not None:
-        shape, dtype, size, held = tensor.shape, tensor.dtype, tensor.size, tensor.bytes
+        own = _held(tensor)
     else:
         assert weight is not None  # noqa: S101 (a weight has one of them)
-        shape = tuple([s for s in weight.shape if isinstance(s, int)])
-        dtype = dtypes_of(owner.layer)[0] if weight.dtype == "float" else weight.dtype
-        size = math.prod(shape)
-        held = size * BYTES.get(dtype, 4)
+        own = _needed(weight.shape, dtypes_of(owner.layer)[0] if weight.dtype == "float" else weight.dtype)
     trainable: bool | None = False if owner.frozen else None
     reach = None
     if weight is not None:
@@ -162,19 +156,15 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
         numbered = version is None or version.startswith("3")
         reach = f"{expression(one.holder)}.weights[{tensor.parts[-1]}]" if numbered else None
     path = tensor.path if tensor is not None else None
-    return WeightRow(path, owner.where, one.name, shape, dtype, size, held, trainable, reach)
+    return WeightRow(path, owner.where, one.name, *own, trainable, reach)
 
 
 def _told_rows(layer: WeightedLayer) -> list[WeightRow]:
     """The variables that an export tells of, without their values."""
-    found = []
-    for variable in stored_variables(layer.layer):
-        shape = tuple([size for size in variable.shape if size is not None])
-        size = math.prod(shape)
-        held = size * BYTES.get(variable.dtype, 4)
-        own = (shape, variable.dtype, size, held, variable.trainable)
-        found.append(WeightRow(None, layer.where, variable.name, *own, None))
-    return found
+    return [
+        WeightRow(None, layer.where, v.name, *_needed(v.shape, v.dtype), v.trainable, None)
+        for v in stored_variables(layer.layer)
+    ]
 
 
 def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
@@ -185,17 +175,26 @@ def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
         inside = layer_of(groups, stored.names)[1]
         group = groups[: len(groups) - len(inside)]
     name = stored_name(tensor, group, tensor.layer.rpartition("/")[2])
-    own = (tensor.shape, tensor.dtype, tensor.size, tensor.bytes)
-    return WeightRow(tensor.path, tensor.layer or None, name, *own, None, None)
+    return WeightRow(tensor.path, tensor.layer or None, name, *_held(tensor), None, None)
 
 
-def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[StateRow, ...]:
+def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[WeightRow, ...]:
     rows = []
     for tensor in stored.tensors if stored is not None else ():
         role = "beside" if tensor.path in beside else tensor.role
         if role != "parameter":
-            rows.append(StateRow(tensor.path, role, tensor.shape, tensor.dtype, tensor.size, tensor.bytes))
+            rows.append(WeightRow(tensor.path, None, "", *_held(tensor), None, None, role=role))
     return tuple(rows)
+
+
+def _held(tensor: StoredTensor) -> tuple[tuple[int, ...], str, int, int]:
+    return tensor.shape, tensor.dtype, tensor.size, tensor.bytes
+
+
+def _needed(shape: Sequence[Size], dtype: str) -> tuple[tuple[int, ...], str, int, int]:
+    """Shape, dtype, count and bytes of a weight that is not stored."""
+    sizes = tuple([size for size in shape if isinstance(size, int)])
+    return sizes, dtype, math.prod(sizes), math.prod(sizes) * BYTES.get(dtype, 4)
 
 
 def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
@@ -228,6 +227,6 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
         progress(len(tensors), len(tensors))
     return table._replace(
         weights=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.weights]),
-        state=tuple([row._replace(statistics=found.get(row.path)) for row in table.state]),
+        state=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.state]),
         notes=(*table.notes, *notes),
     )

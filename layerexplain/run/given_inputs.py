@@ -69,9 +69,9 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
     names = {one.name for one in wanted}
     for name in given:
         if name not in names:
-            from layerexplain.suggest import did_you_mean, or_else
+            from layerexplain.suggest import did_you_mean
 
-            hint = or_else(did_you_mean(str(name), names), f"its inputs are {listed}")
+            hint = did_you_mean(str(name), names) or f"its inputs are {listed}"
             raise ArgumentError(f"the model has no input '{name}'; {hint}")
     missing = [one.name for one in wanted if one.name not in given]
     if missing:

@@ -57,9 +57,9 @@ class Trace(Mapping[Key, Any]):
             return f"{path!r} has no values: {self.refused[path]}"
         if path in paths:
             return f"{path!r} has no output {key[1:]} (call, output)"
-        from layerexplain.suggest import did_you_mean, or_else
+        from layerexplain.suggest import did_you_mean
 
-        return f"no layer {path!r}; " + or_else(did_you_mean(str(path), paths), "the keys are paths of layers")
+        return f"no layer {path!r}; " + (did_you_mean(str(path), paths) or "the keys are paths of layers")
 
     def __contains__(self, key: object) -> bool:
         return ((key, 0, 0) if isinstance(key, str) else key) in self._arrays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.worked import worked_element
@@ -13,7 +13,6 @@ from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
-from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.made_inputs import GivenInput
@@ -21,25 +20,10 @@ from layerexplain.run.npz import npz_writer
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
-from layerexplain.run.weight_source import WeightSource
 
-
-class Oracle(Protocol):
-    """Computes the output of a layer independently of the formulas, such as `oracle.keras_value.keras_output`."""
-
-    def __call__(
-        self,
-        source: Any,
-        model: Model,
-        network: Network,
-        weights: WeightSource,
-        arrays: Sequence[Any],
-        path: Sequence[str],
-        call: int,
-        output: int,
-    ) -> Any:
-        """Return an output of a call of a layer, as an array. Raises LayerExplainError if there is none."""
-        ...
+Oracle = Callable[[Any, Running, Activation, int], Any]
+"""Gives an output of a call as an array, from the source and not by the formulas, as `oracle.keras_value.keras_output`
+does. Raises LayerExplainError if there is none."""
 
 
 def trace_statistics(
@@ -216,9 +200,8 @@ def _asked(
     oracle: Oracle, source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
 ) -> tuple[float | None, str]:
     """Return Keras's value of the element; None and the reason if it is not available."""
-    network, weights = running.activations.network, running.activations.weights
     try:
-        array = oracle(source, running.model, network, weights, running.arrays, step.path, step.call, output)
+        array = oracle(source, running, step, output)
         return float(array[at]), ""
     except LayerExplainError as error:
         return None, error.fact

@@ -34,14 +34,12 @@ class WeightSource(Protocol):
     @property
     def origin(self) -> Origin:
         """The origin of the weights."""
-        ...
 
     notes: tuple[Note, ...]
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return arrays for the definition's weights, in its order. `path` has the names that lead to the layer. Raises
         LayerExplainError if there are none."""
-        ...
 
 
 @contextmanager

@@ -137,9 +137,9 @@ class _NodeReader:
         """A [layer, node, tensor] as `TensorRef`, with the file's own node number."""
         name, call, output = triple[:3]
         if name not in self.layers:
-            from layerexplain.suggest import did_you_mean, or_else
+            from layerexplain.suggest import did_you_mean
 
-            hint = or_else(did_you_mean(name, self.layers), "each layer that is used must be listed under layers")
+            hint = did_you_mean(name, self.layers) or "each layer that is used must be listed under layers"
             raise SpecError(f"a tensor comes from '{name}', which the model does not list; {hint}", layer=user)
         self.used.setdefault(name, set()).add(call)
         return TensorRef(name, call, output)

@@ -24,7 +24,7 @@ from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, sh
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, refuse_wishes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
-from layerexplain.suggest import did_you_mean, or_else
+from layerexplain.suggest import did_you_mean
 
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
 
@@ -135,7 +135,7 @@ class _SpecReader:
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():
             if key not in _KEYS:
-                hint = or_else(did_you_mean(key, _KEYS), f"a model has {', '.join(_KEYS[:6])}")
+                hint = did_you_mean(key, _KEYS) or f"a model has {', '.join(_KEYS[:6])}"
                 self.faults.add(f"unknown key '{key}'; {hint}", node.line)
         for one, several in (("input", "inputs"), ("output", "outputs")):
             if one in keys and several in keys:
@@ -310,4 +310,4 @@ class _SpecReader:
 def _which(name: str, known: Iterable[str]) -> str:
     names = list(known)
     otherwise = f"known here: {', '.join(names[-6:])}" if names else "nothing stands before it"
-    return or_else(did_you_mean(name, names), otherwise)
+    return did_you_mean(name, names) or otherwise

@@ -11,7 +11,7 @@ from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.model import Layer, Note, Shape
-from layerexplain.suggest import batch_words, did_you_mean, or_else
+from layerexplain.suggest import batch_words, did_you_mean
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")
@@ -66,7 +66,7 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
             else:
                 faults.add(f"dtype is {words_for(node)}; a name like float32 is needed", node.line, name)
         elif key not in _INPUT_KEYS:
-            hint = or_else(did_you_mean(key, _INPUT_KEYS), "an input has shape and dtype")
+            hint = did_you_mean(key, _INPUT_KEYS) or "an input has shape and dtype"
             faults.add(f"unknown key '{key}' of an input; {hint}", node.line, name)
     if not found:
         faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)

@@ -16,7 +16,7 @@ from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean, or_else
+from layerexplain.suggest import did_you_mean
 
 TYPE_KEYS = ("type", "class", "class_name")
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
@@ -97,7 +97,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
     for key in [key for key in rest if key not in beside and key != type_name]:
         example = f"`- {type_name}: {{{key}: …}}`"
         otherwise = f"the arguments of {type_name} stand in braces after it ({example}) or indented below it"
-        hint = or_else(did_you_mean(key, WISHES), otherwise)
+        hint = did_you_mean(key, WISHES) or otherwise
         maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", rest[key][0].line)
         if takes(type_known, key):
             beside[key] = rest[key][1]  # reported once, and not as missing too

@@ -28,22 +28,16 @@ _ROLES = {
 
 
 class StoredArray(NamedTuple):
-    """A stored array and the table that it stands in; `role` is "weight" or what else it is."""
+    """A row of a table, and the table that it stands in."""
 
     table: WeightTable
     weight: WeightRow
-    role: str
 
 
 def arrays_of(table: WeightTable, state: bool) -> Iterator[StoredArray]:
     """The weights in order; with `state` also what else is stored."""
-    for weight in table.weights:
-        yield StoredArray(table, weight, "weight")
-    for other in table.state if state else ():
-        row = WeightRow(
-            other.path, None, "", other.shape, other.dtype, other.size, other.bytes, None, None, other.statistics
-        )
-        yield StoredArray(table, row, other.role)
+    for row in (*table.weights, *(table.state if state else ())):
+        yield StoredArray(table, row)
 
 
 def _words(name: str, heading: str, get: Callable[[StoredArray], str | None], **options: Any) -> doc.Column:
@@ -60,7 +54,7 @@ def _figure(name: str, heading: str, show: Callable[[Any], str] = "{:.5g}".forma
 COLUMNS: dict[str, doc.Column] = doc.named(
     _words("source", "Source", lambda row: row.table.source),
     _words("model", "Model", lambda row: row.table.model_name),
-    _words("role", "Role", lambda row: row.role, style="dim"),
+    _words("role", "Role", lambda row: row.weight.role, style="dim"),
     _words("path", "Path in the file", lambda row: row.weight.path),
     _words("layer", "Layer", lambda row: row.weight.layer, style="bold"),
     _words("name", "Name", lambda row: row.weight.name),
@@ -119,11 +113,10 @@ def _table_columns(table: WeightTable, state: bool) -> tuple[str, ...]:
 
 def _records(table: WeightTable, state: bool) -> Iterator[dict[str, Any]]:
     """A weight's object with `source`, `model` and `role` in front."""
-    front = {"source": table.source, "model": table.model_name}
-    for row in table.weights:
-        yield {**front, "role": "weight", **row.to_dict(stats=table.stats)}
-    for other in table.state if state else ():
-        yield {**front, **other.to_dict(stats=table.stats)}
+    for _, row in arrays_of(table, state):
+        own = row.to_dict(stats=table.stats)
+        role = {} if "role" in own else {"role": row.role}
+        yield {"source": table.source, "model": table.model_name, **role, **own}
 
 
 def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) -> doc.Document:
