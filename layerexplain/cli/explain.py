@@ -11,17 +11,7 @@ from layerexplain.api import LayerReport, Report
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
-from layerexplain.cli.options import (
-    LAYERS,
-    SOURCE,
-    Output,
-    WithNumbers,
-    columns_must_fit,
-    columns_option,
-    input_option,
-    model_output_options,
-    nested_option,
-)
+from layerexplain.cli import options
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
@@ -33,20 +23,20 @@ from layerexplain.render.formats import Sheet
 
 @click.command(
     "explain",
-    cls=WithNumbers,
+    cls=options.WithNumbers,
     short_help="Explain each layer: what it computes, and where its shape and parameters come from.",
 )
-@SOURCE
-@LAYERS
-@model_output_options
-@columns_option()
-@nested_option
-@input_option
+@options.SOURCE
+@options.LAYERS
+@options.model_output_options
+@options.columns_option()
+@options.nested_option
+@options.input_option
 @click.option("--brief", is_flag=True, help="Only what each layer does, its formula, shape and weights.")
 def command(
     source: str,
     patterns: tuple[str, ...],
-    output: Output,
+    output: options.Output,
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
@@ -67,7 +57,7 @@ def command(
       layerexplain explain spec.yaml --format markdown --output explained.md
       layerexplain explain spec.yaml --format latex --output explained.tex
     """
-    columns_must_fit(columns, output)
+    options.columns_must_fit(columns, output)
     wanted = [pattern.strip() for pattern in patterns]
 
     def ask(one: str) -> _Chosen | Partly:

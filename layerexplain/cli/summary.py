@@ -9,20 +9,9 @@ from functools import partial
 import click
 
 from layerexplain import api
+from layerexplain.cli import options
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import (
-    SOURCES,
-    Output,
-    columns_must_fit,
-    columns_option,
-    input_option,
-    jobs_option,
-    memory_must_fit,
-    memory_options,
-    model_output_options,
-    nested_option,
-)
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Partly, jobs_for
 from layerexplain.records import NamedTuple
@@ -48,18 +37,18 @@ class _Ask(NamedTuple):
 
 
 @click.command("summary", short_help="Print one row per layer: operation, shapes, parameters; then totals.")
-@SOURCES
-@model_output_options
-@columns_option()
-@nested_option
-@input_option
-@memory_options
-@jobs_option
+@options.SOURCES
+@options.model_output_options
+@options.columns_option()
+@options.nested_option
+@options.input_option
+@options.memory_options
+@options.jobs_option
 @click.pass_context
 def command(
     ctx: click.Context,
     sources: tuple[str, ...],
-    output: Output,
+    output: options.Output,
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
@@ -82,8 +71,8 @@ def command(
       layerexplain summary models/*.keras --format csv --jobs 4
       layerexplain summary model.keras --format mermaid
     """
-    columns_must_fit(columns, output)
-    memory_must_fit(batch, optimizer, output)
+    options.columns_must_fit(columns, output)
+    options.memory_must_fit(batch, optimizer, output)
     reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
     several = len(sources) > 1
     ask = _Ask(

@@ -12,7 +12,7 @@ from layerexplain.render.document import Column, Document, Figure, noted, notes_
 from layerexplain.render.documents.trace import call_name, heading
 from layerexplain.render.escape import clean
 from layerexplain.render.formats import Sheet
-from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.layout import Look, aligned, pad, paint, width_of, wrap
 from layerexplain.render.quantities import plural, shape_text
 from layerexplain.run.trace_report import ElementReport
 
@@ -228,8 +228,8 @@ def _table(fold: WorkedFold, shown: Sequence[WorkedTerm], look: Look) -> list[st
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(pad(cell, width, right=True) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    columns = [aligned(list(cells), right=True) for cells in zip(*rows, strict=True)]
+    return ["  ".join(cells) for cells in zip(*columns, strict=True)]
 
 
 def _grids(fold: WorkedFold, look: Look) -> list[str]:
