@@ -55,28 +55,17 @@ def explain_row(
 ) -> Explanation:
     """The explanation of a row. What cannot be said is left empty; nothing is guessed. `cost` is what it costs, in
     words."""
-    told = _explained(row, layer, calls, network, path, cost)
-    return told if layer.type == "InputLayer" else told._replace(dtype=dtype_words(layer))
-
-
-def _explained(
-    row: LayerReport,
-    layer: Layer,
-    calls: Sequence[TracedCall],
-    network: Network,
-    path: tuple[str, ...],
-    cost: tuple[str, ...],
-) -> Explanation:
     definition = calls[0].definition if calls else None
     if layer.type == "InputLayer":
         return NOTHING._replace(
             sentence="An input of the model. None is a size known only at run time; the first axis is the batch.",
             statements=_formula(row),
         )
+    dtype = dtype_words(layer)
     if definition is None or definition.kind == "opaque":
-        return _unknown(row, layer, calls)
+        return _unknown(row, layer, calls)._replace(dtype=dtype)
     if definition.kind == "model":
-        return _nested(row, cost)
+        return _nested(row, cost)._replace(dtype=dtype)
     alone = _of_formula(definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
@@ -88,6 +77,7 @@ def _explained(
         cost=cost,
         training=_training(layer, definition, calls[0]),
         mask=_mask(definition, calls, network),
+        dtype=dtype,
     )
 
 
