@@ -69,7 +69,7 @@ class ShapeError(LayerExplainError):
 
 
 class NotKnown(LayerExplainError):
-    """What is asked for rests on something that is not known, for a reason that is told elsewhere."""
+    """The result depends on an unknown value; its cause is reported separately."""
 
 
 class FormulaError(LayerExplainError):

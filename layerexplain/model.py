@@ -72,8 +72,7 @@ KERAS_2_HARD_SIGMOID = Function("hard_sigmoid_keras2")
 
 
 class StoredVariable(NamedTuple):
-    """A variable that a file states without a layer that it is known to be a weight of. `trainable` is None where the
-    file does not tell."""
+    """A stored variable that cannot be attributed to a layer. `trainable` is None where the file does not say."""
 
     name: str
     shape: Shape

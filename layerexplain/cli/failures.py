@@ -34,7 +34,7 @@ def as_exit_codes(ctx: click.Context) -> Iterator[None]:
         ctx.exit(130)
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
-    # The boundary of the program: any other error is told in one line, as a bug of ours where it is none of ours.
+    # The boundary of the program: any other error is reported in one line, as a bug unless it is one of our own errors.
     except Exception as error:
         tell_lines(lines_of(error))
         ctx.exit(1)

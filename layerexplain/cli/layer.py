@@ -124,7 +124,7 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
 
 
 def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
-    """Raises ArgumentError for what is no layer, ShapeError for one that does not take such inputs."""
+    """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 

@@ -33,7 +33,7 @@ def printable(pieces_of: Callable[[Look], Iterable[str]], look: Look, encoding: 
 
 
 def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
-    """Writes a result as its pieces come, each in characters that can be printed there; nothing where there is none.
+    """Writes a result piece by piece; nothing if there is none.
 
     A file gets all of it or nothing. Raises LayerExplainError if the file cannot be written.
     """

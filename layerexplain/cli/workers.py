@@ -1,7 +1,7 @@
 """Many sources at once: some processes share them, and what they find comes in the order of the sources.
 
 Each process takes every n-th source and sends its results through a pipe of its own, so that they are in order, and a
-process that is far ahead waits until it is its turn. One that dies is told of as the failure of its source.
+process that is far ahead waits until it is its turn. One that dies is reported as the failure of its source.
 """
 
 from __future__ import annotations

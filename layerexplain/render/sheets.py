@@ -13,7 +13,7 @@ def sheet_of(
 ) -> Sheet:
     """The sheet of any report; `explain` and `nested` are for a `Report`. Each builder is loaded when it is needed.
 
-    Raises TypeError for what is no report.
+    Raises TypeError for anything but a report.
     """
     kind = type(report).__name__
     if kind == "Report" and explain:

@@ -129,7 +129,7 @@ class WeightReason(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """All that `explain` tells of one layer, in the order in which it is read."""
+    """What `explain` says of one layer, in reading order."""
 
     sentence: str
     hints: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 - Activations are the outputs of the layers, each call's, the model's inputs among them, in the layers' compute dtype.
   Those of nested models are counted inside; what a layer needs while it computes is not.
-- A layer that only lays its input out anew (Flatten, Reshape) or hands it on (Dropout at inference) makes a view: it
+- A layer that only reshapes its input (Flatten) or passes it on (Dropout at inference) makes a view: it
   keeps its source alive and takes no bytes of its own.
 - At inference a tensor lives from the call that makes it to the last call that reads it, in the order of computation;
   outputs of the model, and what a nested model was given, live to its end. Nothing is computed in place.

@@ -94,7 +94,7 @@ def build_layer(
     input_shapes: Sequence[Sequence[int | None]],
     dtypes: Sequence[str] = (),
 ) -> Report:
-    """One layer with no model at hand, explained. Shapes are without the batch; arguments have Keras's names.
+    """Explain one layer without a model. Shapes are without the batch; arguments have Keras's names.
 
     Raises `ArgumentError` or `ShapeError`, placed at the layer.
     """
