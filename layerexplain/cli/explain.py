@@ -8,10 +8,10 @@ import click
 
 from layerexplain import api
 from layerexplain.api import LayerReport, Report
+from layerexplain.cli import options
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
-from layerexplain.cli import options
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
