@@ -241,7 +241,7 @@ class Declaration:
             raise ShapeError(f"{self.type} needs tensors for {', '.join(names[:required])}, got no {missing}")
         x = tensors[0] if tensors else None
         is_alone = (
-            x is not None and x.ndim == self.facts.alone_ndim and x.shape[0] is not BATCH and self.ndim is not None
+            x is not None and 0 < x.ndim == self.facts.alone_ndim and x.shape[0] is not BATCH and self.ndim is not None
         )
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(default_roles(self.ndim))
