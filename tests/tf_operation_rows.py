@@ -180,6 +180,7 @@ TF_ROWS = [
             tf.clip_by_norm(x, 2.0),
             tf.math.count_nonzero(x > 0, 1),
             tf.math.cumprod(x, axis=1),
+            tf.math.cumprod(x, axis=2, reverse=True),
             tf.signal.frame(x, 4, 2),
             tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(x), x),
             tf.nn.crelu(x),

@@ -74,17 +74,12 @@ def known_channels(x: Expr, data_format: str) -> int:
     return channels
 
 
-def channel_bias(y: Expr, axes: list[Any], data_format: str) -> Expr:
-    """Add one bias per channel of the result; `axes` name and size the bias' one axis."""
-    b = weight("bias", "b", axes)
-    if data_format == "channels_first":
-        b = reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2)))
-    return y + b
-
-
-def filter_bias(y: Expr, filters: int, data_format: str) -> Expr:
-    """Add one bias per filter."""
-    return channel_bias(y, [("filters", filters)], data_format)
+def finished(y: Expr, channels: Any, data_format: str, use_bias: bool, activation: Any) -> Expr:
+    """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis."""
+    if use_bias:
+        b = weight("bias", "b", [channels])
+        y = y + (reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2))) if data_format == "channels_first" else b)
+    return activate(activation, y)
 
 
 @layers_of_rank(
@@ -118,4 +113,4 @@ def convolution(
         raise ShapeError(f"groups needs to divide the {channels} input channels, got groups={groups}")
     axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)]
     y = conv(x, weight("kernel", "W", axes), **sliding.how, groups=groups, data_format=sliding.data_format)
-    return activate(activation, filter_bias(y, filters, sliding.data_format) if use_bias else y)
+    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation)

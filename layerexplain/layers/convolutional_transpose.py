@@ -2,9 +2,8 @@
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt
-from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, filter_bias, known_channels, per_axis
+from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels, per_axis
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.window import SPATIAL
@@ -56,4 +55,4 @@ def transposed_convolution(
         dilation_rate=sliding.dilation_rate,
         data_format=sliding.data_format,
     )
-    return activate(activation, filter_bias(y, filters, sliding.data_format) if use_bias else y)
+    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation)

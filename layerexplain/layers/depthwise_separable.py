@@ -3,9 +3,8 @@
 from typing import Any
 
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Bool, PositiveInt
-from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, channel_bias, filter_bias, known_channels
+from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -54,11 +53,8 @@ def depthwise_convolution(
     Output shape: (batch, new spatial axes, channels * depth_multiplier), likewise.
     Reference: Howard et al., MobileNets, 2017.
     """
-    y = _each_channel(x, "kernel", "W", sliding, depth_multiplier)
-    if use_bias:
-        form = sliding.data_format
-        y = channel_bias(y, [_channels_and_copies(x, form, depth_multiplier)], form)
-    return activate(activation, y)
+    y, form = _each_channel(x, "kernel", "W", sliding, depth_multiplier), sliding.data_format
+    return finished(y, _channels_and_copies(x, form, depth_multiplier), form, use_bias, activation)
 
 
 @layers_of_rank(
@@ -91,4 +87,4 @@ def separable_convolution(
     axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
     packed = _channels_and_copies(x, form, depth_multiplier)
     y = conv(z, weight("pointwise_kernel", "W_p", [*axes, packed, ("filters", filters)]), data_format=form)
-    return activate(activation, filter_bias(y, filters, form) if use_bias else y)
+    return finished(y, ("filters", filters), form, use_bias, activation)

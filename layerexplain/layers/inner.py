@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from layerexplain.attribute_path import InnerName
+from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, Shapes, item
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
@@ -86,3 +87,13 @@ def apply(
     weights = inner_weights(definition, at, InnerName(at).around, suffix, inner.trainable)
     extra = len(definition.params) - len(tensors)
     return call(definition, *tensors, *[m for m in masks if m is not None][:extra], *weights)
+
+
+def held(
+    type_: str, layer: InnerLayer, x: Spec, masks: Sequence[Spec | None] = (), *, training: bool = False
+) -> tuple[Definition, list[Expr]]:
+    """The definition of the layer with one output that a wrapper holds, and its weights as the wrapper's."""
+    definition = layer.definition([x], masks, training=training)
+    if len(definition.results) != 1:
+        raise ShapeError(f"{type_} needs a layer with one output, got {layer.type} with {len(definition.results)}")
+    return definition, inner_weights(definition, ("layer",), InnerName(("layer",)).around, trainable=layer.trainable)

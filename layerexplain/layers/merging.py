@@ -38,6 +38,16 @@ def either(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str
     return reduce(logical_or, given) if given and len(given) == len(tensors) else None
 
 
+def _of_steps(type_: str, mask: Expr, x: Expr) -> Expr:
+    """The mask of a tensor, which has one axis less."""
+    if mask.ndim != x.ndim - 1:
+        raise ShapeError(
+            f"{type_} needs masks with one axis less than their tensors, got a mask of shape "
+            f"{shape_text(mask.shape)} for {shape_text(x.shape)}"
+        )
+    return mask
+
+
 def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) -> list[Expr | None]:
     """The masks with an axis for the features. Those of tensors that had to be given more axes are lost in Keras."""
     ndim = max(x.ndim for x in xs)
@@ -45,13 +55,8 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
     for x, mask in zip(xs, masks or [None] * len(xs), strict=True):
         if mask is None or x.ndim < ndim:
             result.append(None)
-        elif mask.ndim != x.ndim - 1:
-            raise ShapeError(
-                f"{type_} needs masks with one axis less than their tensors, got a mask of shape "
-                f"{shape_text(mask.shape)} for {shape_text(x.shape)}"
-            )
         else:
-            result.append(take_slice(mask, key=(Ellipsis, None)))
+            result.append(take_slice(_of_steps(type_, mask, x), key=(Ellipsis, None)))
     return result
 
 
@@ -128,13 +133,8 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
             parts.append(full_like(take_slice(x, key=(Ellipsis, 0)), value=True, to="bool"))
         elif mask.ndim == x.ndim:
             parts.append(any_(mask, axis=-1))
-        elif mask.ndim == x.ndim - 1:
-            parts.append(mask)
         else:
-            raise ShapeError(
-                f"Concatenate needs masks with one axis less than their tensors, got a mask of shape "
-                f"{shape_text(mask.shape)} for {shape_text(x.shape)}"
-            )
+            parts.append(_of_steps("Concatenate", mask, x))
     if axis == tensors[0].ndim - 1:
         return reduce(logical_or, parts)
     return joined(*parts, axis=axis)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, Shapes, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
-from layerexplain.layers.inner import apply
-from layerexplain.layers.registry import inner_weights, layer
+from layerexplain.layers.inner import apply, held
+from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize
@@ -40,11 +39,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     Input shape: that of the inner layer. Output shape: likewise.
     Reference: Miyato et al., 2018.
     """
-    definition = layer.definition([Spec(x.shape, x.dtype)], training=training)
-    if len(definition.results) != 1:
-        raise ShapeError(
-            f"SpectralNormalization needs a layer with one output, got {layer.type} with {len(definition.results)}"
-        )
+    definition, weights = held("SpectralNormalization", layer, Spec(x.shape, x.dtype), training=training)
     inside = [w.attrs["name"] for w in definition.weights if not w.attrs["at"]]
     name = next((n for n in ("kernel", "embeddings") if n in inside), None)
     if name is None:
@@ -53,7 +48,6 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
             f"for example layer={{Dense: 10}}"
         )
     # Keras counts the kernel as the wrapper's own: it comes first, then u, then what else the layer has.
-    weights = inner_weights(definition, ("layer",), InnerName(("layer",)).around, trainable=layer.trainable)
     W = weights[inside.index(name)]
     u = weight("vector_u", "u", [("repeated", 1), ("outputs", W.shape[-1])], trainable=False)
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]

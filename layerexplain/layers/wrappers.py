@@ -10,7 +10,7 @@ from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.facts import Facts
-from layerexplain.layers.inner import InnerLayer
+from layerexplain.layers.inner import InnerLayer, held
 from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.ops.movement import concatenate, reverse
 from layerexplain.ops.sizes import shape_text
@@ -171,12 +171,8 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
             f"apply the layer itself where there are no steps"
         )
     step_masks = [] if mask is None else [Spec((mask.shape[0], *mask.shape[2:]), mask.dtype)]
-    definition = layer.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype)], step_masks, training=training)
-    if len(definition.results) != 1:
-        raise ShapeError(
-            f"TimeDistributed needs a layer with one output, got {layer.type} with {len(definition.results)}"
-        )
-    weights = inner_weights(definition, ("layer",), InnerName(("layer",)).around, trainable=layer.trainable)
+    one_step = Spec((x.shape[0], *x.shape[2:]), x.dtype)
+    definition, weights = held("TimeDistributed", layer, one_step, step_masks, training=training)
     over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
