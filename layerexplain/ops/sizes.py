@@ -55,13 +55,13 @@ def merge(a: Size, b: Size) -> Size:
 
 def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
     """Return the common shape by NumPy's broadcasting rule. Raises ShapeError if there is none."""
-    first = shapes[0]
+    longest = max(shapes, key=len)
     for s in shapes:
-        if s and s is not first and s != first[-len(s) :]:
+        if s and s is not longest and s != longest[-len(s) :]:
             break
     else:
-        return first
-    ndim = max(len(s) for s in shapes)
+        return longest
+    ndim = len(longest)
     result: list[Size] = []
     for axis in range(-ndim, 0):
         size: Size = 1
