@@ -99,7 +99,8 @@ def hint(*types: str) -> Callable[[Hint], Hint]:
 
 def hints(place: Place) -> tuple[str, ...]:
     """Return the hints for a layer at its place in a model."""
-    importlib.import_module("layerexplain.layers.hints_of_layers")
+    for name in ("hints_of_layers", "hints_compared"):
+        importlib.import_module(f"layerexplain.layers.{name}")
     if not place.definition.params:
         return ()
     return tuple([text for text in (one(place) for one in HINTS.get(place.type, ())) if text])

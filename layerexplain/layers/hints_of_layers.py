@@ -207,7 +207,8 @@ def embedding_reach(at: Place) -> str | None:
     return (
         f"The table is one weight of shape {shape_text(E.shape)}, one row per id: "
         f"{at.expression}.embeddings; a loss may use that variable. The output of the layer is another "
-        f"tensor, of shape {shape_text(at.y.shape)}: the rows that are looked up."
+        f"tensor, of shape {shape_text(at.y.shape)}: the rows that are looked up. The {at.params:,} parameters do not "
+        f"depend on the number of ids in an example."
     )
 
 
@@ -410,7 +411,9 @@ def heads(at: Place) -> str | None:
     heads, width = at.argument("num_heads"), at.argument("key_dim")
     return (
         f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
-        f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key."
+        f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key. The "
+        f"{at.params:,} parameters do not depend on the number of positions, and on the heads only by heads × "
+        f"width: more heads that are narrower in proportion have as many."
     )
 
 

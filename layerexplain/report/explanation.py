@@ -35,6 +35,7 @@ from layerexplain.report.data import (
     WeightReason,
 )
 from layerexplain.report.hints import LayerInNetwork
+from layerexplain.report.targets import targets
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
 from layerexplain.weights.known_weights import is_stored
@@ -67,9 +68,10 @@ def explain_row(
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = _of_formula(definition)
+    place = LayerInNetwork(row, layer, definition, network)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
-        hints=hints(LayerInNetwork(row, layer, definition, network)) if layer.kind != "custom" else (),
+        hints=(*(hints(place) if layer.kind != "custom" else ()), *targets(place)),
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, network.model.keras_version),
