@@ -147,6 +147,22 @@ def is_before_keras_3(version: str | None) -> bool:
     return version is not None and version.partition(".")[0] in ("0", "1", "2")
 
 
+class Setting(NamedTuple):
+    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states."""
+
+    name: str
+    config: Mapping[str, Any] = MappingProxyType({})
+
+
+class Training(NamedTuple):
+    """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" stands for all of them."""
+
+    optimizer: Setting | None = None
+    losses: Mapping[str, Setting] = MappingProxyType({})
+    loss_weights: Mapping[str, float] = MappingProxyType({})
+    metrics: Mapping[str, tuple[Setting, ...]] = MappingProxyType({})
+
+
 class ModelWeight(NamedTuple):
     """A variable that belongs to a model and to no layer of it: calls take it as they take any tensor, by the name that
     it has as `TensorRef.layer`. `shape` has no batch."""
@@ -168,7 +184,8 @@ class Model(NamedTuple):
     architecture, which objects in it, at any depth, are the same as earlier ones. `faults` are the errors that its
     reader found in single layers: the wires are right all the same, and what does not depend on these layers can be
     explained. `declarations` are the formulas of the model's own classes, by type: they hold for its layers of the kind
-    "custom", also in its nested models. `weights` are those that belong to no layer.
+    "custom", also in its nested models. `weights` are those that belong to no layer. `training` is what the source says
+    of the loss, the optimizer and the metrics.
     """
 
     name: str
@@ -189,6 +206,7 @@ class Model(NamedTuple):
     faults: tuple[LayerExplainError, ...] = ()
     declarations: "Mapping[str, Declaration]" = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
+    training: Training | None = None
 
 
 InputShapes = Mapping[str, Sequence[int | None]]

@@ -91,13 +91,15 @@ def _tfjs(document: Mapping[str, Any]) -> Model:
     version = topology.get("keras_version")
     # `tfjs-layers 4.20.0` is no version of Keras.
     stated = version if isinstance(version, str) and version[:1].isdigit() else None
-    return read_config(config)._replace(format="tfjs-layers", keras_version=stated)
+    training = topology.get("training_config")
+    return read_config(config, training=training)._replace(format="tfjs-layers", keras_version=stated)
 
 
-def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
+def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False, training: Any = None) -> Model:
     """The model that a configuration describes: {class_name, config}, a bare get_config(), or a list of layers.
 
-    `numbered` says that objects which it gives one number (`shared_object_id`) are the same. Raises SpecError where the
+    `numbered` says that objects which it gives one number (`shared_object_id`) are the same; `training` is what stands
+    beside it of the loss and the optimizer. Raises SpecError where the
     configuration is none of these or is damaged.
     """
     item = _as_object(document)
@@ -107,6 +109,11 @@ def read_config(document: Any, *, keras_version: Any = None, numbered: bool = Fa
     context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
     model = _read_model(item, class_name, config, context, top=True)
     model = _with_notes(model, keras_version, context)
+    compiled = training or item.get("compile_config") or (item if "loss" in item else None)
+    if compiled is not None:
+        from layerexplain.frontends.training import with_training
+
+        model = with_training(model, compiled)
     if numbers:
         from layerexplain.frontends.keras.shared_objects import with_shared_objects
 

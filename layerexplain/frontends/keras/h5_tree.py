@@ -147,14 +147,15 @@ def _note(code: str, path: tuple[str, ...], what: str) -> Note:
 # Attributes -----------------------------------------------------------------------------------------------------
 
 
-def configuration(root: Any, most: int) -> tuple[bytes | None, str | None]:
-    """What an open file says of its model: the configuration of at most `most` bytes, and the version of Keras."""
+def configuration(root: Any, most: int) -> tuple[bytes | None, str | None, str | None]:
+    """What an open file says of its model: the configuration of at most `most` bytes, the version of Keras, and what
+    it was compiled with."""
     texts = _joined(root.id, "model_config", most)
     if texts is not None:
-        return b"".join(texts), text_attribute(root.id, "keras_version")
+        return b"".join(texts), text_attribute(root.id, "keras_version"), text_attribute(root.id, "training_config")
     if has_attribute(root.id, "model_config"):
         raise SourceError("the attribute model_config is an array or a number; one text is needed")
-    return None, None
+    return None, None, None
 
 
 def text_attribute(owner: Any, name: str) -> str | None:

@@ -69,8 +69,9 @@ class H5Files:
         root = self._opened()
         what = request["do"]
         if what == "configuration":
-            config, version = configuration(root, request["most"])
-            write_message(answers, {"version": version, "bytes": len(config or b""), "found": config is not None})
+            config, version, training = configuration(root, request["most"])
+            told = {"version": version, "training": training}
+            write_message(answers, {**told, "bytes": len(config or b""), "found": config is not None})
             answers.write(config or b"")
         elif what == "weights":
             from layerexplain.frontends.keras.weight_layouts import list_weights

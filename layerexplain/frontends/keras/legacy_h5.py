@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import IO
+from typing import IO, Any
 
+from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
@@ -28,7 +29,16 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
         otherwise = "is an HDF5 file, but neither a Keras model (it has no attribute model_config) nor Keras weights"
         return read_weights_only(source, otherwise)
     document = parse_json(bytes(answer.data), "the attribute model_config")
-    return read_config(document, keras_version=answer.value["version"])._replace(format="h5")
+    training = _training(answer.value.get("training"))
+    return read_config(document, keras_version=answer.value["version"], training=training)._replace(format="h5")
+
+
+def _training(text: str | None) -> Any:
+    """What the file says of the loss and the optimizer; None where that is damaged, since no layer rests on it."""
+    try:
+        return None if text is None else parse_json(text.encode(), "the attribute training_config")
+    except SourceError:
+        return None
 
 
 def _all_bytes(file: IO[bytes]) -> bytes:

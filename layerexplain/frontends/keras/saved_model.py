@@ -117,7 +117,7 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
     item = _item(root)
     version = facts.get("keras_version")
     if is_model(item["class_name"], item["config"]):
-        model = read_config(item, keras_version=version)
+        model = read_config(item, keras_version=version, training=facts.get("training_config"))
     else:
         model = read_graphless(item, [_graphless_item(below) for below in root.below], keras_version=version)
     if name_in(facts) and isinstance(item["config"], dict) and "name" not in item["config"]:

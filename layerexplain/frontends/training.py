@@ -1,0 +1,83 @@
+"""What a source says that its model was compiled with → `Training`.
+
+Keras 3 writes a `compile_config`, Keras 1 and 2 a `training_config`, Keras 0.3 the same keys beside its layers. All
+have `loss` and `metrics`, by output where there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.model import Model, Setting, Training
+
+_MOST = 1000
+"""How many losses or metrics are read."""
+
+
+def with_training(model: Model, found: Any) -> Model:
+    """Return the model with what an object says of its training; what is not understood is left out."""
+    if not isinstance(found, Mapping):
+        return model
+    outputs = [ref.layer for ref in model.outputs]
+    optimizer = _setting(found.get("optimizer")) or _setting(found.get("optimizer_config"))
+    losses = {name: one for name, value in _by_output(found.get("loss"), outputs) if (one := _setting(value))}
+    weights = {
+        name: float(value)
+        for name, value in _by_output(found.get("loss_weights"), outputs)
+        if isinstance(value, int | float)
+    }
+    metrics: dict[str, tuple[Setting, ...]] = {}
+    for key in ("metrics", "weighted_metrics"):
+        for name, value in _metrics(found.get(key), outputs):
+            metrics[name] = metrics.get(name, ()) + tuple([one for item in value if (one := _setting(item))])
+    if optimizer is None and not losses:
+        return model
+    return model._replace(training=Training(optimizer, losses, weights, {k: some for k, some in metrics.items() if some}))
+
+
+def _by_output(value: Any, outputs: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return what is given for each output; "" where it is given for all."""
+    if isinstance(value, Mapping) and not _is_object(value):
+        return [(str(name), one) for name, one in list(value.items())[:_MOST]]
+    if isinstance(value, list | tuple):
+        if len(outputs) < 2:
+            return [("", one) for one in value[:1]]
+        return list(zip(outputs, value, strict=False))
+    return [("", value)]
+
+
+def _metrics(value: Any, outputs: Sequence[str]) -> list[tuple[str, list[Any]]]:
+    """Return the metrics of each output. One list may hold those of all outputs, or a list for each of them."""
+    if isinstance(value, list | tuple) and not any(isinstance(one, list | tuple) for one in value):
+        return [("", list(value[:_MOST]))]
+    return [(name, list(one)[:_MOST] if isinstance(one, list | tuple) else [one]) for name, one in _by_output(value, outputs)]
+
+
+def _is_object(value: Mapping[Any, Any]) -> bool:
+    return "class_name" in value or ("name" in value and "config" not in value and len(value) > 1)
+
+
+def _setting(value: Any) -> Setting | None:
+    """Return a name, alone or as an object of any generation; None where it is neither."""
+    if isinstance(value, str):
+        return Setting(value) if value else None
+    if not isinstance(value, Mapping):
+        return None
+    name, config = value.get("class_name"), value.get("config")
+    if name is None and isinstance(value.get("name"), str):  # Keras 0.3 has the arguments beside the name
+        name, config = value["name"], {key: one for key, one in value.items() if key != "name"}
+    if name == "function" and isinstance(config, str):
+        return Setting(config)
+    if not isinstance(name, str) or not name:
+        return None
+    stated = config.items() if isinstance(config, Mapping) else ()
+    kept = {"learning_rate" if key == "lr" else str(key): _plain(one) for key, one in stated}
+    return Setting(name.rpartition(">")[2], kept)
+
+
+def _plain(value: Any) -> Any:
+    """Return an argument: a schedule or another object is a `Setting`."""
+    if isinstance(value, Mapping):
+        return _setting(value) or {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
