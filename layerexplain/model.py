@@ -155,7 +155,7 @@ class Setting(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" stands for all of them."""
+    """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" is for all outputs."""
 
     optimizer: Setting | None = None
     losses: Mapping[str, Setting] = MappingProxyType({})

@@ -38,6 +38,8 @@ def test_the_schema_is_strict() -> None:
         waiting = [(name, definition)]
         while waiting:
             place, part = waiting.pop()
+            if place.endswith("config"):
+                continue  # arguments, which have any names
             if part.get("type") == "object":
                 assert part["additionalProperties"] is False, place
                 for key, inner in part["properties"].items():

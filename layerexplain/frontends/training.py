@@ -33,7 +33,8 @@ def with_training(model: Model, found: Any) -> Model:
             metrics[name] = metrics.get(name, ()) + tuple([one for item in value if (one := _setting(item))])
     if optimizer is None and not losses:
         return model
-    return model._replace(training=Training(optimizer, losses, weights, {k: some for k, some in metrics.items() if some}))
+    kept = {name: some for name, some in metrics.items() if some}
+    return model._replace(training=Training(optimizer, losses, weights, kept))
 
 
 def _by_output(value: Any, outputs: Sequence[str]) -> list[tuple[str, Any]]:
@@ -51,7 +52,8 @@ def _metrics(value: Any, outputs: Sequence[str]) -> list[tuple[str, list[Any]]]:
     """Return the metrics of each output. One list may hold those of all outputs, or a list for each of them."""
     if isinstance(value, list | tuple) and not any(isinstance(one, list | tuple) for one in value):
         return [("", list(value[:_MOST]))]
-    return [(name, list(one)[:_MOST] if isinstance(one, list | tuple) else [one]) for name, one in _by_output(value, outputs)]
+    each = _by_output(value, outputs)
+    return [(name, list(some)[:_MOST] if isinstance(some, list | tuple) else [some]) for name, some in each]
 
 
 def _is_object(value: Mapping[Any, Any]) -> bool:
@@ -71,6 +73,8 @@ def _setting(value: Any) -> Setting | None:
         return Setting(config)
     if not isinstance(name, str) or not name:
         return None
+    if name.endswith("Wrapper") and isinstance(config, Mapping) and isinstance(config.get("name"), str):
+        return Setting(config["name"])  # Keras 2 wraps a function, and says which by its name
     stated = config.items() if isinstance(config, Mapping) else ()
     kept = {"learning_rate" if key == "lr" else str(key): _plain(one) for key, one in stated}
     return Setting(name.rpartition(">")[2], kept)

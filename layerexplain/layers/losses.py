@@ -1,4 +1,4 @@
-"""The losses of Keras, by what they ask of the targets."""
+"""The losses of Keras, by what they ask of the targets; the names of its optimizers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Targets = Callable[[Shape], str]
 
 
 class Loss(NamedTuple):
-    """A loss: its other names, what its targets are, and whether it compares `probabilities`, `classes` or `numbers`."""
+    """A loss: its other names, what its targets are, and of what: `probabilities`, `classes` or `numbers`."""
 
     name: str
     aliases: tuple[str, ...]
@@ -33,7 +33,8 @@ def _class_numbers(shape: Shape) -> str:
 
 
 def _one_hot(shape: Shape) -> str:
-    return f"rows of {'one number per class' if shape[-1] is None else shape[-1]} that sum to 1, of shape {shape_text(shape)}"
+    classes = "one number per class" if not shape or shape[-1] is None else shape[-1]
+    return f"rows of {classes} that sum to 1, of shape {shape_text(shape)}"
 
 
 LOSSES = {
@@ -50,6 +51,9 @@ LOSSES = {
         Loss("mean_squared_logarithmic_error", ("msle",), _each("numbers above -1"), "numbers"),
         Loss("huber", ("huber_loss",), _each("numbers"), "numbers"),
         Loss("log_cosh", ("logcosh",), _each("numbers"), "numbers"),
+        Loss("circle", (), _class_numbers, "numbers"),
+        Loss("ctc", (), lambda shape: "rows of label numbers from 1 on, padded with 0", "numbers"),
+        Loss("categorical_generalized_cross_entropy", (), _class_numbers, "classes"),
         Loss("poisson", (), _each("counts from 0 on"), "numbers"),
         Loss("kl_divergence", ("kld", "kullback_leibler_divergence"), _each("probabilities that sum to 1"), "classes"),
         Loss("hinge", (), _each("-1 or 1"), "numbers"),
@@ -73,3 +77,19 @@ def loss_of(name: str) -> Loss | None:
     """
     key = snake_case(name) if not name.islower() else name
     return LOSSES.get(key) or _ALIASES.get(key) or _ALIASES.get(name.lower())
+
+
+OPTIMIZERS = (
+    "adam", "sgd", "adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "lamb", "muon",
+    "adafactor", "schedulefreeadamw", "multioptimizer",
+)  # fmt: skip
+"""The optimizers of Keras 3, in lower case."""
+
+
+def is_optimizer(name: str) -> bool:
+    """Return whether Keras has an optimizer of this name.
+
+    >>> is_optimizer("RMSprop"), is_optimizer("Adams")
+    (True, False)
+    """
+    return name.lower() in OPTIMIZERS

@@ -27,6 +27,7 @@ from layerexplain.report.data import (
     LayerReport,
     OutputReport,
     Report,
+    TrainingReport,
     WeightReport,
 )
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
@@ -75,6 +76,7 @@ def build(
     notes = (*builder.notes, *(builder.opened.notes if builder.opened is not None else ()))
     if any(note.code in ("opaque", "not-derived") for note in notes):
         notes = (*notes, *partial_totals(rows))
+    outputs = _outputs(network, _batch_of(model))
     return Report(
         source=model.source,
         format=model.format,
@@ -82,13 +84,22 @@ def build(
         model_type=model.type,
         keras_version=model.keras_version,
         inputs=_inputs(network, _batch_of(model)),
-        outputs=_outputs(network, _batch_of(model)),
+        outputs=outputs,
         layers=rows,
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
         faults=network.faults,
+        training=_training(model, outputs),
     )
+
+
+def _training(model: Model, outputs: Sequence[OutputReport]) -> TrainingReport | None:
+    if model.training is None:
+        return None
+    from layerexplain.report.training import training_report
+
+    return training_report(model.training, outputs)
 
 
 def _batch_of(model: Model) -> int | None:

@@ -4,6 +4,7 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -30,6 +31,8 @@ def plain(value: Any) -> Any:
         if hasattr(value, "_asdict"):
             return {name: plain(field) for name, field in value._asdict().items()}
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
@@ -59,6 +62,34 @@ class OutputReport(NamedTuple):
     layer: str
     shape: Shape | None
     dtype: str | None
+
+
+class LossReport(NamedTuple):
+    """A loss: the output that it is for ("" for all of them), the arguments that the source states, its weight in the
+    sum, and which targets fit that output, in words ("" where that is not known)."""
+
+    output: str
+    loss: str
+    config: Mapping[str, Any]
+    weight: float | None
+    targets: str
+
+
+class MetricReport(NamedTuple):
+    """A metric, and the output that it is for ("" for all of them)."""
+
+    output: str
+    metric: str
+    config: Mapping[str, Any]
+
+
+class TrainingReport(NamedTuple):
+    """What the source says that the model was compiled with."""
+
+    optimizer: str | None
+    optimizer_config: Mapping[str, Any]
+    losses: tuple[LossReport, ...]
+    metrics: tuple[MetricReport, ...]
 
 
 class WeightReport(NamedTuple):
@@ -298,12 +329,13 @@ class Report(NamedTuple):
     notes: tuple[Note, ...]
     memory: Memory | None = None
     faults: tuple[LayerExplainError, ...] = ()
+    training: TrainingReport | None = None
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""
         return {
             **origin_fields(self),
-            **told(self, "inputs outputs"),
+            **told(self, "inputs outputs training"),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
             **told(self, "totals notes" if self.memory is None else "totals memory notes"),
         }

@@ -26,7 +26,8 @@ from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml,
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.suggest import did_you_mean
 
-_KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype")
+_TRAINING_KEYS = ("loss", "loss_weights", "optimizer", "metrics")
+_KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype", *_TRAINING_KEYS)
 
 _OUTPUT = re.compile(r"(.+)\[([0-9]{1,4})\]\Z")
 
@@ -130,7 +131,12 @@ class _SpecReader:
         graph.layers = [without_typed_batch(layer, graph.layers, self.notes) for layer in graph.layers]
         plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
         type_name = "Sequential" if plain_sequence else "Functional"
-        return graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
+        model = graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
+        if not keys.keys() & set(_TRAINING_KEYS):
+            return model
+        from layerexplain.frontends.spec.training import read_training
+
+        return read_training(keys, model, self.faults)
 
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
@@ -65,7 +65,49 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     shown = [column for column in table_columns(columns) if not column.optional or any(map(column.shown, rows))]
     table = doc.Table(tuple(shown), rows, compact=narrow[0], stacked=narrow[1])
-    return doc.Document((heading(report), table, *totals(report), *_memory(report), doc.notes_block(all_notes(report))))
+    parts = (heading(report), table, *totals(report), *_memory(report), *training(report))
+    return doc.Document((*parts, doc.notes_block(all_notes(report))))
+
+
+def training(report: Report) -> tuple[doc.Prose, ...]:
+    """What goes in, what comes out, what the model was trained with, and which targets its loss needs."""
+    told = report.training
+    if told is None:
+        return ()
+    optimizer = "" if told.optimizer is None else f"{told.optimizer}{_arguments(told.optimizer_config, _OF_OPTIMIZERS)}"
+    losses = [
+        f"{loss.loss}{_arguments(loss.config, _OF_LOSSES)}{f' for {loss.output!r}' if loss.output else ''}"
+        for loss in told.losses
+    ]
+    metrics = dict.fromkeys(metric.metric for metric in told.metrics)
+    parts = [", ".join(losses), optimizer, f"metrics {', '.join(metrics)}" if metrics else ""]
+    needed = dict.fromkeys(
+        f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in told.losses if loss.targets
+    )
+    inputs = ", ".join(f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs)
+    outputs = ", ".join(f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs)
+    lines = [
+        f"Trained with {'; '.join(filter(None, parts))}",
+        f"Inputs: {inputs}; outputs: {outputs}" if inputs and outputs else "",
+        f"Targets: {'; '.join(needed)}" if needed else "",
+    ]
+    return (doc.Prose(tuple(filter(None, lines))),)
+
+
+_OF_OPTIMIZERS = ("learning_rate", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")
+_OF_LOSSES = ("from_logits", "label_smoothing", "delta", "gamma", "alpha")
+"""Arguments that are said where they are not 0 or off."""
+
+
+def _arguments(config: Mapping[str, Any], names: Sequence[str]) -> str:
+    said = [f"{name}={_value(config[name])}" for name in names if config.get(name)]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("name", "…"))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def heading(report: Report) -> doc.Heading:
