@@ -17,7 +17,7 @@ from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.losses import LOSSES, OPTIMIZERS, is_optimizer, loss_of
 from layerexplain.model import Model
-from layerexplain.suggest import did_you_mean, or_else
+from layerexplain.suggest import did_you_mean
 
 
 def read_training(keys: Mapping[str, tuple[Node, Node]], model: Model, faults: SpecFaults) -> Model:
@@ -56,7 +56,7 @@ def _read(
     made = _object(value)
     name = made.get("class_name") if isinstance(made, dict) else made
     if not isinstance(name, str) or not known(name):
-        hint = or_else(did_you_mean(str(name), names), f"for example {key}: {names[0]}")
+        hint = did_you_mean(str(name), names) or f"for example {key}: {names[0]}"
         faults.keep(ArgumentError(f"`{key}` names no {key} of Keras: {str(name)[:60]!r}; {hint}"), node.line)
     return made
 
