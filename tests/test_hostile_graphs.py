@@ -43,11 +43,52 @@ def all_said(item: dict[str, Any], shape: list[int | None]) -> Report:
         (function("raw_ops.TopKV2", node(tensor("x"), 1)), [], "axis needs to be from 0 to -1"),
         (operation("Flip", axis=0), [], "axis needs to be from 0 to -1"),
         (operation("Sort", axis=2), [None, 3], "axis needs to be from -2 to 1 for a tensor with 2 axes, got 2"),
-        (operation("Full", node("int32", 3)), [None, 3], "integer ≥ 0"),
+        (operation("Full", node("int32", 3)), [None, 3], "an integer from 0 to"),
         (function("raw_ops.TopKV2", node(tensor("x"), [3])), [None, 3], "the size of an axis needs to be an integer"),
-        (operation("RFFT", fft_length=7), [], "needs a tensor that has axis -1, got one with 0 axes"),
+        (operation("RFFT", fft_length=7), [], "axis needs to be from 0 to -1"),
     ],
 )  # fmt: skip
 def test_a_layer_that_cannot_be(item: dict[str, Any], shape: list[int | None], said: str) -> None:
     report = all_said(item, shape)
     assert any(said in note.message for note in report.notes), report.notes
+
+
+def wrapped(type_: str, **inside: Any) -> dict[str, Any]:
+    """A SpectralNormalization around a layer."""
+    held = {"module": "keras.layers", "class_name": type_, "config": {"name": "i", **inside}}
+    return {**layer("SpectralNormalization"), "config": {"name": "y", "layer": held}}
+
+
+def test_a_wrapped_layer_that_makes_a_mask() -> None:
+    row = all_said(wrapped("Embedding", input_dim=5, output_dim=3, mask_zero=True), [None, 7]).layers[1]
+    assert row.output_shapes == ((None, 7, 3),)
+
+
+@pytest.mark.parametrize("type_", ["RandomContrast", "Dense", "Conv2D", "Reshape", "RandomFlip", "LSTM"])
+def test_a_layer_behind_a_scalar(type_: str) -> None:
+    scalar = operation("Sum", node(tensor("x")))
+    after = {**layer(type_, node(tensor("y"))), "name": "z"}
+    after["config"] = {"name": "z", "units": 3, "filters": 3, "kernel_size": 3, "target_shape": [3], "factor": 0.5}
+    entry = keras_configs.entry("x", [], "batch_shape")
+    document = keras_configs.graph([entry, scalar, after], [["x", 0, 0]], [["z", 0, 0]])
+    build(read(document), receptive_field=True, batch=2, optimizer="adam")
+
+
+def test_tensors_of_which_one_has_no_axes() -> None:
+    entries = [keras_configs.entry("x", [None, 3, 4], "batch_shape"), keras_configs.entry("s", [], "batch_shape")]
+    joined = layer("Concatenate", node([tensor("x"), tensor("s")]))
+    document = keras_configs.graph([*entries, joined], [["x", 0, 0], ["s", 0, 0]], [["y", 0, 0]])
+    assert any("Concatenate" in note.message or "concatenate" in note.message for note in build(read(document)).notes)
+
+
+def test_what_a_model_sees_that_is_fed_with_what_is_not_known() -> None:
+    inner = keras_configs.graph(
+        [keras_configs.entry("a", [None], "batch_shape"), {**operation("Log", node(tensor("a"))), "name": "b"}],
+        [["a", 0, 0]], [["b", 0, 0]],
+    )  # fmt: skip
+    inner["config"]["name"] = "y"
+    # Of an InputLayer there is no output number 1.
+    item = {**inner, "name": "y", "inbound_nodes": [node(tensor("x"), tensor("x", 0, 1))]}
+    report = all_said(item, [None, 3])
+    (field,) = report.layers[1].layers[1].receptive_field
+    assert field.unknown == "what 'y' computes is not known"

@@ -4,7 +4,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.definition import call
-from layerexplain.lang.expr import Expr, Shapes, named, weight
+from layerexplain.lang.expr import Expr, Shapes, item, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.inner import apply, held
@@ -53,6 +53,8 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]
     given = [_normalized(w, u, power_iterations) if w is W and training else w for w in weights]
     y = call(definition, x, *given)
+    if isinstance(y.shape, Shapes):  # an Embedding makes a mask beside it
+        y = item(y, 0)
     if y.dtype != x.dtype and x.dtype not in FLOATS:
         y = cast(y, to=x.dtype)
     return Stored(y, (*weights, u))

@@ -49,7 +49,7 @@ def cure(
         calls: The calls before it, by layer and number.
         attempt: Traces a layer at other specs.
     """
-    if len(specs) == 1 and declaration.alone:
+    if (len(specs) == 1 and declaration.alone) or not all(spec.shape for spec in specs):
         return ""
     if len(specs) == 1:
         source = calls.get((refs[0].layer, refs[0].call))
@@ -177,18 +177,20 @@ def _of_two_ranks(
 ) -> Iterator[str]:
     low, high = sorted(range(2), key=lambda i: len(specs[i].shape))
     tall, flat = specs[high].shape, specs[low].shape
+    if len(flat) != 2:
+        return
 
     def fits(number: int, shape: Shape) -> bool:
         changed = [one._replace(shape=shape, roles=None) if i == number else one for i, one in enumerate(specs)]
         return attempt(layer, declaration, changed) is not None
 
     steps = tall[1]
-    if len(tall) == 3 and len(flat) == 2 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
+    if len(tall) == 3 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
         yield f"RepeatVector({steps}) behind '{refs[low].layer}' gives it {steps} equal steps"
     total = product(tall[1:])
-    if len(flat) == 2 and isinstance(total, int) and fits(high, (tall[0], total)):
+    if isinstance(total, int) and fits(high, (tall[0], total)):
         yield f"Flatten behind '{refs[high].layer}' makes one vector of it, (None, {total})"
-    if len(flat) == 2 and fits(high, (tall[0], tall[-1])):
+    if fits(high, (tall[0], tall[-1])):
         kind = f"GlobalAveragePooling{len(tall) - 2}D"
         yield f"{kind} behind '{refs[high].layer}' averages it to (None, {tall[-1]})"
 

@@ -69,12 +69,14 @@ class _Walk:
             given.append(unknown if spec is None else source_view(leaf))
         self._network(network, given, ())
 
-    def _network(self, network: Network, given: Sequence[View], path: tuple[str, ...]) -> None:
-        tensors: Tensors = dict(zip(network.model.inputs, given, strict=False))
+    def _network(self, network: Network, given: Sequence[View | None], path: tuple[str, ...]) -> None:
+        fed = zip(network.model.inputs, given, strict=False)
+        tensors: Tensors = {ref: view for ref, view in fed if view is not None}
         layers = {layer.name: layer for layer in network.model.layers}
         for made in network.calls:
             name = made.call.layer
-            args = [tensors[ref] for ref in made.sources if ref in tensors]
+            # A tensor of a layer that is at fault is not known: None keeps the others in their places.
+            args = [tensors.get(ref) for ref in made.sources]
             first = made.call.index == 0
             if layers[name].type != "InputLayer":
                 for i, view in enumerate(self._results(made, args, layers[name])):
@@ -84,17 +86,16 @@ class _Walk:
                 fields = self._described(result, self._output_roles(made))
                 self.fields.setdefault("/".join((*path, name)), {})[made.call.index] = fields
             if first and made.network is not None:
-                self._network(made.network, args, (*path, name))
+                # A model whose inputs are not all known was traced at the shapes that it states itself.
+                unknown = _unseen(args, name)
+                inside = args if made.definition is not None else [unknown if view else None for view in args]
+                self._network(made.network, inside, (*path, name))
 
-    def _results(self, made: TracedCall, args: Sequence[View], layer: Layer) -> list[View]:
-        if made.definition is not None and not made.built:
-            return self.views.called(made.definition, args)
-        reason = f"what '{layer.name}' computes is not known"
-        seen: dict[Expr, Seen] = {}
-        for view in args:
-            # The first that cannot be seen into is why all behind it are unknown.
-            seen |= {source: spans if isinstance(spans, str) else reason for source, spans in view.seen.items()}
-        return [View((), seen)] * max(len(made.outputs), 1)
+    def _results(self, made: TracedCall, args: Sequence[View | None], layer: Layer) -> list[View]:
+        known = [view for view in args if view is not None]
+        if made.definition is not None and not made.built and len(known) == len(args):
+            return self.views.called(made.definition, known)
+        return [_unseen(args, layer.name)] * max(len(made.outputs), 1)
 
     def _output_roles(self, made: TracedCall) -> Roles:
         """The roles of the axes of a call's first output."""
@@ -113,6 +114,18 @@ class _Walk:
         chosen = choose(own, {}, ())
         names = {one: chosen[letter] for one, letter in zip(view.letters, own, strict=False)}
         return tuple([_field(source, seen, self.roles[source], names) for source, seen in view.seen.items()])
+
+
+def _unseen(args: Sequence[View | None], name: str) -> View:
+    """What comes from a layer that cannot be seen into."""
+    reason = f"what '{name}' computes is not known"
+    seen: dict[Expr, Seen] = {}
+    for view in args:
+        # The first that cannot be seen into is why all behind it are unknown.
+        seen |= (
+            {source: spans if isinstance(spans, str) else reason for source, spans in view.seen.items()} if view else {}
+        )
+    return View((), seen)
 
 
 def _roles(leaf: Expr) -> tuple[str, ...]:
