@@ -63,6 +63,7 @@ def test_a_layer_is_read_as_keras_code(typed: list[str], spelt_out: list[str]) -
         (["Dense(" + "1" * 3000 + ")"], "is longer than 2000 characters"),
         (["LSTM", "8", "--vs"], "--vs needs a second layer"),
         (["LSTM", "8", "--vs", "Gru", "8"], "there is no layer type 'Gru'; did you mean 'GRU'?"),
+        (["Add"], "Add joins several tensors; give --input for each, for example --input"),
         (["Dense", "3", "Relu"], "did you mean 'relu'?"),
     ],
 )
@@ -84,6 +85,8 @@ def test_two_layers_stand_side_by_side() -> None:
         "parameters 416 336",
     ):
         assert line in lines
+    alike = run("Dense", "3", "relu", "--vs", "units=5", "activation=relu", "--input", "4").stdout.splitlines()
+    assert (alike[0], alike[2].split()) == ("Dense", ["Dense(units=3)", "Dense(units=5)"])
     both = report("Conv2D", "8", "3", "--vs", "filters=8", "kernel_size=5", *IMAGE)
     assert [one["layers"][0]["params"] for one in both] == [152, 408]
 

@@ -15,7 +15,7 @@ from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
 from layerexplain.cli.options import Output, WithNumbers, input_option, model_output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.keras_code import INPUT_SHAPE, is_code, read_call
+from layerexplain.keras_code import INPUT_SHAPE, flow_text, is_code, read_call
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Block, Document
@@ -61,6 +61,9 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...]) -> _
     if len(inputs) == 1 and told.tensors[:2] == ("query", "value"):
         note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
         inputs = (inputs[0]._replace(name=None),) * 2
+    if len(inputs) == 1 and not told.tensors and len(told.example_inputs) == 2:
+        example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+        raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
     return _Asked(type, arguments, inputs)
 
 
@@ -157,8 +160,19 @@ def _compare(
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type))
-    sheets = side_by_side(_report(left), _report(right))
+    sheets = side_by_side(_report(left), _report(right), _titles(left, right))
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
+
+
+def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
+    """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
+    if left.type != right.type:
+        return left.type, right.type
+    first, second = (
+        f"{one.type}({', '.join(f'{k}={flow_text(v)}' for k, v in one.arguments.items() if other.arguments.get(k) != v)})"
+        for one, other in ((left, right), (right, left))
+    )
+    return first, second
 
 
 def _no_shape(told: LayerType) -> click.UsageError:

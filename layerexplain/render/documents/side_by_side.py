@@ -20,26 +20,27 @@ class _Pair(NamedTuple):
     right: str
 
 
-def side_by_side(left: Report, right: Report) -> Callable[[str], list[Sheet]]:
-    """What a format prints of two layers: to read one document, for programs one after the other."""
+def side_by_side(left: Report, right: Report, titles: tuple[str, str]) -> Callable[[str], list[Sheet]]:
+    """What a format prints of two layers, called by their titles: to read one document, for programs one after the
+    other."""
 
     def sheets(format: str) -> list[Sheet]:
         each = [report_sheet(report, None, False, several=False) for report in (left, right)]
         if format not in ("table", "markdown"):
             return each
-        return [each[0]._replace(document=lambda: _document(left.layers[0], right.layers[0]))]
+        return [each[0]._replace(document=lambda: _document(left.layers[0], right.layers[0], titles))]
 
     return sheets
 
 
-def _document(left: LayerReport, right: LayerReport) -> Document:
+def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Document:
     columns = (
         words("label", "", lambda pair: pair.label, style="bold", firm=True, kind="prose"),
-        words("left", left.type, lambda pair: pair.left),
-        words("right", right.type if right.type != left.type else f"{right.type} (2)", lambda pair: pair.right),
+        words("left", titles[0], lambda pair: pair.left),
+        words("right", titles[1], lambda pair: pair.right),
         words("same", "", lambda pair: "" if pair.left != pair.right else "same", style="dim", kind="prose", firm=True),
     )
-    title = (Span(f"{left.type} and {right.type}", "type"),)
+    title = (Span(" and ".join(dict.fromkeys([left.type, right.type])), "prose"),)
     return Document((Heading(1, title), Table(columns, list(_pairs(left, right)))))
 
 
