@@ -168,11 +168,11 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.type != right.type:
         return left.type, right.type
-    first, second = (
-        f"{one.type}({', '.join(f'{k}={flow_text(v)}' for k, v in one.arguments.items() if other.arguments.get(k) != v)})"
-        for one, other in ((left, right), (right, left))
-    )
-    return first, second
+    found = []
+    for one, other in ((left, right), (right, left)):
+        own = [f"{k}={flow_text(v)}" for k, v in one.arguments.items() if other.arguments.get(k) != v]
+        found.append(f"{one.type}({', '.join(own)})")
+    return found[0], found[1]
 
 
 def _no_shape(told: LayerType) -> click.UsageError:
