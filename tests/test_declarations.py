@@ -25,6 +25,8 @@ NOT_IN_KERAS = {
     "LayerScale": "inside keras.applications; held against it in test_operations.py",
     "MaxoutDense": "of Keras 1; held against longhand values in test_old_files.py",
     "RandomCrop": "Keras 3.15 contradicts itself; held against tf_keras in test_augmentation.py",
+    "RandomHeight": "of Keras 2; held against tf_keras in test_operations.py",
+    "RandomWidth": "of Keras 2; held against tf_keras in test_operations.py",
     "StochasticDepth": "inside keras.applications; held against it in test_operations.py",
 }
 """Declarations without draws against `keras.layers`, and where they are tested instead."""

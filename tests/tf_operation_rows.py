@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from tests.operation_rows import IMAGE, SPREAD, TWO, K, Row, _kernel, _scaled, tf
+from typing import Any
+
+from tests.operation_rows import IMAGE, SPREAD, TWO, K, Row, _kernel, _Lazy, _scaled, tf
+
+layers: Any = _Lazy("tf_keras.layers")
 
 TF_ROWS = [
+    Row("Keras 2 causal", lambda x: layers.SeparableConv1D(3, 2, padding="causal", dilation_rate=2)(x)),
+    Row(
+        "Keras 2 sizes",
+        lambda x: [layers.RandomHeight(0.3)(x, training=False), layers.RandomWidth((-0.2, 0.3))(x, training=False)],
+        IMAGE,
+        recorded=False,
+    ),
+    Row(
+        "Keras 2 whole numbers",
+        lambda x, y: [
+            layers.Resizing(5, 11, dtype="uint8")(tf.abs(x) * 20),
+            layers.Resizing(5, 11)(y),
+            layers.Resizing(3, 3, interpolation="nearest")(y),
+            layers.CenterCrop(3, 4, dtype="int32")(x * 9),
+            layers.Flatten(dtype="int32")(x),
+            layers.Rescaling(2.7, dtype="int32")(x * 9),
+        ],
+        IMAGE * 2,
+        ("float32", "int32"),
+    ),
     Row("tf resize", lambda x: [tf.image.resize(x, (5, 11)), K.resize_images(x, 2, 2, "channels_last")], IMAGE),
     Row("tf applications", _scaled("tf_keras"), TWO),
     Row("tf x + 1", lambda x: x + 1),

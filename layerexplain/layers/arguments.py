@@ -293,7 +293,7 @@ Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, of_l
 Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, of_layers=True)]
 
 
-GIVEN = ("mask", "masks", "training")
+GIVEN = ("mask", "masks", "training", "keras_2")
 """Keywords that a formula asks for and that no one configures: the caller supplies them."""
 
 RANK = "rank"

@@ -17,7 +17,7 @@ from layerexplain.ops.sizes import FLOATS, shape_text
 
 ELSEWHERE = "seed data_format bounding_box_format"
 """Arguments that change nothing of what is computed at inference."""
-ONE_IMAGE = Facts(alone_ndim=3)
+ONE_IMAGE = Facts(alone_ndim=3, casts_keras_2=True)
 
 
 def _factor(low: float, high: float) -> Check:
@@ -107,6 +107,11 @@ RandomZoom(x, height_factor: Factor, width_factor: Factor | None = None, fill_mo
 RandomTranslation(x, height_factor: Factor, width_factor: Factor, fill_mode: FillMode = 'reflect', interpolation:
     Interpolation = 'bilinear', fill_value: Number = 0.0) →
     shifts each image at random, by up to {height_factor} of its height and {width_factor} of its width.
+# Of Keras 2
+RandomHeight(x, factor: Factor, interpolation: Anything = 'bilinear') →
+    stretches or squeezes the images of a batch by up to {factor} of their height.
+RandomWidth(x, factor: Factor, interpolation: Anything = 'bilinear') →
+    stretches or squeezes the images of a batch by up to {factor} of their width.
 RandomShear(x, x_factor: ShareFactor = 0.0, y_factor: ShareFactor = 0.0, interpolation: Interpolation = 'bilinear',
     fill_mode: FillMode = 'reflect', fill_value: Number = 0.0) →
     shears each image at random, by up to {x_factor} along the rows and {y_factor} along the columns.

@@ -124,7 +124,7 @@ class Declaration:
         self.called = tuple(called)
         self.facts = facts
         self.tensors, self.arguments, self.optional, self.variadic, reads, _ = self.signature
-        self.reads_mask, self.reads_masks, self.training = (name in reads for name in GIVEN)
+        self.reads_mask, self.reads_masks, self.training, self.keras_2 = (name in reads for name in GIVEN)
         self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
         self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
         self.gist = Gist(gist, self.default_values) if gist else None
@@ -220,12 +220,14 @@ class Declaration:
         training: bool = False,
         constants: Mapping[int, Expr] | None = None,
         whole: str = "",
+        keras_2: bool = False,
     ) -> Definition:
         """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
 
         `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
         end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
         `whole` is the dtype of a policy of whole numbers, to which Keras casts the floats that come in and go out.
+        `keras_2` says that it is a layer of Keras 2.
         """
         if len(specs) < len(self.tensors):
             specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
@@ -254,7 +256,7 @@ class Declaration:
         if is_alone:
             fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
         try:
-            result = self.formula(*fed, **self._keywords(complete, used, training))
+            result = self.formula(*fed, **self._keywords(complete, used, training, keras_2))
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
@@ -283,7 +285,9 @@ class Declaration:
             order=order,
         )
 
-    def _keywords(self, arguments: Mapping[str, Any], masks: Sequence[Expr | None], training: bool) -> dict[str, Any]:
+    def _keywords(
+        self, arguments: Mapping[str, Any], masks: Sequence[Expr | None], training: bool, keras_2: bool
+    ) -> dict[str, Any]:
         """What the formula is called with beside its tensors."""
         keywords = dict(arguments)
         for name, record in self.signature.groups.items():
@@ -294,6 +298,8 @@ class Declaration:
             keywords["masks"] = masks
         if self.training:
             keywords["training"] = training
+        if self.keras_2:
+            keywords["keras_2"] = keras_2
         return keywords
 
     def names(self, count: int) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.arguments import Activation, Bool, PositiveInt
+from layerexplain.layers.arguments import Activation, Bool, CausalPadding, PositiveInt
 from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
@@ -61,6 +61,7 @@ def depthwise_convolution(
     "SeparableConv{}D",
     (1, 2),
     also="SeparableConvolution{}D",
+    differs={1: lambda common: common.but(padding=CausalPadding)},  # as Keras 2 has it
     ignores=SEPARABLE,
     gist=f"{{kernel_size}} depthwise_conv, {{depth_multiplier}} a channel, {SLIDING_GIST}, then {{filters}} filters, "
     "{activation}",

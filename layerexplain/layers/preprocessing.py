@@ -38,7 +38,7 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
     return numbers
 
 
-@layer("Rescaling", mask="pass", facts=KEEPS_AXES._replace(loses_mask_keras_2=True))
+@layer("Rescaling", mask="pass", facts=KEEPS_AXES._replace(loses_mask_keras_2=True, casts_keras_2=True))
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0, dtype: WholeDtype = "") -> Expr:
     """Multiplies each value by {scale} and adds {offset}.
 
@@ -174,6 +174,8 @@ def resizing(
     fill_value: Number = 0.0,
     antialias: Bool = False,
     data_format: DataFormat = "channels_last",
+    dtype: WholeDtype = "",
+    keras_2: bool = False,
 ) -> Expr:
     """Resizes each image to {height} rows and {width} columns by {interpolation} interpolation.
 
@@ -184,6 +186,8 @@ def resizing(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio or pad_to_aspect_ratio needs to be false, got true for both")
     size = (height, width)
+    if keras_2:
+        x = cast(x, to=dtype if dtype and interpolation == "nearest" else "float")
     y = x
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
         how = "crop" if crop_to_aspect_ratio else "pad"
@@ -191,10 +195,10 @@ def resizing(
     y = resize(y, size=size, method=interpolation, antialias=antialias, data_format=data_format)
     if x.dtype not in FLOATS and y.dtype != x.dtype:
         y = cast(round_(y), to=x.dtype)
-    return y
+    return cast(y, to=dtype) if keras_2 and dtype else y
 
 
-@layer("CenterCrop", ndim=4, facts=Facts(alone_ndim=3), ignores="bounding_box_format factor")
+@layer("CenterCrop", ndim=4, facts=Facts(alone_ndim=3, casts_keras_2=True), ignores="bounding_box_format factor")
 def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format: DataFormat = "channels_last") -> Expr:
     """Crops the central {height} rows and {width} columns of each image; a smaller image is cropped to their ratio and
     resized.

@@ -90,7 +90,7 @@ class Definitions:
                 arguments[name] = value = self._kept(scope, layer, name, value)
                 frozen = dict(arguments) if frozen is arguments else frozen
                 frozen[name] = freeze(value)
-        whole = whole_numbers(layer)
+        whole = whole_numbers(layer) if declaration.facts.casts_keras_2 or not scope.keras_2 else ""
         # The names stand beside the values, since a file may leave arguments out.
         key = (
             declaration,
@@ -109,7 +109,7 @@ class Definitions:
             except TypeError as error:
                 raise ArgumentError(f"{declaration.type} is called with values that are no tensor: {error}") from None
             known = self._known[key] = declaration.trace(
-                specs, arguments, masks, training=training, constants=constants, whole=whole
+                specs, arguments, masks, training=training, constants=constants, whole=whole, keras_2=scope.keras_2
             )
         return known
 
