@@ -130,6 +130,8 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
 def _is_number(value: Any) -> bool:
     waiting = [value]
     for one in waiting:
+        if type(one) is Array:
+            continue
         if isinstance(one, list | tuple):
             waiting.extend(one)
         elif not isinstance(one, int | float):
