@@ -128,6 +128,13 @@ def test_what_an_op_refuses_is_told_without_a_line_of_the_row() -> None:
         formula(declared("ops.Cut(x, k: Anything): transpose(x, axes=k) | Cuts."), (3,), k=5)
 
 
+def test_a_single_number_has_no_batch_to_ask_for() -> None:
+    made = trace_layer("ops.Exp", {}, [Spec((), "float")])
+    assert text.program(made) == "y = exp(x)"
+    with pytest.raises(ShapeError, match="Conv2D needs an input with 4 axes"):
+        trace_layer("Conv2D", {"filters": 2, "kernel_size": 3}, [Spec((), "float")])
+
+
 def test_an_operation_with_two_rows_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'ops\.A' has two rows"):
         rows_by_name("ops.A(x): x | Hands on.\nops.B, ops.A(x): -x | Turns the sign.")
