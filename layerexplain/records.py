@@ -1,8 +1,10 @@
 """`NamedTuple` as `typing` has it, made without a compiler: plain immutable data that costs nothing at start-up.
 
-`typing.NamedTuple` compiles a `__new__` for each class, and each annotation that is a text. Here the `__new__` of all
-classes is one function that is told the fields. That is worth 4 % of the time in which `summary` lists a small file.
-Type checkers see `typing.NamedTuple` itself.
+`typing.NamedTuple` compiles a `__new__` for each class, and each annotation that is a text. Here a class gets the
+`__new__` of a template with as many parameters, which take the names of its fields. That is worth 4 % of the start:
+`summary` of a small .keras file executes 1.236 billion instructions with these records and 1.293 billion with those of
+`typing` (callgrind), and takes 3.9 % less processor time (median of 40 pairs of runs). Type checkers see
+`typing.NamedTuple` itself; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple
 else:
+    from types import FunctionType
+
     try:
         from _collections import _tuplegetter as _field
     except ImportError:  # only CPython has it
@@ -20,6 +24,40 @@ else:
             return property(lambda record: tuple.__getitem__(record, index), doc=doc)
 
     _new = tuple.__new__
+
+    _TEMPLATES = (
+        lambda _cls: _new(_cls, ()),
+        lambda _cls, a: _new(_cls, (a,)),
+        lambda _cls, a, b: _new(_cls, (a, b)),
+        lambda _cls, a, b, c: _new(_cls, (a, b, c)),
+        lambda _cls, a, b, c, d: _new(_cls, (a, b, c, d)),
+        lambda _cls, a, b, c, d, e: _new(_cls, (a, b, c, d, e)),
+        lambda _cls, a, b, c, d, e, f: _new(_cls, (a, b, c, d, e, f)),
+        lambda _cls, a, b, c, d, e, f, g: _new(_cls, (a, b, c, d, e, f, g)),
+        lambda _cls, a, b, c, d, e, f, g, h: _new(_cls, (a, b, c, d, e, f, g, h)),
+        lambda _cls, a, b, c, d, e, f, g, h, i: _new(_cls, (a, b, c, d, e, f, g, h, i)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j: _new(_cls, (a, b, c, d, e, f, g, h, i, j)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)
+        ),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q)
+        ),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r)
+        ),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s)
+        ),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t)
+        ),
+    )
+    """A `__new__` for each number of fields."""
 
     class _Record(tuple):
         """What all records have in common, in the names that `typing.NamedTuple` gives it."""
@@ -62,27 +100,14 @@ else:
             return type(name, (_Record,), namespace)
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
-        count = len(fields)
+        if len(fields) >= len(_TEMPLATES):  # the few large ones are compiled after all
+            from collections import namedtuple
 
-        def new(cls: Any, *values: Any, **named: Any) -> Any:
-            if named or len(values) != count:
-                values = _completed(name, fields, values, {**defaults, **named}, named)
-            return _new(cls, values)
-
-        return new
-
-    def _completed(
-        name: str, fields: tuple[str, ...], values: tuple[Any, ...], rest: dict[str, Any], named: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        """The values of all fields: those that are given in order, then those by name or the defaults."""
-        left = fields[len(values) :]
-        wrong = [field for field in named if field not in left]
-        missing = [field for field in left if field not in rest]
-        if wrong or missing or len(values) > len(fields):
-            raise TypeError(
-                f"{name}({', '.join(fields)}) got {len(values)} values, {', '.join(named) or 'none'} by name"
-            )
-        return (*values, *[rest[field] for field in left])
+            return namedtuple(name, fields, defaults=defaults.values()).__new__
+        code = _TEMPLATES[len(fields)].__code__.replace(
+            co_varnames=("_cls", *fields), co_name="__new__", co_qualname=f"{name}.__new__"
+        )
+        return FunctionType(code, globals(), "__new__", tuple(defaults.values()))
 
     def _annotations(namespace: dict[str, Any]) -> Any:
         """The annotations of a class body; Python 3.14 has them as a function, unless they are texts."""
