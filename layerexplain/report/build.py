@@ -210,7 +210,8 @@ class Builder:
         return tuple([self._row(place, layer, calls.get(layer.name, []), uses.get(layer.name, [])) for layer in layers])
 
     def _row(self, at: _Place, layer: Layer, calls: list[TracedCall], uses: list[Use]) -> LayerReport:
-        at = at._replace(frozen=at.frozen or not layer.config.get("trainable", True))
+        if not at.frozen and not layer.config.get("trainable", True):
+            at = at._replace(frozen=True)
         path = (*at.path, layer.name)
         where = "/".join(path)
         definition = calls[0].definition if calls else None
