@@ -106,7 +106,8 @@ def _spread(query: Expr, key: Expr) -> Expr:
 @layer(
     "Attention",
     mask=query_mask,
-    ignores="seed causal",
+    ignores="seed",
+    renamed={"causal": "use_causal_mask"},
     facts=Facts(takes_list=True),
     gist="softmax({score_mode} scores) · value, {use_scale:scaled|}, {use_causal_mask:causal|}",
 )
@@ -143,7 +144,8 @@ def attention(
 @layer(
     "AdditiveAttention",
     mask=query_mask,
-    ignores="seed causal score_mode",
+    ignores="seed score_mode",
+    renamed={"causal": "use_causal_mask"},
     facts=Facts(takes_list=True),
     gist="softmax(sum({use_scale:g * |}tanh(query + key))) · value, {use_causal_mask:causal|}",
 )

@@ -120,7 +120,7 @@ class _SpecReader:
             graph.begin(layer)
         graph.names.taken |= graph.known.keys()
         graph.later = graph.names.taken - graph.known.keys()
-        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph))
+        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph), self.notes)
         for node, item in items:
             if self.faults.many:
                 self.faults.add("the rest is not read after so many faults", item.line)
@@ -153,7 +153,7 @@ class _SpecReader:
             return []
         if not node.value:
             self.faults.add("`layers` is empty; a model needs a layer", node.line)
-        maker = Maker(self.faults, self.model, default_name)
+        maker = Maker(self.faults, self.model, default_name, self.notes)
         items = []
         for entry in node.value:
             if self.faults.many:

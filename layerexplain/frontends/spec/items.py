@@ -11,10 +11,11 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
+from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Layer, Model
+from layerexplain.model import Layer, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -56,12 +57,13 @@ class Item(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """What turning items into layers needs: where faults go, how a nested model is read,
+    """What turning items into layers needs: where faults and notes go, how a nested model is read,
     how a layer without a name is called, and whether arguments are still to be checked."""
 
     faults: SpecFaults
     model: Callable[[str, Node, str], Model | None]
     name: Callable[[str], str]
+    notes: list[Note]
     check: bool = True
 
 
@@ -158,6 +160,10 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
             continue
         config[key] = _argument(key, node, maker)
     if maker.check:
+        for key, node in item.arguments.items():
+            if today := todays_form(item.type, key, to_python(node)):
+                words = f"{key} is an argument of older Keras; today: {today}"
+                maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)
     return Layer(name, item.type, "layer", config, line=item.line)
 
@@ -257,7 +263,7 @@ def _inner_layer(node: Node, maker: Maker) -> Any:
     refuse_wishes(item, "a wrapped layer", "it belongs to the wrapper", maker.faults)
     named = item.wishes.get("name")
     name = named.value if named is not None and isinstance(named.value, str) else maker.name(item.type)
-    return make_layer(item, name, maker)
+    return make_layer(item, name, maker._replace(notes=[]))
 
 
 def _wrapped_argument(type_name: str) -> str | None:

@@ -1,0 +1,43 @@
+"""Arguments of older Keras that a spec may have and Keras 3 refuses or ignores: they are read, and a note gives
+today's form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LEFT_OUT = "leave it out"
+_FORMS = {
+    "weights": "leave it out, and call set_weights() on the layer once it is built",
+    "implementation": _LEFT_OUT,
+    "time_major": "leave it out; the batch is the first axis",
+    "fused": _LEFT_OUT,
+    "causal": "`use_causal_mask: true`, an argument of the call in Keras",
+    "virtual_batch_size": _LEFT_OUT,
+}
+_SHAPES = ("batch_input_shape", "batch_shape")
+_STILL_TAKEN = {
+    "implementation": ("LSTM", "GRU", "LSTMCell", "GRUCell"),
+    "weights": ("Embedding", "ReversibleEmbedding"),
+}
+"""The layers of Keras 3 that have the argument."""
+
+
+def todays_form(type_: str, argument: str, value: Any) -> str:
+    """Return how a spec of today says what an argument of older Keras says; "" for an argument that Keras 3 takes.
+
+    >>> todays_form("Dense", "batch_input_shape", (None, 5)), todays_form("Dense", "batch_input_shape", (8, 5))
+    ('`input: [5]` before the layers', '`input: {shape: [5], batch_size: 8}` before the layers')
+    >>> todays_form("LSTM", "implementation", 2)
+    ''
+    """
+    if argument in _SHAPES and isinstance(value, tuple | list) and value:
+        batch, *sizes = ["null" if size is None else str(size) for size in value]
+        shape = f"[{', '.join(sizes)}]"
+        given = shape if batch == "null" else f"{{shape: {shape}, batch_size: {batch}}}"
+        return f"`input: {given}` before the layers"
+    if argument == "input_length":
+        return f"`input: [{value}]` before the layers" if type_ == "Embedding" else "`input:` before the layers"
+    if argument == "batch_size":
+        return f"`input: {{shape: …, batch_size: {value}}}` before the layers"
+    return "" if type_ in _STILL_TAKEN.get(argument, ()) else _FORMS.get(argument, "")

@@ -1,0 +1,93 @@
+"""Arguments of older Keras in a spec: Keras 3 refuses or ignores them, and the form of today gives the same model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain import explain
+
+ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
+    # an item as of older Keras, what the note says, the same today, and the argument for Keras
+    ("Dense: {units: 3, batch_input_shape: [null, 5]}", "`input: [5]` before the layers", "input: [5]", "Dense: {units: 3}",
+     {"batch_input_shape": (None, 5)}),
+    ("Dense: {units: 3, batch_input_shape: [8, 5]}", "`input: {shape: [5], batch_size: 8}` before the layers",
+     "input: {shape: [5], batch_size: 8}", "Dense: {units: 3}", {"batch_input_shape": (8, 5)}),
+    ("Dense: {units: 3, batch_shape: [null, 5]}", "`input: [5]` before the layers", "input: [5]", "Dense: {units: 3}",
+     {"batch_shape": (None, 5)}),
+    ("Embedding: {input_dim: 9, output_dim: 4, input_length: 7}", "`input: [7]` before the layers",
+     "input: {shape: [7], dtype: int32}", "Embedding: {input_dim: 9, output_dim: 4}", {"input_length": 7}),
+    ("SimpleRNN: {units: 3, implementation: 2, input_shape: [5, 4]}", "leave it out", "input: [5, 4]", "SimpleRNN: 3",
+     {"implementation": 2}),
+    ("LSTM: {units: 3, time_major: false, input_shape: [5, 4]}", "leave it out; the batch is the first axis",
+     "input: [5, 4]", "LSTM: 3", {"time_major": False}),
+    ("BatchNormalization: {fused: true, input_shape: [4]}", "leave it out", "input: [4]", "BatchNormalization",
+     {"fused": True}),
+    ("BatchNormalization: {virtual_batch_size: 2, input_shape: [4]}", "leave it out", "input: [4]", "BatchNormalization",
+     {"virtual_batch_size": 2}),
+    ("Dense: {units: 3, weights: null, input_shape: [5]}",
+     "leave it out, and call set_weights() on the layer once it is built", "input: [5]", "Dense: {units: 3}",
+     {"weights": None}),
+]  # fmt: skip
+
+
+def told(text: str, path: Path) -> Any:
+    path.write_text(text)
+    return explain(path, detail=False)
+
+
+@pytest.mark.parametrize(("old", "said", "inputs", "now", "argument"), ROWS, ids=lambda v: v if ":" in str(v) else "")
+def test_what_older_keras_took_is_read_and_said(
+    old: str, said: str, inputs: str, now: str, argument: dict[str, Any], tmp_path: Path
+) -> None:
+    before = told(f"layers:\n  - {old}\n  - Activation: relu\n", tmp_path / "old.yaml")
+    after = told(f"{inputs}\nlayers:\n  - {now}\n  - Activation: relu\n", tmp_path / "now.yaml")
+    (note,) = [note for note in before.notes if note.code == "old-argument"]
+    (name,) = argument
+    assert note.message == f"{name} is an argument of older Keras; today: {said}"
+    assert not after.notes
+    rows = [[(row.operation, row.output_shapes, row.params) for row in report.layers] for report in (before, after)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_keras_3_does_not_take_it(row: tuple[str, str, str, str, dict[str, Any]]) -> None:
+    keras = pytest.importorskip("keras")
+    type_ = row[0].partition(":")[0]
+    config: dict[str, Any] = {"Embedding": {"input_dim": 9, "output_dim": 4}, "BatchNormalization": {}}.get(
+        type_, {"units": 3}
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            getattr(keras.layers, type_)(**config, **row[4])
+        except ValueError as error:
+            assert "Unrecognized keyword arguments" in str(error)
+        else:
+            assert "deprecated. Just remove it" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("item", [
+    "LSTM: {units: 3, implementation: 2, input_shape: [5, 4]}", "GRU: {units: 3, implementation: 1, input_shape: [5, 4]}",
+    "Dense: {units: 3, input_shape: [5]}", "Dense: {units: 3, input_dim: 5}",
+])  # fmt: skip
+def test_what_keras_3_takes_gets_no_note(item: str, tmp_path: Path) -> None:
+    assert not told(f"layers:\n  - {item}\n", tmp_path / "m.yaml").notes
+
+
+def test_causal_attention_of_keras_2_is_causal(tmp_path: Path) -> None:
+    """It was an argument of the layer and is one of the call."""
+    text = "inputs: {q: [4, 3], v: [4, 3]}\nlayers:\n  - Attention: {ARGUMENT: true}\n    from: [q, v]\n"
+    before, after = (
+        told(text.replace("ARGUMENT", name), tmp_path / f"{name}.yaml") for name in ("causal", "use_causal_mask")
+    )
+    assert (
+        before.layers[-1].formula
+        == after.layers[-1].formula
+        != told(text.replace("ARGUMENT", "use_scale"), tmp_path / "plain.yaml").layers[-1].formula
+    )
+    assert [note.code for note in before.notes] == ["old-argument"] and not after.notes
