@@ -70,6 +70,14 @@ def test_a_resnet_is_read_in_100_columns_with_a_line_a_layer() -> None:
     )
 
 
+def test_one_long_operation_does_not_fold_a_whole_table() -> None:
+    lines = format_report(layerexplain.explain("sample_models/transformer.json", detail=False), "table", width=100)
+    table = lines.split("\n\n")[1].splitlines()
+    assert max(map(len, table)) <= 100
+    assert [line.split()[0] for line in table].count("tokens") == 1 and len(table) == 2 + 31 + 1
+    assert "Left out for lack of room: Type, the batch; use a wider terminal or --format csv." in lines
+
+
 @pytest.mark.parametrize("width", [60, 80])
 def test_names_stay_whole_on_a_narrow_terminal(width: int) -> None:
     report = layerexplain.explain("sample_models/transformer.json", detail=False)

@@ -67,7 +67,7 @@ def table_lines(table: Table, look: Look) -> list[str]:
     cells = _cells(shown, table.rows, look)
     for columns in table.compact if look.width < _natural(cells) else ():
         compact = _cells(columns, table.rows, look)
-        if look.width >= _natural(compact):
+        if _nearly_fits(compact, look.width):
             kept = {one.name for one in columns} | {"from"}  # which stand in the operation
             gone = [column.heading for column in shown if column.name not in kept]
             words = f"Left out for lack of room: {', '.join([*gone, 'the batch'])}; {_ELSEWHERE}"
@@ -91,6 +91,14 @@ def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> lis
         )
         for column in columns
     ]
+
+
+def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
+    """Whether columns fit a width, where at most one row in eight is wrapped, in the widest column of words."""
+    widest = max([one for one in cells if not one.right], key=lambda one: one.natural)
+    room = widest.natural + width - _natural(cells)
+    wrapped = sum(width_of(text) > room for text in widest.texts)
+    return not wrapped or (room >= 2 * _EASY and wrapped * 8 <= len(widest.texts))
 
 
 def _natural(cells: Sequence[Cells]) -> int:
