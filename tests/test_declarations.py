@@ -6,12 +6,13 @@ import random
 
 import pytest
 
+from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.index import MODULES
 from layerexplain.layers.registry import find, first_argument, type_names
-from tests.cases import CASES, DRAWS
+from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
 from tests.test_keras_values import DRAWN
 
@@ -65,3 +66,12 @@ def test_a_formula_is_made_of_ops(case: object) -> None:
 @pytest.mark.parametrize("type_", sorted(DRAWS))
 def test_draws_are_those_of_the_seed(type_: str) -> None:
     assert DRAWS[type_](random.Random(7)).id == DRAWS[type_](random.Random(7)).id
+
+
+@pytest.mark.parametrize(
+    ("type_", "shape", "windows"),
+    [("AdaptiveAveragePooling1D", (9, 2), "4"), ("AdaptiveMaxPooling2D", (9, 8, 2), "4×4")],
+)
+def test_one_size_for_all_axes_is_told_for_each(type_: str, shape: tuple[int, ...], windows: str) -> None:
+    definition = trace_case(Case(type_, {"output_size": 4}, (shape,)))
+    assert f" {windows} nearly equal " in sentence(definition)

@@ -195,3 +195,26 @@ def test_stored_weights_are_held_against_derived_ones(tmp_path: Path) -> None:
     assert ("weight-count", "res/inner", "by its configuration it has 30 parameters; the file stores 24") in [
         tuple(note) for note in report.notes
     ]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("type_", "config", "shapes", "dtype"),
+    [
+        ("ContrastLimitedAdaptiveHistogramEqualization", {}, [(8, 9, 3)], "float32"),
+        ("Hashing", {"num_bins": 7}, [(3,)], "int32"),
+        ("Hashing", {"num_bins": 7, "output_mode": "one_hot"}, [(1,)], "int32"),
+        ("HashedCrossing", {"num_bins": 5}, [(1,), (1,)], "int32"),
+        ("HashedCrossing", {"num_bins": 5, "output_mode": "one_hot"}, [(1,), (1,)], "int32"),
+    ],
+)
+def test_what_has_no_formula_has_the_shape_that_keras_gives(
+    type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], dtype: str, tmp_path: Path
+) -> None:
+    import keras
+
+    inputs = [keras.Input(shape, dtype=dtype) for shape in shapes]
+    y = getattr(keras.layers, type_)(**config)(tuple(inputs) if len(inputs) > 1 else inputs[0])
+    (tmp_path / "model.json").write_text(keras.Model(inputs, y).to_json())
+    (output,) = api.explain(tmp_path / "model.json").outputs
+    assert (output.shape, output.dtype) == (tuple(y.shape), y.dtype)

@@ -11,7 +11,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, Expr, Size
 from layerexplain.ops.sizes import product
 
-WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding")
+WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding", "output_size")
 """Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
 
 LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+from layerexplain.lang.expr import Shape
 
 REASONS: Final[dict[str, str]] = {
     "Layer": "the base class of all layers: it computes nothing itself",
@@ -23,6 +26,22 @@ WITHOUT_WEIGHTS: Final = frozenset(
     {"ContrastLimitedAdaptiveHistogramEqualization", "Hashing", "HashedCrossing", "StringLookup", "TextVectorization"}
 )
 """Those that have no weights all the same: a vocabulary is a table of words, which Keras does not count."""
+
+
+def known_result(type_: str, config: Mapping[str, Any], shape: Shape) -> tuple[Shape, str] | None:
+    """Return the shape and dtype of what one of these returns for an input of a shape; None where it is not known.
+
+    >>> known_result("Hashing", {"num_bins": 5, "output_mode": "one_hot"}, (None, 1))
+    ((None, 5), 'float')
+    """
+    if type_ == "ContrastLimitedAdaptiveHistogramEqualization":
+        return shape, "float"
+    mode, bins = config.get("output_mode", "int"), config.get("num_bins")
+    if type_ not in ("Hashing", "HashedCrossing") or mode not in ("int", "one_hot") or not isinstance(bins, int):
+        return None
+    if mode == "int":
+        return shape, "int64"
+    return (*(shape[:-1] if shape[-1:] == (1,) else shape), bins), "float"
 
 
 OPERATIONS: Final[dict[str, str]] = {

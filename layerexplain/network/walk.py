@@ -240,6 +240,11 @@ class Walk:
         known = [t for t in tensors if t is not None]
         inputs = tuple([None if t is None else t.bare_spec for t in tensors])
         recorded = self.tensors.recorded(made)
+        if not recorded and known and layer.kind == "layer":
+            from layerexplain.layers.opaque_layers import known_result
+
+            told = known_result(layer.type, layer.config, known[0].expr.shape)
+            recorded = [] if told is None else [Spec(*told)]
         self._without_formula(layer, reason)
         if not recorded or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
