@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any, Generic, TypeVar
@@ -21,7 +20,11 @@ _Result = TypeVar("_Result")
 
 def content_of(source: str) -> Any:
     """What is read more than once: the source, or all of standard input."""
-    return sys.stdin.buffer.read() if source == "-" else source
+    if source != "-":
+        return source
+    from layerexplain.frontends.regular_file import standard_input
+
+    return standard_input()
 
 
 def name_of(source: str) -> str:

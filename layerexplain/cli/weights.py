@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -100,10 +99,11 @@ def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: b
 
 @contextmanager
 def _file_of_standard_input() -> Iterator[str]:
-    import shutil
     from tempfile import NamedTemporaryFile
 
+    from layerexplain.frontends.regular_file import copy_standard_input
+
     with NamedTemporaryFile(prefix="layerexplain-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy, 1024 * 1024)
+        copy_standard_input(copy)
         copy.flush()
         yield copy.name

@@ -7,11 +7,16 @@ process that is far ahead waits until it is its turn. One that dies is reported 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.cli.failures import lines_of
+import click
+
+from layerexplain.cli.failures import clean, lines_of
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -60,11 +65,34 @@ def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Ge
 def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
     """What `ask` gives for one source."""
     try:
-        value = ask(source)
+        with _told_if_it_waits(source):
+            value = ask(source)
         return Outcome(*value) if isinstance(value, Partly) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
         return Outcome(None, tuple(lines_of(error, source)), has_value=False)
+
+
+@contextmanager
+def _told_if_it_waits(source: str) -> Iterator[None]:
+    """Say after a second that a pipe is waited for: nothing is read until something is written to it."""
+    try:
+        waits = stat.S_ISFIFO(os.stat(source).st_mode)
+    except (OSError, ValueError):
+        waits = False
+    if not waits:
+        yield
+        return
+    from threading import Timer
+
+    words = f"layerexplain: reading the pipe {clean(source)}, which waits for what is written to it"
+    timer = Timer(1, partial(click.echo, words, err=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _processors() -> int:

@@ -81,10 +81,9 @@ def read_for_good(source: Any) -> tuple[Any, Model]:
         return source, source
     if source_name(source) != "<stdin>":
         return source, read_faultless(source)
-    try:
-        content = sys.stdin.buffer.read()
-    except (OSError, ValueError, AttributeError) as error:
-        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
+    from layerexplain.frontends.regular_file import standard_input
+
+    content = standard_input()
     return content, read_faultless(content)._replace(source="<stdin>")
 
 
@@ -225,10 +224,12 @@ def as_source_errors() -> Iterator[None]:
 @contextmanager
 def opened_stdin() -> Iterator[Opened]:
     """Standard input. Raises SourceError where it cannot be read."""
+    if sys.stdin is None:
+        raise SourceError("cannot be read: standard input is closed")
     try:
         with _kept(sys.stdin.buffer, None) as opened:
             yield opened
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise SourceError(f"cannot be read: {error}") from None
 
 
@@ -239,12 +240,12 @@ def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
     if not is_zip(head) and not is_hdf5(head):
         yield Opened(head, io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), path)
         return
-    import shutil
     import tempfile
 
+    from layerexplain.frontends.regular_file import copy_stream
+
     with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
-        copy.write(head)
-        shutil.copyfileobj(pipe, copy, 1024 * 1024)
+        copy_stream(pipe, copy, head)
         copy.flush()
         copy.seek(0)
         yield Opened(head, copy, path)

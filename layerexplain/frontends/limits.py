@@ -41,6 +41,9 @@ MAX_SPEC_FAULTS = 100
 MAX_INFLATED_BYTES = 1024 * 1024 * 1024
 """A compressed file of weights, unpacked in memory, in bytes. Keras stores them uncompressed; no limit holds then."""
 
+MAX_PIPED_BYTES = 4 * 1024 * 1024 * 1024
+"""An archive that comes through a pipe, in bytes: it is kept in a file or in memory while it is read."""
+
 MAX_H5_OBJECTS = 1_000_000
 """Groups and datasets of an HDF5 file."""
 

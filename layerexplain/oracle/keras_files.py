@@ -17,6 +17,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.to_keras import RUNS_CODE
@@ -131,7 +132,7 @@ def _foreign(item: Mapping[str, Any]) -> str | None:
 def _content(source: Source) -> bytes:
     if isinstance(source, bytes):
         return source
-    with open(source, "rb") as file:
+    with open_regular(source) as file:
         return file.read()
 
 

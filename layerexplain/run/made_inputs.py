@@ -15,6 +15,7 @@ from typing import IO, Any
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, Model
@@ -205,7 +206,7 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     """Return the arrays of a file by input name."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             head = file.read(6)
             file.seek(0)
             if head.startswith(b"PK"):
@@ -213,6 +214,8 @@ def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
                 return {wanted[0].name: _array(file, size, size, path, wanted[0])}
+    except SourceError as error:
+        raise error.with_place(source=path) from None
     except FileNotFoundError:
         hint = "give an .npy or .npz file, zeros, ones or random"
         if re.fullmatch(r"[0-9x×, ]+", path):

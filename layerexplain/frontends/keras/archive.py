@@ -5,7 +5,6 @@ where they are stored, and every stated size is checked before it is believed.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from layerexplain.errors import SourceError, first_line
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import model_of_document
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Model
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
 def _read_file(path: str) -> bytes | None:
     """The bytes of a regular file, or None where there is none."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return None
-        with open(path, "rb") as file:
+        with open_regular(path, os.path.basename(path)) as file:
             return file.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:
         return None

@@ -18,6 +18,7 @@ from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple
@@ -84,15 +85,16 @@ def is_keras_metadata(head: bytes) -> bool:
 
 def read_saved_model_directory(path: str) -> Model:
     """The model of a SavedModel directory. Raises SourceError where it is damaged."""
-    has_objects = os.path.isfile(os.path.join(path, SAVED_MODEL))
-    with open(os.path.join(path, SAVED_MODEL if has_objects else METADATA), "rb") as file:
+    has_objects = os.path.exists(os.path.join(path, SAVED_MODEL))
+    name = SAVED_MODEL if has_objects else METADATA
+    with open_regular(os.path.join(path, name), name) as file:
         return read_saved_model_file(file, path) if has_objects else read_keras_metadata(file)
 
 
 def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
     """The model of a saved_model.pb; what Keras wrote beside it, in its directory, is read with it."""
     if directory is not None and os.path.isfile(os.path.join(directory, METADATA)):
-        with open(os.path.join(directory, METADATA), "rb") as metadata:
+        with open_regular(os.path.join(directory, METADATA)) as metadata:
             return read_keras_metadata(metadata)
     saved = read_saved_model_proto(file)
     nodes = keras_nodes_of_objects(saved)

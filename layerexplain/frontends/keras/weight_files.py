@@ -23,6 +23,7 @@ from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 
@@ -132,7 +133,7 @@ class _Opening(NamedTuple):
         if stat.S_ISDIR(os.stat(path).st_mode):
             names = {name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))}
             return self._of_files(names, lambda name: _config_bytes(os.path.join(path, name)), partial(_shard, path))
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return self._of_stream(file, path, None)
 
     def _of_stream(self, file: IO[bytes], path: str | None, data: bytes | None) -> WeightFile | None:
@@ -201,7 +202,7 @@ def _unread_npz(has_model: bool) -> WeightFile:
 
 
 def _config_bytes(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(MAX_CONFIG_BYTES + 1)
 
 

@@ -1,0 +1,61 @@
+"""Opening what a source names: only regular files, so that nothing waits for a pipe or reads a device without an end;
+and standard input, up to a limit."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from typing import IO
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
+
+ARCHIVES = (b"PK", b"\x89HDF\r\n\x1a\n")
+"""How files that hold weights begin; any other is a text."""
+
+_PIECE = 1024 * 1024
+
+
+def open_regular(path: str | os.PathLike[str], what: str = "") -> IO[bytes]:
+    """Open a regular file, `what` of a folder, for reading. Raises SourceError for a pipe or a device, OSError for what
+    is not there."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SourceError(f"{what} is not a regular file; a file is needed".lstrip())
+    return os.fdopen(descriptor, "rb")
+
+
+def copy_stream(stream: IO[bytes], copy: IO[bytes], head: bytes = b"") -> None:
+    """Copy a stream that may have no end, from `head` on, which was read. Raises SourceError where it is longer than a
+    configuration, or than an archive with weights, may be."""
+    piece = head or stream.read(_PIECE)
+    most = MAX_PIPED_BYTES if piece.startswith(ARCHIVES) else MAX_CONFIG_BYTES
+    done = 0
+    while piece:
+        done += len(piece)
+        if done > most:
+            raise SourceError(f"has more than {most:,} bytes, too many for a model from a pipe; give a file")
+        copy.write(piece)
+        piece = stream.read(_PIECE)
+
+
+def copy_standard_input(copy: IO[bytes]) -> None:
+    """Copy all of standard input. Raises SourceError where it cannot be read, or has no end."""
+    try:
+        if sys.stdin is None:
+            raise SourceError("cannot be read: standard input is closed")
+        copy_stream(sys.stdin.buffer, copy)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
+    except SourceError as error:
+        raise error.with_place(source="<stdin>") from None
+
+
+def standard_input() -> bytes:
+    """All of standard input, as `copy_standard_input` reads it."""
+    data = io.BytesIO()
+    copy_standard_input(data)
+    return data.getvalue()
