@@ -18,6 +18,7 @@ from layerexplain.report.data import Report as Report
 
 if TYPE_CHECKING:
     from layerexplain.frontends import read as read
+    from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import layer_types as layer_types
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from layerexplain.run.trace_results import trace_statistics as trace_statistics
 
 _HOMES = {
+    "copy_standard_input": "frontends.regular_file",
     "layer_type": "report.one_layer",
     "layer_types": "layers.registry",
     "list_weights": "report.weight_table",

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import click
 
+from layerexplain import api
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
@@ -22,9 +23,11 @@ def content_of(source: str) -> Any:
     """What is read more than once: the source, or all of standard input."""
     if source != "-":
         return source
-    from layerexplain.frontends.regular_file import standard_input
+    import io
 
-    return standard_input()
+    content = io.BytesIO()
+    api.copy_standard_input(content)
+    return content.getvalue()
 
 
 def name_of(source: str) -> str:

@@ -101,9 +101,7 @@ def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: b
 def _file_of_standard_input() -> Iterator[str]:
     from tempfile import NamedTemporaryFile
 
-    from layerexplain.frontends.regular_file import copy_standard_input
-
     with NamedTemporaryFile(prefix="layerexplain-") as copy:
-        copy_standard_input(copy)
+        api.copy_standard_input(copy)
         copy.flush()
         yield copy.name
