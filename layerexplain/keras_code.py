@@ -16,6 +16,7 @@ Names = Callable[[str], Sequence[str]]
 
 _LONGEST = 2000
 _DEEPEST = 20
+_LARGEST = 10**18
 INPUT_SHAPE = "input_shape"
 """What people give the first layer of a model; it says what `--input` says."""
 _SHAPES = (INPUT_SHAPE, "batch_input_shape", "batch_shape", "input_dim")
@@ -76,7 +77,7 @@ def by_position(type_: str, values: Sequence[Any], names: Sequence[str]) -> dict
 def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]:
     type_ = _name(node.func)
     if not type_ or deep > _DEEPEST:
-        raise ArgumentError(f"'{ast.unparse(node.func)[:60]}' is not the name of a layer")
+        raise ArgumentError(f"'{_shown(node.func)}' is not the name of a layer")
     arguments = by_position(type_, [_value(one, names, deep) for one in node.args], names(type_))
     for keyword in node.keywords:
         if keyword.arg is None:
@@ -91,6 +92,8 @@ def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]
 
 def _value(node: ast.expr, names: Names, deep: int) -> Any:
     match node:
+        case ast.Constant(value=int() as value) if abs(value) >= _LARGEST:
+            raise ArgumentError(f"a number has {len(str(value))} digits; sizes need at most 18")
         case ast.Constant(value=None | bool() | int() | float() | str() as value):
             return value
         case ast.Tuple(elts=items):
@@ -108,7 +111,15 @@ def _value(node: ast.expr, names: Names, deep: int) -> Any:
             return name
         case ast.Name(id=name):
             raise ArgumentError(f"the value of '{name}' is not known here; write it as a number or in quotes: '{name}'")
-    raise ArgumentError(f"'{ast.unparse(node)[:60]}' is not a number, a text, a list or a layer; write its value")
+    raise ArgumentError(f"'{_shown(node)}' is not a number, a text, a list or a layer; write its value")
+
+
+def _shown(node: ast.expr) -> str:
+    """The beginning of what was written."""
+    try:
+        return ast.unparse(node)[:60]
+    except RecursionError:
+        return "…"
 
 
 def _name(node: ast.expr) -> str:

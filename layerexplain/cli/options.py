@@ -26,7 +26,9 @@ class WithNumbers(click.Command):
     """A command whose arguments may be negative numbers, which click would take for options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [f" {one}" if one[:1] == "-" and one[1:2].isdigit() else one for one in args])
+        return super().parse_args(
+            ctx, [f" {one}" if one[:1] == "-" and one[1:].replace(".", "", 1).isdigit() else one for one in args]
+        )
 
 
 class Output(NamedTuple):
