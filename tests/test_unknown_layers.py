@@ -218,3 +218,17 @@ def test_what_has_no_formula_has_the_shape_that_keras_gives(
     (tmp_path / "model.json").write_text(keras.Model(inputs, y).to_json())
     (output,) = api.explain(tmp_path / "model.json").outputs
     assert (output.shape, output.dtype) == (tuple(y.shape), y.dtype)
+
+
+def test_of_several_results_those_are_told_that_are_read() -> None:
+    """The first result of the layer is not read by anybody, so the file says nothing of it; of two others it does."""
+    three = {**fed(custom("three", "Three", "mine"), "x", [None, 8, 3]), "name": "three"}
+    sums = [fed(dense(f"d{i}", 2), "three", [None, 8, i]) for i in (1, 2)]
+    for i, item in zip((1, 2), sums, strict=True):
+        item["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = ["three", 0, i]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["d1", 0, 0], ["d2", 0, 0]]}
+    layers = [entry([None, 8, 3]), three, *sums]
+    config = {"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
+    rows = {row.layer: row for row in api.explain(config).layers}
+    assert rows["three"].output_shapes == (None, (None, 8, 1), (None, 8, 2))
+    assert [rows[name].params for name in ("d1", "d2")] == [4, 6]

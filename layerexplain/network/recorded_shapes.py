@@ -110,12 +110,17 @@ class Tensor(NamedTuple):
         return None if self.mask is None else Spec(self.mask.shape, self.mask.dtype)
 
 
+_MOST_OUTPUTS = 100
+"""No more outputs of one call are listed because the file recorded one of them."""
+
+
 class Tensors:
     """The tensors of one walk."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[TensorRef, Tensor | None] = {}
+        self._outputs: dict[tuple[str, int], int] | None = None
 
     def __contains__(self, ref: TensorRef) -> bool:
         return ref in self._made
@@ -138,19 +143,26 @@ class Tensors:
                 known = self._made[ref] = Tensor(tensor(ref.layer, shape, "float"))
         return known
 
-    def recorded(self, made: Call) -> list[Spec]:
-        """What the file says of the outputs of a call; else what the first layer that takes one was built for."""
-        found: list[Spec] = []
-        while (spec := recorded_spec(self._scope.model, TensorRef(made.layer, made.index, len(found)))) is not None:
-            found.append(spec)
-        if not found and (spec := self._wanted(TensorRef(made.layer, made.index))) is not None:
-            found.append(spec)
+    def recorded(self, made: Call) -> list[Spec | None]:
+        """What the file says of the outputs of a call, None for one that nobody reads; else what the first layer that
+        takes one was built for."""
+        model = self._scope.model
+        if self._outputs is None:
+            self._outputs = {}
+            for ref in model.recorded:
+                key = (ref.layer, ref.call)
+                self._outputs[key] = max(self._outputs.get(key, 0), min(ref.output + 1, _MOST_OUTPUTS))
+        count = self._outputs.get((made.layer, made.index), 0)
+        found = [recorded_spec(model, TensorRef(made.layer, made.index, i)) for i in range(count)]
+        if not any(found) and (spec := self._wanted(TensorRef(made.layer, made.index))) is not None:
+            return [spec]
         return found
 
-    def put_recorded(self, made: Call, specs: list[Spec]) -> None:
+    def put_recorded(self, made: Call, specs: Sequence[Spec | None]) -> None:
         """Keep the outputs of a call that are known only by what was recorded; with none, its first is unknown."""
         for i, spec in enumerate(specs):
-            self._made[TensorRef(made.layer, made.index, i)] = Tensor(tensor(made.layer, spec.shape, spec.dtype))
+            known = None if spec is None else Tensor(tensor(made.layer, spec.shape, spec.dtype))
+            self._made[TensorRef(made.layer, made.index, i)] = known
         if not specs:
             self._made.setdefault(TensorRef(made.layer, made.index), None)
 

@@ -246,7 +246,8 @@ class Walk:
             told = known_result(layer.type, layer.config, known[0].expr.shape)
             recorded = [] if told is None else [Spec(*told)]
         self._without_formula(layer, reason)
-        if not recorded or len(known) != len(tensors):
+        all_known = [spec for spec in recorded if spec is not None]
+        if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
             return TracedCall(made, sources, inputs, tuple(recorded) or (None,), declaration=declaration)
         given = zip(_numbered("x", len(known)), known, strict=True)
@@ -254,7 +255,7 @@ class Walk:
         type_ = identifier(layer.type)
         results = {
             name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
-            for name, spec in zip(_numbered("y", len(recorded)), recorded, strict=True)
+            for name, spec in zip(_numbered("y", len(all_known)), all_known, strict=True)
         }
         definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
         node, outputs, _ = self._results(made, layer, definition, [t.expr for t in known])
