@@ -10,11 +10,13 @@ from layerexplain.layers.arguments import (
     Bool,
     CausalPadding,
     DataFormat,
+    Number,
     Padding,
     PositiveInt,
     Sizes,
     short,
 )
+from layerexplain.layers.dtype_policies import Lora
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
@@ -74,10 +76,11 @@ def known_channels(x: Expr, data_format: str) -> int:
     return channels
 
 
-def finished(y: Expr, channels: Any, data_format: str, use_bias: bool, activation: Any) -> Expr:
-    """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis."""
+def finished(y: Expr, channels: Any, data_format: str, use_bias: bool, activation: Any, b: Expr | None = None) -> Expr:
+    """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis,
+    which may be made already."""
     if use_bias:
-        b = weight("bias", "b", [channels])
+        b = weight("bias", "b", [channels]) if b is None else b
         y = y + (reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2))) if data_format == "channels_first" else b)
     return activate(activation, y)
 
@@ -97,6 +100,8 @@ def convolution(
     groups: PositiveInt = 1,
     activation: Activation = "linear",
     use_bias: Bool = True,
+    lora_rank: PositiveInt | None = None,
+    lora_alpha: Number | None = None,
 ) -> Expr:
     """Slides {filters} filters of {kernel_size} [steps along the sequence|pixels over the image|voxels through the
     volume]; each sums over its {channels} channels.
@@ -112,5 +117,12 @@ def convolution(
     if channels % groups:
         raise ShapeError(f"groups needs to divide the {channels} input channels, got groups={groups}")
     axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)]
-    y = conv(x, weight("kernel", "W", axes), **sliding.how, groups=groups, data_format=sliding.data_format)
-    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation)
+    W, b = weight("kernel", "W", axes, trainable=lora_rank is None), None
+    if lora_rank is not None:
+        from layerexplain.layers.quantization import factors, with_lora
+
+        b = weight("bias", "b", [("filters", filters)]) if use_bias else None
+        low_rank = Lora(lora_rank, lora_rank if lora_alpha is None else lora_alpha)
+        W = with_lora(W, *factors(axes, low_rank, "kernel"), low_rank)
+    y = conv(x, W, **sliding.how, groups=groups, data_format=sliding.data_format)
+    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation, b)

@@ -52,6 +52,11 @@ def scaled(learned: Expr, low_rank: Lora) -> Expr:
     return learned if factor == 1 else factor * learned
 
 
+def with_lora(W: Expr, A: Expr, B: Expr, low_rank: Lora) -> Expr:
+    """The kernel plus LoRA's update."""
+    return named("W_lora", W + scaled(dot(A, B), low_rank), "W plus LoRA's update")
+
+
 # Dense and EinsumDense ------------------------------------------------------------------------------------------
 
 
@@ -123,7 +128,7 @@ def _low_rank(made: Product, low_rank: Lora | None) -> Expr:
     b = weight("bias", "b", made.bias) if made.bias is not None else None
     if low_rank is not None:
         A, B = factors(made.axes, low_rank, "kernel")
-        W = named("W_lora", W + scaled(dot(A, B), low_rank), "W plus LoRA's update")
+        W = with_lora(W, A, B, low_rank)
     y = made.of(made.x, W)
     return y if b is None else y + b
 

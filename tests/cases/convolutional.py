@@ -14,6 +14,8 @@ CASES = [
     Case("Conv1D", {"filters": 5, "kernel_size": [4], "strides": [2], "padding": "same"}, ((11, 3),)),
     Case("Conv1D", {"filters": 6, "kernel_size": 3, "groups": 2, "padding": "SAME"}, ((None, 4),)),
     Case("Conv1D", {"filters": 5, "kernel_size": 3, "data_format": "channels_first", "padding": "causal"}, ((2, 11),)),
+    Case("Conv2D", {"filters": 5, "kernel_size": 3, "lora_rank": 2, "lora_alpha": 3}, ((6, 5, 3),)),
+    Case("Conv1D", {"filters": 4, "kernel_size": 2, "lora_rank": 1, "use_bias": False, "groups": 2}, ((6, 4),)),
     Case("Conv2D", {"filters": 5, "kernel_size": 3, "strides": 2, "padding": "same"}, ((7, 6, 3),)),
     Case("Conv2D", {"filters": 5, "kernel_size": (3, 4), "strides": (2, 3), "padding": "same"}, ((7, 11, 2),)),
     Case("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 3, "activation": "relu"}, ((7, 5, 9),)),
