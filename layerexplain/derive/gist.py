@@ -24,6 +24,12 @@ _CHOICE = re.compile(r"where\(.*, (\w+), [^,]+\)")
 _LAID = re.compile(r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)")
 """A vector laid along an axis so that it broadcasts; behind it, a constant of many numbers."""
 _LONG = re.compile(r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)")
+_UNNAMED = re.compile(r"v\d+")
+"""A name that was made up for a part because it is long."""
+_LONGEST = 76
+"""Characters of a statement that is printed; of a longer one the call is."""
+_INLINED = 1000
+"""A text that is longer gets no parts put into it: each may hold the next one twice."""
 _DEEPEST = 4
 """Layers inside layers inside layers: what lies deeper is named."""
 
@@ -51,7 +57,21 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
         lines = [line.text for line in statements(definition)]
     assigned = [line.strip().partition(" = ") for line in lines]
     text = _main(assigned, next(iter(definition.results)))
-    return _LONG.sub(r"\1 …)", _LAID.sub(r"\1", text))
+    for name, _, value in reversed(assigned):
+        if _UNNAMED.fullmatch(name) and name in text and len(text) < _INLINED:
+            text = re.sub(rf"\b{name}\b", _bracketed(value).replace("\\", r"\\"), text)
+    text = _LONG.sub(r"\1 …)", _LAID.sub(r"\1", text))
+    if len(text) <= _LONGEST:
+        return text
+    tensors = [str(param.label) for param in definition.params]
+    masks = ", with masks" if any(name.endswith("mask") for name in tensors) else ""
+    return f"{definition.name}({', '.join([name for name in tensors if not name.endswith('mask')])}){masks}"
+
+
+def _bracketed(text: str) -> str:
+    """A part of a statement, in brackets if it is a sum."""
+    outside = re.sub(r"\([^()]*\)", "", re.sub(r"\((?:[^()]|\([^()]*\))*\)", "", text))
+    return f"({text})" if re.search(r" [-+<>=!]+ ", outside) else text
 
 
 def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
