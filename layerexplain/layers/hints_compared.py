@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from layerexplain.lang.visit import nodes
 from layerexplain.layers.hints import Place, hint
+from layerexplain.ops.window import each, windows
 
 
 @hint("Conv{}D", "Conv{}DTranspose", "DepthwiseConv{}D", "SeparableConv{}D", "ConvLSTM{}D")
@@ -31,3 +35,94 @@ def dense_of_flattened(at: Place) -> str | None:
         f"{at.x.shape[-1]:,} inputs = {' × '.join(map(str, sizes))}, all that Flatten joins: the number of parameters "
         "grows with them."
     )
+
+
+# PyTorch ------------------------------------------------------------------------------------------------------------
+# Its conventions are those of its documentation: torch.nn.Linear, Conv2d, ConvTranspose2d, LSTM, GRU, BatchNorm2d,
+# LayerNorm and torch.nn.functional.scaled_dot_product_attention.
+
+
+@hint("Dense", "Conv{}D", "DepthwiseConv{}D")
+def torch_kernel(at: Place) -> str | None:
+    """In which order the axes of a kernel stand."""
+    if not at.definition.weights or at.argument("lora_rank") or at.argument("dtype"):
+        return None
+    axes = [packed[0][0] for packed in at.definition.weights[0].attrs["axes"]]
+    if at.type == "Dense":
+        return "PyTorch's Linear stores the transpose of W, (units, inputs)."
+    spatial = axes[:-2]
+    if at.type.startswith("Depthwise"):
+        return f"PyTorch stores the kernel of groups=channels as (channels × copies, 1, {', '.join(spatial)})."
+    order = (len(axes) - 1, len(axes) - 2, *range(len(axes) - 2))
+    return f"PyTorch stores W as (filters, channels, {', '.join(spatial)}): W.transpose{order}."
+
+
+@hint("LSTM", "GRU", "SimpleRNN")
+def torch_gates(at: Place) -> str | None:
+    """In which order the gates stand, and how many biases there are."""
+    order = {
+        "LSTM": "has the gates in the same order (i, f, g, o)",
+        "GRU": "has the gates in the order r, z, g, here z, r, g",
+        "SimpleRNN": "computes the same",
+    }[at.type]
+    biases = [w for w in at.definition.weights if w.attrs["name"] == "bias"]
+    text = f"PyTorch {order} and stores the transposes of W and U"
+    if at.type == "GRU" and not at.argument("reset_after"):
+        return f"{text}; it has no form with reset_after=False."
+    if biases and len(biases[0].shape) == 1:
+        text += "; its second bias is added to the first, so it may be 0"
+    return f"{text}."
+
+
+@hint("BatchNormalization")
+def torch_batch_norm(at: Place) -> str | None:
+    epsilon, momentum = at.argument("epsilon"), at.argument("momentum")
+    replaced = round(1 - momentum, 10)
+    return (
+        f"epsilon={epsilon:g}, in PyTorch by default 1e-05. momentum={momentum:g} is the share of the running "
+        f"statistics that is kept; PyTorch's is the share that is replaced, here {replaced:g}, by default 0.1."
+    )
+
+
+@hint("LayerNormalization", "GroupNormalization")
+def torch_epsilon(at: Place) -> str | None:
+    return f"epsilon={at.argument('epsilon'):g}, in PyTorch by default 1e-05."
+
+
+@hint("Attention")
+def torch_scale(at: Place) -> str | None:
+    width = at.x.shape[-1]
+    if at.argument("score_mode") != "dot" or at.argument("use_scale"):
+        return None
+    return (
+        f"The scores are not divided by √{width}, as they are in MultiHeadAttention and in PyTorch's "
+        "scaled_dot_product_attention; use_scale=True multiplies them by a learned number."
+    )
+
+
+@hint("Conv{}DTranspose")
+def torch_output_padding(at: Place) -> str | None:
+    """The paddings with which PyTorch returns the same, of one axis where all are alike."""
+    node = next(node for node in nodes(at.definition) if node.op.name == "conv_transpose")
+    slides = windows(node)
+    found = {
+        _torch_paddings(w, more)
+        for w, more in zip(slides, each(node.attrs.get("output_padding"), len(slides)), strict=True)
+    }
+    only = found.pop() if len(found) == 1 else None
+    if only is None:
+        return None
+    before, more, fits = only
+    if not fits:
+        return f"No padding of PyTorch gives the same: {before} is cut off at the start and {before - more} at the end."
+    return f"The same as padding={before}, output_padding={more} in PyTorch."
+
+
+def _torch_paddings(w: Any, output_padding: int | None) -> tuple[int, int, bool] | None:
+    """What is cut off before, how much less behind, and whether PyTorch can do that."""
+    size = w.transposed_size(output_padding)
+    if size is None:
+        return None
+    before = w.transposed_start(size)
+    more = size - ((w.n - 1) * w.stride + w.reach - 2 * before)
+    return before, more, 0 <= more < max(w.stride, w.dilation)
