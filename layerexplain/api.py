@@ -181,12 +181,13 @@ def trace_element(
     output: int = 0,
     seed: int = 0,
     keras: bool | None = None,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
     """Work out one element of a layer's output: its formula, and every number in it.
 
     Args:
-        source, model, inputs, seed, progress: As for `trace_statistics`.
+        source, model, inputs, seed, max_memory, progress: As for `trace_statistics`.
         path: The names that lead to the layer, with slashes between them.
         index: The element, batch first; negative numbers count from the end.
         call: Which call of the layer, from 0.
@@ -201,7 +202,17 @@ def trace_element(
 
     oracle = keras_output if keras or (keras is None and keras_is_installed()) else None
     return element_report(
-        source, model, inputs, path, index, call=call, output=output, seed=seed, oracle=oracle, progress=progress
+        source,
+        model,
+        inputs,
+        path,
+        index,
+        call=call,
+        output=output,
+        seed=seed,
+        oracle=oracle,
+        max_memory=max_memory,
+        progress=progress,
     )
 
 

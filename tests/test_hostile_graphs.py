@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.errors import SpecError
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
@@ -92,3 +93,13 @@ def test_what_a_model_sees_that_is_fed_with_what_is_not_known() -> None:
     report = all_said(item, [None, 3])
     (field,) = report.layers[1].layers[1].receptive_field
     assert field.unknown == "what 'y' computes is not known"
+
+
+@pytest.mark.parametrize(
+    ("type_", "key"), [("Dense", "input_dim"), ("Embedding", "input_length"), ("LSTM", "input_length")]
+)
+def test_a_negative_size_of_an_older_file(type_: str, key: str) -> None:
+    config = {"name": "d", "units": 3, "input_dim": 5, "output_dim": 3, key: -7}
+    document = {"class_name": "Sequential", "config": [{"class_name": type_, "config": config}]}
+    with pytest.raises(SpecError, match="a list of sizes is needed"):
+        read(document)

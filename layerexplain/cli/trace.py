@@ -99,6 +99,12 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @seed_option("The seed for weights that the source does not have.")
 @click.option(
+    "--max-memory",
+    metavar="GB",
+    type=click.FloatRange(0, min_open=True),
+    help="Refuse a layer with an array larger than GB gigabytes. Default: the memory of the machine.",
+)
+@click.option(
     "--partial",
     is_flag=True,
     help="Where a layer cannot be computed (no formula, custom code), run every layer that does not depend on it.",
@@ -117,6 +123,7 @@ def command(
     keras: bool | None,
     save: str | None,
     seed: int,
+    max_memory: float | None,
     partial: bool,
 ) -> None:
     """Run the formulas of SOURCE in NumPy on its own weights, or on random weights if it has none.
@@ -137,17 +144,29 @@ def command(
     if at is not None and save is not None:
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
 
+    most = None if max_memory is None else int(min(max_memory, 1e9) * 1e9)
+
     def run(one: str) -> Sheet:
         content = reading.content_of(one)
         model = api.read(content)._replace(source=reading.name_of(one))
-        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch)
+        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=most)
         with progress(model.source, "calls run") as tell:
             if at is not None:
                 from layerexplain.render.documents.worked_element import worked_element
 
                 path = _one_matching(model, patterns[0])
                 element = api.trace_element(
-                    content, model, given, path, at, call=call, output=result, seed=seed, keras=keras, progress=tell
+                    content,
+                    model,
+                    given,
+                    path,
+                    at,
+                    call=call,
+                    output=result,
+                    seed=seed,
+                    keras=keras,
+                    max_memory=most,
+                    progress=tell,
                 )
                 return worked_element(element, terms)
             from layerexplain.render.documents.trace import trace
@@ -156,7 +175,15 @@ def command(
             wanted = paths.__contains__ if patterns else None
             return trace(
                 api.trace_statistics(
-                    content, model, given, seed=seed, partial=partial, wanted=wanted, save=save, progress=tell
+                    content,
+                    model,
+                    given,
+                    seed=seed,
+                    partial=partial,
+                    wanted=wanted,
+                    save=save,
+                    max_memory=most,
+                    progress=tell,
                 )
             )
 

@@ -19,6 +19,7 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import operation_type
+from layerexplain.run.memory_limit import must_fit, shapes_in
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
 
@@ -68,8 +69,9 @@ class Activations:
     """A run of a model. `run` yields the activations one after the other; then `outputs` has the model's outputs, None
     for each that could not be computed."""
 
-    def __init__(self, network: Network, weights: WeightSource, seed: int) -> None:
+    def __init__(self, network: Network, weights: WeightSource, seed: int, max_memory: int | None = None) -> None:
         self.network = network
+        self.max_memory = max_memory
         self.weights = weights
         self.seed = seed
         self.outputs: list[Any] = []
@@ -195,11 +197,17 @@ class _Walk:
         values = tuple(
             [rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)]
         )
+        try:
+            must_fit(shapes_in(definition), "it", self.runs["float32"].batch, self.whole.max_memory)
+        except LayerExplainError as error:
+            return self._refusal(call, layer, error.fact)
         weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
         try:
             results = evaluated(definition, values, weights, self.runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
+        except MemoryError:
+            return self._refusal(call, layer, "it does not fit into memory")
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])

@@ -25,6 +25,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.run.given_inputs import ModelInput, inputs_of
+from layerexplain.run.memory_limit import must_fit
 
 _FLAT = ("zeros", "ones")
 
@@ -60,7 +61,12 @@ def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
 
 
 def make_inputs(
-    model: Model, given: Sequence[str] = (), *, sizes: InputShapes | None = None, batch: int = 1
+    model: Model,
+    given: Sequence[str] = (),
+    *,
+    sizes: InputShapes | None = None,
+    batch: int = 1,
+    max_memory: int | None = None,
 ) -> list[GivenInput]:
     """Make the arrays for `trace_statistics` and `trace_element`.
 
@@ -70,6 +76,7 @@ def make_inputs(
             input that is not given is random.
         sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
         batch: The number of examples in generated inputs.
+        max_memory: How many bytes one array may have; by default as many as the machine has.
 
     Raises:
         LayerExplainError: if a file cannot be read, or if an array does not fit the model.
@@ -91,7 +98,7 @@ def make_inputs(
     left = [i for i in inputs if i.name not in arrays]
     if left:
         lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
-        for made in _made(model, left, _whats(left, named), sizes or {}, lengths[0] if lengths else batch):
+        for made in _made(model, left, _whats(left, named), sizes or {}, lengths[0] if lengths else batch, max_memory):
             arrays[made.name] = made
     return [arrays[one.name] for one in inputs]
 
@@ -127,10 +134,13 @@ def _made(
     whats: Mapping[str, str],
     sizes: InputShapes,
     batch: int,
+    max_memory: int | None,
 ) -> list[GivenInput]:
     import numpy as np
 
     shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
+    for name, shape in shapes.items():
+        must_fit([shape], f"the input '{name}'", batch, max_memory)
     drawn: dict[int, dict[str, Any]] = {}
     found = []
     for one in left:
@@ -254,6 +264,23 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
         raise SourceError(f"is damaged ({error})", source=path) from None
 
 
+def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, Any]:
+    """Read the header of an array, which NumPy parses as a literal of Python. Raises ValueError where it is none."""
+    import warnings
+    from tokenize import TokenError
+
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the file is of Python 2
+            shape, fortran, dtype = read(data)
+    except (TypeError, SyntaxError, RecursionError, MemoryError, TokenError) as error:
+        raise ValueError(f"its header cannot be read: {error}") from None
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"its header states the shape {shape}")
+    return shape, fortran, dtype
+
+
 def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInput) -> Any:
     """Read an array in NumPy's format; its header is checked against the input before its data is read."""
     import zlib
@@ -266,8 +293,7 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
             raise SourceError(
                 f"has version {version} of NumPy's format; arrays of numbers have 1.0 or 2.0", source=path
             )
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(data)
+        shape, fortran, dtype = _header(np, data, version)
         if dtype.hasobject:
             raise SourceError("holds Python objects, which are never unpickled; save numbers or text", source=path)
         held = math.prod(map(int, shape)) * dtype.itemsize

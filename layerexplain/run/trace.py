@@ -101,7 +101,9 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None) -> Iterator[Running]:
+def ready(
+    source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None, max_memory: int | None = None
+) -> Iterator[Running]:
     """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any.
 
     Raises:
@@ -116,7 +118,7 @@ def ready(source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None
         network = traced_at(model, arrays)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(model, arrays, Activations(network, weights, seed), weights.origin, notes)
+            yield Running(model, arrays, Activations(network, weights, seed, max_memory), weights.origin, notes)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -134,6 +136,7 @@ def trace(
     seed: int = 0,
     partial: bool = False,
     keep: Callable[[str], bool] | None = None,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Trace:
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
@@ -145,6 +148,7 @@ def trace(
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
         keep: Which layers' values are kept, by their paths; all if it is not given.
+        max_memory: How many bytes one array may have; by default as many as the machine has.
         progress: Called after each call of a layer.
 
     Returns:
@@ -158,7 +162,7 @@ def trace(
     arrays: dict[Key, Any] = {}
     names: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}
-    with ready(source, inputs, seed=seed) as running:
+    with ready(source, inputs, seed=seed, max_memory=max_memory) as running:
         for step in running.steps(progress):
             if step.refusal:
                 if not partial:

@@ -35,6 +35,7 @@ def trace_statistics(
     partial: bool = False,
     wanted: Callable[[str], bool] | None = None,
     save: str | None = None,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> TraceReport:
     """Run a model as `trace` does, but keep only statistics of what each layer outputs.
@@ -43,7 +44,7 @@ def trace_statistics(
         source: What the weights are read from: whatever `read` takes.
         model: What `read` gave for it.
         inputs: What `make_inputs` gave.
-        seed, partial, progress: As for `trace`.
+        seed, partial, max_memory, progress: As for `trace`.
         wanted: Which layers are listed, by their paths; all if it is not given.
         save: A file .npz for their arrays.
 
@@ -51,7 +52,9 @@ def trace_statistics(
         LayerExplainError: with the source's name.
     """
     rows: list[OutputRow] = []
-    with ready(source, _by_name(inputs), seed=seed, model=model) as running, ExitStack() as stack:
+    with ExitStack() as stack:
+        opened = ready(source, _by_name(inputs), seed=seed, model=model, max_memory=max_memory)
+        running = stack.enter_context(opened)
         add = stack.enter_context(npz_writer(save)) if save is not None else None
         for step in running.steps(progress):
             if not partial:
@@ -104,6 +107,7 @@ def element_report(
     output: int = 0,
     seed: int = 0,
     oracle: Oracle | None = None,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
     """Return one element of a layer's output worked out, and the `oracle`'s value for it. `path` has the names that
@@ -112,7 +116,7 @@ def element_report(
     Raises:
         LayerExplainError: with the source's name, if the layer does not exist or has no element form.
     """
-    with ready(source, _by_name(inputs), seed=seed, model=model) as running:
+    with ready(source, _by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
         step = _step(running, path, call, progress)
         try:
             array, at = _output(step, output), tuple(index)

@@ -101,6 +101,9 @@ class _Stored:
                 f"the file holds {len(values)} weights for it, but its formula needs {len(definition.weights)}",
                 layer="/".join(path),
             )
+        odd = next((value.dtype for value in values if value.dtype.kind == "c"), None)
+        if odd is not None:
+            raise LayerExplainError(f"it has weights of {odd}; real numbers are needed", layer="/".join(path))
         return values
 
 

@@ -158,10 +158,11 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
     if config.get("input_shape") is not None and not (type_name.endswith("Embedding") and length is not None):
         return (None, *sizes(config["input_shape"], "input_shape", type_name))
     if type_name.endswith("Embedding"):
-        return (None, length) if length is not None else None
+        return sizes((None, length), "input_length", type_name) if length is not None else None
     width = config.get("input_dim")
-    recurrent = "input_length" in config
-    return ((None, length, width) if recurrent else (None, width)) if type(width) is int else None
+    if type(width) is not int:
+        return None
+    return sizes((None, length, width) if "input_length" in config else (None, width), "input_dim", type_name)
 
 
 def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
