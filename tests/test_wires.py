@@ -53,6 +53,12 @@ def test_a_source_is_named_where_it_is_not_the_row_above(layer: str, said: str) 
     assert rows(None)[layer] == said
 
 
+def test_of_many_calls_the_first_are_told() -> None:
+    items = "".join(f"  - reuse: one\n    from: one\n    name: again{i}\n" for i in range(9))
+    text = f"input: [8]\nlayers:\n  - Dense: 8\n    name: one\n{items}".encode()
+    assert rows(None, text)["one"].split(" | ")[3] == "input, then one, then one, then one, then 6 more calls"
+
+
 def test_a_plain_sequence_has_no_column_for_it() -> None:
     assert "From" not in rows(None, b"input: [8]\nlayers: [{Dense: 3}, {Dense: 2}]\n")["Layer"]
 

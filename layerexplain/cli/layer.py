@@ -89,6 +89,9 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @model_output_options
 @input_option
+@click.option(
+    VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
+)
 def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 

@@ -70,6 +70,10 @@ def _input_to_output(layer: LayerReport, unknown: str) -> str:
     return f"{inputs} → {outputs}" if inputs else outputs
 
 
+_CALLS = 4
+"""How many calls of a layer a table tells the sources of."""
+
+
 def _from(row: ReportedLayer) -> str:
     """The layers that feed a row, call by call, unless that is the row above alone."""
     layer, before = row.layer, row.before
@@ -84,7 +88,8 @@ def _from(row: ReportedLayer) -> str:
         numbers = call.source_calls or (0,) * len(call.sources)
         named = [f"{name} (call {at + 1})" if at else name for name, at in zip(call.source_names, numbers, strict=True)]
         calls.append(", ".join(named if len({*named}) > 1 else named[:1]))
-    return ", then ".join(filter(None, calls))
+    more = [f"{len(calls) - _CALLS:,} more calls"] if len(calls) > _CALLS + 1 else calls[_CALLS:]
+    return ", then ".join(filter(None, [*calls[:_CALLS], *more]))
 
 
 def _news(row: ReportedLayer) -> str:

@@ -26,7 +26,7 @@ def side_by_side(left: Report, right: Report, titles: tuple[str, str]) -> Callab
 
     def sheets(format: str) -> list[Sheet]:
         each = [report_sheet(report, None, False, several=False) for report in (left, right)]
-        if format not in ("table", "markdown"):
+        if format not in ("table", "markdown", "latex"):
             return each
         return [each[0]._replace(document=lambda: _document(left.layers[0], right.layers[0], titles))]
 
