@@ -221,11 +221,31 @@ def with_outputs(page: str) -> str:
     return BLOCK.sub(printed, (HERE / page).read_text("utf-8"))
 
 
+def checks() -> str:
+    """docs/checks.md: all rules of `check`."""
+    from layerexplain.checks.rules import all_rules
+
+    parts = [
+        "# The rules of `check`",
+        "As written by `python docs/generate.py`. A rule is certain, likely, or a hint; `--fail-on` says which of them "
+        "end a run with 1. For each rule the tests have models that it must report and models near them that it must "
+        "not, and no certain or likely finding but true ones comes up on models of keras.applications.",
+    ]
+    for rule in all_rules():
+        parts += [
+            f"## {rule.code}",
+            f"**{rule.name}** ({rule.confidence}). {rule.why} *{rule.fix}*",
+            f"Source: {rule.source}",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
     "layers.md": layer_list,
     "ops.md": op_list,
     "coverage.md": coverage,
+    "checks.md": checks,
     **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
 }
 """File in docs/ → what it has to say."""

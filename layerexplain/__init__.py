@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from layerexplain.api import (
+        check,
         explain,
         explain_layer,
         format_report,
@@ -39,6 +40,7 @@ __all__ = [
     "Model",
     "Report",
     "__version__",
+    "check",
     "explain",
     "explain_layer",
     "format_report",

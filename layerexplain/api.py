@@ -17,6 +17,9 @@ from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
 
 if TYPE_CHECKING:
+    from layerexplain.checks.findings import CheckReport as CheckReport
+    from layerexplain.checks.rules import all_rules as all_rules
+    from layerexplain.checks.rules import check as check
     from layerexplain.frontends import read as read
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import layer_types as layer_types
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "copy_standard_input": "frontends.regular_file",
+    "CheckReport": "checks.findings",
+    "all_rules": "checks.rules",
+    "check": "checks.rules",
     "layer_type": "report.one_layer",
     "layer_types": "layers.registry",
     "list_weights": "report.weight_table",

@@ -16,6 +16,7 @@ COMMANDS = {
     "layer": "layerexplain.cli.layer",
     "weights": "layerexplain.cli.weights",
     "verify": "layerexplain.cli.verify",
+    "check": "layerexplain.cli.check",
     "trace": "layerexplain.cli.trace",
     "completion": "layerexplain.cli.completion",
 }

@@ -36,6 +36,7 @@ _BUILDERS = {
     "Report": "summary",
     "WeightTable": "weights",
     "VerifyReport": "verification",
+    "CheckReport": "findings",
     "TraceReport": "trace",
     "ElementReport": "worked_element",
 }

@@ -1,0 +1,52 @@
+"""What a check found, as plain data. `to_dict()` is the JSON contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.records import NamedTuple
+from layerexplain.report.data import origin_fields, told
+
+CONFIDENCES = ("certain", "likely", "hint")
+"""How sure a rule is, the surest first."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: by which rule, how sure that is, the layer (None: the model as a whole) and its line in
+    a spec; what is wrong with the numbers of this model, why it matters, and what to do."""
+
+    code: str
+    confidence: str
+    layer: str | None
+    line: int | None
+    message: str
+    why: str
+    fix: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON has it."""
+        return told(self, "code confidence layer line message why fix")
+
+
+class CheckReport(NamedTuple):
+    """What was found in one model, in the order of its layers."""
+
+    source: str
+    format: str
+    model_name: str
+    model_type: str
+    keras_version: str | None
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as the JSON contract has it (docs/check.schema.json)."""
+        return {**origin_fields(self), **told(self, "findings")}
+
+    def reaches(self, confidence: str) -> bool:
+        """Whether a finding is at least so sure.
+
+        >>> CheckReport("", "", "m", "Sequential", None, ()).reaches("hint")
+        False
+        """
+        most = CONFIDENCES.index(confidence)
+        return any(CONFIDENCES.index(finding.confidence) <= most for finding in self.findings)

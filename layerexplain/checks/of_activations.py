@@ -1,0 +1,175 @@
+"""Rules on activations, and on the initial values that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.model import Layer
+
+
+@rule(
+    "softmax-twice",
+    "A softmax of a softmax",
+    "certain",
+    why="The second softmax gets values from 0 to 1 alone, so that no class comes near a probability of 1.",
+    fix="Take one of them out.",
+    source="keras/src/activations/activations.py",
+    inside=True,
+)
+def softmax_twice(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        before = view.before(made)
+        if before is None or view.ends_with(made) != "softmax" or made.definition is None or made.definition.weights:
+            continue
+        if view.activation(before) == "softmax":
+            yield (
+                made.call.layer,
+                f"'{made.call.layer}' takes the softmax of '{before.call.layer}', which ends with one",
+            )
+
+
+@rule(
+    "relu-before-softmax",
+    "A relu straight into a softmax",
+    "likely",
+    why="All scores below 0 become 0 and pass no gradient: classes that are unlikely are never told apart.",
+    fix="Take the relu out: give the softmax a linear layer.",
+    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.2.2",
+    inside=True,
+)
+def relu_before_softmax(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        before = view.before(made)
+        own = made.definition is not None and not made.definition.weights
+        if before is not None and own and view.ends_with(made) == "softmax" and view.activation(before) == "relu":
+            yield made.call.layer, f"the softmax of '{made.call.layer}' gets what '{before.call.layer}' cut off at 0"
+
+
+@rule(
+    "linear-twice",
+    "Two linear maps in a row",
+    "likely",
+    why="Two weighted sums with nothing between them are one: the second computes nothing that the first could not.",
+    fix="Give the first an activation, or leave one out.",
+    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
+    inside=True,
+)
+def linear_twice(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        if not view.is_linear(made) or view.type_of(made) != "Dense":
+            continue
+        behind = view.only_after(made)
+        spec, given = made.outputs[0], made.inputs[0]
+        if (
+            behind is None
+            or spec is None
+            or given is None
+            or view.type_of(behind) != "Dense"
+            or behind.definition is None
+        ):
+            continue
+        after = behind.outputs[0]
+        sizes = [one.shape[-1] if one is not None else None for one in (given, spec, after)]
+        # A middle that is smaller than both ends is a bottleneck, which is meant.
+        if None in sizes or any(not isinstance(size, int) for size in sizes) or sizes[1] < min(sizes[0], sizes[2]):  # type: ignore[operator,type-var]
+            continue
+        yield (
+            made.call.layer,
+            (
+                f"'{made.call.layer}' ({sizes[0]} → {sizes[1]}) has no activation, and '{behind.call.layer}' "
+                f"({sizes[1]} → {sizes[2]}) takes its output as it is"
+            ),
+        )
+
+
+@rule(
+    "selu-without-its-conditions",
+    "selu without what it needs",
+    "certain",
+    why="selu keeps mean and variance only with lecun_normal kernels; plain Dropout changes both.",
+    fix="Use kernel_initializer='lecun_normal', and AlphaDropout in place of Dropout.",
+    source="Klambauer et al.: Self-Normalizing Neural Networks (2017)",
+    inside=True,
+)
+def selu_without_its_conditions(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        if view.ends_with(made) != "selu":
+            continue
+        layer = view.layers[made.call.layer]
+        name = initializer(layer, "kernel_initializer")
+        if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
+            yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
+        dropped = [one for one in view.after(made) if view.type_of(one) == "Dropout"]
+        for one in dropped:
+            yield one.call.layer, f"'{one.call.layer}' is a plain Dropout behind the selu of '{layer.name}'"
+
+
+def initializer(layer: Layer, key: str) -> str:
+    """The name of an initializer as the layer states it; "" where it states none."""
+    value = layer.config.get(key)
+    if isinstance(value, str):
+        return value
+    found = value.get("class_name") if isinstance(value, Mapping) else getattr(value, "type", "")
+    return found if isinstance(found, str) else ""
+
+
+@rule(
+    "slow-recurrent",
+    "Arguments that keep a recurrent layer off the fast GPU kernel",
+    "certain",
+    why="Keras then runs the steps one by one on a GPU, many times slower; the numbers are the same.",
+    fix="Use the default activations, recurrent_dropout=0 and unroll=False where speed matters.",
+    source="keras/src/layers/rnn/lstm.py and gru.py",
+    inside=True,
+)
+def slow_recurrent(view: CheckedNetwork) -> Iterator[Found]:
+    for layer in view.layers.values():
+        inner = layer.config.get("layer")
+        one = inner if isinstance(inner, Layer) else layer
+        if one.type not in ("LSTM", "GRU"):
+            continue
+        usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
+        usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
+        other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
+        if other:
+            yield layer.name, f"'{layer.name}' has {', '.join(other)}"
+
+
+@rule(
+    "relu-in-recurrence",
+    "relu inside an LSTM or GRU",
+    "likely",
+    why="Without the bound of tanh the state may grow at each step, until it overflows.",
+    fix="Use the default tanh.",
+    source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
+    inside=True,
+)
+def relu_in_recurrence(view: CheckedNetwork) -> Iterator[Found]:
+    for layer in view.layers.values():
+        inner = layer.config.get("layer")
+        one = inner if isinstance(inner, Layer) else layer
+        if one.type in ("LSTM", "GRU") and one.config.get("activation") == "relu":
+            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
+
+
+@rule(
+    "constant-kernel",
+    "A kernel that starts as one constant",
+    "certain",
+    why="All units compute the same and get the same gradient: they stay equal for ever.",
+    fix="Use the default initializer.",
+    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
+    inside=True,
+)
+def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        layer = view.layers[made.call.layer]
+        name = initializer(layer, "kernel_initializer").lower()
+        spec = made.outputs[0]
+        several = spec is not None and isinstance(spec.shape[-1], int) and spec.shape[-1] > 1
+        # The last layer of a residual branch may start at 0, so that the block starts as the identity.
+        merged = any(view.ends_with(one) == "add" and len(one.sources) > 1 for one in view.after(made))
+        if name in ("zeros", "ones", "constant", "zero", "one") and several and not merged:
+            yield layer.name, f"all weights of '{layer.name}' start as one constant (kernel_initializer={name!r})"

@@ -1,0 +1,215 @@
+"""Rules on normalisation, dropout, embeddings, masks and dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.network.lost_masks import lost_words
+from layerexplain.ops.sizes import FLOATS
+
+
+@rule(
+    "bias-before-batchnorm",
+    "A bias that a BatchNormalization takes away",
+    "certain",
+    why="BatchNormalization subtracts the mean of the batch, and the bias with it; its own beta does the bias's work.",
+    fix="Use use_bias=False in the layer before.",
+    source="Ioffe, Szegedy: Batch Normalization (2015), section 3.2",
+    inside=True,
+)
+def bias_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        behind = view.only_after(made)
+        if behind is None or view.type_of(behind) != "BatchNormalization" or not view.is_linear(made):
+            continue
+        biases = (
+            [one for one in made.definition.weights if one.attrs["name"].rpartition("/")[2] == "bias"]
+            if made.definition
+            else []
+        )
+        if biases and behind.definition is not None and behind.definition.arguments.get("center", True):
+            count = biases[0].shape[-1]
+            yield made.call.layer, f"the {count} biases of '{made.call.layer}' feed '{behind.call.layer}' alone"
+
+
+@rule(
+    "dropout-before-batchnorm",
+    "Dropout straight before BatchNormalization",
+    "likely",
+    why="Dropout changes the variance in training and not at inference, so that the moving variance does not fit.",
+    fix="Put the Dropout behind the last BatchNormalization.",
+    source="Li et al.: Understanding the Disharmony between Dropout and Batch Normalization (2019)",
+    inside=True,
+)
+def dropout_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        rate = view.layers[made.call.layer].config.get("rate")
+        behind = view.only_after(made)
+        if (
+            view.type_of(made) == "Dropout"
+            and rate
+            and behind is not None
+            and view.type_of(behind) == "BatchNormalization"
+        ):
+            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
+
+
+@rule(
+    "dropout-last",
+    "Dropout as the last layer",
+    "likely",
+    why="In training the outputs themselves are set to 0 at random, and the loss is taken of that.",
+    fix="Put the Dropout before the last Dense.",
+    source="Srivastava et al.: Dropout (2014)",
+)
+def dropout_last(view: CheckedNetwork) -> Iterator[Found]:
+    if view.network.model.training is None and not any(view.activation(made) == "softmax" for made in view.derived()):
+        return  # a backbone, whose head is elsewhere
+    for made in view.derived():
+        rate = view.layers[made.call.layer].config.get("rate")
+        if view.type_of(made) == "Dropout" and rate and view.is_output(made) and not view.after(made):
+            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) is an output of the model"
+
+
+@rule(
+    "dropout-of-all",
+    "Dropout that lets nothing through",
+    "certain",
+    why="With a rate of 1 every value is 0 in training: nothing behind it learns.",
+    fix="Use a rate below 1, such as 0.5.",
+    source="keras/src/layers/regularization/dropout.py",
+    inside=True,
+)
+def dropout_of_all(view: CheckedNetwork) -> Iterator[Found]:
+    for layer in view.layers.values():
+        if (
+            layer.type in ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+            and layer.config.get("rate") == 1
+        ):
+            yield layer.name, f"'{layer.name}' has a rate of 1"
+
+
+@rule(
+    "high-dropout",
+    "A dropout rate above 0.5",
+    "hint",
+    why="More than half of the values are dropped; the others are scaled up to match, with much noise.",
+    fix="Try 0.1 to 0.5; Keras's rate is the share that is dropped, not the share that is kept.",
+    source="Srivastava et al.: Dropout (2014), section 7.3",
+    inside=True,
+)
+def high_dropout(view: CheckedNetwork) -> Iterator[Found]:
+    for layer in view.layers.values():
+        rate = layer.config.get("rate")
+        if layer.type == "Dropout" and isinstance(rate, int | float) and 0.5 < rate < 1:
+            yield layer.name, f"'{layer.name}' drops {rate:.0%} of the values"
+
+
+@rule(
+    "batchnorm-axis",
+    "BatchNormalization along another axis than the channels",
+    "certain",
+    why="It then normalises each row or column by itself, and its parameters fix the size of the image.",
+    fix="Use axis=-1 for channels_last, axis=1 for channels_first.",
+    source="keras/src/layers/normalization/batch_normalization.py",
+    inside=True,
+)
+def batchnorm_axis(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        before = view.before(made)
+        if view.type_of(made) != "BatchNormalization" or before is None or before.definition is None:
+            continue
+        arguments, spec = before.definition.arguments, made.inputs[0]
+        layout = arguments.get("data_format")
+        if "filters" not in arguments or layout is None or spec is None or made.definition is None:
+            continue
+        rank = len(spec.shape)
+        axis = made.definition.arguments.get("axis", -1)
+        if not isinstance(axis, int):
+            continue
+        wanted = 1 if layout == "channels_first" else rank - 1
+        if axis % rank != wanted:
+            yield (
+                made.call.layer,
+                f"'{made.call.layer}' has axis={axis}; the channels of '{before.call.layer}' are axis {wanted}",
+            )
+
+
+@rule(
+    "mask-lost",
+    "A mask that is lost on its way",
+    "certain",
+    why="The layer further on reads the padding as if it were data.",
+    fix="Put the layer that needs the mask before the one that loses it, or leave padding out.",
+    source="keras/src/layers/layer.py, which warns of it at run time",
+)
+def mask_lost(view: CheckedNetwork) -> Iterator[Found]:
+    for name, mask in view.network.lost.items():
+        if mask.readers:
+            yield name, f"the mask of '{mask.source}' is {lost_words(mask)}"
+
+
+@rule(
+    "floats-into-embedding",
+    "Computed floats into an Embedding",
+    "certain",
+    why="An Embedding looks up whole numbers: fractions are cut off, and no gradient passes back.",
+    fix="Use a Dense layer, or give the Embedding the ids themselves.",
+    source="keras/src/layers/core/embedding.py",
+    inside=True,
+)
+def floats_into_embedding(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        before = view.before(made)
+        if view.type_of(made) == "Embedding" and before is not None and before.definition is not None:
+            spec = made.inputs[0]
+            if before.definition.weights and spec is not None and spec.dtype in FLOATS:
+                yield (
+                    made.call.layer,
+                    f"'{made.call.layer}' looks up what '{before.call.layer}' computes, which are floats",
+                )
+
+
+@rule(
+    "half-precision-softmax",
+    "A last softmax in float16",
+    "certain",
+    why="float16 has three digits: small probabilities become 0, and the logarithm of the loss overflows.",
+    fix="Give the last layer dtype='float32'.",
+    source="https://www.tensorflow.org/guide/mixed_precision",
+)
+def half_precision_softmax(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.network.calls:
+        spec = made.outputs[0] if made.outputs else None
+        half = "float16" in str(view.layers[made.call.layer].config.get("dtype")) or (
+            spec is not None and spec.dtype == "float16"
+        )
+        if half and made.sources and view.is_output(made) and view.ends_with(made) == "softmax":
+            yield made.call.layer, f"the softmax of '{made.call.layer}' is computed in float16"
+
+
+@rule(
+    "rescaled-twice",
+    "Rescaling twice",
+    "certain",
+    why="The second Rescaling divides once more: values from 0 to 255 end between 0 and 0.004.",
+    fix="Take one of them out.",
+    source="keras/src/layers/preprocessing/rescaling.py",
+)
+def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        if view.type_of(made) != "Rescaling":
+            continue
+        before = view.before(made)
+        while before is not None and not view.ends_with(before):
+            before = view.before(before)
+        if before is not None and view.type_of(before) == "Rescaling":
+            scales = [view.layers[one.call.layer].config.get("scale") for one in (before, made)]
+            small = all(isinstance(scale, int | float) and abs(scale) <= 1 / 64 for scale in scales)
+            if small:
+                yield (
+                    made.call.layer,
+                    f"'{before.call.layer}' has divided already: scales {scales[0]:.4g} and {scales[1]:.4g}",
+                )

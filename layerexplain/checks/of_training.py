@@ -1,0 +1,261 @@
+"""Rules on the loss, the optimizer and the metrics, held against what the model gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.ops.sizes import shape_text
+
+_LOGITS = frozenset({"linear"})
+_PROBABILITIES = frozenset({"softmax", "sigmoid"})
+_ENTROPIES = frozenset(
+    {"categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"}
+    | {"categorical_focal_crossentropy", "binary_focal_crossentropy"}
+)
+_KERAS_LOSSES = "keras/src/losses/losses.py"
+
+
+@rule(
+    "softmax-over-one",
+    "Softmax over an axis of size 1",
+    "certain",
+    why="A softmax over a single value is always 1, whatever the weights: nothing can be learned.",
+    fix="Use sigmoid with binary_crossentropy for two classes, or one unit per class.",
+    source="keras/src/activations/activations.py (softmax raises for tensors of rank 1 alone)",
+    inside=True,
+)
+def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        spec = made.outputs[0]
+        if spec is not None and spec.shape[-1:] == (1,) and view.ends_with(made) == "softmax":
+            axis = made.definition.arguments.get("axis", -1) if made.definition is not None else -1
+            if axis in (-1, len(spec.shape) - 1):
+                yield (
+                    made.call.layer,
+                    f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value",
+                )
+
+
+@rule(
+    "logits-of-probabilities",
+    "Probabilities into a loss that expects logits",
+    "certain",
+    why="With from_logits=True the loss applies its own softmax or sigmoid to the output, once more.",
+    fix="Leave the activation out, or set from_logits=False.",
+    source=_KERAS_LOSSES,
+)
+def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, setting in view.losses():
+        last = view.activation(made)
+        if setting.config.get("from_logits") is True and last in _PROBABILITIES:
+            yield made.call.layer, f"the output ends with {last}, and {loss.name} has from_logits=True"
+
+
+@rule(
+    "no-probabilities",
+    "Logits into a loss that expects probabilities",
+    "certain",
+    why="The loss takes logarithms of what it is given: values outside 0 to 1 are clipped, and their gradient is lost.",
+    fix="Give the loss from_logits=True, or the last layer an activation (softmax, sigmoid).",
+    source=_KERAS_LOSSES,
+)
+def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, setting in view.losses():
+        if loss.name in _ENTROPIES and not setting.config.get("from_logits") and view.activation(made) in _LOGITS:
+            yield made.call.layer, f"the output is linear, and {loss.name} has from_logits=False"
+
+
+@rule(
+    "one-class",
+    "Categorical cross-entropy on one unit",
+    "certain",
+    why="With one class the loss is 0 whatever the weights, or the targets have no class to name.",
+    fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
+    source=_KERAS_LOSSES,
+)
+def one_class(view: CheckedNetwork) -> Iterator[Found]:
+    for made, shape, loss, _ in view.losses():
+        if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy") and shape[-1:] == (1,):
+            yield made.call.layer, f"{loss.name} gets {shape_text(shape)}: one class"
+
+
+@rule(
+    "binary-loss-on-softmax",
+    "Binary cross-entropy on a softmax",
+    "likely",
+    why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
+    fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
+    source=_KERAS_LOSSES,
+)
+def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
+    for made, shape, loss, _ in view.losses():
+        if loss.of == "probabilities" and view.activation(made) == "softmax" and shape[-1:] != (1,):
+            yield made.call.layer, f"{loss.name} gets a softmax over {shape[-1]} classes"
+
+
+@rule(
+    "categorical-loss-on-sigmoid",
+    "Categorical cross-entropy on sigmoids",
+    "likely",
+    why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
+    fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
+    source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
+)
+def categorical_loss_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
+    for made, shape, loss, _ in view.losses():
+        several = isinstance(shape[-1], int) and shape[-1] > 1
+        if "categorical_crossentropy" in loss.name and several and view.activation(made) == "sigmoid":
+            yield made.call.layer, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
+
+
+@rule(
+    "squared-error-on-softmax",
+    "Squared error on a softmax",
+    "hint",
+    why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
+    fix="Use categorical_crossentropy for classes.",
+    source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
+)
+def squared_error_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, _ in view.losses():
+        if loss.name in ("mean_squared_error", "mean_absolute_error") and view.activation(made) == "softmax":
+            yield made.call.layer, f"{loss.name} gets a softmax"
+
+
+@rule(
+    "relu-output",
+    "A regression that cannot fall below 0",
+    "likely",
+    why="relu gives no negative number, and where it gives 0 it passes no gradient: the output may never move again.",
+    fix="Leave the activation out; softplus if the targets are positive.",
+    source="Lu et al.: Dying ReLU and Initialization (2019)",
+)
+def relu_output(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, _ in view.losses():
+        if loss.of == "numbers" and view.activation(made) == "relu" and view.ends_with(made):
+            yield made.call.layer, f"the output ends with relu, and {loss.name} compares it with numbers"
+
+
+@rule(
+    "tanh-output",
+    "A regression that stays within -1 and 1",
+    "hint",
+    why="Targets outside -1 to 1 can never be reached.",
+    fix="Leave the activation out, or scale the targets to -1 to 1.",
+    source="keras/src/activations/activations.py",
+)
+def tanh_output(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, _ in view.losses():
+        if loss.name in ("mean_squared_error", "mean_absolute_error", "huber") and view.activation(made) == "tanh":
+            yield made.call.layer, f"the output ends with tanh, and {loss.name} compares it with numbers"
+
+
+@rule(
+    "accuracy-of-numbers",
+    "Accuracy beside a regression loss",
+    "certain",
+    why="Accuracy counts outputs that equal their target exactly, which numbers almost never do.",
+    fix="Use mae or mse as the metric.",
+    source="keras/src/trainers/compile_utils.py, get_metric",
+)
+def accuracy_of_numbers(view: CheckedNetwork) -> Iterator[Found]:
+    training = view.network.model.training
+    for made, _, loss, _ in view.losses():
+        names = [
+            one.name for key in ("", made.call.layer) for one in (training.metrics.get(key, ()) if training else ())
+        ]
+        counted = any(name.lower() in ("accuracy", "acc") for name in names)
+        if loss.of == "numbers" and counted and view.activation(made) not in (*_PROBABILITIES, "?"):
+            yield made.call.layer, f"the metric accuracy stands beside {loss.name}"
+
+
+@rule(
+    "hinge-on-sigmoid",
+    "Hinge loss on a sigmoid",
+    "hint",
+    why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
+    fix="Use tanh or no activation, or binary_crossentropy.",
+    source=_KERAS_LOSSES,
+)
+def hinge_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, _ in view.losses():
+        if loss.name in ("hinge", "squared_hinge") and view.activation(made) == "sigmoid":
+            yield made.call.layer, f"{loss.name} gets a sigmoid"
+
+
+@rule(
+    "negative-into-logarithm",
+    "Poisson or KL divergence on a linear output",
+    "likely",
+    why="The loss takes the logarithm of the output; below 0 it is clipped, and nothing is learned.",
+    fix="Give the last layer exp or softplus for Poisson, softmax for KL divergence.",
+    source=_KERAS_LOSSES,
+)
+def negative_into_logarithm(view: CheckedNetwork) -> Iterator[Found]:
+    for made, _, loss, _ in view.losses():
+        if loss.name in ("poisson", "kl_divergence") and view.activation(made) in _LOGITS:
+            yield made.call.layer, f"{loss.name} gets a linear output, which may be negative"
+
+
+@rule(
+    "untrained-weights",
+    "Weights that no loss depends on",
+    "certain",
+    why="They keep their initial values: their gradient is always 0.",
+    fix="Give their output a loss, take the branch out, or freeze it (trainable=False).",
+    source="keras/src/trainers/trainer.py, compile",
+)
+def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
+    training = view.network.model.training
+    if training is None or not training.losses or "" in training.losses:
+        return
+    reached: set[str] = set()
+    waiting = [ref.layer for ref in view.network.model.outputs if ref.layer in training.losses]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [ref.layer for made in view.network.of_layer(name) for ref in made.sources]
+    for made in view.network.calls:
+        name = made.call.layer
+        definition = made.definition
+        trains = definition is not None and any(one.attrs["trainable"] for one in definition.weights)
+        if name not in reached and trains and view.layers[name].config.get("trainable", True) and made.call.index == 0:
+            yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
+
+
+@rule(
+    "learning-rate",
+    "An unusual learning rate",
+    "hint",
+    why="Above 0.01 these optimizers mostly diverge; below 1e-7 float32 weights hardly change.",
+    fix="Start with 0.001.",
+    source="Kingma, Ba: Adam (2015)",
+)
+def learning_rate(view: CheckedNetwork) -> Iterator[Found]:
+    training = view.network.model.training
+    optimizer = None if training is None else training.optimizer
+    rate = None if optimizer is None else optimizer.config.get("learning_rate")
+    usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
+    if optimizer is None or optimizer.name.lower() in usual or not isinstance(rate, float):
+        return
+    if rate > 0.0100001 or 0 < rate < 1e-7:
+        yield None, f"{optimizer.name} has a learning rate of {rate:g}"
+
+
+@rule(
+    "decay-ignored",
+    "decay, which is ignored now",
+    "certain",
+    why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
+    fix="Use a schedule, such as keras.optimizers.schedules.InverseTimeDecay.",
+    source="https://github.com/keras-team/keras/releases/tag/v2.11.0",
+)
+def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
+    training = view.network.model.training
+    optimizer = None if training is None else training.optimizer
+    decay = None if optimizer is None else optimizer.config.get("decay")
+    if optimizer is not None and isinstance(decay, float) and decay > 0:
+        yield None, f"{optimizer.name} has decay={decay:g}"

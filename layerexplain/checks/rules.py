@@ -1,0 +1,120 @@
+"""Rules: what each looks for, how sure it is, why it matters and what to do. A rule is a record beside its function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+from layerexplain.checks.findings import CheckReport, Finding
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
+from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
+from layerexplain.network.trace import trace_model
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
+
+_FILES = ("of_training", "of_activations", "of_layers", "of_shapes")
+
+Found = tuple[str | None, str]
+"""The name of a layer, None for the model as a whole, and what is wrong there, with the numbers of this model."""
+
+Look = Callable[[CheckedNetwork], Iterator[Found]]
+
+
+class Rule(NamedTuple):
+    """A rule: its stable code, what it is called, how sure it is, why a finding matters, what to do, and where it is
+    from. `inside` says that it looks into nested models too."""
+
+    code: str
+    name: str
+    confidence: str
+    why: str
+    fix: str
+    source: str
+    inside: bool
+    look: Look
+
+
+RULES: dict[str, Rule] = {}
+"""The rules by their codes, in the order in which they are listed."""
+
+
+def rule(
+    code: str, name: str, confidence: str, *, why: str, fix: str, source: str, inside: bool = False
+) -> Callable[[Look], Look]:
+    """Declare a function as a rule."""
+
+    def declare(look: Look) -> Look:
+        RULES[code] = Rule(code, name, confidence, why, fix, source, inside, look)
+        return look
+
+    return declare
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return all rules, loading them.
+
+    >>> "softmax-over-one" in [rule.code for rule in all_rules()]
+    True
+    """
+    for name in _FILES:
+        import_module(f"layerexplain.checks.{name}")
+    return tuple(RULES.values())
+
+
+def check(
+    source: Model | Any,
+    *,
+    inputs: InputShapes | InputShapesOf | None = None,
+    select: Collection[str] = (),
+    ignore: Collection[str] = (),
+) -> CheckReport:
+    """Look for mistakes in a model that Keras does not tell of.
+
+    Args:
+        source: What `read` takes, or a model that it returned.
+        inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
+        select: Codes of the rules to follow; all of them by default.
+        ignore: Codes of rules to leave out.
+
+    Returns:
+        The findings, in the order of the layers.
+
+    Raises:
+        LayerExplainError: The source cannot be read, a layer of a spec is at fault, or a code is unknown.
+
+    >>> spec = b"input: [4]\\nlayers:\\n  - Dense: {units: 1, activation: softmax}\\n"
+    >>> [finding.code for finding in check(spec).findings]
+    ['softmax-over-one']
+    """
+    rules = _chosen(all_rules(), select, ignore)
+    model = source if isinstance(source, Model) else read(source)
+    network = trace_model(model, shapes_for(model, inputs))
+    found = [*_findings(CheckedNetwork(network), rules, "")]
+    order = {layer.name: number for number, layer in enumerate(model.layers)}
+    found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found))
+
+
+def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterator[Finding]:
+    for one in rules:
+        if path and not one.inside:
+            continue
+        for layer, message in one.look(view):
+            name = None if layer is None else path + layer
+            line = None if layer is None else view.layers[layer].line
+            yield Finding(one.code, one.confidence, name, line, message, one.why, one.fix)
+    for made in view.network.calls:
+        if made.network is not None and made.call.index == 0:
+            yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")
+
+
+def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:
+    known = [one.code for one in rules]
+    for code in (*select, *ignore):
+        if code not in known:
+            hint = did_you_mean(code, known) or "check --list has all rules"
+            raise LayerExplainError(f"no rule has the code '{code}'; {hint}")
+    return [one for one in rules if one.code not in ignore and (not select or one.code in select)]

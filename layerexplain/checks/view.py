@@ -1,0 +1,123 @@
+"""A traced network as rules ask of it: who feeds whom, what a call ends with, what is between two layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr, Shape
+from layerexplain.lang.visit import nodes
+from layerexplain.layers.losses import Loss, loss_of
+from layerexplain.model import Layer, Setting, TensorRef
+from layerexplain.network.traced import Network, TracedCall
+
+_MOVES = frozenset({"cast", "reshape", "transpose", "item"})
+"""Operations that leave the values as they are."""
+
+_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum", "matmul"})
+
+MERGES = frozenset({"add", "subtract", "concatenate", "multiply", "average", "maximum", "minimum"})
+
+
+class CheckedNetwork:
+    """A network with its calls and layers by name."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.layers: dict[str, Layer] = {layer.name: layer for layer in network.model.layers}
+        self.calls: dict[tuple[str, int], TracedCall] = {(c.call.layer, c.call.index): c for c in network.calls}
+        self._readers: dict[str, list[TracedCall]] = {}
+        for made in network.calls:
+            for ref in made.sources:
+                self._readers.setdefault(ref.layer, []).append(made)
+
+    # Calls --------------------------------------------------------------------------------------------------------
+
+    def derived(self) -> Iterator[TracedCall]:
+        """The first calls of layers that have a formula, inputs left out."""
+        for made in self.network.calls:
+            if made.definition is not None and made.network is None and made.sources and made.call.index == 0:
+                yield made
+
+    def call_of(self, ref: TensorRef) -> TracedCall | None:
+        """The call that makes a tensor."""
+        return self.calls.get((ref.layer, ref.call))
+
+    def before(self, made: TracedCall) -> TracedCall | None:
+        """The call that makes the only tensor of this one; None where there are several."""
+        return self.call_of(made.sources[0]) if len(made.sources) == 1 else None
+
+    def after(self, made: TracedCall) -> list[TracedCall]:
+        """The calls that read what this layer makes."""
+        return self._readers.get(made.call.layer, [])
+
+    def only_after(self, made: TracedCall) -> TracedCall | None:
+        """The one call that reads it, and which takes nothing else; None where there is no such one, or where the model
+        gives the tensor out."""
+        readers = self.after(made)
+        alone = len(readers) == 1 and len(readers[0].sources) == 1
+        return readers[0] if alone and not self.is_output(made) else None
+
+    def is_output(self, made: TracedCall) -> bool:
+        """Whether the model gives out what a call makes."""
+        return any(ref.layer == made.call.layer for ref in self.network.model.outputs)
+
+    def type_of(self, made: TracedCall) -> str:
+        """The class name of its layer."""
+        return self.layers[made.call.layer].type
+
+    # What a call computes -----------------------------------------------------------------------------------------
+
+    def ends_with(self, made: TracedCall) -> str:
+        """The function that makes the values of a call's first output: "softmax", "relu", "add", …; "" where the values
+        are those of its input."""
+        if made.definition is None:
+            return "?"
+        node = next(iter(made.definition.results.values()))
+        while True:
+            if node.op is INPUT:
+                return ""
+            if node.op is CALL:
+                return str(node.attrs["definition"].name)
+            if node.op.name not in _MOVES:
+                return node.op.name
+            node = node.args[0]
+
+    def activation(self, made: TracedCall) -> str:
+        """The activation of a call, also where it is a layer before one that only moves values: "linear" for a weighted
+        sum, "" for what is none of these."""
+        seen: TracedCall | None = made
+        while seen is not None:
+            last = self.ends_with(seen)
+            if last:
+                return "linear" if (last == "add" and self.is_linear(seen)) or last in _LINEAR else last
+            seen = self.before(seen)
+        return ""
+
+    def is_linear(self, made: TracedCall) -> bool:
+        """Whether a call is a weighted sum of its input, with or without a bias, and nothing else."""
+        definition = made.definition
+        if definition is None or not definition.weights or self.ends_with(made) not in {*_LINEAR, "add"}:
+            return False
+        inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
+        return all(node.op.name in _LINEAR or node.op.name in _MOVES or _is_bias(node) for node in inner)
+
+    # Training -----------------------------------------------------------------------------------------------------
+
+    def losses(self) -> Iterator[tuple[TracedCall, Shape, Loss, Setting]]:
+        """For each output with a known loss: the call that makes it, its shape, the loss and its setting."""
+        training = self.network.model.training
+        if training is None:
+            return
+        for ref in self.network.model.outputs:
+            setting = training.losses.get(ref.layer) or training.losses.get("")
+            made = self.call_of(ref)
+            loss = None if setting is None else loss_of(setting.name)
+            if setting is None or made is None or loss is None or ref.output >= len(made.outputs):
+                continue
+            spec = made.outputs[ref.output]
+            if spec is not None:
+                yield made, spec.shape, loss, setting
+
+
+def _is_bias(node: Expr) -> bool:
+    return node.op.name == "add" and any(arg.op.name == "weight" for arg in node.args)

@@ -1,0 +1,83 @@
+"""`layerexplain check`: mistakes that Keras does not tell of, each with its proof."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import click
+
+from layerexplain import api
+from layerexplain.api import CheckReport
+from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.output import emit
+from layerexplain.render.documents.findings import findings, rules
+from layerexplain.render.formats import printed
+
+
+def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    known = [rule.code for rule in api.all_rules()] if value else []
+    codes = tuple([code.strip() for part in value for code in part.split(",") if code.strip()])
+    for code in codes:
+        if code not in known:
+            from layerexplain.suggest import did_you_mean
+
+            hint = did_you_mean(code, known) or "--list has all rules"
+            raise click.BadParameter(f"no rule '{code}'; {hint}", ctx, parameter)
+    return codes
+
+
+@click.command("check", short_help="Find mistakes that Keras does not tell of, each with its proof in numbers.")
+@click.argument("sources", metavar="SOURCE...", nargs=-1)
+@output_options
+@input_option
+@click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, by commas.")
+@click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="All rules but these.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["certain", "likely", "hint", "never"]),
+    default="certain",
+    show_default=True,
+    help="Exit with 1 if a finding is at least so sure.",
+)
+@click.option("--list", "list_rules", is_flag=True, help="List the rules.")
+def command(
+    sources: tuple[str, ...],
+    output: Output,
+    inputs: tuple[InputShape, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str,
+    list_rules: bool,
+) -> None:
+    """Look at the graph, the formulas and what SOURCE is trained with, and tell what is wrong.
+
+    A finding says what is wrong with the numbers of this model, why it matters, and what to do. Rules are certain,
+    likely, or a hint. The exit code is 1 if something certain was found (see --fail-on) or a source could not be read.
+
+    \b
+    Examples:
+      layerexplain check model.keras
+      layerexplain check spec.yaml --fail-on likely
+      layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
+      layerexplain check --list
+    """
+    if list_rules:
+        emit(output, lambda look: printed([rules(api.all_rules())], output.format, look))
+        return
+    if not sources:
+        raise click.UsageError("Missing argument 'SOURCE...'.")
+
+    def ask(source: str) -> CheckReport:
+        return api.check(
+            reading.content_of(source), inputs=partial(inputs_of, typed=inputs), select=select, ignore=ignore
+        )
+
+    def sheet(report: CheckReport) -> Any:
+        return findings(report, len(sources) > 1)
+
+    reading.print_each(
+        output, sources, ask, sheet, is_fine=lambda report: fail_on == "never" or not report.reaches(fail_on)
+    )

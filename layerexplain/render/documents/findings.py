@@ -1,0 +1,81 @@
+"""The documents of `check`: what was found, and the list of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.checks.findings import CONFIDENCES, CheckReport, Finding
+from layerexplain.checks.rules import Rule
+from layerexplain.render import document as doc
+from layerexplain.render.formats import Sheet, sheet
+from layerexplain.render.quantities import origin_text, plural
+
+_COLUMNS = doc.named(
+    doc.words("code", "Rule", lambda finding: finding.code),
+    doc.words("confidence", "Sure", lambda finding: finding.confidence),
+    doc.words("layer", "Layer", lambda finding: finding.layer),
+    doc.number("line", "Line", lambda finding: finding.line, str),
+    doc.words("message", "Found", lambda finding: finding.message, kind="prose"),
+    doc.words("why", "Why", lambda finding: finding.why, kind="prose"),
+    doc.words("fix", "What to do", lambda finding: finding.fix, kind="prose"),
+)
+
+_RULE_COLUMNS = (
+    doc.words("code", "Rule", lambda rule: rule.code),
+    doc.words("confidence", "Sure", lambda rule: rule.confidence),
+    doc.words("name", "Finds", lambda rule: rule.name, kind="prose"),
+    doc.words("why", "Why", lambda rule: rule.why, kind="prose", only=doc.MARKDOWN),
+    doc.words("fix", "What to do", lambda rule: rule.fix, kind="prose", only=doc.MARKDOWN),
+    doc.words("source", "Source", lambda rule: rule.source, kind="prose", only=doc.MARKDOWN),
+)
+
+
+def findings(report: CheckReport, several: bool = False) -> Sheet:
+    """What `check` prints; `several` says that several sources were asked for."""
+    columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
+    return sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
+
+
+def _document(report: CheckReport) -> doc.Document:
+    counts = [
+        plural(count, "certain finding" if name == "certain" else "likely finding" if name == "likely" else "hint")
+        for name in CONFIDENCES
+        if (count := sum(finding.confidence == name for finding in report.findings))
+    ]
+    origin = origin_text(report.source, report.format, report.keras_version)
+    heading = doc.title(report.model_name, (origin, ", ".join(counts) or "nothing found"))
+    by_code: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    return doc.Document((heading, *[_section(found) for found in by_code.values()]))
+
+
+_MOST = 4
+"""How many places of one rule are told one by one."""
+
+
+def _section(found: list[Finding]) -> doc.Section:
+    first = found[0]
+    shown = found if len(found) <= _MOST + 1 else found[:_MOST]
+    places = [f"line {one.line}: {one.message}" if one.line is not None else one.message for one in shown]
+    if len(shown) < len(found):
+        places.append(f"and {len(found) - len(shown):,} more")
+    heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
+    points = doc.Points(tuple([(doc.Span(place),) for place in places]))
+    return doc.Section((heading, points, doc.Prose((first.why, first.fix))))
+
+
+def rules(found: Sequence[Rule]) -> Sheet:
+    """What `check --list` prints."""
+
+    def record(rule: Rule) -> dict[str, Any]:
+        return {name: getattr(rule, name) for name in ("code", "name", "confidence", "why", "fix", "source")}
+
+    return Sheet(
+        document=lambda: doc.Document((doc.Table(_RULE_COLUMNS, found),)),
+        data=lambda: [record(rule) for rule in found],
+        records=lambda: map(record, found),
+        columns=_RULE_COLUMNS,
+        rows=lambda: found,
+    )

@@ -1,0 +1,283 @@
+"""Rules of `check`: for each, models that it must report, and models near them that it must not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.checks.rules import all_rules
+from layerexplain.cli.main import program
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "docs" / "check.schema.json").read_text("utf-8"))
+
+
+class Row(NamedTuple):
+    """Specs with the layers that the rule names in each, and specs near them in which it finds nothing."""
+
+    found: dict[str, list[str | None]]
+    sound: tuple[str, ...]
+
+
+def flat(*items: str, end: str = "", shape: str = "[8]") -> str:
+    return f"input: {shape}\nlayers:\n" + "".join(f"  - {item}\n" for item in items) + end
+
+
+def head(activation: str, units: int, loss: str, more: str = "") -> str:
+    """A model of one Dense with a loss."""
+    return flat(f"Dense: {{units: {units}, activation: {activation}}}", end=f"loss: {loss}\n{more}")
+
+
+TWO_HEADS = """
+input: [8]
+layers:
+  - Dense: 4
+    name: base
+  - Dense: 3
+    name: a
+    from: base
+  - Dense: 2
+    name: b
+    from: base
+outputs: [a, b]
+"""
+EMBEDDED = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}\n"
+
+ROWS = {
+    "softmax-over-one": Row(
+        {head("softmax", 1, "mse"): ["dense"], flat("Dense: 1", "Softmax"): ["softmax"],
+         flat("Dense: {units: 1, activation: softmax}", shape="[4, 8]"): ["dense"]},
+        (head("softmax", 2, "mse"), head("sigmoid", 1, "mse"), flat("Softmax: {axis: 1}", shape="[4, 1]")),
+    ),
+    "logits-of-probabilities": Row(
+        {head("softmax", 3, "{CategoricalCrossentropy: {from_logits: true}}"): ["dense"],
+         head("sigmoid", 1, "{BinaryCrossentropy: {from_logits: true}}"): ["dense"],
+         flat("Dense: 3", "Softmax", "Reshape: [3, 1]", end="loss: {CategoricalCrossentropy: {from_logits: true}}\n"): ["reshape"]},
+        (head("linear", 3, "{CategoricalCrossentropy: {from_logits: true}}"), head("softmax", 3, "categorical_crossentropy")),
+    ),
+    "no-probabilities": Row(
+        {head("linear", 3, "sparse_categorical_crossentropy"): ["dense"], head("linear", 1, "binary_crossentropy"): ["dense"]},
+        (head("softmax", 3, "sparse_categorical_crossentropy"), head("linear", 3, "mse"),
+         head("linear", 3, "{SparseCategoricalCrossentropy: {from_logits: true}}")),
+    ),
+    "one-class": Row(
+        {head("sigmoid", 1, "categorical_crossentropy"): ["dense"], head("softmax", 1, "sparse_categorical_crossentropy"): ["dense"]},
+        (head("sigmoid", 1, "binary_crossentropy"), head("softmax", 2, "categorical_crossentropy")),
+    ),
+    "binary-loss-on-softmax": Row(
+        {head("softmax", 3, "binary_crossentropy"): ["dense"]},
+        (head("sigmoid", 3, "binary_crossentropy"), head("softmax", 3, "categorical_crossentropy")),
+    ),
+    "categorical-loss-on-sigmoid": Row(
+        {head("sigmoid", 3, "categorical_crossentropy"): ["dense"]},
+        (head("softmax", 3, "categorical_crossentropy"), head("sigmoid", 3, "binary_crossentropy")),
+    ),
+    "squared-error-on-softmax": Row({head("softmax", 3, "mse"): ["dense"]}, (head("sigmoid", 3, "mse"), head("softmax", 3, "categorical_crossentropy"))),
+    "relu-output": Row(
+        {head("relu", 1, "mse"): ["dense"], flat("Dense: 2", "ReLU", end="loss: mae\n"): ["re_lu"]},
+        (head("linear", 1, "mse"), head("softplus", 1, "mse"), head("relu", 1, "binary_crossentropy")),
+    ),
+    "tanh-output": Row({head("tanh", 1, "mse"): ["dense"]}, (head("linear", 1, "mse"), head("tanh", 1, "hinge"))),
+    "accuracy-of-numbers": Row(
+        {head("linear", 1, "mse", "metrics: [accuracy]\n"): ["dense"]},
+        (head("linear", 1, "mse", "metrics: [mae]\n"), head("softmax", 3, "mse", "metrics: [accuracy]\n")),
+    ),
+    "hinge-on-sigmoid": Row({head("sigmoid", 1, "hinge"): ["dense"]}, (head("tanh", 1, "hinge"), head("sigmoid", 1, "binary_crossentropy"))),
+    "negative-into-logarithm": Row(
+        {head("linear", 1, "poisson"): ["dense"], head("linear", 3, "kl_divergence"): ["dense"]},
+        (head("exponential", 1, "poisson"), head("softmax", 3, "kl_divergence")),
+    ),
+    "untrained-weights": Row(
+        {TWO_HEADS + "loss: {a: mse}\n": ["b"]},
+        (TWO_HEADS + "loss: {a: mse, b: mse}\n", TWO_HEADS + "loss: mse\n",
+         TWO_HEADS.replace("Dense: 2", "Dense: {units: 2, trainable: false}") + "loss: {a: mse}\n"),
+    ),
+    "learning-rate": Row(
+        {head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.1}}\n"): [None],
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 1.0e-9}}\n"): [None]},
+        (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1}}\n"), head("linear", 1, "mse", "optimizer: adam\n"),
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.01}}\n")),
+    ),
+    "decay-ignored": Row(
+        {head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 1.0e-6}}\n"): [None]},
+        (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 0.0}}\n"),),
+    ),
+    "softmax-twice": Row(
+        {flat("Dense: {units: 3, activation: softmax}", "Softmax"): ["softmax"], flat("Softmax", "Activation: softmax"): ["activation"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: softmax}", "Dense: {units: 3, activation: softmax}")),
+    ),
+    "relu-before-softmax": Row(
+        {flat("Dense: {units: 3, activation: relu}", "Softmax"): ["softmax"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: relu}", "Dense: {units: 3, activation: softmax}")),
+    ),
+    "linear-twice": Row(
+        {flat("Dense: 16", "Dense: 4"): ["dense"], flat("Sequential: [{Dense: 16}, {Dense: 4}]"): ["sequential/dense"]},
+        (flat("Dense: {units: 16, activation: relu}", "Dense: 4"), flat("Dense: 2", "Dense: 4"),
+         flat("Dense: 16", "Dropout: 0.1", "Dense: 4"), TWO_HEADS),
+    ),
+    "selu-without-its-conditions": Row(
+        {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],
+         flat("Dense: {units: 3, activation: selu, kernel_initializer: lecun_normal}", "Dropout: 0.1"): ["dropout"]},
+        (flat("Dense: {units: 3, activation: selu, kernel_initializer: lecun_normal}", "AlphaDropout: 0.1"),
+         flat("Dense: {units: 3, activation: relu, kernel_initializer: he_normal}", "Dropout: 0.1")),
+    ),
+    "slow-recurrent": Row(
+        {flat("LSTM: {units: 3, recurrent_dropout: 0.1}", shape="[5, 2]"): ["lstm"],
+         flat("Bidirectional: {GRU: {units: 3, reset_after: false}}", shape="[5, 2]"): ["bidirectional"]},
+        (flat("LSTM: {units: 3, dropout: 0.1}", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
+    ),
+    "relu-in-recurrence": Row(
+        {flat("LSTM: {units: 3, activation: relu}", shape="[5, 2]"): ["lstm"]},
+        (flat("LSTM: 3", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
+    ),
+    "constant-kernel": Row(
+        {flat("Dense: {units: 3, kernel_initializer: zeros}"): ["dense"]},
+        (flat("Dense: {units: 1, kernel_initializer: zeros}"), flat("Dense: 3"),
+         flat("Dense: {units: 8, kernel_initializer: zeros}") + "  - Add:\n    from: [dense, input]\n"),
+    ),
+    "bias-before-batchnorm": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization", shape="[8, 8, 3]"): ["conv2d"],
+         flat("Dense: 4", "BatchNormalization"): ["dense"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, use_bias: false}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, activation: relu}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Dense: 4", "LayerNormalization"), flat("Dense: 4", "BatchNormalization: {center: false}"), flat("Dense: 4", "ReLU", "BatchNormalization")),
+    ),
+    "dropout-before-batchnorm": Row(
+        {flat("Dense: 4", "Dropout: 0.5", "BatchNormalization"): ["dropout"]},
+        (flat("Dense: 4", "BatchNormalization", "Dropout: 0.5"), flat("Dropout: 0", "BatchNormalization")),
+    ),
+    "dropout-last": Row(
+        {flat("Dense: {units: 3, activation: softmax}", "Dropout: 0.5"): ["dropout"], flat("Dense: 3", "Dropout: 0.5", end="loss: mse\n"): ["dropout"]},
+        (flat("Dropout: 0.5", "Dense: {units: 3, activation: softmax}"), flat("Dense: 3", "Dropout: 0.5")),
+    ),
+    "dropout-of-all": Row({flat("Dropout: 1"): ["dropout"]}, (flat("Dropout: 0.5"), flat("Dropout: 0"))),
+    "high-dropout": Row({flat("Dropout: 0.8"): ["dropout"]}, (flat("Dropout: 0.5"), flat("Dropout: 1"))),
+    "batchnorm-axis": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization: {axis: 1}", shape="[8, 8, 3]"): ["batch_normalization"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", "BatchNormalization: {axis: 1}", shape="[3, 8, 8]")),
+    ),
+    "mask-lost": Row(
+        {EMBEDDED + "  - Conv1D: {filters: 4, kernel_size: 3}\n  - LSTM: 3\n": ["conv1d"]},
+        (EMBEDDED + "  - LSTM: 3\n", EMBEDDED + "  - GlobalMaxPooling1D\n"),
+    ),
+    "floats-into-embedding": Row(
+        {flat("Dense: 4", "Embedding: {input_dim: 9, output_dim: 2}"): ["embedding"]},
+        ("input: {shape: [4], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n",
+         flat("Embedding: {input_dim: 9, output_dim: 2}")),
+    ),
+    "half-precision-softmax": Row(
+        {flat("Dense: {units: 3, activation: softmax, dtype: float16}"): ["dense"]},
+        (flat("Dense: {units: 3, activation: softmax}"), flat("Dense: {units: 3, dtype: float16}", "Dense: {units: 3, activation: softmax, dtype: float32}")),
+    ),
+    "rescaled-twice": Row(
+        {flat("Rescaling: 0.00392156862745098", "Rescaling: 0.00392156862745098", shape="[8, 8, 3]"): ["rescaling_1"]},
+        (flat("Rescaling: 0.00392156862745098", "Rescaling: {scale: 2.0, offset: -1.0}", shape="[8, 8, 3]"),
+         flat("Rescaling: 0.00392156862745098", shape="[8, 8, 3]")),
+    ),
+    "skipped-pixels": Row(
+        {flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3}", shape="[20, 2]"): ["conv1d"]},
+        (flat("Conv1D: {filters: 2, kernel_size: 1, strides: 2}", shape="[20, 2]"), flat("MaxPooling1D: 3", shape="[20, 2]"),
+         flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3, dilation_rate: 1}", shape="[2, 2]")),
+    ),
+    "mostly-padding": Row(
+        {flat("Conv2D: {filters: 2, kernel_size: 7, padding: same}", shape="[3, 3, 2]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 2, kernel_size: 3, padding: same}", shape="[3, 3, 2]"),
+         flat("Conv2D: {filters: 2, kernel_size: 7, padding: same}", shape="[9, 9, 2]")),
+    ),
+    "unread-edge": Row(
+        {flat("MaxPooling2D: 2", shape="[9, 8, 2]"): ["max_pooling2d"]},
+        (flat("MaxPooling2D: 2", shape="[8, 8, 2]"), flat("MaxPooling2D: {pool_size: 2, padding: same}", shape="[9, 8, 2]"),
+         flat("ZeroPadding2D: {padding: [[0, 1], [0, 0]]}", "MaxPooling2D: 2", shape="[8, 8, 2]"),
+         flat("Conv2D: {filters: 2, kernel_size: 1, strides: 2}", shape="[8, 8, 2]")),
+    ),
+    "checkerboard": Row(
+        {flat("Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2}", shape="[4, 4, 2]"): ["conv2d_transpose"]},
+        (flat("Conv2DTranspose: {filters: 2, kernel_size: 4, strides: 2}", shape="[4, 4, 2]"),
+         flat("Conv2DTranspose: {filters: 2, kernel_size: 3}", shape="[4, 4, 2]")),
+    ),
+}  # fmt: skip
+
+
+def found(text: str, code: str) -> list[str | None]:
+    report = layerexplain.check(text.encode(), select=[code])
+    assert {finding.code for finding in report.findings} <= {code}
+    return [finding.layer for finding in report.findings]
+
+
+def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
+    assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
+    assert {rule.code for rule in all_rules()} == set(ROWS)
+    for rule in all_rules():
+        assert rule.confidence in ("certain", "likely", "hint") and rule.source
+        for text in (rule.why, rule.fix):
+            assert text[0].isupper() or text.startswith(("relu", "selu", "float16")), text
+            assert text.endswith(".")
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_a_rule_reports_what_it_is_for_and_not_what_is_near(code: str) -> None:
+    for text, layers in ROWS[code].found.items():
+        assert found(text, code) == layers, text
+    for text in ROWS[code].sound:
+        assert found(text, code) == [], text
+
+
+BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [
+    ((), 1), (("--fail-on", "never"), 0), (("--ignore", "softmax-over-one"), 0),
+    (("--ignore", "softmax-over-one,dropout-last", "--fail-on", "likely"), 0), (("--ignore", "softmax-over-one", "--fail-on", "hint"), 1),
+    (("--select", "high-dropout"), 0), (("--select", "hi-dropout"), 2), (("--fail-on", "surely"), 2),
+])  # fmt: skip
+def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
+
+
+def test_formats(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(program, ["check", str(file), *arguments]).output
+
+    told: dict[str, Any] = json.loads(run("--format", "json"))
+    jsonschema.validate(told, SCHEMA)
+    assert [(one["code"], one["layer"], one["line"]) for one in told["findings"]] == [
+        ("softmax-over-one", "dense", 3), ("squared-error-on-softmax", "dropout", 4), ("dropout-last", "dropout", 4),
+        ("high-dropout", "dropout", 4),
+    ]  # fmt: skip
+    assert "softmax-over-one  certain\n  line 3: softmax runs over the last axis of (None, 1)" in run()
+    assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
+    assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
+    assert CliRunner().invoke(program, ["check"]).exit_code == 2
+    assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(ROWS)
+
+
+def test_what_is_wrong_is_told_before_any_rule() -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match="no rule has the code 'softmax-over-two'"):
+        layerexplain.check(BAD.encode(), select=["softmax-over-two"])
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", [
+    "ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "MobileNet", "MobileNetV2",
+    "MobileNetV3Small", "NASNetMobile", "ResNet50", "ResNet50V2", "VGG16", "Xception",
+])  # fmt: skip
+def test_sound_models_get_no_alarm(name: str) -> None:
+    import keras
+
+    made = getattr(keras.applications, name)(weights=None)
+    report = layerexplain.check(layerexplain.read(made))
+    alarms = {finding.code for finding in report.findings if finding.confidence != "hint"}
+    # It has biases in the convolutions before each BatchNormalization: true, and known.
+    assert alarms == ({"bias-before-batchnorm"} if name == "ResNet50" else set())
