@@ -240,7 +240,10 @@ def test_columns(run: Run) -> None:
     ("arguments", "message"),
     [
         (["sumary"], "no command 'sumary'; did you mean 'summary'?"),
-        (["xyz"], "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, trace, completion"),
+        (
+            ["xyz"],
+            "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, trace, completion",
+        ),
         (["summary"], "Missing argument 'SOURCE...'"),
         (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),
         (["summary", "cnn", "--width", "5"], "5 is not in the range"),
