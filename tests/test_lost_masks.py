@@ -181,3 +181,16 @@ def test_no_layer_misses_a_mask_where_no_steps_are_left() -> None:
     pooled = layers.RepeatVector(5, name="again")(layers.GlobalMaxPooling1D(name="most")(x))
     lost, notes = read_too(keras.Model(ids, layers.LSTM(3)(pooled)))
     assert (lost, notes) == (["most"], {})
+
+
+@pytest.mark.parametrize("mask", [None, lambda inputs, mask: mask])
+def test_a_lambda_and_operations_lose_a_mask(mask: Any) -> None:
+    ids, x = tokens("tokens")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        own = layers.Lambda(lambda t: t * 2, mask=mask, name="own")(x)
+    warned = any("destroy the mask" in str(w.message) for w in caught)
+    model = keras.Model(ids, [layers.LSTM(3, name="read_own")(own), layers.LSTM(3, name="read_twice")(x * 2.0)])
+    lost, notes = read_too(model)
+    assert ("own" in lost) == warned == (mask is None)
+    assert {name.partition("_")[0] for name in notes} == {"multiply", *(["own"] * warned)}

@@ -57,7 +57,9 @@ def _computes_with_masks(made: TracedCall) -> bool:
     if declaration is not None and declaration.mask == "pass" and declaration.holds and made.definition is not None:
         # A wrapper that hands its mask on gives it to what it wraps.
         declaration = getattr(made.definition.arguments.get(declaration.holds), "declaration", None)
-    return declaration is not None and (declaration.reads_mask or declaration.reads_masks)
+    if declaration is None or declaration.facts.runs_code:
+        return False
+    return declaration.reads_mask or declaration.reads_masks
 
 
 def _readers(calls: Sequence[TracedCall]) -> _Readers:

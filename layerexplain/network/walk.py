@@ -247,9 +247,12 @@ class Walk:
             recorded = [] if told is None else [Spec(*told)]
         self._without_formula(layer, reason)
         all_known = [spec for spec in recorded if spec is not None]
+        # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
+        loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
+        mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
         if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
             self.tensors.put_recorded(made, recorded)
-            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), declaration=declaration)
+            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
         given = zip(_numbered("x", len(known)), known, strict=True)
         params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
         type_ = identifier(layer.type)
@@ -259,7 +262,7 @@ class Walk:
         }
         definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
         node, outputs, _ = self._results(made, layer, definition, [t.expr for t in known])
-        return TracedCall(made, sources, inputs, outputs, definition, node=node, declaration=declaration)
+        return TracedCall(made, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
 
     def _failed(
         self, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
