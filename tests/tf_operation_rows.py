@@ -213,6 +213,15 @@ TF_ROWS = [
         ],
     ),
     Row("tf likes", lambda x: [tf.zeros_like(x), tf.ones_like(x, tf.float32), tf.one_hot(x, 6)], ((5,),), ("int32",)),
+    Row(
+        "tf computed sizes",
+        lambda x: [
+            tf.tile(x[:, :1], [1, tf.shape(x)[1], 1]),
+            tf.reshape(x, tf.stack([tf.shape(x)[0], 35])),
+            tf.reshape(x, tf.concat([tf.shape(x)[:1], [7, 5]], 0)),
+            tf.broadcast_to(x[:, :1], tf.shape(x)),
+        ],
+    ),
     Row("tf boolean_mask", lambda x: tf.boolean_mask(x, x > 0)),
     Row("tf linspace", lambda x, y: tf.linspace(x, y, 4), TWO),
     Row("tf gather", lambda x, i: tf.gather(x, i, axis=1, batch_dims=1), ((6, 7), (3,)), ("float32", "int32")),

@@ -57,6 +57,8 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         if declaration.facts.takes_list and positional:
             masks.update(given_masks(positional.pop(0), len(names)))
         positional = [*spread, *positional]
+    else:
+        spread = []
     # In Keras's call of attention the masks of query, value and key stand between the tensors and attention_mask.
     before_masks = names.index("attention_mask") if "attention_mask" in names else None
     for place, value in enumerate(positional):
@@ -66,8 +68,10 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
                 masks[of] = value
             elif place == 2 * before_masks:
                 tensors.append(value)
-        elif (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
-            declaration.variadic is not None and isinstance(value, TensorRef | Array)
+        elif (
+            (len(tensors) < len(names) and not isinstance(value, str | slice))
+            or (declaration.variadic is not None and isinstance(value, TensorRef | Array))
+            or (declaration.variadic is not None and place < len(spread) and _is_number(value))
         ):
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.model_builder import in_order
@@ -20,6 +21,7 @@ from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
+from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
 from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 
@@ -40,6 +42,7 @@ class Walk:
         self.given = dict(zip(scope.model.inputs, specs, strict=False))
         self.given_masks = dict(zip(scope.model.inputs, masks, strict=False))
         self.tensors = Tensors(scope)
+        self.sizes: ShapeValues | None = None
         self.masks = Masks(self.tensors, keras_2=scope.keras_2)
         self.guesses = Guesses(scope, define)
         self.expression = ModelExpression(scope.model, linked)
@@ -114,7 +117,9 @@ class Walk:
         return fed
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
-        bound = bind_call(declaration, made)
+        function: Any = layer.config.get("function")
+        takes_sizes = isinstance(function, str) and function in TAKES_SIZES
+        bound = bind_call(declaration, self._with_sizes(function, made) if takes_sizes else made)
         if made.kwargs and "query_mask" in declaration.ignores and type(made.kwargs.get("query_mask")) is TensorRef:
             from layerexplain.network.notes import unread_mask_note
 
@@ -161,6 +166,15 @@ class Walk:
         origin = Origin(bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ())
         inputs = tuple([t.spec for t in given])
         return TracedCall(made, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
+
+    def _with_sizes(self, function: str, made: Call) -> Call:
+        """The call with the sizes that the model computes for it, where they are known."""
+        if self.sizes is None:
+            layers = self.scope.layers
+            functions = [(c, layers[c.layer].config.get("function")) for c in self.scope.model.calls]
+            calls = {(c.layer, c.index): (name, c) for c, name in functions if isinstance(name, str)}
+            self.sizes = ShapeValues(calls, lambda ref: None if (t := self.tensors.get(ref)) is None else t.expr.shape)
+        return self.sizes.resolved(function, made)
 
     def _plain(
         self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
