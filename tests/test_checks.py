@@ -281,3 +281,55 @@ def test_sound_models_get_no_alarm(name: str) -> None:
     alarms = {finding.code for finding in report.findings if finding.confidence != "hint"}
     # It has biases in the convolutions before each BatchNormalization: true, and known.
     assert alarms == ({"bias-before-batchnorm"} if name == "ResNet50" else set())
+
+
+@pytest.mark.parametrize(("budgets", "said"), [
+    ("params=8", "9 parameters; the budget is 8; the most have dense (9)"),
+    ("params=9", None),
+    ("macs=7", "8 MACs per example; the budget is 7; the most have dense (8)"),
+    ("weights=35", "36 bytes of weights; the budget is 35"),
+    ("weights=1kB,params=1e3", None),
+    ("activations=1e-3kB", "bytes of activations per example; the budget is 1"),
+    ("memory=1GB", None),
+])  # fmt: skip
+def test_budgets(budgets: str, said: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(flat("Dense: 1"))
+    result = CliRunner().invoke(program, ["check", str(file), "--max", budgets])
+    assert (result.exit_code, "over-budget" in result.output) == ((0, False) if said is None else (1, True))
+    assert said is None or said in result.output
+
+
+def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
+    report = layerexplain.check(b"layers:\n  - Dense: 3\n", budgets={"params": 10})
+    assert [finding.message for finding in report.findings] == ["parameters are not known"]
+
+
+@pytest.mark.parametrize("budgets", ["params", "params=3Q", "params=-1", "params=nan", "params=inf"])
+def test_wrong_budgets(budgets: str) -> None:
+    result = CliRunner().invoke(program, ["check", "x.yaml", "--max", budgets])
+    assert result.exit_code == 2 and "a budget is NAME=NUMBER, like memory=50MB" in result.output
+
+
+def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
+    file = tmp_path / "a,b%c.yaml"
+    file.write_text(flat("Dense: {units: 1, activation: softmax}"))
+    (line,) = CliRunner().invoke(program, ["check", str(file), "--format", "github"]).output.splitlines()
+    place = str(file).replace("%", "%25").replace(",", "%2C")
+    assert line.startswith(
+        f"::error file={place},line=3,title=softmax-over-one::dense: softmax runs over the last axis"
+    )
+
+
+def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    sound = str(ROOT / "sample_models" / "mnist_mlp.yaml")
+    told = json.loads(CliRunner().invoke(program, ["check", str(file), sound, "--format", "sarif"]).output)
+    assert (told["version"], len(told["runs"])) == ("2.1.0", 2)
+    run = told["runs"][0]
+    assert run["tool"]["driver"]["name"] == "layerexplain" and told["runs"][1]["results"] == []
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {one["ruleId"] for one in run["results"]}
+    first = run["results"][0]
+    assert (first["ruleId"], first["level"]) == ("softmax-over-one", "error") and first["message"]["text"]
+    assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3}

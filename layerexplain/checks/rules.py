@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -70,6 +70,7 @@ def check(
     inputs: InputShapes | InputShapesOf | None = None,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
+    budgets: Mapping[str, float] | None = None,
 ) -> CheckReport:
     """Look for mistakes in a model that Keras does not tell of.
 
@@ -78,6 +79,7 @@ def check(
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
         select: Codes of the rules to follow; all of them by default.
         ignore: Codes of rules to leave out.
+        budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
 
     Returns:
         The findings, in the order of the layers.
@@ -94,6 +96,10 @@ def check(
     network = trace_model(model, shapes_for(model, inputs))
     found = [*_findings(CheckedNetwork(network), rules, "")]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
+    if budgets:
+        from layerexplain.checks.budgets import over_budget
+
+        found += over_budget(model, shapes_for(model, inputs), budgets)
     found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found))
 

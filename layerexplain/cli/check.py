@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.options import Output, finding_output_options, input_option
 from layerexplain.cli.output import emit
 from layerexplain.render.documents.findings import findings, rules
 from layerexplain.render.formats import printed
@@ -29,12 +29,36 @@ def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     return codes
 
 
+_UNITS = {"": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
+
+
+def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
+    found = {}
+    for part in ",".join(value).split(","):
+        name, equals, text = part.strip().partition("=")
+        number = text.strip().lower().rstrip("kmgtb")
+        unit = text.strip().lower()[len(number) :]
+        try:
+            amount = float(number) * _UNITS[unit]
+        except (ValueError, KeyError):
+            amount = -1.0
+        if part.strip() and (not equals or not 0 <= amount < float("inf")):
+            raise click.BadParameter(f"'{part.strip()}'; a budget is NAME=NUMBER, like memory=50MB", ctx, parameter)
+        if part.strip():
+            found[name.strip()] = amount
+    return found
+
+
 @click.command("check", short_help="Find mistakes that Keras does not tell of, each with its proof in numbers.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1)
-@output_options
+@finding_output_options
 @input_option
 @click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, by commas.")
 @click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="All rules but these.")
+@click.option(
+    "--max", "budgets", multiple=True, metavar="BUDGETS", callback=_budgets,
+    help="The most that the model may have: params=5e6,macs=300e6,memory=50MB,activations=10MB,weights=20MB.",
+)  # fmt: skip
 @click.option(
     "--fail-on",
     type=click.Choice(["certain", "likely", "hint", "never"]),
@@ -49,6 +73,7 @@ def command(
     inputs: tuple[InputShape, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    budgets: dict[str, float],
     fail_on: str,
     list_rules: bool,
 ) -> None:
@@ -61,6 +86,8 @@ def command(
     Examples:
       layerexplain check model.keras
       layerexplain check spec.yaml --fail-on likely
+      layerexplain check model.keras --max params=5e6,memory=50MB
+      layerexplain check spec.yaml --format github
       layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
       layerexplain check --list
     """
@@ -72,7 +99,11 @@ def command(
 
     def ask(source: str) -> CheckReport:
         return api.check(
-            reading.content_of(source), inputs=partial(inputs_of, typed=inputs), select=select, ignore=ignore
+            reading.content_of(source),
+            inputs=partial(inputs_of, typed=inputs),
+            select=select,
+            ignore=ignore,
+            budgets=budgets,
         )
 
     def sheet(report: CheckReport) -> Any:

@@ -13,7 +13,7 @@ from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
-from layerexplain.render.formats import FORMATS, GRAPH_FORMATS
+from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -81,6 +81,11 @@ def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS
 def model_output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a command whose report has a graph."""
     return output_options(command, GRAPH_FORMATS)
+
+
+def finding_output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command whose report is on places in files."""
+    return output_options(command, FINDING_FORMATS)
 
 
 def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Function]:

@@ -207,6 +207,17 @@ class Graph(NamedTuple):
     edges: tuple[GraphEdge, ...]
 
 
+class Annotation(NamedTuple):
+    """A message on a place in a file: `level` is "error", "warning" or "note", `rule` the code of what found it."""
+
+    file: str
+    line: int | None
+    level: str
+    rule: str
+    message: str
+    help: str
+
+
 class Document(NamedTuple):
     """All blocks of a report, in the order in which they are read."""
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Column, Document, Graph
+from layerexplain.render.document import Annotation, Column, Document, Graph
 from layerexplain.render.layout import Look
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex")
 GRAPH_FORMATS = (*FORMATS, "mermaid")
 """Those of a report that has a graph."""
+
+FINDING_FORMATS = (*FORMATS, "github", "sarif")
+"""Those of a report on places in files."""
 
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -26,6 +29,7 @@ class Sheet(NamedTuple):
     columns: tuple[Column, ...]
     rows: Callable[[], Iterable[Any]]
     graph: Callable[[], Graph] | None = None
+    annotations: Callable[[], Sequence[Annotation]] | None = None
 
 
 def sheet(
@@ -65,6 +69,12 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
         from layerexplain.render.mermaid import mermaid
 
         return [mermaid(needed_graph(sheet), look)]
+    if format in ("github", "sarif"):
+        from layerexplain.render import annotations
+
+        if sheet.annotations is None:
+            raise ValueError(f"{format} is for findings; this report has none")
+        return [getattr(annotations, format)(sheet.annotations(), look)]
     if format in _DELIMITERS:
         from layerexplain.render.delimited import delimited
 
@@ -89,8 +99,12 @@ def joined(
     before, between, behind = "", "\n", ""
     if format == "json":
         before, between, behind = ("[\n", ",\n", "\n]\n") if several else ("", "", "\n")
-    elif format == "jsonl":
+    elif format in ("jsonl", "github"):
         between = ""
+    elif format == "sarif":
+        from layerexplain.render.annotations import AFTER, BEFORE
+
+        before, between, behind = BEFORE, ",\n", AFTER
     elif format == "latex":
         from layerexplain.render.latex import AFTER, BEFORE
 

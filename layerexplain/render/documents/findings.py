@@ -34,7 +34,18 @@ _RULE_COLUMNS = (
 def findings(report: CheckReport, several: bool = False) -> Sheet:
     """What `check` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
-    return sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
+    made = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
+    return made._replace(annotations=lambda: [_annotation(finding, report) for finding in report.findings])
+
+
+_LEVELS = {"certain": "error", "likely": "warning", "hint": "note"}
+
+
+def _annotation(finding: Finding, report: CheckReport) -> doc.Annotation:
+    place = f"{finding.layer}: " if finding.layer else ""
+    level = _LEVELS[finding.confidence]
+    help = f"{finding.why} {finding.fix}"
+    return doc.Annotation(report.source, finding.line, level, finding.code, f"{place}{finding.message}.", help)
 
 
 def _document(report: CheckReport) -> doc.Document:

@@ -1,0 +1,57 @@
+"""Findings as other programs show them on the lines of files: GitHub's annotations, SARIF 2.1.0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain import __version__
+from layerexplain.render.document import Annotation
+from layerexplain.render.escape import clean, json_safe
+from layerexplain.render.layout import Look
+
+_GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
+
+BEFORE = '{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [\n'
+AFTER = "\n]}\n"
+"""What stands before and behind the runs of all sources in SARIF."""
+
+
+def github(annotations: Sequence[Annotation], look: Look) -> str:
+    """Workflow commands, a line each: `::error file=spec.yaml,line=3,title=softmax-over-one::…`."""
+    lines = []
+    for one in annotations:
+        line = f",line={one.line}" if one.line is not None else ""
+        place = f"file={_property(one.file)}{line},title={_property(one.rule)}"
+        lines.append(f"::{_GITHUB[one.level]} {place}::{_data(f'{one.message} {one.help}')}\n")
+    text = "".join(lines)
+    return text if not look.ascii else "".join([clean(line, True) + "\n" for line in text.splitlines()])
+
+
+def _data(text: str) -> str:
+    return clean(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif(annotations: Sequence[Annotation], look: Look) -> str:
+    """One run of SARIF, with the rules that found something."""
+    rules = [{"id": one, "help": {"text": text}} for one, text in {one.rule: one.help for one in annotations}.items()]
+    driver = {"name": "layerexplain", "version": __version__, "rules": rules}
+    run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(one) for one in annotations]}
+    return json_safe(json.dumps(run, ensure_ascii=False, indent=2), look.ascii)
+
+
+def _result(one: Annotation) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": {"uri": one.file.replace("\\", "/")}}
+    if one.line is not None:
+        location["region"] = {"startLine": one.line}
+    return {
+        "ruleId": one.rule,
+        "level": one.level,
+        "message": {"text": one.message},
+        "locations": [{"physicalLocation": location}],
+    }
