@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain import __version__
 from layerexplain.render.document import Annotation
 from layerexplain.render.escape import clean, json_safe
 from layerexplain.render.layout import Look
@@ -40,7 +39,7 @@ def _property(text: str) -> str:
 def sarif(annotations: Sequence[Annotation], look: Look) -> str:
     """One run of SARIF, with the rules that found something."""
     rules = [{"id": one, "help": {"text": text}} for one, text in {one.rule: one.help for one in annotations}.items()]
-    driver = {"name": "layerexplain", "version": __version__, "rules": rules}
+    driver = {"name": "layerexplain", "rules": rules}
     run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(one) for one in annotations]}
     return json_safe(json.dumps(run, ensure_ascii=False, indent=2), look.ascii)
 
