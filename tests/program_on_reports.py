@@ -1,14 +1,14 @@
-"""The program on hand-made reports: `python program_on_reports.py summary cnn` prints tests/reports.py's `cnn`.
+"""The program on sources that are called by a word: `python program_on_reports.py summary cnn` reads that of reports.py.
 
-Sources are the names in `reports.ALL`; any other is a missing file. Standard input names one too. What is tested
-with it is the command line alone, in a process of its own. START_METHOD chooses how `--jobs` starts others.
+What is tested with it is the command line alone, in a process of its own. Sources are read as files are, but for those
+that fail as no file can be made to fail: "bug", "denied" (whatever the user's rights), "interrupt", "killed", and
+"slow0.3", which takes so many seconds. START_METHOD chooses how `--jobs` starts other processes.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,17 @@ from typing import Any
 from layerexplain import api
 from layerexplain.cli import workers
 from layerexplain.cli.main import main
-from layerexplain.errors import ErrorGroup, SourceError, SpecError
 from layerexplain.report.data import Report
 from tests import reports
 
+TWO_FAULTS = 'input: [3]\nlayers:\n  - Dens: 3\n  - Dense: 0\n    name: "a\\e[31m"\n'
+explain_source = api.explain
 
-def explain(source: str, *, detail: bool = True, **asked: Any) -> Report:
-    """In place of reading a file."""
-    if source == "-":
-        source = sys.stdin.read().strip()
-    if source == "two_faults":
-        raise ErrorGroup([SpecError("first fault", line=3), SpecError("second \x1b[31mfault", line=5, layer="a")])
+
+def explain(source: str | bytes, **asked: Any) -> Report:
+    """In place of `api.explain`: by its name among SOURCES, or as any other source."""
+    if isinstance(source, bytes):
+        return explain_source(source, **asked)
     if source == "bug":
         raise ZeroDivisionError("division by zero")
     if source == "denied":
@@ -40,18 +40,14 @@ def explain(source: str, *, detail: bool = True, **asked: Any) -> Report:
             Path(os.environ["AT_WORK"], source).touch()
         time.sleep(float(source.removeprefix("slow")))
         source = "cnn"
-    if source not in reports.ALL:
-        raise SourceError("no such file")
-    return without_explanations(reports.ALL[source]()) if not detail else reports.ALL[source]()
-
-
-def without_explanations(report: Report) -> Report:
-    """The report as `summary` gets it."""
-    return report._replace(layers=tuple(layer._replace(explanation=None) for layer in report.layers))
+    text = TWO_FAULTS if source == "two_faults" else reports.SOURCES.get(source)
+    if text is None:
+        return explain_source(source, **asked)
+    return explain_source(api.read(text.encode())._replace(source=source), **asked)
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the latter is what a process of `--jobs` calls it that was not forked
-    api.explain = explain
+    api.explain = explain  # type: ignore[assignment]
 if __name__ == "__main__":
     workers.START_METHOD = os.environ.get("START_METHOD", workers.START_METHOD)
     main()

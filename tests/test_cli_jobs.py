@@ -14,6 +14,7 @@ import pytest
 
 from layerexplain.cli import workers
 from layerexplain.render.formats import FORMATS
+from tests import reports
 from tests.test_cli_shell import ENVIRONMENT, PROGRAM, run
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
@@ -46,8 +47,8 @@ def test_the_output_is_that_of_one_job(command: str, format: str) -> None:
 @pytest.mark.parametrize("method", START_METHODS)
 def test_sources_come_in_their_order_and_failures_with_them(method: str) -> None:
     sources = ["slow0.3", "lstm", "missing", "two_faults", "bug", "cnn", "-", "slow0.2", "lstm", "denied"]
-    several = run("summary", *sources, "--jobs", "3", input="nested", START_METHOD=method)
-    alone = run("summary", *sources, "--jobs", "1", input="nested")
+    several = run("summary", *sources, "--jobs", "3", input=reports.NESTED, START_METHOD=method)
+    alone = run("summary", *sources, "--jobs", "1", input=reports.NESTED)
     assert (several.returncode, several.stdout, several.stderr) == (1, alone.stdout, alone.stderr)
 
 
@@ -75,9 +76,9 @@ def test_a_closed_pipe_ends_all_quietly(method: str) -> None:
         assert process.wait(60) == 0
 
 
-def wait_until_at_work(folder: Path) -> None:
-    """Until the program has told that it reads the first of its slow sources."""
-    while not any(folder.iterdir()):
+def wait_until_at_work(folder: Path, processes: int = 1) -> None:
+    """Until so many processes have told that they read the first of their slow sources."""
+    while len(list(folder.iterdir())) < processes:
         time.sleep(0.05)
 
 
@@ -91,7 +92,8 @@ def test_an_interrupt_ends_all_quietly_and_leaves_no_file(
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path, start_new_session=True
     ) as process:
-        wait_until_at_work(at_work)
+        wait_until_at_work(at_work, processes=2)
+        time.sleep(1)  # until the program knows that the second has started: Ctrl-C is ignored as long
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the program and all that it started
         assert process.communicate(timeout=600) == (b"", b"")
         assert process.returncode == 130
