@@ -20,6 +20,7 @@ from layerexplain.frontends import limits, read
 from layerexplain.frontends.keras.h5_service import SERVICE
 from layerexplain.frontends.keras.h5_tree import list_tree
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
+from tests import hostile
 from tests.h5_files import CONFIG, DENSE, archive, array, classes, h5_bytes, listed, noted
 
 ROOT = Path(__file__).parent.parent
@@ -305,6 +306,15 @@ def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(data)
     with pytest.raises(SourceError, match=r"m\.keras: "):
         listed(path)
+
+
+@pytest.mark.parametrize("command", ["summary", "explain", "weights"])
+def test_a_model_without_a_graph_whose_weights_are_a_bomb(command: str, tmp_path: Path) -> None:
+    own = {"module": "own", "class_name": "Own", "config": {"name": "own"}, "registered_name": "own>Own"}
+    members = {"config.json": json.dumps(own).encode(), "model.weights.h5": bytes(300 * 1024 * 1024)}
+    path = archive(tmp_path / "m.keras", members, zipfile.ZIP_DEFLATED)
+    done = hostile.run(command, path, folder=tmp_path)
+    assert "unpacks to 314,572,800 bytes; at most 268,435,456 are unpacked" in done.out + done.err
 
 
 def test_a_member_that_leaves_the_archive_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ MAX_SPEC_LAYERS = 100_000
 MAX_SPEC_FAULTS = 100
 """How many faults of a spec are told, about."""
 
-MAX_INFLATED_BYTES = 1024 * 1024 * 1024
+MAX_INFLATED_BYTES = 256 * 1024 * 1024
 """A compressed file of weights, unpacked in memory, in bytes. Keras stores them uncompressed; no limit holds then."""
 
 MAX_PIPED_BYTES = 4 * 1024 * 1024 * 1024

@@ -40,7 +40,7 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
     """Add the layers that the weights show to a model without a graph; configured layers stay as they are."""
     try:
-        with open_weights(source) as stored:
+        with open_weights(source, patience=_PATIENCE) as stored:
             if stored is None or not stored.parameters:
                 return model
             if model.layers and not (stored.layout == "classes" and stored.names):
