@@ -30,7 +30,9 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
 
 def batch_words(without: str, with_axis: str) -> str:
     """The note on a batch that was typed: how the shape is written without it, and how with an axis of unknown size."""
-    return f"None in front is read as the batch, which is left out here: write {without}, or {with_axis} for an axis"
+    return (
+        f"None in front is read as the batch, which is left out here: write {without}; or {with_axis} if it is an axis"
+    )
 
 
 def _bare(name: str) -> str:

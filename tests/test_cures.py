@@ -103,8 +103,8 @@ ROWS = {
     ),
     "a dropped row": Row(
         u_net(),
-        "'second_pool' drops row 88 and column 88 of 89 × 89: ZeroPadding2D(((0, 1), (0, 1))) behind 'up' makes them equal; "
-        "or Cropping2D(((0, 1), (0, 1))) behind 'middle'; or an input whose rows and columns are multiples of 4",
+        "'second_pool' drops row 88 and column 88 of 89 × 89: ZeroPadding2D(((0, 1), (0, 1))) after 'up' makes them equal; "
+        "or Cropping2D(((0, 1), (0, 1))) after 'middle'; or an input whose rows and columns are multiples of 4",
         (
             u_net(between="  - ZeroPadding2D: {padding: [[0, 1], [0, 1]]}\n    name: padded", up="padded"),
             u_net(
@@ -120,8 +120,8 @@ ROWS = {
     ),
     "a vector and a sequence": Row(
         TWO.replace("SIZES", "3") + "  - Concatenate:\n    from: [a, b]\n",
-        "got (None, 8, 3) and (None, 3); RepeatVector(8) behind 'b' gives it 8 equal steps; or Flatten behind 'a' makes one "
-        "vector of it, (None, 24); or GlobalAveragePooling1D behind 'a' averages it to (None, 3)",
+        "got (None, 8, 3) and (None, 3); RepeatVector(8) after 'b' gives it 8 equal steps; or Flatten after 'a' makes one "
+        "vector of it, (None, 24); or GlobalAveragePooling1D after 'a' averages it to (None, 3)",
         tuple(
             TWO.replace("SIZES", "3")
             + f"  - {item}\n    from: {source}\n    name: c\n  - Concatenate:\n    from: {wires}\n"
@@ -135,7 +135,7 @@ ROWS = {
     "a shortcut": Row(
         "input: [56, 56, 64]\nlayers:\n  - Conv2D: {filters: 128, kernel_size: 3, strides: 2, padding: same}\n"
         "    name: half\n  - Add:\n    from: [half, input]\n",
-        "Conv2D(128, 1, strides=2, padding='same') behind 'input' gives it the shape of 'half'",
+        "Conv2D(128, 1, strides=2, padding='same') after 'input' gives it the shape of 'half'",
         (
             "input: [56, 56, 64]\nlayers:\n  - Conv2D: {filters: 128, kernel_size: 3, strides: 2, padding: same}\n"
             "    name: half\n  - Conv2D: {filters: 128, kernel_size: 1, strides: 2, padding: same}\n    from: input\n"
@@ -144,7 +144,7 @@ ROWS = {
     ),
     "other units": Row(
         "inputs: {a: [8], b: [6]}\nlayers:\n  - Add:\n    from: [a, b]\n",
-        "got (None, 8) and (None, 6); Dense(6) behind 'a' gives it the shape of 'b'",
+        "got (None, 8) and (None, 6); Dense(6) after 'a' gives it the shape of 'b'",
         ("inputs: {a: [8], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Add:\n    from: [dense, b]\n",),
     ),
 }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from cProfile import Profile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
+from layerexplain.model import Model
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report import build
@@ -95,3 +99,33 @@ def test_calls_grow_with_the_layers(
     command(few, format)  # whatever is done once only is done
     work = calls(lambda: command(few, format))
     assert calls(lambda: command(many, format)) < 1.1 * MANY / FEW * work
+
+
+class Counted(tuple[Any, ...]):
+    """A tuple that counts how often it is gone through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        Counted.walks += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("kind", [sequential, with_skips])
+def test_hints_do_not_walk_the_model_for_each_layer(
+    kind: Callable[[int], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted(model: Model, inputs: Any) -> Network:
+        network = trace_model(model, inputs)
+        of_layers = model._replace(layers=Counted(model.layers), outputs=Counted(model.outputs))
+        return network._replace(model=of_layers, calls=Counted(network.calls))
+
+    monkeypatch.setattr(sys.modules["layerexplain.report.build"], "trace_model", counted)
+    walks = []
+    for count in (FEW, MANY):
+        path = tmp_path / f"{count}.json"
+        path.write_text(json.dumps(kind(count)))
+        Counted.walks = 0
+        build(read(str(path)), detail=True)
+        walks.append(Counted.walks)
+    assert walks[0] == walks[1] < FEW

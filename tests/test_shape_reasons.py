@@ -140,6 +140,26 @@ def test_flattening() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            (4, 12),
+            (12, 4),
+            [("steps", "4", "12", "4 × 12 becomes 12 × 4"), ("features", "4", "4", "4 × 12 becomes 12 × 4")],
+        ),
+        ((4, 12), (4, 3, 4), [("steps", "4", "4", "kept"), ("columns", "12", "3", "12 becomes 3 × 4")]),
+        ((4, 12), (4, 12), [("steps", "4", "4", "kept"), ("features", "12", "12", "kept")]),
+    ],
+)
+def test_reshape_keeps_no_axis_that_has_another_place(
+    before: tuple[int, ...], after: tuple[int, ...], told: list[tuple[str, ...]]
+) -> None:
+    axes = [tuple(axis) for axis in reasons(Case("Reshape", {"target_shape": after}, (before,))).axes]
+    assert axes[: len(told)] == told
+    assert len({role for role, *_ in axes}) == len(axes)
+
+
 def test_dense_works_along_the_last_axis() -> None:
     assert [tuple(axis) for axis in reasons(Case("Dense", {"units": 5}, ((3, 7),))).axes] == [
         ("steps", "3", "3", "kept"),

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n",
         [
             "3: layer 'add': add needs shapes that broadcast: equal sizes or 1, aligned at the last axis; "
-            "got (None, 3) and (None, 4); Dense(4) behind 'a' gives it the shape of 'b'"
+            "got (None, 3) and (None, 4); Dense(4) after 'a' gives it the shape of 'b'"
         ],
     ),
     "a type without a colon, and keys below it": (

@@ -126,7 +126,7 @@ def _followed(definition: Definition) -> ShapeReasons:
         ends.add((way.leaf, way.leaf_axis))
         if size is BATCH and way.leaf is not None and way.leaf_axis == 0:
             continue
-        axes.append(_reason(way, size_text(size), definition))
+        axes.append(_reason(way, size_text(size), definition, result, axis))
     gone: dict[Any, AxisReason] = {}
     for (node, _), inside in list(spine.items()):
         for source, source_axis, why in _lost(node, definition):
@@ -158,6 +158,7 @@ class _Way:
         self.end = ""
         self.laid_out_only = True
         self.roles: list[str] = []
+        self.named = ""
         whys: list[str] = []
         place: tuple[_Frame, Expr, int] | None = (frame, node, axis)
         steps = 0
@@ -173,6 +174,8 @@ class _Way:
                 why = rule.reason
                 whys += [why] if why else []
                 self.laid_out_only &= not why or node.op is reshape
+                if node.op is reshape and why and not self.roles:
+                    self.named = rule.role
                 self.roles += [rule.role] if rule.role else []
                 if node.op is reshape and rule.source is not None:
                     parts = joined(node, axis)
@@ -215,21 +218,28 @@ class _Way:
         return (frame, source, axis) if source is not node and type(source.shape) is not Shapes else None
 
 
-def _reason(way: _Way, after: str, definition: Definition) -> AxisReason:
+def _reason(way: _Way, after: str, definition: Definition, result: Expr | None = None, axis: int = 0) -> AxisReason:
     if way.leaf is None:
         role = next(iter(reversed(way.roles)), "")
         return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"axis of {way.end}")
     role = next((r for r in reversed(way.roles) if r in PLACES), input_roles(way.leaf, definition)[way.leaf_axis])
     size = size_text(way.leaf.shape[way.leaf_axis])
-    if size == after and way.laid_out_only:
+    if way.laid_out_only and result is not None and _same_place(way.leaf, way.leaf_axis, result, axis):
         # Reshaped, then reshaped back.
         return AxisReason(input_roles(way.leaf, definition)[way.leaf_axis], size, after, "kept")
     if way.before:
         role = next((r for r in way.roles if r not in PLACES), role)
+    role = way.named or role
     why = ", then ".join(way.whys)
     source = f"from {way.leaf.label}" if _differ(definition, way.leaf, way.leaf_axis) else ""
     why = "; ".join(filter(None, [why, source])) or "kept"
     return AxisReason(role, way.before or size, after, why)
+
+
+def _same_place(leaf: Expr, at: int, result: Expr, axis: int) -> bool:
+    """Whether reshaping alone leaves an axis as it was: all sizes up to it, or all from it on, are the same."""
+    before, after = leaf.shape, result.shape
+    return bool(before[: at + 1] == after[: axis + 1] or before[at:] == after[axis:])
 
 
 def _differ(definition: Definition, leaf: Expr, axis: int) -> bool:

@@ -28,6 +28,10 @@ NOTHING_BOUND = Bound([], {}, {}, {})
 """For a layer without a call: it is traced at specs that are given."""
 
 
+FIRST_TENSOR = ("inputs", "sequences", "sequence", "data", "x")
+"""What Keras's calls name their first tensor, where the formula's own name for it is another."""
+
+
 def _is_tensor_list(value: Any) -> bool:
     return isinstance(value, list | tuple) and not isinstance(value, TensorRef | Array) and bool(_tensors(value))
 
@@ -50,7 +54,10 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     masks: dict[int, TensorRef | None] = {}
     names = list(declaration.tensors)
     keywords = list(declaration.arguments)
-    positional = list(call.args)
+    positional, named = list(call.args), dict(call.kwargs)
+    if not positional:
+        first_name = next((n for n in FIRST_TENSOR if n in named and n not in (*names, *keywords)), None)
+        positional += [] if first_name is None else [named.pop(first_name)]
     if positional and _is_tensor_list(positional[0]):
         first = positional.pop(0)
         spread = list(first.values()) if isinstance(first, Mapping) else list(first)
@@ -79,7 +86,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         elif keywords:
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}
-    for name, value in call.kwargs.items():
+    for name, value in named.items():
         if name in names:
             named_tensors[name] = value
         elif name == "mask":

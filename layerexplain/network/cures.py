@@ -186,13 +186,13 @@ def _of_two_ranks(
 
     steps = tall[1]
     if len(tall) == 3 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
-        yield f"RepeatVector({steps}) behind '{refs[low].layer}' gives it {steps} equal steps"
+        yield f"RepeatVector({steps}) after '{refs[low].layer}' gives it {steps} equal steps"
     total = product(tall[1:])
     if isinstance(total, int) and fits(high, (tall[0], total)):
-        yield f"Flatten behind '{refs[high].layer}' makes one vector of it, (None, {total})"
+        yield f"Flatten after '{refs[high].layer}' makes one vector of it, (None, {total})"
     if fits(high, (tall[0], tall[-1])):
         kind = f"GlobalAveragePooling{len(tall) - 2}D"
-        yield f"{kind} behind '{refs[high].layer}' averages it to (None, {tall[-1]})"
+        yield f"{kind} after '{refs[high].layer}' averages it to (None, {tall[-1]})"
 
 
 def _lost_positions(
@@ -221,8 +221,8 @@ def _lost_positions(
         return
     each = ", ".join(f"(0, {abs(m - n)})" for m, n in sizes)
     amounts, rank = (each if len(axes) == 1 else f"({each})"), f"{len(axes)}D"
-    yield f"{found and found + ': '}ZeroPadding{rank}({amounts}) behind '{refs[less].layer}' makes them equal"
-    yield f"Cropping{rank}({amounts}) behind '{refs[more].layer}'"
+    yield f"{found and found + ': '}ZeroPadding{rank}({amounts}) after '{refs[less].layer}' makes them equal"
+    yield f"Cropping{rank}({amounts}) after '{refs[more].layer}'"
     multiple = _multiple(refs, calls)
     if multiple > 1:
         yield f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}"
@@ -294,10 +294,10 @@ def _projected(
             return
         sizes = list(zip(shape[1:-1], wanted[1:-1], strict=True))
         strides = {n // m for n, m in sizes if isinstance(n, int) and isinstance(m, int) and m and n % m == 0}
-        behind = f"behind '{refs[i].layer}' gives it the shape of '{refs[j].layer}'"
+        after = f"after '{refs[i].layer}' gives it the shape of '{refs[j].layer}'"
         if all(n == m for n, m in sizes):
-            yield f"Dense({wanted[-1]}) {behind}"
+            yield f"Dense({wanted[-1]}) {after}"
             return
         if len(strides) == 1 and len(shape) <= 5 and all(isinstance(n, int) for n, _ in sizes):
-            yield f"Conv{len(shape) - 2}D({wanted[-1]}, 1, strides={strides.pop()}, padding='same') {behind}"
+            yield f"Conv{len(shape) - 2}D({wanted[-1]}, 1, strides={strides.pop()}, padding='same') {after}"
             return

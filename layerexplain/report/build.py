@@ -34,6 +34,7 @@ from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_tota
 from layerexplain.weights.known_weights import has_no_weights, is_stored, stored_variables
 
 if TYPE_CHECKING:
+    from layerexplain.report.hints import Neighbours
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
 
@@ -174,6 +175,7 @@ class Builder:
         self._gists: dict[Definition, str] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
+        self._around: dict[int, Neighbours] = {}
         self._fixing: str | None = None
 
     def stored(self) -> StoredWeights:
@@ -253,12 +255,16 @@ class Builder:
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing
             from layerexplain.report.explanation import explain_row
+            from layerexplain.report.hints import Neighbours
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
+            if id(at.network) not in self._around:
+                self._around[id(at.network)] = Neighbours(at.network)
+            around = self._around[id(at.network)]
             lines = cost_lines(uses, self.costs, self._fixing)
             row = row._replace(
-                explanation=explain_row(row._replace(weights=used), layer, calls, at.network, at.path, lines)
+                explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines)
             )
         return row
 

@@ -23,7 +23,7 @@ from layerexplain.layers.hints import hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
-from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import (
     NO_MASK,
@@ -34,7 +34,7 @@ from layerexplain.report.data import (
     Statement,
     WeightReason,
 )
-from layerexplain.report.hints import LayerInNetwork
+from layerexplain.report.hints import LayerInNetwork, Neighbours
 from layerexplain.report.targets import targets
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
@@ -50,7 +50,7 @@ def explain_row(
     row: LayerReport,
     layer: Layer,
     calls: Sequence[TracedCall],
-    network: Network,
+    around: Neighbours,
     path: tuple[str, ...],
     cost: tuple[str, ...],
 ) -> Explanation:
@@ -68,17 +68,17 @@ def explain_row(
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = _of_formula(definition)
-    place = LayerInNetwork(row, layer, definition, network)
+    place = LayerInNetwork(row, layer, definition, around)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
         hints=(*(hints(place) if layer.kind != "custom" else ()), *targets(place)),
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
-        weights=_weights(row, layer, definition, path, network.model.keras_version),
+        weights=_weights(row, layer, definition, path, around.network.model.keras_version),
         weights_note=_weights_note(row, calls),
         cost=cost,
         training=_training(layer, definition, calls[0]),
-        mask=_mask(definition, calls, network),
+        mask=_mask(definition, calls, around),
         dtype=dtype,
     )
 
@@ -301,23 +301,22 @@ def _said_of_training(declaration: Declaration, definition: Definition, inside: 
                 yield f"{known.type}: {said}"
 
 
-def _mask(definition: Definition, calls: Sequence[TracedCall], network: Network) -> str:
+def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> str:
     """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one."""
     source = calls[0].mask
     own = _mask_formula(definition)
     name = calls[0].call.layer
     if source is None:
-        missed = [loser for loser, lost in network.lost.items() if name in lost.readers]
-        if missed:
-            return f"no mask reaches this layer: '{missed[0]}' loses it, so the padding is read too"
+        if name in around.missed:
+            return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too"
         return f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK
-    maker = next((c.definition for c in network.calls if c.call.layer == source and c.definition is not None), None)
+    maker = next((c.definition for c in around.calls.get(source, ()) if c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
-    if name in network.lost:
-        return f"{came}: {lost_words(network.lost[name])}"
+    if name in around.lost:
+        return f"{came}: {lost_words(around.lost[name])}"
     return f"{came}: " + (
         "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
     )

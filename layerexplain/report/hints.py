@@ -8,10 +8,31 @@ from typing import Any
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer
-from layerexplain.network.traced import Network
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.weights.keras_expression import layer_expression
+
+
+class Neighbours:
+    """A network by the names of its layers: their calls, in the order of their numbers, the layers that read what they
+    give, and which layer loses the mask that one misses. It is made once for all the layers of a network, so that a
+    hint takes no longer in a longer one."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.layers = {layer.name: layer for layer in network.model.layers}
+        self.outputs = {ref.layer for ref in network.model.outputs}
+        self.calls: dict[str, list[TracedCall]] = {}
+        self.readers: dict[str, dict[str, None]] = {}
+        for made in network.calls:
+            self.calls.setdefault(made.call.layer, []).append(made)
+            for ref in made.sources:
+                self.readers.setdefault(ref.layer, {})[made.call.layer] = None
+        self.lost = network.lost
+        self.missed = {name: loser for loser, lost in reversed([*network.lost.items()]) for name in lost.readers}
+        for own in self.calls.values():
+            own.sort(key=lambda made: made.call.index)
 
 
 class LayerInNetwork(NamedTuple):
@@ -20,7 +41,7 @@ class LayerInNetwork(NamedTuple):
     row: LayerReport
     layer: Layer
     definition: Definition
-    network: Network
+    around: Neighbours
 
     @property
     def name(self) -> str:
@@ -67,14 +88,10 @@ class LayerInNetwork(NamedTuple):
 
     def source(self) -> Definition | None:
         """What the layer computes whose output it takes first; None for an input or where that is not known."""
-        own = self.network.of_layer(self.layer.name)
+        own = self.around.calls.get(self.name)
         first = own[0].sources[0] if own and own[0].sources else None
-        return next(
-            (c.definition for c in self.network.calls if first is not None and c.call.layer == first.layer), None
-        )
+        return None if first is None else next((c.definition for c in self.around.calls.get(first.layer, ())), None)
 
     def readers(self) -> list[Layer]:
         """The layers that take what it gives."""
-        layers = {one.name: one for one in self.network.model.layers}
-        names = [c.call.layer for c in self.network.calls if any(ref.layer == self.layer.name for ref in c.sources)]
-        return [layers[name] for name in dict.fromkeys(names)]
+        return [self.around.layers[name] for name in self.around.readers.get(self.name, ())]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.hints import LayerInNetwork
 
 
 def targets(at: LayerInNetwork) -> tuple[str, ...]:
     """Return the hint on a layer whose result is an output of the whole model; none for a layer on its own."""
-    model = at.network.model
-    made = at.network.of_layer(at.name)
-    alone = len([layer for layer in model.layers if layer.type != "InputLayer"]) < 2
-    if at.row.depth or alone or not made or at.name not in {ref.layer for ref in model.outputs}:
+    made = at.around.calls.get(at.name)
+    if at.row.depth or not made or at.name not in at.around.outputs:
+        return ()
+    if sum(layer.type != "InputLayer" for layer in at.around.layers.values()) < 2:
         return ()
     shape = at.y.shape
     text = f"An output of the model, which fit() compares with targets of shape {shape_text(shape)}"
@@ -28,13 +28,12 @@ def targets(at: LayerInNetwork) -> tuple[str, ...]:
         )
     elif function == "sigmoid":
         text += ": 0 or 1 each for binary_crossentropy"
-    return (f"{text}.{_per_step(made[0], at.network)}",)
+    return (f"{text}.{_per_step(made[0], at.around.calls)}",)
 
 
-def _per_step(made: TracedCall, network: Network) -> str:
+def _per_step(made: TracedCall, calls: Mapping[str, Sequence[TracedCall]]) -> str:
     """Whether there is a target for each step or for each example, as the recurrent layer before it has it. Between the
     two stand only layers that take both."""
-    calls = {(call.call.layer, call.call.index): call for call in network.calls}
     current: TracedCall | None = made
     while current is not None:
         arguments = _recurrent(current)
@@ -47,7 +46,9 @@ def _per_step(made: TracedCall, network: Network) -> str:
         if current.declaration is None or current.declaration.mask != "pass" or current.declaration.holds:
             return ""
         source = next(iter(current.sources), None)
-        current = calls.get((source.layer, source.call)) if source is not None else None
+        current = (
+            next((c for c in calls.get(source.layer, ()) if c.call.index == source.call), None) if source else None
+        )
     return ""
 
 
