@@ -49,6 +49,10 @@ WRONG: dict[str | bytes, list[str]] = {
         "3: `Conv2D(16, (3, 1), activation='relu', use_bias=False)` is Python; write "
         "`- Conv2D: {filters: 16, kernel_size: [3, 1], activation: relu, use_bias: false}`"
     ],
+    "input: [3]\nlayers:\n  - Dense 512\n  - Dense:512\n  - Dense=512\n": [
+        f"{line}: `Dense{sign}512` is one word in YAML; write `- Dense: 512`, with a blank after the colon"
+        for line, sign in ((3, " "), (4, ":"), (5, "="))
+    ],
     "input: [3]\nlayers:\n  - Dense(n)\n": [
         "3: the value of 'n' is not known here; write it as a number or in quotes: 'n'"
     ],

@@ -45,7 +45,14 @@ class _Versus(WithNumbers):
             end = next((i for i in range(at + 1, len(args)) if args[i].startswith("-")), len(args))
             ctx.meta[VERSUS] = args[at + 1 : end]
             args = args[:at] + args[end:]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            name = error.option_name.lstrip("-").replace("-", "_")
+            hint = f"an argument of the layer is written without dashes: {name}=…"
+            raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...]) -> _Asked:

@@ -127,6 +127,15 @@ def _code_in_yaml(text: str) -> str:
     return f"`{text}` is Python; write `- {type_}{f': {value}' if value else ''}`"
 
 
+def _without_colon(text: str) -> str:
+    """What is wrong with `Dense 512` and `Dense:512`, which YAML reads as one word."""
+    for sign in (":", "=", " "):
+        type_, value = (part.strip() for part in (text.partition(sign)[0], text.partition(sign)[2]))
+        if value and _is_declared(ALIASES.get(type_, type_)):
+            return f"`{text}` is one word in YAML; write `- {type_}: {value}`, with a blank after the colon"
+    return ""
+
+
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
     meant = ALIASES.get(name, name)
@@ -134,7 +143,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
         return meant
     from layerexplain.layers.opaque_layers import why_not
 
-    reason = _code_in_yaml(name) if "(" in name else why_not(name)
+    reason = _code_in_yaml(name) if "(" in name else _without_colon(name) or why_not(name)
     if not reason:
         from layerexplain.layers.meant_types import what_is_meant
 
