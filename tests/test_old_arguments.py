@@ -91,3 +91,15 @@ def test_causal_attention_of_keras_2_is_causal(tmp_path: Path) -> None:
         != told(text.replace("ARGUMENT", "use_scale"), tmp_path / "plain.yaml").layers[-1].formula
     )
     assert [note.code for note in before.notes] == ["old-argument"] and not after.notes
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("argument", ["causal", "use_causal_mask"])
+def test_causal_attention_agrees_with_keras(argument: str, tmp_path: Path) -> None:
+    """Keras takes it in the call: `verify` gives it there."""
+    from layerexplain import verify
+
+    path = tmp_path / "m.yaml"
+    path.write_text(f"inputs: {{q: [4, 3], v: [4, 3]}}\nlayers:\n  - Attention: {{{argument}: true}}\n    from: [q, v]\n"
+                    f"  - MultiHeadAttention: {{num_heads: 2, key_dim: 3, use_causal_mask: true}}\n    from: [q, attention]\n")  # fmt: skip
+    assert verify(path, drawn=True).agrees

@@ -149,7 +149,7 @@ class _Builder:
         if made is None:
             made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
         args = self._filled(call.args)
-        kwargs = self._filled(dict(call.kwargs))
+        kwargs = {**_of_call(made, layer), **self._filled(dict(call.kwargs))}
         if kwargs and not args and layer.kind != "operation":
             args, kwargs = _first_in_front(made, kwargs)
         outputs = _flat(made(*args, **kwargs))
@@ -261,6 +261,18 @@ def _operation_class(type_: str) -> Any:
         if isinstance(found, type) and issubclass(found, keras.Operation):
             return found
     raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
+
+
+def _of_call(made: Any, layer: Layer) -> dict[str, Any]:
+    """Return the arguments that a configuration has and Keras takes in the call, such as `use_causal_mask`."""
+    import inspect
+
+    declaration = find(layer.type) if layer.kind == "layer" else None
+    if declaration is None:
+        return {}
+    config = {declaration.renamed.get(key, key): value for key, value in layer.config.items()}
+    named = inspect.signature(made.call).parameters.keys() - _taken(type(made))
+    return {name: config[name] for name in sorted(named) if name in config and name in declaration.arguments}
 
 
 def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
