@@ -14,18 +14,14 @@ from layerexplain.lang.expr import CALL
 from layerexplain.lang.text import statements, value_text
 from layerexplain.lang.visit import nodes
 
-_FIELD = re.compile(r"\{(\w+)(?::([^|}]*)\|?([^}]*))?\}")
-
-
 _SHAPED = ("kernel_size",)
 """Arguments that are printed with a number for each axis, though all are equal: `3×3`."""
-_CHOICE = re.compile(r"where\(.*, (\w+), [^,]+\)")
+# Patterns are compiled where they are first needed: at start-up each would cost half a millisecond.
+_CHOICE = r"where\(.*, (\w+), [^,]+\)"
 """What a mask leaves as it is, or as 0."""
-_LAID = re.compile(r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)")
+_LAID = r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)"
 """A vector laid along an axis so that it broadcasts; behind it, a constant of many numbers."""
-_LONG = re.compile(r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)")
-_UNNAMED = re.compile(r"v\d+")
-"""A name that was made up for a part because it is long."""
+_LONG = r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)"
 _LONGEST = 76
 """Characters of a statement that is printed; of a longer one the call is."""
 _INLINED = 1000
@@ -58,9 +54,13 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
     assigned = [line.strip().partition(" = ") for line in lines]
     text = _main(assigned, next(iter(definition.results)))
     for name, _, value in reversed(assigned):
-        if _UNNAMED.fullmatch(name) and name in text and len(text) < _INLINED:
+        # A name that was made up for a part because it is long.
+        if name[:1] == "v" and name[1:].isdigit() and name in text and len(text) < _INLINED:
             text = re.sub(rf"\b{name}\b", _bracketed(value).replace("\\", r"\\"), text)
-    text = _LONG.sub(r"\1 …)", _LAID.sub(r"\1", text))
+    if "reshape(" in text[1:]:
+        text = re.sub(_LAID, r"\1", text)
+    if text.count(",") > 2:
+        text = re.sub(_LONG, r"\1 …)", text)
     if len(text) <= _LONGEST:
         return text
     tensors = [str(param.label) for param in definition.params]
@@ -78,8 +78,9 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
     """The statement that gives the result; names that only stand for another are passed over."""
     value = result
     for name, _, text in reversed(assigned):
-        if value in re.split(r", |\[", name) and text:
-            if (masked := _CHOICE.fullmatch(text)) and any(masked[1] == one for one, _, _ in assigned):
+        if value in name.replace("[", ", ").split(", ") and text:
+            masked = re.fullmatch(_CHOICE, text) if text.startswith("where(") else None
+            if masked and any(masked[1] == one for one, _, _ in assigned):
                 text = masked[1]
             if not text.isidentifier():
                 return text if name == result else f"{name} = {text}"
@@ -89,7 +90,14 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
 
 @cache
 def _parts(template: str) -> tuple[str, ...]:
-    return tuple(re.split(r", (?![^{]*\}|[^(]*\))", template))
+    """What stands between commas, those in brackets apart."""
+    parts: list[str] = []
+    for piece in template.split(", "):
+        if parts and parts[-1].count("(") > parts[-1].count(")"):
+            parts[-1] += f", {piece}"
+        else:
+            parts.append(piece)
+    return tuple(parts)
 
 
 def _part(
@@ -109,8 +117,8 @@ def _part(
     def differs(name: str) -> bool:
         return name not in arguments or value_of(name) not in (None, defaults.get(name))
 
-    def fill(match: re.Match[str]) -> str:
-        name, yes, no = match.groups()
+    def fill(field: str) -> str:
+        name, choice, words = field.partition(":")
         if name == "formula":
             return main_statement(definition, lines)
         if name == "call":
@@ -122,15 +130,17 @@ def _part(
             if name == "layer" and deep < _DEEPEST:
                 return gist(inner[0], deep=deep + 1)
             return ", then ".join([one.name for one in inner])
-        if yes is not None:
+        if choice:
+            yes, _, no = words.partition("|")
             holds = arguments.get(name) or any(str(p.label).startswith(name) for p in definition.params)
-            return str(yes if holds else no)
+            return yes if holds else no
         text = argument_text(name, value_of(name), spatial if name in _SHAPED else 1)
         return f"size-{text}" if name == "kernel_size" and "×" not in text else text
 
-    fields = _FIELD.findall(part)
-    if always or not fields or any(yes or no or differs(name) for name, yes, no in fields):
-        return _FIELD.sub(fill, part).strip()
+    before, *pieces = part.split("{")
+    fields = [piece.partition("}") for piece in pieces]
+    if always or not fields or any(":" in field or differs(field) for field, _, _ in fields):
+        return (before + "".join([fill(field) + behind for field, _, behind in fields])).strip()
     return ""
 
 

@@ -122,23 +122,19 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     """
     made: dict[tuple[str, int], Call] = {}
     names = {layer.name for layer in model.layers}
-    # What no layer makes is there from the beginning.
-    done = {(ref.layer, ref.call) for ref in model.inputs if ref.layer not in names}
-    done.update([(one.name, 0) for one in model.weights])
+    # Whether a call is done; what waits for those that feed it is not. What no layer makes is there from the beginning.
+    done = {(ref.layer, ref.call): True for ref in model.inputs if ref.layer not in names}
+    done.update({(one.name, 0): True for one in model.weights})
     order: list[Call] = []
     for start in model.calls if starts is None else starts:
-        first = (start.layer, start.index)
-        stack = [] if first in done else [(start, _needs(start))]
-        open_calls = {first}
+        stack = [] if (start.layer, start.index) in done else [(start, _needs(start))]
         while stack:
             current, needs = stack[-1]
-            key = (current.layer, current.index)
-            while needs and (needs[-1].layer, needs[-1].call) in done:
+            while needs and done.get((needs[-1].layer, needs[-1].call)):
                 needs.pop()
+            done[current.layer, current.index] = not needs
             if not needs:
                 stack.pop()
-                open_calls.discard(key)
-                done.add(key)
                 order.append(current)
                 continue
             made = made or {(call.layer, call.index): call for call in model.calls}
@@ -147,10 +143,9 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
             if wanted not in made:
                 fact = f"takes call {ref.call} of '{ref.layer}', which is not called that often"
                 raise SpecError(fact, layer=current.layer)
-            if wanted in open_calls:
+            if wanted in done:
                 fact = "waits for its own output: the calls form a circle, which has no order"
                 raise SpecError(fact, layer=current.layer)
-            open_calls.add(wanted)
             stack.append((made[wanted], _needs(made[wanted])))
     return order
 

@@ -31,9 +31,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (257, b"ustar", "is a tar archive; unpack it first"),
 )
 _PYTORCH_PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-_PYTHON = re.compile(
-    rb"^(import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|#!.*python|(async )?def \w+|@\w+)", re.MULTILINE
-)
+_PYTHON = rb"^(import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|#!.*python|(async )?def \w+|@\w+)"
 # The fields of ONNX's ModelProto behind the version; a producer is a text, where Core ML has a message.
 _ONNX_NEXT = b"\x12\x1a\x22\x28\x32\x3a\x42"
 
@@ -89,17 +87,19 @@ def _binary(head: bytes) -> str | None:
 
 def _text(head: bytes) -> str | None:
     start = head.lstrip()
+    if start[:1] in (b"{", b"["):  # JSON
+        return None
     if start[:1] == b"<":
         if b"<net name=" in head:
             return f"is an OpenVINO model, which stores no Keras layers; {_SAVE}"
         return "is an HTML or XML page, not a model; was a download answered with a web page?"
     if start.startswith(b"model_checkpoint_path:"):
         return f"is the list of TensorFlow checkpoints in its folder: weights without an architecture; {_SAVE}"
-    if re.match(rb"(node|library|versions) \{", start):
+    if start.startswith((b"node {", b"library {", b"versions {")):
         return f"is a TensorFlow graph written as text (.pbtxt), which stores no Keras layers; {_SAVE}"
-    if re.search(rb"^layers? \{", head, re.MULTILINE):
+    if b" {" in head and re.search(rb"^layers? \{", head, re.MULTILINE):
         return f"is a Caffe network, which stores no Keras layers; {_SAVE}"
-    if start[:1] not in (b"{", b"[") and _PYTHON.search(head):
+    if re.search(_PYTHON, head, re.MULTILINE):
         return (
             "is Python source, which is not executed; save its model with model.save('model.keras') and give that "
             "file, or write model.to_json() to a file"

@@ -112,7 +112,6 @@ class Declaration:
         gist: str = "",
     ) -> None:
         self.type = type_
-        self.name = snake_case(type_)
         self.formula = formula
         self.signature = signature or signature_of(formula)
         self.description = description
@@ -128,6 +127,11 @@ class Declaration:
         self.loose = tuple([name for name, argument in self.arguments.items() if not argument.check.plain])
         self.default_values = {n: a.default for n, a in self.arguments.items() if a.default is not Argument.REQUIRED}
         self.gist = Gist(gist, self.default_values) if gist else None
+
+    @property
+    def name(self) -> str:
+        """What Keras calls a layer that is given no name."""
+        return snake_case(self.type)
 
     @property
     def takes_states(self) -> bool:

@@ -29,7 +29,7 @@ class ModelExpression:
         self._masks: list[Expr] = []
         self._weights: dict[str, tuple[Expr, ...]] = {}
         self._definitions: dict[str, Definition] = {}
-        self._roles: dict[Definition, tuple[Roles | None, ...]] = {}
+        self._roles: dict[Definition, tuple[Roles | None, ...] | None] = {}
 
     def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
         """The parameter for an input, with the parameter for the mask that it is given."""
@@ -85,12 +85,13 @@ class ModelExpression:
 
     def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
         """The roles of the results' axes; None where they follow from the number of axes, as nearly always."""
-        known = self._roles.get(definition)
-        if known is None and is_unusual(definition):
-            from layerexplain.derive.shape_reasons import result_roles
+        if definition not in self._roles:
+            self._roles[definition] = None
+            if is_unusual(definition):
+                from layerexplain.derive.shape_reasons import result_roles
 
-            known = self._roles[definition] = result_roles(definition)
-        return known
+                self._roles[definition] = result_roles(definition)
+        return self._roles[definition]
 
     def definition(self, tensors: Tensors) -> Definition | None:
         """The whole model; None if it is not linked, or an input or output is unknown."""

@@ -39,9 +39,14 @@ def paint(text: str, style: str, look: Look) -> str:
 
 def width_of(text: str) -> int:
     """The number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
-    if text.isascii() or text.replace("→", ">").isascii():
+    if _is_narrow(text):
         return len(text)
     return len(text) + sum(_columns(character) - 1 for character in text if character > "\x7f")
+
+
+def _is_narrow(text: str) -> bool:
+    """Whether a glance shows that each character takes one column: those of shapes and kernels do."""
+    return text.isascii() or text.replace("→", "").replace("×", "").isascii()
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
@@ -58,7 +63,7 @@ _WIDEST = 300
 def aligned(cells: list[str], right: bool = False) -> list[str]:
     """Cells of one column filled with spaces to the width of the widest. One that is wider than any screen stands
     out: were all as wide as it, the sum of a thousand tensors would make its table a thousand times as large."""
-    if "".join(cells).isascii():
+    if _is_narrow("".join(cells)):
         width = max([size for size in map(len, cells) if size <= _WIDEST], default=0)
         return [cell.rjust(width) for cell in cells] if right else [cell.ljust(width) for cell in cells]
     widths = list(map(width_of, cells))

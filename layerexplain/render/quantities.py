@@ -20,12 +20,12 @@ def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
 
 def shapes_text(shapes: Iterable[Shape | None], unknown: str = UNKNOWN) -> str:
     """Several shapes, joined by `; `."""
-    return "; ".join(shape_text(shape, unknown) for shape in shapes)
+    return "; ".join([shape_text(shape, unknown) for shape in shapes])
 
 
 def results_text(names: Sequence[str], shapes: Sequence[Shape | None], unknown: str = UNKNOWN) -> str:
     """The shapes of results, with their names where there are several: `y (None, 6); h (None, 3)`. Data has none."""
-    if not unknown or len(names) != len(shapes) or len(shapes) < 2:
+    if len(shapes) < 2 or not unknown or len(names) != len(shapes):
         return shapes_text(shapes, unknown)
     return "; ".join(f"{name} {shape_text(shape)}" for name, shape in zip(names, shapes, strict=True))
 

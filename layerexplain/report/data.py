@@ -118,8 +118,9 @@ class CallReport(NamedTuple):
     @property
     def source_names(self) -> tuple[str, ...]:
         """The layers that feed it as a spec writes them, with the number of the result: `encoder[1]`."""
-        numbers = self.source_results or (0,) * len(self.sources)
-        return tuple(f"{name}[{i}]" if i else name for name, i in zip(self.sources, numbers, strict=True))
+        if not any(self.source_results):
+            return self.sources
+        return tuple(f"{name}[{i}]" if i else name for name, i in zip(self.sources, self.source_results, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the call in the form of the JSON contract."""

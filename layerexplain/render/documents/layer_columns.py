@@ -34,7 +34,7 @@ def layers_of(report: Report, nested: bool) -> Iterator[ReportedLayer]:
     while waiting:
         layer, before = waiting.pop()
         yield ReportedLayer(report, layer, before)
-        if nested:
+        if nested and layer.layers:
             waiting += _in_order(layer.layers)
 
 
