@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerexplain.api import (
         check,
+        diff,
         explain,
         explain_layer,
         format_report,
@@ -41,6 +42,7 @@ __all__ = [
     "Report",
     "__version__",
     "check",
+    "diff",
     "explain",
     "explain_layer",
     "format_report",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from layerexplain.layers.registry import layer_types as layer_types
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
+    from layerexplain.report.comparison import Comparison as Comparison
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
     from layerexplain.report.weight_data import WeightTable as WeightTable
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "copy_standard_input": "frontends.regular_file",
     "CheckReport": "checks.findings",
+    "Comparison": "report.comparison",
     "all_rules": "checks.rules",
     "check": "checks.rules",
     "layer_type": "report.one_layer",
@@ -220,6 +222,37 @@ def trace_element(
         max_memory=max_memory,
         progress=progress,
     )
+
+
+def diff(before: Model | Any, after: Model | Any, *, inputs: InputShapes | InputShapesOf | None = None) -> Comparison:
+    """Compare two models, of any formats and Keras versions.
+
+    Args:
+        before: What `read` takes, or a model that it returned.
+        after: The same of the other model.
+        inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
+
+    Returns:
+        The layers that differ, and what follows from it.
+
+    Raises:
+        LayerExplainError: One of them cannot be read, or a layer of a spec is at fault.
+
+    >>> one, other = (b"input: [4]\\nlayers:\\n  - Dense: %d\\n" % units for units in (3, 5))
+    >>> [(change.layer, change.differences[0]) for change in diff(one, other).changes]
+    [('dense', Difference(what='units', before='3', after='5', is_consequence=False))]
+    """
+    from layerexplain.report.comparison import compare
+
+    models = [one if isinstance(one, Model) else _read(one) for one in (before, after)]
+    first, second = ((model, explain(model, inputs=inputs, detail=False)) for model in models)
+    return compare(first, second)
+
+
+def _read(source: Any) -> Model:
+    from layerexplain.frontends import read
+
+    return read(source)
 
 
 def format_report(

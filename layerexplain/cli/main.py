@@ -17,6 +17,7 @@ COMMANDS = {
     "weights": "layerexplain.cli.weights",
     "verify": "layerexplain.cli.verify",
     "check": "layerexplain.cli.check",
+    "diff": "layerexplain.cli.diff",
     "trace": "layerexplain.cli.trace",
     "completion": "layerexplain.cli.completion",
 }

@@ -37,6 +37,7 @@ _BUILDERS = {
     "WeightTable": "weights",
     "VerifyReport": "verification",
     "CheckReport": "findings",
+    "Comparison": "comparison",
     "TraceReport": "trace",
     "ElementReport": "worked_element",
 }

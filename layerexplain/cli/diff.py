@@ -1,0 +1,44 @@
+"""`layerexplain diff`: what differs between two models, and what follows from it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from layerexplain import api
+from layerexplain.cli import sources as reading
+from layerexplain.cli.failures import lines_of, tell_lines
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.output import emit
+from layerexplain.errors import LayerExplainError
+from layerexplain.render.documents.comparison import comparison
+from layerexplain.render.formats import printed
+
+
+@click.command("diff", short_help="Compare two models, layer by layer, whatever their formats.")
+@click.argument("before", type=click.Path(allow_dash=True))
+@click.argument("after", type=click.Path(allow_dash=True))
+@output_options
+@input_option
+@click.pass_context
+def command(ctx: click.Context, before: str, after: str, output: Output, inputs: tuple[InputShape, ...]) -> None:
+    """Tell which layers of BEFORE and AFTER differ, and what follows from it for shapes, parameters and weights.
+
+    The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
+    where they stand; arguments are compared with defaults filled in. The exit code is 0 if nothing differs, 1 if
+    something does, 2 if one of them cannot be read.
+
+    \b
+    Examples:
+      layerexplain diff old.h5 new.keras
+      layerexplain diff main.yaml branch.yaml --format markdown
+    """
+    try:
+        found = api.diff(reading.content_of(before), reading.content_of(after), inputs=partial(inputs_of, typed=inputs))
+    except LayerExplainError as error:
+        tell_lines(lines_of(error))
+        ctx.exit(2)
+    emit(output, lambda look: printed([comparison(found)], output.format, look))
+    ctx.exit(0 if found.alike else 1)

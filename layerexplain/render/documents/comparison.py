@@ -1,0 +1,107 @@
+"""The document of `diff`: a row a difference, then totals before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.records import NamedTuple
+from layerexplain.render import document as doc
+from layerexplain.render.formats import Sheet
+from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
+from layerexplain.report.comparison import Change, Comparison, Difference, Side
+from layerexplain.report.data import plain
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
+_STYLES = {"added": "green", "removed": "red", "changed": "", "renamed": ""}
+
+
+class _Told(NamedTuple):
+    """A line of the table: a change with one of its differences, the first one with the layer's name."""
+
+    change: Change
+    difference: Difference | None
+    is_first: bool
+
+
+def _lines(comparison: Comparison) -> Iterator[_Told]:
+    for change in comparison.changes:
+        yield _Told(change, change.differences[0] if change.differences else None, True)
+        for difference in change.differences[1:]:
+            yield _Told(change, difference, False)
+
+
+def _name(change: Change) -> str:
+    if change.layer and change.layer_after and change.layer != change.layer_after:
+        return f"{change.layer} → {change.layer_after}"
+    return change.layer or change.layer_after
+
+
+def _what(told: _Told) -> str:
+    if told.difference is None:
+        return told.change.kind
+    return (
+        told.difference.what
+        if told.change.kind in ("changed", "renamed")
+        else f"{told.change.kind}, {told.difference.what}"
+    )
+
+
+def _sign(told: _Told) -> str:
+    return _SIGNS[told.change.kind]
+
+
+def _once(told: _Told, text: str) -> str:
+    """What stands in the first line of a change alone."""
+    return text if told.is_first else ""
+
+
+_COLUMNS = (
+    doc.Column("sign", "", lambda t: _once(t, _sign(t)), _sign, style=lambda t: _STYLES[t.change.kind]),
+    doc.Column("layer", "Layer", lambda t: _once(t, _name(t.change)), lambda t: t.change.layer, style="bold"),
+    doc.Column("layer_after", "", lambda _: "", lambda t: t.change.layer_after, only="data"),
+    doc.Column("type", "Type", lambda t: _once(t, t.change.type), lambda t: t.change.type, style="dim"),
+    doc.words("what", "What", _what, kind="prose"),
+    doc.words("before", "Before", lambda t: t.difference.before if t.difference is not None else ""),
+    doc.words("after", "After", lambda t: t.difference.after if t.difference is not None else ""),
+)
+
+
+def comparison(found: Comparison) -> Sheet:
+    """What `diff` prints."""
+    return Sheet(
+        document=lambda: _document(found),
+        data=found.to_dict,
+        records=lambda: map(plain, found.changes),
+        columns=_COLUMNS,
+        rows=lambda: _lines(found),
+    )
+
+
+def _document(found: Comparison) -> doc.Document:
+    counts = {kind: sum(change.kind == kind for change in found.changes) for kind in _SIGNS}
+    said = ", ".join(f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count)
+    heading = doc.title(f"{found.before.model_name} → {found.after.model_name}", (said or "nothing differs",))
+    sides = doc.Prose((f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"))
+    if found.alike:
+        return doc.Document((heading, sides))
+    shown = tuple([column for column in _COLUMNS if column.only != "data"])
+    return doc.Document((heading, sides, doc.Table(shown, list(_lines(found))), _totals(found)))
+
+
+def _origin(side: Side) -> str:
+    return origin_text(side.source, side.format, side.keras_version)
+
+
+def _totals(found: Comparison) -> doc.Facts:
+    a, b = found.before.totals, found.after.totals
+    facts = [
+        doc.Fact(label, f"{show(before)} → {show(after)}" if before != after else show(after))
+        for label, before, after, show in (
+            ("Parameters", a.params, b.params, count_text),
+            ("Trainable", a.trainable, b.trainable, count_text),
+            ("Weights", a.bytes, b.bytes, bytes_text),
+            ("MACs", a.macs, b.macs, count_text),
+            ("FLOPs", a.flops, b.flops, count_text),
+        )
+    ]
+    return doc.Facts(tuple(facts))

@@ -1,0 +1,142 @@
+"""`diff`: edits are told as what they are, and files of one model in several formats do not differ."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "docs" / "diff.schema.json").read_text("utf-8"))
+
+BASE = """
+input: [8, 8, 3]
+layers:
+  - Conv2D: {filters: 4, kernel_size: 3}
+    name: conv
+  - ReLU:
+    name: act
+  - MaxPooling2D: 2
+    name: pool
+  - Sequential: [{Flatten: {}, name: flat}, {Dense: 6, name: inner}]
+    name: body
+  - Dense: 10
+    name: head
+"""
+
+EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[str, str, str, str]]]] = {
+    # Name: (text replaced), changes (kind, layer, layer after), differences that are no consequences (layer, what, …).
+    "nothing": (("", ""), [], []),
+    "a default written out": (("kernel_size: 3", "kernel_size: [3, 3], strides: 1, padding: valid"), [], []),
+    "a renamed layer": (("name: head", "name: top"), [("renamed", "head", "top")], []),
+    "a changed stride": (
+        ("kernel_size: 3", "kernel_size: 3, strides: 2"),
+        [("changed", "conv", "conv"), ("changed", "act", "act"), ("changed", "pool", "pool"),
+         ("changed", "body", "body"), ("changed", "body/input", "body/input"), ("changed", "body/flat", "body/flat"), ("changed", "body/inner", "body/inner")],
+        [("conv", "strides", "1", "2")],
+    ),
+    "a removed layer": (("  - ReLU:\n    name: act\n", ""), [("removed", "act", "")], []),
+    "another activation": (
+        ("  - ReLU:\n    name: act\n", "  - LeakyReLU:\n    name: act\n"), [("removed", "act", ""), ("added", "", "act")], [],
+    ),
+    "a frozen layer": (
+        ("Dense: 10", "Dense: {units: 10, trainable: false}"), [("changed", "head", "head")],
+        [("head", "trainable", "True", "False")],
+    ),
+    "a nested change": (
+        ("Dense: 6", "Dense: {units: 6, activation: relu}"), [("changed", "body/inner", "body/inner")],
+        [("body/inner", "activation", "'linear'", "'relu'")],
+    ),
+    "an added layer": (("    name: act\n", "    name: act\n  - Dropout: 0.5\n    name: drop\n"), [("added", "", "drop")], []),
+    "a swapped order": (
+        ("  - ReLU:\n    name: act\n  - MaxPooling2D: 2\n    name: pool\n", "  - MaxPooling2D: 2\n    name: pool\n  - ReLU:\n    name: act\n"),
+        [("changed", "act", "act"), ("changed", "pool", "pool"), ("changed", "body", "body")],
+        [("act", "inputs", "conv", "pool"), ("pool", "inputs", "act", "conv"), ("body", "inputs", "pool", "act")],
+    ),
+    "renamed and changed": (
+        ("- Dense: 10\n    name: head", "- Dense: 11\n    name: top"), [("changed", "head", "top")], [("head", "units", "10", "11")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_exactly_the_edit_is_told(name: str) -> None:
+    (old, new), changes, differences = EDITS[name]
+    assert old in BASE
+    found = layerexplain.diff(BASE.encode(), BASE.replace(old, new, 1).encode())
+    assert [(one.kind, one.layer, one.layer_after) for one in found.changes] == changes
+    told = [
+        (one.layer, d.what, d.before, d.after) for one in found.changes for d in one.differences if not d.is_consequence
+    ]
+    assert told == differences
+    assert found.alike == (not changes)
+
+
+def test_what_follows_from_a_change_is_told() -> None:
+    found = layerexplain.diff(BASE.encode(), BASE.replace("filters: 4", "filters: 5").encode())
+    conv = next(one for one in found.changes if one.layer == "conv")
+    assert [tuple(d) for d in conv.differences] == [
+        ("filters", "4", "5", False), ("output", "(None, 6, 6, 4)", "(None, 6, 6, 5)", True),
+        ("parameters", "112", "140", True), ("MACs", "3,888", "4,860", True),
+        ("stored weights do not fit", "(3, 3, 3, 4) (4,)", "(3, 3, 3, 5) (5,)", True),
+    ]  # fmt: skip
+    assert (found.before.totals.params, found.after.totals.params) == (404, 486)
+
+
+OLD = sorted((ROOT / "tests" / "data" / "old").rglob("*.zip"))
+
+
+def test_formats_of_one_model_do_not_differ(tmp_path: Path) -> None:
+    import zipfile
+
+    compared = 0
+    for archive in OLD:
+        folder = tmp_path / archive.stem
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(folder)
+        groups: dict[str, list[Path]] = {}
+        for path in sorted(folder.rglob("*")):
+            name = path.name.removesuffix("_saved_model").partition(".")[0]
+            is_model = path.suffix in (".h5", ".json", ".keras") or path.name.endswith("_saved_model")
+            if is_model and "weights" not in path.name and "saved_model" not in path.parent.name:
+                groups.setdefault(name, []).append(path)
+        for one, other in itertools.chain.from_iterable(itertools.combinations(some, 2) for some in groups.values()):
+            assert layerexplain.diff(str(one), str(other)).changes == (), (one, other)
+            compared += 1
+    assert compared > 20
+
+
+def test_the_command(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(BASE)
+    other.write_text(BASE.replace("Dense: 10", "Dense: 11"))
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(program, ["diff", *arguments])
+
+    assert run(str(one), str(one)).exit_code == 0 and "nothing differs" in run(str(one), str(one)).output
+    result = run(str(one), str(other))
+    assert result.exit_code == 1
+    assert re.search(r"^~  head +Dense +units +10 +11$", result.output, re.MULTILINE)
+    assert re.search("^Parameters +404 → 411$", result.output, re.MULTILINE)
+    told = json.loads(run(str(one), str(other), "--format", "json").output)
+    jsonschema.validate(told, SCHEMA)
+    assert [one["layer"] for one in told["changes"]] == ["head"]
+    assert run(str(one), str(other), "--format", "csv").output.startswith(
+        "sign,layer,layer_after,type,what,before,after\n"
+    )
+    assert "| ~ | `head` |" in run(str(one), str(other), "--format", "markdown").output.replace("\\~", "~").replace(
+        "`~`", "~"
+    )
+    missing = run(str(one), str(tmp_path / "nothing.yaml"))
+    assert missing.exit_code == 2 and "no such file" in missing.output
+    assert run(str(one)).exit_code == 2
