@@ -125,6 +125,24 @@ def test_a_subclassed_model_shows_the_layers_that_the_file_tells(tmp_path: Path)
     assert set(report.totals) == {None}
 
 
+def test_layers_of_unknown_classes_have_the_variables_that_are_named_after_them(tmp_path: Path) -> None:
+    """As TensorFlow writes `m/mine/w`: in the graph beside the metadata, and with the metadata inside it."""
+    mine = [metadata("Mine", name, {}, build_input_shape=BUILT) for name in ("mine", "mine_1")]
+    shapes = {"sub/mine/w": (4, 3), "sub/mine/b": (3,), "sub/mine_1/w": (3, 3), "other/w": (7,)}
+    variables = [Node(variable=(name, "float32", shape, True)) for name, shape in shapes.items()]
+    nodes = [("root", "_tf_keras_model", SUB), *[(f"root.{i}", "_tf_keras_layer", one) for i, one in enumerate(mine)]]
+    beside = directory(
+        tmp_path / "beside", saved_model=saved_model_pb([Node(), *variables]), keras_metadata=keras_metadata_pb(nodes)
+    )
+    root = Node({"a": 1, "b": 2}, "_tf_keras_model", SUB)
+    inside = saved_model_pb([root, *[Node({}, "_tf_keras_layer", one) for one in mine], *variables])
+    for source in (beside, inside):
+        report = build(read(source))
+        rows = [(row.layer, row.type, row.params) for row in report.layers]
+        assert rows == [("mine", "Mine", 15), ("mine_1", "Mine", 9), ("other", "Variables", 7)]
+        assert report.totals.params == 31
+
+
 def test_an_export_tells_signatures_and_variables(tmp_path: Path) -> None:
     names = [
         ("m/dense/kernel", "float32", (4, 3), True),

@@ -20,6 +20,7 @@ from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.frontends.value_text import kind_of_value
+from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple
 
@@ -95,11 +96,13 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
     """The model of a saved_model.pb; what Keras wrote beside it, in its directory, is read with it."""
     if directory is not None and os.path.isfile(os.path.join(directory, METADATA)):
         with open_regular(os.path.join(directory, METADATA)) as metadata:
-            return read_keras_metadata(metadata)
+            model = read_keras_metadata(metadata)
+        return model if model.calls else _with_variables(model, read_saved_model_proto(file))
     saved = read_saved_model_proto(file)
     nodes = keras_nodes_of_objects(saved)
     if nodes and nodes[0].path == "root" and nodes[0].metadata:
-        return _keras_model(nodes)
+        model = _keras_model(nodes)
+        return model if model.calls else _with_variables(model, saved)
     if not saved.objects and not saved.signatures:
         raise SourceError(f"{SAVED_MODEL} holds neither objects nor signatures; was the SavedModel copied whole?")
     return _export(saved, os.path.basename(os.path.abspath(directory)) if directory is not None else "")
@@ -171,6 +174,37 @@ def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
         item["config"] = {**own, **item["config"]}
     item["below"] = [_graphless_item(below) for below in tree.below]
     return item
+
+
+def _with_variables(model: Model, saved: SavedModel) -> Model:
+    """A model without a graph whose layers of unknown classes have the variables that are named after them: `m/mine/w`
+    is one of `mine`. Those that are named after no layer have rows of their own."""
+    everyone = {layer.name for layer in model.layers}
+    names = {
+        layer.name
+        for layer in model.layers
+        if layer.model is None and find(layer.type) is None and not _holds_layers(layer.config)
+    }
+    own: dict[str, list[StoredVariable]] = {}
+    nobodys = []
+    for variable in _variables(saved):
+        *owners, name = variable.name.partition(":")[0].split("/")
+        owner = next((part for part in owners if part in names), None)
+        if owner is not None and role_of(owners, name) == "parameter":
+            own.setdefault(owner, []).append(variable._replace(name=name))
+        elif everyone.isdisjoint(owners):
+            nobodys.append(variable)
+    if not own:
+        return model
+    told = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
+    layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in told]
+    return model._replace(layers=(*layers, *_owners(nobodys, everyone)))
+
+
+def _holds_layers(value: Any) -> bool:
+    """Whether a configuration has layers in it, which have their own variables."""
+    parts = value.values() if isinstance(value, Mapping) else value if type(value) in (list, tuple) else ()
+    return any(isinstance(part, Layer) or _holds_layers(part) for part in parts)
 
 
 # What has no Keras metadata -----------------------------------------------------------------------------------------
