@@ -138,7 +138,7 @@ class _Walk:
             if call.built:
                 continue
             layer = self.layers[call.call.layer]
-            if not call.sources and call.definition is None and layer.type == "InputLayer":
+            if layer.type == "InputLayer":
                 made = self.made.get(call.node) if call.node is not None else None
                 if made is None:
                     yield self._refusal(call, layer, "it received no values")

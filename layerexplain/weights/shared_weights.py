@@ -93,7 +93,7 @@ class Originals:
         """Return an object's first place, whether that is certain, and the path of the layer that is or holds it."""
         is_certain = True
         owner: Path = ()
-        for _ in range(len(self._same) + 1):
+        for _ in self._same:
             end = next((end for end in range(len(steps), 0, -1) if steps[:end] in self._same), 0)
             if not end:
                 break
