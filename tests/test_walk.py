@@ -148,6 +148,24 @@ def test_the_reason_why_there_is_no_formula_is_kept_of_each_layer() -> None:
     assert "shapes" not in said
 
 
+CODE = {"class_name": "__lambda__", "config": {"code": "", "defaults": None, "closure": None}}
+
+
+def code(name: str, *inputs: dict[str, Any]) -> dict[str, Any]:
+    return {**custom("Lambda", name, *inputs), "module": "keras.layers", "config": {"name": name, "function": CODE}}
+
+
+LAMBDAS = json.dumps(
+    graph(
+        [
+            entry("x", [None, 5], "batch_shape"),
+            code("first", of_shape([None, 5], "x")),
+            code("second", of_shape([None, 7], "first")),
+        ],
+        [["x", 0, 0]],
+        [["second", 0, 0]],
+    )
+)
 WRONG = (
     "input: [5]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n    name: wrong\n  - Dense: 3\n    name: behind\n"
 )
@@ -157,6 +175,8 @@ WRONG = (
     ("spec", "layer", "type"),
     [
         (OPAQUE, "behind", "Dense"),
+        (LAMBDAS, "first", "Lambda"),
+        (LAMBDAS, "second", "Lambda"),
         (WRONG, "wrong", "Conv2D"),
         (WRONG, "behind", "Dense"),
         ("input: [5]\nlayers:\n  - Dense: 3\n    name: it\n", "it", "Dense"),

@@ -1,0 +1,72 @@
+"""Inputs that are drawn fit the layers that read them, and weights are read once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerexplain.frontends import read
+from layerexplain.lang.definition import Definition
+from layerexplain.model import Note
+from layerexplain.network.trace import trace_at
+from layerexplain.network.traced import Network
+from layerexplain.run.activations import Activations, calls_in
+from layerexplain.run.drawn import draw_inputs, wish_of
+
+
+def linked(layers: str, shape: str = "[4]") -> Network:
+    return trace_at(read(f"input: {shape}\nlayers:\n{layers}".encode()), linked=True)
+
+
+@pytest.mark.parametrize(
+    ("layers", "ids"),
+    [
+        ("  - Dense: 3\n", None),
+        ("  - Embedding: {input_dim: 1, output_dim: 2}\n", 1),
+        ("  - Embedding: {input_dim: 2, output_dim: 2}\n", 2),
+        ("  - Reshape: {target_shape: [2, 2]}\n  - Embedding: {input_dim: 7, output_dim: 2}\n", 7),
+        ("  - Sequential: [{Embedding: {input_dim: 5, output_dim: 2}}]\n", 5),
+        ("  - Sequential: [Flatten]\n  - Embedding: {input_dim: 5, output_dim: 2}\n", None),
+    ],
+)
+def test_ids_are_below_the_bound_of_the_layers_behind(layers: str, ids: int | None) -> None:
+    network = linked(layers)
+    assert wish_of(network, network.model.inputs[0]).ids == ids
+    (drawn,) = draw_inputs(network, np.random.default_rng(1), 50)
+    if ids is not None:
+        assert set(np.unique(drawn)) == set(range(min(1, ids - 1), ids))
+
+
+class Counted:
+    """Weights of ones that count how often they are asked for."""
+
+    origin: Any = "drawn"
+    notes: tuple[Note, ...] = ()
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        self.asked["/".join(path)] += 1
+        return [np.ones(w.shape, "float32") for w in definition.weights]
+
+
+def test_weights_are_read_once_and_kept_until_the_last_call() -> None:
+    layers = "  - Dense: 4\n    name: a\n  - Sequential: [{Dense: 4, name: b}]\n    name: m\n" + (
+        "  - reuse: a\n  - reuse: m\n" * 3
+    )
+    network, weights = linked(layers), Counted()
+    run = Activations(network, weights, 0)
+    found = list(run.run([np.ones((2, 4), "float32")]))
+    assert weights.asked == {"a": 1, "m/b": 1}
+    assert run._kept == {}
+    assert len(found) == calls_in(network)
+    assert all(one.refusal == "" for one in found)
+    (output,) = run.outputs
+    expected = 1.0
+    for _ in range(8):
+        expected = 4 * expected + 1
+    np.testing.assert_array_equal(output, np.full((2, 4), expected))
