@@ -71,7 +71,7 @@ def linear_twice(view: CheckedNetwork) -> Iterator[Found]:
         ):
             continue
         after = behind.outputs[0]
-        sizes = [one.shape[-1] if one is not None else None for one in (given, spec, after)]
+        sizes = [one.shape[-1] if one is not None and one.shape else None for one in (given, spec, after)]
         # A middle that is smaller than both ends is a bottleneck, which is meant.
         if None in sizes or any(not isinstance(size, int) for size in sizes) or sizes[1] < min(sizes[0], sizes[2]):  # type: ignore[operator,type-var]
             continue
@@ -168,7 +168,7 @@ def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
         layer = view.layers[made.call.layer]
         name = initializer(layer, "kernel_initializer").lower()
         spec = made.outputs[0]
-        several = spec is not None and isinstance(spec.shape[-1], int) and spec.shape[-1] > 1
+        several = spec is not None and any(isinstance(size, int) and size > 1 for size in spec.shape[-1:])
         # The last layer of a residual branch may start at 0, so that the block starts as the identity.
         merged = any(view.ends_with(one) == "add" and len(one.sources) > 1 for one in view.after(made))
         if name in ("zeros", "ones", "constant", "zero", "one") and several and not merged:

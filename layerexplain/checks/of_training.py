@@ -91,7 +91,7 @@ def one_class(view: CheckedNetwork) -> Iterator[Found]:
 )
 def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
-        if loss.of == "probabilities" and view.activation(made) == "softmax" and shape[-1:] != (1,):
+        if loss.of == "probabilities" and view.activation(made) == "softmax" and shape[-1:] not in ((1,), ()):
             yield made.call.layer, f"{loss.name} gets a softmax over {shape[-1]} classes"
 
 
@@ -105,7 +105,7 @@ def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
 )
 def categorical_loss_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
-        several = isinstance(shape[-1], int) and shape[-1] > 1
+        several = any(isinstance(size, int) and size > 1 for size in shape[-1:])
         if "categorical_crossentropy" in loss.name and several and view.activation(made) == "sigmoid":
             yield made.call.layer, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
 

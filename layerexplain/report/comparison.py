@@ -140,7 +140,7 @@ def _one_form(name: str, value: Any, rank: int) -> Any:
     if name == "axis" and rank and all(type(axis) is int for axis in parts):
         parts = tuple([axis % rank - rank for axis in parts])
         return parts[0] if len(parts) == 1 else parts
-    return parts[0] if len(parts) == rank - 2 and all(part == parts[0] for part in parts) else value
+    return parts[0] if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts) else value
 
 
 def _plain(value: Any) -> Any:
@@ -213,7 +213,7 @@ def _differences(
 ) -> Iterator[Difference]:
     for name in dict.fromkeys([*one.arguments, *other.arguments]):
         before, after = one.arguments.get(name), other.arguments.get(name)
-        if before != after:
+        if _text(before) != _text(after):  # as texts, NaN equals itself
             yield Difference(name, _text(before), _text(after), False)
     if one.trainable != other.trainable:
         yield Difference("trainable", str(one.trainable), str(other.trainable), False)

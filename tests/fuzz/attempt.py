@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
+from layerexplain.checks.rules import check
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
+from layerexplain.report.comparison import compare
 from tests.fuzz.mutations import mutation
 from tests.printing import Chosen, Wanted, explanation_text, summary_text
 
@@ -75,6 +77,9 @@ def explain(source: Any, *, detail: bool) -> None:
         for text in texts:
             text.encode()
             assert not _CONTROLS.search(text), f"{format_} holds {_CONTROLS.search(text)}"
+    if not report.faults:
+        check(model)
+        assert not detail or compare((model, report), (model, report)).alike, "it differs from itself"
 
 
 @contextmanager
