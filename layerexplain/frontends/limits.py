@@ -41,6 +41,15 @@ MAX_SPEC_FAULTS = 100
 MAX_INFLATED_BYTES = 256 * 1024 * 1024
 """A compressed file of weights, unpacked in memory, in bytes. Keras stores them uncompressed; no limit holds then."""
 
+MAX_SAVED_OBJECTS = 100_000
+"""Objects of a SavedModel, and four times as many edges between them; large models have some 30,000."""
+
+MAX_SERVED = 1_000
+"""Functions that a SavedModel serves, and tensors of each."""
+
+MAX_SAVED_PATH = 1_000
+"""The way to an object of a SavedModel, in characters."""
+
 MAX_PIPED_BYTES = 4 * 1024 * 1024 * 1024
 """An archive that comes through a pipe, in bytes: it is kept in a file or in memory while it is read."""
 

@@ -12,7 +12,7 @@ from typing import IO
 from layerexplain.errors import SourceError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-_MAX_FIELDS = 5_000_000
+_MAX_FIELDS = 1_000_000
 _HEAD = 20
 """Bytes that hold the head of any field: two numbers of up to ten bytes."""
 

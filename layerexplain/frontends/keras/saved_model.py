@@ -16,7 +16,7 @@ from layerexplain.frontends.keras.layer_config import is_model
 from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, sections, signed, text
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS, MAX_SAVED_PATH, MAX_SERVED
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.frontends.value_text import kind_of_value
@@ -28,7 +28,6 @@ SAVED_MODEL = "saved_model.pb"
 METADATA = "keras_metadata.pb"
 
 KERAS_IDENTIFIER = "_tf_keras_"
-_MAX_OBJECTS = 1_000_000
 
 # Keras's own objects of a SavedModel that are no layers.
 _NO_LAYERS = ("_tf_keras_metric", "_tf_keras_optimizer", "_tf_keras_loss")
@@ -277,14 +276,31 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
     end = file.seek(0, os.SEEK_END)
     objects: list[SavedObject] = []
     signatures: list[ServedFunction] = []
+    edges = 0
     for start, stop in sections(file, 0, end, 2):
         for at, until in sections(file, start, stop, 7):
-            objects = [_object(node) for node in messages(_section(file, at, until), 1)]
-            if len(objects) > _MAX_OBJECTS:
-                raise SourceError(f"has {len(objects):,} objects; no model needs that many")
-        signatures = [_signature(_section(file, at, until)) for at, until in sections(file, start, stop, 5)]
+            for node in messages(_section(file, at, until), 1):
+                objects.append(_object(node))
+                edges += len(objects[-1].children)
+                _must_be_few(len(objects), MAX_SAVED_OBJECTS, "objects")
+                _must_be_few(edges, 4 * MAX_SAVED_OBJECTS, "edges between objects")
+        for at, until in sections(file, start, stop, 5):
+            signatures.append(_signature(_section(file, at, until)))
+            _must_be_few(len(signatures), MAX_SERVED, "functions that it serves")
         break
     return SavedModel(tuple(objects), tuple(signatures))
+
+
+def _must_be_few(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise SourceError(f"has more than {most:,} {what}; no model needs that many")
+
+
+def _checked_path(path: str) -> str:
+    """The way to an object; raises SourceError for one that no model has."""
+    if len(path) > MAX_SAVED_PATH:
+        raise SourceError(f"an object lies {len(path):,} characters deep; a path has at most {MAX_SAVED_PATH:,}")
+    return path
 
 
 def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
@@ -295,7 +311,7 @@ def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
     for number in waiting:  # grows as it is read
         for name, child in objects[number].children.items():
             if child not in paths and child < len(objects):
-                paths[child] = f"{paths[number]}.{name}"
+                paths[child] = _checked_path(f"{paths[number]}.{name}")
                 waiting.append(child)
     found = [KerasNode(paths[number], objects[number].identifier, objects[number].metadata) for number in waiting]
     return [node for node in found if node.identifier.startswith(KERAS_IDENTIFIER)]
@@ -303,8 +319,12 @@ def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
 
 def keras_nodes_of_metadata(data: bytes) -> list[KerasNode]:
     """The Keras objects of a keras_metadata.pb."""
-    found = [dict(fields(message)) for message in messages(data, 1)]
-    return [KerasNode(text(one.get(3)), text(one.get(4)), _bytes(one.get(5))) for one in found]
+    found: list[KerasNode] = []
+    for message in messages(data, 1):
+        one = dict(fields(message))
+        found.append(KerasNode(_checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
+        _must_be_few(len(found), MAX_SAVED_OBJECTS, "objects")
+    return found
 
 
 def _section(file: IO[bytes], start: int, end: int) -> bytes:
@@ -362,6 +382,7 @@ def _shape(value: Value | None) -> Shape | None:
         if number == 2 and isinstance(part, memoryview):
             size = signed(dict(fields(part)).get(1))
             sizes.append(size if size >= 0 else None)
+            _must_be_few(len(sizes), MAX_AXES, "axes in a tensor")
     return tuple(sizes)
 
 
@@ -374,4 +395,5 @@ def _signature(entry: bytes) -> ServedFunction:
                 pair = dict(fields(value))
                 info = dict(fields(_bytes(pair.get(2))))
                 tensors[number][text(pair.get(1))] = (_dtype(info.get(2)), _shape(info.get(3)))
+                _must_be_few(len(tensors[number]), MAX_SERVED, "tensors in a function that it serves")
     return ServedFunction(text(found.get(1)), tensors[1], tensors[2])
