@@ -14,7 +14,7 @@ from layerexplain.model import Note
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.run.activations import Activations, calls_in
-from layerexplain.run.drawn import draw_inputs, wish_of
+from layerexplain.run.drawn import draw_inputs, drawn_weight, wish_of
 
 
 def linked(layers: str, shape: str = "[4]") -> Network:
@@ -38,6 +38,30 @@ def test_ids_are_below_the_bound_of_the_layers_behind(layers: str, ids: int | No
     (drawn,) = draw_inputs(network, np.random.default_rng(1), 50)
     if ids is not None:
         assert set(np.unique(drawn)) == set(range(min(1, ids - 1), ids))
+
+
+@pytest.mark.parametrize(
+    ("path", "shape", "least", "most", "signs"),
+    [
+        ("n/gamma", (200,), 0.5, 1.5, {-1.0, 1.0}),
+        ("n/beta", (200,), 0.15, 0.45, {-1.0, 1.0}),
+        ("n/mean", (200,), 0.15, 0.45, {-1.0, 1.0}),
+        ("n/moving_mean", (200,), 0.15, 0.45, {-1.0, 1.0}),
+        ("n/moving_variance", (200,), 0.5, 1.5, {1.0}),
+        ("d/bias", (200,), 0.15, 0.45, {-1.0, 1.0}),
+        ("d/kernel", (16, 50), 0.125, 0.375, {-1.0, 1.0}),
+        ("c/kernel", (2, 2, 4, 50), 0.125, 0.375, {-1.0, 1.0}),
+        ("c/depthwise_kernel", (4, 4, 9, 5), 0.125, 0.375, {-1.0, 1.0}),
+        ("e/embeddings", (16, 50), 0.5, 1.5, {-1.0, 1.0}),
+    ],
+)
+def test_weights_have_magnitudes_that_keep_values_near_1(
+    path: str, shape: tuple[int, ...], least: float, most: float, signs: set[float]
+) -> None:
+    drawn = drawn_weight(path, shape, np.random.default_rng(3))
+    assert drawn.shape == shape
+    assert least <= np.abs(drawn).min() < np.abs(drawn).max() <= most
+    assert set(np.unique(np.sign(drawn))) == signs
 
 
 class Counted:

@@ -106,6 +106,21 @@ def test_sizes_that_are_given_agree_with_those_of_the_model(own: Any, wanted: An
         assert fixed_input("x", spec, wanted) == Spec((BATCH, *expected), "float32")
 
 
+@pytest.mark.parametrize(
+    ("layers", "size"),
+    [
+        ("RandomFlip", 32),
+        ("Rescaling: 2.0\n  - RandomFlip", 32),
+        ("Rescaling: 2.0", BATCH),
+        ("Reshape: {target_shape: [30, 3]}\n  - RandomFlip", BATCH),
+        ("Dense: 3\n  - Dense: 3", BATCH),
+    ],
+)
+def test_the_first_size_of_one_image_is_no_batch(layers: str, size: Any) -> None:
+    network = traced(f"input: {{shape: [30, 3], batch_size: 32}}\nlayers:\n  - {layers}\n")
+    assert network.calls[0].outputs == (Spec((size, 30, 3), "float"),)
+
+
 def test_what_is_known_of_a_mask() -> None:
     x = tensor("x", (BATCH, 5, 3), "float32")
     assert Tensor(x).mask_spec is None
@@ -223,6 +238,41 @@ def test_a_frozen_layer_is_frozen_in_the_formula_of_the_whole_model() -> None:
     assert [w.attrs["trainable"] for w in definition.weights] == [False, False, True, True]
 
 
+OPERATION = json.dumps(
+    graph(
+        [
+            entry("x", [None, 3, 30, 28], "batch_shape"),
+            {
+                **custom("Add", "r"),
+                "module": "keras.src.ops.numpy",
+                "inbound_nodes": [node(of_shape([None, 3, 30, 28], "x"), 1.0)],
+            },
+            {
+                "class_name": "Conv2D",
+                "module": "keras.layers",
+                "name": "c",
+                "config": {"name": "c", "filters": 2, "kernel_size": [3, 3], "data_format": "channels_first"},
+                "inbound_nodes": [node(of_shape([None, 3, 30, 28], "r"))],
+            },
+        ],
+        [["x", 0, 0]],
+        [["c", 0, 0]],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [("{a: [5]}", ["x"]), ("{a: [5], b: [5]}", ["x1", "x2"]), ("[[5], [5], [5]]", ["x1", "x2", "x3"])],
+)
+def test_the_inputs_of_a_model_have_numbers_where_there_are_several(inputs: str, names: list[str]) -> None:
+    sources = {1: "Dense: 2", 2: "Add:\n    from: [a, b]", 3: "Add:\n    from: [input_1, input_2, input_3]"}[len(names)]
+    spec = f"inputs: {inputs}\nlayers:\n  - {sources}\n"
+    definition = trace_at(read(spec.encode()), linked=True).definition
+    assert definition is not None
+    assert [p.attrs["name"] for p in definition.params] == names
+
+
 # Axes ---------------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +287,7 @@ def test_a_frozen_layer_is_frozen_in_the_formula_of_the_whole_model() -> None:
         ),
         ("input: [7]\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n", ("batch", "steps")),
         ("input: [7]\nlayers:\n  - Dense: 2\n", None),
+        (OPERATION, ("batch", "channels", "rows", "columns")),
         (
             "input: [8, 30, 28]\nlayers:\n  - Own: 3\n  - BatchNormalization: {axis: 1}\n",
             None,

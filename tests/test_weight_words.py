@@ -68,6 +68,9 @@ def test_the_name_of_an_array_below_its_layer(parts: tuple[str, ...], group: tup
     [
         (Layer("a", "RepeatVector", "layer", {"n": 3}), False),
         (Layer("a", "Flatten", "layer", {}), False),
+        (Layer("a", "Permute", "layer", {"dims": (1,)}), False),
+        (Layer("a", "Permute", "layer", {"dims": (1, 4, 3, 2)}), False),
+        (Layer("a", "Permute", "layer", {"dims": (1, 5, 4, 3, 2)}), True),  # tried at none that it takes
         (Layer("a", "Dense", "layer", {"units": 3}), True),
         (Layer("a", "Conv2D", "layer", {"filters": 3, "kernel_size": 1}), True),
         (Layer("a", "Own", "layer", {}), False),

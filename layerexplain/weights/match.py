@@ -103,7 +103,7 @@ class _Matcher:
             by_holder.setdefault(weight.attrs["at"], []).append((number, _wanted(weight, layer.layer)))
         numbered: dict[int, MatchedWeight] = {}
         for at, own in by_holder.items():
-            found = self._of_attribute(layer, at, [wanted for _, wanted in own], bool(below))
+            found = self._of_attribute(layer, at, [wanted for _, wanted in own])
             if found is None:
                 self._as_stored(layer, below)
                 return
@@ -142,9 +142,7 @@ class _Matcher:
             for one in layers
         ]
 
-    def _of_attribute(
-        self, layer: WeightedLayer, at: Steps, wanted: list[Wanted], any_stored: bool
-    ) -> list[MatchedWeight] | None:
+    def _of_attribute(self, layer: WeightedLayer, at: Steps, wanted: list[Wanted]) -> list[MatchedWeight] | None:
         """The weights that one attribute of a layer holds; None where the arrays there do not fit."""
         where = None
         if layer.group is not None:
@@ -152,9 +150,7 @@ class _Matcher:
         stored = self.stored.direct.get(where[0], []) if where is not None else []
         at = where[1] if where is not None else at
         holder = (*layer_steps(layer.path), *at)
-        nothing: list[int | None] = [None] * len(wanted)
-        fitting = assign_by_number(wanted, [tensor.shape for tensor in stored])
-        chosen = fitting if stored or any_stored else nothing
+        chosen = assign_by_number(wanted, [tensor.shape for tensor in stored])
         if chosen is None or not self._may_stay([t for i, t in enumerate(stored) if i not in chosen], layer):
             self._note_count(layer, expression(at, "").lstrip("."), wanted, stored)
             return None
