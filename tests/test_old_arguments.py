@@ -31,6 +31,11 @@ ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("Dense: {units: 3, weights: null, input_shape: [5]}",
      "leave it out, and call set_weights() on the layer once it is built", "input: [5]", "Dense: {units: 3}",
      {"weights": None}),
+    ("Dense: {output_dim: 3, input_shape: [5]}", "`units`", "input: [5]", "Dense: {units: 3}", {"output_dim": 3}),
+    ("Dense: {units: 3, W_regularizer: l2, input_shape: [5]}", "`kernel_regularizer`", "input: [5]",
+     "Dense: {units: 3, kernel_regularizer: l2}", {"W_regularizer": "l2"}),
+    ("LSTM: {units: 3, inner_activation: relu, input_shape: [5, 4]}", "`recurrent_activation`", "input: [5, 4]",
+     "LSTM: {units: 3, recurrent_activation: relu}", {"inner_activation": "relu"}),
 ]  # fmt: skip
 
 

@@ -40,6 +40,9 @@ WRONG: dict[str | bytes, list[str]] = {
     "input: [3]\nlayers:\n  - Dense:\n      units: 3\n        activation: relu\n": [
         "5: `activation:` is deeper than `units: 3`, which has its value already; begin it in column 7, below `units`"
     ],
+    "input: [3]\nlayers:\n  - Dense: 4\n    name: a\n  - Dense:\n      units: 3\n      from: a\n": [
+        "7: `from:` stands among the arguments of Dense; begin it below `Dense`, in its column"
+    ],
     "input: [3]\nlayers:\n  - Dense(512)\n  - Flatten()\n  - Bidirectional(LSTM(8))\n": [
         "3: `Dense(512)` is Python; write `- Dense: 512`",
         "4: `Flatten()` is Python; write `- Flatten`",

@@ -87,6 +87,16 @@ def modern_layer(class_name: str, config: Mapping[str, Any], *, tells_module: bo
     return _CLASSES.get(class_name, class_name), plain
 
 
+def todays_argument(class_name: str, argument: str) -> str:
+    """Return what an argument of older Keras is called today; "" where it has no other name.
+
+    >>> todays_argument("Dense", "W_regularizer"), todays_argument("Embedding", "output_dim")
+    ('kernel_regularizer', '')
+    """
+    name = _OWN_ARGUMENTS.get(class_name, {}).get(argument, _ARGUMENTS.get(argument, ""))
+    return "" if name == argument else name
+
+
 def _arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     own = _OWN_ARGUMENTS.get(class_name, {})
     plain: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError
+from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
@@ -164,6 +165,8 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         type_name = "Sequential" if item.type == "Sequential" else "Functional"
         return Layer(name, type_name, "model", kept, model, line=item.line)
     config = {}
+    if maker.check:
+        item = _of_today(item, name, maker)
     for key, node in item.arguments.items():
         if key in INPUT_KEYS and not (key == "input_dim" and takes(item.type, key)):
             continue
@@ -175,6 +178,22 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
                 maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)
     return Layer(name, item.type, "layer", config, line=item.line)
+
+
+def _of_today(item: Item, name: str, maker: Maker) -> Item:
+    """The item with its arguments by today's names, and without what belongs beside its type."""
+    arguments: dict[str, Node] = {}
+    for key, node in item.arguments.items():
+        today = "" if takes(item.type, key) else todays_argument(item.type, key)
+        if key in WISHES and key != "name" and not takes(item.type, key):
+            where = f"begin it below `{item.type}`, in its column"
+            maker.faults.add(f"`{key}:` stands among the arguments of {item.type}; {where}", node.line)
+        elif today and today not in item.arguments and takes(item.type, today, ignored=True):
+            maker.notes.append(Note("old-argument", name, f"{key} is an argument of older Keras; today: `{today}`"))
+            arguments[today] = node
+        else:
+            arguments[key] = node
+    return item._replace(arguments=arguments)
 
 
 def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker) -> None:
@@ -285,12 +304,14 @@ def _wrapped_argument(type_name: str) -> str | None:
     return (declaration.holds or None) if declaration is not None else None
 
 
-def takes(type_name: str, argument: str) -> bool:
-    """Whether a declared layer has an argument."""
+def takes(type_name: str, argument: str, *, ignored: bool = False) -> bool:
+    """Whether a declared layer has an argument, or, with `ignored`, one that its formula does not depend on."""
     from layerexplain.layers.registry import find
 
     declaration = find(type_name)
-    return declaration is not None and argument in declaration.arguments
+    return declaration is not None and (
+        argument in declaration.arguments or (ignored and argument in declaration.ignores)
+    )
 
 
 def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
