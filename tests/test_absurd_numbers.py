@@ -54,6 +54,7 @@ def test_pixels_that_a_resizing_weighs_are_counted_without_a_loop() -> None:
             within = [(2 * i + 1) * n - (2 * p + 1) * out for i in range(out) for p in range(n)]
             assert _weighed(n, out, method) == sum(abs(distance) < wide for distance in within), (n, out, method)
     assert _weighed(10**17, 10**17, "area") == 10**17
+    assert {_weighed(n, out, method) for method in ("area", *REACH) for n, out in [(0, 3), (3, 0), (0, 0)]} == {0}
 
 
 B = 10**18 - 1

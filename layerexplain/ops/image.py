@@ -136,6 +136,8 @@ def _resize_flops(node: Expr) -> int | None:
 def _weighed(n: int, out: int, method: str) -> int:
     """How many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output covers
     ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
+    if not n or not out:
+        return 0
     if method == "area":  # from ⌊i·n/out⌋ up to ⌈(i + 1)·n/out⌉
         return floor_sum(out, out, n, n + out - 1) - floor_sum(out, out, n, 0)
     # Whole numbers: the centre lies at (2n·i + n - out) / 2out, the ends of the reach are not in it.
