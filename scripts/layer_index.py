@@ -25,19 +25,16 @@ from __future__ import annotations
 _TEXT = """
 '''
 FOOTER = '''"""
-"""The types that each module declares, after its name and a colon; `tf.math.` precedes names that begin with it."""
+"""The types that each module declares, after its name, what they begin with (`tf.math.`), and a colon."""
 
 
 def _read(text: str) -> dict[str, str]:
     modules: dict[str, str] = {}
-    module = prefix = ""
-    for word in text.split():
-        if word[-1] == ":":
-            module, prefix = word[:-1], ""
-        elif word[-1] == ".":
-            prefix = word
-        else:
-            modules[prefix + word] = module
+    for entry in text.split(";"):
+        declares, _, names = entry.partition(":")
+        module, *prefix = declares.split()
+        start = "".join(prefix)
+        modules.update({start + name: module for name in names.split()})
     return modules
 
 
@@ -74,23 +71,16 @@ def table() -> str:
                 if name in noted.modules:
                     raise ValueError(f"{name} is declared in {noted.modules[name]} and in {path.stem}")
                 noted.modules[name] = path.stem
-    types: dict[str, list[str]] = {}
-    for name, stem in noted.modules.items():
-        types.setdefault(stem, []).append(name)
+    types: dict[str, dict[str, str]] = {}
+    for name, stem in sorted(noted.modules.items()):
+        prefix, dot, last = name.rpartition(".")
+        of_stem, start = types.setdefault(stem, {}), f"{stem} {prefix}{dot}".strip()
+        of_stem[start] = f"{of_stem.get(start, f'{start}:')} {last}"
     lines = [
-        textwrap.fill(f"{stem}: {_listed(types[stem])}", 120, break_long_words=False, break_on_hyphens=False)
+        textwrap.fill("; ".join(types[stem].values()), 120, break_long_words=False, break_on_hyphens=False)
         for stem in sorted(types)
     ]
-    return f"{HEADER}{chr(10).join(lines)}\n{FOOTER}"
-
-
-def _listed(names: list[str]) -> str:
-    """The names in order, those with one prefix (`tf.math.`) together after it."""
-    by_prefix: dict[str, list[str]] = {}
-    for name in sorted(names):
-        prefix, dot, last = name.rpartition(".")
-        by_prefix.setdefault(prefix + dot, []).append(last)
-    return " ".join(" ".join([*([prefix] if prefix else []), *by_prefix[prefix]]) for prefix in sorted(by_prefix))
+    return f"{HEADER}{f';{chr(10)}'.join(lines)}\n{FOOTER}"
 
 
 def main() -> int:

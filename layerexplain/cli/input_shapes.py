@@ -12,7 +12,6 @@ from layerexplain.cli.failures import note
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import batch_words
 
 _SIZE = r"(?:[0-9]{1,18}|none|null|\?)"
 _BETWEEN = r"(?: *[,x×] *| +)"
@@ -87,4 +86,6 @@ def tell_batch(shape: Shape, option: str = "--input") -> None:
     if shape[1] is None:
         return
     rest = ",".join(map(str, shape[1:]))
+    from layerexplain.suggest import batch_words
+
     note(batch_words(f"{option} {rest}", f"{option} None,None,{rest}"))

@@ -9,7 +9,6 @@ from itertools import chain
 
 from layerexplain.cli.options import Output
 from layerexplain.render.layout import Look
-from layerexplain.replacing import replacing, writing
 
 _LEAST_WIDTH = 20
 
@@ -42,6 +41,8 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
         return
     every = chain([first], pieces)
     if output.file is not None:
+        from layerexplain.replacing import replacing, writing
+
         with replacing(output.file) as file, writing(output.file):
             file.writelines(piece.encode("utf-8") for piece in every)
         return

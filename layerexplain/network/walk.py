@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.model_builder import in_order
@@ -117,9 +116,7 @@ class Walk:
         return fed
 
     def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
-        function: Any = layer.config.get("function")
-        takes_sizes = isinstance(function, str) and function in TAKES_SIZES
-        bound = bind_call(declaration, self._with_sizes(function, made) if takes_sizes else made)
+        bound = bind_call(declaration, self._with_sizes(layer, made) if layer.kind == "operation" else made)
         if made.kwargs and "query_mask" in declaration.ignores and type(made.kwargs.get("query_mask")) is TensorRef:
             from layerexplain.network.notes import unread_mask_note
 
@@ -167,8 +164,11 @@ class Walk:
         inputs = tuple([t.spec for t in given])
         return TracedCall(made, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
 
-    def _with_sizes(self, function: str, made: Call) -> Call:
+    def _with_sizes(self, layer: Layer, made: Call) -> Call:
         """The call with the sizes that the model computes for it, where they are known."""
+        function = layer.config.get("function")
+        if not isinstance(function, str) or function not in TAKES_SIZES:
+            return made
         if self.sizes is None:
             layers = self.scope.layers
             functions = [(c, layers[c.layer].config.get("function")) for c in self.scope.model.calls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from layerexplain.model import Shape
@@ -13,6 +14,7 @@ UNKNOWN = "?"
 """What a table prints for a count or a shape that is not known."""
 
 
+@lru_cache(1000)
 def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
     """`(None, 28, 28, 3)`; a shape that is not known at all is `unknown`."""
     return unknown if shape is None else sizes.shape_text(shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,8 @@ def _batch_of(model: Model) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def plain_shape(shape: Sequence[Size], batch: int | None = None) -> Shape:
+@lru_cache(1000)
+def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
     """A shape as data: the batch is None, or the size that the model fixes."""
     return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])
 
