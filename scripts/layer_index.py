@@ -77,7 +77,7 @@ def table() -> str:
         of_stem, start = types.setdefault(stem, {}), f"{stem} {prefix}{dot}".strip()
         of_stem[start] = f"{of_stem.get(start, f'{start}:')} {last}"
     lines = [
-        textwrap.fill("; ".join(types[stem].values()), 120, break_long_words=False, break_on_hyphens=False)
+        textwrap.fill("; ".join(types[stem].values()), 119, break_long_words=False, break_on_hyphens=False)
         for stem in sorted(types)
     ]
     return f"{HEADER}{f';{chr(10)}'.join(lines)}\n{FOOTER}"

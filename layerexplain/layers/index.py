@@ -7,9 +7,9 @@ activation_layers: ELU LeakyReLU PReLU ReLU Softmax;
 applications: CustomScaleLayer LayerScale StochasticDepth;
 attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention;
 augmentation: AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
-RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue
-RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-RandomTranslation RandomWidth RandomZoom Solarization;
+RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight
+RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
+RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
 convolutional: Conv1D Conv2D Conv3D Convolution1D Convolution2D Convolution3D;
 convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
 convolutional_transpose: Conv1DTranspose Conv2DTranspose Conv3DTranspose Convolution1DTranspose Convolution2DTranspose
@@ -31,32 +31,33 @@ Minimum Mod Multiply Negative NotEqual Power Rad2deg Reciprocal Relu Relu6 Round
 Silu Sin Sinh SoftShrink Softmax Softplus Softsign SparsePlus SparseSigmoid Sparsemax Sqrt Square Squareplus
 StopGradient Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where; operations tf.: cast convert_to_tensor
 ensure_shape identity stop_gradient; operations tf.compat.v1.math.: softmax; operations tf.compat.v1.nn.: softmax;
-operations tf.math.: abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 floor is_finite is_inf is_nan
-log log1p log_sigmoid logical_not negative reciprocal round rsqrt sigmoid sign sin sinh softplus softsign sqrt square
-tan tanh; operations tf.nn.: elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus softsign
-tanh; operations tf.raw_ops.: Abs Acos Asin Atan Ceil Cos Cosh Elu Erf Erfc Exp Expm1 Floor Identity Inv IsNan Log Log1p
-LogSoftmax LogicalNot Neg Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt
-Square StopGradient Tan Tanh;
+operations tf.math.: abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 floor is_finite is_inf
+is_nan log log1p log_sigmoid logical_not negative reciprocal round rsqrt sigmoid sign sin sinh softplus softsign sqrt
+square tan tanh; operations tf.nn.: elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus
+softsign tanh; operations tf.raw_ops.: Abs Acos Asin Atan Ceil Cos Cosh Elu Erf Erfc Exp Expm1 Floor Identity Inv IsNan
+Log Log1p LogSoftmax LogicalNot Neg Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus
+Softsign Sqrt Square StopGradient Tan Tanh;
 operations_filter ops.: AffineTransform ExtractPatches Fold GaussianBlur HSVToRGB MapCoordinates PerspectiveTransform
 RGBToGrayscale RGBToHSV SSIM ScaleAndTranslate SobelEdges Unfold; operations_filter tf.image.: extract_patches
 hsv_to_rgb rgb_to_hsv;
 operations_image ops.: CropImages DepthToSpace PadImages Resize SpaceToDepth; operations_image tf.compat.v1.image.:
 resize; operations_image tf.image.: flip_left_right flip_up_down resize; operations_image tf.nn.: depth_to_space
 space_to_depth;
-operations_linalg ops.: Array Cholesky CholeskyInverse Corrcoef Correlate Cross Det Diag Diagflat Diagonal Dsplit Dstack
-Eigh Fliplr Flipud Full Geomspace Hsplit Inv Kron Linspace Logdet Logspace Lstsq LuFactor MatrixRank Meshgrid Pinv Qr
-Rot90 SVD Select Size Slogdet Solve SolveTriangular Trace Trapezoid Vander Vdot Vsplit; operations_linalg tf.: fill
-size; operations_linalg tf.linalg.: cholesky cross det diag diag_part eigh inv logdet lu matrix_rank pinv qr slogdet
-solve svd trace;
+operations_linalg ops.: Array Cholesky CholeskyInverse Corrcoef Correlate Cross Det Diag Diagflat Diagonal Dsplit
+Dstack Eigh Fliplr Flipud Full Geomspace Hsplit Inv Kron Linspace Logdet Logspace Lstsq LuFactor MatrixRank Meshgrid
+Pinv Qr Rot90 SVD Select Size Slogdet Solve SolveTriangular Trace Trapezoid Vander Vdot Vsplit; operations_linalg tf.:
+fill size; operations_linalg tf.linalg.: cholesky cross det diag diag_part eigh inv logdet lu matrix_rank pinv qr
+slogdet solve svd trace;
 operations_loss ops.: BinaryCrossentropy CDist CTCDecode CTCLoss CategoricalCrossentropy PSNR
 SparseCategoricalCrossentropy;
 operations_nan ops.: Median NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin
 Nanpercentile Nanprod Nanquantile Nanstd Nansum Nanvar Percentile Quantile;
-operations_numbers ops.: AllClose Angle BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift
-BitwiseXor Cbrt Conj Conjugate Digitize Erfinv Fmod Gcd Heaviside I0 Imag IsIn Isclose Isneginf Isposinf Isreal Lcm
-Ldexp LeftShift Logaddexp2 Nextafter Polar Real RightShift SearchSorted Signbit Sinc View ViewAsComplex ViewAsReal;
-operations_numbers tf.: bitcast searchsorted; operations_numbers tf.bitwise.: bitwise_and bitwise_or bitwise_xor invert
-left_shift right_shift; operations_numbers tf.math.: angle bessel_i0 conj erfinv imag nextafter real;
+operations_numbers ops.: AllClose Angle BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr
+BitwiseRightShift BitwiseXor Cbrt Conj Conjugate Digitize Erfinv Fmod Gcd Heaviside I0 Imag IsIn Isclose Isneginf
+Isposinf Isreal Lcm Ldexp LeftShift Logaddexp2 Nextafter Polar Real RightShift SearchSorted Signbit Sinc View
+ViewAsComplex ViewAsReal; operations_numbers tf.: bitcast searchsorted; operations_numbers tf.bitwise.: bitwise_and
+bitwise_or bitwise_xor invert left_shift right_shift; operations_numbers tf.math.: angle bessel_i0 conj erfinv imag
+nextafter real;
 operations_product ops.: AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Conv ConvTranspose DepthwiseConv Dot
 DotProductAttention Einsum Inner LayerNorm Matmul MaxPool Outer RMSNorm SeparableConv Tensordot; operations_product
 tf.linalg.: matmul; operations_product tf.: matmul tensordot;
@@ -81,8 +82,8 @@ pipeline: Pipeline SpectralNormalization;
 pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
 AvgPool3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
-GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D;
+GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D
+GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D;
 preprocessing: CenterCrop Normalization Rescaling Resizing;
 regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D;
@@ -96,9 +97,9 @@ tf_image_operations tf.: boolean_mask clip_by_norm linspace slice strided_slice;
 boolean_mask linspace; tf_image_operations tf.compat.v1.image.: resize_bilinear resize_nearest_neighbor;
 tf_image_operations tf.compat.v1.math.: count_nonzero; tf_image_operations tf.compat.v1.nn.: crelu depthwise_conv2d
 softmax_cross_entropy_with_logits_v2; tf_image_operations tf.image.: adjust_brightness adjust_contrast central_crop
-crop_to_bounding_box per_image_standardization resize_with_crop_or_pad rgb_to_grayscale; tf_image_operations tf.linalg.:
-matvec; tf_image_operations tf.math.: count_nonzero; tf_image_operations tf.nn.: crelu depthwise_conv2d l2_loss
-softmax_cross_entropy_with_logits; tf_image_operations tf.signal.: frame;
+crop_to_bounding_box per_image_standardization resize_with_crop_or_pad rgb_to_grayscale; tf_image_operations
+tf.linalg.: matvec; tf_image_operations tf.math.: count_nonzero; tf_image_operations tf.nn.: crelu depthwise_conv2d
+l2_loss softmax_cross_entropy_with_logits; tf_image_operations tf.signal.: frame;
 tf_operations tf.__operators__.: add eq ne; tf_operations tf.: add argmax argmin clip_by_value cumsum divide floor_div
 maximum minimum multiply pow realdiv subtract where; tf_operations tf.compat.v1.: div floor_div where where_v2;
 tf_operations tf.compat.v1.nn.: avg_pool bias_add conv2d convolution max_pool; tf_operations tf.math.: add add_n argmax
@@ -106,7 +107,8 @@ argmin cumprod cumsum divide divide_no_nan equal floordiv floormod greater great
 logical_or logical_xor maximum minimum mod multiply not_equal pow squared_difference subtract truediv; tf_operations
 tf.nn.: avg_pool avg_pool1d avg_pool2d avg_pool3d bias_add conv1d conv2d conv3d convolution max_pool max_pool1d
 max_pool2d max_pool3d; tf_operations tf.raw_ops.: Add AddN AddV2 Div DivNoNan Equal FloorDiv FloorMod Greater
-GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2 SquaredDifference Sub;
+GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2 SquaredDifference
+Sub;
 tf_raw_operations tf.raw_ops.: All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BiasAdd Cast ConcatV2 Conv2D
 Cumsum DepthToSpace ExpandDims GatherV2 LeakyRelu MatMul Max MaxPool Mean Min MirrorPad OneHot Pack Pad PadV2 Prod
 Reshape ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Slice SpaceToDepth Split SplitV Squeeze
