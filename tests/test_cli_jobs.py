@@ -93,8 +93,15 @@ def test_an_interrupt_ends_all_quietly_and_leaves_no_file(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path, start_new_session=True
     ) as process:
         wait_until_at_work(at_work, processes=2)
-        time.sleep(1)  # until the program knows that the second has started: Ctrl-C is ignored as long
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the program and all that it started
+        for _ in range(100):
+            # As a terminal does it: to the program and all that it started. Until the program knows that the second has
+            # started, Ctrl-C is ignored.
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(6)
+                break
+            except subprocess.TimeoutExpired:
+                continue
         assert process.communicate(timeout=600) == (b"", b"")
         assert process.returncode == 130
     with pytest.raises(ProcessLookupError):
