@@ -11,6 +11,8 @@ import pytest
 
 from layerexplain import api
 from layerexplain.frontends import read
+from layerexplain.lang.expr import Expr, axes_of
+from layerexplain.lang.opaque import opaque
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from tests.h5_files import array, classes, h5_bytes
@@ -232,3 +234,8 @@ def test_of_several_results_those_are_told_that_are_read() -> None:
     rows = {row.layer: row for row in api.explain(config).layers}
     assert rows["three"].output_shapes == (None, (None, 8, 1), (None, 8, 2))
     assert [rows[name].params for name in ("d1", "d2")] == [4, 6]
+
+
+def test_a_size_that_no_file_recorded_is_not_said_to_be_recorded() -> None:
+    axes = axes_of(Expr(opaque, (), {"name": "Mine", "shape": (None, 4)}, (None, 4), "float"))
+    assert [axis.why for axis in axes] == ["not known", "as the file recorded it"]

@@ -7,7 +7,7 @@ from layerexplain.lang.notation import Function
 
 
 def _recorded(shape: Shape) -> list[Axis]:
-    return [Axis("", None, size, "as the file recorded it") for size in shape]
+    return [Axis("", None, size, "not known" if size is None else "as the file recorded it") for size in shape]
 
 
 opaque = Op(
