@@ -270,7 +270,7 @@ def test_the_inputs_of_a_model_have_numbers_where_there_are_several(inputs: str,
     spec = f"inputs: {inputs}\nlayers:\n  - {sources}\n"
     definition = trace_at(read(spec.encode()), linked=True).definition
     assert definition is not None
-    assert [p.attrs["name"] for p in definition.params] == names
+    assert [p.label for p in definition.params] == names
 
 
 # Axes ---------------------------------------------------------------------------------------------------------------
