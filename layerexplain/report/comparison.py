@@ -253,7 +253,7 @@ def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple):
-        if all(isinstance(one, tuple) and len(one) == 2 for one in value[1]):  # else a list: ["a", [1]]
-            return f"{value[0]}({', '.join(f'{name}={_text(one)}' for name, one in value[1])})"
+    named = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple)
+    if named and all(isinstance(one, tuple) and len(one) == 2 for one in value[1]):
+        return f"{value[0]}({', '.join(f'{name}={_text(one)}' for name, one in value[1])})"
     return repr(value)[:200]
