@@ -14,6 +14,11 @@ from layerexplain.layers.registry import type_names
 PACKAGE = Path(layerexplain.__file__).parent
 
 ALLOWED = {
+    "checks/of_activations.py": "rules on mistakes that are made with these layers",
+    "checks/of_layers.py": "rules on mistakes that are made with these layers",
+    "frontends/leading_batch.py": "the wrapper that adds an axis to what it holds takes",
+    "frontends/spec/old_arguments.py": "which classes of Keras 3 still take an argument of older Keras",
+    "report/targets.py": "the layer that is softmax without an argument",
     "frontends/keras/config_values.py": "functions that files call by the name of a layer",
     "frontends/keras/layer_config.py": "what files say of a class: that it is Keras's, what it leads to, its input",
     "frontends/keras/old_containers.py": "the BatchNormalization of Keras 0.3 is another class today",
