@@ -113,7 +113,7 @@ def test_a_folder_whose_configuration_is_a_pipe_is_not_waited_for(tmp_path: Path
 
     os.mkfifo(tmp_path / "config.json")
     done = run("summary", tmp_path, folder=tmp_path / "..")
-    assert "is a folder" in error(done)
+    assert "is not a regular file" in error(done)
 
 
 def test_a_directory_behind_other_bytes_and_damaged_ends(tmp_path: Path) -> None:

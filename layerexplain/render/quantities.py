@@ -49,7 +49,7 @@ def bytes_text(count: int | None) -> str:
         return UNKNOWN
     if count < 1000:
         return "1 byte" if count == 1 else f"{count} bytes"
-    if count >= 10**21:  # may be more than a float holds
+    if count >= 10**18:  # may be more than a float holds
         return f"{(count + 5 * 10**14) // 10**15:,} PB"
     value = count / 1000
     units = ["kB", "MB", "GB", "TB", "PB"]
