@@ -229,7 +229,12 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("ops.SegmentSum", {}, [(4,), (3,)], "segment needs one id for each part along the first axis"),
     ("ops.Add", {}, [(4,), (3,)], "add needs shapes that broadcast: equal sizes or 1, aligned at the last axis;"),
     ("tf.cumsum", {"exclusive": True}, [(4,)], "cumsum is supported only with exclusive=False, got exclusive=True"),
-    ("tf.math.cumprod", {"exclusive": True}, [(4,)], "cumprod is supported only with exclusive=False, got exclusive=True"),
+    (
+        "tf.math.cumprod",
+        {"exclusive": True},
+        [(4,)],
+        "cumprod is supported only with exclusive=False, got exclusive=True",
+    ),
     (
         "tf.image.per_image_standardization",
         {},
