@@ -301,6 +301,8 @@ class Walk:
         """What would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
         if not specs or len(specs) != len(sources):
             return ""
+        if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
+            return ""  # each cure that is tried would check them all again
         from layerexplain.network.cures import cure
 
         def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
