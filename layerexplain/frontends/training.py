@@ -30,7 +30,11 @@ def with_training(model: Model, found: Any) -> Model:
     metrics: dict[str, tuple[Setting, ...]] = {}
     for key in ("metrics", "weighted_metrics"):
         for name, value in _metrics(found.get(key), outputs):
-            metrics[name] = metrics.get(name, ()) + tuple([one for item in value if (one := _setting(item))])
+            found_here = [one for item in value if (one := _setting(item))]
+            # Keras 2 puts the name of the output in front of that of a wrapped metric.
+            metrics[name] = metrics.get(name, ()) + tuple(
+                [one._replace(name=one.name.removeprefix(f"{name}_")) for one in found_here]
+            )
     if optimizer is None and not losses:
         return model
     kept = {name: some for name, some in metrics.items() if some}
