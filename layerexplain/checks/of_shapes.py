@@ -7,18 +7,7 @@ from collections.abc import Iterator
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.lang.visit import nodes
-from layerexplain.network.traced import TracedCall
-from layerexplain.ops.window import Window, windows
-
-_GATHERS = ("conv", "depthwise_conv", "max_pool", "average_pool")
-
-
-def _slides(made: TracedCall, ops: tuple[str, ...] = _GATHERS) -> list[Window]:
-    """The windows of the first convolution or pooling of a call, an axis each."""
-    for node in () if made.definition is None else nodes(made.definition):
-        if node.op.name in ops:
-            return list(windows(node))
-    return []
+from layerexplain.ops.window import first_windows
 
 
 @rule(
@@ -32,7 +21,7 @@ def _slides(made: TracedCall, ops: tuple[str, ...] = _GATHERS) -> list[Window]:
 )
 def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
-        for w in _slides(made):
+        for w in first_windows(made.definition):
             # A window of 1 with a stride is the shortcut of a residual block.
             if w.k > 1 and w.stride > w.reach and w.number not in (None, 1):
                 yield (
@@ -53,7 +42,7 @@ def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
 )
 def mostly_padding(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
-        for w in _slides(made):
+        for w in first_windows(made.definition):
             if w.padding == "same" and w.dilation == 1 and isinstance(w.n, int) and w.k > 2 * w.n - 1 > 0 and w.k > 1:
                 yield (
                     made.call.layer,
@@ -77,12 +66,9 @@ def unread_edge(view: CheckedNetwork) -> Iterator[Found]:
         source = None if before is None else before.definition
         if source is not None and any(node.op.name == "pad" for node in nodes(source)):
             continue
-        for w in _slides(made):
-            if w.padding != "valid" or not isinstance(w.n, int) or w.number is None or w.k == 1:
-                continue
-            rest = w.n - ((w.number - 1) * w.stride + w.reach)
-            if rest > 0:
-                yield made.call.layer, f"no window reaches the last {rest} of {w.n} {w.role}"
+        for w in first_windows(made.definition):
+            if w.unread and w.k > 1:
+                yield made.call.layer, f"no window reaches {w.last(w.unread)}, of {w.n} {w.role}"
                 break
 
 
@@ -97,7 +83,7 @@ def unread_edge(view: CheckedNetwork) -> Iterator[Found]:
 )
 def checkerboard(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
-        for w in _slides(made, ("conv_transpose",)):
+        for w in first_windows(made.definition, ("conv_transpose",)):
             if w.stride > 1 and w.k % w.stride:
                 terms = f"{w.k // w.stride} or {-(-w.k // w.stride)} terms"
                 yield made.call.layer, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"

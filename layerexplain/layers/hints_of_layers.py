@@ -10,7 +10,7 @@ from layerexplain.layers.hints import Place, hint
 from layerexplain.layers.registry import find
 from layerexplain.layers.wrappers import alike
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
-from layerexplain.ops.window import spatial_axes, windows
+from layerexplain.ops.window import first_windows, spatial_axes
 
 
 @hint("Conv{}D")
@@ -33,7 +33,7 @@ def conv_channels(at: Place) -> str | None:
 
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
 def conv_start(at: Place) -> str | None:
-    slides = _windows(at)
+    slides = first_windows(at.definition)
     if at.argument("padding") != "same" or not slides:
         return None
     w = slides[0]
@@ -53,7 +53,7 @@ def conv_start(at: Place) -> str | None:
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
 def conv_gaps(at: Place) -> str | None:
     said = []
-    for w in _windows(at)[:1]:
+    for w in first_windows(at.definition)[:1]:
         if w.dilation > 1 and w.k > 1:
             said.append(
                 f"dilation_rate={w.dilation} leaves gaps: a window of {w.k} reads every {ordinal(w.dilation)} of "
@@ -66,7 +66,7 @@ def conv_gaps(at: Place) -> str | None:
 
 @hint("Conv{}D")
 def conv_pointwise(at: Place) -> str | None:
-    slides = _windows(at)
+    slides = first_windows(at.definition)
     if not slides or any(w.k != 1 for w in slides):
         return None
     place = _one(slides)
@@ -85,7 +85,7 @@ def pool_strides(at: Place) -> str | None:
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
 def skipped(at: Place) -> str | None:
     """What a stride longer than the window leaves out between windows."""
-    slides = [w for w in _windows(at) if w.stride > w.reach]
+    slides = [w for w in first_windows(at.definition) if w.stride > w.reach]
     if not slides:
         return None
     parts = [
@@ -99,17 +99,14 @@ def skipped(at: Place) -> str | None:
 def unread_edge(at: Place) -> str | None:
     """What windows with a stride leave unread at the end: 9 rows in windows of 2 leave row 8."""
     left, helps = [], True
-    for i, w in enumerate(_windows(at)):
-        if w.padding != "valid" or not isinstance(w.n, int) or w.number is None:
-            continue
-        rest = w.n - ((w.number - 1) * w.stride + w.reach)
+    for i, w in enumerate(first_windows(at.definition)):
         # Zeros that the layer before has put there are no loss, and neither is what is skipped everywhere.
-        if rest <= _zeros_after(at, i) or w.k == 1:
+        if w.unread <= _zeros_after(at, i) or w.k == 1:
             continue
-        left.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
+        left.append(w.last(w.unread))
         same = w._replace(padding="same")
         read = same.covers((same.number or 1) - 1)
-        helps &= read is not None and w.n - 1 in read
+        helps &= read is not None and isinstance(w.n, int) and w.n - 1 in read
     if not left:
         return None
     advice = "; padding='same' would include them" if helps else ""
@@ -141,14 +138,6 @@ def not_flattened(at: Place) -> str | None:
     if many is None or few is None or at.x.ndim < 3 or at.argument("keepdims"):
         return None
     return f"{few:,} values per example remain, instead of the {many:,} that Flatten would return."
-
-
-def _windows(at: Place) -> list[Any]:
-    """The windows of the layer's first convolution or pooling, an axis each."""
-    for node in nodes(at.definition):
-        if node.op.name in ("conv", "depthwise_conv", "max_pool", "average_pool"):
-            return windows(node)
-    return []
 
 
 def _one(slides: Sequence[Any]) -> str:

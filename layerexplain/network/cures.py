@@ -11,13 +11,12 @@ from typing import Any
 
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Shape, Size
-from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import default_roles, product, shape_text
-from layerexplain.ops.window import Window, windows
+from layerexplain.ops.window import first_windows
 
 Try = Callable[[Layer, Declaration, Sequence[Spec]], Definition | None]
 """Gives the definition of a layer at other specs, or with other arguments; None where it refuses them too."""
@@ -236,14 +235,10 @@ def _loser(refs: Sequence[TensorRef], specs: Sequence[Spec], calls: Calls) -> st
     for made in _before(less, calls):
         if made.call.layer in shared:
             continue
-        said = []
-        for w in _windows(made):
-            if isinstance(w.n, int) and w.number is not None and w.stride > 1:
-                rest = w.n - ((w.number - 1) * w.stride + w.reach)
-                if w.padding == "valid" and rest > 0:
-                    said.append(f"{w.role[:-1]} {w.n - 1}" if rest == 1 else f"{w.role} {w.n - rest} to {w.n - 1}")
+        slides = first_windows(made.definition)
+        said = [w.last(w.unread) for w in slides if w.unread]
         if said:
-            sizes = " × ".join(str(w.n) for w in _windows(made))
+            sizes = " × ".join(str(w.n) for w in slides)
             return f"'{made.call.layer}' drops {' and '.join(said)} of {sizes}"
     return ""
 
@@ -262,14 +257,6 @@ def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
                 ahead.append(source)
 
 
-def _windows(made: TracedCall) -> Sequence[Window]:
-    """The windows of the first convolution or pooling of a call, an axis each."""
-    for node in () if made.definition is None else nodes(made.definition):
-        if node.op.name in ("conv", "depthwise_conv", "max_pool", "average_pool"):
-            return windows(node)
-    return ()
-
-
 def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     """The number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a layer
     changes sizes in another way."""
@@ -277,7 +264,7 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     made = {(c.call.layer, c.call.index): c for ref in refs for c in _before(ref, calls)}
     for key, call in reversed(made.items()):
         before = max([strides.get((s.layer, s.call), 1) for s in call.sources], default=1)
-        slides = _windows(call)
+        slides = first_windows(call.definition)
         if any(w.padding == "valid" and (w.reach > w.stride or w.stride == 1 < w.reach) for w in slides):
             return 0
         strides[key] = before * max([w.stride for w in slides], default=1)

@@ -12,7 +12,9 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
+from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Axis, Expr, LazyAxes, Shape, Size
+from layerexplain.lang.visit import nodes
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
@@ -43,6 +45,18 @@ class Window(NamedTuple):
         if self.padding == "valid":
             return (self.n - self.reach) // self.stride + 1
         return -(-self.n // self.stride)
+
+    @property
+    def unread(self) -> int:
+        """The number of positions behind the last window, which no window reads; 0 too where n is unknown."""
+        if self.padding != "valid" or not isinstance(self.n, int) or self.number is None:
+            return 0
+        return max(self.n - ((self.number - 1) * self.stride + self.reach), 0)
+
+    def last(self, count: int) -> str:
+        """Return the last positions of the axis as text: `row 8`, `columns 6 to 7`."""
+        end = (self.n if isinstance(self.n, int) else 0) - 1
+        return f"{self.role[:-1]} {end}" if count == 1 else f"{self.role} {end - count + 1} to {end}"
 
     @property
     def pads(self) -> tuple[int, int] | None:
@@ -139,6 +153,18 @@ def windows(node: Expr) -> list[Window]:
         return make_windows(x, node.args[1].shape, attrs)
     size = attrs["size"]
     return make_windows(x, each(size, x.ndim - 2), {"strides": size, **attrs})
+
+
+GATHERING = ("conv", "depthwise_conv", "max_pool", "average_pool")
+"""The operations that read their input in windows."""
+
+
+def first_windows(definition: Definition | None, names: Sequence[str] = GATHERING) -> list[Window]:
+    """Return the windows of the first operation of these names in a definition, one per spatial axis."""
+    for node in () if definition is None else nodes(definition):
+        if node.op.name in names:
+            return windows(node)
+    return []
 
 
 def _fitting(w: Window, x: Expr) -> int | None:

@@ -163,7 +163,7 @@ def _aligned(a: Sequence[_Row], b: Sequence[_Row]) -> dict[str, str]:
         matcher = SequenceMatcher(None, [key(row) for row in left], [key(row) for row in right], autojunk=False)
         for i, j, size in matcher.get_matching_blocks():
             for one, other in zip(left[i : i + size], right[j : j + size], strict=True):
-                # What is renamed and changed is told apart from one gone and one new by where it stands.
+                # A layer that was renamed and changed is one that reads what its counterpart reads.
                 if one.signature == other.signature or _stand_alike(one, other, pairs):
                     pairs[one.path] = other.path
     return pairs

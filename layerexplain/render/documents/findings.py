@@ -63,7 +63,7 @@ def _document(report: CheckReport) -> doc.Document:
 
 
 _MOST = 4
-"""How many places of one rule are told one by one."""
+"""How many places of one rule are listed; of more, their number is given."""
 
 
 def _section(found: list[Finding]) -> doc.Section:
