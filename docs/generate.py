@@ -121,19 +121,21 @@ def layer_list() -> str:
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
     from layerexplain.lang.composite import COMPOSITES
-    from layerexplain.lang.expr import BATCH, LEAVES, OPS, Marker
+    from layerexplain.lang.expr import BATCH, LEAVES, NOT_DERIVED, OPS, Marker
     from layerexplain.lang.text import statements, value_text
     from layerexplain.ops import load_all
 
     load_all()
     structural = {op.name for op in LEAVES} | {"item", "call", "loop"}
-    rows = ["| op | defaults (omitted in text) | FLOPs | element form |", "| --- | --- | --- | --- |"]
+    rows = ["| op | defaults (omitted in text) | FLOPs | element form | gradient |", "| --- | --- | --- | --- | --- |"]
     for name in sorted(set(OPS) - structural):
         op = OPS[name]
         defaults = ", ".join(f"`{k}={value_text(v)}`" for k, v in op.defaults.items())
         flops = str(op.flops) if isinstance(op.flops, Marker) else "own rule"
         element = f"no: {op.element}" if isinstance(op.element, Marker) else "yes"
-        rows.append(f"| `{name}` | {defaults} | {flops} | {element} |")
+        missing = isinstance(op.gradient, NOT_DERIVED)
+        gradient = f"{'not yet' if missing else 'none'}: {op.gradient}" if isinstance(op.gradient, Marker) else "yes"
+        rows.append(f"| `{name}` | {defaults} | {flops} | {element} | {gradient} |")
     functions = []
     for name in sorted(COMPOSITES):
         composite = COMPOSITES[name]

@@ -22,6 +22,8 @@ class Composite:
         *,
         scalar: bool,
         stable: Callable[..., Any] | None,
+        slope: Callable[..., Expr | float | None] | None,
+        gradient: Callable[..., Expr | None] | None,
     ) -> None:
         code = body.__code__
         self.name = name
@@ -30,9 +32,15 @@ class Composite:
         self.tensors = code.co_varnames[: code.co_argcount]
         self.defaults: Mapping[str, Any] = body.__kwdefaults__ or {}
         self.stable = stable
+        self.slope = slope
+        self.gradient = gradient
         self.description = (body.__doc__ or "").strip().partition("\n")[0]
         self._definitions: dict[Any, Definition] = {}
         self._dtypes: dict[Any, str] = {}
+        if stable is not None and (slope if scalar else gradient) is None:
+            raise TypeError(
+                f"composite {name!r} has a stable evaluator, so it needs a {'slope' if scalar else 'gradient'}"
+            )
         if name in COMPOSITES:
             raise ValueError(f"composite {name!r} is declared twice")
         COMPOSITES[name] = self
@@ -95,7 +103,12 @@ class _Deferred(Definition):
 
 
 def composite(
-    name: str, *, scalar: bool = False, stable: Callable[..., Any] | None = None
+    name: str,
+    *,
+    scalar: bool = False,
+    stable: Callable[..., Any] | None = None,
+    slope: Callable[..., Expr | float | None] | None = None,
+    gradient: Callable[..., Expr | None] | None = None,
 ) -> Callable[[Callable[..., Expr | Mapping[str, Expr]]], Composite]:
     """Declare a composite function by its body.
 
@@ -103,9 +116,12 @@ def composite(
         name: The name in formulas.
         scalar: Whether it is element-wise and counts as one FLOP, like exp.
         stable: A numerically safer `function(np, *values, **attrs)`; a test compares it with the body.
+        slope: Of an element-wise function, `slope(z, y, **attrs)`: its derivative, given the argument and the value;
+            None derives the body. Required beside `stable`, since the derivative of such a body overflows too.
+        gradient: Of another function, `gradient(y, dy, i)` as in the record of an op; required likewise.
     """
 
     def declare(body: Callable[..., Expr | Mapping[str, Expr]]) -> Composite:
-        return Composite(name, body, scalar=scalar, stable=stable)
+        return Composite(name, body, scalar=scalar, stable=stable, slope=slope, gradient=gradient)
 
     return declare

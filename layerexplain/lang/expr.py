@@ -203,6 +203,18 @@ class NOT_INDEXED(Marker):  # noqa: N801 (as above)
     """The element form is refused, with the reason."""
 
 
+class NO_GRADIENT(Marker):  # noqa: N801 (as above)
+    """No gradient passes through the op, with the reason: it is 0 wherever it exists."""
+
+
+class NOT_DERIVED(Marker):  # noqa: N801 (as above)
+    """The gradient exists and its rule is not written yet; what depends on it is refused, with the reason."""
+
+
+class CannotDerive(Exception):
+    """Raised by a gradient rule for a node whose gradient it cannot give; the message says why."""
+
+
 RANDOM: Final = NOT_INDEXED("random")
 
 
@@ -219,6 +231,8 @@ class Op:
     - `flops`: PER_OUTPUT, PER_INPUT, FREE, TWICE_MACS, or a function of the node.
     - `notation`: how it is written (lang/notation.py).
     - `element(node, index, at)`: the scalar at `index`; `at(i, index)` is that of argument i.
+    - `gradient(node, dy, i)`: the gradient of argument i, given that of the result; it may have the size 1 where the
+      argument is repeated. None where it is 0. For several results `dy` is a tuple, with None for those not used.
     - `defaults`: default values of attributes, which are not printed. Rules receive them like others.
     - `canonical(attrs)`: the attributes in their canonical form.
     """
@@ -231,6 +245,7 @@ class Op:
     flops: Any
     notation: Any
     element: Any
+    gradient: Any
     defaults: Mapping[str, Any] = MappingProxyType({})
     canonical: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
@@ -273,7 +288,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-_REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element"}
+_REQUIRED: Final = {"axes", "dtype", "evaluate", "cost", "flops", "notation", "element", "gradient"}
 
 
 LARGEST: Final = 10**18
@@ -320,7 +335,7 @@ def _leaf(name: str) -> Op:
     def refuse(*args: Any, **attrs: Any) -> Any:
         raise TypeError(f"{name} is a leaf; make it with {name}()")
 
-    walked: Any = dict.fromkeys(("evaluate", "notation", "element"), STRUCTURAL)
+    walked: Any = dict.fromkeys(("evaluate", "notation", "element", "gradient"), STRUCTURAL)
     return Op(name, axes=refuse, dtype=refuse, cost=NO_MACS, flops=FREE, **walked)
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.expr import NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Op, Shape, Shapes
+from layerexplain.lang.expr import (
+    NOT_DERIVED,
+    NOT_EVALUATED,
+    NOT_INDEXED,
+    UNKNOWN_COST,
+    AxesOfEach,
+    Axis,
+    Op,
+    Shape,
+    Shapes,
+)
 from layerexplain.lang.notation import Function
 
 
@@ -19,5 +29,6 @@ opaque = Op(
     flops=UNKNOWN_COST,
     notation=Function(),
     element=NOT_INDEXED("its code is not known"),
+    gradient=NOT_DERIVED("its code is not known"),
 )
 """`QDense(x)`: a layer or function that is not part of Keras. `shape` is the recorded shape, or has unknown axes."""

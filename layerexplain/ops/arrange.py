@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import BATCH, GONE, NOT_INDEXED, Axis, Expr, Shape, Size
+from layerexplain.lang.expr import BATCH, GONE, NO_GRADIENT, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Shape, Size
 from layerexplain.ops.families import along_an_axis, movement, needed
+from layerexplain.ops.movement import reshape
+from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, shape_text, size_text
 
 
@@ -30,22 +33,39 @@ def _tile_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return at(0, place)
 
 
+def _of_tile(y: Expr, dy: Expr, i: int) -> Expr:
+    """Sum over all copies: of each axis one for the copies is split off and summed."""
+    x = y.args[0]
+    times = y.attrs["times"]
+    repeated = [k for k, count in enumerate(times) if count != 1]
+    shape: list[Size] = []
+    summed = []
+    for k, size in enumerate(x.shape):
+        if k in repeated:
+            summed.append(len(shape))
+            shape.append(times[k])
+        shape.append(size)
+    return sum_(reshape(dy, shape=tuple(shape)), axis=tuple(summed)) if summed else dy
+
+
 tile = movement(
     "tile",
     axes=_tile_axes,
     value=lambda np, x, times: np.tile(x, times),
     element=_tile_element,
     canonical=lambda attrs: {"times": tuple(attrs["times"])},
+    gradient=_of_tile,
 )
 """`tile(x, times=(1, 2, 1))`: the whole tensor repeated: a b a b."""
 
 
-roll = along_an_axis(
+roll: Op = along_an_axis(
     "roll",
     axes=kept_along,
     value=lambda np, x, by, axis: np.roll(x, by, axis=axis),
     reads=lambda index, size, attrs: sc.remainder(sc.add(index, -attrs["by"] % size), size),
     needs=" to know which elements wrap around",
+    gradient=lambda y, dy, i: roll(dy, by=-y.attrs["by"], axis=y.attrs["axis"]),
 )
 """`roll(x, by=1, axis=1)`: elements shifted along the axis; those past the end reappear at the start."""
 
@@ -77,8 +97,13 @@ def _band_axes(x: Expr, *, below: int | None, above: int | None) -> list[Axis]:
     return kept(x)
 
 
-band = movement(
-    "band", axes=_band_axes, value=_band_value, element=_band_element, defaults={"below": None, "above": None}
+band: Op = movement(
+    "band",
+    axes=_band_axes,
+    value=_band_value,
+    element=_band_element,
+    defaults={"below": None, "above": None},
+    gradient=lambda y, dy, i: band(dy, **y.attrs),
 )
 """`band(x, above=0)`: keeps at most `below` diagonals below and `above` above the main diagonal of each
 matrix; the rest is 0."""
@@ -107,12 +132,20 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return at(0, (*index[:-1], sc.add(index[-1], max(-offset, 0)), sc.add(index[-1], max(offset, 0))))
 
 
+def _of_diagonal(y: Expr, dy: Expr, i: int) -> Expr:
+    rows, columns = y.args[0].shape[-2:]
+    if rows != columns or not isinstance(rows, int):
+        raise CannotDerive("the gradient of the diagonal of matrices that are not square is not derived yet")
+    return diag(dy, offset=y.options["offset"])
+
+
 diagonal = movement(
     "diagonal",
     axes=_diagonal_axes,
     value=lambda np, x, offset: np.diagonal(x, offset, -2, -1),
     element=_diagonal_element,
     defaults={"offset": 0},
+    gradient=_of_diagonal,
 )
 """`diagonal(x)`: the diagonal of each matrix, or the one `offset` columns to its right."""
 
@@ -143,7 +176,14 @@ def _diag_axes(x: Expr, *, offset: int) -> list[Axis]:
     ]
 
 
-diag = movement("diag", axes=_diag_axes, value=_diag_value, element=_diag_element, defaults={"offset": 0})
+diag = movement(
+    "diag",
+    axes=_diag_axes,
+    value=_diag_value,
+    element=_diag_element,
+    defaults={"offset": 0},
+    gradient=lambda y, dy, i: diagonal(dy, **y.attrs),
+)
 """`diag(x)`: matrices with the last axis on their diagonal, or `offset` columns to its right."""
 
 
@@ -154,8 +194,21 @@ full_like = movement(
     element=lambda node, index, at: sc.Number(node.attrs["value"]),
     dtype=lambda x, *, value, to: to or x.dtype,
     defaults={"to": ""},
+    gradient=NO_GRADIENT("a constant"),
 )
 """`full_like(x, value=0)`: a tensor of the shape of x, filled with one number."""
+
+
+size_of = movement(
+    "size_of",
+    axes=lambda x, *, axis: [],
+    dtype=lambda x, *, axis: "weak int",
+    value=lambda np, x, axis: math.prod([np.shape(x)[a] for a in axis]),
+    element=NOT_INDEXED("it is a size"),
+    canonical=lambda attrs: {"axis": tuple(attrs["axis"])},
+    gradient=NO_GRADIENT("a size"),
+)
+"""`size_of(x, axis=(0, 1))`: the number of elements along these axes, the batch included."""
 
 
 shape_of = movement(
@@ -164,5 +217,6 @@ shape_of = movement(
     dtype=lambda x: "int32",
     value=lambda np, x: np.asarray(x.shape),
     element=NOT_INDEXED("it is a size"),
+    gradient=NO_GRADIENT("a size"),
 )
 """`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""

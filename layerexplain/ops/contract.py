@@ -16,6 +16,7 @@ from layerexplain.lang.expr import (
     STRUCTURAL,
     WEIGHT,
     Axis,
+    CannotDerive,
     Expr,
     LazyAxes,
     Shape,
@@ -25,6 +26,7 @@ from layerexplain.lang.expr import (
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, aligned, contraction
+from layerexplain.ops.movement import cut, transpose
 from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, misfit, size_text
 
 _FARTHEST = 50
@@ -106,6 +108,21 @@ def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.
     return sc.Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
 
 
+def _lead(x: Expr) -> str:
+    """Return letters for the axes of x but the last one."""
+    return {2: "nt", 3: "nij"}.get(x.ndim - 1, "nlijabcd"[: x.ndim - 1])
+
+
+def _of_dot(y: Expr, dy: Expr, i: int) -> Expr:
+    x, W = y.args
+    if W.ndim == 2 and (x.ndim == 2 or not i):
+        return dot(transpose(x), dy) if i else dot(dy, transpose(W))
+    lead, rest = _lead(x), "kefg"[: W.ndim - 1]
+    if i:
+        return einsum(x, dy, eq=f"{lead}m,{lead}{rest}->m{rest}")
+    return einsum(dy, W, eq=f"{lead}{rest},m{rest}->{lead}m")
+
+
 dot = contraction(
     "dot",
     axes=_dot_axes,
@@ -114,6 +131,7 @@ dot = contraction(
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[0]),
     term=_dot_term,
     notation=Function(r"{0}\,{1}"),
+    gradient=_of_dot,
 )
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
 
@@ -148,6 +166,17 @@ def _matmul_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
     return sc.Apply(multiply, (at(0, left), at(1, right)), {}), ()
 
 
+def _turned(x: Expr) -> Expr:
+    """Return each matrix transposed."""
+    *stack, rows, columns = range(x.ndim)
+    return transpose(x, axes=(*stack, columns, rows))
+
+
+def _of_matmul(y: Expr, dy: Expr, i: int) -> Expr:
+    a, b = y.args
+    return matmul(_turned(a), dy) if i else matmul(dy, _turned(b))
+
+
 matmul = contraction(
     "matmul",
     axes=_matmul_axes,
@@ -156,6 +185,7 @@ matmul = contraction(
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
     notation=Function(r"{0}\,{1}"),
+    gradient=_of_matmul,
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""
 
@@ -248,6 +278,18 @@ def _einsum_value(np: Any, *values: Any, eq: str) -> Any:
     return np.einsum(eq, *values, optimize=True)
 
 
+def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
+    terms, result = parse_equation(y.attrs["eq"], [a.ndim for a in y.args])
+    own = terms.pop(i)
+    if any(len(set(term)) != len(term) for term in (own, result, *terms)):
+        raise CannotDerive("the gradient of an einsum that repeats a letter in one term is not derived yet")
+    elsewhere = {*result, *[c for term in terms for c in term]}
+    others = [a for k, a in enumerate(y.args) if k != i]
+    kept = [c for c in own if c in elsewhere]
+    made = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
+    return cut(made, {k: None for k, c in enumerate(own) if c not in elsewhere})
+
+
 einsum = contraction(
     "einsum",
     axes=_einsum_axes,
@@ -255,5 +297,6 @@ einsum = contraction(
     outputs=_einsum_outputs,
     summed=_einsum_summed,
     term=_einsum_term,
+    gradient=_of_einsum,
 )
 """`einsum(a, b, eq='nqad,nkad->naqk')`: products summed over the letters missing in the result."""

@@ -6,12 +6,14 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import Axis, Expr, Factor, LazyAxes
+from layerexplain.lang.expr import Axis, CannotDerive, Expr, Factor, LazyAxes
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, contraction
 from layerexplain.ops.sizes import product, size_text
 from layerexplain.ops.window import (
+    SPATIAL,
     Window,
     canonical,
     channels_last,
@@ -19,6 +21,7 @@ from layerexplain.ops.window import (
     image_axes,
     laid_out,
     make_windows,
+    spatial_axes,
     window_axes,
     window_places,
 )
@@ -70,6 +73,22 @@ def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc
     return sc.Apply(multiply, (at(0, place), at(1, (*taps, m, k))), {}), conditions
 
 
+def _of_conv(y: Expr, dy: Expr, i: int) -> Expr:
+    x, W = y.args
+    if i:
+        return conv_kernel(x, dy, window=W.shape[:-2], **y.attrs)
+    axes, _ = image_axes(y)
+    return conv_transpose(dy, W, size=_sizes(x, axes), **y.attrs)
+
+
+def _sizes(x: Expr, axes: Sequence[int]) -> tuple[int, ...]:
+    """Return the sizes of an image's rows and columns. Raises `CannotDerive` if one is unknown."""
+    sizes = [x.shape[axis] for axis in axes]
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the sizes of the image; give them with --input")
+    return tuple(sizes)
+
+
 conv = contraction(
     "conv",
     axes=_conv_axes,
@@ -79,6 +98,7 @@ conv = contraction(
     term=_conv_term,
     defaults={**DEFAULTS, "groups": 1},
     canonical=canonical,
+    gradient=_of_conv,
 )
 """`conv(x, W, …)`: every window times a kernel W of shape (window…, channels in a group, filters), summed."""
 
@@ -109,6 +129,20 @@ def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], a
     return sc.Apply(multiply, (at(0, place), at(1, (*letters, channel, copy))), {}), conditions
 
 
+def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
+    """A depthwise convolution is one in as many groups as there are channels."""
+    from layerexplain.ops.movement import reshape
+
+    W = y.args[1]
+    *window, channels, copies = W.shape
+    axes, _ = image_axes(y)
+    if i:
+        made = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
+        return reshape(made, shape=W.shape)
+    kernel = reshape(W, shape=(*window, 1, channels * copies))
+    return conv_transpose(dy, kernel, size=_sizes(y.args[0], axes), groups=channels, **y.attrs)
+
+
 depthwise_conv = contraction(
     "depthwise_conv",
     axes=_depthwise_axes,
@@ -118,6 +152,7 @@ depthwise_conv = contraction(
     term=_depthwise_term,
     defaults=DEFAULTS,
     canonical=canonical,
+    gradient=_of_depthwise,
 )
 """`depthwise_conv(x, W, …)`: each channel with its own kernels, W of shape (window…, channels, copies)."""
 
@@ -128,8 +163,11 @@ depthwise_conv = contraction(
 def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int | None, int | None]]:
     """Return the window, the output size and the output_padding of each axis."""
     slides = make_windows(x, W.shape, attrs)
-    extra = each(attrs["output_padding"], len(slides))
-    return [(w, w.transposed_size(more), more) for w, more in zip(slides, extra, strict=True)]
+    extra, sizes = each(attrs["output_padding"], len(slides)), each(attrs["size"], len(slides))
+    return [
+        (w, w.transposed_size(more) if size is None else size, more)
+        for w, more, size in zip(slides, extra, sizes, strict=True)
+    ]
 
 
 def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
@@ -145,7 +183,8 @@ def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
 
 def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
     spatial = [(w.role, size, _transpose_why(w, size, more)) for w, size, more in _transposed(x, W, attrs)]
-    return laid_out(x, attrs, spatial, (W.shape[-2], f"filters = {W.shape[-2]}"))
+    filters = product((attrs["groups"], W.shape[-2]))
+    return laid_out(x, attrs, spatial, (filters, f"filters = {size_text(filters)}"))
 
 
 @channels_last
@@ -153,7 +192,7 @@ def _transpose_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     slides, sizes, _ = zip(*_transposed(x, W, attrs), strict=True)
     from layerexplain.ops.products import transposed
 
-    return transposed(np, x, W, slides, [size or 0 for size in sizes])
+    return transposed(np, x, W, slides, [size or 0 for size in sizes], attrs["groups"])
 
 
 def _transpose_cost(node: Expr) -> list[Factor]:
@@ -171,7 +210,7 @@ def _transpose_cost(node: Expr) -> list[Factor]:
 def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
     x, W = node.args
     axes, _ = image_axes(node)
-    return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1])]
+    return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1] // node.options["groups"])]
 
 
 def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
@@ -190,8 +229,25 @@ def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], a
         conditions += sc.between(offset, 0, w.reach)
         taps.append(sc.floor_divide(offset, w.dilation))
         place[axis] = p
+    k, groups = index[channel_axis], node.options["groups"]
+    if groups > 1:
+        m = sc.add(m, sc.scale(sc.floor_divide(k, W.shape[-2]), W.shape[-1] // groups))
+        k = sc.remainder(k, W.shape[-2])
     place[channel_axis] = m
-    return sc.Apply(multiply, (at(0, place), at(1, (*taps, index[channel_axis], m))), {}), conditions
+    return sc.Apply(multiply, (at(0, place), at(1, (*taps, k, m))), {}), conditions
+
+
+def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
+    """The convolution that reads what the transposed one has written; its kernel's gradient exchanges the two."""
+    x, W = y.args
+    attrs = {k: v for k, v in y.attrs.items() if k not in ("output_padding", "size")}
+    for w, size, _ in _transposed(x, W, y.options):
+        back = w._replace(n=size)
+        if size is None or back.number is None:
+            raise CannotDerive("needs the sizes of the image; give them with --input")
+        if back.number != w.n or (back.pads or (0, 0))[0] != w.transposed_start(size):
+            raise CannotDerive("the gradient of a transposed convolution with this output_padding is not derived yet")
+    return conv_kernel(dy, x, window=W.shape[:-2], **attrs) if i else conv(dy, W, **attrs)
 
 
 conv_transpose = contraction(
@@ -202,7 +258,79 @@ conv_transpose = contraction(
     outputs=functools.partial(_outputs, "filters"),
     summed=_transpose_summed,
     term=_transpose_term,
-    defaults={**DEFAULTS, "output_padding": None},
+    defaults={**DEFAULTS, "output_padding": None, "size": None, "groups": 1},
     canonical=canonical,
+    gradient=_of_conv_transpose,
 )
-"""`conv_transpose(x, W, …)`: each input position adds a kernel to the output; W is (window…, filters, channels)."""
+"""`conv_transpose(x, W, …)`: each input position adds a kernel to the output; W is (window…, filters, channels). `size`
+gives the rows and columns of the result where strides leave them open."""
+
+
+# The gradient of a kernel -----------------------------------------------------------------------------------------
+
+
+def _kernel_axes(x: Expr, dy: Expr, *, window: tuple[int, ...], **attrs: Any) -> list[Axis]:
+    axes, at = spatial_axes(x.ndim, attrs["data_format"])
+    channels, filters = x.shape[at], dy.shape[at]
+    if not isinstance(channels, int) or not isinstance(filters, int):
+        raise ShapeError("conv_kernel needs the number of channels")
+    made = [Axis(role, None, k, f"window {k}") for role, k in zip(SPATIAL[len(axes)], window, strict=True)]
+    return [*made, Axis("channels", (0, at), channels // attrs["groups"]), Axis("filters", (1, at), filters)]
+
+
+def _kernel_value(np: Any, x: Any, dy: Any, *, window: tuple[int, ...], **attrs: Any) -> Any:
+    from layerexplain.ops.products import kernel_gradient
+
+    if attrs["data_format"] == "channels_first":
+        x, dy, attrs = np.moveaxis(x, 1, -1), np.moveaxis(dy, 1, -1), {**attrs, "data_format": "channels_last"}
+    return kernel_gradient(np, x, dy, make_windows(x, window, attrs), attrs["groups"])
+
+
+def _kernel_summed(node: Expr) -> list[tuple[str, Any]]:
+    dy = node.args[1]
+    axes, _ = spatial_axes(dy.ndim, node.options["data_format"])
+    return [("batch", dy.shape[0]), *[("rows" if a == axes[0] else "columns", dy.shape[a]) for a in axes]]
+
+
+def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+    x = node.args[0]
+    options = node.options
+    axes, channel_axis = spatial_axes(x.ndim, options["data_format"])
+    *taps, m, k = index
+    n, *positions = letters
+    read, written = [n] * x.ndim, [n] * x.ndim
+    conditions: list[sc.Condition] = []
+    slides = make_windows(x, options["window"], options)
+    for axis, w, u, i in zip(axes, slides, taps, positions, strict=True):
+        if w.pads is None:
+            raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
+        written[axis] = i
+        read[axis] = sc.add(sc.add(sc.scale(i, w.stride), sc.scale(u, w.dilation)), -w.pads[0])
+        if any(w.pads):
+            conditions += sc.between(read[axis], 0, w.n if isinstance(w.n, int) else None)
+    written[channel_axis] = k
+    group = sc.floor_divide(k, node.shape[-1] // options["groups"]) if options["groups"] > 1 else sc.number(0)
+    read[channel_axis] = sc.add(m, sc.scale(group, node.shape[-2]))
+    return sc.Apply(multiply, (at(0, read), at(1, written)), {}), conditions
+
+
+def _of_kernel(y: Expr, dy: Expr, i: int) -> Expr:
+    x, dz = y.args
+    attrs = {k: v for k, v in y.attrs.items() if k != "window"}
+    axes, _ = spatial_axes(x.ndim, y.options["data_format"])
+    return conv(x, dy, **attrs) if i else conv_transpose(dz, dy, size=_sizes(x, axes), **attrs)
+
+
+conv_kernel = contraction(
+    "conv_kernel",
+    axes=_kernel_axes,
+    value=_kernel_value,
+    outputs=lambda node: [("window", range(node.ndim - 2)), ("channels", (-2,)), ("filters", (-1,))],
+    summed=_kernel_summed,
+    term=_kernel_term,
+    defaults={**DEFAULTS, "groups": 1},
+    canonical=lambda attrs: {**canonical(attrs), "window": tuple(attrs["window"])},
+    gradient=_of_kernel,
+)
+"""`conv_kernel(x, dy, window=(3, 3), …)`: the gradient of the kernel of `conv(x, W, …)`: every element of a window
+times the gradient at that position, summed over all positions and examples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import function
 from layerexplain.ops.sizes import misfit, promote
 
@@ -54,6 +54,7 @@ ctc_loss = function(
     flops=UNKNOWN_COST,
     element=OVER_ALL_PATHS,
     defaults={"blank": 0},
+    gradient=NOT_DERIVED("the gradient of ctc_loss is not derived yet"),
 )
 """`ctc_loss(target, output, target_length, output_length)`: the negative log-probability of the labels:
 of one class per step, by the softmax of the scores, with repeats merged and blanks removed."""
@@ -88,6 +89,7 @@ ctc_decode = function(
     flops=UNKNOWN_COST,
     element=NOT_INDEXED("the positions depend on the values"),
     defaults={"blank": 0, "merge": True},
+    gradient=NOT_DERIVED("the gradient of ctc_decode is not derived yet"),
 )
 """`labels, score = ctc_decode(output, length)`: the best class of each step, with repeats merged (`merge`) and
 blanks removed, padded with -1; and the negative sum of the best scores."""

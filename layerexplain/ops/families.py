@@ -118,6 +118,7 @@ def elementwise(
     value: Callable[..., Any],
     notation: Notation = BY_NAME,
     *,
+    gradient: Any,
     dtype: str | Callable[..., str] | None = None,
     flops: Any = PER_OUTPUT,
     element: Any = _elementwise_element,
@@ -128,6 +129,8 @@ def elementwise(
         name: its name in formulas.
         value: `value(np, *values, **attrs)`.
         notation: how it is written; by default a call of its name.
+        gradient: `gradient(node, dy, i)`, the gradient of argument i before it is summed over repeated axes; or a
+            `Marker` with the reason why there is none.
         dtype: of the result if it differs from the arguments': "float" converts ints to floats, any other name is
             the dtype itself, and a function of the arguments is the rule.
         flops: the cost of one element.
@@ -155,6 +158,7 @@ def elementwise(
         flops=flops,
         notation=notation,
         element=element,
+        gradient=gradient,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
+from layerexplain.lang.expr import GONE, NOT_DERIVED, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
 from layerexplain.ops.families import always, common, function, movement
 from layerexplain.ops.sizes import agree, changed, equation, kept, misfit, product, promote, shape_text, size_text
 
@@ -33,11 +33,25 @@ def _parts(name: str, re: Expr, im: Expr) -> Shape:
 
 
 def _transform(
-    name: str, axes: Callable[..., Any], dtype: Callable[..., Any], value: Any, count: Any, **defaults: Any
+    name: str,
+    axes: Callable[..., Any],
+    dtype: Callable[..., Any],
+    value: Any,
+    count: Any,
+    *,
+    gradient: Any,
+    **defaults: Any,
 ) -> Op:
     """A transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
     return function(
-        name, axes=axes, dtype=dtype, value=value, flops=_flops(count), element=SUM_OF_WAVES, defaults=defaults
+        name,
+        axes=axes,
+        dtype=dtype,
+        value=value,
+        flops=_flops(count),
+        element=SUM_OF_WAVES,
+        defaults=defaults,
+        gradient=gradient,
     )
 
 
@@ -68,6 +82,7 @@ fft = _transform(
     _fft_count,
     rank=1,
     inverse=False,
+    gradient=NOT_DERIVED("the gradient of fft is not derived yet"),
 )
 """`re, im = fft(a, b)`: the Fourier transform of a + b·i along the last axis, or along the last two with rank=2:
 the sum over k of (a[k] + b[k]·i) · exp(-2πi·f·k/N). `inverse` has a plus there and divides by N."""
@@ -95,6 +110,7 @@ rfft = _transform(
     _rfft_value,
     lambda node: (node.args[0].shape[:-1], _number(node.options["length"] or node.args[0].shape[-1])),
     length=None,
+    gradient=NOT_DERIVED("the gradient of rfft is not derived yet"),
 )
 """`re, im = rfft(x)`: the Fourier transform of a real signal along the last axis, up to half its length; `length`
 cuts it off or fills it up with 0 first."""
@@ -114,6 +130,7 @@ irfft = _transform(
     lambda np, re, im, length: np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
     lambda node: (node.shape[:-1], _number(node.shape[-1])),
     length=None,
+    gradient=NOT_DERIVED("the gradient of irfft is not derived yet"),
 )
 """`irfft(a, b)`: the real signal of which a + b·i is the Fourier transform (see rfft)."""
 
@@ -175,6 +192,7 @@ stft = function(
     flops=_stft_flops,
     element=NOT_INDEXED("the signal is reflected at both ends"),
     defaults={"window": "hann", "center": True},
+    gradient=NOT_DERIVED("the gradient of stft is not derived yet"),
 )
 """`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (unless
 `center=False`) and cut into frames of `fft` samples, `stride` apart; each is multiplied by a window of `length` and
@@ -202,6 +220,7 @@ mel_filters = movement(
     dtype=always("float"),
     value=_mel_value,
     element=NOT_INDEXED("its triangles lie between bin edges on a logarithmic scale"),
+    gradient=NOT_DERIVED("the gradient of mel_filters is not derived yet"),
 )
 """`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
 from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""
@@ -266,6 +285,7 @@ istft = _transform(
     window="hann",
     keep=None,
     center=True,
+    gradient=NOT_DERIVED("the gradient of istft is not derived yet"),
 )
 """`istft(a, b, length=400, stride=160, fft=512)`: the signal whose stretches have the spectra a + b·i (see stft):
 each is turned back, weighted by the window divided by the sum of the squares of all windows there, and added up.

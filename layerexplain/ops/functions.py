@@ -21,6 +21,7 @@ from layerexplain.ops.elementwise import (
     less,
     less_equal,
     log,
+    logical_and,
     maximum,
     minimum,
     sqrt,
@@ -42,37 +43,42 @@ def _sigmoid(np: Any, z: Any) -> Any:
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
-@composite("tanh", scalar=True, stable=lambda np, z: np.tanh(z))
+@composite("tanh", scalar=True, stable=lambda np, z: np.tanh(z), slope=lambda z, y: 1 - y**2)
 def tanh(z: Expr) -> Expr:
     """Maps any number to the interval from -1 to 1."""
     return (exp(z) - exp(-z)) / (exp(z) + exp(-z))
 
 
-@composite("sigmoid", scalar=True, stable=_sigmoid)
+@composite("sigmoid", scalar=True, stable=_sigmoid, slope=lambda z, y: y * (1 - y))
 def sigmoid(z: Expr) -> Expr:
     """Maps any number to the interval from 0 to 1."""
     return 1 / (1 + exp(-z))
 
 
-@composite("log_sigmoid", scalar=True, stable=lambda np, z: -np.logaddexp(np.zeros_like(z), -z))
+@composite(
+    "log_sigmoid",
+    scalar=True,
+    stable=lambda np, z: -np.logaddexp(np.zeros_like(z), -z),
+    slope=lambda z, y: 1 - sigmoid(z),
+)
 def log_sigmoid(z: Expr) -> Expr:
     """The logarithm of the sigmoid."""
     return -log(1 + exp(-z))
 
 
-@composite("hard_sigmoid", scalar=True)
+@composite("hard_sigmoid", scalar=True, slope=lambda z, y: less(absolute(z), 3) / 6)
 def hard_sigmoid(z: Expr) -> Expr:
     """A piecewise linear sigmoid of three segments."""
     return minimum(maximum(z / 6 + 0.5, 0), 1)
 
 
-@composite("hard_sigmoid_keras2", scalar=True)
+@composite("hard_sigmoid_keras2", scalar=True, slope=lambda z, y: 0.2 * less(absolute(z), 2.5))
 def hard_sigmoid_keras2(z: Expr) -> Expr:
     """The hard_sigmoid of Keras 1 and 2, with slope 0.2 instead of 1/6: tf_keras's `backend.hard_sigmoid`."""
     return minimum(maximum(0.2 * z + 0.5, 0), 1)
 
 
-@composite("hard_tanh", scalar=True)
+@composite("hard_tanh", scalar=True, slope=lambda z, y: less_equal(absolute(z), 1))
 def hard_tanh(z: Expr) -> Expr:
     """Clips values to the interval from -1 to 1."""
     return minimum(maximum(z, -1), 1)
@@ -84,7 +90,7 @@ def sparse_sigmoid(z: Expr) -> Expr:
     return where(less_equal(z, -1), 0.0, where(greater_equal(z, 1), 1.0, 0.5 * (z + 1)))
 
 
-@composite("softsign", scalar=True)
+@composite("softsign", scalar=True, slope=lambda z, y: 1 / (1 + absolute(z)) ** 2)
 def softsign(z: Expr) -> Expr:
     """z divided by 1 plus its absolute value."""
     return z / (1 + absolute(z))
@@ -93,7 +99,16 @@ def softsign(z: Expr) -> Expr:
 # Rectifiers -----------------------------------------------------------------------------------------------------
 
 
-@composite("relu", scalar=True)
+def _relu_slope(
+    z: Expr, y: Expr, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> Expr:
+    if negative_slope:
+        return where(greater(z, threshold or 0), 1 if max_value is None else less(z, max_value), negative_slope)
+    above = greater(z, threshold or 0)
+    return above if max_value is None else logical_and(above, less(z, max_value))
+
+
+@composite("relu", scalar=True, slope=_relu_slope)
 def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Expr:
     """Keeps positive values and sets the rest to 0."""
     y = where(greater(z, threshold), z, 0) if threshold else maximum(z, 0)
@@ -105,13 +120,13 @@ def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None
     return y
 
 
-@composite("relu6", scalar=True)
+@composite("relu6", scalar=True, slope=lambda z, y: logical_and(greater(z, 0), less(z, 6)))
 def relu6(z: Expr) -> Expr:
     """Clips values to the interval from 0 to 6."""
     return minimum(maximum(z, 0), 6)
 
 
-@composite("leaky_relu", scalar=True)
+@composite("leaky_relu", scalar=True, slope=lambda z, y, negative_slope=0.2: where(greater(z, 0), 1, negative_slope))
 def leaky_relu(z: Expr, *, negative_slope: float = 0.2) -> Expr:
     """Keeps positive values and multiplies the rest by negative_slope."""
     return where(greater(z, 0), z, negative_slope * z)
@@ -121,7 +136,7 @@ def _elu(np: Any, z: Any, alpha: float = 1.0) -> Any:
     return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
 
 
-@composite("elu", scalar=True, stable=_elu)
+@composite("elu", scalar=True, stable=_elu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y + alpha))
 def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise alpha · (exp(z) - 1), which tends to -alpha."""
     curve = exp(z) - 1
@@ -132,19 +147,24 @@ def _celu(np: Any, z: Any, alpha: float = 1.0) -> Any:
     return np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha)
 
 
-@composite("celu", scalar=True, stable=_celu)
+@composite("celu", scalar=True, stable=_celu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1))
 def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise a curve that tends to -alpha; smooth at 0 for every alpha."""
     return maximum(z, 0) + alpha * (exp(minimum(z, 0) / alpha) - 1)
 
 
-@composite("selu", scalar=True, stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA))
+@composite(
+    "selu",
+    scalar=True,
+    stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA),
+    slope=lambda z, y: where(greater(z, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
+)
 def selu(z: Expr) -> Expr:
     """A scaled elu whose constants preserve mean 0 and variance 1 from layer to layer."""
     return SELU_SCALE * where(greater(z, 0), z, SELU_ALPHA * (exp(z) - 1))
 
 
-@composite("threshold", scalar=True)
+@composite("threshold", scalar=True, slope=lambda z, y, threshold, default_value: greater(z, threshold))
 def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
     """Keeps values above the threshold and replaces the rest."""
     return where(greater(z, threshold), z, default_value)
@@ -153,7 +173,9 @@ def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
 # Smooth rectifiers ----------------------------------------------------------------------------------------------
 
 
-@composite("softplus", scalar=True, stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)))
+@composite(
+    "softplus", scalar=True, stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)), slope=lambda z, y: sigmoid(z)
+)
 def softplus(z: Expr) -> Expr:
     """A smooth relu."""
     return log(exp(z) + 1)
@@ -171,7 +193,12 @@ def sparse_plus(z: Expr) -> Expr:
     return where(less_equal(z, -1), 0.0, where(less(z, 1), 0.25 * (z + 1) ** 2, z))
 
 
-@composite("silu", scalar=True, stable=lambda np, z: z * _sigmoid(np, z))
+@composite(
+    "silu",
+    scalar=True,
+    stable=lambda np, z: z * _sigmoid(np, z),
+    slope=lambda z, y: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
+)
 def silu(z: Expr) -> Expr:
     """z times its sigmoid, also called swish."""
     return z * sigmoid(z)
@@ -200,19 +227,19 @@ def gelu(z: Expr, *, approximate: bool = False) -> Expr:
 # Shrinking functions --------------------------------------------------------------------------------------------
 
 
-@composite("tanh_shrink", scalar=True)
+@composite("tanh_shrink", scalar=True, slope=lambda z, y: tanh(z) ** 2)
 def tanh_shrink(z: Expr) -> Expr:
     """z minus its tanh."""
     return z - tanh(z)
 
 
-@composite("hard_shrink", scalar=True)
+@composite("hard_shrink", scalar=True, slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
 def hard_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
     """Sets values near 0 to 0 and keeps the rest."""
     return where(greater(absolute(z), threshold), z, 0)
 
 
-@composite("soft_shrink", scalar=True)
+@composite("soft_shrink", scalar=True, slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
 def soft_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
     """Sets values near 0 to 0 and moves the rest towards 0 by the threshold."""
     return where(greater(z, threshold), z - threshold, where(less(z, -threshold), z + threshold, 0))
@@ -226,7 +253,12 @@ def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-@composite("softmax", stable=_softmax)
+def _softmax_gradient(y: Expr, dy: Expr, i: int) -> Expr:
+    axis = y.attrs["definition"].attrs.get("axis", -1)
+    return y * (dy - sum_(dy * y, axis=axis, keepdims=True))
+
+
+@composite("softmax", stable=_softmax, gradient=_softmax_gradient)
 def softmax(z: Expr, *, axis: Any = -1) -> Expr:
     """Turns scores into probabilities that sum to 1."""
     e = named("e", exp(z))
@@ -238,7 +270,12 @@ def _log_softmax(np: Any, z: Any, axis: Any = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-@composite("log_softmax", stable=_log_softmax)
+def _log_softmax_gradient(y: Expr, dy: Expr, i: int) -> Expr:
+    axis = y.attrs["definition"].attrs.get("axis", -1)
+    return dy - exp(y) * sum_(dy, axis=axis, keepdims=True)
+
+
+@composite("log_softmax", stable=_log_softmax, gradient=_log_softmax_gradient)
 def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
     """The logarithm of the softmax."""
     return z - log(sum_(exp(z), axis=axis, keepdims=True))

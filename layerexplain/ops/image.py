@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_INDEXED, Axis, Expr, Size
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, Expr, Size
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
@@ -220,6 +220,7 @@ resize = function(
     element=_resize_element,
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
     canonical=_canonical,
+    gradient=NOT_DERIVED("the gradient of resize is not derived yet"),
 )
 """`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around its
 position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor."""
@@ -282,6 +283,7 @@ fit = movement(
     element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
+    gradient=NOT_DERIVED("the gradient of fit is not derived yet"),
 )
 """`fit(x, size=(24, 32), how='crop')`: for images of unknown size: the central `size` ('center'), or the centre cropped
 or padded to the aspect ratio of `size` ('crop', 'pad')."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.lang.expr import (
     GONE,
+    NOT_DERIVED,
     NOT_INDEXED,
     UNKNOWN_COST,
     AxesOfEach,
@@ -101,13 +102,31 @@ def _matrices(
     )
 
 
-cholesky = _matrices("cholesky", lambda x, *_: x.shape, lambda np, x: np.linalg.cholesky(x), lambda n, _: n**3 / 3)
+cholesky = _matrices(
+    "cholesky",
+    lambda x, *_: x.shape,
+    lambda np, x: np.linalg.cholesky(x),
+    lambda n, _: n**3 / 3,
+    gradient=NOT_DERIVED("the gradient of cholesky is not derived yet"),
+)
 """`cholesky(x)`: the lower triangle L with L · Lᵀ = x, of symmetric matrices with positive eigenvalues."""
 
-inv = _matrices("inv", lambda x, *_: x.shape, lambda np, x: np.linalg.inv(x), lambda n, _: 2 * n**3)
+inv = _matrices(
+    "inv",
+    lambda x, *_: x.shape,
+    lambda np, x: np.linalg.inv(x),
+    lambda n, _: 2 * n**3,
+    gradient=NOT_DERIVED("the gradient of inv is not derived yet"),
+)
 """`inv(x)`: the inverse of each matrix."""
 
-det = _matrices("det", lambda x, *_: x.shape[:-2], lambda np, x: np.linalg.det(x), lambda n, _: 2 * n**3 / 3)
+det = _matrices(
+    "det",
+    lambda x, *_: x.shape[:-2],
+    lambda np, x: np.linalg.det(x),
+    lambda n, _: 2 * n**3 / 3,
+    gradient=NOT_DERIVED("the gradient of det is not derived yet"),
+)
 """`det(x)`: the determinant of each matrix."""
 
 slogdet = _matrices(
@@ -116,6 +135,7 @@ slogdet = _matrices(
     lambda np, x: tuple(np.linalg.slogdet(x)),
     lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
+    gradient=NOT_DERIVED("the gradient of slogdet is not derived yet"),
 )
 """`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its absolute value."""
 
@@ -132,6 +152,7 @@ solve = _matrices(
     lambda np, a, b: np.linalg.solve(a, b),
     lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
     why="it solves a system of equations",
+    gradient=NOT_DERIVED("the gradient of solve is not derived yet"),
 )
 """`solve(a, b)`: the x for which a · x = b, column by column."""
 
@@ -157,6 +178,7 @@ lu = _matrices(
     _lu_value,
     lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "int32"),
+    gradient=NOT_DERIVED("the gradient of lu is not derived yet"),
 )
 """`f, p = lu(x)`: x[p] = L · U, both in one matrix: below the diagonal L, whose diagonal is 1, and above it U."""
 
@@ -174,6 +196,7 @@ qr = _matrices(
     square=False,
     dtypes=("float", "float"),
     defaults={"mode": "reduced"},
+    gradient=NOT_DERIVED("the gradient of qr is not derived yet"),
 )
 """`q, r = qr(x)`: x = q · r, the columns of q of length 1 and at right angles, r an upper triangle (Householder)."""
 
@@ -193,6 +216,7 @@ svd = _matrices(
     dtypes=("float", "float", "float"),
     defaults={"full": False},
     why=EITHER_WAY,
+    gradient=NOT_DERIVED("the gradient of svd is not derived yet"),
 )
 """`u, s, v = svd(x)`: x = u · diag(s) · v, with the singular values s from the largest to the smallest."""
 
@@ -206,6 +230,7 @@ singular_values = _matrices(
     None,
     square=False,
     why="it iterates",
+    gradient=NOT_DERIVED("the gradient of singular_values is not derived yet"),
 )
 """`singular_values(x)`: the singular values of each matrix, largest first."""
 
@@ -216,6 +241,7 @@ eigh = _matrices(
     None,
     dtypes=("float", "float"),
     why=EITHER_WAY,
+    gradient=NOT_DERIVED("the gradient of eigh is not derived yet"),
 )
 """`w, v = eigh(x)`: the eigenvalues of symmetric matrices, smallest first, and the eigenvectors as columns."""
 
@@ -237,6 +263,7 @@ pinv = _matrices(
     square=False,
     defaults={"rcond": None},
     why="it iterates",
+    gradient=NOT_DERIVED("the gradient of pinv is not derived yet"),
 )
 """`pinv(x)`: the Moore-Penrose pseudo-inverse; singular values below rcond times the largest count as 0."""
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import PER_OUTPUT, WEIGHT, Axis, Expr
+from layerexplain.lang.expr import (
+    NO_GRADIENT,
+    NOT_DERIVED,
+    NOT_INDEXED,
+    PER_INPUT,
+    PER_OUTPUT,
+    WEIGHT,
+    Axis,
+    CannotDerive,
+    Expr,
+    Op,
+)
 from layerexplain.lang.notation import Index
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
@@ -32,11 +43,49 @@ take = movement(
     value=lambda np, table, ids: table[np.asarray(ids).astype("int64")],
     notation=Index(),
     element=_element,
+    gradient=lambda y, dy, i: scatter_rows(dy, y.args[1], n=y.args[0].shape[0]),
 )
 """`E[ids]`: the row of E for each id. A lookup, not a product with one-hot rows."""
 
 
 # along any axis --------------------------------------------------------------------------------------------------
+
+
+def _scatter_rows_axes(dy: Expr, ids: Expr, *, n: int) -> list[Axis]:
+    return [Axis("rows", None, n, f"{n} rows"), *[Axis("", (0, i), dy.shape[i]) for i in range(ids.ndim, dy.ndim)]]
+
+
+def _scatter_rows_value(np: Any, dy: Any, ids: Any, *, n: int) -> Any:
+    made = np.zeros((n, *dy.shape[np.ndim(ids) :]), dy.dtype)
+    np.add.at(made, np.asarray(ids).astype("int64"), dy)
+    return made
+
+
+scatter_rows: Op = function(
+    "scatter_rows",
+    axes=_scatter_rows_axes,
+    value=_scatter_rows_value,
+    flops=PER_INPUT,
+    element=NOT_INDEXED("the positions depend on the values"),
+    gradient=lambda y, dy, i: None if i else take(dy, y.args[1]),
+)
+"""`scatter_rows(dy, ids, n=1000)`: a table of n rows, each the sum of the parts of dy with its id: what goes back
+through `E[ids]`."""
+
+
+def _of_gather(y: Expr, dy: Expr, i: int) -> Expr | None:
+    x, ids = y.args
+    axis = normalize_axis(y.attrs["axis"], x.ndim)
+    size = x.shape[axis]
+    if not isinstance(size, int):
+        raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+    if axis == 0:
+        return scatter_rows(dy, ids, n=size)
+    from layerexplain.ops.movement import transpose
+
+    picked = range(axis, axis + ids.ndim)
+    first = transpose(dy, axes=(*picked, *[k for k in range(dy.ndim) if k not in picked]))
+    return transpose(scatter_rows(first, ids, n=size), axes=(*range(1, axis + 1), 0, *range(axis + 1, x.ndim)))
 
 
 def _gather_axes(x: Expr, ids: Expr, *, axis: int) -> list[Axis]:
@@ -59,6 +108,7 @@ gather = movement(
     axes=_gather_axes,
     value=lambda np, x, ids, axis: np.take(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_gather_element,
+    gradient=_of_gather,
 )
 """`gather(x, ids, axis=1)`: the parts of x with the given indices along an axis, in that order."""
 
@@ -86,6 +136,7 @@ take_along = movement(
     axes=_take_along_axes,
     value=lambda np, x, ids, axis: np.take_along_axis(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_take_along_element,
+    gradient=NOT_DERIVED("the gradient of take_along is not derived yet"),
 )
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 
@@ -105,11 +156,19 @@ def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return at(0, (*places, *index[lead:]))
 
 
+def _of_gather_nd(y: Expr, dy: Expr, i: int) -> Expr | None:
+    from layerexplain.ops.arrange import full_like
+    from layerexplain.ops.scatter import scatter
+
+    return scatter(full_like(y.args[0], value=0), y.args[1], dy, how="add")
+
+
 gather_nd = movement(
     "gather_nd",
     axes=_gather_nd_axes,
     value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
     element=_gather_nd_element,
+    gradient=_of_gather_nd,
 )
 """`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
 
@@ -139,5 +198,6 @@ one_hot = function(
     flops=PER_OUTPUT,
     element=_one_hot_element,
     defaults={"axis": -1},
+    gradient=NO_GRADIENT("a choice by index"),
 )
 """`one_hot(ids, n=10)`: each id becomes n numbers: 1 at its own index, 0 elsewhere. One comparison each."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import AxesOfEach, Axis, Batch, Expr, Size
+from layerexplain.lang.expr import NO_GRADIENT, AxesOfEach, Axis, Batch, CannotDerive, Expr, Op, Size
 from layerexplain.lang.notation import Slice
 from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
-from layerexplain.ops.reshaping import reshape_axes, reshape_element, slice_axes, slice_element
+from layerexplain.ops.reshaping import expand_key, reshape_axes, reshape_element, slice_axes, slice_element
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -33,12 +33,13 @@ def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
 # reshape --------------------------------------------------------------------------------------------------------
 
 
-reshape = movement(
+reshape: Op = movement(
     "reshape",
     axes=reshape_axes,
     evaluate=lambda run, x, shape: run.np.reshape(x, _runtime(run, shape)),
     element=reshape_element,
     canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
+    gradient=lambda y, dy, i: reshape(dy, shape=y.args[0].shape),
 )
 """`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is inferred."""
 
@@ -54,7 +55,12 @@ def laid(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
     return reshape(w, shape=tuple(next(sizes) if i in axes else 1 for i in range(ndim)))
 
 
-def _transpose_axes(x: Expr, *, axes: tuple[int, ...]) -> list[Axis]:
+def _order_of(x: Expr, axes: tuple[int, ...] | None) -> tuple[int, ...]:
+    return tuple(reversed(range(x.ndim))) if axes is None else axes
+
+
+def _transpose_axes(x: Expr, *, axes: tuple[int, ...] | None) -> list[Axis]:
+    axes = _order_of(x, axes)
     if sorted(axes) != list(range(x.ndim)):
         raise ShapeError(f"transpose needs each of the axes 0 to {x.ndim - 1} once, got {axes}")
     return [Axis("", (0, a), x.shape[a], "" if a == i else f"was axis {a}") for i, a in enumerate(axes)]
@@ -62,9 +68,14 @@ def _transpose_axes(x: Expr, *, axes: tuple[int, ...]) -> list[Axis]:
 
 def _transpose_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     place = list(index)
-    for i, a in enumerate(node.attrs["axes"]):
+    for i, a in enumerate(_order_of(node, node.options["axes"])):
         place[a] = index[i]
     return at(0, place)
+
+
+def _of_transpose(y: Expr, dy: Expr, i: int) -> Expr:
+    axes = y.options["axes"]
+    return transpose(dy) if axes is None else transpose(dy, axes=tuple(sorted(range(dy.ndim), key=axes.__getitem__)))
 
 
 transpose = movement(
@@ -72,9 +83,12 @@ transpose = movement(
     axes=_transpose_axes,
     value=lambda np, x, axes: np.transpose(x, axes),
     element=_transpose_element,
-    canonical=lambda attrs: {"axes": tuple(attrs["axes"])},
+    defaults={"axes": None},
+    canonical=lambda attrs: {"axes": attrs["axes"] and tuple(attrs["axes"])},
+    gradient=_of_transpose,
 )
-"""`transpose(x, axes=(0, 2, 1))`: axis i of the result is axis axes[i] of x."""
+"""`transpose(x, axes=(0, 2, 1))`: axis i of the result is axis axes[i] of x; without axes, their order is
+reversed."""
 
 
 # concatenate, split, stack --------------------------------------------------------------------------------------
@@ -124,6 +138,15 @@ def _one_of(place: sc.Affine, sizes: list[int], part: Callable[[int, int], sc.Sc
     return result
 
 
+def _of_concatenate(y: Expr, dy: Expr, i: int) -> Expr:
+    axis = y.options["axis"] % y.ndim
+    sizes = [x.shape[axis] for x in y.args[: i + 1]]
+    if not all(known(size) for size in sizes):
+        raise CannotDerive(f"needs the sizes of axis {axis}; give them with --input")
+    start = sum(sizes[:-1])
+    return cut(dy, {axis: slice(start, start + sizes[-1])})
+
+
 concatenate = movement(
     "concatenate",
     axes=_concatenate_axes,
@@ -131,6 +154,7 @@ concatenate = movement(
     element=_concatenate_element,
     dtype=common,
     defaults={"axis": -1},
+    gradient=_of_concatenate,
 )
 """`concatenate(a, b, axis=-1)`: one after the other along an axis."""
 
@@ -145,6 +169,11 @@ def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     return AxesOfEach([changed(x, at, size // n, "")] * n)
 
 
+def _of_split(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
+    parts = [zeros(shape=shape) if one is None else one for one, shape in zip(dy, y.shape, strict=True)]
+    return concatenate(*parts, **{k: v for k, v in y.attrs.items() if k == "axis"})
+
+
 split = movement(
     "split",
     axes=_split_axes,
@@ -152,6 +181,7 @@ split = movement(
     element=None,
     dtype=lambda x, n, axis: (x.dtype,) * n,
     defaults={"axis": -1},
+    gradient=_of_split,
 )
 """`a, b = split(x, n=2)`: equal parts along an axis. item() selects a result."""
 
@@ -175,6 +205,10 @@ def _stack_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return _one_of(index[axis], [1] * len(node.args), lambda i, _: at(i, (*index[:axis], *index[axis + 1 :])))
 
 
+def _of_stack(y: Expr, dy: Expr, i: int) -> Expr:
+    return cut(dy, {y.options["axis"] % y.ndim: i})
+
+
 stack = movement(
     "stack",
     axes=_stack_axes,
@@ -182,10 +216,36 @@ stack = movement(
     element=_stack_element,
     dtype=common,
     defaults={"axis": 0},
+    gradient=_of_stack,
 )
 
 
 # slices ---------------------------------------------------------------------------------------------------------
+
+
+def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
+    """The gradient in its place, and 0 around it."""
+    x = y.args[0]
+    key: list[Any] = []
+    pads: dict[int, tuple[int, int]] = {}
+    axis = 0
+    for k in expand_key(y.attrs["key"], x.ndim):
+        key.append(0 if k is None else None if isinstance(k, int) else slice(None))
+        if k is None:
+            continue
+        size = x.shape[axis]
+        if k != slice(None):
+            if not isinstance(size, int):
+                raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+            taken = range(k % size, k % size + 1) if isinstance(k, int) else range(*k.indices(size))
+            if taken.step != 1:
+                raise CannotDerive("the gradient of a slice with a step is not derived yet")
+            pads[axis] = (taken.start, size - taken.stop) if taken else (size, 0)
+        axis += 1
+    while key and key[-1] == slice(None):
+        key.pop()
+    made = take_slice(dy, key=tuple(key)) if key != [slice(None)] * len(key) else dy
+    return framed(made, pads) if any(map(any, pads.values())) else made
 
 
 take_slice = movement(
@@ -195,6 +255,7 @@ take_slice = movement(
     element=slice_element,
     notation=Slice(),
     canonical=lambda attrs: {"key": tuple(attrs["key"])},
+    gradient=_of_slice,
 )
 """`x[..., 2:5]`: a slice of a tensor, as in Python and NumPy."""
 
@@ -205,13 +266,14 @@ def _reverse_axes(x: Expr, *, axis: int) -> list[Axis]:
     return kept(x)
 
 
-reverse = along_an_axis(
+reverse: Op = along_an_axis(
     "reverse",
     axes=_reverse_axes,
     value=lambda np, x, axis: np.flip(x, axis=axis),
     reads=lambda index, size, attrs: sc.add(sc.scale(index, -1), size - 1),
     needs=" to count from its end",
     defaults={"axis": 1},
+    gradient=lambda y, dy, i: reverse(dy, **y.attrs),
 )
 """`reverse(x)`: the steps (axis 1) in the opposite order."""
 
@@ -256,6 +318,13 @@ def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.guarded(conditions, at(0, place), node.options["value"])
 
 
+def _of_pad(y: Expr, dy: Expr, i: int) -> Expr:
+    if y.options["mode"] != "constant":
+        raise CannotDerive(f"the gradient of padding with mode='{y.attrs['mode']}' is not derived yet")
+    pads = enumerate(y.attrs["pads"])
+    return cut(dy, {axis: slice(before or None, -after or None) for axis, (before, after) in pads if before or after})
+
+
 pad = movement(
     "pad",
     axes=_pad_axes,
@@ -265,6 +334,7 @@ pad = movement(
     element=_pad_element,
     defaults={"value": 0, "mode": "constant"},
     canonical=lambda attrs: {**attrs, "pads": tuple(tuple(p) for p in attrs["pads"])},
+    gradient=_of_pad,
 )
 """`pad(x, pads=((0, 0), (1, 2)))`: elements before and after, along each axis."""
 
@@ -278,11 +348,23 @@ def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     return changed(x, at, after, why)
 
 
+def _of_repeat(y: Expr, dy: Expr, i: int) -> Expr:
+    """Sum over the copies: an axis for them is split off and summed."""
+    from layerexplain.ops.reduce import sum_
+
+    x, times = y.args[0], y.attrs["times"]
+    axis = y.attrs["axis"] % x.ndim
+    if x.shape[axis] == 1:
+        return sum_(dy, axis=axis, keepdims=True)
+    return sum_(reshape(dy, shape=(*x.shape[: axis + 1], times, *x.shape[axis + 1 :])), axis=axis + 1)
+
+
 repeat = along_an_axis(
     "repeat",
     axes=_repeat_axes,
     value=lambda np, x, times, axis: np.repeat(x, times, axis=axis),
     reads=lambda index, size, attrs: sc.floor_divide(index, attrs["times"]),
+    gradient=_of_repeat,
 )
 """`repeat(x, times=2, axis=1)`: each element repeated in place: a a b b."""
 
@@ -311,6 +393,7 @@ broadcast_to = movement(
     evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
     element=lambda node, index, at: at(0, aligned(index, node, node.args[0])),
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
+    gradient=lambda y, dy, i: dy,
 )
 """`broadcast_to(x, shape=(n, 3, 4))`: axes of size 1 repeated."""
 
@@ -322,6 +405,7 @@ zeros = movement(
     element=lambda node, index, at: sc.Number(0.0),
     dtype=lambda *, shape: "float",
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
+    gradient=NO_GRADIENT("a constant"),
 )
 """`zeros(shape=(n, 6))`: the initial state of a recurrence; n is the batch."""
 
@@ -340,5 +424,6 @@ positions = movement(
     element=lambda node, index, at: sc.Position(index[0]),
     dtype=always("int32"),
     defaults={"axis": 1},
+    gradient=NO_GRADIENT("a constant"),
 )
 """`positions(x)`: 0, 1, 2, … up to the number of steps of x (axis 1), which causal masks compare."""

@@ -5,34 +5,54 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.lang.expr import NOT_INDEXED, Expr
+from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, Expr
 from layerexplain.lang.notation import Function
+from layerexplain.ops.elementwise import exp, trunc
 from layerexplain.ops.families import always, elementwise
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
 
-bitwise_and = elementwise("bitwise_and", lambda np, a, b: np.bitwise_and(a, b))
-bitwise_or = elementwise("bitwise_or", lambda np, a, b: np.bitwise_or(a, b))
-bitwise_xor = elementwise("bitwise_xor", lambda np, a, b: np.bitwise_xor(a, b))
-bitwise_not = elementwise("bitwise_not", lambda np, a: np.invert(a))
-left_shift = elementwise("left_shift", lambda np, a, b: np.left_shift(a, b))
-right_shift = elementwise("right_shift", lambda np, a, b: np.right_shift(a, b))
+bitwise_and = elementwise("bitwise_and", lambda np, a, b: np.bitwise_and(a, b), gradient=NO_GRADIENT("whole numbers"))
+bitwise_or = elementwise("bitwise_or", lambda np, a, b: np.bitwise_or(a, b), gradient=NO_GRADIENT("whole numbers"))
+bitwise_xor = elementwise("bitwise_xor", lambda np, a, b: np.bitwise_xor(a, b), gradient=NO_GRADIENT("whole numbers"))
+bitwise_not = elementwise("bitwise_not", lambda np, a: np.invert(a), gradient=NO_GRADIENT("whole numbers"))
+left_shift = elementwise("left_shift", lambda np, a, b: np.left_shift(a, b), gradient=NO_GRADIENT("whole numbers"))
+right_shift = elementwise("right_shift", lambda np, a, b: np.right_shift(a, b), gradient=NO_GRADIENT("whole numbers"))
 
 # Divisors, neighbours -------------------------------------------------------------------------------------------
 
-gcd = elementwise("gcd", lambda np, a, b: np.gcd(a, b))
-lcm = elementwise("lcm", lambda np, a, b: np.lcm(a, b))
-fmod = elementwise("fmod", lambda np, a, b: np.fmod(a, b))
+gcd = elementwise("gcd", lambda np, a, b: np.gcd(a, b), gradient=NO_GRADIENT("whole numbers"))
+lcm = elementwise("lcm", lambda np, a, b: np.lcm(a, b), gradient=NO_GRADIENT("whole numbers"))
+fmod = elementwise(
+    "fmod", lambda np, a, b: np.fmod(a, b), gradient=lambda y, dy, i: -dy * trunc(y.args[0] / y.args[1]) if i else dy
+)
 """`fmod(a, b)`: the remainder of a division that rounds towards 0; it has the sign of a."""
-nextafter = elementwise("nextafter", lambda np, a, b: np.nextafter(a, b), dtype="float")
+nextafter = elementwise(
+    "nextafter",
+    lambda np, a, b: np.nextafter(a, b),
+    dtype="float",
+    gradient=NOT_DERIVED("the gradient of nextafter is not derived yet"),
+)
 """`nextafter(a, b)`: the next floating-point number after a in the direction of b."""
-signbit = elementwise("signbit", lambda np, a: np.signbit(a), dtype="bool")
+signbit = elementwise("signbit", lambda np, a: np.signbit(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
 """`signbit(x)`: whether the sign is negative; that of -0.0 is."""
 
 # Special functions ----------------------------------------------------------------------------------------------
 
-cbrt = elementwise("cbrt", lambda np, a: np.cbrt(a), Function(r"\sqrt[3]{{{0}}}"), dtype="float")
-i0 = elementwise("i0", lambda np, a: np.i0(a), Function(r"I_0({0})"), dtype="float")
+cbrt = elementwise(
+    "cbrt",
+    lambda np, a: np.cbrt(a),
+    Function(r"\sqrt[3]{{{0}}}"),
+    dtype="float",
+    gradient=lambda y, dy, i: dy / (3 * y**2),
+)
+i0 = elementwise(
+    "i0",
+    lambda np, a: np.i0(a),
+    Function(r"I_0({0})"),
+    dtype="float",
+    gradient=NOT_DERIVED("it is the Bessel function of order 1, which is no op yet"),
+)
 """`i0(x)`: the modified Bessel function of the first kind and order 0."""
 
 
@@ -56,11 +76,22 @@ def _erf_value(np: Any, y: Any) -> Any:
     return np.array([math.erf(v) for v in flat.tolist()]).reshape(np.shape(y))
 
 
-erfinv = elementwise("erfinv", _erfinv, Function(r"\operatorname{{erf}}^{{-1}}({0})"), dtype="float")
+erfinv = elementwise(
+    "erfinv",
+    _erfinv,
+    Function(r"\operatorname{{erf}}^{{-1}}({0})"),
+    dtype="float",
+    gradient=lambda y, dy, i: math.sqrt(math.pi) / 2 * dy * exp(y**2),
+)
 
 # Complex numbers ------------------------------------------------------------------------------------------------
 
-complex_ = elementwise("complex", lambda np, a, b: a + 1j * np.asarray(b), dtype="complex64")
+complex_ = elementwise(
+    "complex",
+    lambda np, a, b: a + 1j * np.asarray(b),
+    dtype="complex64",
+    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+)
 """`complex(a, b)`: a + b·i."""
 
 
@@ -69,8 +100,18 @@ def is_complex(x: Expr) -> bool:
     return str(x.dtype).startswith("complex")
 
 
-real = elementwise("real", lambda np, a: np.real(a), dtype=always("float"))
-imag = elementwise("imag", lambda np, a: np.imag(a), dtype=always("float"))
+real = elementwise(
+    "real",
+    lambda np, a: np.real(a),
+    dtype=always("float"),
+    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+)
+imag = elementwise(
+    "imag",
+    lambda np, a: np.imag(a),
+    dtype=always("float"),
+    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+)
 
 # One number read as another -------------------------------------------------------------------------------------
 
@@ -82,6 +123,10 @@ def _bits_read_as(np: Any, a: Any, to: str) -> Any:
 
 
 bits_as = elementwise(
-    "bits_as", _bits_read_as, dtype=lambda a, *, to: to, element=NOT_INDEXED("its bits are read as another dtype")
+    "bits_as",
+    _bits_read_as,
+    dtype=lambda a, *, to: to,
+    element=NOT_INDEXED("its bits are read as another dtype"),
+    gradient=NO_GRADIENT("the bits are read as another number"),
 )
 """`bits_as(x, to='int32')`: the bits of each number read as another dtype."""

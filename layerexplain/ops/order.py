@@ -6,12 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, PER_OUTPUT, AxesOfEach, Axis, Expr, Op
+from layerexplain.lang.expr import (
+    NO_GRADIENT,
+    NOT_DERIVED,
+    NOT_INDEXED,
+    PER_INPUT,
+    PER_OUTPUT,
+    AxesOfEach,
+    Axis,
+    Expr,
+    Op,
+)
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
 from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
 
 
-def _position(name: str, value: Callable[..., Any], words: str) -> Op:
+def _position(name: str, value: Callable[..., Any], words: str, **rules: Any) -> Op:
     def axes(x: Expr, *, axis: int) -> list[Axis]:
         at = normalize_axis(axis, x.ndim)
         return folded_axes(x, at, False, lambda size: f"which of {size_text(size)} is the {words}")
@@ -23,18 +33,26 @@ def _position(name: str, value: Callable[..., Any], words: str) -> Op:
         value=value,
         flops=PER_INPUT,
         element=NOT_INDEXED(f"the position of the {words} is found by searching, not computed"),
+        **rules,
     )
 
 
-argmax = _position("argmax", lambda np, x, axis: np.argmax(x, axis=axis), "largest")
-argmin = _position("argmin", lambda np, x, axis: np.argmin(x, axis=axis), "smallest")
+argmax = _position("argmax", lambda np, x, axis: np.argmax(x, axis=axis), "largest", gradient=NO_GRADIENT("positions"))
+argmin = _position("argmin", lambda np, x, axis: np.argmin(x, axis=axis), "smallest", gradient=NO_GRADIENT("positions"))
 """`argmin(x, axis=-1)`: the index (from 0) of the smallest element along an axis; the first if several are equal."""
 
 
 BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 
-def _sorting(name: str, value: Callable[..., Any], dtype: Callable[..., str]) -> Op:
+def _of_sort(y: Expr, dy: Expr, i: int) -> Expr:
+    """Each gradient goes back to the place that its element came from."""
+    from layerexplain.ops.lookup import take_along
+
+    return take_along(dy, argsort(argsort(y.args[0], **y.attrs), **y.attrs), axis=y.options["axis"])
+
+
+def _sorting(name: str, value: Callable[..., Any], dtype: Callable[..., str], **rules: Any) -> Op:
     return movement(
         name,
         axes=kept_along,
@@ -42,11 +60,17 @@ def _sorting(name: str, value: Callable[..., Any], dtype: Callable[..., str]) ->
         value=value,
         element=BY_VALUE,
         defaults={"axis": -1},
+        **rules,
     )
 
 
-sort = _sorting("sort", lambda np, x, axis: np.sort(x, axis=axis), of_first)
-argsort = _sorting("argsort", lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"), always("int32"))
+sort = _sorting("sort", lambda np, x, axis: np.sort(x, axis=axis), of_first, gradient=_of_sort)
+argsort = _sorting(
+    "argsort",
+    lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"),
+    always("int32"),
+    gradient=NO_GRADIENT("positions"),
+)
 """`argsort(x)`: the indices of the elements in ascending order of their values."""
 
 
@@ -59,11 +83,18 @@ def _top_value(np: Any, x: Any, *, k: int) -> Any:
     return np.take_along_axis(x, ids, axis=-1), ids
 
 
-top_k = movement("top_k", axes=_top_axes, dtype=lambda x, *, k: (x.dtype, "int32"), value=_top_value, element=BY_VALUE)
+top_k = movement(
+    "top_k",
+    axes=_top_axes,
+    dtype=lambda x, *, k: (x.dtype, "int32"),
+    value=_top_value,
+    element=BY_VALUE,
+    gradient=NOT_DERIVED("the gradient of top_k is not derived yet"),
+)
 """`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
 
 
-def _running(name: str, value: Callable[..., Any], fold: str) -> Op:
+def _running(name: str, value: Callable[..., Any], fold: str, **rules: Any) -> Op:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         axis = normalize_axis(node.attrs["axis"], node.ndim)
         size = node.shape[axis]
@@ -80,9 +111,22 @@ def _running(name: str, value: Callable[..., Any], fold: str) -> Op:
         value=value,
         flops=PER_OUTPUT,
         element=element,
+        **rules,
     )
 
 
-cumsum = _running("cumsum", lambda np, x, axis: np.cumsum(x, axis=axis), "sum")
-cumprod = _running("cumprod", lambda np, x, axis: np.cumprod(x, axis=axis), "prod")
+def _of_cumsum(y: Expr, dy: Expr, i: int) -> Expr:
+    """The sum of the later ones: the same, from the end."""
+    from layerexplain.ops.movement import reverse
+
+    return reverse(cumsum(reverse(dy, **y.attrs), **y.attrs), **y.attrs)
+
+
+cumsum = _running("cumsum", lambda np, x, axis: np.cumsum(x, axis=axis), "sum", gradient=_of_cumsum)
+cumprod = _running(
+    "cumprod",
+    lambda np, x, axis: np.cumprod(x, axis=axis),
+    "prod",
+    gradient=NOT_DERIVED("the gradient of cumprod is not derived yet"),
+)
 """`cumprod(x, axis=1)`: each element times all earlier ones along the axis."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.sizes import equation, misfit, product, size_text
 from layerexplain.ops.window import (
@@ -70,6 +70,7 @@ patches = movement(
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=canonical_size,
+    gradient=NOT_DERIVED("the gradient of patches is not derived yet"),
 )
 """`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
 by row; `strides` default to the window's size."""
@@ -123,5 +124,6 @@ fold = function(
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
     canonical=lambda attrs: {**canonical(attrs), "size": tuple(attrs["size"]), "window": tuple(attrs["window"])},
+    gradient=NOT_DERIVED("the gradient of fold is not derived yet"),
 )
 """`fold(x, size=(8, 8), window=(3, 3))`: windows put back in their places, summed where they overlap."""

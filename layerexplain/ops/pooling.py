@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import Axis, Expr, LazyAxes, Op, Size
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, CannotDerive, Expr, LazyAxes, Op, Size
+from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import product, size_text
 from layerexplain.ops.window import (
@@ -74,7 +75,7 @@ def _element(kind: str) -> Callable[..., sc.Scalar]:
     return element
 
 
-def _pool(name: str, value: Callable[..., Any], kind: str) -> Op:
+def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
     return function(
         name,
         axes=_axes,
@@ -83,14 +84,105 @@ def _pool(name: str, value: Callable[..., Any], kind: str) -> Op:
         element=_element(kind),
         defaults={"padding": "valid", "data_format": "channels_last"},
         canonical=canonical_size,
+        **rules,
     )
 
 
-max_pool = _pool("max_pool", _largest, "max")
+def _of_max_pool(y: Expr, dy: Expr, i: int) -> Expr:
+    return max_pool_back(y.args[0], y, dy, **y.attrs)
+
+
+def _of_average_pool(y: Expr, dy: Expr, i: int) -> Expr:
+    axes, _ = image_axes(y)
+    sizes = [y.args[0].shape[axis] for axis in axes]
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the sizes of the image; give them with --input")
+    return average_pool_back(dy, to=tuple(sizes), **y.attrs)
+
+
+max_pool = _pool("max_pool", _largest, "max", gradient=_of_max_pool)
 """`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 
-average_pool = _pool("average_pool", _mean, "mean")
+average_pool = _pool("average_pool", _mean, "mean", gradient=_of_average_pool)
 """`average_pool(x, size=2, …)`: the mean of each window, without padding."""
+
+
+# What goes back through them ---------------------------------------------------------------------------------
+
+
+def _largest_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.products import largest_back
+
+    if attrs["data_format"] == "channels_first":
+        x, y, dy = (np.moveaxis(one, 1, -1) for one in (x, y, dy))
+    made = largest_back(np, x, y, dy, _slides(x, size, {**attrs, "data_format": "channels_last"}))
+    return np.moveaxis(made, -1, 1) if attrs["data_format"] == "channels_first" else made
+
+
+max_pool_back = function(
+    "max_pool_back",
+    axes=lambda x, y, dy, **attrs: LazyAxes(x.shape),
+    value=_largest_back,
+    flops=lambda node: product((*node.args[1].shape, *_window_sizes(node))),
+    element=NOT_INDEXED("which element of a window is the largest depends on the values"),
+    defaults={"padding": "valid", "data_format": "channels_last"},
+    canonical=canonical_size,
+    gradient=NOT_DERIVED("the second gradient of pooling is not derived yet"),
+)
+"""`max_pool_back(x, y, dy, size=2, …)`: the gradient of each window goes to its largest element, the first of several
+that are equal. y is the result of the pooling."""
+
+
+def _window_sizes(node: Expr) -> tuple[Any, ...]:
+    return each(node.attrs["size"], node.ndim - 2)
+
+
+def _spread_axes(dy: Expr, *, to: tuple[int, ...], size: Any, **attrs: Any) -> list[Axis]:
+    spatial = [(role, n, "the size before pooling") for role, n in zip(SPATIAL[dy.ndim - 2], to, strict=True)]
+    return laid_out(dy, attrs, spatial)
+
+
+@channels_last
+def _spread_back(np: Any, dy: Any, *, to: tuple[int, ...], size: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.products import spread_back
+
+    shaped = np.empty((0, *to, 0))
+    return spread_back(np, dy, _slides(shaped, size, attrs), to)
+
+
+def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+    """The sum over all windows that cover the position, each divided by how many positions it covers."""
+    options = node.options
+    axes, _ = image_axes(node)
+    place, letters = list(index), []
+    conditions: list[sc.Condition] = []
+    count = 1
+    for axis, w in zip(
+        axes, make_windows(node, _window_sizes(node), {"strides": options["size"], **options}), strict=True
+    ):
+        if w.pads is None or any(w.pads):
+            raise sc.CannotIndex("the number of positions that a window covers depends on its place")
+        i = sc.letter("summed", w.number)
+        conditions += sc.between(sc.add(index[axis], sc.scale(i, -w.stride)), 0, w.k)
+        place[axis] = i
+        letters.append(i)
+        count *= w.k
+    share = sc.Apply(divide, (at(0, place), sc.Number(count)), {})
+    return sc.Fold("sum", letters_of(letters), share, tuple(conditions))
+
+
+average_pool_back = function(
+    "average_pool_back",
+    axes=_spread_axes,
+    value=_spread_back,
+    flops=lambda node: product((*node.args[0].shape, *_window_sizes(node))),
+    element=_spread_element,
+    defaults={"padding": "valid", "data_format": "channels_last"},
+    canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
+    gradient=lambda y, dy, i: average_pool(dy, **{k: v for k, v in y.attrs.items() if k != "to"}),
+)
+"""`average_pool_back(dy, to=(8, 8), size=2, …)`: the gradient of each window is divided evenly among the positions
+that it covers; `to` gives the rows and columns before pooling."""
 
 
 # A given number of windows ------------------------------------------------------------------------------------
@@ -178,7 +270,7 @@ def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
     return element
 
 
-def _adaptive(name: str, fold: str) -> Op:
+def _adaptive(name: str, fold: str, **rules: Any) -> Op:
     return function(
         name,
         axes=_adaptive_axes,
@@ -187,11 +279,16 @@ def _adaptive(name: str, fold: str) -> Op:
         element=_adaptive_element(fold),
         defaults={"data_format": "channels_last"},
         canonical=canonical,
+        **rules,
     )
 
 
-adaptive_max_pool = _adaptive("adaptive_max_pool", "max")
+adaptive_max_pool = _adaptive(
+    "adaptive_max_pool", "max", gradient=NOT_DERIVED("the gradient of adaptive_max_pool is not derived yet")
+)
 """`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
 
-adaptive_average_pool = _adaptive("adaptive_average_pool", "mean")
+adaptive_average_pool = _adaptive(
+    "adaptive_average_pool", "mean", gradient=NOT_DERIVED("the gradient of adaptive_average_pool is not derived yet")
+)
 """`adaptive_average_pool(x, size=3)`: the mean of each of them."""

@@ -123,8 +123,9 @@ def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) ->
     return made
 
 
-def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
-    """Each input position adds a kernel of (window…, filters, channels) to the result, which has the given sizes."""
+def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Sequence[int], groups: int = 1) -> Any:
+    """Each input position adds a kernel of (window…, filters, channels) to the result, which has the given sizes; in
+    groups, each group of channels adds to the filters of its own."""
     dtype = np.result_type(x, kernel)
     rank = len(slides)
     filters, channels = kernel.shape[rank:]
@@ -134,16 +135,65 @@ def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Se
         max((n - 1) * w.stride + w.reach, start + size)
         for n, w, start, size in zip(ins, slides, starts, sizes, strict=True)
     ]
-    y = np.zeros((x.shape[0], *full, filters), dtype)
+    y = np.zeros((x.shape[0], *full, groups * filters), dtype)
     rows = np.ascontiguousarray(x, dtype).reshape(-1, channels)
+    apart = rows.reshape(-1, groups, channels // groups).transpose(1, 0, 2)
     for taps in np.ndindex(*kernel.shape[:rank]):
         places = tuple(
             slice(t * w.dilation, t * w.dilation + (n - 1) * w.stride + 1, w.stride)
             for t, n, w in zip(taps, ins, slides, strict=True)
         )
-        products = rows @ kernel[taps].T.astype(dtype, copy=False)
-        y[(slice(None), *places)] += products.reshape(*x.shape[:-1], filters)
+        factors = kernel[taps].T.astype(dtype, copy=False)
+        products = rows @ factors if groups == 1 else (apart @ factors.reshape(groups, -1, filters)).transpose(1, 0, 2)
+        y[(slice(None), *places)] += products.reshape(*x.shape[:-1], groups * filters)
     return y[(slice(None), *[slice(start, start + size) for start, size in zip(starts, sizes, strict=True)])]
+
+
+def kernel_gradient(np: Any, x: Any, dy: Any, slides: Sequence[Window], groups: int) -> Any:
+    """What all windows read at each place of the window, times the gradient there, summed: (window…, channels in a
+    group, filters)."""
+    dtype = np.result_type(x, dy)
+    x, dy = padded(np, x.astype(dtype, copy=False), slides, 0), dy.astype(dtype, copy=False)
+    channels, filters = x.shape[-1], dy.shape[-1]
+    made = np.zeros((*[w.k for w in slides], channels // groups, filters), dtype)
+    apart = dy.reshape(-1, groups, filters // groups).transpose(1, 0, 2)
+    for place in np.ndindex(*[w.k for w in slides]):
+        seen = _of_tap(x, slides, place, (slice(None),), dy.shape).reshape(-1, groups, channels // groups)
+        products = seen.transpose(1, 2, 0) @ apart  # (groups, channels in a group, filters in a group)
+        made[place] = products.transpose(1, 0, 2).reshape(channels // groups, filters)
+    return made
+
+
+def largest_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> Any:
+    """The gradient of max pooling: that of each window goes to the first of its largest elements."""
+    full, rest = padded(np, x, slides, -np.inf), np.array(dy)
+    made = np.zeros(full.shape, dy.dtype)
+    for place in np.ndindex(*[w.k for w in slides]):
+        hit = _of_tap(full, slides, place, (slice(None),), y.shape) == y
+        part = _of_tap(made, slides, place, (slice(None),), y.shape)
+        part += np.where(hit, rest, 0)
+        rest[hit] = 0
+    return _without_padding(made, x.shape, slides)
+
+
+def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
+    """The gradient of average pooling: that of each window is divided evenly among what it covers."""
+    shape = (dy.shape[0], *sizes, dy.shape[-1])
+    ones = padded(np, np.ones((1, *sizes, 1), dy.dtype), slides, 0)
+    counts: Any = 0
+    for place in np.ndindex(*[w.k for w in slides]):
+        counts = counts + _of_tap(ones, slides, place, (slice(None),), dy.shape)
+    share = dy / counts
+    made = np.zeros((dy.shape[0], *ones.shape[1:-1], dy.shape[-1]), dy.dtype)
+    for place in np.ndindex(*[w.k for w in slides]):
+        part = _of_tap(made, slides, place, (slice(None),), dy.shape)
+        part += share
+    return _without_padding(made, shape, slides)
+
+
+def _without_padding(x: Any, shape: Sequence[int], slides: Sequence[Window]) -> Any:
+    inside = [slice((w.pads or (0, 0))[0], (w.pads or (0, 0))[0] + n) for w, n in zip(slides, shape[1:-1], strict=True)]
+    return x[(slice(None), *inside)]
 
 
 # Einsums ------------------------------------------------------------------------------------------------------

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.notation import Function
-from layerexplain.ops.families import reduction
+from typing import Any
 
-sum_ = reduction("sum", lambda np, x, **kw: np.sum(x, **kw), "summed", fold="sum", notation=Function(r"\sum {0}"))
-prod = reduction("prod", lambda np, x, **kw: np.prod(x, **kw), "multiplied", fold="prod")
-mean = reduction("mean", lambda np, x, **kw: np.mean(x, **kw), "averaged", fold="mean")
-amax = reduction("amax", lambda np, x, **kw: np.max(x, **kw), "reduced to the largest", fold="max")
-amin = reduction("amin", lambda np, x, **kw: np.min(x, **kw), "reduced to the smallest", fold="min")
-any_ = reduction("any", lambda np, x, **kw: np.any(x, **kw), "joined by or", fold="any", dtype="bool")
-all_ = reduction("all", lambda np, x, **kw: np.all(x, **kw), "joined by and", fold="all", dtype="bool")
+from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, Expr
+from layerexplain.lang.notation import Function
+from layerexplain.ops.elementwise import cast, equal
+from layerexplain.ops.families import reduction
+from layerexplain.ops.sizes import normalize_axes, product
+
+
+def unreduced(node: Expr, dy: Expr) -> Expr:
+    """Return a tensor of the shape of a reduction's result so that it broadcasts along the reduced axes."""
+    axes = normalize_axes(node.options["axis"], node.args[0].ndim)
+    if node.options["keepdims"] or axes == tuple(range(len(axes))):
+        return dy
+    from layerexplain.ops.movement import cut
+
+    return cut(dy, dict.fromkeys(axes))
+
+
+def count_of(x: Expr, axes: Any) -> Expr | int:
+    """Return the number of elements along axes: as a value known at run time, if the size of one is unknown."""
+    axes = normalize_axes(axes, x.ndim)
+    sizes = [x.shape[a] for a in axes]
+    if all(isinstance(size, int) for size in sizes):
+        return product(sizes) or 0
+    from layerexplain.ops.arrange import size_of
+
+    return size_of(x, axis=axes)
+
+
+def _of_mean(y: Expr, dy: Expr, i: int) -> Expr:
+    x = y.args[0]
+    return unreduced(y, dy) / count_of(x, y.options["axis"])
+
+
+def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
+    """The elements that are the largest share the gradient evenly, as in TensorFlow."""
+    hits = cast(equal(y.args[0], unreduced(y, y)), to="float")
+    return unreduced(y, dy) * hits / sum_(hits, axis=y.options["axis"], keepdims=True)
+
+
+sum_ = reduction(
+    "sum",
+    lambda np, x, **kw: np.sum(x, **kw),
+    "summed",
+    fold="sum",
+    notation=Function(r"\sum {0}"),
+    gradient=lambda y, dy, i: unreduced(y, dy),
+)
+prod = reduction(
+    "prod",
+    lambda np, x, **kw: np.prod(x, **kw),
+    "multiplied",
+    fold="prod",
+    gradient=NOT_DERIVED("it would divide by elements that are 0"),
+)
+mean = reduction("mean", lambda np, x, **kw: np.mean(x, **kw), "averaged", fold="mean", gradient=_of_mean)
+amax = reduction(
+    "amax", lambda np, x, **kw: np.max(x, **kw), "reduced to the largest", fold="max", gradient=_of_extreme
+)
+amin = reduction(
+    "amin", lambda np, x, **kw: np.min(x, **kw), "reduced to the smallest", fold="min", gradient=_of_extreme
+)
+any_ = reduction(
+    "any",
+    lambda np, x, **kw: np.any(x, **kw),
+    "joined by or",
+    fold="any",
+    dtype="bool",
+    gradient=NO_GRADIENT("a truth value"),
+)
+all_ = reduction(
+    "all",
+    lambda np, x, **kw: np.all(x, **kw),
+    "joined by and",
+    fold="all",
+    dtype="bool",
+    gradient=NO_GRADIENT("a truth value"),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import always, folded_axes, function, movement
 from layerexplain.ops.sizes import (
     agree,
@@ -53,6 +53,7 @@ segment = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
+    gradient=NOT_DERIVED("the gradient of segment is not derived yet"),
 )
 """`segment(x, ids, n=4)`: the parts of x along the first axis with the same id are summed (or how='prod', 'max',
 'min')."""
@@ -76,6 +77,7 @@ bincount = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"least": 0},
+    gradient=NO_GRADIENT("counts"),
 )
 """`bincount(x)`: the number of occurrences of each integer along the last axis, from 0 to the largest; with weights,
 their sum instead."""
@@ -99,6 +101,7 @@ histogram = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"low": None, "high": None},
+    gradient=NO_GRADIENT("counts"),
 )
 """`counts, edges = histogram(x, bins=10)`: the number of elements in each of equally wide bins from the smallest
 element (or `low`) to the largest (or `high`), and the edges of the bins."""
@@ -110,6 +113,7 @@ nonzero = movement(
     dtype=lambda x: ("int32",) * x.ndim,
     value=lambda np, x: np.nonzero(x),
     element=BY_VALUE,
+    gradient=NO_GRADIENT("positions"),
 )
 """`i, j = nonzero(x)`: the positions of the elements that are not 0, one tensor per axis."""
 
@@ -157,6 +161,7 @@ unique = movement(
     element=BY_VALUE,
     defaults={"parts": ("values",), "axis": None, "size": None},
     canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
+    gradient=NOT_DERIVED("the gradient of unique is not derived yet"),
 )
 """`unique(x)`: the distinct elements in ascending order; further `parts`: the first position of each ('index'), the
 number of each element among them ('inverse'), and the occurrences ('counts'). `size` pads with 0 or truncates."""
@@ -178,6 +183,7 @@ searchsorted = movement(
     value=lambda np, edges, x, side: np.searchsorted(edges, x, side=side),
     element=NOT_INDEXED("the position is found by searching, not computed"),
     defaults={"side": "left"},
+    gradient=NO_GRADIENT("positions"),
 )
 """`searchsorted(edges, x)`: how many of the ascending `edges` are smaller than each element of x; with
 side='right', smaller or equal."""
@@ -201,7 +207,14 @@ def _scatter_value(np: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
     return made
 
 
-scatter = movement("scatter", axes=_scatter_axes, value=_scatter_value, element=BY_VALUE, defaults={"how": "set"})
+scatter = movement(
+    "scatter",
+    axes=_scatter_axes,
+    value=_scatter_value,
+    element=BY_VALUE,
+    defaults={"how": "set"},
+    gradient=NOT_DERIVED("the gradient of scatter is not derived yet"),
+)
 """`scatter(x, ids, updates)`: x with the updates set at the positions given by the last axis of `ids`; or added (how=
 'add'), multiplied ('mul'), or combined by maximum ('max') or minimum ('min')."""
 
@@ -228,6 +241,7 @@ slice_at = movement(
     value=_slice_at_value,
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
+    gradient=NOT_DERIVED("the gradient of slice_at is not derived yet"),
 )
 """`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""
 
@@ -240,7 +254,11 @@ def _slice_update_value(np: Any, x: Any, start: Any, updates: Any) -> Any:
 
 
 slice_update = movement(
-    "slice_update", axes=lambda x, start, updates: kept(x), value=_slice_update_value, element=BY_VALUE
+    "slice_update",
+    axes=lambda x, start, updates: kept(x),
+    value=_slice_update_value,
+    element=BY_VALUE,
+    gradient=NOT_DERIVED("the gradient of slice_update is not derived yet"),
 )
 """`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""
 
@@ -270,6 +288,7 @@ quantile = function(
     canonical=lambda attrs: (
         {**attrs, "axis": tuple(attrs["axis"])} if isinstance(attrs.get("axis"), list | tuple) else attrs
     ),
+    gradient=NOT_DERIVED("the gradient of quantile is not derived yet"),
 )
 """`quantile(x, 0.5, axis=1)`: the value below which that fraction of the elements lies; between two elements by linear
 interpolation ('linear'), or 'lower', 'higher', 'nearest', 'midpoint'."""

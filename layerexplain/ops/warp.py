@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, Axis, Expr
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, Axis, Expr
 from layerexplain.ops.families import always, function
 from layerexplain.ops.image import kernel
 from layerexplain.ops.sizes import kept, misfit, product, shape_text
@@ -79,6 +79,7 @@ warp = function(
     flops=lambda node: product((*node.shape, 8)) if node.options["method"] == "bilinear" else 0,
     element=BETWEEN_PIXELS,
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
+    gradient=NOT_DERIVED("the gradient of warp is not derived yet"),
 )
 """`warp(x, t)`: the pixel in row i and column j is read at row (t₃j + t₄i + t₅) / (t₆j + t₇i + 1) and column (t₀j + t₁i
 + t₂) / (t₆j + t₇i + 1) of the image; between pixels by bilinear interpolation."""
@@ -108,6 +109,7 @@ homography = function(
     value=_homography_value,
     flops=lambda node: product((node.shape[0], round(2 * 8**3 / 3 + 2 * 8**2))),
     element=NOT_INDEXED("it solves a system of equations"),
+    gradient=NOT_DERIVED("the gradient of homography is not derived yet"),
 )
 """`homography(start, end)`: the 8 parameters of the projection that maps the 4 points `end` to `start` (see warp)."""
 
@@ -159,6 +161,7 @@ sample = function(
     flops=lambda node: product((*node.shape, 2 * 2 ** node.args[0].ndim if node.attrs["order"] else 0)),
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant", "value": 0},
+    gradient=NOT_DERIVED("the gradient of sample is not derived yet"),
 )
 """`sample(x, places, order=1)`: x sampled at any positions, whose coordinates are along the first axis of `places`: by
 linear interpolation between elements, or with order=0 at the nearest one."""
@@ -202,6 +205,7 @@ rescale = function(
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},
     canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "size": tuple(attrs["size"])},
+    gradient=NOT_DERIVED("the gradient of rescale is not derived yet"),
 )
 """`rescale(x, scales, shifts, axes=(1, 2), size=(24, 32), method='bilinear')`: along each axis, place i of the result
 is read at (i + ½ - shift) / scale - ½; outside of the image it is 0."""

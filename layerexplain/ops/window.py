@@ -108,6 +108,8 @@ class Window(NamedTuple):
 
     def transposed_start(self, size: int) -> int:
         """Return the number of positions that 'same' crops at the start of a transposed convolution."""
+        if self.padding == "causal":
+            return self.reach - 1
         if self.padding == "valid" or not isinstance(self.n, int):
             return 0
         return max((self.n - 1) * self.stride + self.reach - size, 0) // 2

@@ -1,0 +1,1 @@
+"""The gradient of a formula, which is a formula too: reverse mode over the expressions."""

@@ -1,0 +1,292 @@
+"""Derive the gradient of a definition: another definition, in the same vocabulary.
+
+The walk goes over the nodes from the last to the first. Each node's rule (`gradient` in the record of its op, `slope`
+or `gradient` of a composite) says what goes back to its arguments; what several nodes send to one is added. Calls
+without a rule of their own are opened first. What the gradient reads of the forward pass is kept, and marked as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.gradient.loops import backward_loop
+from layerexplain.derive.gradient.opened import opened
+from layerexplain.derive.gradient.simplify import Simplifier
+from layerexplain.lang.composite import COMPOSITES
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import (
+    CALL,
+    CONSTANT,
+    FREE,
+    INPUT,
+    ITEM,
+    LEAVES,
+    LOOP,
+    NOT_DERIVED,
+    CannotDerive,
+    Expr,
+    Marker,
+    Shapes,
+    named,
+    tensor,
+    walk,
+)
+from layerexplain.lang.names import free
+from layerexplain.lang.visit import Copier
+from layerexplain.ops.families import is_elementwise
+from layerexplain.ops.movement import broadcast_to, cut
+from layerexplain.ops.reduce import count_of, sum_
+from layerexplain.ops.sizes import FLOATS
+from layerexplain.records import NamedTuple
+
+
+class Gradient(NamedTuple):
+    """The gradient of a definition.
+
+    `whole` takes the definition's leaves and a tensor `dy` for each result, and computes all gradients from these.
+    `backward` takes what it needs of the forward pass as parameters: `kept` gives for each of them the node of the
+    forward formula. `unreached` are the leaves to which no gradient comes back, which get zeros.
+    """
+
+    whole: Definition
+    backward: Definition
+    kept: Mapping[Expr, Expr]
+    unreached: tuple[str, ...]
+
+
+def is_float(node: Expr) -> bool:
+    """Return whether a tensor has a gradient: its numbers are not whole and not truth values."""
+    return type(node.dtype) is str and node.dtype in FLOATS
+
+
+def gradient(definition: Definition) -> Gradient:
+    """Return the gradient of a definition with respect to its float tensors and its trainable weights.
+
+    Raises:
+        CannotDerive: The rule of an op is not derived yet, or needs a size that is not known.
+
+    >>> from layerexplain.lang.expr import BATCH
+    >>> import layerexplain.ops
+    >>> x = tensor("x", (BATCH, 3))
+    >>> found = gradient(Definition("square", (x,), (), {"y": x * x}))
+    >>> from layerexplain.lang.text import program
+    >>> print(program(found.backward))
+    dx = 2 * dy * x
+    """
+    results, inside = opened(definition)
+    wanted = [leaf for leaf in (*definition.params, *definition.weights) if _is_wanted(leaf)]
+    names = _Names(definition, results, inside)
+    seeds = {name: tensor(f"d{name}", e.shape, e.dtype) for name, e in results.items() if is_float(e)}
+    taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
+    sent = Backward(inside, wanted, names.label).run([(results[name], dy) for name, dy in seeds.items()])
+    fresh = {leaf: sent[leaf] for leaf in wanted if leaf in sent}
+    forward = set(inside)
+    simplifier = Simplifier()
+    made = simplifier.values(list(fresh.values()), {node: node for node in inside})
+    gradients: dict[str, Expr] = {}
+    for leaf, e in zip(fresh, made, strict=True):
+        gradients[free(f"d{leaf.label}", {*taken, *gradients})] = e
+    leaves = (*definition.params, *seeds.values())
+    whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
+    backward, kept = _without_forward(whole, forward, names)
+    return Gradient(whole, backward, kept, tuple(str(leaf.label) for leaf in wanted if leaf not in fresh))
+
+
+def _is_wanted(leaf: Expr) -> bool:
+    return is_float(leaf) and (leaf.op is INPUT or bool(leaf.attrs["trainable"]))
+
+
+class _Names:
+    """The names of forward values, from which those of their gradients are made."""
+
+    def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
+        self.names: dict[Expr, str] = {e: name for name, e in reversed(list(results.items()))}
+        taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
+        taken |= {str(node.label) for node in inside if node.label}
+        for node in inside:
+            if node.op is CALL and node.attrs["definition"].scalar:
+                argument = node.args[0]
+                if argument.op not in LEAVES and argument.label is None and argument not in self.names:
+                    self.names[argument] = free("z", taken)
+                    taken.add(self.names[argument])
+
+    def label(self, node: Expr) -> str | None:
+        """Return the name of a forward value, None if it has none."""
+        return node.label or self.names.get(node)
+
+
+# The walk ---------------------------------------------------------------------------------------------------------
+
+
+class Backward:
+    """The walk over the nodes of one body. `label` names forward values."""
+
+    def __init__(self, order: Sequence[Expr], wanted: Sequence[Expr], label: Callable[[Expr], str | None]) -> None:
+        self.order = order
+        self.label = label
+        self.active: set[Expr] = set(wanted)
+        for node in order:
+            if node not in self.active and any(arg in self.active for arg in node.args) and _passes(node):
+                self.active.add(node)
+        self.sent: dict[Expr, Expr] = {}
+        self.parts: dict[Expr, dict[int, Expr]] = {}
+
+    def run(self, seeds: Sequence[tuple[Expr, Expr]]) -> dict[Expr, Expr]:
+        """Return what comes back to each node, given nodes and their gradients."""
+        for e, dy in seeds:
+            self._send(e, dy)
+        for node in reversed(self.order):
+            if node not in self.active or not node.args:
+                continue
+            if node.op is ITEM:
+                if node in self.sent:
+                    self.parts.setdefault(node.args[0], {})[node.attrs["i"]] = self._named(node)
+            elif type(node.shape) is Shapes:
+                if node in self.parts:
+                    given = [self.parts[node].get(i) for i in range(len(node.shape))]
+                    self._back(node, given)
+            elif node in self.sent:
+                self._back(node, self._named(node))
+        return {node: self._whole(self.sent[node], node) for node in self.sent}
+
+    def _named(self, node: Expr) -> Expr:
+        e = self.sent[node]
+        label = self.label(node)
+        return named(f"d{label}", e) if label else e
+
+    def _send(self, node: Expr, e: Expr) -> None:
+        known = self.sent.get(node)
+        self.sent[node] = e if known is None else known + e
+
+    def _whole(self, e: Expr, node: Expr) -> Expr:
+        """Return a gradient at the full shape of its node."""
+        if e.shape == node.shape or e.op is INPUT:
+            return e
+        if any(size is None for size in node.shape):
+            from layerexplain.ops.arrange import full_like
+
+            return e + full_like(node, value=0)
+        return broadcast_to(e, shape=node.shape)
+
+    def _back(self, node: Expr, dy: Any) -> None:
+        if node.op is LOOP:
+            self._back_through_loop(node, dy if isinstance(dy, list) else [dy])
+            return
+        elementwise = is_elementwise(node.op) or (node.op is CALL and node.attrs["definition"].scalar)
+        if not elementwise and isinstance(dy, Expr):
+            dy = self._whole(dy, node)
+        for i, arg in enumerate(node.args):
+            if arg not in self.active:
+                continue
+            back = _rule(node)(node, dy, i)
+            if back is not None:
+                self._send(
+                    arg, _fitted(back, arg, node) if elementwise or node.op.name in ("matmul", "broadcast_to") else back
+                )
+
+    def _back_through_loop(self, node: Expr, dys: list[Expr | None]) -> None:
+        for arg, back in backward_loop(node, dys, self.active, Backward).items():
+            self._send(arg, back)
+
+
+def _passes(node: Expr) -> bool:
+    """Return whether a gradient passes through a node. A rule that is missing is found on the way back."""
+    if type(node.shape) is Shapes:
+        return any(dtype in FLOATS for dtype in node.dtype)
+    if not is_float(node):
+        return False
+    rule = node.op.gradient
+    return not isinstance(rule, Marker) or isinstance(rule, NOT_DERIVED) or node.op in (ITEM, CALL, LOOP)
+
+
+def _rule(node: Expr) -> Callable[[Expr, Any, int], Expr | None]:
+    if node.op is CALL:
+        definition = node.attrs["definition"]
+        composite = COMPOSITES[definition.name]
+        if composite.gradient is not None:
+            return composite.gradient
+        slope = composite.slope
+        if slope is None:
+            raise CannotDerive(f"{definition.name} has no slope")
+        return lambda y, dy, i: dy * slope(y.args[0], y, **definition.attrs)
+    rule = node.op.gradient
+    if isinstance(rule, Marker):
+        raise CannotDerive(f"{node.attrs.get('name', node.op.name)}: {rule.reason}")
+    found: Callable[[Expr, Any, int], Expr | None] = rule
+    return found
+
+
+def _fitted(e: Expr, arg: Expr, node: Expr) -> Expr:
+    """Return the gradient of an argument that broadcasts: summed over the axes along which it was repeated."""
+    extra = node.ndim - arg.ndim
+    repeated = [k for k in range(node.ndim) if k < extra or (arg.shape[k - extra] == 1 and node.shape[k] != 1)]
+    if not repeated:
+        return e
+    # Along some of these axes the gradient itself may be one value for all.
+    lacking = node.ndim - e.ndim
+    alone = [k for k in repeated if k < lacking or (e.shape[k - lacking] == 1 and node.shape[k] != 1)]
+    summed = [k for k in repeated if k not in alone]
+    count: Any = 1
+    if alone:
+        count = count_of(node, tuple(alone))
+    keep = [k - lacking for k in summed if k >= extra]
+    drop = tuple(k - lacking for k in summed if k < extra)
+    if keep:
+        e = sum_(e, axis=tuple(keep), keepdims=True)
+    if drop:
+        e = sum_(e, axis=drop)
+    surplus = e.ndim - arg.ndim
+    if surplus > 0:  # axes of size 1 in front
+        e = cut(e, dict.fromkeys(range(surplus), 0))
+    return e if isinstance(count, int) and count == 1 else count * e
+
+
+# What is kept of the forward pass ---------------------------------------------------------------------------------
+
+
+def _without_forward(whole: Definition, forward: set[Expr], names: _Names) -> tuple[Definition, dict[Expr, Expr]]:
+    """Return the gradient with what it reads of the forward pass as parameters, and the node that each stands for."""
+    roots = list(whole.results.values())
+    cheap: dict[Expr, bool] = {}
+    for node in sorted(forward, key=lambda n: n.serial):
+        cheap[node] = node.op in LEAVES or (
+            (node.op.flops is FREE and node.op not in (CALL, LOOP)) and all(cheap.get(arg, False) for arg in node.args)
+        )
+    needed: dict[Expr, None] = {}
+    seen: set[Expr] = set()
+    pending = list(roots)
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node in forward and node.op is not CONSTANT and not cheap[node]:
+            needed[node] = None
+            continue
+        pending.extend(node.args)
+    leaves = {*whole.params, *whole.weights}
+    kept: dict[Expr, Expr] = {}
+    taken = {str(leaf.label) for leaf in leaves} | set(whole.results)
+    taken |= {str(node.label) for node in seen - forward if node.label}
+    env: dict[Expr, Any] = {}
+    for node in sorted(needed, key=lambda n: n.serial):
+        label = free(names.label(node) or "v", taken)
+        taken.add(label)
+        stand_in = tensor(label, node.shape, node.dtype)
+        kept[stand_in] = node
+        env[node] = stand_in
+    results = dict(zip(whole.results, _Cut().values(roots, env), strict=True))
+    used = set(walk(results.values()))
+    params = [p for p in whole.params if p in used] + list(kept)
+    weights = tuple(w for w in whole.weights if w in used)
+    return Definition(whole.name, tuple(params), weights, results), kept
+
+
+class _Cut(Copier):
+    """Copy a formula; nodes whose arguments do not change stay as they are."""
+
+    def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
+        if attrs is node.attrs and all(env[a] is a for a in node.args):
+            return node
+        return super().like(node, env, attrs)
