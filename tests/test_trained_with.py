@@ -12,7 +12,9 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.frontends.training import with_training
-from layerexplain.layers.losses import LOSSES, OPTIMIZERS, is_optimizer, loss_of
+from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.losses import loss_of
+from layerexplain.layers.registry import part_names, part_of
 from layerexplain.model import Model, Setting, TensorRef
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,11 +161,8 @@ def test_all_losses_and_optimizers_of_keras_are_known() -> None:
         "serialize",
     }
     assert [name for name in losses if loss_of(name) is None] == []
-    optimizers = {
-        name.lower() for name, one in vars(keras.optimizers).items()
-        if isinstance(one, type) and issubclass(one, keras.optimizers.Optimizer)
-    } - {"optimizer", "lossscaleoptimizer"}  # fmt: skip
-    assert optimizers == set(OPTIMIZERS) and all(map(is_optimizer, optimizers))
+    for name in part_names("optimizers"):
+        assert part_of("optimizers", name.lower()) == part_of("optimizers", snake_case(name)) == f"optimizers.{name}"
 
 
 @pytest.mark.keras
@@ -184,7 +183,8 @@ def test_targets_of_the_shape_that_is_told_fit(name: str) -> None:
 
 
 def test_names_lead_to_one_loss() -> None:
-    for name, loss in LOSSES.items():
-        camel = "".join(word.capitalize() for word in name.split("_"))
-        assert loss_of(name) is loss and all(loss_of(alias) is loss for alias in loss.aliases)
-        assert loss_of(camel) is loss or name in ("kl_divergence", "log_cosh", "ctc")
+    for name in part_names("losses"):
+        loss = loss_of(name)
+        assert loss is not None and loss_of(snake_case(name)) is loss and loss_of(loss.name) is loss
+    assert loss_of("cosine") is loss_of("cosine_proximity") is loss_of("CosineSimilarity")
+    assert loss_of("own") is None

@@ -9,7 +9,7 @@ that it needs; `layerexplain.ops.load_all` loads all of them for texts of users.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import FormulaError, LayerExplainError
@@ -48,6 +48,7 @@ def parse(
     leaves: Mapping[str, Expr],
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
+    updates: Collection[str] = (),
 ) -> dict[str, Expr]:
     """Read a text's statements and return the expressions that it assigns at its top level, by name.
 
@@ -56,6 +57,7 @@ def parse(
         leaves: The tensors that the text can use without assigning them: inputs and weights.
         functions: Functions that it can call besides the loaded ops, the composites and its own `def`s.
         settings: Configuration values that it can use by name, as keyword arguments or as numbers.
+        updates: The leaves to which it can give a new value: from there on their name stands for that.
 
     Raises:
         FormulaError: The text is not a formula, or an op cannot take its arguments.
@@ -70,11 +72,12 @@ def parse(
     tree = checked_tree(source)
     builder = _Builder(functions, settings)
     scope = _Names(dict(leaves))
+    scope.updates = updates
     try:
         builder.body(tree.body, scope)
     except RecursionError:
         raise FormulaError("calls of `def`s nest too deeply", line=1) from None
-    return {name: e for name, e in scope.names.items() if name not in leaves}
+    return {name: e for name, e in scope.names.items() if leaves.get(name) is not e}
 
 
 def parse_expression(
@@ -103,6 +106,7 @@ class _Names:
         self.assigned: set[str] = set()
         self.collected: dict[str, Expr] = {}
         self.variable: str | None = None
+        self.updates: Collection[str] = ()
         self.states: set[str] = set()
         """Names that a later loop of the body assigns again: they are printed with that loop and need no label."""
 
@@ -152,7 +156,7 @@ class _Builder:
         name = target.id
         if name in scope.assigned:
             raise refuse(target, f"'{name}' is assigned twice; only a loop may assign a name again, once per step")
-        if name in scope.names and scope.variable is None:
+        if name in scope.names and scope.variable is None and name not in scope.updates:
             raise refuse(target, f"'{name}' is already assigned; use a new name")
         scope.assigned.add(name)
         scope.names[name] = named(name, value) if label and name not in scope.states else value

@@ -156,6 +156,9 @@ class _Statements(Interpreter[tuple[str, int]]):
             self.texts[leaf] = (name, ATOM)
             self.taken.add(name)
         self.named_results = dict(definition.results)
+        if definition.kind == "update":
+            self._update(definition)
+            return
         if masks:
             for mask in definition.masks:
                 if mask is not None:
@@ -172,6 +175,15 @@ class _Statements(Interpreter[tuple[str, int]]):
             text = self.texts[e][0]
             if text != self.results[name]:
                 self.lines.append(FormulaLine(0, f"{self.results[name]} = {text}", (e,)))
+
+    def _update(self, definition: Definition) -> None:
+        """Write what changes values in place: like the body of a loop, of which they are the states."""
+        leaves = {str(leaf.label): leaf for leaf in (*definition.params, *definition.weights)}
+        states = [leaves.pop(name) for name in definition.results]
+        names = [self.texts[state][0] for state in states]
+        self.results = dict(zip(definition.results, names, strict=True))
+        body = Body(tuple(leaves.values()), tuple(states), tuple(definition.results.values()), {}, ())
+        self._body(body, names, [], "", 0)
 
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
         if e in wanted:

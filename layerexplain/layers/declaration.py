@@ -95,6 +95,8 @@ class Declaration:
     {'factor': 5.0}
     """
 
+    kind = "layer"
+
     def __init__(
         self,
         type_: str,
@@ -282,6 +284,7 @@ class Declaration:
             (*params, *[m for m in used if m is not None]),
             tuple(weights),
             results,
+            kind=self.kind,
             masks=out_masks,
             description=self.description,
             gist=self.gist,

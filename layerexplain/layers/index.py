@@ -20,6 +20,12 @@ SeparableConvolution2D;
 encoding: CategoryEncoding Discretization IntegerLookup;
 image_transforms: AutoContrast MaxNumBoundingBoxes RandomCrop;
 keras_1: BatchNormalization0 Highway MaxoutDense;
+losses_of_classes losses.: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
+CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy
+Tversky bce kld kullback_leibler_divergence;
+losses_of_numbers losses.: CategoricalHinge CosineSimilarity Hinge Huber LogCosh MeanAbsoluteError
+MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SquaredHinge cosine cosine_proximity
+huber_loss mae mape mse msle;
 merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract;
 normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
 UnitNormalization;
@@ -78,6 +84,8 @@ Split Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack; operat
 operations_shape tf.compat.v1.: gather squeeze transpose; operations_shape tf.: concat expand_dims gather reshape split
 squeeze stack transpose unstack; operations_shape tf.keras.backend.: batch_flatten;
 operations_signal ops.: ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT;
+optimizer_steps optimizers.: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer
+MultiOptimizer Muon Nadam RMSprop SGD ScheduleFreeAdamW;
 pipeline: Pipeline SpectralNormalization;
 pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
@@ -87,11 +95,14 @@ GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPo
 preprocessing: CenterCrop Normalization Rescaling Resizing;
 regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D;
+regularizers regularizers.: L1 L1L2 L2 OrthogonalRegularizer;
 reshaping: Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D UpSampling3D
 ZeroPadding1D ZeroPadding2D ZeroPadding3D;
 reversible_embedding: ReversibleEmbedding;
 rnn: CuDNNGRU CuDNNLSTM GRU LSTM SimpleRNN;
 rnn_cells: GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
+schedules schedules.: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay
+PolynomialDecay;
 spectrogram: MelSpectrogram STFTSpectrogram;
 tf_image_operations tf.: boolean_mask clip_by_norm linspace slice strided_slice; tf_image_operations tf.compat.v1.:
 boolean_mask linspace; tf_image_operations tf.compat.v1.image.: resize_bilinear resize_nearest_neighbor;

@@ -1,95 +1,179 @@
-"""The losses of Keras, by what they ask of the targets; the names of its optimizers."""
+"""The losses of keras.losses: the formula of each, its other names, and which targets fit an output.
+
+Each takes the targets `y_true` and the output `y_pred`, and gives a loss for each example, or for each step of each.
+`@loss` adds what all have in common: weights of samples, the output's mask, and the reduction to one number.
+Reference: keras.losses; keras/src/losses/loss.py for the reduction.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from layerexplain.lang.expr import Shape
-from layerexplain.layers.declaration import snake_case
+from layerexplain.errors import ShapeError
+from layerexplain.lang.expr import Expr, Shape, named
+from layerexplain.layers.arguments import argument_of, choice, signature_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import find, first_paragraph, part_of, register
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import reduce
+from layerexplain.ops.movement import take_slice
 from layerexplain.ops.sizes import shape_text
-from layerexplain.records import NamedTuple
 
 Targets = Callable[[Shape], str]
 """Says which targets fit an output of a shape."""
 
-
-class Loss(NamedTuple):
-    """A loss: its other names, what its targets are, and of what: `probabilities`, `classes` or `numbers`."""
-
-    name: str
-    aliases: tuple[str, ...]
-    targets: Targets
-    of: str
+Reduction = choice("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", "auto")
 
 
-def _each(what: str) -> Targets:
-    return lambda shape: f"{what}, of shape {shape_text(shape)}"
+class Loss(Declaration):
+    """A loss: its formula, `targets` in words by the shape of the output, and of what they are: `of` is
+    `probabilities`, `classes` or `numbers`. `sparse` says that a target is the number of a class."""
+
+    kind = "loss"
+
+    def __init__(
+        self, function: Callable[..., Any], formula: Callable[..., Any], targets: Targets, of: str, type_: str
+    ) -> None:
+        own = signature_of(function)
+        signature = own._replace(
+            tensors=("y_true", "y_pred", "sample_weight"),
+            optional=1,
+            arguments={**own.arguments, "reduction": argument_of(Reduction | None, "sum_over_batch_size")},
+            reads=frozenset({"masks"}),
+        )
+        super().__init__(f"losses.{type_}", formula, signature, description=first_paragraph(function), ignores="fn")
+        self.targets = targets
+        self.of = of
+        self.sparse = targets is class_numbers
 
 
-def _class_numbers(shape: Shape) -> str:
-    last = shape[-1] if shape else None
-    upto = f"0 to {last - 1}" if isinstance(last, int) else "from 0 on"
-    return f"whole numbers {upto}, of shape {shape_text(shape[:-1])}"
+def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a loss by the formula of the loss of each example, from targets and output of the same rank.
 
+    The formula may also return a mask of what counts.
 
-def _one_hot(shape: Shape) -> str:
-    classes = "one number per class" if not shape or shape[-1] is None else shape[-1]
-    return f"rows of {classes} that sum to 1, of shape {shape_text(shape)}"
+    Args:
+        type_: The class name.
+        targets: Says which targets fit an output.
+        of: What they are: "probabilities", "classes" or "numbers".
+        also: Further names, besides the class name in snake case.
+    """
 
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        def formula(
+            y_true: Expr,
+            y_pred: Expr,
+            sample_weight: Expr | None,
+            *,
+            reduction: str | None,
+            masks: Any = (),
+            **arguments: Any,
+        ) -> dict[str, Expr]:
+            made = function(*same_rank(y_true, y_pred), **arguments)
+            values, counts = made if isinstance(made, tuple) else (made, None)
+            mask = masks[1] if len(masks) > 1 else None
+            if mask is not None and counts is not None:
+                mask = e.logical_and(mask, counts)
+            return {"L": reduced(values, sample_weight, counts if mask is None else mask, reduction)}
 
-LOSSES = {
-    loss.name: loss
-    for loss in (
-        Loss("sparse_categorical_crossentropy", (), _class_numbers, "classes"),
-        Loss("categorical_crossentropy", (), _one_hot, "classes"),
-        Loss("categorical_focal_crossentropy", (), _one_hot, "classes"),
-        Loss("binary_crossentropy", ("bce",), _each("0 or 1"), "probabilities"),
-        Loss("binary_focal_crossentropy", (), _each("0 or 1"), "probabilities"),
-        Loss("mean_squared_error", ("mse",), _each("numbers"), "numbers"),
-        Loss("mean_absolute_error", ("mae",), _each("numbers"), "numbers"),
-        Loss("mean_absolute_percentage_error", ("mape",), _each("numbers, none of them 0"), "numbers"),
-        Loss("mean_squared_logarithmic_error", ("msle",), _each("numbers above -1"), "numbers"),
-        Loss("huber", ("huber_loss",), _each("numbers"), "numbers"),
-        Loss("log_cosh", ("logcosh",), _each("numbers"), "numbers"),
-        Loss("circle", (), _class_numbers, "numbers"),
-        Loss("ctc", (), lambda shape: "rows of label numbers from 1 on, padded with 0", "numbers"),
-        Loss("categorical_generalized_cross_entropy", (), _class_numbers, "classes"),
-        Loss("poisson", (), _each("counts from 0 on"), "numbers"),
-        Loss("kl_divergence", ("kld", "kullback_leibler_divergence"), _each("probabilities that sum to 1"), "classes"),
-        Loss("hinge", (), _each("-1 or 1"), "numbers"),
-        Loss("squared_hinge", (), _each("-1 or 1"), "numbers"),
-        Loss("categorical_hinge", (), _one_hot, "numbers"),
-        Loss("cosine_similarity", ("cosine_proximity", "cosine"), _each("vectors along the last axis"), "numbers"),
-        Loss("tversky", (), _each("0 or 1"), "probabilities"),
-        Loss("dice", (), _each("0 or 1"), "probabilities"),
-    )
-}
-"""Name, in snake case → loss."""
+        declaration = Loss(function, formula, targets, of, type_)
+        register(declaration, [f"losses.{name}" for name in also])
+        return function
 
-_ALIASES = {alias: loss for loss in LOSSES.values() for alias in loss.aliases}
+    return declare
 
 
 def loss_of(name: str) -> Loss | None:
     """Return the loss of a name, an alias or a class name; None for one that Keras does not have.
 
-    >>> loss_of("mse") is loss_of("MeanSquaredError") is LOSSES["mean_squared_error"]
+    >>> loss_of("mse") is loss_of("MeanSquaredError") is loss_of("mean_squared_error")
     True
     """
-    key = snake_case(name) if not name.islower() else name
-    return LOSSES.get(key) or _ALIASES.get(key) or _ALIASES.get(name.lower())
+    known = part_of("losses", name)
+    found = None if known is None else find(known)
+    return found if isinstance(found, Loss) else None
 
 
-OPTIMIZERS = (
-    "adam", "sgd", "adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "lamb", "muon",
-    "adafactor", "schedulefreeadamw", "multioptimizer",
-)  # fmt: skip
-"""The optimizers of Keras 3, in lower case."""
+# What all losses have in common -----------------------------------------------------------------------------------
 
 
-def is_optimizer(name: str) -> bool:
-    """Return whether Keras has an optimizer of this name.
+def same_rank(a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    """Two tensors of which one has an axis of size 1 more at its end: it is added to the other one or left out, as in
+    Keras's `squeeze_or_expand_to_same_rank`."""
+    if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
+        return (a, with_last(b)) if b.ndim == 1 else (without_last(a), b)
+    if b.ndim == a.ndim + 1 and b.shape[-1] == 1:
+        return (with_last(a), b) if a.ndim == 1 else (a, without_last(b))
+    return a, b
 
-    >>> is_optimizer("RMSprop"), is_optimizer("Adams")
-    (True, False)
-    """
-    return name.lower() in OPTIMIZERS
+
+def with_last(x: Expr) -> Expr:
+    """Return a tensor with one more axis, of size 1, at the end."""
+    return take_slice(x, key=(Ellipsis, None))
+
+
+def without_last(x: Expr) -> Expr:
+    """Return a tensor without its last axis, which has size 1."""
+    return take_slice(x, key=(Ellipsis, 0))
+
+
+def reduced(values: Expr, weight: Expr | None, mask: Expr | None, reduction: str | None) -> Expr:
+    """The losses of examples as one number: their mean, weighted, over what the mask counts."""
+    counts = None
+    if values.ndim:
+        named("losses", values)
+    if weight is not None:
+        values, weight = same_rank(values, weight)
+    if mask is not None:
+        mask, _ = same_rank(mask, values)
+        if mask.ndim != values.ndim:
+            raise ShapeError(
+                f"a loss needs a mask with a place for each of its values, got {shape_text(mask.shape)} for "
+                f"{shape_text(values.shape)}"
+            )
+        counts = e.cast(mask, to="float")
+    for factor in (weight, counts):
+        if factor is not None:
+            values = values * factor
+    if reduction in (None, "none") or not values.ndim:
+        return values
+    total = reduce.sum_(values, axis=None)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        weights = weight if counts is None else weight * counts
+        return operation("DivideNoNan", total, named("weights", reduce.sum_(weights, axis=None)))
+    if counts is not None:
+        return total / e.maximum(reduce.sum_(counts, axis=None), 1)
+    return reduce.mean(values, axis=None)
+
+
+def operation(name: str, *tensors: Expr, **arguments: Any) -> Expr:
+    """Return what an operation of keras.ops computes."""
+    made = find(f"ops.{name}").formula(*tensors, **arguments)  # type: ignore[union-attr]
+    return made["y"] if isinstance(made, dict) else made  # type: ignore[no-any-return]
+
+
+# Which targets fit -------------------------------------------------------------------------------------------------
+
+
+def each(what: str) -> Targets:
+    """Targets of the shape of the output."""
+    return lambda shape: f"{what}, of shape {shape_text(shape)}"
+
+
+def class_numbers(shape: Shape) -> str:
+    """Targets that are the number of a class for each row of the output."""
+    last = shape[-1] if shape else None
+    upto = f"0 to {last - 1}" if isinstance(last, int) else "from 0 on"
+    return f"whole numbers {upto}, of shape {shape_text(shape[:-1])}"
+
+
+def one_per_class(shape: Shape) -> str:
+    """Targets that are one-hot, or shares that sum to 1."""
+    classes = "one number per class" if not shape or shape[-1] is None else shape[-1]
+    return f"rows of {classes} that sum to 1, of shape {shape_text(shape)}"
+
+
+numbers, binary, signs = each("numbers"), each("0 or 1"), each("-1 or 1")

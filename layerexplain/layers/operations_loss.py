@@ -4,7 +4,7 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 """
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
@@ -20,7 +20,7 @@ ops.BinaryCrossentropy(target, output, from_logits: Bool = False):
     else -(target * log(p) + (1 - target) * log(1 - p))
     | Computes the binary cross-entropy of each output with its target, 0 or 1.
 ops.CategoricalCrossentropy(target, output, from_logits: Bool = False, axis: Int = -1):
-    p = inside(output / sum(output, axis=axis, keepdims=True));
+    p := inside(output / sum(output, axis=axis, keepdims=True));
     -sum(target * log_softmax(output, axis=axis), axis=axis) if from_logits else -sum(target * log(p), axis=axis)
     | Computes the categorical cross-entropy of the outputs with the targets {along}.
 ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
@@ -54,7 +54,7 @@ def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: 
             f"sparse_categorical_crossentropy needs a number for each row of classes, "
             f"got {shape_text(target.shape)} for {shape_text(output.shape)}"
         )
-    logs = functions.log_softmax(output if from_logits else e.log(inside(output)))
+    logs = functions.log_softmax(output if from_logits else e.log(named("p", inside(output))))
     ids = m.take_slice(target if target.dtype != "float" else e.cast(target, to="int64"), key=(Ellipsis, None))
     return -m.take_slice(take_along(logs, ids, axis=-1), key=(Ellipsis, 0))
 

@@ -139,6 +139,32 @@ def find(type_: str) -> Declaration | None:
     return declaration
 
 
+def part_of(kind: str, name: str) -> str | None:
+    """Return how a part of training is declared: kind "losses", "optimizers", "schedules" or "regularizers".
+
+    Any of its names will do: Keras has `mse`, `mean_squared_error` and `MeanSquaredError` for one loss.
+
+    >>> part_of("losses", "mean_squared_error"), part_of("optimizers", "adam"), part_of("optimizers", "Adams")
+    ('losses.MeanSquaredError', 'optimizers.Adam', None)
+    """
+    from layerexplain.layers.index import MODULES
+
+    wanted = f"{kind}.{name.replace('_', '').lower()}"
+    return next((known for known in MODULES if known.replace("_", "").lower() == wanted), None)
+
+
+def part_names(kind: str) -> list[str]:
+    """The class names of the losses, optimizers, schedules or regularizers of Keras.
+
+    >>> part_names("regularizers")
+    ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
+    """
+    from layerexplain.layers.index import MODULES
+
+    names = [name.partition(".")[2] for name in MODULES if name.startswith(f"{kind}.")]
+    return [name for name in names if name[0].isupper()]
+
+
 def _from_row(type_: str, module: Any) -> Declaration:
     """The declaration of an operation that is a row of its module's table."""
     from layerexplain.layers.operation_table import declaration_of, read_row, rows_by_name

@@ -94,4 +94,5 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
     if layer.kind == "operation":
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
-    return find(layer.type)
+    # With a dot, a name is that of an operation, or of a loss or an optimizer, which are no layers.
+    return find(layer.type) if "." not in layer.type else None

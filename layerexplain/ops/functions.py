@@ -281,6 +281,18 @@ def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
     return z - log(sum_(exp(z), axis=axis, keepdims=True))
 
 
+def _log_sum_exp(np: Any, z: Any, axis: Any = -1) -> Any:
+    top = np.max(z, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    return np.log(np.sum(np.exp(z - top), axis=axis)) + np.squeeze(top, axis)
+
+
+@composite("log_sum_exp", stable=_log_sum_exp)
+def log_sum_exp(z: Expr, *, axis: Any = -1) -> Expr:
+    """The logarithm of the sum of the exponentials: a smooth maximum."""
+    return log(sum_(exp(z), axis=axis))
+
+
 @composite("sparsemax")
 def sparsemax(z: Expr, *, axis: int = -1) -> Expr:
     """Turns scores into probabilities that sum to 1; small ones become exactly 0.

@@ -1,0 +1,262 @@
+"""The optimizers of keras.optimizers: how one weight, and what is kept for it, change in a step.
+
+Each takes the weight `W`, the gradient `g` of the loss by it, and the number of the step from 1 on, and gives the new
+weight and the new slots. `@optimizer` adds what all have in common: learning rate schedules, clipping, weight decay,
+moving averages, accumulated gradients. Reference: keras.optimizers; keras/src/optimizers/base_optimizer.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from layerexplain.errors import ArgumentError
+from layerexplain.lang.expr import WEIGHT, Expr, named, walk
+from layerexplain.layers.arguments import (
+    Bool,
+    Check,
+    NonNegative,
+    PositiveInt,
+    Refused,
+    Share,
+    Signature,
+    argument_of,
+    is_number,
+    signature_of,
+)
+from layerexplain.layers.declaration import Declaration, Stored
+from layerexplain.layers.registry import find, first_paragraph, part_of, register
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import reduce
+from layerexplain.records import NamedTuple
+
+
+class Part(NamedTuple):
+    """A part of training in an argument of another one: a schedule as learning rate, or the optimizer in a wrapper."""
+
+    declaration: Declaration
+    arguments: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The class name."""
+        return self.declaration.type.rpartition(".")[2]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The arguments."""
+        return self.arguments
+
+    def __str__(self) -> str:
+        return self.type
+
+
+def part(kind: str, value: Any) -> Part:
+    """Return the part of training that a value names: `{"CosineDecay": {…}}`, or an object with name and config.
+
+    Raises `Refused` for a value that names none.
+    """
+    if isinstance(value, Part):
+        return value
+    name, config = getattr(value, "name", None), getattr(value, "config", {})
+    if isinstance(value, str):
+        name = value
+    elif isinstance(value, Mapping) and len(value) == 1:
+        ((name, config),) = value.items()
+    elif isinstance(value, Mapping) and "class_name" in value:
+        name, config = value["class_name"], value.get("config")
+    known = part_of(kind, name) if isinstance(name, str) else None
+    declaration = None if known is None else find(known)
+    if declaration is None:
+        raise Refused(f"{str(name or value)[:60]} is not one of keras.optimizers")
+    try:
+        return Part(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
+    except ArgumentError as error:
+        raise Refused(error.fact) from None
+
+
+def _learning_rate(value: Any) -> Any:
+    return float(value) if is_number(value) else part("schedules", value)
+
+
+LearningRate = Annotated[
+    Any,
+    Check(
+        "a number or a schedule",
+        "{CosineDecay: {initial_learning_rate: 0.001, decay_steps: 1000}}",
+        _learning_rate,
+    ),
+]
+Inner = Annotated[Any, Check("an optimizer", "{Adam: {learning_rate: 0.001}}", lambda value: part("optimizers", value))]
+
+
+class Common(NamedTuple):
+    """The arguments of all optimizers."""
+
+    weight_decay: NonNegative | None = None
+    clipnorm: NonNegative | None = None
+    clipvalue: NonNegative | None = None
+    global_clipnorm: NonNegative | None = None
+    use_ema: Bool = False
+    ema_momentum: Share = 0.99
+    ema_overwrite_frequency: PositiveInt | None = None
+    loss_scale_factor: NonNegative | None = None
+    gradient_accumulation_steps: PositiveInt | None = None
+
+
+GATHERED = "G"
+"""The symbol of the sum of gradients, where several steps make one update."""
+
+
+class Optimizer(Declaration):
+    """An optimizer: the formula of one step of one weight. Its results are those leaves that get a new value, by their
+    labels; its weights are the slots, each with its `initial` value."""
+
+    kind = "update"
+
+
+def slot(name: str, symbol: str, like: Expr, initial: Any = 0.0, *, shape: tuple[int, ...] | None = None) -> Expr:
+    """Return a value that the optimizer keeps for a weight; of the weight's shape, if none is given.
+
+    Args:
+        name: Its name in Keras.
+        symbol: Its letter in the formula.
+        like: The weight.
+        initial: Its value before the first step: a number, or "W" for the weight's own.
+        shape: Its shape; () for one number that all weights share.
+    """
+    sizes: Any = like.shape if shape is None else shape
+    axes = tuple([(("", size),) for size in sizes])
+    attrs = {"name": name, "axes": axes, "at": (), "path": (), "trainable": False, "positive": False}
+    return Expr(WEIGHT, (), {**attrs, "initial": initial}, tuple(sizes), "float", symbol)
+
+
+def rest(share: float) -> float:
+    """What is left of 1, without the digits that floats add: 0.1 of 0.9."""
+    return round(1 - share, 12)
+
+
+def average(old: Expr, new: Expr, share: float) -> Expr:
+    """The running average of a value, of which the old one keeps a share."""
+    return share * old + rest(share) * new
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decay = Callable[[Expr, "Common", Mapping[str, Any]], float | None]
+
+
+def optimizer(
+    type_: str, decay: Decay = lambda W, common, arguments: common.weight_decay, **defaults: Any
+) -> Callable[[F], F]:
+    """Declare an optimizer by its step: a function of `W, g, lr, step` and its arguments, to new values by symbol.
+
+    Args:
+        type_: The class name.
+        decay: How much of a weight decays, where the arguments have several answers.
+        defaults: Of the common arguments, and of `learning_rate`, where they are not those of all.
+    """
+
+    def declare(function: F) -> F:
+        own, common = signature_of(function), signature_of(_common)
+        rate = {"learning_rate": argument_of(LearningRate, defaults.pop("learning_rate", 0.001))}
+        signature = Signature(
+            ("W", "g", "step", "global_norm"), {**rate, **own.arguments, **common.arguments}, 1
+        ).default(**defaults)
+
+        def formula(
+            W: Expr, g: Expr, step: Expr, global_norm: Expr | None = None, *, learning_rate: Any, **arguments: Any
+        ) -> Stored:
+            shared = Common(**{name: arguments.pop(name) for name in Common._fields})
+            lost = decay(W, shared, arguments)
+            shared = shared._replace(weight_decay=lost)
+            return _step(function, W, g, step, global_norm, learning_rate, shared, arguments)
+
+        register_optimizer(type_, formula, signature, first_paragraph(function))
+        return function
+
+    return declare
+
+
+def register_optimizer(
+    type_: str,
+    formula: Callable[..., Stored],
+    signature: Signature | None = None,
+    description: str | None = None,
+) -> None:
+    """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments."""
+    told = first_paragraph(formula) if description is None else description
+    ignores = "jit_compile decay is_legacy_optimizer dynamic"
+    register(Optimizer(f"optimizers.{type_}", formula, signature, description=told, ignores=ignores))
+
+
+def _common(*, common: Common) -> None:
+    """Takes the arguments of all optimizers."""
+
+
+def _step(
+    function: Callable[..., Any],
+    W: Expr,
+    g: Expr,
+    step: Expr,
+    global_norm: Expr | None,
+    learning_rate: Any,
+    common: Common,
+    arguments: Mapping[str, Any],
+) -> Stored:
+    """One step of a weight: the gradient is made ready, the weight decays, is updated, and its average follows."""
+    every, new = common.gradient_accumulation_steps, {}
+    due, calls = None, step
+    if common.loss_scale_factor:
+        g = g / common.loss_scale_factor
+    if every:
+        due = named("due", e.equal(e.mod(step, every), 0))
+        step = named("update", e.floor((step - 1) / every) + 1)
+        gathered = slot("gradient_accumulator", GATHERED, W)
+        total = named("total", gathered + g)
+        new[GATHERED] = e.where(due, 0.0, total)
+        g = named("g_mean", total / every)
+    g = _clipped(g, global_norm, common)
+    lr: Any = learning_rate
+    if isinstance(lr, Part):
+        lr = named("lr", lr.declaration.formula(calls - 1, **lr.declaration.default_values | lr.arguments))
+    weight = W
+    if common.weight_decay:
+        weight = named("decayed", W - lr * common.weight_decay * W)
+    made = function(weight, g, lr, step, **arguments)
+    made, unread = made if isinstance(made, Stored) else (made, ())
+    new |= made
+    if due is not None:
+        new = only_if(due, new, W, unread)
+    if common.use_ema:
+        kept = slot("average", "W_avg", W)
+        mean = e.where(e.equal(step, 1), new["W"], average(kept, new["W"], common.ema_momentum))
+        new["W_avg"] = mean
+        if common.ema_overwrite_frequency:
+            overwrite = e.equal(e.mod(step, common.ema_overwrite_frequency), 0)
+            new["W"] = e.where(overwrite, mean, new["W"])
+    return Stored(new, unread)
+
+
+def only_if(due: Expr, new: Mapping[str, Expr], W: Expr, unread: Sequence[Expr]) -> dict[str, Expr]:
+    """The new values where an update is due, the old ones elsewhere; `unread` are slots that no formula reads."""
+    old = {node.label: node for node in (*walk(new.values()), *unread) if node.op is WEIGHT}
+    return {
+        label: value if label == GATHERED else e.where(due, value, W if label == "W" else old[label])
+        for label, value in new.items()
+    }
+
+
+def _clipped(g: Expr, global_norm: Expr | None, common: Common) -> Expr:
+    given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(common, name) is not None]
+    if len(given) > 1:
+        raise ArgumentError(
+            f"an optimizer takes one of clipnorm, clipvalue and global_clipnorm, got {', '.join(given)}"
+        )
+    if common.clipnorm:
+        length = named("length", e.sqrt(reduce.sum_(g**2, axis=None)))
+        return named("clipped", g * (common.clipnorm / e.maximum(length, common.clipnorm)))
+    if common.clipvalue:
+        return named("clipped", e.minimum(e.maximum(g, -common.clipvalue), common.clipvalue))
+    if common.global_clipnorm:
+        if global_norm is None:
+            raise ArgumentError("global_clipnorm needs the norm of all gradients of the model together")
+        return named("clipped", g * (common.global_clipnorm / e.maximum(global_norm, common.global_clipnorm)))
+    return g

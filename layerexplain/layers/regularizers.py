@@ -1,0 +1,81 @@
+"""The regularizers of keras.regularizers: what each adds to the loss for one weight.
+
+Input: the weight `W`, or what an `activity_regularizer` is given. Reference: keras/src/regularizers/regularizers.py.
+"""
+
+from collections.abc import Callable
+
+from layerexplain.errors import ShapeError
+from layerexplain.lang.expr import Expr, constant, named
+from layerexplain.layers.arguments import NonNegative, choice, signature_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import first_paragraph, register
+from layerexplain.ops import elementwise as e
+from layerexplain.ops.contract import dot
+from layerexplain.ops.functions import l2_normalize
+from layerexplain.ops.movement import positions, take_slice, transpose
+from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import shape_text
+
+
+class Regularizer(Declaration):
+    """A regularizer: the formula of its term of the loss."""
+
+    kind = "regularizer"
+
+
+def regularizer(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]:
+    """Declare a regularizer by its formula, a function of a weight."""
+
+    def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
+        declaration = Regularizer(
+            f"regularizers.{type_}",
+            lambda W, **arguments: {"R": function(W, **arguments)},
+            signature_of(function),
+            description=first_paragraph(function),
+        )
+        register(declaration)
+        return function
+
+    return declare
+
+
+@regularizer("L1L2")
+def l1_l2(W: Expr, *, l1: NonNegative | None = 0.0, l2: NonNegative | None = 0.0) -> Expr:
+    """Adds {l1} times the sum of the absolute values and {l2} times the sum of the squares."""
+    terms = [factor * sum_(x, axis=None) for factor, x in ((l1, e.absolute(W)), (l2, W**2)) if factor]
+    if not terms:
+        return 0 * sum_(W, axis=None)
+    return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+
+@regularizer("L1")
+def l1(W: Expr, *, l1: NonNegative | None = 0.01) -> Expr:
+    """Adds {l1} times the sum of the absolute values: small weights become 0."""
+    return (0.01 if l1 is None else l1) * sum_(e.absolute(W), axis=None)
+
+
+@regularizer("L2")
+def l2(W: Expr, *, l2: NonNegative | None = 0.01) -> Expr:
+    """Adds {l2} times the sum of the squares: large weights shrink."""
+    return (0.01 if l2 is None else l2) * sum_(W**2, axis=None)
+
+
+@regularizer("OrthogonalRegularizer")
+def orthogonal(
+    W: Expr,
+    *,
+    factor: NonNegative = 0.01,
+    mode: choice("rows", "columns") = "rows",  # type: ignore[valid-type]
+) -> Expr:
+    """Adds {factor} times the mean cosine between two {mode} of a matrix, whatever their sign."""
+    if W.ndim != 2:
+        raise ShapeError(f"OrthogonalRegularizer needs a weight with 2 axes, got {shape_text(W.shape)}")
+    vectors = named("u", l2_normalize(W, axis=1) if mode == "rows" else transpose(l2_normalize(W, axis=0), axes=(1, 0)))
+    count = vectors.shape[0]
+    if not isinstance(count, int) or count < 2:
+        raise ShapeError(f"OrthogonalRegularizer needs 2 {mode} or more, got {shape_text(W.shape)}")
+    place = positions(vectors, axis=0)
+    pairs = e.not_equal(take_slice(place, key=(slice(None), None)), take_slice(place, key=(None, slice(None))))
+    cosines = e.where(pairs, e.absolute(dot(vectors, transpose(vectors, axes=(1, 0)))), constant(0.0))
+    return factor * sum_(cosines, axis=None) / (count * (count - 1))
