@@ -281,16 +281,20 @@ def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
     return z - log(sum_(exp(z), axis=axis, keepdims=True))
 
 
-def _log_sum_exp(np: Any, z: Any, axis: Any = -1) -> Any:
-    top = np.max(z, axis=axis, keepdims=True)
+def _log_sum_exp(np: Any, z: Any) -> Any:
+    top = np.max(z, axis=-1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    return np.log(np.sum(np.exp(z - top), axis=axis)) + np.squeeze(top, axis)
+    return np.log(np.sum(np.exp(z - top), axis=-1)) + top[..., 0]
 
 
-@composite("log_sum_exp", stable=_log_sum_exp)
-def log_sum_exp(z: Expr, *, axis: Any = -1) -> Expr:
-    """The logarithm of the sum of the exponentials: a smooth maximum."""
-    return log(sum_(exp(z), axis=axis))
+@composite(
+    "log_sum_exp",
+    stable=_log_sum_exp,
+    gradient=lambda y, dy, i: take_slice(dy, key=(Ellipsis, None)) * softmax(y.args[0]),
+)
+def log_sum_exp(z: Expr) -> Expr:
+    """The logarithm of the sum of the exponentials along the last axis: a smooth maximum."""
+    return log(sum_(exp(z), axis=-1))
 
 
 @composite("sparsemax")
