@@ -101,6 +101,28 @@ def test_calls_grow_with_the_layers(
     assert calls(lambda: command(many, format)) < 1.1 * MANY / FEW * work
 
 
+def all_before(count: int) -> dict[str, Any]:
+    """Each layer adds the outputs of all before it."""
+    layers = [{**keras_object("InputLayer", name="input", batch_shape=[None, 8]), "name": "input", "inbound_nodes": []}]
+    layers.append({**keras_object("Dense", name="d0", units=8), "name": "d0"})
+    layers[1]["inbound_nodes"] = [{"args": [tensor("input")], "kwargs": {}}]
+    for i in range(1, count):
+        node = {"args": [[tensor(layer["name"]) for layer in layers]], "kwargs": {}}
+        layers.append({**keras_object("Add", name=f"a{i}"), "name": f"a{i}", "inbound_nodes": [node]})
+    ends = {"input_layers": [["input", 0, 0]], "output_layers": [[layers[-1]["name"], 0, 0]]}
+    return keras_object("Functional", name="f", layers=layers, **ends)
+
+
+def test_a_tensor_of_a_sum_costs_a_bounded_number_of_calls(tmp_path: Path) -> None:
+    work = []
+    for count in (30, 60):
+        path = tmp_path / f"{count}.json"
+        path.write_text(json.dumps(all_before(count)))
+        explanation(path, "json")
+        work.append(calls(lambda path=path: explanation(path, "json")))
+    assert work[1] - work[0] < 1_600 * (60 * 60 - 30 * 30) / 2
+
+
 class Counted(tuple[Any, ...]):
     """A tuple that counts how often it is gone through."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from layerexplain.derive.roles import input_roles
@@ -18,6 +19,7 @@ LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repe
 """Arguments that list axes or numbers, not sizes: `(2, 1)` reads "2, 1"."""
 
 
+@lru_cache(maxsize=64)
 def sentence(definition: Definition) -> str:
     """Return the description with its fields filled.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from layerexplain.derive.element.scalars import choose, index_text
 from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
@@ -58,6 +59,7 @@ class _Walk:
         self.fields: dict[str, dict[int, Fields]] = {}
         self.roles: dict[Expr, Roles] = {}
         self.of_results: dict[Definition, Roles] = {}
+        self.described: dict[Any, Fields] = {}
         given = []
         first = {call.call.layer: call for call in reversed(network.calls)}
         for ref in network.model.inputs:
@@ -109,6 +111,13 @@ class _Walk:
         return self.of_results[definition]
 
     def _described(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
+        # Many layers of a deep model see the same.
+        same = (view.letters, tuple(view.seen.items()), roles)
+        if same not in self.described:
+            self.described[same] = self._described_anew(view, roles)
+        return self.described[same]
+
+    def _described_anew(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
         # Letters of unknown size: here the position along an axis of size 1 has a name too.
         own = [Letter(role, None) for role, _ in zip(roles, view.letters, strict=False)]
         chosen = choose(own, {}, ())

@@ -12,13 +12,14 @@ This package has no rules for layers, and rules only for ops whose element rule 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
 from layerexplain.derive.receptive_field.reads import Known, marked, reads
 from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, extremes, hull, slope, through, whole
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import INPUT, Expr, Shapes, Size
+from layerexplain.lang.expr import INPUT, Expr, Shape, Shapes, Size
 from layerexplain.lang.scalar import Affine, CannotIndex, Letter, add, number
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
@@ -42,21 +43,31 @@ class View(NamedTuple):
     def read(self, place: Sequence[AxisSpan], into: dict[Expr, Seen]) -> None:
         """Add the dependencies of the elements at a place to `into`."""
         # A tensor of unknown shape may have no letters.
-        env = dict(zip(self.letters, place, strict=False))
-        beyond = _beyond(env)
+        if all([span == at(one.index) for one, span in zip(self.letters, place, strict=False)]):
+            for source, seen in self.seen.items():
+                _join(into, source, seen)
+            return
         # The tensors of a long sum are all read alike: each way once, found by its identity before its value.
         placed: dict[Any, Seen] = {}
         for source, seen in self.seen.items():
             if not isinstance(seen, str):
                 same = (id(seen), source.shape)
                 if same not in placed:
-                    if (seen, source.shape) not in placed:
-                        spans = zip(seen, source.shape, strict=True)
-                        cut = tuple([_cut(span, size, beyond) for span, size in spans]) if beyond else seen
-                        placed[seen, source.shape] = _substituted(source, cut, env)
-                    placed[same] = placed[seen, source.shape]
+                    placed[same] = _placed(self.letters, tuple(place), seen, source.shape)
                 seen = placed[same]
             _join(into, source, seen)
+
+
+@lru_cache(maxsize=10_000)
+def _placed(letters: tuple[Letter, ...], place: tuple[AxisSpan, ...], seen: tuple[AxisSpan, ...], shape: Shape) -> Seen:
+    """Return the spans of a source of a given shape with a view's letters running over a place."""
+    env = dict(zip(letters, place, strict=False))
+    beyond = _beyond(env)
+    cut = [_cut(span, size, beyond) for span, size in zip(seen, shape, strict=True)] if beyond else seen
+    spans = tuple([through(span, env, size) for span, size in zip(cut, shape, strict=True)])
+    if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
+        return f"its index is rounded more than {MOST_ROUNDED} times"
+    return spans
 
 
 def _beyond(env: Mapping[Letter, AxisSpan]) -> list[tuple[Letter, int, int]]:
@@ -101,13 +112,6 @@ def _may_reach(end: Affine | None, limit: int, direction: int) -> bool:
     return farthest is None or farthest * direction >= limit * direction
 
 
-def _substituted(source: Expr, seen: tuple[AxisSpan, ...], env: Mapping[Letter, AxisSpan]) -> Seen:
-    spans = tuple([through(span, env, size) for span, size in zip(seen, source.shape, strict=True)])
-    if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
-        return f"its index is rounded more than {MOST_ROUNDED} times"
-    return spans
-
-
 def source_view(leaf: Expr) -> View:
     """Return the view of a source: each element depends on itself."""
     letters = _letters(leaf.shape)
@@ -115,7 +119,13 @@ def source_view(leaf: Expr) -> View:
 
 
 def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
-    return tuple([Letter("", size if isinstance(size, int) else None) for size in shape])
+    return _letters_of_sizes(tuple([size if isinstance(size, int) else None for size in shape]))
+
+
+@lru_cache(maxsize=1000)
+def _letters_of_sizes(sizes: tuple[int | None, ...]) -> tuple[Letter, ...]:
+    """Return the letters of all tensors of the same shape, so that element-wise operations change no span."""
+    return tuple([Letter("", size) for size in sizes])
 
 
 def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:

@@ -112,6 +112,8 @@ def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -
 def _place(node: Expr, index: sc.Affine, size: Size, ranges: Mapping[sc.Letter, AxisSpan]) -> AxisSpan:
     if sc.looks_up(index):
         return _looked_up(node, index, size)
+    if not ranges:
+        return at(index)
     span = through(at(index), ranges, size)
     if span.high is not None and width(span) == (0, 1):
         # A transposed window shorter than its stride: one position, or none between two.

@@ -60,6 +60,9 @@ def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None
     """Return the span with its letters running over the spans in `env`, on an axis of a given size."""
     if span.parts:
         return union([through(part, env, size) for part in span.parts], size, span.loose)
+    moved = _moved(span, env)
+    if moved is not None:
+        return moved
     for one in _all_letters(span):
         if one in env and env[one].parts:
             each = [through(span, {**env, one: part}, size) for part in env[one].parts]
@@ -70,6 +73,18 @@ def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None
     loose = span.loose or not exact or any(env[one].at_most for one in _all_letters(span) if one in env)
     # No position is below 0, so that 0 is always a valid lower end.
     return AxisSpan(sc.number(0) if low is None else low, high, loose=loose, step=step)
+
+
+def _moved(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan]) -> AxisSpan | None:
+    """Return the span of a single letter with its own range shifted, the case of nearly all axes; None for others."""
+    if span.low != span.high or len(span.low.terms) != 1:
+        return None
+    ((atom, factor),) = span.low.terms
+    known = env.get(atom) if type(atom) is sc.Letter and factor == 1 else None
+    if known is None or known.parts or known.high is None:
+        return None
+    low, high = (sc.add(end, span.low.const) for end in (known.low, known.high))
+    return AxisSpan(low, high, (), span.loose or known.loose, known.step)
 
 
 def _all_letters(span: AxisSpan) -> Iterator[sc.Letter]:
@@ -213,6 +228,11 @@ def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
 
 def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
     """Return the smallest and largest values, None for a missing one; None if they are not evaluated."""
+    if len(index.terms) == 1 and type(index.terms[0][0]) is sc.Letter:
+        ((letter, factor),) = index.terms
+        reach = None if letter.size is None else factor * (letter.size - 1)
+        ends = (index.const, None if reach is None else index.const + reach)
+        return (None, None) if letter.size == 0 else ends if factor > 0 else ends[::-1]
     letters = set(sc.letters_in(index))
     if sc.looks_up(index) or len(letters) > 1:
         return None
