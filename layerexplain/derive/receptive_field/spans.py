@@ -228,8 +228,8 @@ def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
 
 def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
     """Return the smallest and largest values, None for a missing one; None if they are not evaluated."""
-    if len(index.terms) == 1 and type(index.terms[0][0]) is sc.Letter:
-        ((letter, factor),) = index.terms
+    letter, factor = index.terms[0] if len(index.terms) == 1 else (None, 0)
+    if isinstance(letter, sc.Letter):
         reach = None if letter.size is None else factor * (letter.size - 1)
         ends = (index.const, None if reach is None else index.const + reach)
         return (None, None) if letter.size == 0 else ends if factor > 0 else ends[::-1]
