@@ -301,7 +301,7 @@ def test_budgets(budgets: str, said: str | None, tmp_path: Path) -> None:
 
 
 def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
-    report = layerexplain.check(b"layers:\n  - Dense: 3\n", budgets={"params": 10})
+    report = layerexplain.check(b"input: [4]\nlayers:\n  - Lambda: f\n  - Dense: 3\n", budgets={"params": 10})
     assert [finding.message for finding in report.findings] == ["parameters are not known"]
 
 

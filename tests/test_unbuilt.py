@@ -77,12 +77,62 @@ def test_input_answers_it_and_the_note_goes(unbuilt: Path, command: str) -> None
     assert not [note for note in table["notes"] if note["code"] in ("unknown-input", "unbuilt")]
 
 
-@pytest.mark.parametrize("command", ["summary", "weights"])
-def test_a_spec_without_an_input(tmp_path: Path, command: str) -> None:
+MISSING = {
+    "Dense: 10": "784",
+    "Flatten": "28, 28, 3",
+    "Conv2D: {filters: 16, kernel_size: 3}": "28, 28, 3",
+    "LSTM: 3": "9, 5",
+    "Embedding: {input_dim: 10, output_dim: 4}": "9",
+    "Reshape: {target_shape: [14, 14]}": "196",
+    "TimeDistributed: {Conv2D: {filters: 2, kernel_size: 7}}": "8, 8, 8, 3",
+    "Dropout: 0.5\n  - Conv3D: {filters: 2, kernel_size: 2}": "8, 8, 8, 3",
+    "Sequential: [Dropout: 0.5, Conv1D: {filters: 2, kernel_size: 2}]": "9, 5",
+}
+"""The layers of a spec without an input → the shape that its error gives, which fits them."""
+
+
+@pytest.mark.parametrize("command", ["summary", "explain", "weights", "check"])
+@pytest.mark.parametrize("layers", MISSING)
+def test_a_spec_without_an_input_is_at_fault(layers: str, command: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_text("layers:\n  - Dense: 10\n")
-    unknown = json.loads(run(command, path, "--format", "json").output)
-    assert unknown["totals"]["params"] is None
-    known = json.loads(run(command, path, "--input", "5", "--format", "json").output)
-    assert known["totals"]["params"] == 60
-    assert not [note for note in known["notes"] if note["code"] == "unknown-input"]
+    path.write_text(f"layers:\n  - {layers}\n")
+    found, sizes = run(command, path), MISSING[layers]
+    option = sizes.replace(" ", "")
+    words = f"the shape of the input is missing; add `input: [{sizes}]` (the sizes without the batch), or give --input"
+    assert (found.exit_code, found.stderr) == (1, f"layerexplain: error: {path}:2: {words} {option}\n")
+    assert ("Params" in found.stdout) == (command == "summary")
+    assert run(command, path, "--input", option).exit_code == 0
+    path.write_text(f"input: [{sizes}]\nlayers:\n  - {layers}\n")
+    assert run(command, path).exit_code == 0
+
+
+@pytest.mark.parametrize("shape", ["[null]", "[null, null, 3]", "[null, 8]"])
+def test_sizes_that_a_spec_leaves_open_are_no_fault(shape: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"input: {shape}\nlayers:\n  - Activation: relu\n")
+    assert run("summary", path).exit_code == 0
+
+
+def test_a_nested_model_of_a_spec_says_the_shape_of_its_input(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("layers:\n  - Sequential: {input: [8], layers: [Dense: 3]}\n  - Dense: 10\n")
+    found = json.loads(run("summary", path, "--format", "json").output)
+    assert (found["totals"]["params"], found["notes"]) == (8 * 3 + 3 + 3 * 10 + 10, [])
+
+
+LAMBDAS = {
+    "f": ([None], "what it computes is not known; the shape of its output is not known either"),
+    "{function: f, output_shape: [7]}": ([[None, 7]], "what it computes is not known"),
+}
+
+
+@pytest.mark.parametrize("arguments", LAMBDAS)
+def test_a_lambda_of_a_spec(arguments: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"input: [4]\nlayers:\n  - Lambda: {arguments}\n  - Dense: 3\n")
+    shapes, note = LAMBDAS[arguments]
+    row = json.loads(run("summary", path, "--format", "json").output)["layers"][1]
+    assert (row["output_shapes"], row["notes"]) == (shapes, [note])
+    text = run("explain", path).output
+    assert "file" not in text.replace(str(path), "")
+    assert ("because that of 'lambda' is not" in text) == (shapes == [None])

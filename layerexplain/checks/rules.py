@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.view import CheckedNetwork
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
 from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
 from layerexplain.network.trace import trace_model
@@ -94,6 +94,8 @@ def check(
     rules = _chosen(all_rules(), select, ignore)
     model = source if isinstance(source, Model) else read(source)
     network = trace_model(model, shapes_for(model, inputs))
+    if model.strict:
+        raise_any([fault.with_place(source=model.source) for fault in network.faults])
     found = [*_findings(CheckedNetwork(network), rules, "")]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:

@@ -6,10 +6,11 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text, is_int
+from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.facts import CARRIES_IDS, Facts
+from layerexplain.layers.opaque_layers import known_result
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
@@ -225,7 +226,6 @@ def lambda_(
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
     """
-    shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1))
-    if isinstance(output_shape, list | tuple) and all(size is None or is_int(size) for size in output_shape):
-        shape = (BATCH, *output_shape)
+    known = known_result("Lambda", {"output_shape": output_shape}, xs[0].shape)
+    shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1)) if known is None else known[0]
     return opaque(*xs, name="Lambda", shape=shape)

@@ -6,7 +6,7 @@ from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import layer_types
 
-_SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
+SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""
 
 _SEQUENCES = frozenset({"attention", "rnn", "spectrogram"})
@@ -77,6 +77,6 @@ def _split(arguments: str) -> list[str]:
 
 def _shape_for(declaration: Declaration) -> str:
     if declaration.ndim is not None:
-        return _SHAPES.get(declaration.ndim, "784")
+        return SHAPES.get(declaration.ndim, "784")
     family = next(name for name, entries in layer_types().items() if declaration.type in [one[0] for one in entries])
-    return _SHAPES[3] if family in _SEQUENCES else _SHAPES[4] if family in _IMAGES else _SHAPES[2]
+    return SHAPES[3] if family in _SEQUENCES else SHAPES[4] if family in _IMAGES else SHAPES[2]

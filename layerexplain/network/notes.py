@@ -5,10 +5,14 @@ from __future__ import annotations
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Note
 
+_RECORDED = "; its shapes are those that the file recorded, if any"
 
-def opaque_note(code: str, where: str, reason: str) -> Note:
-    """Why a layer has no formula, and what is known of its shapes."""
-    return Note(code, where, f"{reason}; its shapes are those that the file recorded, if any")
+
+def opaque_note(code: str, where: str, reason: str, *, typed: bool, is_known: bool) -> Note:
+    """Why a layer has no formula, and what is known of its shapes: `typed` says that no file recorded any, `is_known`
+    that they are known all the same."""
+    rest = ("" if is_known else "; the shape of its output is not known either") if typed else _RECORDED
+    return Note(code, where, f"{reason}{rest}")
 
 
 def why_opaque(layer: Layer) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note
 from layerexplain.network.binding import Bound
@@ -44,10 +45,25 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
             spec = fixed_input(ref.layer, spec, wanted)
         specs.append(spec)
     network = trace_at(model, specs)
+    if model.strict and None in specs:
+        network = _with_missing_input(network, specs)
     if inputs and all(spec is not None for spec in specs):
         # What the file leaves open the user has said.
         network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
     return network
+
+
+def _with_missing_input(network: Network, specs: Specs) -> Network:
+    """The network of a spec that does not say the shape of an input, with that as a fault."""
+    from layerexplain.network.missing_input import missing_input
+
+    model, place = network.model, specs.index(None)
+
+    def count_faults(shape: Sequence[int | None]) -> int:
+        fed = [*specs[:place], Spec((BATCH, *shape), "float"), *specs[place + 1 :]]
+        return len(trace_at(model, fed).faults)
+
+    return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 
 
 def trace_at(model: Model, specs: Specs = (), *, linked: bool = False) -> Network:

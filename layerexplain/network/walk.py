@@ -259,8 +259,8 @@ class Walk:
 
             told = known_result(layer.type, layer.config, known[0].expr.shape)
             recorded = [] if told is None else [Spec(*told)]
-        self._without_formula(layer, reason)
         all_known = [spec for spec in recorded if spec is not None]
+        self._without_formula(layer, reason, is_known=bool(recorded) and len(all_known) == len(recorded))
         # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
         loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
         mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
@@ -325,14 +325,15 @@ class Walk:
         outputs = tuple(recorded) or (None,)
         return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
 
-    def _without_formula(self, layer: Layer, refusal: str | None) -> None:
+    def _without_formula(self, layer: Layer, refusal: str | None, *, is_known: bool = False) -> None:
         """Note why a layer has no formula: what its declaration refused, or that it has none."""
         from layerexplain.network.notes import opaque_note, why_opaque
 
         reason = why_opaque(layer) if refusal is None else refusal
         self.reasons.setdefault(layer.name, reason)
         code = "opaque" if refusal is None else "not-derived"
-        self._note_once(layer, opaque_note(code, self.scope.where(layer), reason))
+        note = opaque_note(code, self.scope.where(layer), reason, typed=self.scope.strict, is_known=is_known)
+        self._note_once(layer, note)
 
     def _note_once(self, layer: Layer, note: Note) -> None:
         """Keep the first note of its kind on a layer, which may be called often."""

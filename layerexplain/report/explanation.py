@@ -23,7 +23,7 @@ from layerexplain.layers.hints import hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import (
     NO_MASK,
@@ -64,7 +64,7 @@ def explain_row(
         )
     dtype = dtype_words(layer)
     if definition is None or definition.kind == "opaque":
-        return _unknown(row, layer, calls)._replace(dtype=dtype)
+        return _unknown(row, layer, calls, around.network)._replace(dtype=dtype)
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = _of_formula(definition)
@@ -136,16 +136,16 @@ def _without_masks(definition: Definition) -> Definition:
     )
 
 
-def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Explanation:
-    """A layer without a formula: what the file says of it, and no more."""
+def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], network: Network) -> Explanation:
+    """A layer without a formula: what the source says of it, and no more."""
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
     elif is_stored(layer):
         said = "Known only by its weights: the file does not say what it computes."
     else:
-        said = _why_unknown(row, layer, calls)
+        said = _why_unknown(row, layer, calls, network)
         made_with = arguments_text(layer.config)
-        said += f" Its configuration in the file: {made_with}." if made_with else ""
+        said += f" Its configuration: {made_with}." if made_with else ""
     count = len(row.layers)
     if count:
         said += f" Its weights show {count} layer{'s' * (count != 1)} inside it; --nested explains them."
@@ -158,14 +158,28 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> Exp
     )
 
 
-def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall]) -> str:
+def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], network: Network) -> str:
     declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
     what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
-    return f"{what} has a known formula, but the shape of its input is not known; give it with --input."
+    cause = _first_unknown(calls, network)
+    words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
+    return f"{what} has a known formula, but the shape of its input is not known{words}."
+
+
+def _first_unknown(calls: Sequence[TracedCall], network: Network) -> str | None:
+    """The layer before these calls that is the first of unknown shape; None for an input of the model."""
+    made = {(one.call.layer, one.call.index): one for one in network.calls}
+    here, ahead = None, [source for one in calls for source in one.sources]
+    for ref in ahead:  # grows as it is read
+        one = made.get((ref.layer, ref.call))
+        if one is not None and None in one.outputs and ref.layer != here:
+            here = None if not one.sources else ref.layer
+            ahead += one.sources[:MOST_TENSORS]
+    return here
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:

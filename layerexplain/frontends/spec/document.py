@@ -20,7 +20,13 @@ from typing import Any
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
-from layerexplain.frontends.spec.inputs import read_input_layer, read_inputs, shape_of_first, without_typed_batch
+from layerexplain.frontends.spec.inputs import (
+    input_of_nested,
+    read_input_layer,
+    read_inputs,
+    shape_of_first,
+    without_typed_batch,
+)
 from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, refuse_wishes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
@@ -125,10 +131,14 @@ class _SpecReader:
             if self.faults.many:
                 self.faults.add("the rest is not read after so many faults", item.line)
                 break
-            self._item(item, node, graph, maker, top)
+            self._item(item, node, graph, maker)
         outputs = self._outputs(keys, graph)
         trainable = keys["trainable"][1].value is not False if "trainable" in keys else True
         graph.layers = [without_typed_batch(layer, graph.layers, self.notes) for layer in graph.layers]
+        if graph.layers and graph.layers[0].config.get("batch_shape", ()) is None:
+            graph.layers[0] = input_of_nested(*graph.layers[:2])
+            if top and graph.layers[0].config["batch_shape"] is None:
+                self.notes.append(Note("unknown-input", None, "the spec does not say the shape of the input"))
         plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
         type_name = "Sequential" if plain_sequence else "Functional"
         model = graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
@@ -176,7 +186,7 @@ class _SpecReader:
         self.faults.add(f"a name is {words_for(node)}; a text without '/' is needed", node.line)
         return None
 
-    def _item(self, item: Item, node: Node, graph: _Graph, maker: Maker, top: bool) -> None:
+    def _item(self, item: Item, node: Node, graph: _Graph, maker: Maker) -> None:
         wished = self._name(item.wishes["name"]) if "name" in item.wishes else None
         if wished is not None and wished in graph.known:
             first = graph.lines[wished]
@@ -189,7 +199,7 @@ class _SpecReader:
             graph.begin(read_input_layer(name, item.arguments, item.line, self.faults))
             return
         if graph.last is None:
-            self._first_input(item, graph, top)
+            self._first_input(item, graph)
         if "reuse" in item.wishes:
             return self._reuse(item, wished, graph)
         for number in range(self._repeat(item)):
@@ -301,14 +311,11 @@ class _SpecReader:
         refs = [self._tensor(entry, graph, str(pair[0].value)) for entry in nodes]
         return tuple(ref for ref in refs if isinstance(ref, TensorRef))
 
-    def _first_input(self, item: Item, graph: _Graph, top: bool) -> None:
+    def _first_input(self, item: Item, graph: _Graph) -> None:
         """The input that a spec without `input:` has: what its first layer's input_shape says, else unknown."""
         name = graph.names.take("input")
         layer = shape_of_first(item, name, self.faults)
         if layer is None:
-            if top:
-                message = "the spec does not say the shape of the input; give it with `input:` or --input"
-                self.notes.append(Note("unknown-input", None, message))
             layer = Layer(name, "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}, line=item.line)
         graph.begin(layer)
 

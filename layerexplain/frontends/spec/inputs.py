@@ -110,6 +110,15 @@ def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
     return read_input_layer(name, given, item.line, faults)
 
 
+def input_of_nested(layer: Layer, first: Layer | None = None) -> Layer:
+    """An InputLayer of unknown shape with that of the nested model that takes it first, if this says it."""
+    nested = None if first is None else first.model
+    if nested is None or len(nested.inputs) != 1:
+        return layer
+    own = next(one for one in nested.layers if one.name == nested.inputs[0].layer)
+    return layer._replace(config=own.config)
+
+
 def _is_one_input(where: str, keys: list[str]) -> bool:
     """Whether keys say something of one input, misspelt or not, rather than being the names of inputs."""
     if any(key in _OLD_KEYS or key in _INPUT_KEYS for key in keys):
