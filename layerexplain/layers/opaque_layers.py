@@ -38,8 +38,9 @@ def known_result(type_: str, config: Mapping[str, Any], shape: Shape) -> tuple[S
         return shape, "float"
     if type_ == "Lambda":
         sizes = config.get("output_shape")
-        known = isinstance(sizes, list | tuple) and all(size is None or type(size) is int for size in sizes)
-        return ((*shape[:1], *sizes), "float") if known else None
+        if isinstance(sizes, list | tuple) and all(size is None or type(size) is int for size in sizes):
+            return (*shape[:1], *sizes), "float"
+        return None
     mode, bins = config.get("output_mode", "int"), config.get("num_bins")
     if type_ not in ("Hashing", "HashedCrossing") or mode not in ("int", "one_hot") or not isinstance(bins, int):
         return None
