@@ -118,6 +118,37 @@ def layer_list() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def training_list() -> str:
+    """docs/training.md: the losses, optimizers, learning rate schedules and regularizers, each with its formula."""
+    from layerexplain.cli.arguments import parse_arguments
+    from layerexplain.cli.input_shapes import parse_input
+    from layerexplain.errors import ArgumentError
+    from layerexplain.layers.registry import training_types
+    from layerexplain.report.one_layer import build_layer, layer_type
+
+    parts = [
+        "# Losses, optimizers, schedules, regularizers",
+        "What takes part in training alone, from the registry (`python docs/generate.py`). Arguments have Keras's "
+        "names and defaults; the formulas are those of the defaults. "
+        "`layerexplain layer NAME ARG=VALUE… --input SHAPE` explains one.",
+        "`y_true` are the targets, `y_pred` is the output, `L` the loss. `W` is a weight, `g` the gradient of the loss "
+        "by it, `step` the number of the update from 1 on (of a schedule from 0 on). An optimizer's statements assign "
+        "in place: from there on a name stands for the new value.",
+    ]
+    for kind, entries in training_types().items():
+        parts.append(f"## {kind.capitalize()}")
+        for name, arguments, words in entries:
+            told = layer_type(name)
+            shapes = [(None, *parse_input(shape).shape)[1:] for shape in told.example_inputs]
+            parts.append(f"**{name}**`({arguments})`  \n{words}")
+            try:
+                row = build_layer(name, parse_arguments(told.example), shapes).layers[0]
+                parts.append(_fenced("\n".join(row.formula)))
+            except ArgumentError as error:
+                parts.append(f"No formula: {error.fact}.")
+    return "\n\n".join(parts) + "\n"
+
+
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
     from layerexplain.lang.composite import COMPOSITES
@@ -245,6 +276,7 @@ def checks() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
     "layers.md": layer_list,
+    "training.md": training_list,
     "ops.md": op_list,
     "coverage.md": coverage,
     "checks.md": checks,

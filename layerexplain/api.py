@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends import read as read
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import layer_types as layer_types
+    from layerexplain.layers.registry import training_types as training_types
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
     from layerexplain.report.comparison import Comparison as Comparison
@@ -49,6 +50,7 @@ _HOMES = {
     "list_weights": "report.weight_table",
     "read": "frontends",
     "make_inputs": "run.made_inputs",
+    "training_types": "layers.registry",
     "trace": "run.trace",
     "trace_statistics": "run.trace_results",
     "verify": "oracle.verify",
@@ -158,13 +160,17 @@ def explain_layer(
     7850
     """
     from layerexplain.network.inner_layers import layers_in
-    from layerexplain.report.one_layer import build_layer
+    from layerexplain.report.one_layer import build_layer, is_layer
 
     shapes: list[Any] = list(input_shape)
     if not shapes or shapes[0] is None or isinstance(shapes[0], int):
         shapes = [input_shape]
     given = {**(arguments_ or {}), **arguments}
-    return build_layer(type_, {name: layers_in(value) for name, value in given.items()}, [tuple(s)[1:] for s in shapes])
+    if is_layer(type_):
+        given = {name: layers_in(value) for name, value in given.items()}
+    elif not list(input_shape):
+        shapes = []
+    return build_layer(type_, given, [tuple(s)[1:] for s in shapes])
 
 
 def optimizers() -> tuple[str, ...]:

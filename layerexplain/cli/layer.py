@@ -104,7 +104,8 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
 
     Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
     arguments and an example. Without TYPE, list all types by family. After --vs follows a second layer, or other
-    arguments of the same one: both are shown side by side.
+    arguments of the same one: both are shown side by side. TYPE may also be a loss (--input is the shape of the
+    output), an optimizer or a regularizer (--input is the shape of a weight), or a learning rate schedule.
 
     \b
     Examples:
@@ -117,13 +118,15 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
       layerexplain layer "Bidirectional(LSTM(16))" --input 9,5
+      layerexplain layer CategoricalCrossentropy from_logits=true --input 10
+      layerexplain layer Adam learning_rate=0.01 --input 784x10
     """
     if type is None:
         from layerexplain.render.documents.catalogue import catalogue
 
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
-        emit(output, lambda look: printed([catalogue(api.layer_types())], output.format, look))
+        emit(output, lambda look: printed([catalogue(api.layer_types() | api.training_types())], output.format, look))
         return
     second = click.get_current_context().meta.get(VERSUS)
     try:
@@ -144,7 +147,7 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
     asked = _asked(type, arguments, inputs)
     told = api.layer_type(asked.type)
     page: tuple[Block, ...] = ()
-    if not asked.inputs:
+    if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format != "table":
             raise _no_shape(told)
         asked = _Asked(asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)))

@@ -13,6 +13,14 @@ _SEQUENCES = frozenset({"attention", "rnn", "spectrogram"})
 _IMAGES = frozenset({"augmentation", "image_transforms", "preprocessing", "pipeline"})
 
 _OWN: dict[str, tuple[str, str]] = {
+    "losses.CTC": ("", "9,10 4"),
+    "optimizers.LossScaleOptimizer": ("inner_optimizer={Adam: {learning_rate: 0.001}}", "784x10"),
+    "schedules.CosineDecay": ("initial_learning_rate=0.1 decay_steps=1000", ""),
+    "schedules.CosineDecayRestarts": ("initial_learning_rate=0.1 first_decay_steps=1000", ""),
+    "schedules.ExponentialDecay": ("initial_learning_rate=0.1 decay_steps=1000 decay_rate=0.96", ""),
+    "schedules.InverseTimeDecay": ("initial_learning_rate=0.1 decay_steps=1000 decay_rate=0.5", ""),
+    "schedules.PiecewiseConstantDecay": ("boundaries=[1000, 2000] values=[0.1, 0.01, 0.001]", ""),
+    "schedules.PolynomialDecay": ("initial_learning_rate=0.1 decay_steps=1000", ""),
     "AdditiveAttention": ("", "4,16 10,16"),
     "Attention": ("", "4,16 10,16"),
     "AugMix": ("", "28x28x3"),
@@ -76,6 +84,8 @@ def _split(arguments: str) -> list[str]:
 
 
 def _shape_for(declaration: Declaration) -> str:
+    if declaration.kind != "layer":
+        return "10" if declaration.kind == "loss" else "784x10"
     if declaration.ndim is not None:
         return SHAPES.get(declaration.ndim, "784")
     family = next(name for name, entries in layer_types().items() if declaration.type in [one[0] for one in entries])

@@ -184,7 +184,8 @@ def register_optimizer(
     """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments."""
     told = first_paragraph(formula) if description is None else description
     ignores = "jit_compile decay is_legacy_optimizer dynamic"
-    register(Optimizer(f"optimizers.{type_}", formula, signature, description=told, ignores=ignores))
+    renamed = {"lr": "learning_rate"}
+    register(Optimizer(f"optimizers.{type_}", formula, signature, description=told, ignores=ignores, renamed=renamed))
 
 
 def _common(*, common: Common) -> None:

@@ -153,6 +153,33 @@ def part_of(kind: str, name: str) -> str | None:
     return next((known for known in MODULES if known.replace("_", "").lower() == wanted), None)
 
 
+PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers")
+"""The kinds of what is declared as layers are, and takes part in training alone."""
+
+
+def find_named(name: str) -> Declaration | None:
+    """Return the declaration of a layer type, or of a loss, an optimizer, a schedule or a regularizer by any name."""
+    if "." in name:
+        return None
+    known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
+    return find(name) or (None if known is None else find(known))
+
+
+def training_types() -> dict[str, list[tuple[str, str, str]]]:
+    """List the losses, optimizers, schedules and regularizers: of each its name, its arguments and what it does.
+
+    >>> [entry[0] for entry in training_types()["regularizers"]]
+    ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
+    """
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for kind in PARTS_OF_TRAINING:
+        for name in sorted(part_names(kind)):
+            declaration = find(f"{kind}.{name}")
+            if declaration is not None:
+                found.setdefault(kind, []).append((name, signature(declaration), description_of(declaration)))
+    return found
+
+
 def part_names(kind: str) -> list[str]:
     """The class names of the losses, optimizers, schedules or regularizers of Keras.
 

@@ -43,6 +43,11 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
     return tuple(lines)
 
 
+def lines_of_one(definition: Definition, costs: Costs, unit: str) -> tuple[str, ...]:
+    """The cost of a formula that stands alone, with what the numbers are for: "a step"."""
+    return tuple([line.words for line in _of_a_call(definition, costs, unit, "--input")])
+
+
 def _shapes(definition: Definition) -> str:
     return "; ".join(shape_text(x.shape) for x in definition.params)
 

@@ -67,7 +67,7 @@ def explain_row(
         return _unknown(row, layer, calls, around.network)._replace(dtype=dtype)
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
-    alone = _of_formula(definition)
+    alone = of_formula(definition)
     place = LayerInNetwork(row, layer, definition, around)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
@@ -84,7 +84,7 @@ def explain_row(
 
 
 @lru_cache(maxsize=64)
-def _of_formula(definition: Definition) -> Explanation:
+def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
     shown = _without_masks(definition)
     told = NOTHING._replace(sentence=sentence(definition), statements=_statements(definition), where=where(definition))
@@ -112,7 +112,7 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
         if definition is None or definition in known:
             continue
         known.add(definition)
-        other = _of_formula(definition)
+        other = of_formula(definition)
         elements += [f"call {number}: {line}" for line in other.element if other.element != first.element]
         if other.axes != first.axes:
             told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]

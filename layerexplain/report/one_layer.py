@@ -7,7 +7,15 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.layers.declaration import Declaration, snake_case
-from layerexplain.layers.registry import IN_FILES_ONLY, description_of, find, positional_arguments, type_names
+from layerexplain.layers.registry import (
+    IN_FILES_ONLY,
+    PARTS_OF_TRAINING,
+    description_of,
+    find_named,
+    part_names,
+    positional_arguments,
+    type_names,
+)
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
@@ -34,9 +42,9 @@ class LayerArgument(NamedTuple):
 
 
 class LayerType(NamedTuple):
-    """What is known of a type of layers. `tensors` are its inputs in the order of its call, `positional`
-    are the arguments that may be given without a name, in order. The example has arguments as NAME=VALUE and shapes of
-    inputs without the batch."""
+    """What is known of a type of layers, or of a part of training. `tensors` are its inputs in the order of its call,
+    `positional` are the arguments that may be given without a name, in order. The example has arguments as NAME=VALUE
+    and shapes of inputs without the batch."""
 
     type: str
     description: str
@@ -69,14 +77,30 @@ def layer_type(type_: str) -> LayerType:
     positional = positional_arguments(declaration)
     description = description_of(declaration)
     tensors = tuple(declaration.tensors)
-    return LayerType(declaration.type, description, tuple(arguments), tensors, positional, *example_of(declaration))
+    if declaration.kind != "layer":
+        from layerexplain.report.training_part import SHAPES_OF
+
+        tensors = SHAPES_OF[declaration.kind]
+    return LayerType(
+        declaration.type.rpartition(".")[2],
+        description,
+        tuple(arguments),
+        tensors,
+        positional,
+        *example_of(declaration),
+    )
 
 
 def _declared(type_: str) -> Declaration:
-    declaration = find(type_)
-    if declaration is None or "." in type_:
+    declaration = find_named(type_)
+    if declaration is None:
         raise unknown_type(type_)
     return declaration
+
+
+def is_layer(type_: str) -> bool:
+    """Return whether a type is one of layers, and not a loss, an optimizer or another part of training."""
+    return _declared(type_).kind == "layer"
 
 
 def unknown_type(type_: str) -> ArgumentError:
@@ -85,7 +109,8 @@ def unknown_type(type_: str) -> ArgumentError:
     from layerexplain.layers.opaque_layers import why_not
 
     words = NOT_ALONE.get(type_) or why_not(type_)
-    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, type_names())}")
+    names = [*type_names(), *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
+    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, names)}")
 
 
 def build_layer(
@@ -99,6 +124,10 @@ def build_layer(
     Raises `ArgumentError` or `ShapeError`, placed at the layer.
     """
     declaration = _declared(type_)
+    if declaration.kind != "layer":
+        from layerexplain.report.training_part import part_report
+
+        return part_report(declaration, arguments, input_shapes)
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
     for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):

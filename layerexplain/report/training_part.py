@@ -1,0 +1,171 @@
+"""A loss, an optimizer, a learning rate schedule or a regularizer without a model: its formula, explained as a layer's.
+
+Shapes are without the batch. A loss takes that of the output, and the targets' and the weights' where these differ; an
+optimizer and a regularizer take that of a weight; a schedule takes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from layerexplain.derive.cost import Costs
+from layerexplain.derive.gist import main_statement
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, Expr, Shape
+from layerexplain.lang.text import statements
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.losses import Loss
+from layerexplain.report.build import plain_shape
+from layerexplain.report.cost_lines import lines_of_one
+from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, WeightReason, WeightReport
+from layerexplain.report.explanation import of_formula
+from layerexplain.report.totals import totals
+
+SHAPES_OF = {"loss": ("y_pred", "y_true", "sample_weight"), "update": ("W",), "regularizer": ("W",), "schedule": ()}
+"""The tensors of which each kind takes the shapes, the first one alone if only one is given."""
+
+_UNITS = {"loss": "per example", "update": "a step", "regularizer": "a step", "schedule": "a step"}
+
+
+def loss_definition(
+    loss: Loss,
+    arguments: Mapping[str, Any],
+    output: Shape,
+    targets: Shape | None = None,
+    weights: Shape | None = None,
+    mask: Shape | None = None,
+) -> Definition:
+    """Return the formula of a loss at the shape of an output, which begins with the batch; the other shapes likewise.
+
+    Raises ArgumentError for arguments that the loss refuses, ShapeError for such shapes.
+    """
+    if targets is None:
+        targets = output[:-1] if loss.sparse else output
+    whole = loss.sparse or loss.name == "ctc"
+    given = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
+    masks = () if mask is None else (None, Spec(mask, "bool"))
+    return loss.trace([*given, None if weights is None else Spec(weights, "float")], arguments, masks)
+
+
+def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shape: Shape) -> Definition:
+    """Return the formula of a step of a weight of a shape. Raises as `loss_definition` does."""
+    number = Spec((), "float")
+    weight, inner = Spec(shape, "float"), arguments.get("inner_optimizer")
+    clips = arguments.get("global_clipnorm") or (inner is not None and inner.config.get("global_clipnorm"))
+    return optimizer.trace([weight, weight, number, number if clips else None], arguments)
+
+
+def part_report(declaration: Declaration, given: Mapping[str, Any], shapes: Sequence[Sequence[int | None]]) -> Report:
+    """Explain a part of training at these shapes. Raises ArgumentError or ShapeError, placed at the part."""
+    tensors = SHAPES_OF[declaration.kind]
+    type_ = declaration.type.rpartition(".")[2]
+    try:
+        if len(shapes) > len(tensors) or (tensors and not shapes):
+            needs = f"the shapes of {', '.join(tensors)}, or fewer of them" if tensors else "no --input"
+            raise ArgumentError(f"{type_} takes {needs}, got {len(shapes)}")
+        definition = _definition(declaration, declaration.bind(given, strict=True), [tuple(s) for s in shapes])
+    except LayerExplainError as error:
+        raise error.with_place(layer=declaration.name) from None
+    row = _row(declaration, definition, type_)
+    return Report("", "layer", declaration.name, type_, None, (), (), (row,), totals((row,)), ())
+
+
+def _definition(declaration: Declaration, arguments: Mapping[str, Any], shapes: Sequence[Shape]) -> Definition:
+    if isinstance(declaration, Loss):
+        return loss_definition(declaration, arguments, *[(BATCH, *shape) for shape in shapes])
+    if declaration.kind == "update":
+        return update_definition(declaration, arguments, shapes[0])
+    return declaration.trace([Spec(shapes[0] if shapes else (), "float")], arguments)
+
+
+def _row(declaration: Declaration, definition: Definition, type_: str) -> LayerReport:
+    lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
+    cost = Costs().of(definition)
+    slots = slots_of(definition)
+    params = sum(slot.params for slot in slots)
+    ins = [plain_shape(p.shape) for p in definition.params if p.label not in ("g", "step", "global_norm")]
+    result = definition.results["W"] if declaration.kind == "update" else next(iter(definition.results.values()))
+    return LayerReport(
+        layer=declaration.name,
+        type=type_,
+        path=declaration.name,
+        depth=0,
+        operation=_computed(definition, lines),
+        formula=lines,
+        calls=(CallReport((), tuple(ins), (plain_shape(result.shape),), None),),
+        weights=slots,
+        params=params,
+        trainable=0,
+        non_trainable=params,
+        macs=cost.macs,
+        flops=cost.flops,
+        notes=(),
+        group=0,
+        explanation=explained(declaration, definition),
+    )
+
+
+def _computed(definition: Definition, lines: Sequence[str]) -> str:
+    """The statement that gives the new weight, the loss or the rate, in one line."""
+    if definition.kind != "update":
+        return main_statement(definition, lines)
+    return next(line for line in reversed(lines) if line.startswith("W = ")).removeprefix("W = ")
+
+
+def explained(declaration: Declaration, definition: Definition) -> Explanation:
+    """Return what there is to say of a part of training: its sentence, formula, slots and cost."""
+    told = of_formula(definition)
+    if declaration.kind == "update":
+        told = told._replace(element=(), element_notes=(), axes=())
+    slots = tuple(
+        [
+            WeightReason(slot.symbol, slot.name, slot.shape, _factors(leaf), slot.params, False, "")
+            for slot, leaf in zip(slots_of(definition), definition.weights, strict=True)
+        ]
+    )
+    return told._replace(
+        weights=slots,
+        weights_note=slots_note(definition),
+        cost=lines_of_one(definition, Costs(), _UNITS[declaration.kind]),
+    )
+
+
+def slots_of(definition: Definition) -> tuple[WeightReport, ...]:
+    """Return what an optimizer keeps for a weight."""
+    return tuple(
+        [
+            WeightReport(str(leaf.attrs["name"]), str(leaf.label), leaf.shape, "float32", False, prod(leaf.shape))
+            for leaf in definition.weights
+        ]
+    )
+
+
+def slots_note(definition: Definition) -> str:
+    """Return with what the slots begin, in words.
+
+    >>> from layerexplain.layers.registry import find
+    >>> adagrad = find("optimizers.Adagrad")
+    >>> slots_note(update_definition(adagrad, adagrad.bind({}), (3, 2)))
+    'kept by the optimizer for each weight; a begins at 0.1'
+    """
+    if not definition.weights:
+        return "the optimizer keeps nothing between steps" if definition.kind == "update" else ""
+    begins: dict[str, list[str]] = {}
+    for leaf in definition.weights:
+        initial = leaf.attrs["initial"]
+        begins.setdefault("the weight itself" if initial == "W" else f"{initial:g}", []).append(str(leaf.label))
+    told = [f"{_listed(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
+    shared = [str(leaf.label) for leaf in definition.weights if not leaf.shape]
+    once = f"; {_listed(shared)} once for all weights" if shared else ""
+    return f"kept by the optimizer for each weight{once}; {', '.join(told)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _factors(leaf: Expr) -> str:
+    return " × ".join(map(str, leaf.shape)) or "one number"
