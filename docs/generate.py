@@ -171,7 +171,9 @@ def op_list() -> str:
     for name in sorted(COMPOSITES):
         composite = COMPOSITES[name]
         try:
-            definition = composite.trace([((BATCH, 4), "float")] * len(composite.tensors), {})
+            definition = composite.trace(
+                [((BATCH,), "int32") if one == "ids" else ((BATCH, 4), "float") for one in composite.tensors], {}
+            )
             body = "; ".join(line.text for line in statements(definition)).replace("y = ", "", 1)
         except TypeError:
             body = ""

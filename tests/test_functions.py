@@ -73,14 +73,15 @@ def test_values_equal_keras(name: str, attrs: dict[str, Any]) -> None:
 def test_a_stable_evaluator_agrees_with_its_body(name: str) -> None:
     import numpy as np
 
-    z = np.random.default_rng(3).normal(0, 2, (3, 4, 6))
+    rng = np.random.default_rng(3)
     attrs: dict[str, Any] = next((a for n, a in reversed(ATTRIBUTES) if n == name), {})
     composite = COMPOSITES[name]
-    body = composite.trace([((BATCH, 4, 6), "float")], attrs)
+    values = [rng.normal(0, 2, (3, 4, 6)) if one != "ids" else rng.integers(0, 6, (3, 4)) for one in composite.tensors]
+    body = composite.trace([((BATCH, *x.shape[1:]), "float" if x.ndim == 3 else "int64") for x in values], attrs)
     assert body.stable is not None
-    expected = body.stable(np, z, **attrs)
+    expected = body.stable(np, *values, **attrs)
     body.stable = None
-    ours = evaluate(body, [z], [], Evaluation(3, "float64"))[0]
+    ours = evaluate(body, values, [], Evaluation(3, "float64"))[0]
     np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 

@@ -15,6 +15,7 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import Loss, loss_of
 from layerexplain.layers.registry import part_names
+from layerexplain.report.where import where
 
 N = 5
 
@@ -225,9 +226,10 @@ def test_texts_read_as_textbooks_write_them() -> None:
     y_true, y_pred = drawn("CategoricalCrossentropy", "one-hot", "shares", (3,))
     definition, _, _ = value("CategoricalCrossentropy", {"from_logits": True}, y_true, y_pred)
     assert program(definition).splitlines() == [
-        "losses = -sum(y_true * log_softmax(y_pred), axis=-1)",
+        "losses = softmax_cross_entropy(y_true, y_pred)",
         "L = mean(losses)",
     ]
+    assert where(definition)[0] == "softmax_cross_entropy(target, z) = -sum(target * log_softmax(z), axis=-1)"
 
 
 @pytest.mark.keras

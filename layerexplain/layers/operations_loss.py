@@ -10,18 +10,17 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.lookup import take_along
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
 ROWS = """
 ops.BinaryCrossentropy(target, output, from_logits: Bool = False):
     p := inside(output);
-    max(output, 0) - output * target + log(1 + exp(-abs(output))) if from_logits
+    sigmoid_cross_entropy(target, output) if from_logits
     else -(target * log(p) + (1 - target) * log(1 - p))
     | Computes the binary cross-entropy of each output with its target, 0 or 1.
 ops.CategoricalCrossentropy(target, output, from_logits: Bool = False, axis: Int = -1):
     p := inside(output / sum(output, axis=axis, keepdims=True));
-    -sum(target * log_softmax(output, axis=axis), axis=axis) if from_logits else -sum(target * log(p), axis=axis)
+    softmax_cross_entropy(target, output, axis=axis) if from_logits else -sum(target * log(p), axis=axis)
     | Computes the categorical cross-entropy of the outputs with the targets {along}.
 ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
     ctc_loss(target, output, target_length, output_length, blank=mask_index) | Computes the CTC loss.
@@ -54,9 +53,8 @@ def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: 
             f"sparse_categorical_crossentropy needs a number for each row of classes, "
             f"got {shape_text(target.shape)} for {shape_text(output.shape)}"
         )
-    logs = functions.log_softmax(output if from_logits else e.log(named("p", inside(output))))
-    ids = m.take_slice(target if target.dtype != "float" else e.cast(target, to="int64"), key=(Ellipsis, None))
-    return -m.take_slice(take_along(logs, ids, axis=-1), key=(Ellipsis, 0))
+    ids = target if target.dtype != "float" else e.cast(target, to="int64")
+    return functions.sparse_softmax_cross_entropy(ids, output if from_logits else e.log(named("p", inside(output))))
 
 
 def ctc_decode(

@@ -27,6 +27,7 @@ from layerexplain.ops.elementwise import (
     sqrt,
     where,
 )
+from layerexplain.ops.lookup import one_hot, take_along
 from layerexplain.ops.movement import split, take_slice
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import misfit, normalize_axis
@@ -295,6 +296,70 @@ def _log_sum_exp(np: Any, z: Any) -> Any:
 def log_sum_exp(z: Expr) -> Expr:
     """The logarithm of the sum of the exponentials along the last axis: a smooth maximum."""
     return log(sum_(exp(z), axis=-1))
+
+
+# Cross-entropies of logits --------------------------------------------------------------------------------------
+
+
+def _spread(dy: Expr, axis: int, ndim: int) -> Expr:
+    """A gradient with an axis of size 1 where the function summed over one."""
+    at = normalize_axis(axis, ndim)
+    return take_slice(dy, key=(Ellipsis, None) if at == ndim - 1 else (*[slice(None)] * at, None))
+
+
+def _softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr:
+    target, z = loss.args
+    axis = loss.attrs["definition"].attrs.get("axis", -1)
+    spread = _spread(dy, axis, z.ndim)
+    # As TensorFlow has it, also for targets that do not sum to 1.
+    return spread * (softmax(z, axis=axis) - target) if i else -(spread * log_softmax(z, axis=axis))
+
+
+def _softmax_cross_entropy(np: Any, target: Any, z: Any, axis: Any = -1) -> Any:
+    return -np.sum(target * _log_softmax(np, z, axis), axis=axis)
+
+
+@composite("softmax_cross_entropy", stable=_softmax_cross_entropy, gradient=_softmax_cross_entropy_gradient)
+def softmax_cross_entropy(target: Expr, z: Expr, *, axis: int = -1) -> Expr:
+    """Minus the logarithm of the softmax of z, weighted by the target."""
+    return -sum_(target * log_softmax(z, axis=axis), axis=axis)
+
+
+def _sparse_softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr | None:
+    ids, z = loss.args
+    return take_slice(dy, key=(Ellipsis, None)) * (softmax(z) - one_hot(ids, n=z.shape[-1])) if i else None
+
+
+def _sparse_softmax_cross_entropy(np: Any, ids: Any, z: Any) -> Any:
+    logs = _log_softmax(np, z)
+    return -np.take_along_axis(logs, np.asarray(ids).astype("int64")[..., None], axis=-1)[..., 0]
+
+
+@composite(
+    "sparse_softmax_cross_entropy",
+    stable=_sparse_softmax_cross_entropy,
+    gradient=_sparse_softmax_cross_entropy_gradient,
+)
+def sparse_softmax_cross_entropy(ids: Expr, z: Expr) -> Expr:
+    """Minus the logarithm of the softmax of z at each id."""
+    return -take_slice(take_along(log_softmax(z), take_slice(ids, key=(Ellipsis, None)), axis=-1), key=(Ellipsis, 0))
+
+
+def _sigmoid_cross_entropy(np: Any, target: Any, z: Any) -> Any:
+    return np.maximum(z, 0) - z * target + np.log1p(np.exp(-np.abs(z)))
+
+
+@composite(
+    "sigmoid_cross_entropy",
+    stable=_sigmoid_cross_entropy,
+    gradient=lambda loss, dy, i: dy * (sigmoid(loss.args[1]) - loss.args[0]) if i else -(dy * loss.args[1]),
+)
+def sigmoid_cross_entropy(target: Expr, z: Expr) -> Expr:
+    """Minus the logarithm of the sigmoid of z where the target is 1, of its rest where it is 0."""
+    return -(target * log_sigmoid(z) + (1 - target) * log_sigmoid(-z))
+
+
+# Further functions along an axis --------------------------------------------------------------------------------
 
 
 @composite("sparsemax")
