@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,23 @@ def test_a_file_with_a_layer_without_a_formula_has_a_row_and_a_note(tmp_path: Pa
         "Hashing has no formula"
     ]
     assert report.totals.params == model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("first", "listed"),
+    [
+        ("layerexplain.checks.of_shapes", "print([rule.code for rule in layerexplain.checks.rules.all_rules()])"),
+        (
+            "layerexplain.layers.hints_compared",
+            "report = layerexplain.explain_layer('Conv2D', filters=4, kernel_size=3, input_shape=(None, 8, 8, 3))\n"
+            "print(layerexplain.format_report(report, 'markdown', explain=True))",
+        ),
+    ],
+)
+def test_what_is_listed_does_not_depend_on_the_order_of_imports(first: str, listed: str) -> None:
+    listed = f"import layerexplain, layerexplain.checks.rules\n{listed}"
+    outputs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for code in (listed, f"import {first}\n{listed}")
+    ]
+    assert outputs[0] == outputs[1] and len(outputs[0]) > 100

@@ -73,10 +73,12 @@ class Place(Protocol):
         """The layers that read its output."""
 
 
+_FILES = ("hints_of_layers", "hints_compared")
+
 Hint = Callable[[Place], str | None]
 
 HINTS: dict[str, list[Hint]] = {}
-"""The hints of each layer type, in the order in which they are said."""
+"""The hints of each layer type; they are said in the order of the files, and of the lines in each."""
 
 
 def hint(*types: str) -> Callable[[Hint], Hint]:
@@ -99,8 +101,8 @@ def hint(*types: str) -> Callable[[Hint], Hint]:
 
 def hints(place: Place) -> tuple[str, ...]:
     """Return the hints for a layer at its place in a model."""
-    for name in ("hints_of_layers", "hints_compared"):
-        importlib.import_module(f"layerexplain.layers.{name}")
+    files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
     if not place.definition.params:
         return ()
-    return tuple([text for text in (one(place) for one in HINTS.get(place.type, ())) if text])
+    ordered = sorted(HINTS.get(place.type, ()), key=lambda one: files.index(one.__module__))  # in any order of imports
+    return tuple([text for text in (one(place) for one in ordered) if text])
