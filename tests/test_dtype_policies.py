@@ -72,27 +72,40 @@ WHOLE = [
     ("MaxPooling1D", {}, "int32", (6, 3)),
     ("CenterCrop", {"height": 2, "width": 3}, "int32", (5, 4, 2)),
     ("Resizing", {"height": 3, "width": 7}, "uint8", (5, 4, 2)),
+    ("UpSampling2D", {"size": 2, "interpolation": "bilinear"}, "int32", (3, 4, 2)),
+    ("LayerNormalization", {}, "int32", (5,)),
+    ("LayerNormalization", {"axis": [1, 2]}, "int64", (5, 3)),
+    ("GroupNormalization", {"groups": 2}, "int32", (4, 6)),
+    ("RMSNormalization", {}, "int32", (5,)),
+    ("BatchNormalization", {}, "int32", (5,)),
+    ("CategoryEncoding", {"num_tokens": 9}, None, (5,)),
+    ("CategoryEncoding", {"num_tokens": 9, "output_mode": "one_hot"}, None, (5,)),
+    ("IntegerLookup", {"vocabulary": [3, 5, 6]}, None, (5,)),
+    ("IntegerLookup", {"vocabulary": [3, 5, 6], "num_oov_indices": 2, "mask_token": 0}, None, (5,)),
+    ("IntegerLookup", {"vocabulary": [3, 5, 6], "output_mode": "count"}, None, (5,)),
 ]
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize(("type_", "config", "dtype", "shape"), WHOLE, ids=lambda part: str(part))
 def test_a_policy_of_whole_numbers_casts_what_comes_in(
-    type_: str, config: dict[str, Any], dtype: str, shape: tuple[int, ...], tmp_path: Path
+    type_: str, config: dict[str, Any], dtype: str | None, shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     """Values and dtypes are those of real Keras, for a file and floats as input."""
     import keras
     import numpy as np
 
     x = keras.Input(shape)
-    model = keras.Model(x, getattr(keras.layers, type_)(**config, dtype=dtype)(x))
+    policy = {} if dtype is None else {"dtype": dtype}
+    model = keras.Model(x, getattr(keras.layers, type_)(**config, **policy)(x))
     source = tmp_path / "model.json"
     source.write_text(model.to_json())
     value = (np.random.default_rng(1).random((2, *shape)) * 7).astype("float32")
-    theirs = np.asarray(model(value))
+    model.set_weights([np.arange(np.prod(w.shape)).reshape(w.shape) * 2 % 7 + 1 for w in model.weights])
+    theirs = np.asarray(model(value, training=False))
     network = network_of(source)
     assert network.definition is not None
-    (ours,) = evaluate(network.definition, [value], [])
+    (ours,) = evaluate(network.definition, [value], model.get_weights())
     np.testing.assert_allclose(np.asarray(ours, "float64"), theirs.astype("float64"), atol=1e-5)
     (output,) = explain(source).outputs
     assert output.dtype == theirs.dtype.name

@@ -12,8 +12,8 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Check, Refused, choice, is_int, is_number
 from layerexplain.layers.facts import Facts
-from layerexplain.ops.elementwise import cast
-from layerexplain.ops.sizes import FLOATS, shape_text
+from layerexplain.ops.elementwise import as_floats
+from layerexplain.ops.sizes import shape_text
 
 ELSEWHERE = "seed data_format bounding_box_format"
 """Arguments that change nothing of what is computed at inference."""
@@ -62,7 +62,7 @@ def images(x: Expr) -> Expr:
 
 def unchanged(x: Expr) -> Expr:
     """The images with their numbers as floats, which is all that happens to them at inference."""
-    return images(x) if x.dtype in FLOATS else cast(images(x), to="float")
+    return as_floats(images(x))
 
 
 IGNORES = ELSEWHERE

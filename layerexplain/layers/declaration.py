@@ -258,7 +258,7 @@ class Declaration:
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
-        fed = [_whole(t, whole) for t in tensors] if whole else tensors
+        fed = [_whole(t, whole) for t in tensors] if whole and not self.facts.takes_floats else tensors
         if is_alone:
             fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
         try:

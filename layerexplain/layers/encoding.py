@@ -8,7 +8,7 @@ from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
-from layerexplain.ops.elementwise import cast, equal, greater_equal, mod, where
+from layerexplain.ops.elementwise import as_floats, cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice
 from layerexplain.ops.reduce import amax, any_, sum_
@@ -24,8 +24,14 @@ def _encoded_shape(x: Expr, mode: str, depth: int) -> Shape:
     return (x.shape[0], *x.shape[2:], depth)
 
 
+def _whole(ids: Expr) -> Expr:
+    """The ids as Keras reads them: floats cut to whole numbers."""
+    return cast(ids, to="int64") if ids.dtype in FLOATS else ids
+
+
 def _encode(type_: str, ids: Expr, mode: str, depth: int, count_weights: Expr | None = None) -> Expr:
     """Ids from 0 to depth - 1 as features, in one of the ways that Keras has."""
+    ids = _whole(ids)
     if mode == "one_hot":
         shape = _encoded_shape(ids, mode, depth)
         return one_hot(ids if len(shape) == ids.ndim + 1 else reshape(ids, shape=shape[:-1]), n=depth)
@@ -87,8 +93,7 @@ def discretization(
     edges = bin_boundaries if isinstance(bin_boundaries, tuple) else (bin_boundaries,)
     if list(edges) != sorted(edges):
         raise ArgumentError(f"Discretization needs bin_boundaries in rising order, got bin_boundaries={edges}")
-    if x.dtype not in FLOATS:
-        x = cast(x, to="float")
+    x = as_floats(x)
     passed = greater_equal(take_slice(x, key=(Ellipsis, None)), constant(edges))
     ids = named("bin", sum_(cast(passed, to="int32"), axis=-1), "boundaries at or below x")
     return ids if output_mode == "int" else _encode("Discretization", ids, output_mode, len(edges) + 1)
@@ -146,6 +151,7 @@ def integer_lookup(
     hashed = num_oov_indices > 1 and oov_method == "farmhash"
     if tokens is None or len(tokens) > LONGEST or invert or hashed or salt is not None or mode == "tf_idf":
         return _not_given("IntegerLookup", x, "count" if mode == "tf_idf" else mode, depth, "int64")
+    x = _whole(x)
     is_token = named("is_token", equal(take_slice(x, key=(Ellipsis, None)), constant(tokens)))
     places = constant(tuple(range(start, start + len(tokens))))
     place = sum_(where(is_token, places, 0), axis=-1)

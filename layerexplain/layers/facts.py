@@ -25,6 +25,7 @@ class Facts(NamedTuple):
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
     - `frozen_as_inference`: where it is not trainable, it computes the same in training as at inference.
     - `makes_floats`: what it gives is not cast to its dtype where that is one of whole numbers.
+    - `takes_floats`: Keras does not cast its input to its dtype where that is one of whole numbers.
     - `casts_keras_2`: in Keras 2 it casts its input to its dtype also where that is one of whole numbers.
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     copies_weights: bool = False
     frozen_as_inference: bool = False
     makes_floats: bool = False
+    takes_floats: bool = False
     casts_keras_2: bool = False
     alone_ndim: int = 0
     home: str = ""

@@ -10,7 +10,7 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.arrange import full_like
-from layerexplain.ops.elementwise import maximum, minimum, sqrt, where
+from layerexplain.ops.elementwise import as_floats, maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import laid, reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
@@ -122,7 +122,13 @@ def _renormalized(
     return y * named("ratio", r) + named("shift", d)
 
 
-@layer("LayerNormalization", mask="pass", ignores=GAMMA_BETA, facts=KEEPS_AXES, gist="{formula}, axis {axis}")
+@layer(
+    "LayerNormalization",
+    mask="pass",
+    ignores=GAMMA_BETA,
+    facts=KEEPS_AXES._replace(takes_floats=True),
+    gist="{formula}, axis {axis}",
+)
 def layer_normalization(
     x: Expr,
     *,
@@ -138,6 +144,7 @@ def layer_normalization(
     Input shape: any, with the sizes of `axis` known. Output shape: the same.
     Reference: Ba, Kiros and Hinton, 2016.
     """
+    x = as_floats(x, "float32")
     given, shape = _axes_and_shape(x, axis)
     axes = [("features", x.shape[a]) for a in given]
     if len(axes) > 1:
@@ -168,7 +175,7 @@ def _laid(w: Expr, shape: tuple[Any, ...]) -> Expr:
     "GroupNormalization",
     mask="pass",
     ignores=GAMMA_BETA,
-    facts=Facts(tells_axes="channels"),
+    facts=Facts(tells_axes="channels", takes_floats=True),
     gist="(z - μ) / sqrt(v + {epsilon}){scale: * γ|}{center: + β|}, {groups} groups",
 )
 def group_normalization(
@@ -200,7 +207,7 @@ def group_normalization(
     beta = weight("beta", "β", [("features", channels)]) if center else None
     shape = (*x.shape[:at], count, channels // count, *x.shape[at + 1 :])
     others = tuple(i for i in range(1, x.ndim + 1) if i != at)
-    z = named("z", reshape(x, shape=shape), "with an axis for the groups")
+    z = named("z", reshape(as_floats(x, "float32"), shape=shape), "with an axis for the groups")
     μ = named("μ", mean(z, axis=others, keepdims=True))
     v = named("v", mean((z - μ) ** 2, axis=others, keepdims=True))
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)

@@ -11,11 +11,11 @@ from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
-from layerexplain.ops.elementwise import cast, where
+from layerexplain.ops.elementwise import as_floats, cast, where
 from layerexplain.ops.movement import take_slice
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_
-from layerexplain.ops.sizes import FLOATS, size_text
+from layerexplain.ops.sizes import size_text
 from layerexplain.ops.window import spatial_axes
 from layerexplain.records import NamedTuple
 
@@ -91,7 +91,7 @@ def global_average_pooling(
     Reference: Lin et al., Network in network, 2013.
     """
     if mask is None:
-        return _over_all(mean, x if x.dtype in FLOATS else cast(x, to="float"), data_format, keepdims)
+        return _over_all(mean, as_floats(x), data_format, keepdims)
     steps = 2 if data_format == "channels_first" else 1
     if x.shape[steps] != mask.shape[1] and None not in (x.shape[steps], mask.shape[1]):
         raise ShapeError(

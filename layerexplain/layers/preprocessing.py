@@ -17,10 +17,10 @@ from layerexplain.layers.arguments import (
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
-from layerexplain.ops.elementwise import cast, maximum, round_, sqrt
+from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
 from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import cut, framed, laid
-from layerexplain.ops.sizes import FLOATS, axis_roles, normalize_axis, shape_text
+from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
 
 EPSILON = 1e-7
@@ -193,8 +193,7 @@ def resizing(
         how = "crop" if crop_to_aspect_ratio else "pad"
         y = with_ratio(x, size, how, fill_value, data_format)
     y = resize(y, size=size, method=interpolation, antialias=antialias, data_format=data_format)
-    if x.dtype not in FLOATS and y.dtype != x.dtype:
-        y = cast(round_(y), to=x.dtype)
+    y = rounded_to(y, x)
     return cast(y, to=dtype) if keras_2 and dtype else y
 
 
@@ -206,8 +205,7 @@ def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.
     """
-    if x.dtype not in FLOATS:
-        x = cast(x, to="float")
+    x = as_floats(x)
     size = (height, width)
     axes, _ = spatial_axes(x.ndim, data_format)
     before = [x.shape[a] for a in axes]

@@ -8,6 +8,7 @@ from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveIn
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
+from layerexplain.ops.elementwise import rounded_to
 from layerexplain.ops.image import METHODS, resize_by
 from layerexplain.ops.movement import cut, framed, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
@@ -175,7 +176,7 @@ def up_sampling(
     axes, _ = spatial_axes(x.ndim, data_format)
     times = per_axis("size", size, len(axes))
     if interpolation != "nearest":
-        return resize_by(x, times=times, method=interpolation, data_format=data_format)
+        return rounded_to(resize_by(x, times=times, method=interpolation, data_format=data_format), x)
     for axis, count in zip(axes, times, strict=True):
         x = repeat(x, times=count, axis=axis)
     return x

@@ -10,9 +10,9 @@ from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.quantization import Table
 from layerexplain.layers.registry import layer
-from layerexplain.ops.elementwise import cast, not_equal
+from layerexplain.ops.elementwise import as_floats, cast, not_equal
 from layerexplain.ops.functions import tanh
-from layerexplain.ops.sizes import FLOATS, agree, shape_text
+from layerexplain.ops.sizes import agree, shape_text
 
 
 def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str, Any]) -> Expr | None:
@@ -52,8 +52,7 @@ def reversible_embedding(
         raise ShapeError(
             f"ReversibleEmbedding in reverse needs (batch, …, output_dim={output_dim}), got {shape_text(x.shape)}"
         )
-    if x.dtype not in FLOATS:
-        x = cast(x, to="float")
+    x = as_floats(x)
     if reverse_dtype is not None and compression.dtype is None:
         x = cast(x, to=reverse_dtype)
     y = table.score(x)

@@ -10,7 +10,7 @@ from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
-from layerexplain.ops.elementwise import arctan2, cast, log, log10, maximum, sqrt
+from layerexplain.ops.elementwise import arctan2, as_floats, log, log10, maximum, sqrt
 from layerexplain.ops.fourier import mel_filters, stft
 from layerexplain.ops.movement import concatenate, cut, framed, repeat, reshape, transpose
 from layerexplain.ops.reduce import amax
@@ -160,8 +160,7 @@ def mel_spectrogram(
         raise ArgumentError(f"sequence_length needs to be at most fft_length={fft_length}, got {sequence_length}")
     if window not in (None, "hann", "hamming"):
         raise ArgumentError(f"window needs to be 'hann', 'hamming' or None, got window={window!r}")
-    if x.dtype not in FLOATS:
-        x = cast(x, to="float")
+    x = as_floats(x)
     run = stft(x, length=length, stride=sequence_stride, fft=fft_length, window=window or "")
     re, im = named("re", item(run, 0)), named("im", item(run, 1))
     size = sqrt(re**2 + im**2)

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.lang.expr import FREE, NO_GRADIENT, Expr, Op
 from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
 from layerexplain.ops.families import elementwise
-from layerexplain.ops.sizes import promote
+from layerexplain.ops.sizes import FLOATS, promote
 
 
 def _of_quotient(y: Expr, dy: Expr, i: int) -> Expr:
@@ -283,4 +283,16 @@ where = elementwise(
 )
 
 cast = elementwise("cast", lambda np, a, to: a, flops=FREE, dtype=lambda a, to: to, gradient=lambda y, dy, i: dy)
+
+
+def rounded_to(y: Expr, x: Expr) -> Expr:
+    """Return y, computed from x, with the dtype of x: rounded if that is one of whole numbers."""
+    return y if x.dtype in FLOATS or y.dtype == x.dtype else cast(round_(y), to=x.dtype)
+
+
+def as_floats(x: Expr, to: str = "float") -> Expr:
+    """Return the tensor, numbers of other kinds cast to floats."""
+    return x if x.dtype in FLOATS else cast(x, to=to)
+
+
 """`cast(x, to='int32')`; the evaluator converts every value to its node's dtype."""
