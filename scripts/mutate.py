@@ -197,6 +197,8 @@ def _planned(mutants: Sequence[Mutant], reach: Reach, budget: float) -> list[Pla
         if cold:
             for where, begin, end in uses.of(file, change.line):
                 first |= reach.tests(where, begin, end)
+            if not first and reach.at_import(file, change.line):
+                first = reach.tests(file, 1, max(reach.lines[file]))  # whatever needs the module
         ordered = _in_turn(first - failed, lambda name, file=file: (not _about(name, file), weight[name]))
         chosen, spent = [], 0.0
         for name in ordered:
@@ -256,13 +258,25 @@ class Uses:
         module = file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         for where in sorted({file, *self.importers.get(module, ())}):
             for node in ast.walk(self.trees[where]):
-                name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-                if name in names and isinstance(node, ast.expr):
+                used = set()
+                if isinstance(node, ast.FunctionDef):
+                    used = set().union(*map(_names, node.decorator_list))
+                elif isinstance(node, ast.Name | ast.Attribute):
+                    used = {_name_of(node)}
+                if used & names:
                     yield where, node.lineno, node.end_lineno or node.lineno
 
 
 def _stores(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store)
+
+
+def _name_of(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _names(expression: ast.expr) -> set[str]:
+    return {_name_of(node) for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
 
 
 # Running ------------------------------------------------------------------------------------------------------------
