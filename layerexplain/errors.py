@@ -6,8 +6,11 @@ The layer, the file and the line are added once, at the boundary that knows them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
+
+_ENDLESS = re.compile(r"(\S{50})\S{140,}(\S{8})")
 
 
 class LayerExplainError(Exception):
@@ -48,8 +51,8 @@ class LayerExplainError(Exception):
             place = f"line {self.line}"
         parts = [place] if place else []
         if self.layer is not None:
-            parts.append(f"layer '{self.layer}'")
-        return ": ".join([*parts, self.fact])
+            parts.append(f"layer '{_shortened(self.layer)}'")
+        return ": ".join([*parts, _shortened(self.fact)])
 
 
 class SourceError(LayerExplainError):
@@ -90,6 +93,11 @@ class ErrorGroup(LayerExplainError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+def _shortened(text: str) -> str:
+    """A text with its endless words cut: a name or number from a file may have millions of characters."""
+    return _ENDLESS.sub(r"\1…\2", text) if len(text) > 200 else text
 
 
 def each_of(error: LayerExplainError) -> list[LayerExplainError]:

@@ -20,6 +20,10 @@ ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
      {"batch_shape": (None, 5)}),
     ("Embedding: {input_dim: 9, output_dim: 4, input_length: 7}", "`input: [7]` before the layers",
      "input: {shape: [7], dtype: int32}", "Embedding: {input_dim: 9, output_dim: 4}", {"input_length": 7}),
+    ("Conv1D: {filters: 3, kernel_size: 2, input_dim: 4, input_length: 7}", "`input: [7, 4]` before the layers",
+     "input: [7, 4]", "Conv1D: {filters: 3, kernel_size: 2}", {"input_length": 7}),
+    ("Dense: {units: 3, input_shape: [5], batch_size: 8}", "`input: {shape: [5], batch_size: 8}` before the layers",
+     "input: {shape: [5], batch_size: 8}", "Dense: {units: 3}", {"batch_size": 8}),
     ("SimpleRNN: {units: 3, implementation: 2, input_shape: [5, 4]}", "leave it out", "input: [5, 4]", "SimpleRNN: 3",
      {"implementation": 2}),
     ("LSTM: {units: 3, time_major: false, input_shape: [5, 4]}", "leave it out; the batch is the first axis",
@@ -63,9 +67,10 @@ def test_what_older_keras_took_is_read_and_said(
 def test_keras_3_does_not_take_it(row: tuple[str, str, str, str, dict[str, Any]]) -> None:
     keras = pytest.importorskip("keras")
     type_ = row[0].partition(":")[0]
-    config: dict[str, Any] = {"Embedding": {"input_dim": 9, "output_dim": 4}, "BatchNormalization": {}}.get(
-        type_, {"units": 3}
-    )
+    config: dict[str, Any] = {
+        "Embedding": {"input_dim": 9, "output_dim": 4}, "BatchNormalization": {},
+        "Conv1D": {"filters": 3, "kernel_size": 2},
+    }.get(type_, {"units": 3})  # fmt: skip
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -82,6 +87,20 @@ def test_keras_3_does_not_take_it(row: tuple[str, str, str, str, dict[str, Any]]
 ])  # fmt: skip
 def test_what_keras_3_takes_gets_no_note(item: str, tmp_path: Path) -> None:
     assert not told(f"layers:\n  - {item}\n", tmp_path / "m.yaml").notes
+
+
+@pytest.mark.parametrize("inputs", ["input: [5]\n", ""])
+def test_the_shape_of_an_input_is_advised_only_where_a_layer_says_it(inputs: str, tmp_path: Path) -> None:
+    first = "" if inputs else "input_shape: [5], "
+    report = told(
+        f"{inputs}layers:\n  - Embedding: {{{first}input_dim: 9, output_dim: 4, input_length: 5}}\n"
+        "  - Embedding: {input_dim: 9, output_dim: 4, input_length: 7}\n"
+        "  - Dense: {units: 3, batch_size: 8, batch_input_shape: [8, 4]}\n", tmp_path / "m.yaml",
+    )  # fmt: skip
+    said = [(note.layer, note.message.partition("; today: ")[2]) for note in report.notes]
+    elsewhere = "leave it out; `input:` gives the shape"
+    own = elsewhere if inputs else "`input: [5]` before the layers"
+    assert said == [("embedding", own), ("embedding_1", elsewhere), ("dense", elsewhere), ("dense", elsewhere)]
 
 
 def test_causal_attention_of_keras_2_is_causal(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ MODELS: dict[str, tuple[list[Any], str, str]] = {
         [layers.LSTM(3, return_sequences=True, name="reads"), layers.Dense(4, "softmax")],
         "sparse_categorical_crossentropy", SEQUENCES,
     ),
+    "a layer alone": ([layers.Dense(4)], "mse", ""),
+    "a recurrent layer alone": ([layers.LSTM(3, return_sequences=True, name="reads")], "mse", SEQUENCES),
     "no steps": ([layers.Flatten(), layers.Dense(4), layers.Softmax()], "sparse_categorical_crossentropy", ""),
     "other steps": ([layers.LSTM(3, name="reads"), layers.RepeatVector(6), layers.Dense(4)], "mse", ""),
     "pooled": (

@@ -15,7 +15,7 @@ def targets(at: LayerInNetwork) -> tuple[str, ...]:
     made = at.around.calls.get(at.name)
     if at.row.depth or not made or at.name not in at.around.outputs:
         return ()
-    if sum(layer.type != "InputLayer" for layer in at.around.layers.values()) < 2:
+    if at.around.network.model.format == "layer":
         return ()
     shape = at.y.shape
     text = f"An output of the model, which fit() compares with targets of shape {shape_text(shape)}"

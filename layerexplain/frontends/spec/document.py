@@ -200,6 +200,7 @@ class _SpecReader:
             return
         if graph.last is None:
             self._first_input(item, graph)
+            maker = maker._replace(input_shape=graph.layers[-1].config["batch_shape"])
         if "reuse" in item.wishes:
             return self._reuse(item, wished, graph)
         for number in range(self._repeat(item)):

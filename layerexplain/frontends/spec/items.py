@@ -16,7 +16,7 @@ from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Layer, Model, Note
+from layerexplain.model import Layer, Model, Note, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -59,13 +59,15 @@ class Item(NamedTuple):
 
 class Maker(NamedTuple):
     """What turning items into layers needs: where faults and notes go, how a nested model is read,
-    how a layer without a name is called, and whether arguments are still to be checked."""
+    how a layer without a name is called, whether arguments are still to be checked, and the shape of the model's input
+    where it is the layer's own arguments that say it."""
 
     faults: SpecFaults
     model: Callable[[str, Node, str], Model | None]
     name: Callable[[str], str]
     notes: list[Note]
     check: bool = True
+    input_shape: Shape | None = None
 
 
 def read_item(node: Node, maker: Maker) -> Item | None:
@@ -172,8 +174,8 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
             continue
         config[key] = _argument(key, node, maker)
     if maker.check:
-        for key, node in item.arguments.items():
-            if today := todays_form(item.type, key, to_python(node)):
+        for key in item.arguments:
+            if today := todays_form(item.type, key, maker.input_shape):
                 words = f"{key} is an argument of older Keras; today: {today}"
                 maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)

@@ -4,7 +4,7 @@ today's form.
 
 from __future__ import annotations
 
-from typing import Any
+from layerexplain.model import Shape
 
 _LEFT_OUT = "leave it out"
 _FORMS = {
@@ -15,7 +15,7 @@ _FORMS = {
     "causal": "`use_causal_mask: true`, an argument of the call in Keras",
     "virtual_batch_size": _LEFT_OUT,
 }
-_SHAPES = ("batch_input_shape", "batch_shape")
+_SHAPES = ("batch_input_shape", "batch_shape", "input_length", "batch_size")
 _STILL_TAKEN = {
     "implementation": ("LSTM", "GRU", "LSTMCell", "GRUCell"),
     "weights": ("Embedding", "ReversibleEmbedding"),
@@ -23,21 +23,24 @@ _STILL_TAKEN = {
 """The layers of Keras 3 that have the argument."""
 
 
-def todays_form(type_: str, argument: str, value: Any) -> str:
+def todays_form(type_: str, argument: str, shape: Shape | None) -> str:
     """Return how a spec of today says what an argument of older Keras says; "" for an argument that Keras 3 takes.
+
+    `shape` is that of the input, with the batch, where it is this layer that says it: the first layer of a model
+    without `input:`.
 
     >>> todays_form("Dense", "batch_input_shape", (None, 5)), todays_form("Dense", "batch_input_shape", (8, 5))
     ('`input: [5]` before the layers', '`input: {shape: [5], batch_size: 8}` before the layers')
-    >>> todays_form("LSTM", "implementation", 2)
+    >>> todays_form("Dense", "batch_input_shape", None)
+    'leave it out; `input:` gives the shape'
+    >>> todays_form("LSTM", "implementation", None)
     ''
     """
-    if argument in _SHAPES and isinstance(value, tuple | list) and value:
-        batch, *sizes = ["null" if size is None else str(size) for size in value]
-        shape = f"[{', '.join(sizes)}]"
-        given = shape if batch == "null" else f"{{shape: {shape}, batch_size: {batch}}}"
+    if argument in _SHAPES:
+        if not shape:
+            return "leave it out; `input:` gives the shape"
+        batch, *sizes = ["null" if size is None else str(size) for size in shape]
+        given = f"[{', '.join(sizes)}]"
+        given = given if batch == "null" else f"{{shape: {given}, batch_size: {batch}}}"
         return f"`input: {given}` before the layers"
-    if argument == "input_length":
-        return f"`input: [{value}]` before the layers" if type_ == "Embedding" else "`input:` before the layers"
-    if argument == "batch_size":
-        return f"`input: {{shape: …, batch_size: {value}}}` before the layers"
     return "" if type_ in _STILL_TAKEN.get(argument, ()) else _FORMS.get(argument, "")
