@@ -72,6 +72,7 @@ def explain(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
+    training: bool | Mapping[str, Any] = False,
     partial: bool = False,
 ) -> Report:
     """Explain a model layer by layer.
@@ -85,6 +86,8 @@ def explain(
         receptive_field: Whether rows have receptive fields without `detail`; with it they have them anyway.
         batch: How many examples at a time `Report.memory` is for.
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for.
+        training: Whether `Report.training` has the formulas of a step of training; or what the model is trained with,
+            in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
 
     Returns:
@@ -102,6 +105,10 @@ def explain(
     from layerexplain.report import build
 
     source = model if isinstance(model, Model) else read(model)
+    if isinstance(training, Mapping):
+        from layerexplain.frontends.training import trained_with
+
+        source = trained_with(source, training)
     try:
         report = build(
             source,
@@ -111,6 +118,7 @@ def explain(
             receptive_field=receptive_field,
             batch=batch,
             optimizer=optimizer,
+            training=bool(training) or isinstance(training, Mapping),
         )
     except LayerExplainError as error:
         every = ErrorGroup([*source.faults, *each_of(error)]) if source.faults else error

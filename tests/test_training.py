@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
 
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
+DIGITS = str(ROOT / "sample_models" / "digits.keras")
 PARTS = [(kind, name) for kind in PARTS_OF_TRAINING for name in part_names(kind)]
 
 
@@ -86,3 +92,114 @@ def test_refusals(words: str, fault: str) -> None:
 def test_a_file_cannot_pass_a_loss_off_as_a_layer() -> None:
     report = layerexplain.explain(b"input: [4]\nlayers:\n  - losses.Hinge\n", partial=True)
     assert report.layers[1].output_shapes == (None,) and "unknown layer type 'losses.Hinge'" in str(report.faults[0])
+
+
+# A step of training ------------------------------------------------------------------------------------------------
+
+TWO = b"""
+input: [4]
+layers:
+  - Dense: {units: 8, activation: relu, kernel_regularizer: {L2: {l2: 0.1}}, activity_regularizer: l1, name: body}
+  - Dense: {units: 3, activation: softmax, name: kind, trainable: false, bias_constraint: NonNeg}
+  - {Dense: {units: 1, name: size}, from: body}
+outputs: [kind, size]
+loss: {kind: categorical_crossentropy, size: {Huber: {delta: 2}}}
+loss_weights: {size: 0.5}
+optimizer: {SGD: {momentum: 0.9, learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 10, decay_rate: 0.5}}}}
+"""
+
+
+def test_a_step_of_training_in_order() -> None:
+    text = run("explain", DIGITS, "--training")
+    wanted = [
+        "1. Forward pass", "  training  y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
+        "3. Backward pass", "dz = softmax(z) - one_hot(y_true, n=10)", "dW = dot(transpose(x), dz)", "4. Update",
+        "α = 0.001 * sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)", "W = W - α * m / (sqrt(v) + 1e-07)", "digit/bias",
+    ]  # fmt: skip
+    places = [text.index(line) for line in wanted]
+    assert places == sorted(places)
+    for format in ("markdown", "latex"):
+        assert "Backward pass" in run("explain", DIGITS, "--training", "--format", format)
+
+
+def test_several_outputs_regularizers_and_a_schedule() -> None:
+    training = layerexplain.explain(TWO, training=True).training
+    assert training is not None and training.step is not None
+    step = training.step
+    assert [(term.symbol, term.type, term.of, term.weight) for term in step.terms] == [
+        ("L_kind", "CategoricalCrossentropy", "kind", None),
+        ("L_size", "Huber", "size", 0.5),
+        ("R_1", "L2", "body/kernel", None),
+        ("R_2", "L1", "the output of 'body'", None),
+    ]
+    assert step.total == "L = L_kind + 0.5 * L_size + R_1 + R_2"
+    assert [line.text for line in step.terms[2].formula.statements] == ["R_1 = 0.1 * sum(W ** 2)"]
+    assert [line.text for line in step.terms[3].formula.statements] == ["R_2 = 0.01 * sum(abs(y))"]
+    (update,) = step.updates
+    assert update.weights == ("body/kernel", "body/bias", "size/kernel", "size/bias")
+    assert [line.text for line in update.formula.statements] == [
+        "lr = 0.1 * 0.5 ** ((step - 1) / 10.0)", "m = 0.9 * m - lr * g", "W = W + m",
+    ]  # fmt: skip
+    assert update.slots == 4 * 8 + 8 + 8 + 1
+    assert step.notes == ("The bias_constraint of 'kind' is applied after each update.",)
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        ("categorical_crossentropy", "dz = softmax(z) - y_true"),
+        ("sparse_categorical_crossentropy", "dz = softmax(z) - one_hot(y_true, n=3)"),
+        ({"CategoricalCrossentropy": {"from_logits": True}}, "dz = softmax(z) - y_true"),
+        ("mse", "dy_pred = -0.6666666666666666 * (y_true - y_pred)"),
+    ],
+)
+def test_what_softmax_with_a_loss_sends_back(loss: Any, gradient: str) -> None:
+    source = b"input: [4]\nlayers:\n  - Dense: {units: 3, activation: softmax, name: out}\n"
+    training = layerexplain.explain(source, training={"loss": loss}).training
+    assert training is not None and training.step is not None
+    (term,) = training.step.terms
+    assert term.symbol == "L" and term.gradient is not None
+    assert [line.text for line in term.gradient.statements] == [gradient]
+    (layer,) = training.step.gradients
+    first = layer.formula.statements[0].text if layer.formula is not None else ""
+    assert first == ("db = sum(dz, axis=0)" if term.of_logits else first) and term.of_logits == gradient.startswith(
+        "dz"
+    )
+
+
+def test_json_follows_the_schema() -> None:
+    for source in (DIGITS, str(ROOT / "sample_models" / "resnet50.json"), TWO):
+        report = layerexplain.explain(source, training=True)
+        told = json.loads(json.dumps(report.to_dict()))
+        Draft202012Validator(SCHEMA).validate(told)
+        assert set(told["training"]["step"]) == {"terms", "total", "gradients", "updates", "notes"}
+    assert "step" not in layerexplain.explain(DIGITS).to_dict()["training"]
+
+
+def test_what_is_not_known_is_said() -> None:
+    source = str(ROOT / "sample_models" / "mnist_mlp.yaml")
+    text = run("explain", source, "--training")
+    assert "The source does not say with which loss the model is trained; give --loss NAME." in text
+    assert "The source does not say which optimizer trains the model; give --optimizer NAME." in text
+    text = run("explain", source, "--training", "--loss", "CategoricalCrossentropy", "label_smoothing=0.1",
+               "--optimizer", "SGD", "momentum=0.9", "learning_rate=0.5")  # fmt: skip
+    assert "m = 0.9 * m - 0.5 * g" in text and "target = 0.9 * y_true" in text and "does not say" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--training", "--loss", "mee"], "`loss` names no loss of Keras: 'mee'; did you mean 'mse'?"),
+        (
+            ["--training", "--optimizer", "Adan"],
+            "`optimizer` names no optimizer of Keras: 'Adan'; did you mean 'adam'?",
+        ),
+        (["--training", "--loss", "nose=mse"], "no loss of Keras"),
+        (["--loss", "mse"], "--loss needs --training"),
+        (["--training", "digit"], "--training explains a step of the whole model"),
+        (["--training", "--optimizer", "Adam", "beta_1=7"], "needs beta_1 to be a number from 0 to 1, got beta_1=7"),
+    ],
+)
+def test_faults_of_what_is_trained_with(words: list[str], fault: str) -> None:
+    result = CliRunner().invoke(program, ["explain", DIGITS, *words])
+    assert fault in result.output, result.output

@@ -6,9 +6,12 @@ have `loss` and `metrics`, by output where there are several.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.errors import ArgumentError
+from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.registry import part_names, part_of
 from layerexplain.model import Model, Setting, Training
 
 _MOST = 1000
@@ -39,6 +42,57 @@ def with_training(model: Model, found: Any) -> Model:
         return model
     kept = {name: some for name, some in metrics.items() if some}
     return model._replace(training=Training(optimizer, losses, weights, kept))
+
+
+def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
+    """Return the model with a loss or an optimizer in place of what its source says, as a user gives them.
+
+    Raises:
+        ArgumentError: Keras has no such loss or optimizer, or the model no such output.
+    """
+    outputs = {ref.layer for ref in model.outputs}
+    found: dict[str, Any] = {}
+    for key, kind in KINDS.items():
+        value = given.get(key)
+        if value is None:
+            continue
+        by_output = isinstance(value, Mapping) and key == "loss" and bool(value) and set(value) <= outputs
+        named = {name: as_object(one) for name, one in value.items()} if by_output else as_object(value)
+        for one in named.values() if by_output else (named,):
+            name = one.get("class_name") if isinstance(one, Mapping) else one
+            if not isinstance(name, str) or part_of(kind, name) is None:
+                raise unknown_part(key, name, outputs)
+        found[key] = named
+    now, before = with_training(model, found).training, model.training or Training()
+    if now is None:
+        return model
+    optimizer, losses = now.optimizer or before.optimizer, now.losses or before.losses
+    return model._replace(training=before._replace(optimizer=optimizer, losses=losses))
+
+
+KINDS = {"loss": "losses", "optimizer": "optimizers"}
+"""What a user gives, and what Keras calls the kind."""
+
+_EXAMPLES = {"loss": "sparse_categorical_crossentropy", "optimizer": "adam"}
+
+
+def unknown_part(key: str, name: Any, outputs: Iterable[str] = ()) -> ArgumentError:
+    """Return the error for a loss or an optimizer that Keras does not have."""
+    from layerexplain.suggest import did_you_mean
+
+    known = [*map(snake_case, part_names(KINDS[key], aliases=True)), *outputs]
+    hint = did_you_mean(str(name), known) or f"for example {key}: {_EXAMPLES[key]}"
+    return ArgumentError(f"`{key}` names no {key} of Keras: {str(name)[:60]!r}; {hint}")
+
+
+def as_object(value: Any) -> Any:
+    """Return `{Adam: {learning_rate: 0.1}}` as the object that a configuration has; anything else as it is."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, config),) = value.items()
+        if isinstance(config, Mapping) or config is None:
+            nested = {key: as_object(one) for key, one in (config or {}).items()}
+            return {"class_name": str(name), "config": nested}
+    return value
 
 
 def _by_output(value: Any, outputs: Sequence[str]) -> list[tuple[str, Any]]:

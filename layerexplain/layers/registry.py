@@ -180,8 +180,8 @@ def training_types() -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def part_names(kind: str) -> list[str]:
-    """The class names of the losses, optimizers, schedules or regularizers of Keras.
+def part_names(kind: str, *, aliases: bool = False) -> list[str]:
+    """The class names of the losses, optimizers, schedules or regularizers of Keras; with `aliases` also `mse`.
 
     >>> part_names("regularizers")
     ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
@@ -189,7 +189,7 @@ def part_names(kind: str) -> list[str]:
     from layerexplain.layers.index import MODULES
 
     names = [name.partition(".")[2] for name in MODULES if name.startswith(f"{kind}.")]
-    return [name for name in names if name[0].isupper()]
+    return names if aliases else [name for name in names if name[0].isupper()]
 
 
 def _from_row(type_: str, module: Any) -> Declaration:

@@ -15,7 +15,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
 from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of, float_of
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -52,13 +52,15 @@ def build(
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
+    training: bool = False,
 ) -> Report:
     """The report of a model.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `only` (all if not given) has its explanation; with that or `receptive_field` each row has its receptive field.
-    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory. Raises `LayerExplainError` for
-    wires or inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
+    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory, `training` for the formulas of a
+    step of training. Raises `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of
+    layers, and what depends on them is unknown.
     """
     network = trace_model(model, inputs)
     builder = Builder(detail, only, network)
@@ -92,16 +94,25 @@ def build(
         notes=notes,
         memory=memory,
         faults=network.faults,
-        training=_training(model, outputs),
+        training=_training(network, outputs, rows if training else None),
     )
 
 
-def _training(model: Model, outputs: Sequence[OutputReport]) -> TrainingReport | None:
-    if model.training is None:
+def _training(
+    network: Network, outputs: Sequence[OutputReport], rows: Sequence[LayerReport] | None
+) -> TrainingReport | None:
+    """What the model was compiled with; with rows also the step of training."""
+    compiled = network.model.training
+    if compiled is None and rows is None:
         return None
     from layerexplain.report.training import training_report
 
-    return training_report(model.training, outputs)
+    told = training_report(compiled or Training(), outputs)
+    if rows is None:
+        return told
+    from layerexplain.report.training_step import training_step
+
+    return told._replace(step=training_step(network, rows))
 
 
 def _batch_of(model: Model) -> int | None:

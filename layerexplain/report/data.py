@@ -84,12 +84,76 @@ class MetricReport(NamedTuple):
 
 
 class TrainingReport(NamedTuple):
-    """What the source says that the model was compiled with."""
+    """What the source says that the model was compiled with; `step` is a step of training where it was asked for."""
 
     optimizer: str | None
     optimizer_config: Mapping[str, Any]
     losses: tuple[LossReport, ...]
     metrics: tuple[MetricReport, ...]
+    step: "StepReport | None" = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """It as the JSON contract has it."""
+        return told(self, f"optimizer optimizer_config losses metrics{'' if self.step is None else ' step'}")
+
+
+class FormulaReport(NamedTuple):
+    """A formula that is no layer's: what it computes in words, its statements, the functions in it, LaTeX."""
+
+    sentence: str
+    statements: "tuple[Statement, ...]"
+    where: tuple[str, ...]
+    latex: tuple[str, ...]
+
+
+class TermReport(NamedTuple):
+    """A term of the loss: that of an output, or what a regularizer adds for a weight.
+
+    `symbol` is its name in the sum, `of` the layer or the path of the weight, `weight` its factor (None: 1), `gradient`
+    how the loss changes with the output, None where that is not known. `of_logits` says that the loss is computed from
+    what the output's last function is applied to.
+    """
+
+    symbol: str
+    kind: str
+    of: str
+    type: str
+    weight: float | None
+    formula: FormulaReport
+    gradient: FormulaReport | None
+    of_logits: bool
+
+
+class GradientReport(NamedTuple):
+    """What a layer passes back: to its inputs and to its weights. `layers` are those that it holds for, `note` why it
+    is not known."""
+
+    layers: tuple[str, ...]
+    type: str
+    formula: FormulaReport | None
+    note: str
+
+
+class UpdateReport(NamedTuple):
+    """How the optimizer changes weights: `weights` are the paths of those that it holds for, `slots` how many values it
+    keeps for them, `slots_note` with what these begin."""
+
+    optimizer: str
+    weights: tuple[str, ...]
+    formula: FormulaReport
+    slots: int
+    slots_note: str
+
+
+class StepReport(NamedTuple):
+    """One step of training, in order: the terms of the loss and their sum, what passes back, from the last layer to the
+    first, and how the weights change. `notes` say what is not known."""
+
+    terms: tuple[TermReport, ...]
+    total: str
+    gradients: tuple[GradientReport, ...]
+    updates: tuple[UpdateReport, ...]
+    notes: tuple[str, ...]
 
 
 class WeightReport(NamedTuple):

@@ -87,7 +87,9 @@ def explain_row(
 def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
     shown = _without_masks(definition)
-    told = NOTHING._replace(sentence=sentence(definition), statements=_statements(definition), where=where(definition))
+    told = NOTHING._replace(
+        sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
+    )
     if len(definition.params) > MOST_TENSORS:
         words = f"takes {len(definition.params):,} tensors; the formula of one element is written for {MOST_TENSORS}"
         return told._replace(shape_notes=(words,))
@@ -200,7 +202,8 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
 # Formula --------------------------------------------------------------------------------------------------------
 
 
-def _statements(definition: Definition) -> tuple[Statement, ...]:
+def statements_of(definition: Definition) -> tuple[Statement, ...]:
+    """The statements of a formula, after those of the layers that it calls."""
     lines = statements(definition)
     several = len(lines) > 1
     own = [_statement(line, several) for line in lines]
@@ -269,22 +272,35 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 # Training and masks ---------------------------------------------------------------------------------------------
 
 
+def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
+    """What a call computes in training: what it computes at inference, too, where that is the same; None if it cannot
+    be traced."""
+    definition, declaration, origin = made.definition, made.declaration, made.origin
+    if definition is None or declaration is None or origin is None or not declaration.training:
+        return definition
+    if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
+        return definition
+    constants = {i: constant(value) for i, value in origin.bound.constants.items()}
+    try:
+        return declaration.trace(
+            origin.specs, dict(definition.arguments), origin.masks, training=True, constants=constants
+        )
+    except LayerExplainError:
+        return None
+
+
 def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:
     """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
-    declaration, origin = made.declaration, made.origin
-    if declaration is None or origin is None:
+    declaration = made.declaration
+    if declaration is None or made.origin is None:
         return (SAME_IN_TRAINING,)
     said = tuple(_said_of_training(declaration, definition, inner_definitions(definition)))
     if not declaration.training:
         return said or (SAME_IN_TRAINING,)
-    if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
+    trained = trained_definition(layer, made)
+    if trained is definition:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    constants = {i: constant(value) for i, value in origin.bound.constants.items()}
-    try:
-        trained = declaration.trace(
-            origin.specs, dict(definition.arguments), origin.masks, training=True, constants=constants
-        )
-    except LayerExplainError:
+    if trained is None:
         return ()
     now = {line.text for line in (*inner_blocks(definition), *statements(definition))}
     then: list[str] = []

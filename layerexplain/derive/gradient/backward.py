@@ -28,6 +28,7 @@ from layerexplain.lang.expr import (
     Expr,
     Marker,
     Shapes,
+    constant,
     named,
     tensor,
     walk,
@@ -91,6 +92,28 @@ def gradient(definition: Definition) -> Gradient:
     whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
     backward, kept = _without_forward(whole, forward, names)
     return Gradient(whole, backward, kept, tuple(str(leaf.label) for leaf in wanted if leaf not in fresh))
+
+
+def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
+    """Return how the one number that a definition computes changes with one of its leaves.
+
+    Raises:
+        CannotDerive: As `gradient` does; also where the number does not depend on the leaf.
+
+    >>> import layerexplain.ops
+    >>> from layerexplain.lang.text import program
+    >>> from layerexplain.ops.reduce import sum_
+    >>> x = tensor("x", (3,))
+    >>> print(program(gradient_of_number(Definition("square", (x,), (), {"L": sum_(x * x, axis=None)}), x)))
+    dx = 2 * x
+    """
+    results, inside = opened(definition)
+    ((_, number),) = results.items()
+    sent = Backward(inside, [leaf], _Names(definition, results, inside).label).run([(number, constant(1))])
+    if leaf not in sent:
+        raise CannotDerive(f"it does not depend on {leaf.label}")
+    (made,) = Simplifier().values([sent[leaf]], {node: node for node in inside})
+    return Definition(f"{definition.name}_gradient", definition.params, definition.weights, {f"d{leaf.label}": made})
 
 
 def _is_wanted(leaf: Expr) -> bool:

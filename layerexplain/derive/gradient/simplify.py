@@ -12,6 +12,7 @@ from typing import Any
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, WEIGHT, Expr, constant
 from layerexplain.lang.visit import Copier, labelled
 from layerexplain.ops.elementwise import add, divide, multiply, negative, subtract, where
+from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import reshape, reverse, transpose
 from layerexplain.ops.reduce import count_of, mean, sum_
 from layerexplain.ops.reshaping import expand_key
@@ -31,7 +32,7 @@ class Simplifier(Copier):
         made = node if unchanged else labelled(Expr(node.op, args, node.attrs, node.shape, node.dtype), node)
         while True:
             rule = RULES.get(made.op.name)
-            better = None if rule is None else rule(made)
+            better = _without_spreading(made) or (None if rule is None else rule(made))
             if better is None or better is made or better.shape != node.shape:
                 break
             made = _relabelled(better, node)
@@ -79,6 +80,35 @@ def number(e: Expr) -> Any:
 def _plain(e: Expr, op: Any) -> bool:
     """Return whether a node is this op and has no name, so that it may be taken apart."""
     return e.op is op and e.label is None
+
+
+_MOVES = ("broadcast_to", "slice", "reshape")
+
+
+def _one_value(e: Expr) -> Expr | None:
+    """Return the number that a tensor holds throughout, as a tensor without axes; None where it holds others."""
+    if not e.shape:
+        return e
+    if e.label is None and e.op.name in _MOVES:
+        return _one_value(e.args[0])
+    if e.label is None and e.args and is_elementwise(e.op):
+        values = [value for arg in e.args if (value := _one_value(arg)) is not None]
+        if len(values) == len(e.args):
+            made = e.op(*values, **e.attrs)
+            rule = RULES.get(e.op.name)
+            return (None if rule is None else rule(made)) or made
+    return None
+
+
+def _without_spreading(node: Expr) -> Expr | None:
+    """One number for each element of another tensor is that number: it is spread by the operation itself."""
+    if len(node.args) != 2 or not is_elementwise(node.op):
+        return None
+    for i, arg in enumerate(node.args):
+        value = _one_value(arg) if arg.shape else None
+        if value is not None and node.args[1 - i].shape == node.shape:
+            return node.op(*[value if k == i else other for k, other in enumerate(node.args)], **node.attrs)
+    return None
 
 
 def _product(node: Expr) -> Expr | None:

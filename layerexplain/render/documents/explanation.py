@@ -76,7 +76,7 @@ def _section(layer: LayerReport, alike: list[LayerReport], brief: bool, known: t
         blocks.append(doc.Prose(tuple(filter(None, [told.sentence, *(() if brief else told.hints)]))))
     blocks += _wiring(layer, alike)
     if told is None:
-        blocks.append(doc.Labelled("formula", (_formula([Statement(line, 0, "", "") for line in layer.formula]),)))
+        blocks.append(doc.Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
         blocks += _told(told, alike, brief, known)
     notes = doc.Points(_lines(layer.notes), tone="warning")
@@ -125,7 +125,7 @@ def _fed(call: CallReport) -> doc.Line:
 
 
 def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
-    formula = doc.Labelled("formula", (_formula(told.statements, told.latex),))
+    formula = doc.Labelled("formula", (formula_block(told.statements, told.latex),))
     notes = doc.Points(_lines(told.shape_notes))
     shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
     if brief:
@@ -150,7 +150,8 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:
     return doc.Labelled(label, (doc.Points(_lines(texts), title),))
 
 
-def _formula(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> doc.Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> doc.Code:
+    """The statements of a formula, with shapes and notes beside them."""
     lines = [
         doc.CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note))))
         for one in statements

@@ -1,0 +1,130 @@
+"""The document of `explain --training`: a step of training, from the forward pass to the update of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from layerexplain.render import document as doc
+from layerexplain.render.documents.explanation import formula_block, grouped
+from layerexplain.render.documents.summary import heading, report_sheet, training
+from layerexplain.render.formats import Sheet
+from layerexplain.render.quantities import plural, shapes_text
+from layerexplain.report.data import (
+    SAME_IN_TRAINING,
+    FormulaReport,
+    Report,
+    StepReport,
+    TermReport,
+    UpdateReport,
+)
+
+_SHOWN = 6
+_WEIGHTS_SHOWN = 12
+
+
+def training_sheet(report: Report, columns: tuple[str, ...] | None = None, nested: bool = False) -> Sheet:
+    """What `explain --training` prints. The formats for programs have the rows of the layers; JSON the step, too."""
+    return report_sheet(report, columns, nested, several=False)._replace(document=lambda: _document(report))
+
+
+def _document(report: Report) -> doc.Document:
+    told = report.training
+    step = told.step if told is not None else None
+    assert step is not None  # noqa: S101 (asked for with the report)
+    losses = [term for term in step.terms if term.kind == "loss"]
+    penalties = [term for term in step.terms if term.kind == "regularizer"]
+    notes = doc.Points(tuple([(doc.Span(note),) for note in step.notes]), tone="warning")
+    blocks = (
+        *_part("1. Forward pass", "each layer, and what differs in training", _forward(report)),
+        *_part("2. Loss", "what a step makes smaller", map(_loss, losses)),
+        *_part("", "", map(_penalty, penalties)),
+        *_part("", "", [doc.Section((doc.Labelled("sum", (_code(step.total),)),))] if step.total else []),
+        *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(step, losses)),
+        *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
+        *_part("", "", [doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
+    )
+    return doc.Document((heading(report), *training(report), *blocks))
+
+
+def _part(title: str, about: str, sections: Iterable[doc.Section]) -> Iterator[doc.Block]:
+    """The sections of one part of the step, after its title."""
+    found = list(sections)
+    if found and title:
+        yield doc.Heading(1, (doc.Span(title, "name"),), ((doc.Span(about),),))
+    yield from found
+
+
+def _code(text: str) -> doc.Code:
+    return doc.Code((doc.CodeLine(text),), hang=4, formula=True)
+
+
+def _formula(told: FormulaReport) -> tuple[doc.Block, ...]:
+    where = doc.Code(tuple(map(doc.CodeLine, told.where)), "Where")
+    return (
+        doc.Prose((told.sentence,) if told.sentence else ()),
+        doc.Labelled("formula", (formula_block(told.statements, told.latex),)),
+        doc.Labelled("where", (where,)),
+    )
+
+
+def _said(text: str) -> doc.Points:
+    return doc.Points(((doc.Span(text),),) if text else ())
+
+
+def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> doc.Section:
+    title = (doc.Span(name, "name"), *((doc.Span(type_, "type"),) if type_ else ()))
+    return doc.Section((doc.Heading(2, title, beside=beside), *blocks))
+
+
+def _forward(report: Report) -> Iterator[doc.Section]:
+    """Each layer's formula, and what differs in training."""
+    for layer, alike in grouped([row for row in report.layers if row.type != "InputLayer"]):
+        told = layer.explanation
+        lines = [line for line in (told.training if told is not None else ()) if line != SAME_IN_TRAINING]
+        formula = doc.Code(tuple(map(doc.CodeLine, layer.formula)), hang=4, formula=True)
+        differs = doc.Code(tuple(map(doc.CodeLine, lines)), hang=4, formula=True)
+        others = doc.Names(tuple([row.layer for row in alike]), _SHOWN)
+        yield _headed(
+            layer.layer,
+            layer.type,
+            f"{shapes_text(layer.input_shapes)} → {shapes_text(layer.output_shapes)}",
+            doc.Labelled("and", (doc.Points(((doc.Span(f"{len(alike)} alike: "), others),) if alike else ()),)),
+            doc.Labelled("formula", (formula,)),
+            doc.Labelled("training", (differs,)),
+        )
+
+
+def _loss(term: TermReport) -> doc.Section:
+    factor = "" if term.weight is None else f", times {term.weight:g}"
+    return _headed(term.symbol, term.type, f"of '{term.of}'{factor}", *_formula(term.formula))
+
+
+def _penalty(term: TermReport) -> doc.Section:
+    return _headed(term.symbol, term.type, f"of {term.of}", *_formula(term.formula))
+
+
+def _back(step: StepReport, losses: list[TermReport]) -> Iterator[doc.Section]:
+    """The gradient of each loss at its output, then what each layer passes back."""
+    for term in losses:
+        if term.gradient is None:
+            yield _headed(term.symbol, term.type, f"to '{term.of}'", doc.Prose(("Its gradient is not derived.",)))
+            continue
+        told = term.gradient._replace(sentence="Of the sum of the losses; their mean divides it by their number.")
+        yield _headed(term.symbol, term.type, f"to '{term.of}'", *_formula(told))
+    for one in step.gradients:
+        others = doc.Names(one.layers[1:], _SHOWN)
+        alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
+        blocks = (doc.Prose((f"Not derived: {one.note}.",)),) if one.formula is None else _formula(one.formula)
+        yield _headed(one.layers[0], one.type, "", doc.Labelled("and", (doc.Points(alike),)), *blocks)
+
+
+def _update(told: UpdateReport) -> doc.Section:
+    slots = f"; {plural(told.slots, 'value')} in all" if told.slots else ""
+    return _headed(
+        told.optimizer,
+        "",
+        "",
+        *_formula(told.formula),
+        doc.Labelled("slots", (_said(f"{told.slots_note}{slots}"),)),
+        doc.Labelled("weights", (doc.Points(((doc.Names(told.weights, _WEIGHTS_SHOWN),),)),)),
+    )

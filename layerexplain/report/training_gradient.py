@@ -1,0 +1,33 @@
+"""What passes back in training, as formulas: the gradient of a loss at the output, and of each layer."""
+
+from __future__ import annotations
+
+from layerexplain.derive.gradient.backward import gradient, gradient_of_number
+from layerexplain.derive.latex.statements import latex
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CannotDerive
+from layerexplain.report.data import FormulaReport
+from layerexplain.report.explanation import statements_of
+from layerexplain.report.where import where
+
+
+def loss_gradient(loss: Definition) -> FormulaReport | None:
+    """Return how a loss, the sum over the examples, changes with the output; None where that is not derived."""
+    try:
+        return formula_report("", gradient_of_number(loss, loss.params[1]))
+    except CannotDerive:
+        return None
+
+
+def layer_gradient(definition: Definition) -> FormulaReport | str:
+    """Return what a layer passes back to its inputs and weights; a text that says why it is not known."""
+    try:
+        found = gradient(definition)
+    except CannotDerive as why:
+        return str(why)
+    return formula_report("", found.backward)
+
+
+def formula_report(sentence: str, definition: Definition) -> FormulaReport:
+    """Return a formula as plain data."""
+    return FormulaReport(sentence, statements_of(definition), where(definition), latex(definition))

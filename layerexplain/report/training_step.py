@@ -1,0 +1,304 @@
+"""One step of training in formulas: the loss of each output, what passes back, what regularizers add, the updates."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from layerexplain.derive.sentence import sentence
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, Shape
+from layerexplain.lang.names import identifier
+from layerexplain.layers.arguments import Refused
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.losses import loss_of
+from layerexplain.layers.optimizers import Part, part
+from layerexplain.model import Layer, Setting, TensorRef, Training
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.explanation import trained_definition
+from layerexplain.report.training_gradient import formula_report, layer_gradient, loss_gradient
+from layerexplain.report.training_part import loss_definition, slots_note, update_definition
+
+NOTHING_SAID = "The source does not say {}; give {}."
+
+_OF_LOGITS = {
+    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    "sigmoid": ("binary_crossentropy",),
+}
+"""The losses that Keras computes from what an activation is applied to, if they get its result."""
+
+
+class _Placed(NamedTuple):
+    """A layer of the model or of one nested in it, its path, its row and its first call."""
+
+    path: str
+    layer: Layer
+    row: LayerReport
+    made: TracedCall | None
+
+
+def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
+    """Return a step of training of a traced model, whose rows these are."""
+    training = network.model.training or Training()
+    notes: list[str] = []
+    placed = list(_placed(network, rows))
+    terms = [*_losses(network, training, notes), *_penalties(placed, notes)]
+    of_logits = {term.of for term in terms if term.of_logits}
+    if len(terms) == 1:
+        terms = [terms[0]._replace(symbol="L")]
+    return StepReport(
+        terms=tuple(terms),
+        total=_total(terms),
+        gradients=tuple(_gradients(placed, of_logits)),
+        updates=tuple(_updates(training, placed, notes)),
+        notes=tuple(notes),
+    )
+
+
+def _placed(network: Network, rows: Sequence[LayerReport]) -> Iterator[_Placed]:
+    """The layers that compute, those of nested models in the place of these."""
+    by_name = {row.layer: row for row in rows}
+    first: dict[str, TracedCall] = {}
+    for made in network.calls:
+        first.setdefault(made.call.layer, made)
+    for layer in network.model.layers:
+        row, call = by_name.get(layer.name), first.get(layer.name)
+        if row is None or layer.type == "InputLayer":
+            continue
+        if call is not None and call.network is not None:
+            yield from _placed(call.network, row.layers)
+        else:
+            yield _Placed(row.path, layer, row, call)
+
+
+# The loss -----------------------------------------------------------------------------------------------------------
+
+
+def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[TermReport]:
+    """The loss of each output."""
+    if not training.losses:
+        notes.append(NOTHING_SAID.format("with which loss the model is trained", "--loss NAME"))
+    calls = {(made.call.layer, made.call.index): made for made in network.calls}
+    several = len(network.model.outputs) > 1
+    for ref in network.model.outputs:
+        setting = training.losses.get(ref.layer) or training.losses.get("")
+        made = calls.get((ref.layer, ref.call))
+        if setting is None or made is None:
+            continue
+        symbol = f"L_{identifier(ref.layer)}" if several else "L"
+        try:
+            term = _loss(ref, made, setting, symbol)
+        except LayerExplainError as error:
+            notes.append(f"The loss of '{ref.layer}': {error.fact}.")
+            continue
+        weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
+        yield term._replace(weight=None if weight in (None, 1) else weight)
+
+
+def _loss(ref: TensorRef, made: TracedCall, setting: Setting, symbol: str) -> TermReport:
+    loss = loss_of(setting.name)
+    if loss is None:
+        raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
+    spec = made.outputs[ref.output] if ref.output < len(made.outputs) else None
+    if spec is None:
+        raise LayerExplainError("the shape of this output is not known")
+    arguments = loss.bind(_shortest(setting.config))
+    words = ""
+    activation = _last_function(made.definition, ref.output)
+    name = "y_pred"
+    if loss.name in _OF_LOGITS.get(activation, ()):
+        arguments["from_logits"], name = True, "z"
+        words = f" Keras computes it from z, to which '{ref.layer}' applies {activation}."
+    passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
+    mask = spec.shape[:2] if passes else None
+    definition = loss_definition(loss, arguments, spec.shape, mask=mask)
+    definition.params[1].label = name
+    summed = loss_definition(loss, {**arguments, "reduction": "sum"}, spec.shape)
+    summed.params[1].label = name
+    definition.results = {symbol: definition.results["L"]}
+    told = formula_report(sentence(definition) + words, definition)
+    type_ = loss.type.rpartition(".")[2]
+    return TermReport(symbol, "loss", ref.layer, type_, None, told, loss_gradient(summed), name == "z")
+
+
+def _last_function(definition: Definition | None, output: int) -> str:
+    """The name of the function that gives a result of a layer; "" where none does."""
+    if definition is None:
+        return ""
+    results = list(definition.results.values())
+    node = results[0] if len(results) == 1 and not output else None
+    along = None if node is None or node.op is not CALL else node.attrs["definition"]
+    return "" if along is None or along.attrs.get("axis", -1) != -1 else str(along.name)
+
+
+def _before_last_function(definition: Definition) -> Definition:
+    """A layer without the function that it applies last: its result is called z."""
+    ((_, result),) = definition.results.items()
+    results = {"z": result.args[0]}
+    return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
+
+
+def _total(terms: Sequence[TermReport]) -> str:
+    """`L = L_first + 0.5 * L_second + R_1`, "" for one term."""
+    if len(terms) < 2:
+        return ""
+    parts = [one.symbol if one.weight is None else f"{one.weight:g} * {one.symbol}" for one in terms]
+    return f"L = {' + '.join(parts)}"
+
+
+def _shortest(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with numbers as they were given: 0.001 where a file has the nearest float32."""
+    return {name: _short(value) for name, value in config.items()}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, Setting):
+        return value._replace(config=_shortest(value.config))
+    if not isinstance(value, float):
+        return value
+    short = float(f"{value:.7g}")
+    try:
+        return short if struct.pack("f", short) == struct.pack("f", value) else value
+    except (OverflowError, struct.error):
+        return value
+
+
+# Regularizers -------------------------------------------------------------------------------------------------------
+
+
+def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermReport]:
+    """What the regularizers of layers add to the loss."""
+    number = 0
+    for one in placed:
+        for key, value in _regularizers(one.layer):
+            of = key.removesuffix("_regularizer")
+            for path, shape in _regularized(one, of):
+                try:
+                    made = part("regularizers", value)
+                    definition = made.declaration.trace([Spec(shape, "float")], made.arguments)
+                except (Refused, LayerExplainError) as error:
+                    notes.append(f"The {key} of '{one.path}': {error}.")
+                    continue
+                number += 1
+                symbol = f"R_{number}"
+                definition.params[0].label = "y" if of == "activity" else _symbol(one, of)
+                definition.results = {symbol: definition.results["R"]}
+                told = formula_report(sentence(definition), definition)
+                yield TermReport(symbol, "regularizer", path, made.type, None, told, None, False)
+
+
+def _regularizers(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """The regularizers of a layer, and of those that it holds."""
+    for key, value in layer.config.items():
+        if key.endswith("_regularizer") and value is not None:
+            yield key, value
+        elif isinstance(value, Layer):
+            yield from _regularizers(value)
+
+
+def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any]]:
+    """The weights that a regularizer is for, or the outputs of the layer."""
+    if of == "activity":
+        for spec in one.made.outputs if one.made is not None else ():
+            if spec is not None:
+                yield f"the output of '{one.path}'", spec.shape
+        return
+    for weight in one.row.weights:
+        if weight.name.rpartition("/")[2] == of:
+            yield f"{one.path}/{weight.name}", weight.shape
+
+
+def _symbol(one: _Placed, of: str) -> str:
+    return next((weight.symbol for weight in one.row.weights if weight.name.rpartition("/")[2] == of), "W")
+
+
+# What passes back ---------------------------------------------------------------------------------------------------
+
+
+def _gradients(placed: Sequence[_Placed], of_logits: Collection[str]) -> Iterator[GradientReport]:
+    """What each layer passes back, from the last to the first; layers that are alike once. Of the outputs `of_logits`
+    the loss sends the gradient to what their last function is applied to."""
+    alike: dict[Any, list[_Placed]] = {}
+    for one in reversed(placed):
+        definition = one.made.definition if one.made is not None else None
+        key = (definition or one.path, one.path in of_logits, one.layer.config.get("trainable", True))
+        alike.setdefault(key, []).append(one)
+    for (_, logits, _), layers in alike.items():
+        names, type_, made = tuple([one.path for one in layers]), layers[0].row.type, layers[0].made
+        trained = trained_definition(layers[0].layer, made) if made is not None else None
+        if trained is None or trained.kind != "layer":
+            yield GradientReport(names, type_, None, "its formula is not known")
+            continue
+        found = layer_gradient(_before_last_function(trained) if logits else trained)
+        if isinstance(found, str):
+            yield GradientReport(names, type_, None, found)
+        else:
+            yield GradientReport(names, type_, found, "")
+
+
+# Updates ------------------------------------------------------------------------------------------------------------
+
+
+def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) -> Iterator[UpdateReport]:
+    """How the optimizer changes each trainable weight; weights with one formula together."""
+    if training.optimizer is None:
+        notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
+        return
+    setting = training.optimizer._replace(config=_shortest(training.optimizer.config))
+    try:
+        optimizer = part("optimizers", setting)
+    except Refused as refused:
+        notes.append(f"The optimizer: {refused}.")
+        return
+    found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
+    known: dict[Any, Definition] = {}
+    for one in placed:
+        for weight in one.row.weights:
+            if not weight.trainable:
+                continue
+            path = f"{one.path}/{weight.name}"
+            excluded = _is_excluded(optimizer, path)
+            key = (weight.shape, excluded)
+            try:
+                if key not in known:
+                    known[key] = _update(optimizer, weight.shape, excluded)
+            except LayerExplainError as error:
+                notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
+                return
+            lines = tuple([line.text for line in formula_report("", known[key]).statements])
+            found.setdefault(lines, []).append((path, known[key]))
+    if optimizer.arguments.get("exclude_layers"):
+        notes.append("Muon's exclude_layers are patterns of names, which are not looked at here.")
+    for weights in found.values():
+        definition = weights[0][1]
+        told = formula_report(sentence(definition), definition)
+        if len({made.params[0].shape for _, made in weights}) > 1:  # then a shape beside a statement is that of one
+            told = told._replace(statements=tuple([line._replace(shape="") for line in told.statements]))
+        yield UpdateReport(
+            optimizer.type,
+            tuple([path for path, _ in weights]),
+            told,
+            sum(prod(leaf.shape) for _, made in weights for leaf in made.weights if leaf.shape),
+            slots_note(definition),
+        )
+    for one in placed:
+        for name, value in one.layer.config.items():
+            if name.endswith("_constraint") and value is not None:
+                notes.append(f"The {name} of '{one.path}' is applied after each update.")
+
+
+def _is_excluded(optimizer: Part, path: str) -> bool:
+    """Whether Muon updates a weight as AdamW does, for its name."""
+    return bool(optimizer.arguments.get("exclude_embeddings", True)) and "embedding" in path.lower()
+
+
+def _update(optimizer: Part, shape: Shape, excluded: bool) -> Definition:
+    given = {**optimizer.declaration.default_values, **optimizer.arguments}
+    if optimizer.type == "Muon":
+        given["excluded"] = excluded
+    return update_definition(optimizer.declaration, given, shape)
