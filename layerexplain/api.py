@@ -68,6 +68,7 @@ def explain(
     *,
     inputs: InputShapes | InputShapesOf | None = None,
     detail: bool = True,
+    gradient: bool = False,
     only: Callable[[str], bool] | None = None,
     receptive_field: bool = False,
     batch: int | None = None,
@@ -82,6 +83,7 @@ def explain(
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them
             for a model.
         detail: Whether rows have explanations. Without them they have what `summary` shows, which is quicker.
+        gradient: Whether explained rows have the gradients of the layer as well.
         only: Which layers are explained, by their paths; all if it is not given.
         receptive_field: Whether rows have receptive fields without `detail`; with it they have them anyway.
         batch: How many examples at a time `Report.memory` is for.
@@ -114,6 +116,7 @@ def explain(
             source,
             inputs=shapes_for(source, inputs),
             detail=detail,
+            gradient=gradient,
             only=only,
             receptive_field=receptive_field,
             batch=batch,
@@ -148,6 +151,7 @@ def explain_layer(
     /,
     *,
     input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    gradient: bool = False,
     **arguments: Any,
 ) -> Report:
     """Explain one layer without a model.
@@ -156,6 +160,7 @@ def explain_layer(
         type_: The name of the layer's class.
         arguments_: Its arguments as a mapping, for those that this function uses itself.
         input_shape: The shape of its input, batch first as in Keras; a list of shapes for several inputs.
+        gradient: Whether to derive its gradients as well.
         **arguments: Its arguments, with Keras's names. A layer inside a layer is given as `{"LSTM": {"units": 6}}`.
 
     Returns:
@@ -178,7 +183,7 @@ def explain_layer(
         given = {name: layers_in(value) for name, value in given.items()}
     elif not list(input_shape):
         shapes = []
-    return build_layer(type_, given, [tuple(s)[1:] for s in shapes])
+    return build_layer(type_, given, [tuple(s)[1:] for s in shapes], gradient=gradient)
 
 
 def optimizers() -> tuple[str, ...]:

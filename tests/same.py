@@ -90,7 +90,10 @@ class _Numbers(Interpreter[int]):
         self._depth += 1
         outputs = self.step(body, [*own, *[env[e] for e in body.captured]])
         self._depth -= 1
-        return self._number("loop", steps, states, tuple([env[a] for a in node.args[: steps + states]]), tuple(outputs))
+        backwards = node.attrs.get("backwards", False)
+        return self._number(
+            "loop", backwards, steps, states, tuple([env[a] for a in node.args[: steps + states]]), tuple(outputs)
+        )
 
 
 def _attribute(name: str, value: object) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from layerexplain import explain_layer
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import Gradient, gradient
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.text import program
 from layerexplain.ops import load_all
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions, values_for
 from tests.keras_oracle import BATCH_SIZE
+from tests.redefined import redefine
+from tests.same import same_definition
 
 np = pytest.importorskip("numpy")
 
@@ -82,6 +89,18 @@ def differs(case: Case, definition: Definition, found: Gradient) -> list[str]:
 
 
 @pytest.mark.parametrize("type_", TYPES)
+def test_texts_are_read_back(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        found = derived(definition)
+        if isinstance(found, str) or not found.backward.results:
+            continue
+        text = program(found.backward)
+        again = redefine(found.backward, text)
+        assert same_definition(found.backward, again), (case.id, text)
+        assert program(again) == text, case.id
+
+
+@pytest.mark.parametrize("type_", TYPES)
 def test_gradients_equal_finite_differences(type_: str) -> None:
     for case, definition in definitions(type_, fixed=True):
         found = derived(definition)
@@ -94,3 +113,63 @@ def test_gradients_equal_finite_differences(type_: str) -> None:
         except CannotEvaluate:
             continue
         assert not wrong, (case.id, wrong)
+
+
+# What is printed --------------------------------------------------------------------------------------------------
+
+PRINTED = [
+    (
+        "Dense",
+        {"units": 10, "activation": "relu"},
+        (None, 784),
+        ["z = dot(x, W) + b"],
+        ["dz = dy * (z > 0)", "db = sum(dz, axis=0)", "dx = dot(dz, transpose(W))", "dW = dot(transpose(x), dz)"],
+    ),
+    (
+        "Activation",
+        {"activation": "softmax"},
+        (None, 7),
+        ["y = softmax(x)"],
+        ["dx = y * (dy - sum(dy * y, axis=-1, keepdims=True))"],
+    ),
+    (
+        "SimpleRNN",
+        {"units": 5},
+        (None, 7, 3),
+        [
+            "h = zeros(shape=(n, 5))",
+            "for t in steps(x):",
+        ],
+        [
+            "U_T = transpose(U)",
+            "W_T = transpose(W)",
+            "dh = dy",
+            "for t in reversed_steps(h_new):",
+            "dz[t] = dh * (1 - h_new[t] ** 2)",
+            "dh = dot(dz[t], U_T)",
+            "dx[t] = dot(dz[t], W_T)",
+            "dW = einsum(x, dz, eq='ntm,ntk->mk')",
+            "dU = einsum(h_prev, dz, eq='ntm,ntk->mk')",
+            "db = sum(dz, axis=(0, 1))",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_", "config", "shape", "kept", "expected"), PRINTED, ids=[row[0] for row in PRINTED])
+def test_gradients_read_as_in_a_textbook(
+    type_: str, config: dict[str, Any], shape: tuple[int | None, ...], kept: list[str], expected: list[str]
+) -> None:
+    row = explain_layer(type_, config, input_shape=shape, gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == expected
+    assert set(kept) <= {line.text for line in row.gradient.kept}
+    told = row.to_dict()["gradient"]
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "report.schema.json").read_text())
+    jsonschema.validate(told, {"$defs": schema["$defs"], "$ref": "#/$defs/gradient"})
+
+
+def test_a_frozen_layer_passes_gradients_and_gets_none() -> None:
+    row = explain_layer("Dense", units=5, trainable=False, input_shape=(None, 7), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == ["dx = dot(dy, transpose(W))"]

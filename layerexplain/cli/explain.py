@@ -77,6 +77,7 @@ def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
 @options.columns_option()
 @options.nested_option
 @options.input_option
+@options.gradient_option
 @click.option("--brief", is_flag=True, help="Only what each layer does, its formula, shape and weights.")
 @click.option(
     "--training",
@@ -102,6 +103,7 @@ def command(
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
+    gradient: bool,
     brief: bool,
     training: bool,
 ) -> None:
@@ -117,6 +119,7 @@ def command(
       layerexplain explain model.keras
       layerexplain explain model.keras lstm 'dense*'
       layerexplain explain model.keras Conv2D -1
+      layerexplain explain model.keras 'dense*' --gradient
       layerexplain explain spec.yaml --format markdown --output explained.md
       layerexplain explain spec.yaml --format latex --output explained.tex
       layerexplain explain model.keras --training
@@ -143,6 +146,7 @@ def command(
         report = api.explain(
             one,
             inputs=shapes,
+            gradient=gradient,
             only=lambda path: not chosen or path in chosen,
             training=_trained_with(given) if training else False,
             partial=True,

@@ -12,7 +12,7 @@ from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
-from layerexplain.cli.options import Output, WithNumbers, input_option, model_output_options
+from layerexplain.cli.options import Output, WithNumbers, gradient_option, input_option, model_output_options
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.keras_code import INPUT_SHAPE, flow_text, is_code, read_call
@@ -96,10 +96,13 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @model_output_options
 @input_option
+@gradient_option
 @click.option(
     VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
 )
-def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
+def command(
+    type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...], gradient: bool
+) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
     Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
@@ -114,6 +117,7 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
       layerexplain layer Dense units=512 activation=relu --input 784
       layerexplain layer Dense 512 --input 784
       layerexplain layer "Conv2D(16, 3, activation='relu')" --input 28x28x3
+      layerexplain layer Dense 10 --input 784 --gradient
       layerexplain layer LSTM units=8 --vs GRU units=8 --input 10,4
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
@@ -131,7 +135,7 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(type, arguments, output, inputs)
+            _explain(type, arguments, output, inputs, gradient)
         else:
             _compare(type, arguments, second, output, inputs)
     except ArgumentError as error:
@@ -139,7 +143,9 @@ def command(type: str | None, arguments: tuple[str, ...], output: Output, inputs
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...]) -> None:
+def _explain(
+    type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...], gradient: bool
+) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
@@ -152,7 +158,7 @@ def _explain(type: str, arguments: tuple[str, ...], output: Output, inputs: tupl
             raise _no_shape(told)
         asked = _Asked(asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)))
         page = layer_type_page(told, _command(told))
-    sheet = explanation(_report(asked), whole=False)
+    sheet = explanation(_report(asked, gradient), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
@@ -193,20 +199,21 @@ def _no_shape(told: LayerType) -> click.UsageError:
     return click.UsageError(f"{told.type} needs the shape of its input; add for example {example}")
 
 
-def _report(asked: _Asked) -> Report:
+def _report(asked: _Asked, gradient: bool = False) -> Report:
     """The report of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
     shapes = _in_call_order(asked.type, asked.inputs)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
     if typed:
         try:
             batched = [shape if shape in typed else (None, *shape) for shape in shapes]
-            found = api.explain_layer(asked.type, asked.arguments, input_shape=batched)
+            found = api.explain_layer(asked.type, asked.arguments, input_shape=batched, gradient=gradient)
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
             tell_batch(typed[0])
             return found
-    return api.explain_layer(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes])
+    shaped = [(None, *shape) for shape in shapes]
+    return api.explain_layer(asked.type, asked.arguments, input_shape=shaped, gradient=gradient)
 
 
 def _command(told: LayerType) -> list[str]:

@@ -173,3 +173,10 @@ def memory_must_fit(batch: int | None, optimizer: str | None, output: Output) ->
         raise click.UsageError(
             f"{option} cannot be used with {output.format}, which has one row per layer and no totals"
         )
+
+
+gradient_option = click.option(
+    "--gradient",
+    is_flag=True,
+    help="Also how gradients pass each layer in training: the gradient of its inputs and weights, as formulas.",
+)

@@ -132,10 +132,13 @@ class _Evaluator(Interpreter[Any]):
         sequences, states = args[:count], args[count : count + len(body.states)]
         outside = args[count + len(states) :]
         collected: list[list[Any]] = [[] for _ in body.collected]
-        for t in range(sequences[0].shape[1]):
+        backwards = node.attrs.get("backwards", False)
+        times = range(sequences[0].shape[1])
+        for t in reversed(times) if backwards else times:
             outputs = self.step(body, [*[s[:, t] for s in sequences], *states, *outside])
             states = outputs[: len(states)]
             for values, value in zip(collected, outputs[len(states) :], strict=True):
                 values.append(value)
-        results = [*states, *[self.run.np.stack(values, axis=1) for values in collected]]
+        order = slice(None, None, -1 if backwards else 1)
+        results = [*states, *[self.run.np.stack(values[order], axis=1) for values in collected]]
         return results[0] if len(results) == 1 else tuple(results)

@@ -142,6 +142,8 @@ def loop(
     step: Callable[..., tuple[Sequence[Expr], Mapping[str, Expr]]],
     over: Sequence[Expr],
     states: Mapping[str, Expr],
+    *,
+    backwards: bool = False,
 ) -> Expr:
     """Return a loop that runs `step` for each step of the sequences, along axis 1.
 
@@ -149,6 +151,7 @@ def loop(
         step: `step(*x_t, *states)` returns the new states and, by name, the tensors to collect.
         over: The sequences.
         states: The initial states by name.
+        backwards: Whether it begins at the last step; what it collects is in the order of the sequences anyway.
 
     Returns:
         A node whose results are the last states, then the collected sequences.
@@ -172,7 +175,10 @@ def loop(
             raise ShapeError(f"state '{old.label}' needs the same shape after each step, got {old.shape}, {new.shape}")
     shapes = [e.shape for e in after] + [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
     args = (*over, *states.values(), *body.captured)
-    return _node(LOOP, args, {"body": body, "sequences": len(over)}, shapes, [e.dtype for e in body.outputs])
+    attrs: dict[str, Any] = {"body": body, "sequences": len(over)}
+    if backwards:
+        attrs["backwards"] = True
+    return _node(LOOP, args, attrs, shapes, [e.dtype for e in body.outputs])
 
 
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -8,8 +8,8 @@ from keyword import iskeyword
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, LOOP, Expr
 
-RESERVED = frozenset({"n", "t", "s", "steps"})
-"""Reserved names: the batch, the loop variables, and `steps`."""
+RESERVED = frozenset({"n", "t", "s", "steps", "reversed_steps"})
+"""Reserved names: the batch, the loop variables, and what loops run over."""
 
 
 def leaf_names(definition: Definition) -> dict[Expr, str]:

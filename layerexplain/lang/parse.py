@@ -186,14 +186,15 @@ class _Builder:
     def loop(self, node: ast.For, scope: _Names) -> None:
         """Build `for t in steps(x, …):`. Names assigned both before the loop and inside it are its states."""
         variable = cast("ast.Name", node.target).id
-        arguments = cast("ast.Call", node.iter).args
+        header = cast("ast.Call", node.iter)
+        arguments, run_over = header.args, cast("ast.Name", header.func).id
         if variable in scope.names or variable in scope.steps:
             raise refuse(node.target, f"'{variable}' is already assigned; use a new name for the loop variable")
         over = [self.expr(a, scope) for a in arguments]
         for sequence, argument in zip(over, arguments, strict=True):
             if sequence.ndim < 2:
                 raise refuse(
-                    argument, f"steps() needs tensors with a batch axis and a step axis, got {source_of(argument)}"
+                    argument, f"{run_over}() needs tensors with a batch axis and a step axis, got {source_of(argument)}"
                 )
         inside, collected = assigned_names(node.body)
         states = {name: scope.names[name] for name in scope.names if name in inside}
@@ -208,7 +209,7 @@ class _Builder:
             self.body(node.body, inner)
             return [inner.names[name] for name in states], inner.collected
 
-        run = self._made(node, "steps", loop, step, over, states)
+        run = self._made(node, run_over, loop, step, over, states, backwards=run_over == "reversed_steps")
         names = [*states, *collected]
         for i, name in enumerate(names):
             scope.names[name] = run if len(names) == 1 else item(run, i)
@@ -266,8 +267,12 @@ class _Builder:
         return self._made(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:
-        base = self.expr(node.value, scope)
         key = node.slice
+        if isinstance(node.value, ast.Name) and isinstance(key, ast.Name) and key.id == scope.variable:
+            collected = scope.collected.get(node.value.id)
+            if collected is not None:  # what this step has collected already
+                return collected
+        base = self.expr(node.value, scope)
         if isinstance(key, ast.Name) and key.id in scope.steps:
             step = scope.steps[key.id].get(base)
             if step is None:

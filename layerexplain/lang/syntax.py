@@ -166,7 +166,7 @@ def _identifier(node: ast.AST, name: str) -> None:
 
 def _name(node: ast.Name) -> None:
     _identifier(node, node.id)
-    if isinstance(node.ctx, ast.Store) and node.id in ("n", "steps"):
+    if isinstance(node.ctx, ast.Store) and node.id in ("n", *LOOPS):
         words = "the size of the batch" if node.id == "n" else "the function that loops run over"
         raise refuse(node, f"'{node.id}' is {words} and cannot be assigned; use another name")
 
@@ -192,8 +192,8 @@ def _compare(node: ast.Compare) -> None:
 def _call(node: ast.Call) -> None:
     if not isinstance(node.func, ast.Name):
         raise refuse(node, _not_a_part(node.func) if type(node.func) in WORDS else "only a name can be called")
-    if node.func.id == "steps":
-        raise refuse(node, "steps(…) can be used only in a loop header: for t in steps(x):")
+    if node.func.id in LOOPS:
+        raise refuse(node, f"{node.func.id}(…) can be used only in a loop header: for t in {node.func.id}(x):")
     names = [k.arg for k in node.keywords]
     if None in names or len(set(names)) != len(names):
         raise refuse(node, "each keyword argument needs a name, and each name may be given once")
@@ -220,12 +220,15 @@ def _for(node: ast.For) -> None:
     over = node.iter
     if not isinstance(node.target, ast.Name) or node.orelse or not isinstance(over, ast.Call):
         raise refuse(node, THE_LOOP)
-    if not isinstance(over.func, ast.Name) or over.func.id != "steps":
+    if not isinstance(over.func, ast.Name) or over.func.id not in LOOPS:
         raise refuse(node, THE_LOOP)
     if not over.args or over.keywords:
-        raise refuse(node, "steps() takes one or more tensors and no keyword arguments")
+        raise refuse(node, f"{over.func.id}() takes one or more tensors and no keyword arguments")
     _block(node.body, "a loop")
 
+
+LOOPS = ("steps", "reversed_steps")
+"""What a loop runs over: the steps of tensors, from the first or from the last."""
 
 THE_LOOP = "the only loop of the language is: for t in steps(x, …):"
 
@@ -238,7 +241,7 @@ def _def(node: ast.FunctionDef) -> None:
     names = [p.arg for p in a.args]
     for parameter in a.args:
         _identifier(parameter, parameter.arg)
-        if parameter.annotation is not None or parameter.arg in ("n", "steps"):
+        if parameter.annotation is not None or parameter.arg in ("n", *LOOPS):
             raise refuse(parameter, f"a parameter must be a plain name other than n and steps, got '{parameter.arg}'")
     if len(set(names)) != len(names):
         raise refuse(node, "parameter names must be different")

@@ -126,15 +126,19 @@ def key_text(key: Sequence[Any]) -> str:
     return ", ".join(parts)
 
 
+NOTHING_COLLECTED: Mapping[Expr, str] = {}
+
+
 class _Block(NamedTuple):
     """State of the block being written: the wanted names of nodes, the indentation, how often each node is used, the
-    nodes that must have a name, and the picked results of nodes."""
+    nodes that must have a name, the picked results of nodes, and what a loop collects as it is computed: `dz[t]`."""
 
     wanted: Mapping[Expr, str]
     indent: int
     uses: dict[Expr, int]
     must: set[Expr]
     items: dict[Expr, list[Expr]]
+    collected: Mapping[Expr, str] = {}
 
 
 class _Statements(Interpreter[tuple[str, int]]):
@@ -202,9 +206,10 @@ class _Statements(Interpreter[tuple[str, int]]):
         indent: int,
         must: Iterable[Expr] = (),
         order: Sequence[Expr] | None = None,
+        collected: Mapping[Expr, str] = NOTHING_COLLECTED,
     ) -> None:
         """Write the statements of the roots in the order of creation; nodes in `must` get a name. `order` are the
-        nodes in that order, if known."""
+        nodes in that order, if known; `collected` those that a loop collects where they are computed."""
         if order is None:
             order = sorted(walk(roots, set(stop)), key=lambda e: e.serial)
         uses: dict[Expr, int] = dict.fromkeys(order, 0)
@@ -228,7 +233,7 @@ class _Statements(Interpreter[tuple[str, int]]):
             if node in uses:
                 uses[node] += node not in wanted
         outer = getattr(self, "block", None)
-        self.block = _Block(wanted, indent, uses, must, items)
+        self.block = _Block(wanted, indent, uses, must, items, collected)
         self.visit(order, self.texts)
         if outer is not None:
             self.block = outer
@@ -241,6 +246,12 @@ class _Statements(Interpreter[tuple[str, int]]):
         text, bind = self._inline(node)
         if type(node.shape) is Shapes:
             self._unpack(node, text, block.items.get(node, []))
+        elif node in block.collected:
+            name = block.collected[node]
+            if not name:
+                return text, bind
+            self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
+            return name, ATOM
         elif node in block.wanted or node.label or block.uses[node] > 1 or node in block.must or len(text) > WIDEST:
             name = self._name(node, block.wanted)
             self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
@@ -313,7 +324,8 @@ class _Statements(Interpreter[tuple[str, int]]):
             self.lines.append(FormulaLine(indent, f"{name} = {self.texts[first][0]}", (first,)))
         variable = LOOP_VARIABLES[indent] if indent < len(LOOP_VARIABLES) else f"t{indent}"
         over = [self.texts[a][0] for a in node.args[:sequences]]
-        self.lines.append(FormulaLine(indent, f"for {variable} in steps({', '.join(over)}):"))
+        header = "reversed_steps" if node.attrs.get("backwards") else "steps"
+        self.lines.append(FormulaLine(indent, f"for {variable} in {header}({', '.join(over)}):"))
         for step, name in zip(body.steps, over, strict=True):
             self.texts[step] = (f"{name}[{variable}]", ATOM)
         for state, name in zip(body.states, states, strict=True):
@@ -350,12 +362,30 @@ class _Statements(Interpreter[tuple[str, int]]):
         early = self._assigned_in_place(body, stop)
         start = len(self.lines)
         wanted = {early_new: states[i] for early_new, i in early.items()}
-        self._write(body.outputs, stop, wanted, indent, must=body.next)
+        at_once = self._collected_at_once(body, stop, collected, variable)
+        self._write(body.outputs, stop, wanted, indent, must=body.next, collected=at_once)
         for name, value in zip(collected, body.collected.values(), strict=True):
+            if at_once.get(value):
+                continue
             self.lines.append(FormulaLine(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
         self._assign_states(body, states, indent)
         if len(self.lines) == start:
             raise AssertionError("a loop without statements")
+
+    @staticmethod
+    def _collected_at_once(body: Body, stop: set[Expr], names: list[str], variable: str) -> dict[Expr, str]:
+        """Return the nodes that are collected where they are computed, `dz[t] = …`, since later lines read them: those
+        that come first in the order of the sequences. Others that are collected get no name of their own ("")."""
+        values = list(body.collected.values())
+        if len(set(values)) != len(values):
+            return {}
+        read = {arg for node in walk(body.outputs, stop) for arg in node.args}
+        own = [e for e in values if e not in stop and e not in body.next and e.op is not ITEM and e.op not in LEAVES]
+        found = [e for e in own if e in read]
+        if found != values[: len(found)] or found != sorted(found, key=lambda e: e.serial):
+            return {}
+        at_once = {e: f"{name}[{variable}]" for e, name in zip(found, names, strict=False)}
+        return {**dict.fromkeys(own, ""), **at_once}
 
     def _assign_states(self, body: Body, states: list[str], indent: int) -> None:
         """Assign the states that were not assigned in place: `h = h_new`. Old values that are read later are kept."""

@@ -81,7 +81,11 @@ HINTS: dict[str, list[Hint]] = {}
 """The hints of each layer type; they are said in the order of the files, and of the lines in each."""
 
 
-def hint(*types: str) -> Callable[[Hint], Hint]:
+FACTS: dict[str, list[Hint]] = {}
+"""What is worth knowing of the gradients of each layer type."""
+
+
+def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], Hint]:
     """Declare a hint for layer types; `{}` stands for each rank of a layer that is declared for several.
 
     Raises ValueError for a type that is not declared.
@@ -93,10 +97,16 @@ def hint(*types: str) -> Callable[[Hint], Hint]:
             if not names:
                 raise ValueError(f"a hint speaks of {pattern!r}, which is not declared")
             for name in names:
-                HINTS.setdefault(name, []).append(function)
+                among.setdefault(name, []).append(function)
         return function
 
     return declare
+
+
+def gradient_facts(place: Place) -> tuple[str, ...]:
+    """Return what is worth knowing of the gradients of a layer."""
+    importlib.import_module("layerexplain.layers.gradient_facts")
+    return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 
 def hints(place: Place) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, PER_OUTPUT, RANDOM, Op
+from layerexplain.lang.expr import NO_GRADIENT, PER_OUTPUT, RANDOM, STRUCTURAL, Op
 from layerexplain.ops.families import always, function, movement, same_shape
 from layerexplain.ops.sizes import kept
 
@@ -23,7 +23,7 @@ dropout = function(
     flops=PER_OUTPUT,
     element=RANDOM,
     defaults={"shared": ()},
-    gradient=NOT_DERIVED("the gradient of dropout is not derived yet"),
+    gradient=STRUCTURAL,
 )
 """`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); elements along the
 `shared` axes are dropped together."""

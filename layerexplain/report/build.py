@@ -48,6 +48,7 @@ def build(
     *,
     inputs: Mapping[str, Sequence[int | None]] | None = None,
     detail: bool = False,
+    gradient: bool = False,
     only: Callable[[str], bool] | None = None,
     receptive_field: bool = False,
     batch: int | None = None,
@@ -57,13 +58,13 @@ def build(
     """The report of a model.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
-    `only` (all if not given) has its explanation; with that or `receptive_field` each row has its receptive field.
-    A `batch` or an `optimizer` (a name in report/optimizers.py) asks for the memory, `training` for the formulas of a
-    step of training. Raises `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of
-    layers, and what depends on them is unknown.
+    `only` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
+    `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
+    asks for the memory, `training` for the formulas of a step of training. Raises `LayerExplainError` for wires or
+    inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
     """
     network = trace_model(model, inputs)
-    builder = Builder(detail, only, network)
+    builder = Builder(detail, only, network, gradient)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:
         builder.stored()
@@ -176,8 +177,11 @@ class _Place(NamedTuple):
 class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
-    def __init__(self, detail: bool, only: Callable[[str], bool] | None, network: Network) -> None:
+    def __init__(
+        self, detail: bool, only: Callable[[str], bool] | None, network: Network, gradient: bool = False
+    ) -> None:
         self.detail = detail
+        self.gradient = gradient
         self.only = only
         self.opened: StoredWeights | None = None
         self.network = network
@@ -279,6 +283,10 @@ class Builder:
             row = row._replace(
                 explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines)
             )
+            if self.gradient and calls:
+                from layerexplain.report.gradient import gradient_report
+
+                row = row._replace(gradient=gradient_report(row, layer, calls, around, at.frozen))
         return row
 
     def _inside(

@@ -245,6 +245,25 @@ class Explanation(NamedTuple):
     dtype: str = ""
 
 
+class BackwardReport(NamedTuple):
+    """How gradients pass a layer in training, given `dy`, that of its result.
+
+    `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
+    compute what they read of the forward pass, `element` is the formula of one element of each, `facts` are sentences
+    on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are those of
+    the backward pass, per example. With a reason in `unknown` there are no statements.
+    """
+
+    kept: tuple[Statement, ...]
+    statements: tuple[Statement, ...]
+    element: tuple[str, ...]
+    facts: tuple[str, ...]
+    unreached: tuple[str, ...]
+    macs: int | None
+    flops: int | None
+    unknown: str = ""
+
+
 class FieldAxis(NamedTuple):
     """What one output element depends on along an axis of a model's input: the positions `first` … `last`, as text in
     the output's index letters ("4i-5", "4i+5"), every `step`-th of them. `padded` says that some may lie outside the
@@ -282,7 +301,7 @@ class ReceptiveField(NamedTuple):
 
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
-    `layers` are those of a nested model; `explanation` and `receptive_field` are there when they were asked for.
+    `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
     `results` are the names of the outputs in the formula, empty where it is not known."""
 
@@ -304,6 +323,7 @@ class LayerReport(NamedTuple):
     layers: "tuple[LayerReport, ...]" = ()
     explanation: Explanation | None = None
     receptive_field: tuple[ReceptiveField, ...] | None = None
+    gradient: BackwardReport | None = None
     shared: str = ""
     results: tuple[str, ...] = ()
 
@@ -333,6 +353,8 @@ class LayerReport(NamedTuple):
             row["explanation"] = plain(self.explanation)
         if self.receptive_field is not None:
             row["receptive_field"] = plain(self.receptive_field)
+        if self.gradient is not None:
+            row["gradient"] = plain(self.gradient)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row

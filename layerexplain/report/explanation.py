@@ -206,11 +206,11 @@ def statements_of(definition: Definition) -> tuple[Statement, ...]:
     """The statements of a formula, after those of the layers that it calls."""
     lines = statements(definition)
     several = len(lines) > 1
-    own = [_statement(line, several) for line in lines]
-    return (*[_statement(line, False) for line in inner_blocks(definition)], *own)
+    own = [statement(line, several) for line in lines]
+    return (*[statement(line, False) for line in inner_blocks(definition)], *own)
 
 
-def _statement(line: FormulaLine, shapes: bool) -> Statement:
+def statement(line: FormulaLine, shapes: bool) -> Statement:
     shape = ""
     note = ""
     if len(line.nodes) == 1:

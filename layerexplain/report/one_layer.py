@@ -118,6 +118,8 @@ def build_layer(
     arguments: Mapping[str, Any],
     input_shapes: Sequence[Sequence[int | None]],
     dtypes: Sequence[str] = (),
+    *,
+    gradient: bool = False,
 ) -> Report:
     """Explain one layer without a model. Shapes are without the batch; arguments have Keras's names.
 
@@ -144,7 +146,7 @@ def build_layer(
     model = Model(
         name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
     )
-    report = build(model, detail=True, only=lambda path: path == name)
+    report = build(model, detail=True, gradient=gradient, only=lambda path: path == name)
     raise_any(report.faults)
     row = report.layers[-1]
     return report._replace(layers=(row,), totals=totals((row,)))

@@ -28,10 +28,10 @@ class ElementLine:
 
     A line inside loops has a letter for the step of each loop, `times`, after the batch. A state of a recurrence also
     has `start`, its value at step -1, written without the letter of the innermost step; `number` is its position
-    among the states of its loop.
+    among the states of its loop. In a loop that runs backwards, `start` is at step `after`, behind the last one.
     """
 
-    __slots__ = ("at", "letters", "loops", "name", "number", "refusal", "start", "value")
+    __slots__ = ("after", "at", "letters", "loops", "name", "number", "refusal", "start", "value")
 
     def __init__(self, name: str, letters: tuple[sc.Letter, ...], loops: tuple[Expr, ...], at: int) -> None:
         self.name = name
@@ -39,6 +39,7 @@ class ElementLine:
         self.loops = loops
         self.at = at
         self.number = 0
+        self.after: sc.Affine | None = None
         self.value: sc.Scalar | None = None
         self.start: sc.Scalar | None = None
         self.refusal = ""
@@ -61,10 +62,14 @@ class ElementLine:
 
     def formula(self, index: Sequence[int]) -> sc.Scalar:
         """Return what defines the element at an index. Raises `CannotIndex` for a line that cannot be written."""
-        found = self.start if self.start is not None and index[self.step] < 0 else self.value
+        found = self.start if self.start is not None and self.before(index[self.step]) else self.value
         if found is None:
             raise sc.CannotIndex(f"{self.name}: {self.refusal}")
         return found
+
+    def before(self, step: int) -> bool:
+        """Return whether the loop has not begun at a step."""
+        return step < 0 if self.after is None else step >= self.after.const
 
     @property
     def times(self) -> dict[Expr, sc.Affine]:
@@ -181,6 +186,8 @@ class _Writer:
         line = self._letters(name, new, (*self.plan.loops_of(loop), loop))
         line.number = loop.attrs["body"].states.index(state)
         first = loop.args[loop.attrs["sequences"] + line.number]
+        if loop.attrs.get("backwards"):
+            line.after = sc.add(_last(loop), 1)
         self._work.append((line, new, first))
         self.states[state] = line
         if new not in self.lines and new.args and self.plan.loops_of(new)[-1:] == (loop,):
@@ -250,7 +257,7 @@ class _Writer:
             sequence = loop.args[body.steps.index(node)]
             return self._push(sequence, (index[0], times[loop], *index[1:]), times)
         line = self.states[node]
-        return sc.Element(line, line.place(index, {**times, loop: sc.add(times[loop], -1)}))
+        return sc.Element(line, line.place(index, {**times, loop: _earlier(loop, times)}))
 
     def _loop_result(self, loop: Expr, i: int, index: sc.Index, times: Times) -> sc.Scalar:
         body: Body = loop.attrs["body"]
@@ -258,8 +265,7 @@ class _Writer:
             node = list(body.collected.values())[i - len(body.states)]
             return self._push(node, (index[0], *index[2:]), {**times, loop: index[1]})
         line = self.states[body.states[i]]
-        length = loop.args[0].shape[1]
-        last = sc.number(length - 1) if isinstance(length, int) else sc.Letter("last step", None).index
+        last = sc.number(0) if loop.attrs.get("backwards") else _last(loop)
         return sc.Element(line, line.place(index, {**times, loop: last}))
 
     def _called(self, node: Expr, result: int, times: Times) -> sc.CalledResult:
@@ -279,7 +285,7 @@ class _Writer:
             whole = self._part(loop.args[body.steps.index(node)], times)
             return sc.Passed(whole.of, 1, (*whole.times, times[loop]))
         line = self.states[node]
-        before = {**times, loop: sc.add(times[loop], -1)}
+        before = {**times, loop: _earlier(loop, times)}
         return sc.Passed(line, line.at, tuple(before[outer] for outer in line.loops))
 
 
@@ -302,6 +308,17 @@ def element_of(node: Expr, index: sc.Index, push: Callable[[Expr, sc.Index], sc.
         raise sc.CannotIndex(f"{node.attrs.get('name', op.name)}: {op.element.reason}")
     value: sc.Scalar = op.element(node, index, lambda j, at: push(node.args[j], tuple(at)))
     return value
+
+
+def _last(loop: Expr) -> sc.Affine:
+    """Return the last step of a loop's sequences."""
+    length = loop.args[0].shape[1]
+    return sc.number(length - 1) if isinstance(length, int) else sc.Letter("last step", None).index
+
+
+def _earlier(loop: Expr, times: Times) -> sc.Affine:
+    """Return the step that the loop computes before the current one."""
+    return sc.add(times[loop], 1 if loop.attrs.get("backwards") else -1)
 
 
 def _states(loop: Expr) -> list[tuple[Expr, Expr]]:

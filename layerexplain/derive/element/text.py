@@ -93,7 +93,7 @@ class Printer(ScalarWriter):
         for line in sorted(self.form.lines, key=lambda one: one.number):
             if line.loops[-1:] == (loop,) and line.start is not None:
                 names = self.letters(line)
-                index = (*line.index[: line.step], sc.number(-1), *line.index[line.step + 1 :])
+                index = (*line.index[: line.step], line.after or sc.number(-1), *line.index[line.step + 1 :])
                 texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)}")
         return [", ".join(texts)] if texts else []
 

@@ -44,7 +44,9 @@ class Frame:
         if key not in self.known:
             if line.start is not None:
                 # Steps are computed from the first, so that the recursion is only one step deep.
-                for t in range(index[line.step]):
+                now = index[line.step]
+                earlier = range(now) if line.after is None else range(line.after.const - 1, now, -1)
+                for t in earlier:
                     self.line(line, (*index[: line.step], t, *index[line.step + 1 :]))
             self.known[key] = self.scalar(line.formula(index), dict(zip(line.letters, index, strict=True)))
         return self.known[key]
@@ -211,7 +213,7 @@ class ArrayFrame(Frame):
     def line(self, line: ElementLine, index: Index) -> Any:
         """Return an element of a line: from its array if it has one, else computed by index."""
         array = self.whole(line)
-        if array is None or any(i < 0 for i in index):
+        if array is None or any(i < 0 for i in index) or (line.start is not None and line.before(index[line.step])):
             return super().line(line, index)
         value = _number(array[index])
         return value if self.trusts(value) else self.plain.line(line, index)

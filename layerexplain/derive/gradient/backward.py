@@ -12,6 +12,7 @@ from typing import Any
 
 from layerexplain.derive.gradient.loops import backward_loop
 from layerexplain.derive.gradient.opened import opened
+from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
@@ -61,8 +62,9 @@ def is_float(node: Expr) -> bool:
     return type(node.dtype) is str and node.dtype in FLOATS
 
 
-def gradient(definition: Definition) -> Gradient:
-    """Return the gradient of a definition with respect to its float tensors and its trainable weights.
+def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
+    """Return the gradient of a definition with respect to its float tensors and its trainable weights, if it is not
+    `frozen`.
 
     Raises:
         CannotDerive: The rule of an op is not derived yet, or needs a size that is not known.
@@ -76,15 +78,17 @@ def gradient(definition: Definition) -> Gradient:
     dx = 2 * dy * x
     """
     results, inside = opened(definition)
-    wanted = [leaf for leaf in (*definition.params, *definition.weights) if _is_wanted(leaf)]
-    names = _Names(definition, results, inside)
+    weights = () if frozen else definition.weights
+    wanted = [leaf for leaf in (*definition.params, *weights) if _is_wanted(leaf)]
+    names = Names(definition, results, inside)
     seeds = {name: tensor(f"d{name}", e.shape, e.dtype) for name, e in results.items() if is_float(e)}
     taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
-    sent = Backward(inside, wanted, names.label).run([(results[name], dy) for name, dy in seeds.items()])
+    walk_back = Backward(inside, wanted, names)
+    sent = walk_back.run([(results[name], dy) for name, dy in seeds.items()])
     fresh = {leaf: sent[leaf] for leaf in wanted if leaf in sent}
-    forward = set(inside)
-    simplifier = Simplifier()
-    made = simplifier.values(list(fresh.values()), {node: node for node in inside})
+    forward = {*inside, *walk_back.extra}
+    simplifier = Simplifier(forward)
+    made = simplifier.values(list(fresh.values()), {node: node for node in forward})
     gradients: dict[str, Expr] = {}
     for leaf, e in zip(fresh, made, strict=True):
         gradients[free(f"d{leaf.label}", {*taken, *gradients})] = e
@@ -109,10 +113,12 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     """
     results, inside = opened(definition)
     ((_, number),) = results.items()
-    sent = Backward(inside, [leaf], _Names(definition, results, inside).label).run([(number, constant(1))])
+    walk_back = Backward(inside, [leaf], Names(definition, results, inside))
+    sent = walk_back.run([(number, constant(1))])
     if leaf not in sent:
         raise CannotDerive(f"it does not depend on {leaf.label}")
-    (made,) = Simplifier().values([sent[leaf]], {node: node for node in inside})
+    forward = {*inside, *walk_back.extra}
+    (made,) = Simplifier(forward).values([sent[leaf]], {node: node for node in forward})
     return Definition(f"{definition.name}_gradient", definition.params, definition.weights, {f"d{leaf.label}": made})
 
 
@@ -120,19 +126,28 @@ def _is_wanted(leaf: Expr) -> bool:
     return is_float(leaf) and (leaf.op is INPUT or bool(leaf.attrs["trainable"]))
 
 
-class _Names:
+class Names:
     """The names of forward values, from which those of their gradients are made."""
 
     def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
         self.names: dict[Expr, str] = {e: name for name, e in reversed(list(results.items()))}
-        taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
-        taken |= {str(node.label) for node in inside if node.label}
-        for node in inside:
+        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
+        self.add(inside)
+
+    def add(self, nodes: Sequence[Expr]) -> None:
+        """Name the nodes of a body that textbooks name: the argument of an activation, normalized values."""
+        self.taken |= {str(node.label) for node in nodes if node.label}
+        for node in nodes:
             if node.op is CALL and node.attrs["definition"].scalar:
-                argument = node.args[0]
-                if argument.op not in LEAVES and argument.label is None and argument not in self.names:
-                    self.names[argument] = free("z", taken)
-                    taken.add(self.names[argument])
+                self._name(node.args[0], f"z_{node.label}" if node.label and len(node.label) == 1 else "z")
+            elif normalized(node) is not None:
+                self._name(node, "x_hat")
+                self._name(node.args[1], "σ")
+
+    def _name(self, node: Expr, name: str) -> None:
+        if node.op not in LEAVES and node.label is None and node not in self.names:
+            self.names[node] = free(name, self.taken)
+            self.taken.add(self.names[node])
 
     def label(self, node: Expr) -> str | None:
         """Return the name of a forward value, None if it has none."""
@@ -143,11 +158,13 @@ class _Names:
 
 
 class Backward:
-    """The walk over the nodes of one body. `label` names forward values."""
+    """The walk over the nodes of one body. `extra` are nodes that the forward pass needs besides, to collect what loops
+    keep."""
 
-    def __init__(self, order: Sequence[Expr], wanted: Sequence[Expr], label: Callable[[Expr], str | None]) -> None:
+    def __init__(self, order: Sequence[Expr], wanted: Sequence[Expr], names: Names) -> None:
         self.order = order
-        self.label = label
+        self.names = names
+        self.extra: list[Expr] = []
         self.active: set[Expr] = set(wanted)
         for node in order:
             if node not in self.active and any(arg in self.active for arg in node.args) and _passes(node):
@@ -175,8 +192,13 @@ class Backward:
 
     def _named(self, node: Expr) -> Expr:
         e = self.sent[node]
-        label = self.label(node)
+        label = self.names.label(node)
         return named(f"d{label}", e) if label else e
+
+    def inside(self, order: Sequence[Expr], wanted: Sequence[Expr]) -> Backward:
+        """Return the walk over the body of a loop."""
+        self.names.add(order)
+        return Backward(order, wanted, self.names)
 
     def _send(self, node: Expr, e: Expr) -> None:
         known = self.sent.get(node)
@@ -196,6 +218,11 @@ class Backward:
         if node.op is LOOP:
             self._back_through_loop(node, dy if isinstance(dy, list) else [dy])
             return
+        pattern = normalized(node)
+        if pattern is not None and pattern[0] in self.active:
+            x, centred = pattern
+            self._send(x, through_normalization(node, self._whole(dy, node), centred))
+            return
         elementwise = is_elementwise(node.op) or (node.op is CALL and node.attrs["definition"].scalar)
         if not elementwise and isinstance(dy, Expr):
             dy = self._whole(dy, node)
@@ -209,7 +236,7 @@ class Backward:
                 )
 
     def _back_through_loop(self, node: Expr, dys: list[Expr | None]) -> None:
-        for arg, back in backward_loop(node, dys, self.active, Backward).items():
+        for arg, back in backward_loop(node, dys, self).items():
             self._send(arg, back)
 
 
@@ -268,7 +295,7 @@ def _fitted(e: Expr, arg: Expr, node: Expr) -> Expr:
 # What is kept of the forward pass ---------------------------------------------------------------------------------
 
 
-def _without_forward(whole: Definition, forward: set[Expr], names: _Names) -> tuple[Definition, dict[Expr, Expr]]:
+def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tuple[Definition, dict[Expr, Expr]]:
     """Return the gradient with what it reads of the forward pass as parameters, and the node that each stands for."""
     roots = list(whole.results.values())
     cheap: dict[Expr, bool] = {}
@@ -294,7 +321,7 @@ def _without_forward(whole: Definition, forward: set[Expr], names: _Names) -> tu
     taken |= {str(node.label) for node in seen - forward if node.label}
     env: dict[Expr, Any] = {}
     for node in sorted(needed, key=lambda n: n.serial):
-        label = free(names.label(node) or "v", taken)
+        label = free(names.label(node) or "a", taken)
         taken.add(label)
         stand_in = tensor(label, node.shape, node.dtype)
         kept[stand_in] = node

@@ -1,12 +1,251 @@
-"""The gradient of a loop: a loop that runs backwards (backpropagation through time)."""
+"""The gradient of a loop: a loop that runs backwards over the same steps (backpropagation through time).
+
+The body is derived like any formula. What it reads of the forward pass at a step is collected by the forward loop, so
+that the backward loop runs over these sequences. What every step sends to a weight is summed behind the loop where a
+sum of products can be written for all steps at once; else the loop keeps the sum as a state.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from layerexplain.lang.expr import CannotDerive, Expr
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier
+from layerexplain.lang.definition import Body, loop
+from layerexplain.lang.expr import LEAVES, LOOP, Expr, Shapes, item, tensor, walk
+from layerexplain.lang.names import free
+from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.elementwise import add
+from layerexplain.ops.movement import transpose, zeros
+from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import FLOATS, normalize_axes
+from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.derive.gradient.backward import Backward
 
 
-def backward_loop(node: Expr, dys: list[Expr | None], active: set[Expr], walk: Any) -> dict[Expr, Expr]:
-    """Return what comes back to the arguments of a loop."""
-    raise CannotDerive("the gradient of a loop is not derived yet")
+class _Summed(NamedTuple):
+    """A sum over all steps that is written behind the loop, of sequences of these tensors of a step."""
+
+    parts: tuple[Expr, ...]
+    axes: tuple[int, ...]
+
+    def behind(self, sequences: Sequence[Expr]) -> Expr:
+        """Return the sum of products of two sequences, or the sum of one."""
+        if len(sequences) == 2:
+            return einsum(*sequences, eq="ntm,ntk->mk")
+        steps = [1, *[axis + (axis > 0) for axis in self.axes]]
+        return sum_(sequences[0], axis=tuple(sorted(steps)))
+
+
+def backward_loop(node: Expr, dys: Sequence[Expr | None], around: Backward) -> dict[Expr, Expr]:
+    """Return what comes back to the arguments of a loop, given the gradients of its results."""
+    return _BackwardLoop(node, dys, around).sent
+
+
+class _BackwardLoop:
+    def __init__(self, node: Expr, dys: Sequence[Expr | None], around: Backward) -> None:
+        self.node = node
+        self.body: Body = node.attrs["body"]
+        self.around = around
+        self.taken: set[str] = set()
+        count = len(self.body.states)
+        self.states = {s: dy for s, dy in zip(self.body.states, dys, strict=False) if s.dtype in FLOATS}
+        self.seeds: dict[Expr, Expr] = {}
+        """The stand-in for the gradient of a result of the body at one step, and what it is taken from."""
+        inner = self._derived(list(dys[count:]))
+        self.forward = {*self.body.order, *inner.extra, *self.body.steps, *self.body.states}
+        leaves = [leaf for leaf in self.body.leaves if leaf in inner.sent]
+        known = {n: n for n in self.forward}
+        made = Simplifier(self.forward).values([inner.sent[leaf] for leaf in leaves], known)
+        self.back = dict(zip(leaves, made, strict=True))
+        self.sequences = self._kept(list(made))
+        self.sent = self._run()
+
+    def _derived(self, collected: list[Expr | None]) -> Backward:
+        """Derive the body, with stand-ins for the gradients of its results."""
+        body = self.body
+        active = [leaf for leaf, arg in zip(body.leaves, self.node.args, strict=True) if arg in self.around.active]
+        wanted = dict.fromkeys([*active, *self.states])
+        inner = self.around.inside(body.order, list(wanted))
+        seeds: list[tuple[Expr, Expr]] = []
+        self.state_seeds: dict[Expr, Expr] = {}
+        for state, new in zip(body.states, body.next, strict=True):
+            if state in self.states:
+                stand_in = tensor(f"d{state.label}", new.shape, new.dtype)
+                self.state_seeds[state] = stand_in
+                seeds.append((new, stand_in))
+        for value, dy in zip(body.collected.values(), collected, strict=True):
+            if dy is not None:
+                stand_in = tensor(str(dy.label or "dy"), value.shape, value.dtype)
+                self.seeds[stand_in] = dy
+                seeds.append((value, stand_in))
+        inner.run(seeds)
+        return inner
+
+    # What is kept of each step ------------------------------------------------------------------------------------
+
+    def _kept(self, roots: list[Expr]) -> dict[Expr, Expr]:
+        """Return the sequence of each value of a step that the backward loop reads."""
+        needed: dict[Expr, None] = {}
+        seen: set[Expr] = set()
+        while roots:
+            e = roots.pop()
+            if e in seen:
+                continue
+            seen.add(e)
+            if e in self.forward:
+                needed[e] = None
+            else:
+                roots.extend(e.args)
+        body, node = self.body, self.node
+        found: dict[Expr, Expr] = {}
+        extra: dict[str, Expr] = {}
+        values = list(body.collected.values())
+        for e in sorted(needed, key=lambda one: one.serial):
+            if e in body.steps:
+                found[e] = node.args[body.steps.index(e)]
+            elif e in values:
+                found[e] = self._result(node, len(body.states) + values.index(e))
+            else:
+                name = f"{e.label}_prev" if e in body.states else self.around.names.label(e) or "a"
+                extra[free(name, {*extra, *body.collected})] = e
+        if extra:
+            longer = Body(body.steps, body.states, body.next, {**body.collected, **extra}, body.captured)
+            shapes = [e.shape for e in body.next]
+            collected = longer.collected.values()
+            shapes += [(e.shape[0], node.args[0].shape[1], *e.shape[1:]) for e in collected]
+            dtypes = tuple(e.dtype for e in longer.outputs)
+            attrs = {**node.attrs, "body": longer}
+            single = len(shapes) == 1
+            kept = Expr(
+                LOOP, node.args, attrs, shapes[0] if single else Shapes(shapes), dtypes[0] if single else dtypes
+            )
+            self.around.extra.append(kept)
+            for i, (name, e) in enumerate(extra.items(), start=len(body.states) + len(body.collected)):
+                found[e] = self._result(kept, i)
+                if found[e].label is None:
+                    found[e].label = name
+        return found
+
+    def _result(self, node: Expr, i: int) -> Expr:
+        """Return a result of a forward loop."""
+        if type(node.shape) is not Shapes:
+            return node
+        made = next((e for e in self.around.extra if e.args == (node,) and e.attrs.get("i") == i), None)
+        if made is None:
+            made = item(node, i)
+            self.around.extra.append(made)
+        return made
+
+    # The loop -----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> dict[Expr, Expr]:
+        body, node = self.body, self.node
+        steps = {leaf: arg for leaf, arg in zip(body.steps, node.args, strict=False) if leaf in self.back}
+        behind, kept_sums = self._sums()
+        collect: dict[Expr, str] = {}
+        for leaf in steps:
+            collect.setdefault(self.back[leaf], f"d{steps[leaf].label or leaf.label}")
+        for summed in behind.values():
+            for one in summed:
+                for part in one.parts:
+                    if part not in self.sequences:
+                        collect.setdefault(part, part.label or "dz")
+        inside = walk([*self._next(), *collect, *[self.back[leaf] for leaf in kept_sums]], self.forward)
+        used = {arg for e in inside for arg in e.args}
+        order = sorted(collect, key=lambda e: (e not in used, e.serial))  # those that are read come first, as in text
+        names: list[str] = []
+        for e in order:
+            names.append(free(collect[e], {*names, *self._state_names(), *kept_sums.values()}))
+        roots = [*self._next(), *order, *[self.back[leaf] for leaf in kept_sums]]
+        read = {*roots, *[arg for e in walk(roots, self.forward) for arg in e.args]}
+        for e in read:
+            if e.op is transpose and e.label is None and e.args[0].label and e.args[0] not in self.forward:
+                e.label = f"{e.args[0].label}_T"
+        over = {e: sequence for e, sequence in {**self.seeds, **self.sequences}.items() if e in read} or dict(
+            list({**self.seeds, **self.sequences}.items())[:1]
+        )
+        states = {
+            name: zeros(shape=state.shape) if dy is None else dy
+            for name, (state, dy) in zip(self._state_names(), self.states.items(), strict=True)
+        }
+        states |= {name: zeros(shape=leaf.shape) for leaf, name in kept_sums.items()}
+
+        def step(*values: Expr) -> tuple[Sequence[Expr], dict[str, Expr]]:
+            env: dict[Expr, Any] = dict(zip([*over, *self.state_seeds.values()], values, strict=False))
+            before = values[len(over) + len(self.states) :]
+            copier = Sharing()
+            new = copier.values(self._next(), env)
+            sums = copier.values([self.back[leaf] for leaf in kept_sums], env)
+            made = copier.values(order, env)
+            sums = [a + b for a, b in zip(before, sums, strict=True)]
+            return [*new, *sums], dict(zip(names, made, strict=True))
+
+        backwards = not node.attrs.get("backwards", False)
+        run = loop(step, list(over.values()), states, backwards=backwards)
+        several = type(run.shape) is Shapes
+        results = [item(run, i) for i in range(len(run.shape))] if several else [run]
+        collected = dict(zip(order, results[len(states) :], strict=True))
+        sent: dict[Expr, Expr] = {}
+
+        def send(arg: Expr, e: Expr) -> None:
+            if arg in self.around.active:
+                sent[arg] = e if arg not in sent else sent[arg] + e
+
+        for leaf, arg in steps.items():
+            send(arg, collected[self.back[leaf]])
+        firsts = dict(zip(body.states, node.args[len(body.steps) :], strict=False))
+        for i, state in enumerate(self.states):
+            send(firsts[state], results[i])
+        for i, leaf in enumerate(kept_sums, start=len(self.states)):
+            send(leaf, results[i])
+        for leaf, summed in behind.items():
+            for one in summed:
+                send(leaf, one.behind([self.sequences.get(part) or collected[part] for part in one.parts]))
+        return sent
+
+    def _next(self) -> list[Expr]:
+        """Return the gradients of the states, as a step sends them to the step before."""
+        return [self.back.get(state) or zeros(shape=state.shape) for state in self.states]
+
+    def _state_names(self) -> list[str]:
+        return [f"d{state.label}" for state in self.states]
+
+    def _sums(self) -> tuple[dict[Expr, list[_Summed]], dict[Expr, str]]:
+        """Return what is summed behind the loop for each outer node, and the outer nodes whose sum is a state."""
+        behind: dict[Expr, list[_Summed]] = {}
+        kept: dict[Expr, str] = {}
+        for leaf in self.body.captured:
+            if leaf not in self.back or leaf not in self.around.active:
+                continue
+            found = [_summed(term) for term in _terms(self.back[leaf])]
+            if all(one is not None for one in found):
+                behind[leaf] = [one for one in found if one is not None]
+            else:
+                kept[leaf] = free(f"d{self.around.names.label(leaf) or 'w'}", {*kept.values(), *self._state_names()})
+        return behind, kept
+
+
+def _terms(e: Expr) -> list[Expr]:
+    """Return the terms of a sum."""
+    found: list[Expr] = []
+    pending = [e]
+    while pending:
+        one = pending.pop()
+        if one.op is add:
+            pending += reversed(one.args)
+        else:
+            found.append(one)
+    return found
+
+
+def _summed(e: Expr) -> _Summed | None:
+    """Return how a term is summed over all steps at once, None if it cannot."""
+    if e.op is dot and e.args[0].op is transpose and e.args[0].ndim == e.args[1].ndim == 2:
+        return _Summed((e.args[0].args[0], e.args[1]), ())
+    if e.op is sum_ and not e.options["keepdims"] and e.args[0].op not in LEAVES:
+        axes = normalize_axes(e.options["axis"], e.args[0].ndim)
+        return _Summed((e.args[0],), axes) if 0 in axes else None
+    return None

@@ -6,67 +6,76 @@ do not change, but for rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, WEIGHT, Expr, constant
+from layerexplain.lang.expr import CALL, CONSTANT, LEAVES, LOOP, RANDOM, Expr, Op, constant, named
 from layerexplain.lang.visit import Copier, labelled
+from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import add, divide, multiply, negative, subtract, where
 from layerexplain.ops.families import is_elementwise
-from layerexplain.ops.movement import reshape, reverse, transpose
+from layerexplain.ops.movement import concatenate, pad, reshape, reverse, stack, take_slice, transpose
 from layerexplain.ops.reduce import count_of, mean, sum_
 from layerexplain.ops.reshaping import expand_key
 from layerexplain.ops.sizes import normalize_axes
 
 
-class Simplifier(Copier):
-    """Simplify formulas. Equal nodes become one."""
+class Sharing(Copier):
+    """Copy formulas so that equal nodes become one. Nodes whose arguments do not change stay as they are."""
 
     def __init__(self) -> None:
         super().__init__()
         self.known: dict[Any, Expr] = {}
 
+    def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
+        same = attrs is node.attrs and all([env[a] is a for a in node.args])
+        return self.once(node if same else super().like(node, env, attrs))
+
+    def once(self, node: Expr) -> Expr:
+        """Return the first of equal nodes. Two draws of random numbers are never equal."""
+        if node.op.element is RANDOM or node.op is LOOP or not node.args:
+            return node
+        attrs: Any = node.attrs["definition"] if node.op is CALL else repr(sorted(node.attrs.items()))
+        return self.known.setdefault((node.op, tuple([_key(a) for a in node.args]), attrs), node)
+
+
+Plain = Callable[[Expr, Op], bool]
+"""Tells whether a node is an op that may be taken apart: it has no name and is not one of the forward pass."""
+
+
+class Simplifier(Sharing):
+    """Simplify formulas by the rules below; `forward` are nodes that stay whole, since their values are kept."""
+
+    def __init__(self, forward: Collection[Expr]) -> None:
+        super().__init__()
+        self.forward = forward
+        self.done = set(forward)
+
+    def plain(self, e: Expr, op: Op) -> bool:
+        """Return whether a node is this op and may be taken apart."""
+        return e.op is op and e.label is None and e not in self.forward
+
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        args = tuple([env[a] for a in node.args])
-        unchanged = all(a is b for a, b in zip(args, node.args, strict=True))
-        made = node if unchanged else labelled(Expr(node.op, args, node.attrs, node.shape, node.dtype), node)
+        return self.simple(self.like(node, env, node.attrs))
+
+    def simple(self, node: Expr) -> Expr:
+        """Return the simplest form of a node whose arguments are in theirs. Rules make a few nodes at a time."""
+        made = node
         while True:
             rule = RULES.get(made.op.name)
-            better = _without_spreading(made) or (None if rule is None else rule(made))
+            better = _without_spreading(made, self.plain) or (None if rule is None else rule(made, self.plain))
             if better is None or better is made or better.shape != node.shape:
                 break
-            made = _relabelled(better, node)
-        return self._once(made)
-
-    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        return self._once(self.like(node, env, node.attrs))
-
-    def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
-        return self._once(self.like(node, env, node.attrs))
-
-    def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
-        if attrs is node.attrs and all(env[a] is a for a in node.args):
-            return node
-        return super().like(node, env, attrs)
-
-    def _once(self, node: Expr) -> Expr:
-        """Return the first of equal nodes."""
-        if node.op in (INPUT, WEIGHT):
-            return node
-        if node.op is CALL:
-            attrs: Any = node.attrs["definition"]
-        else:
-            attrs = repr(sorted(node.attrs.items(), key=lambda kv: kv[0]))
-        args = tuple([_key(a) for a in node.args])
-        return self.known.setdefault((node.op, args, attrs), node)
+            fresh = {a: a if a in self.done or not a.args else self.simple(a) for a in better.args}
+            better = self.like(better, fresh, better.attrs)
+            made = better if better.op in LEAVES else labelled(better, node)
+        made = made if made.op in LEAVES else self.once(made)
+        self.done.add(made)
+        return made
 
 
 def _key(node: Expr) -> Any:
     return (type(node.attrs["value"]), repr(node.attrs["value"])) if node.op is CONSTANT else node
-
-
-def _relabelled(better: Expr, node: Expr) -> Expr:
-    return better if better.op in (CONSTANT, INPUT, WEIGHT) else labelled(better, node)
 
 
 # The rules --------------------------------------------------------------------------------------------------------
@@ -77,41 +86,36 @@ def number(e: Expr) -> Any:
     return e.attrs["value"] if e.op is CONSTANT and e.shape == () and not isinstance(e.attrs["value"], bool) else None
 
 
-def _plain(e: Expr, op: Any) -> bool:
-    """Return whether a node is this op and has no name, so that it may be taken apart."""
-    return e.op is op and e.label is None
-
-
 _MOVES = ("broadcast_to", "slice", "reshape")
 
 
-def _one_value(e: Expr) -> Expr | None:
+def _one_value(e: Expr, plain: Plain) -> Expr | None:
     """Return the number that a tensor holds throughout, as a tensor without axes; None where it holds others."""
     if not e.shape:
         return e
-    if e.label is None and e.op.name in _MOVES:
-        return _one_value(e.args[0])
-    if e.label is None and e.args and is_elementwise(e.op):
-        values = [value for arg in e.args if (value := _one_value(arg)) is not None]
+    if plain(e, e.op) and e.op.name in _MOVES:
+        return _one_value(e.args[0], plain)
+    if plain(e, e.op) and e.args and is_elementwise(e.op):
+        values = [value for arg in e.args if (value := _one_value(arg, plain)) is not None]
         if len(values) == len(e.args):
             made = e.op(*values, **e.attrs)
             rule = RULES.get(e.op.name)
-            return (None if rule is None else rule(made)) or made
+            return (None if rule is None else rule(made, plain)) or made
     return None
 
 
-def _without_spreading(node: Expr) -> Expr | None:
+def _without_spreading(node: Expr, plain: Plain) -> Expr | None:
     """One number for each element of another tensor is that number: it is spread by the operation itself."""
     if len(node.args) != 2 or not is_elementwise(node.op):
         return None
     for i, arg in enumerate(node.args):
-        value = _one_value(arg) if arg.shape else None
+        value = _one_value(arg, plain) if arg.shape else None
         if value is not None and node.args[1 - i].shape == node.shape:
             return node.op(*[value if k == i else other for k, other in enumerate(node.args)], **node.attrs)
     return None
 
 
-def _product(node: Expr) -> Expr | None:
+def _product(node: Expr, plain: Plain) -> Expr | None:
     a, b = node.args
     x, y = number(a), number(b)
     if x is not None and y is not None:
@@ -123,33 +127,33 @@ def _product(node: Expr) -> Expr | None:
             return b
         if x == -1:
             return negative(b)
-        if _plain(b, negative):
+        if plain(b, negative):
             return multiply(-x, b.args[0])
-        if _plain(b, multiply) and number(b.args[0]) is not None:
+        if plain(b, multiply) and number(b.args[0]) is not None:
             return multiply(x * number(b.args[0]), b.args[1])
-        if _plain(b, multiply):
+        if plain(b, multiply):
             return multiply(multiply(a, b.args[0]), b.args[1])
-        if _plain(b, divide) and number(b.args[0]) is not None:
+        if plain(b, divide) and number(b.args[0]) is not None:
             return divide(constant(x * number(b.args[0])), b.args[1])
         return None
-    if _plain(a, negative):
+    if plain(a, negative):
         return negative(multiply(a.args[0], b))
-    if _plain(b, negative):
+    if plain(b, negative):
         return negative(multiply(a, b.args[0]))
-    if _plain(b, multiply):
+    if plain(b, multiply):
         if number(b.args[0]) is not None:
             return multiply(multiply(b.args[0], a), b.args[1])
         return multiply(multiply(a, b.args[0]), b.args[1])
-    if _plain(b, divide):
+    if plain(b, divide):
         if number(b.args[0]) == 1:
             return divide(a, b.args[1])
         return divide(multiply(a, b.args[0]), b.args[1])
-    if _plain(b, where) and 0 in (number(b.args[1]), number(b.args[2])):
+    if plain(b, where) and 0 in (number(b.args[1]), number(b.args[2])):
         return None
     return None
 
 
-def _sum(node: Expr) -> Expr | None:
+def _sum(node: Expr, plain: Plain) -> Expr | None:
     a, b = node.args
     x, y = number(a), number(b)
     if x is not None and y is not None:
@@ -160,11 +164,11 @@ def _sum(node: Expr) -> Expr | None:
         return a
     if a is b:
         return multiply(2, a)
-    if _plain(b, negative):
+    if plain(b, negative):
         return subtract(a, b.args[0])
-    if _plain(a, negative):
+    if plain(a, negative):
         return subtract(b, a.args[0])
-    if _plain(b, multiply) and (number(b.args[0]) or 0) < 0:
+    if plain(b, multiply) and (number(b.args[0]) or 0) < 0:
         return subtract(a, multiply(-number(b.args[0]), b.args[1]))
     if a.op is where and b.op is where and a.args[0] is b.args[0]:
         (chosen, one, nothing), (_, zero, other) = a.args, b.args
@@ -172,10 +176,20 @@ def _sum(node: Expr) -> Expr | None:
             return one if one is other else where(chosen, one, other)
         if number(one) == 0 and number(other) == 0:
             return where(chosen, zero, nothing)
+    if plain(a, pad) and plain(b, pad) and _row_of_two(a) == 1 and _row_of_two(b) == 0:
+        return stack(*[e.args[0].args[0] for e in (b, a)])
     return None
 
 
-def _difference(node: Expr) -> Expr | None:
+def _row_of_two(e: Expr) -> int | None:
+    """Return which of two rows a padded row is."""
+    first, *others = e.attrs["pads"]
+    one = e.args[0]
+    row = one.op is take_slice and one.attrs["key"] == (None,) and len(e.attrs) == 1
+    return {(0, 1): 0, (1, 0): 1}.get(first) if row and not any(map(any, others)) else None
+
+
+def _difference(node: Expr, plain: Plain) -> Expr | None:
     a, b = node.args
     x, y = number(a), number(b)
     if x is not None and y is not None:
@@ -184,31 +198,31 @@ def _difference(node: Expr) -> Expr | None:
         return a
     if x == 0:
         return negative(b)
-    if _plain(b, negative):
+    if plain(b, negative):
         return add(a, b.args[0])
     return None
 
 
-def _quotient(node: Expr) -> Expr | None:
+def _quotient(node: Expr, plain: Plain) -> Expr | None:
     a, b = node.args
     x, y = number(a), number(b)
     if y == 1 and a.dtype == node.dtype:
         return a
     if x is not None and y:
         return constant(x / y)
-    if _plain(a, negative):
+    if plain(a, negative):
         return negative(divide(a.args[0], b))
-    if y and _plain(a, sum_):
+    if y and plain(a, sum_):
         (summed,) = a.args
         count = count_of(summed, a.options["axis"])
         if count == y:
             return mean(summed, **a.attrs)
-    if _plain(a, sum_) and b.op.name == "size_of":
+    if plain(a, sum_) and b.op.name == "size_of":
         return mean(a.args[0], **a.attrs) if count_of(a.args[0], a.options["axis"]).attrs == b.attrs else None  # type: ignore[union-attr]
     return None
 
 
-def _power(node: Expr) -> Expr | None:
+def _power(node: Expr, plain: Plain) -> Expr | None:
     a, b = node.args
     if number(b) == 1 and a.dtype == node.dtype:
         return a
@@ -216,64 +230,64 @@ def _power(node: Expr) -> Expr | None:
     return constant(x**y) if x is not None and y is not None and (x > 0 or y >= 0) else None
 
 
-def _negative(node: Expr) -> Expr | None:
+def _negative(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
     if number(a) is not None:
         return constant(-number(a))
-    if _plain(a, negative):
+    if plain(a, negative):
         return a.args[0]
-    if _plain(a, subtract):
+    if plain(a, subtract):
         return subtract(a.args[1], a.args[0])
-    if _plain(a, multiply) and number(a.args[0]) is not None:
+    if plain(a, multiply) and number(a.args[0]) is not None:
         return multiply(-number(a.args[0]), a.args[1])
     return None
 
 
-def _reshape(node: Expr) -> Expr | None:
+def _reshape(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
     if a.shape == node.shape and None not in a.shape:
         return a
-    return reshape(a.args[0], shape=node.attrs["shape"]) if _plain(a, reshape) else None
+    return reshape(a.args[0], shape=node.attrs["shape"]) if plain(a, reshape) else None
 
 
-def _transpose(node: Expr) -> Expr | None:
+def _transpose(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
-    if not _plain(a, transpose):
+    if not plain(a, transpose):
         return None
     outer, inner = (e.options["axes"] or tuple(reversed(range(e.ndim))) for e in (node, a))
     order = tuple(inner[k] for k in outer)
     return a.args[0] if order == tuple(range(node.ndim)) else transpose(a.args[0], axes=order)
 
 
-def _reverse(node: Expr) -> Expr | None:
+def _reverse(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
-    same = _plain(a, reverse) and a.options["axis"] % a.ndim == node.options["axis"] % a.ndim
+    same = plain(a, reverse) and a.options["axis"] % a.ndim == node.options["axis"] % a.ndim
     return a.args[0] if same else None
 
 
-def _reduced(node: Expr) -> Expr | None:
+def _reduced(node: Expr, plain: Plain) -> Expr | None:
     """A sum of a sum is one sum."""
     (a,) = node.args
-    if node.op is sum_ and _plain(a, negative):
+    if node.op is sum_ and plain(a, negative):
         return negative(sum_(a.args[0], **node.attrs))
     return None
 
 
-def _choice(node: Expr) -> Expr | None:
+def _choice(node: Expr, plain: Plain) -> Expr | None:
     chosen, a, b = node.args
     if a is b:
         return a
-    if _plain(a, where) and a.args[0] is chosen:
+    if plain(a, where) and a.args[0] is chosen:
         return where(chosen, a.args[1], b)
-    if _plain(b, where) and b.args[0] is chosen:
+    if plain(b, where) and b.args[0] is chosen:
         return where(chosen, a, b.args[2])
     return None
 
 
-def _slice(node: Expr) -> Expr | None:
+def _slice(node: Expr, plain: Plain) -> Expr | None:
     """A sum whose kept axes are dropped again is one that does not keep them."""
     (a,) = node.args
-    if not _plain(a, sum_) or not a.options["keepdims"]:
+    if not plain(a, sum_) or not a.options["keepdims"]:
         return None
     axes = normalize_axes(a.options["axis"], a.ndim)
     key = expand_key(node.attrs["key"], a.ndim)
@@ -281,7 +295,26 @@ def _slice(node: Expr) -> Expr | None:
     return sum_(a.args[0], axis=a.options["axis"]) if key == wanted else None
 
 
-RULES: Mapping[str, Callable[[Expr], Expr | None]] = {
+def _concatenate(node: Expr, plain: Plain) -> Expr | None:
+    """Products of one tensor with several, and sums of several, are those of the tensors joined: one line for all gates
+    of a recurrent layer."""
+    first = node.args[0]
+    if len(node.args) < 2 or any(e.op is not first.op or e.attrs != first.attrs for e in node.args):
+        return None
+    if node.options["axis"] not in (-1, node.ndim - 1):
+        return None
+    axes = normalize_axes(first.options["axis"], first.args[0].ndim) if first.op is sum_ else ()
+    if first.op is sum_ and first.args[0].ndim - 1 not in axes:
+        return sum_(named("dz", concatenate(*[e.args[0] for e in node.args])), **first.attrs)
+    left = all(e.args[0] is first.args[0] for e in node.args)
+    if first.op is einsum and left and len(first.args) == 2 and first.attrs["eq"] == "ntm,ntk->mk":
+        return einsum(first.args[0], named("dz", concatenate(*[e.args[1] for e in node.args])), **first.attrs)
+    if first.op is dot and left and first.args[0].ndim == first.args[1].ndim == 2:
+        return dot(first.args[0], named("dz", concatenate(*[e.args[1] for e in node.args])))
+    return None
+
+
+RULES: Mapping[str, Callable[[Expr, Plain], Expr | None]] = {
     "multiply": _product,
     "add": _sum,
     "subtract": _difference,
@@ -294,4 +327,5 @@ RULES: Mapping[str, Callable[[Expr], Expr | None]] = {
     "sum": _reduced,
     "where": _choice,
     "slice": _slice,
+    "concatenate": _concatenate,
 }

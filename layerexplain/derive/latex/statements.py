@@ -250,6 +250,10 @@ class _LatexStatements(Interpreter[Written]):
         variable = "tsr"[len(steps)] if len(steps) < 3 else f"t{len(steps)}"
         length = node.args[0].shape[1]
         last = str(length - 1) if isinstance(length, int) else "T"
+        first_step, before, step_before = "0", "-1", f"{variable}-1"
+        if node.attrs.get("backwards"):
+            after = str(length) if isinstance(length, int) else "T+1"
+            first_step, before, step_before, last = last, after, f"{variable}+1", "0"
         for step, sequence in zip(body.steps, node.args, strict=False):
             if sequence in self.plain:
                 name, outer = self.plain[sequence]
@@ -263,9 +267,9 @@ class _LatexStatements(Interpreter[Written]):
             name = free(str(state.label), self.taken - self.results)
             self.taken.add(name)
             states.append(name)
-            self._bind(state, name, (*steps, f"{variable}-1"))
-            self._say(tex.symbol(name, (*steps, "-1")), self.texts[first].text, self.notes[first])
-        self.lines.append(rf"\text{{for }} {variable} = 0, \ldots, {last}\colon")
+            self._bind(state, name, (*steps, step_before))
+            self._say(tex.symbol(name, (*steps, before)), self.texts[first].text, self.notes[first])
+        self.lines.append(rf"\text{{for }} {variable} = {first_step}, \ldots, {last}\colon")
         inside = {new: name for name, new in reversed(list(zip(states, body.next, strict=True)))}
         own = {new: name for new, name in inside.items() if new.args and new not in body.captured}
         self._write(body.outputs, {*body.captured, *body.steps, *body.states}, own, (*steps, variable))

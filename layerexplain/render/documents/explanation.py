@@ -8,7 +8,16 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, Explanation, LayerReport, Report, Statement
+from layerexplain.report.data import (
+    NO_MASK,
+    SAME_IN_TRAINING,
+    BackwardReport,
+    CallReport,
+    Explanation,
+    LayerReport,
+    Report,
+    Statement,
+)
 
 _ALIKE_SHOWN = 8
 
@@ -79,6 +88,8 @@ def _section(layer: LayerReport, alike: list[LayerReport], brief: bool, known: t
         blocks.append(doc.Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
         blocks += _told(told, alike, brief, known)
+    if layer.gradient is not None:
+        blocks += _gradient(layer.gradient)
     notes = doc.Points(_lines(layer.notes), tone="warning")
     return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
 
@@ -143,6 +154,25 @@ def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple
         _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
         _labelled("dtype", "Dtype", (told.dtype,)),
         doc.Labelled("in Keras", (_in_keras(told),)),
+    ]
+
+
+def _gradient(told: BackwardReport) -> list[doc.Block]:
+    """How gradients pass the layer: what is kept of the forward pass, the statements, one element, and the facts."""
+    if told.unknown:
+        return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
+    cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+    said = (
+        *told.facts,
+        f"Nothing comes back to {', '.join(told.unreached)}." if told.unreached else "",
+        f"Backward: {' and '.join(cost)} per example." if cost else "",
+    )
+    if not told.statements:
+        return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
+    return [
+        doc.Labelled("kept", (formula_block(told.kept),)),
+        doc.Labelled("gradient", (formula_block(told.statements), doc.Points(_lines(said), tone="aside"))),
+        doc.Labelled("element", (_code(told.element, "One element of each gradient", hang=4),)),
     ]
 
 

@@ -1,0 +1,114 @@
+"""What is worth knowing of the gradients of layers: a sentence or two beside the formulas that `--gradient` prints."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from layerexplain.layers.hints import FACTS, Place, hint
+from layerexplain.ops.window import first_windows
+
+fact = partial(hint, among=FACTS)
+
+
+@fact("Dense", "EinsumDense")
+def dense(at: Place) -> str | None:
+    """The bias is added to every example and position."""
+    if not at.argument("use_bias"):
+        return None
+    where = "all examples" if at.x.ndim == 2 else "all examples and positions"
+    return f"The bias is added at {where}, so its gradient is the sum over them."
+
+
+@fact("Conv{}D")
+def convolution(at: Place) -> str | None:
+    """The kernel is read turned round."""
+    if not first_windows(at.definition) or all(w.k == 1 for w in first_windows(at.definition)):
+        return None
+    return (
+        "dx is a transposed convolution with the same kernel: each input position collects from all windows that read "
+        "it, so that the kernel is read from its end."
+    )
+
+
+@fact("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
+def kernel_of_convolution(at: Place) -> str | None:
+    """Each weight is used at every position."""
+    return "Each weight of the kernel is used at every position; its gradient is the sum over all of them."
+
+
+@fact("Conv{}DTranspose")
+def transposed(at: Place) -> str | None:
+    """Its gradient is the convolution."""
+    return "dx is the ordinary convolution that this layer turns round, with the same kernel and strides."
+
+
+@fact("MaxPooling{}D", "GlobalMaxPooling{}D")
+def max_pooling(at: Place) -> str | None:
+    """Only the largest element gets something."""
+    return "Only the largest element of each window gets a gradient (the first of several equal ones); the rest get 0."
+
+
+@fact("AveragePooling{}D", "GlobalAveragePooling{}D")
+def average_pooling(at: Place) -> str | None:
+    """All elements share."""
+    return "All elements of a window get an equal share of its gradient."
+
+
+@fact("Embedding")
+def embedding(at: Place) -> str | None:
+    """Only rows that were looked up."""
+    return (
+        "Only rows whose id occurs in the batch get a gradient, the sum over its occurrences; ids are whole numbers "
+        "and have none."
+    )
+
+
+@fact("BatchNormalization")
+def batch_normalization(at: Place) -> str | None:
+    """Examples depend on each other."""
+    return (
+        "In training the mean and the variance depend on the whole batch, so that each example sends a gradient to all "
+        "others; the gradients of a channel sum to 0."
+    )
+
+
+@fact("LayerNormalization", "GroupNormalization")
+def normalization(at: Place) -> str | None:
+    """What the mean takes away."""
+    return "Adding a constant to all normalized values does not change the result, so their gradients sum to 0."
+
+
+@fact("Add", "Subtract")
+def residual(at: Place) -> str | None:
+    """A residual branch passes the gradient on unchanged."""
+    return "The gradient reaches every branch undiminished: this is why residual connections train deep networks."
+
+
+@fact("Dropout", "SpatialDropout{}D")
+def dropout(at: Place) -> str | None:
+    """What is dropped learns nothing."""
+    return "Elements that are dropped get no gradient in this step."
+
+
+@fact("LSTM", "GRU", "SimpleRNN", "ConvLSTM{}D")
+def recurrent(at: Place) -> str | None:
+    """Backpropagation through time."""
+    steps = at.x.shape[1]
+    count = f"all {steps}" if isinstance(steps, int) else "all"
+    return f"The gradient runs back through {count} steps; every step adds to the gradients of the same weights."
+
+
+SATURATES = {"sigmoid": "0.25", "tanh": "1", "hard_sigmoid": "1/6"}
+"""The largest slope of functions that saturate."""
+
+
+@fact("Dense", "Conv{}D", "Activation")
+def saturation(at: Place) -> str | None:
+    """How much an activation passes at most."""
+    name = at.argument("activation")
+    if name == "relu":
+        return "relu passes the gradient where its argument is positive and blocks it elsewhere."
+    if name == "softmax":
+        return "With cross-entropy as the loss, the gradient of the argument of softmax is p - y."
+    most = SATURATES.get(name) if isinstance(name, str) else None
+    return None if most is None else f"{name} passes at most {most} of the gradient, and almost nothing far from 0."

@@ -1,0 +1,76 @@
+"""How gradients pass a layer: its backward formulas as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from layerexplain.derive.cost import Costs
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.text import element_text
+from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.text import statements
+from layerexplain.layers.hints import gradient_facts
+from layerexplain.model import Layer
+from layerexplain.network.traced import TracedCall
+from layerexplain.report.data import BackwardReport, LayerReport, Statement
+from layerexplain.report.explanation import statement, trained_definition
+from layerexplain.report.hints import LayerInNetwork, Neighbours
+
+NOTHING = BackwardReport((), (), (), (), (), None, None)
+
+
+def gradient_report(
+    row: LayerReport, layer: Layer, calls: Sequence[TracedCall], around: Neighbours, frozen: bool
+) -> BackwardReport | None:
+    """Return the gradients of a layer at its first call, None for an input or a nested model. `frozen` says that its
+    weights are not trained."""
+    made = calls[0]
+    definition = made.definition
+    if layer.type == "InputLayer" or layer.model is not None:
+        return None
+    if definition is None or definition.kind == "opaque":
+        return NOTHING._replace(unknown="its formula is not known")
+    trained = trained_definition(layer, made)
+    if trained is None:
+        return NOTHING._replace(unknown="its formula in training is not known")
+    try:
+        found = _derived(trained, frozen)
+    except CannotDerive as why:
+        return NOTHING._replace(unknown=str(why))
+    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around)))
+
+
+@lru_cache(maxsize=64)
+def _derived(definition: Definition, frozen: bool) -> BackwardReport:
+    """What follows from the formula alone, once for all layers that are alike."""
+    found = gradient(definition, frozen=frozen)
+    backward = found.backward
+    cost = Costs().of(backward)
+    return BackwardReport(
+        kept=_kept(definition, found),
+        statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
+        element=element_text(element_form(backward)).lines,
+        facts=(),
+        unreached=found.unreached,
+        macs=cost.macs,
+        flops=cost.flops,
+    )
+
+
+def _noted(line: Statement, found: Gradient) -> Statement:
+    """Say of which weight a line is the gradient."""
+    name = line.text.partition(" = ")[0]
+    weight = next((w for w in found.whole.weights if f"d{w.label}" == name), None)
+    return line if weight is None or line.indent else line._replace(note=f"gradient of {weight.attrs['name']}")
+
+
+def _kept(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
+    """The lines of the forward pass that give what is kept, without those that the formula has already."""
+    results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
+    if not results:
+        return ()
+    forward = Definition(definition.name, definition.params, definition.weights, results)
+    return tuple([statement(line, True) for line in statements(forward)])
