@@ -116,7 +116,8 @@ class Layer(NamedTuple):
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
-    `line` is the line of the spec that it stands in. `number` is there where the file says of the object that it holds
+    `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
+    that is not the source itself. `number` is there where the file says of the object that it holds
     it in several places; `Model.shared` says what follows from that.
     """
 
@@ -129,6 +130,7 @@ class Layer(NamedTuple):
     build_shape: Any = None
     line: int | None = None
     number: ObjectNumber | None = None
+    file: str = ""
 
 
 class Call(NamedTuple):
@@ -207,6 +209,8 @@ class Model(NamedTuple):
     declarations: "Mapping[str, Declaration]" = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
     training: Training | None = None
+    grade: str = "complete"
+    """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
 
 
 InputShapes = Mapping[str, Sequence[int | None]]

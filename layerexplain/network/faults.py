@@ -12,13 +12,13 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+from layerexplain.call_binding import NOTHING_BOUND, Bound
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, Batch
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.binding import NOTHING_BOUND, Bound
 from layerexplain.network.scope import Scope, Specs
 
 Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from layerexplain.call_binding import Bound
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Model, Note, TensorRef
-from layerexplain.network.binding import Bound
 from layerexplain.records import NamedTuple
 
 

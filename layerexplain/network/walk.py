@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.definition import Definition
@@ -12,7 +13,6 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
-from layerexplain.network.binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.network.definitions import Enter
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.faults import Define, Faults, Guesses
