@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
 from layerexplain.lang.parse import parse
@@ -162,6 +163,28 @@ def test_values_are_those_of_keras(
         weight = np.random.default_rng(1).uniform(0, 2, size=np.shape(values)).astype("float32")
         got = value(name, arguments, y_true, y_pred, weight)[2]
         np.testing.assert_allclose(got, in_keras(name, arguments, y_true, y_pred, weight), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:.*In loss categorical.*")
+@pytest.mark.parametrize(("name", "target", "output", "arguments"), [row for row in LOSSES if row[0] != "CTC"])
+def test_gradients_are_those_of_tensorflow(name: str, target: str, output: str, arguments: dict[str, Any]) -> None:
+    import keras
+    import tensorflow as tf
+
+    given = {**arguments, "reduction": "sum"}
+    for shape in ((3,),) if name == "Circle" else ((4, 3),) if arguments.get("axis") == 1 else ((3,), (4, 3)):
+        y_true, y_pred = drawn(name, target, output, shape)
+        definition, values, _ = value(name, given, y_true, y_pred)
+        found = gradient_of_number(definition, definition.params[1])
+        with np.errstate(all="ignore"):
+            (got,) = evaluate(found, values, [], Evaluation(N))
+        x = tf.constant(y_pred)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = getattr(keras.losses, name)(**given)(y_true, x)
+        wanted = tape.gradient(loss, x).numpy()
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max(), err_msg=str(shape))
 
 
 @pytest.mark.keras
