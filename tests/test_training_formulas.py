@@ -32,7 +32,7 @@ CLIPPING = {"rmin": 0.5, "rmax": 1.1, "dmax": 0.2}
     "config",
     [
         {},
-        {"axis": 1, "epsilon": 0.1},
+        {"axis": 1, "epsilon": 0.1, "momentum": 0.7},
         {"scale": False},
         {"center": False, "scale": False},
         {"renorm": True},
@@ -57,6 +57,14 @@ def test_batch_normalization(config: dict[str, Any], masked: bool) -> None:
     definition = _trained("BatchNormalization", config, (5, 3), masked)
     ours = evaluate(definition, [x] if mask is None else [x, mask], weights)[0]
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+    assert set(definition.updates) == (set() if config.get("renorm") else {"μ", "v"})
+    moved = Definition("moved", definition.params, definition.weights, definition.updates, kind="update")
+    after = {w.name: keras.ops.convert_to_numpy(w) for w in layer.weights}
+    named = {"μ": "moving_mean", "v": "moving_variance"}
+    for symbol, value in zip(
+        definition.updates, evaluate(moved, [x] if mask is None else [x, mask], weights), strict=True
+    ):
+        np.testing.assert_allclose(value, after[named[symbol]], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

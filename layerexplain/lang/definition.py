@@ -31,7 +31,8 @@ class Definition:
     `stable` is a numerically safer `function(np, *values, **attrs)`. `attrs` are the attributes of a composite's
     call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
     a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
-    it is said in one line. `order` are its nodes, if known.
+    it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
+    layer itself gives them in training.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Definition:
         gist: Gist | None = None,
         arguments: Mapping[str, Any] | None = None,
         order: list[Expr] | None = None,
+        updates: Mapping[str, Expr] | None = None,
     ) -> None:
         self._order = order
+        self.updates = updates or {}
         self.arguments = arguments or {}
         self.name = name
         self.params = params

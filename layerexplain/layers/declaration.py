@@ -55,10 +55,12 @@ class Spec(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A declaration's result, with weights that the layer owns and its formula does not use."""
+    """A declaration's result, with weights that the layer owns and its formula does not use; and new values, by symbol,
+    that its weights get from it in training."""
 
     result: Any
     weights: tuple[Expr, ...]
+    updates: Mapping[str, Expr] = MappingProxyType({})
 
 
 class Declaration:
@@ -266,8 +268,9 @@ class Declaration:
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
+        updates: Mapping[str, Expr] = {}
         if type(result) is Stored:
-            result, stored = result
+            result, stored, updates = result
         results = {"y": result} if type(result) is Expr else result
         if is_alone:
             results = {name: _slice(e, 0) for name, e in results.items()}
@@ -290,6 +293,7 @@ class Declaration:
             gist=self.gist,
             arguments=complete,
             order=order,
+            updates=updates,
         )
 
     def _keywords(

@@ -1,6 +1,6 @@
 """Normalization layers: by batch, by layer, by group, by root mean square, to unit length."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
@@ -83,7 +83,15 @@ def batch_normalization(
             )
     else:
         y = (x - laid(μ, (at,), x.ndim)) / sqrt(laid(v, (at,), x.ndim) + epsilon)
-    return Stored(scaled(y, *applied), tuple(w for w in stored if w is not None))
+    updates = _moved({"μ": (μ, centre), "v": (v, spread)}, momentum) if training and not renorm else {}
+    return Stored(scaled(y, *applied), tuple(w for w in stored if w is not None), updates)
+
+
+def _moved(pairs: Mapping[str, tuple[Expr, Expr]], momentum: float) -> dict[str, Expr]:
+    """The running statistics after a step of training, from the old ones and those of the batch."""
+    from layerexplain.ops.averages import average
+
+    return {name: average(old, reshape(new, shape=old.shape), momentum) for name, (old, new) in pairs.items()}
 
 
 def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:

@@ -8,10 +8,11 @@ from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, PositiveInt, Share
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.optimizers import Inner, average, only_if, optimizer, register_optimizer, rest, slot
+from layerexplain.layers.optimizers import Inner, only_if, optimizer, register_optimizer, slot
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
+from layerexplain.ops.averages import average, rest
 from layerexplain.ops.contract import dot
 
 Step = Mapping[str, Expr]

@@ -26,6 +26,7 @@ from layerexplain.layers.declaration import Declaration, Stored
 from layerexplain.layers.registry import find, first_paragraph, part_of, register
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
+from layerexplain.ops.averages import average
 from layerexplain.records import NamedTuple
 
 
@@ -129,16 +130,6 @@ def slot(name: str, symbol: str, like: Expr, initial: Any = 0.0, *, shape: tuple
     return Expr(WEIGHT, (), {**attrs, "initial": initial}, tuple(sizes), "float", symbol)
 
 
-def rest(share: float) -> float:
-    """What is left of 1, without the digits that floats add: 0.1 of 0.9."""
-    return round(1 - share, 12)
-
-
-def average(old: Expr, new: Expr, share: float) -> Expr:
-    """The running average of a value, of which the old one keeps a share."""
-    return share * old + rest(share) * new
-
-
 F = TypeVar("F", bound=Callable[..., Any])
 Decay = Callable[[Expr, "Common", Mapping[str, Any]], float | None]
 
@@ -222,7 +213,7 @@ def _step(
     if common.weight_decay:
         weight = named("decayed", W - lr * common.weight_decay * W)
     made = function(weight, g, lr, step, **arguments)
-    made, unread = made if isinstance(made, Stored) else (made, ())
+    made, unread = (made.result, made.weights) if isinstance(made, Stored) else (made, ())
     new |= made
     if due is not None:
         new = only_if(due, new, W, unread)

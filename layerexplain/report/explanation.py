@@ -305,7 +305,12 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     now = {line.text for line in (*inner_blocks(definition), *statements(definition))}
     then: list[str] = []
     head = ""
-    for line in (*inner_blocks(trained), *statements(trained)):
+    lines = statements(trained)
+    if trained.updates:  # of statistics of the batch, which stand above
+        moved = Definition(trained.name, trained.params, trained.weights, trained.updates, kind="update")
+        above = {line.text for line in lines}
+        lines = [*lines, *[line for line in statements(moved) if line.text not in above]]
+    for line in (*inner_blocks(trained), *lines):
         if line.text.startswith("def "):
             head = line.text
         elif line.text not in now:
