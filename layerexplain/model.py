@@ -4,6 +4,8 @@ A reader makes a `Model`; everything after it reads one. Tensors are named by wh
 the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,8 +118,7 @@ class Layer(NamedTuple):
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
-    `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
-    that is not the source itself. `number` is there where the file says of the object that it holds
+    `line` is the line of the spec that it stands in. `number` is there where the file says of the object that it holds
     it in several places; `Model.shared` says what follows from that.
     """
 
@@ -125,12 +126,24 @@ class Layer(NamedTuple):
     type: str
     kind: Kind
     config: Mapping[str, Any]
-    model: "Model | None" = None
+    model: Model | None = None
     package: str = ""
     build_shape: Any = None
     line: int | None = None
     number: ObjectNumber | None = None
-    file: str = ""
+
+    @property
+    def stored_variables(self) -> tuple[StoredVariable, ...]:
+        """The variables of a row made from a file of weights or from an export without layers; none otherwise."""
+        listed = self.config.get("variables")
+        if self.kind != "custom" or not isinstance(listed, tuple):
+            return ()
+        return tuple([variable for variable in listed if isinstance(variable, StoredVariable)])
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the row was made from a file of weights or an export without layers: it has what is stored."""
+        return isinstance(self.config.get("group"), StoredGroup) or bool(self.stored_variables)
 
 
 class Call(NamedTuple):
@@ -206,11 +219,9 @@ class Model(NamedTuple):
     notes: tuple[Note, ...] = ()
     shared: tuple[SharedObject, ...] = ()
     faults: tuple[LayerExplainError, ...] = ()
-    declarations: "Mapping[str, Declaration]" = MappingProxyType({})
+    declarations: Mapping[str, Declaration] = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
     training: Training | None = None
-    grade: str = "complete"
-    """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
 
 
 InputShapes = Mapping[str, Sequence[int | None]]

@@ -59,45 +59,49 @@ else:
     )
     """A `__new__` for each number of fields."""
 
-    class _Record(tuple):
-        """What all records have in common, in the names that `typing.NamedTuple` gives it."""
+    _FIELDS = [_field(index, f"Field number {index}") for index in range(len(_TEMPLATES))]
+    """What gives the fields of a record, by their numbers."""
 
-        __slots__ = ()
-        _fields: tuple[str, ...] = ()
+    @classmethod
+    def _make(cls: Any, values: Any) -> Any:
+        return cls(*values)
 
-        @classmethod
-        def _make(cls, values: Any) -> Any:
-            return cls(*values)
+    def _replace(self: Any, /, **changed: Any) -> Any:
+        result = _new(self.__class__, map(changed.pop, self._fields, self))
+        if changed:
+            raise ValueError(f"{self.__class__.__name__} has no field {', '.join(map(repr, changed))}")
+        return result
 
-        def _replace(self, /, **changed: Any) -> Any:
-            result = _new(self.__class__, map(changed.pop, self._fields, self))
-            if changed:
-                raise ValueError(f"{self.__class__.__name__} has no field {', '.join(map(repr, changed))}")
-            return result
+    def _asdict(self: Any) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
 
-        def _asdict(self) -> dict[str, Any]:
-            return dict(zip(self._fields, self, strict=True))
+    def _getnewargs(self: Any) -> tuple[Any, ...]:
+        return tuple(self)
 
-        def __repr__(self) -> str:
-            fields = [f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True)]
-            return f"{self.__class__.__name__}({', '.join(fields)})"
+    def _repr(self: Any) -> str:
+        fields = [f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True)]
+        return f"{self.__class__.__name__}({', '.join(fields)})"
 
-        def __getnewargs__(self) -> tuple[Any, ...]:
-            return tuple(self)
+    _COMMON = {
+        "__slots__": (), "_make": _make, "_replace": _replace, "_asdict": _asdict, "__repr__": _repr,
+        "__getnewargs__": _getnewargs,
+    }  # fmt: skip
+    """What all records have in common, in the names that `typing.NamedTuple` gives it. (A base class with them would
+    be one more to look through when Python makes a class.)"""
 
     class _Maker(type):
-        """Makes of `class Point(NamedTuple)` a subclass of `_Record` that has an attribute for each annotation."""
+        """Makes of `class Point(NamedTuple)` a subclass of `tuple` that has an attribute for each annotation."""
 
         def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
             fields = tuple(_annotations(namespace))
             defaults = {field: namespace[field] for field in fields if field in namespace}
-            namespace["__slots__"] = ()
-            namespace["__new__"] = _constructor(name, fields, defaults)
-            namespace["_fields"] = namespace["__match_args__"] = fields
-            namespace["_field_defaults"] = defaults
-            for index, field in enumerate(fields):
-                namespace[field] = _field(index, f"Field number {index}")
-            return type(name, (_Record,), namespace)
+            while len(_FIELDS) < len(fields):
+                _FIELDS.append(_field(len(_FIELDS), f"Field number {len(_FIELDS)}"))
+            made = {**_COMMON, **namespace, **dict(zip(fields, _FIELDS, strict=False))}
+            made["__new__"] = _constructor(name, fields, defaults)
+            made["_fields"] = made["__match_args__"] = fields
+            made["_field_defaults"] = defaults
+            return type(name, (tuple,), made)
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
         if len(fields) >= len(_TEMPLATES):  # the few large ones are compiled after all

@@ -7,7 +7,8 @@ import pytest
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH, tensor
-from layerexplain.ops.image import METHODS, crop_to_ratio, fit, pad_to_ratio, resize
+from layerexplain.layers.arguments import METHODS
+from layerexplain.ops.image import crop_to_ratio, fit, pad_to_ratio, resize
 
 SIZES = [((5, 7), (11, 13)), ((11, 13), (5, 7)), ((7, 11), (3, 17)), ((6, 6), (3, 2)), ((4, 5), (8, 5)), ((5, 5),) * 2]
 

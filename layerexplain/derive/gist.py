@@ -6,11 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from layerexplain.derive.sentence import argument_text
 from layerexplain.lang.definition import Definition, Gist
-from layerexplain.lang.expr import CALL
+from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.text import statements, value_text
 from layerexplain.lang.visit import nodes
 
@@ -22,8 +21,16 @@ _CHOICE = r"where\(.*, (\w+), [^,]+\)"
 _LAID = r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)"
 """A vector laid along an axis so that it broadcasts; behind it, a constant of many numbers."""
 _LONG = r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)"
+_Part: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 _LONGEST = 76
 """Characters of a statement that is printed; of a longer one the call is."""
+
+_WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding", "output_size")
+"""Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
+
+_LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples")
+"""Arguments that list axes or numbers, not sizes: `(2, 1)` reads "2, 1"."""
+
 _INLINED = 1000
 """A text that is longer gets no parts put into it: each may hold the next one twice."""
 _DEEPEST = 4
@@ -89,21 +96,29 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
 
 
 @cache
-def _parts(template: str) -> tuple[str, ...]:
-    """What stands between commas, those in brackets apart."""
+def _parts(template: str) -> tuple[_Part, ...]:
+    """What stands between commas, those in brackets apart: the text before the first field, and each field with the
+    text behind it."""
     parts: list[str] = []
     for piece in template.split(", "):
         if parts and parts[-1].count("(") > parts[-1].count(")"):
             parts[-1] += f", {piece}"
         else:
             parts.append(piece)
-    return tuple(parts)
+    found: list[_Part] = []
+    for before, *pieces in [part.split("{") for part in parts]:
+        fields = [piece.partition("}") for piece in pieces]
+        found.append((before, tuple([(field, behind) for field, _, behind in fields])))
+    return tuple(found)
 
 
 def _part(
-    part: str, definition: Definition, told: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
+    part: _Part, definition: Definition, told: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
 ) -> str:
     """A part with its fields filled; "" where it says nothing but defaults."""
+    before, fields = part
+    if not fields:
+        return before.strip()
     arguments, defaults = definition.arguments, told.defaults
     spatial = definition.params[0].ndim - 2 - definition.name.startswith("conv_lstm") if definition.params else 1
 
@@ -137,10 +152,8 @@ def _part(
         text = argument_text(name, value_of(name), spatial if name in _SHAPED else 1)
         return f"size-{text}" if name == "kernel_size" and "×" not in text else text
 
-    before, *pieces = part.split("{")
-    fields = [piece.partition("}") for piece in pieces]
-    if always or not fields or any(":" in field or differs(field) for field, _, _ in fields):
-        return (before + "".join([fill(field) + behind for field, _, behind in fields])).strip()
+    if always or any(":" in field or differs(field) for field, _ in fields):
+        return (before + "".join([fill(field) + behind for field, behind in fields])).strip()
     return ""
 
 
@@ -148,3 +161,23 @@ def _inside(definition: Definition) -> list[Definition]:
     """The layers that a wrapper calls, in the order of their calls."""
     called = [node.attrs["definition"] for node in nodes(definition) if node.op is CALL]
     return [one for one in dict.fromkeys(called) if one.kind != "composite"]
+
+
+def argument_text(name: str, value: Any, spatial: int) -> str:
+    """Return an argument as words have it: a window on `spatial` axes as `3×3`."""
+    if name in _WINDOWS and isinstance(value, int):
+        return "×".join([str(value)] * max(spatial, 1))
+    if isinstance(value, bool | Expr):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
+        return (", " if name in _LISTS else "×").join(map(str, value))
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple) and value and all(hasattr(one, "type") for one in value):
+        return " and ".join(str(one.type) for one in value)
+    inner = getattr(value, "type", None) or getattr(value, "name", None)
+    return str(inner) if inner is not None else str(value)

@@ -7,16 +7,11 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
+from layerexplain.derive.gist import argument_text
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Expr, Size
+from layerexplain.lang.expr import Batch, Size
 from layerexplain.ops.sizes import product
-
-WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate", "size", "output_padding", "output_size")
-"""Arguments with one number for each spatial axis; `3` on an image reads "3×3"."""
-
-LISTS = ("axis", "axes", "perm", "dims", "source", "destination", "shift", "repeats", "multiples")
-"""Arguments that list axes or numbers, not sizes: `(2, 1)` reads "2, 1"."""
 
 
 @lru_cache(maxsize=64)
@@ -104,23 +99,3 @@ def _along(axis: Any) -> str:
 
 def _size(size: Size) -> str:
     return "" if size is None or isinstance(size, Batch) else f"{size:,}"
-
-
-def argument_text(name: str, value: Any, spatial: int) -> str:
-    """Return an argument as words have it: a window on `spatial` axes as `3×3`."""
-    if name in WINDOWS and isinstance(value, int):
-        return "×".join([str(value)] * max(spatial, 1))
-    if isinstance(value, bool | Expr):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
-        return (", " if name in LISTS else "×").join(map(str, value))
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple) and value and all(hasattr(one, "type") for one in value):
-        return " and ".join(str(one.type) for one in value)
-    inner = getattr(value, "type", None) or getattr(value, "name", None)
-    return str(inner) if inner is not None else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.ops.sizes import INTS
@@ -24,10 +24,11 @@ class Check:
     """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
     `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
-    same, so that they serve as keys as they are. `of_layers` says that they are layers.
+    same, so that they serve as keys as they are. `of_layers` says that they are layers. `optional` says that None is
+    accepted too, as in `PositiveInt | None`.
     """
 
-    __slots__ = ("example", "normal", "of_layers", "plain", "words")
+    __slots__ = ("example", "normal", "of_layers", "optional", "plain", "words")
 
     def __init__(
         self,
@@ -37,12 +38,29 @@ class Check:
         *,
         plain: bool = False,
         of_layers: bool = False,
+        optional: bool = False,
     ) -> None:
         self.words = words
         self.example = example
         self.normal = normal
         self.plain = plain
         self.of_layers = of_layers
+        self.optional = optional
+
+    def __or__(self, none: None) -> Check:
+        return Check(self.words, self.example, self.normal, plain=self.plain, of_layers=self.of_layers, optional=True)
+
+
+if TYPE_CHECKING:
+    from typing import Annotated as Annotated
+else:
+
+    class Annotated:
+        """What `typing` calls so, for kinds of arguments: `Annotated[int, check]` is the check. Type checkers see
+        `typing.Annotated` itself, which took a hundredth of the time of a `summary`."""
+
+        def __class_getitem__(cls, kind):
+            return kind[1]
 
 
 _INT = frozenset({int})
@@ -102,11 +120,9 @@ class Argument:
 
 def argument_of(annotation: Any, default: Any) -> Argument:
     """The argument that an annotation such as `PositiveInt` or `PositiveInt | None` describes."""
-    for part in (annotation, *get_args(annotation)):
-        check = next((m for m in getattr(part, "__metadata__", ()) if isinstance(m, Check)), None)
-        if check is not None:
-            return Argument(check, default, type(None) in get_args(annotation))
-    raise TypeError(f"argument annotation {annotation!r} holds no Check")
+    if not isinstance(annotation, Check):
+        raise TypeError(f"argument annotation {annotation!r} is no kind of argument")
+    return Argument(annotation, default, annotation.optional)
 
 
 def short(value: Any) -> str:
@@ -268,6 +284,9 @@ AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _one_or
 ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")
+METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
+"""Ways to resize an image; the last two exist only in Keras 2."""
+Interpolation = choice(*METHODS)
 DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
 Activation = Annotated[Any, Check("the name of a Keras activation", "'relu'", _activation)]
 PaddingAmounts = Annotated[

@@ -6,11 +6,11 @@ images, labels and boxes, Keras changes them all in training.
 Images are (batch, rows, columns, channels) or channels first, and so are the results.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Check, Refused, choice, is_int, is_number
+from layerexplain.layers.arguments import Annotated, Check, Refused, choice, is_int, is_number
 from layerexplain.layers.facts import Facts
 from layerexplain.ops.elementwise import as_floats
 from layerexplain.ops.sizes import shape_text

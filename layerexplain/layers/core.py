@@ -14,7 +14,6 @@ from layerexplain.layers.opaque_layers import known_result
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
-from layerexplain.ops.lookup import take
 from layerexplain.ops.reduce import any_
 from layerexplain.ops.sizes import shape_text, size_text
 
@@ -81,6 +80,8 @@ def embedding(
         from layerexplain.layers.quantization import Table
 
         return Table("Embedding", input_dim, output_dim, *compression.parts).look_up(ids)
+    from layerexplain.ops.lookup import take  # no other layer of this module looks anything up
+
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)
 
 

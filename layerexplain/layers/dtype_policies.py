@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from layerexplain.layers.arguments import Check, Number, PositiveInt
+from layerexplain.layers.arguments import Annotated, Check, Number, PositiveInt
 from layerexplain.records import NamedTuple
 
 

@@ -14,7 +14,6 @@ from layerexplain.layers.arguments import AxisArgument, Bool, Int
 from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise
-from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.elementwise import logical_or, where
 from layerexplain.ops.functions import l2_normalize
@@ -130,6 +129,8 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
     parts = []
     for x, mask in zip(tensors, masks, strict=True):
         if mask is None:
+            from layerexplain.ops.arrange import full_like  # few models join masked tensors with others
+
             parts.append(full_like(take_slice(x, key=(Ellipsis, 0)), value=True, to="bool"))
         elif mask.ndim == x.ndim:
             parts.append(any_(mask, axis=-1))

@@ -9,7 +9,6 @@ from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Num
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
-from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import as_floats, maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import laid, reshape, take_slice
@@ -105,6 +104,8 @@ def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
             f"BatchNormalization needs a mask with one axis less than its input, got {shape_text(mask.shape)} for "
             f"{shape_text(x.shape)}"
         )
+    from layerexplain.ops.arrange import full_like  # no model needs it but for this
+
     counted = named("counted", take_slice(mask, key=(Ellipsis, None)))
     # Keras adds 1e-7 lest it divide by 0.
     count = named("count", sum_(where(counted, full_like(x, value=1), 0), axis=others, keepdims=True) + 1e-7)

@@ -71,7 +71,7 @@ def rows_by_name(table: str) -> dict[str, str]:
     'ops.Abs, tf.abs(x): abs(x) | Drops the sign.'
     """
     found: dict[str, str] = {}
-    for family in re.split(r"\n(?=\S)", table.strip()):
+    for family in table.strip().replace("\n ", " ").split("\n"):
         rows = [] if not family or family.startswith("#") else [chosen(family, 0)]
         while rows and (text := chosen(family, len(rows))) != rows[-1]:
             rows.append(text)
@@ -121,7 +121,9 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
 
 def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
     """What a row takes, and the arguments that it ignores."""
-    text = row.parameters if "*" in row.parameters else re.sub(r"(\w+:)", r"*, \1", row.parameters, count=1)
+    text = row.parameters
+    if ":" in text and "*" not in text:
+        text = re.sub(r"(\w+:)", r"*, \1", text, count=1)
     tree = compile(f"def row({text}): 0", row.names[0], "exec", ast.PyCF_ONLY_AST)
     taken = tree.body[0].args  # type: ignore[attr-defined]
     arguments: dict[str, Argument] = {}

@@ -4,15 +4,14 @@ Input shape: (batch, rows, columns, channels), or (batch, channels, rows, column
 Output shape: likewise. Reference: keras.ops.image, tf.image.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Size
-from layerexplain.layers.arguments import Bool, Check, Sizes, Text
+from layerexplain.layers.arguments import METHODS, Annotated, Bool, Check, Sizes, Text
 from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
-from layerexplain.ops.image import METHODS
 from layerexplain.ops.image import resize as resized
 from layerexplain.ops.sizes import shape_text
 

@@ -4,11 +4,11 @@ Input shape: any. Output shape: without the folded axes (of size 1 with `keepdim
 if no axis is given. Reference: keras.ops, tf.math.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import AxisArgument, Check
+from layerexplain.layers.arguments import Annotated, AxisArgument, Check
 from layerexplain.layers.operations import limited
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e

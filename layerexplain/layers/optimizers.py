@@ -6,11 +6,12 @@ moving averages, accumulated gradients. Reference: keras.optimizers; keras/src/o
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import WEIGHT, Expr, named, walk
 from layerexplain.layers.arguments import (
+    Annotated,
     Bool,
     Check,
     NonNegative,

@@ -8,6 +8,7 @@ from layerexplain.layers.arguments import (
     AxisArgument,
     Bool,
     DataFormat,
+    Interpolation,
     Number,
     Numbers,
     PositiveInt,
@@ -18,7 +19,7 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
-from layerexplain.ops.image import METHODS, crop_to_ratio, fit, middle, pad_to_ratio, resize
+from layerexplain.ops.image import crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import cut, framed, laid
 from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
@@ -167,7 +168,7 @@ def resizing(
     *,
     height: PositiveInt,
     width: PositiveInt,
-    interpolation: choice(*METHODS) = "bilinear",  # type: ignore[valid-type]
+    interpolation: Interpolation = "bilinear",
     crop_to_aspect_ratio: Bool = False,
     pad_to_aspect_ratio: Bool = False,
     fill_mode: choice("constant") = "constant",  # type: ignore[valid-type]

@@ -4,12 +4,11 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr
-from layerexplain.layers.arguments import DataFormat, PaddingAmounts, PositiveInt, ShapeArgument, Sizes, choice
+from layerexplain.layers.arguments import DataFormat, Interpolation, PaddingAmounts, PositiveInt, ShapeArgument, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.elementwise import rounded_to
-from layerexplain.ops.image import METHODS, resize_by
 from layerexplain.ops.movement import cut, framed, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.window import SPATIAL, spatial_axes
@@ -165,7 +164,7 @@ def up_sampling(
     *,
     size: Sizes = 2,
     data_format: DataFormat = "channels_last",
-    interpolation: choice(*METHODS) = "nearest",  # type: ignore[valid-type]
+    interpolation: Interpolation = "nearest",
 ) -> Expr:
     """[Repeats each of the {steps} steps {size} times|Enlarges the image by a factor of {size}, by {interpolation}
     interpolation|Enlarges the volume by a factor of {size}, by repeating its planes, rows and columns].
@@ -176,6 +175,8 @@ def up_sampling(
     axes, _ = spatial_axes(x.ndim, data_format)
     times = per_axis("size", size, len(axes))
     if interpolation != "nearest":
+        from layerexplain.ops.image import resize_by  # few models need the ops on images
+
         return rounded_to(resize_by(x, times=times, method=interpolation, data_format=data_format), x)
     for axis, count in zip(axes, times, strict=True):
         x = repeat(x, times=count, axis=axis)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.call_binding import Bound
 from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.model import Layer
+from layerexplain.network.binding import Bound
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
 Enter = Callable[[Scope, Specs, Specs], Network]
 """Traces a nested model at the specs of its inputs and of their masks."""
+
+Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
+"""Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _PLAIN = frozenset({str, type(None)})
 """Kinds of values that are keys as they are: none is equal to a value of another kind, as 1 is to true."""

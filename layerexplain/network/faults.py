@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from layerexplain.call_binding import NOTHING_BOUND, Bound
-from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Batch
+from layerexplain.lang.expr import BATCH
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.binding import NOTHING_BOUND, Bound
+from layerexplain.network.definitions import Define
 from layerexplain.network.scope import Scope, Specs
-
-Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
-"""Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _TRIED = (None, 64, 96)
 """Sizes for those that are open: unknown, and two that most windows fit into and most groups and heads divide."""
@@ -34,29 +32,6 @@ _MAKES_AXES = frozenset(
     | {"return_attention_scores", "return_sequences", "return_state", "target_shape"}
 )
 """Arguments that say how many axes, or how many results, a layer gives."""
-
-
-class Faults:
-    """The faults found while a model is traced. Those of a spec that a person wrote (`strict`) are kept each once,
-    `known` being what its reader found; of a file that some program wrote those of a layer of Keras's own that refuses
-    an input of known sizes."""
-
-    def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = ()) -> None:
-        self._strict = strict
-        self._known = frozenset([fault.fact for fault in known])
-        self.found: list[LayerExplainError] = []
-
-    def keep(self, error: LayerExplainError, specs: Specs) -> None:
-        """Keep the fault of a layer that takes tensors of these specs."""
-        if self._strict:
-            found = {(one.fact, one.line) for one in self.found}
-            follows = isinstance(error, NotKnown) and (self.found or self._known)
-            if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
-                self.found.append(error)
-        elif isinstance(error, ShapeError) and all(
-            spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs
-        ):
-            self.found.append(error)
 
 
 class Guesses:

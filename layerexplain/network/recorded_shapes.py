@@ -3,6 +3,8 @@
 A recorded shape is a cross-check, not the truth: where it disagrees with the derived one, a note shows both.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 
 from layerexplain.errors import ShapeError

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.registry import find
+from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3, tensor_refs
 from layerexplain.network.traced import Network
 
@@ -96,3 +96,14 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
     # With a dot, a name is that of an operation, or of a loss or an optimizer, which are no layers.
     return find(layer.type) if "." not in layer.type else None
+
+
+def has_no_weights(layer: Layer) -> bool:
+    """Whether a layer never has weights, whatever it does."""
+    if layer.kind == "operation" or layer.type == "InputLayer":
+        return True
+    if layer.kind != "layer":
+        return False
+    from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS
+
+    return layer.type in WITHOUT_WEIGHTS or facts_of(layer.type).runs_code

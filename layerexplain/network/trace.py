@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from layerexplain.call_binding import Bound
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note
+from layerexplain.network.binding import Bound
 from layerexplain.network.definitions import Definitions, not_known
-from layerexplain.network.faults import Faults
 from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
-from layerexplain.network.walk import Walk
+from layerexplain.network.walk import Faults, Walk
 
 
 def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
-from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, item, tensor
+from layerexplain.lang.expr import Batch, Expr, item, tensor
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
-from layerexplain.network.definitions import Enter
+from layerexplain.network.binding import NOTHING_BOUND, Bound, bind_call, given_masks
+from layerexplain.network.definitions import Define, Enter
 from layerexplain.network.expression import ModelExpression
-from layerexplain.network.faults import Define, Faults, Guesses
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
@@ -24,8 +24,34 @@ from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
 from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 
+if TYPE_CHECKING:
+    from layerexplain.network.faults import Guesses
+
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
+
+
+class Faults:
+    """The faults found while a model is traced. Those of a spec that a person wrote (`strict`) are kept each once,
+    `known` being what its reader found; of a file that some program wrote those of a layer of Keras's own that refuses
+    an input of known sizes."""
+
+    def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = ()) -> None:
+        self._strict = strict
+        self._known = frozenset([fault.fact for fault in known])
+        self.found: list[LayerExplainError] = []
+
+    def keep(self, error: LayerExplainError, specs: Specs) -> None:
+        """Keep the fault of a layer that takes tensors of these specs."""
+        if self._strict:
+            found = {(one.fact, one.line) for one in self.found}
+            follows = isinstance(error, NotKnown) and (self.found or self._known)
+            if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
+                self.found.append(error)
+        elif isinstance(error, ShapeError) and all(
+            spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs
+        ):
+            self.found.append(error)
 
 
 class Walk:
@@ -43,12 +69,18 @@ class Walk:
         self.tensors = Tensors(scope)
         self.sizes: ShapeValues | None = None
         self.masks = Masks(self.tensors, keras_2=scope.keras_2)
-        self.guesses = Guesses(scope, define)
         self.expression = ModelExpression(scope.model, linked)
         self.notes: list[Note] = list(scope.model.notes)
         self.noted: set[tuple[str, str]] = set()
         self.reasons: dict[str, str] = {}
         self.calls: list[TracedCall] = []
+
+    @property
+    def guesses(self) -> Guesses:
+        """What is guessed of the tensors behind a fault: kept by the scope, so that few models load the rules."""
+        from layerexplain.network.faults import Guesses
+
+        return Guesses(self.scope, self.define)
 
     def network(self) -> Network:
         """Walk all calls. Raises `SpecError` for wires that make no graph."""

@@ -14,9 +14,6 @@ from layerexplain.ops.families import function, letters_of, movement, needed
 from layerexplain.ops.sizes import product, promote, size_text
 from layerexplain.ops.window import channels_last, each, image_axes, laid_out, spatial_axes
 
-METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
-"""Resizing methods; the last two exist only in Keras 2."""
-
 REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
 """The radius of each kernel in pixels."""
 

@@ -57,7 +57,9 @@ def to_ascii(text: str) -> str:
     """The same in ASCII: signs spelt out, accents dropped, anything else as `\\uXXXX`."""
     if text.isascii():
         return text
-    text = re.sub(_ROOT_OF_NUMBER, r"sqrt(\1)", text).translate(_ASCII)
+    if "√" in text:
+        text = re.sub(_ROOT_OF_NUMBER, r"sqrt(\1)", text)
+    text = text.translate(_ASCII)
     if text.isascii():
         return text
     import unicodedata

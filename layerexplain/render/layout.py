@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from layerexplain.records import NamedTuple
+from layerexplain.render.document import TEXT, Column, Table, is_for, of_row
+from layerexplain.render.escape import clean
 
 
 class Look(NamedTuple):
@@ -71,6 +74,33 @@ def aligned(cells: list[str], right: bool = False) -> list[str]:
     spaces = [" " * (widest - width) for width in widths]
     pairs = zip(spaces, cells, strict=True) if right else zip(cells, spaces, strict=True)
     return [before + after for before, after in pairs]
+
+
+def cell_texts(column: Column, rows: Sequence[object], look: Look) -> list[str]:
+    """A column's cells, those of layers inside others indented."""
+    texts = list(map(column.shown, rows))
+    if look.ascii or not "".join(texts).isprintable():
+        texts = [clean(text, look.ascii) for text in texts]
+    if column.depth is not None:
+        texts = ["  " * column.depth(row) + text for row, text in zip(rows, texts, strict=True)]
+    return texts
+
+
+GAP = "  "
+"""What stands between two columns."""
+
+
+def plain_table(table: Table, look: Look) -> list[str]:
+    """A line a row, columns aligned, nothing cut or wrapped."""
+    padded = []
+    for column in [column for column in table.columns if is_for(column, TEXT)]:
+        texts = [clean(column.heading, look.ascii), *cell_texts(column, table.rows, look)]
+        heading, *cells = aligned(texts, column.is_number)
+        if look.color:
+            heading = paint(heading, "bold", look)
+            cells = [paint(c, of_row(column.style, row), look) for c, row in zip(cells, table.rows, strict=True)]
+        padded.append([heading, *cells])
+    return [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def wrap(text: str, width: int | None, hang: int = 2) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
-from layerexplain.render.layout import Look, pad, paint, width_of, wrap
+from layerexplain.render.layout import Look, pad, paint, plain_table, width_of, wrap
 from layerexplain.render.quantities import names_text
 
 _MARGIN = "  "
@@ -75,9 +75,11 @@ class _Writer:
             case doc.Section():
                 return [line for inner in block.blocks for line in self._inner(inner)]
             case doc.Table():
+                if look.width is None:
+                    return plain_table(block, look)
                 from layerexplain.render.text_table import table_lines
 
-                return table_lines(block, look)
+                return table_lines(block, look, look.width)
             case doc.Prose():
                 return [line for one in block.texts for line in wrap(self._say(one), look.width)]
             case doc.Facts():

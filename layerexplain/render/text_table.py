@@ -1,4 +1,4 @@
-"""Tables in text: aligned columns for a pipe; for a terminal columns that are wrapped, left out or folded to fit it."""
+"""Tables for a terminal: columns that are wrapped, left out or folded to fit it; and listings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import TEXT, Column, Listing, Table, is_for, of_row
 from layerexplain.render.escape import clean
-from layerexplain.render.layout import Look, aligned, fit, pad, paint, width_of, wrap
+from layerexplain.render.layout import GAP, Look, cell_texts, fit, pad, paint, width_of, wrap
 
-GAP = "  "
-"""What stands between two columns."""
 _ROOMY = 130
 """From this width on columns that may be stacked are wrapped beside each other."""
 _LEAST = 8
@@ -59,23 +57,21 @@ class WrappedColumn(NamedTuple):
     right: bool
 
 
-def table_lines(table: Table, look: Look) -> list[str]:
-    """The lines of a table."""
+def table_lines(table: Table, look: Look, width: int) -> list[str]:
+    """The lines of a table that fits a width as well as it can."""
     shown = [column for column in table.columns if is_for(column, TEXT)]
-    if look.width is None:
-        return _plain(table._replace(columns=tuple(shown)), look)
     cells = _cells(shown, table.rows, look)
-    for columns in table.compact if look.width < _natural(cells) else ():
+    for columns in table.compact if width < _natural(cells) else ():
         compact = _cells(columns, table.rows, look)
-        if _nearly_fits(compact, look.width):
+        if _nearly_fits(compact, width):
             kept = {one.name for one in columns} | {"from"}  # which stand in the operation
             gone = [column.heading for column in shown if column.name not in kept]
             words = f"Left out for lack of room: {', '.join([*gone, 'the batch'])}; {_ELSEWHERE}"
-            return [*fitted(compact, look, look.width), *_aside(words, look, look.width)]
-    if look.width < min(_natural(cells), _ROOMY) and table.stacked:
+            return [*fitted(compact, look, width), *_aside(words, look, width)]
+    if width < min(_natural(cells), _ROOMY) and table.stacked:
         stacks = [_cells(columns, table.rows, look) for columns in table.stacked]
-        return drawn(_stacked(stacks, look.width), look, look.width)
-    return fitted(cells, look, look.width, table.dropped)
+        return drawn(_stacked(stacks, width), look, width)
+    return fitted(cells, look, width, table.dropped)
 
 
 def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> list[Cells]:
@@ -83,7 +79,7 @@ def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> lis
         Cells(
             column.name,
             clean(column.heading, look.ascii),
-            _texts(column, rows, look),
+            cell_texts(column, rows, look),
             [of_row(column.style, row) for row in rows],
             column.is_number,
             column.firm,
@@ -104,30 +100,6 @@ def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
 def _natural(cells: Sequence[Cells]) -> int:
     """How wide columns are where nothing is wrapped."""
     return sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
-
-
-def _texts(column: Column, rows: Sequence[object], look: Look) -> list[str]:
-    """A column's cells, those of layers inside others indented."""
-    texts = list(map(column.shown, rows))
-    if look.ascii or not "".join(texts).isprintable():
-        texts = [clean(text, look.ascii) for text in texts]
-    if column.depth is not None:
-        texts = ["  " * column.depth(row) + text for row, text in zip(rows, texts, strict=True)]
-    return texts
-
-
-def _plain(table: Table, look: Look) -> list[str]:
-    """A line a row, columns aligned, nothing cut or wrapped."""
-    padded = []
-    for column in table.columns:
-        heading, *cells = aligned(
-            [clean(column.heading, look.ascii), *_texts(column, table.rows, look)], column.is_number
-        )
-        if look.color:
-            heading = paint(heading, "bold", look)
-            cells = [paint(c, of_row(column.style, row), look) for c, row in zip(cells, table.rows, strict=True)]
-        padded.append([heading, *cells])
-    return [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:

@@ -16,11 +16,11 @@ from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
 from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
-from layerexplain.network.call_counts import cost_of, networks_of, uses_of
 from layerexplain.network.dtypes import dtypes_of, float_of
 from layerexplain.network.recorded_shapes import recorded_spec
+from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
-from layerexplain.network.traced import Network, TracedCall, Use
+from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import (
     CallReport,
@@ -32,7 +32,6 @@ from layerexplain.report.data import (
     WeightReport,
 )
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
-from layerexplain.weights.known_weights import has_no_weights, is_stored, stored_variables
 
 if TYPE_CHECKING:
     from layerexplain.report.hints import Neighbours
@@ -297,7 +296,7 @@ class Builder:
         if layer.model is not None:
             called = networks_of(uses)
             return self.rows(called[0][0], path, at.batch, at.frozen, called) if called else (), True
-        if (definition is not None and definition.kind != "opaque") or is_stored(layer) or has_no_weights(layer):
+        if (definition is not None and definition.kind != "opaque") or layer.is_stored or has_no_weights(layer):
             return (), True
         held: tuple[LayerReport, ...] = ()
         if layer.kind == "custom" and (inside := held_layers(layer.config)):
@@ -331,7 +330,7 @@ class Builder:
         if definition is None or definition.kind in ("model", "opaque"):
             count = len(calls[0].sources) if calls else 1
             names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))
-            untold = layer.model is not None or (is_stored(layer) and layer.type in UNTOLD_TYPES)
+            untold = layer.model is not None or (layer.is_stored and layer.type in UNTOLD_TYPES)
             called = layer.name.removeprefix(GROUP) if untold else operation_type(layer)
             text = f"{identifier(called)}({names})"
             inner = sum(one.type != "InputLayer" for one in layer.model.layers) if layer.model is not None else 0
@@ -353,7 +352,7 @@ class Builder:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
         if (definition is not None and definition.kind != "opaque") or has_no_weights(layer):
             return None
-        return stored_variables(layer) if is_stored(layer) else self.stored().variables.get(where)
+        return layer.stored_variables if layer.is_stored else self.stored().variables.get(where)
 
     def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:

@@ -10,8 +10,7 @@ from layerexplain.derive.roles import input_roles
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, Factor, Size
 from layerexplain.model import Model
-from layerexplain.network.call_counts import cost_of
-from layerexplain.network.traced import Network, Use
+from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
 

@@ -4,6 +4,8 @@ Shapes are tuples with the batch first; None is a size that is known only at run
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -90,7 +92,7 @@ class TrainingReport(NamedTuple):
     optimizer_config: Mapping[str, Any]
     losses: tuple[LossReport, ...]
     metrics: tuple[MetricReport, ...]
-    step: "StepReport | None" = None
+    step: StepReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """It as the JSON contract has it."""
@@ -101,7 +103,7 @@ class FormulaReport(NamedTuple):
     """A formula that is no layer's: what it computes in words, its statements, the functions in it, LaTeX."""
 
     sentence: str
-    statements: "tuple[Statement, ...]"
+    statements: tuple[Statement, ...]
     where: tuple[str, ...]
     latex: tuple[str, ...]
 
@@ -320,7 +322,7 @@ class LayerReport(NamedTuple):
     flops: int | None
     notes: tuple[str, ...]
     group: int
-    layers: "tuple[LayerReport, ...]" = ()
+    layers: tuple[LayerReport, ...] = ()
     explanation: Explanation | None = None
     receptive_field: tuple[ReceptiveField, ...] | None = None
     gradient: BackwardReport | None = None

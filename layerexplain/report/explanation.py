@@ -38,7 +38,6 @@ from layerexplain.report.hints import LayerInNetwork, Neighbours
 from layerexplain.report.targets import targets
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
-from layerexplain.weights.known_weights import is_stored
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 
@@ -142,7 +141,7 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], networ
     """A layer without a formula: what the source says of it, and no more."""
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
-    elif is_stored(layer):
+    elif layer.is_stored:
         said = "Known only by its weights: the file does not say what it computes."
     else:
         said = _why_unknown(row, layer, calls, network)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from layerexplain.model import Model, Note
 from layerexplain.network.dtypes import BYTES
 from layerexplain.report.data import LayerReport, Totals
-from layerexplain.weights.known_weights import is_stored
 
 UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
@@ -15,11 +14,11 @@ UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 def is_complete(model: Model) -> bool:
     """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
     what the file tells is all that it stores."""
-    if model.layers and all(is_stored(layer) for layer in model.layers):
+    if model.layers and all(layer.is_stored for layer in model.layers):
         return True
     if any(note.code == "layers-from-weights" for note in model.notes):
         return True
-    return bool(model.calls) or model.type in ("Functional", "Sequential", "SavedModel", "Weights")
+    return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 
 def totals(rows: Sequence[LayerReport]) -> Totals:

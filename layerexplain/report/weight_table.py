@@ -20,7 +20,6 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.report.weight_data import WeightRow, WeightTable, WeightTotals
 from layerexplain.weights.keras_expression import variable_expression
-from layerexplain.weights.known_weights import is_stored, stored_variables
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name
 from layerexplain.weights.shared_weights import shared_weights
@@ -124,7 +123,7 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
         missing = unbuilt_layers(matched)
         notes += [unbuilt_note(path) for path in missing]
         return not missing
-    unknown = [one.where for one in weighted_layers(network) if not (one.is_known or is_stored(one.layer))]
+    unknown = [one.where for one in weighted_layers(network) if not (one.is_known or one.layer.is_stored)]
     words = "the source stores no weights; the list is derived from its layers"
     if network.model.format == "saved-model":
         words = "a SavedModel's values are not read; the list is derived from what it records of its layers"
@@ -163,7 +162,7 @@ def _told_rows(layer: WeightedLayer) -> list[WeightRow]:
     """The variables that an export tells of, without their values."""
     return [
         WeightRow(None, layer.where, v.name, *_needed(v.shape, v.dtype), v.trainable, None)
-        for v in stored_variables(layer.layer)
+        for v in layer.layer.stored_variables
     ]
 
 

@@ -21,7 +21,6 @@ from layerexplain.model import Layer, Note
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.weights.assign import Wanted, assign_by_number, assign_listed
-from layerexplain.weights.known_weights import is_stored
 from layerexplain.weights.layer_groups import GroupFinder
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
@@ -115,7 +114,7 @@ class _Matcher:
         if layer.group is None:
             return
         self.tree = self.tree or WeightTree(self.stored)
-        own = is_stored(layer.layer)
+        own = layer.layer.is_stored
         if not own and not self.tree.is_nested(layer.group):
             self._as_stored(layer, below)
             return

@@ -12,7 +12,6 @@ from layerexplain.network.scope import declaration_of
 from layerexplain.network.trace import trace_layer
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.weights.known_weights import is_stored
 from layerexplain.weights.matched import MatchedWeights
 
 _WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
@@ -75,7 +74,7 @@ def _read(network: Network) -> StoredWeights:
             found.setdefault("/".join(owner), []).append(variable)
     unbuilt = unbuilt_layers(matched)
     # Rows made from weights alone need no such note.
-    plain = {layer.where for layer in matched.opaque if is_stored(layer.layer)}
+    plain = {layer.where for layer in matched.opaque if layer.layer.is_stored}
     counted = [path for path, variables in found.items() if variables and path not in plain]
     words = "its weights are counted as the file stores them"
     notes = (

@@ -9,9 +9,9 @@ from layerexplain.frontends.keras.weight_tensors import Groups
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer
+from layerexplain.network.scope import has_no_weights
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.weights.known_weights import has_no_weights
 from layerexplain.weights.layer_groups import GroupFinder, layer_groups
 
 

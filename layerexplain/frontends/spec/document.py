@@ -35,7 +35,7 @@ from layerexplain.suggest import did_you_mean
 _TRAINING_KEYS = ("loss", "loss_weights", "optimizer", "metrics")
 _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype", *_TRAINING_KEYS)
 
-_OUTPUT = re.compile(r"(.+)\[([0-9]{1,4})\]\Z")
+_OUTPUT = r"(.+)\[([0-9]{1,4})\]\Z"
 
 
 def read_yaml_spec(data: bytes, source: str = "") -> Model:
@@ -291,7 +291,7 @@ class _SpecReader:
         name = str(node.value)
         if name in graph.known:
             return graph.known[name]
-        output = _OUTPUT.match(name)
+        output = re.match(_OUTPUT, name)
         if output is not None and key != "reuse" and output[1] in graph.known:
             return graph.known[output[1]]._replace(output=int(output[2]))
         later = "a layer that comes later; a layer must stand before those that use it"

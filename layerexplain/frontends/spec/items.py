@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
-from layerexplain.frontends.spec.old_arguments import todays_form
+from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
@@ -175,7 +175,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         config[key] = _argument(key, node, maker)
     if maker.check:
         for key in item.arguments:
-            if today := todays_form(item.type, key, maker.input_shape):
+            if key in OLD_ARGUMENTS and (today := todays_form(item.type, key, maker.input_shape)):
                 words = f"{key} is an argument of older Keras; today: {today}"
                 maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)
@@ -185,6 +185,8 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
 def _of_today(item: Item, name: str, maker: Maker) -> Item:
     """The item with its arguments by today's names, and without what belongs beside its type."""
     arguments: dict[str, Node] = {}
+    if all(takes(item.type, key) for key in item.arguments):
+        return item
     for key, node in item.arguments.items():
         today = "" if takes(item.type, key) else todays_argument(item.type, key)
         if key in WISHES and key != "name" and not takes(item.type, key):
@@ -266,8 +268,10 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
 def _wrapped(type_name: str, arguments: dict[str, Node]) -> dict[str, Node]:
     """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
     inner = _wrapped_argument(type_name)
+    if inner is None or inner in arguments:
+        return arguments
     found = [key for key in arguments if _is_type(key) or key[:1].isupper()]
-    if inner is None or inner in arguments or len(found) != 1:
+    if len(found) != 1:
         return arguments
     node = arguments[found[0]]
     layer = Node("mapping", [(Node("scalar", found[0], node.line), node)], node.line)

@@ -21,6 +21,8 @@ _STILL_TAKEN = {
     "weights": ("Embedding", "ReversibleEmbedding"),
 }
 """The layers of Keras 3 that have the argument."""
+OLD_ARGUMENTS = frozenset({*_FORMS, *_SHAPES})
+"""The arguments that `todays_form` knows."""
 
 
 def todays_form(type_: str, argument: str, shape: Shape | None) -> str:

@@ -30,17 +30,19 @@ class ReportedLayer(NamedTuple):
 
 def layers_of(report: Report, nested: bool) -> Iterator[ReportedLayer]:
     """The layers in order; with `nested` those of a nested model follow it, however deep."""
-    waiting = _in_order(report.layers)
+    waiting = [_with_the_one_before(report.layers)]
     while waiting:
-        layer, before = waiting.pop()
-        yield ReportedLayer(report, layer, before)
-        if nested and layer.layers:
-            waiting += _in_order(layer.layers)
+        for layer, before in waiting[-1]:
+            yield ReportedLayer(report, layer, before)
+            if nested and layer.layers:
+                waiting.append(_with_the_one_before(layer.layers))
+                break
+        else:
+            waiting.pop()
 
 
-def _in_order(layers: Sequence[LayerReport]) -> list[tuple[LayerReport, LayerReport | None]]:
-    """The layers, the last one first, each with the one before it."""
-    return list(zip(layers, (None, *layers), strict=False))[::-1]
+def _with_the_one_before(layers: Sequence[LayerReport]) -> Iterator[tuple[LayerReport, LayerReport | None]]:
+    return iter(zip(layers, (None, *layers), strict=False))
 
 
 def _count(name: str, heading: str) -> Column:
