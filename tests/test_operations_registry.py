@@ -26,7 +26,7 @@ def test_no_class_is_both_declared_and_opaque() -> None:
 def test_each_listed_class_has_a_formula_or_a_reason() -> None:
     names = set(keras_operations())
     declared = {name for name in names if find(f"ops.{name}") is not None}
-    assert names - declared == set(REASONS)
+    assert names - declared == {name for name in REASONS if "." not in name}
     assert len(declared) >= 300
 
 

@@ -32,7 +32,7 @@ from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.pooling import average_pool, max_pool
-from layerexplain.ops.reshaping import joined
+from layerexplain.ops.reshaping import ahead, joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.records import NamedTuple
 
@@ -237,9 +237,12 @@ def _reason(way: _Way, after: str, definition: Definition, result: Expr | None =
 
 
 def _same_place(leaf: Expr, at: int, result: Expr, axis: int) -> bool:
-    """Whether reshaping alone leaves an axis as it was: all sizes up to it, or all from it on, are the same."""
+    """Whether reshaping alone leaves an axis as it was: all sizes up to it, or all from it on, are the same.
+
+    Two unknown sizes are the same only if as many elements stand behind them."""
     before, after = leaf.shape, result.shape
-    return bool(before[: at + 1] == after[: axis + 1] or before[at:] == after[axis:])
+    same = before[: at + 1] == after[: axis + 1] or before[at:] == after[axis:]
+    return same and (before[at] is not None or ahead(before[at + 1 :]) == ahead(after[axis + 1 :]))
 
 
 def _differ(definition: Definition, leaf: Expr, axis: int) -> bool:

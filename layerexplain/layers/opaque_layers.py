@@ -66,6 +66,7 @@ OPERATIONS: Final[dict[str, str]] = {
     "Argpartition": "the order within its two parts is not defined",
     "ElasticTransform": "it distorts images at random",
     "Arange": "the size of its result depends on values; Keras does not store it in a model",
+    "tf.einsum": "tf.keras stores its equation without its tensors, so that no version of Keras can load this layer",
     "Ndim": "its result is known in advance; Keras makes no tensor for it",
 }
 """Class → why; tests/test_operations_registry.py holds it against Keras."""

@@ -13,7 +13,7 @@ from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
 from layerexplain.ops.image import resize as resized
-from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.sizes import product, shape_text
 
 ROWS = """
 ops.Resize(images, size: Sizes, interpolation: Text = 'bilinear', antialias: Bool = False,
@@ -121,20 +121,27 @@ def regrouped(x: Expr, block: int, data_format: str, name: str) -> Expr:
     last = data_format == "channels_last"
     z = x if last else m.transpose(x, axes=(0, 2, 3, 1))
     rows, columns, channels = z.shape[1:]
-    if not isinstance(rows, int) or not isinstance(columns, int) or not isinstance(channels, int):
-        raise ShapeError(f"{name} needs fixed sizes, got {shape_text(x.shape)}")
     if name == "depth_to_space":
-        if channels % block**2:
-            raise ShapeError(f"{name} needs channels that {block**2} divides, got {shape_text(x.shape)}")
-        apart: tuple[Size, ...] = (BATCH, rows, columns, block, block, channels // block**2)
-        together: tuple[Size, ...] = (BATCH, rows * block, columns * block, channels // block**2)
+        fewer = _part(channels, block**2, f"{name} needs channels that {block**2} divides, got {shape_text(x.shape)}")
+        z = m.reshape(z, shape=(BATCH, rows, columns, block, block, fewer))
+        z = m.transpose(z, axes=(0, 1, 3, 2, 4, 5))
+        z = m.reshape(z, shape=(BATCH, product([rows, block]), product([columns, block]), fewer))
     else:
-        if rows % block or columns % block:
-            raise ShapeError(f"{name} needs rows and columns that {block} divides, got {shape_text(x.shape)}")
-        apart = (BATCH, rows // block, block, columns // block, block, channels)
-        together = (BATCH, rows // block, columns // block, channels * block**2)
-    z = m.reshape(m.transpose(m.reshape(z, shape=apart), axes=(0, 1, 3, 2, 4, 5)), shape=together)
+        words = f"{name} needs rows and columns that {block} divides, got {shape_text(x.shape)}"
+        down, across = _part(rows, block, words), _part(columns, block, words)
+        z = m.reshape(z, shape=(BATCH, down, block, across, block, channels))
+        z = m.transpose(z, axes=(0, 1, 3, 2, 4, 5))
+        z = m.reshape(z, shape=(BATCH, down, across, product([channels, block**2])))
     return z if last else m.transpose(z, axes=(0, 3, 1, 2))
+
+
+def _part(size: Size, of: int, words: str) -> Size:
+    """A size divided, unknown where it is; ShapeError with the words where that leaves a rest."""
+    if not isinstance(size, int):
+        return None
+    if size % of:
+        raise ShapeError(words)
+    return size // of
 
 
 def mirrored(x: Expr, axis: int) -> Expr:

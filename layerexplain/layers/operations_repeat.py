@@ -85,7 +85,9 @@ def repeat(x: Expr, *, repeats: Anything, axis: Int | None = None) -> Expr:
 def tiled(x: Expr, repeats: Any) -> Expr:
     """The whole tensor several times behind itself along each axis; missing axes come first."""
     times = tuple(repeats) if isinstance(repeats, list | tuple) else (repeats,)
-    if not all(is_int(t) and t >= 0 for t in times):
+    # A count that the model computes is given as the name of its tensor; it is not known.
+    times = tuple([None if hasattr(t, "layer") else t for t in times])
+    if not all(t is None or (is_int(t) and t >= 0) for t in times):
         raise ArgumentError(f"tile needs an integer ≥ 0 for each axis, got {repeats!r}")
     times = (1,) * (x.ndim - len(times)) + times
     if len(times) > x.ndim:
@@ -103,7 +105,7 @@ def broadcast_to(x: Expr, *, shape: Anything) -> Expr:
     target: list[Size] = []
     for i, size in enumerate(sizes):
         old = x.shape[i - lead] if i >= lead else 1
-        target.append(old if size is None else size)
+        target.append((None if old == 1 else old) if size is None else size)
         if isinstance(size, int) and isinstance(old, int) and old not in (1, size):
             raise ShapeError(f"broadcast_to needs size 1 or {size} on axis {i}, got {shape_text(x.shape)}")
     return m.broadcast_to(x, shape=tuple(target))

@@ -8,6 +8,12 @@ from layerexplain.model import Layer, Note
 _RECORDED = "; its shapes are those that the file recorded, if any"
 
 
+def operation_type(layer: Layer) -> str:
+    """What a row is called: the class, or the function that an operation of tf.keras applies."""
+    function = layer.config.get("function") if layer.kind == "operation" else None
+    return f"tf.{function}" if isinstance(function, str) else layer.type
+
+
 def opaque_note(code: str, where: str, reason: str, *, typed: bool, is_known: bool) -> Note:
     """Why a layer has no formula, and what is known of its shapes: `typed` says that no file recorded any, `is_known`
     that they are known all the same."""
@@ -20,7 +26,7 @@ def why_opaque(layer: Layer) -> str:
     kind = "an operation" if layer.kind == "operation" else "a layer"
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
-    reason = f"{layer.type}{owner} is not {kind} that layerexplain has a formula for"
+    reason = f"{operation_type(layer)}{owner} is not {kind} that layerexplain has a formula for"
     if layer.kind == "layer":
         if facts_of(layer.type).runs_code:
             return "what it computes is not known"
@@ -30,7 +36,7 @@ def why_opaque(layer: Layer) -> str:
     if layer.kind == "operation":
         from layerexplain.layers.opaque_layers import OPERATIONS, why_not
 
-        return why_not(layer.type, OPERATIONS) or reason
+        return why_not(operation_type(layer), OPERATIONS) or reason
     return reason
 
 

@@ -9,19 +9,19 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import BATCH, GONE, NO_GRADIENT, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Shape, Size
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.movement import reshape
+from layerexplain.ops.movement import reshape, runtime
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, shape_text, size_text
+from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text
 
 
-def _tile_axes(x: Expr, *, times: tuple[int, ...]) -> list[Axis]:
+def _tile_axes(x: Expr, *, times: tuple[Size, ...]) -> list[Axis]:
     if len(times) != x.ndim:
         raise ShapeError(f"tile needs one count for each axis of {shape_text(x.shape)}, got {times}")
     axes = kept(x)
     for i, (size, count) in enumerate(zip(x.shape, times, strict=True)):
         if count != 1:
-            after = size * count if isinstance(size, int) else None
-            axes[i] = Axis("", (0, i), after, equation(f"{size_text(size)} * {count}", after))
+            after = None if count is None else product([size, count])
+            axes[i] = Axis("", (0, i), after, equation(f"{size_text(size)} * {size_text(count)}", after))
     return axes
 
 
@@ -51,7 +51,7 @@ def _of_tile(y: Expr, dy: Expr, i: int) -> Expr:
 tile = movement(
     "tile",
     axes=_tile_axes,
-    value=lambda np, x, times: np.tile(x, times),
+    evaluate=lambda run, x, times: run.np.tile(x, runtime(run, times)),
     element=_tile_element,
     canonical=lambda attrs: {"times": tuple(attrs["times"])},
     gradient=_of_tile,

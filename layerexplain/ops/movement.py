@@ -26,7 +26,10 @@ from layerexplain.ops.sizes import (
 )
 
 
-def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
+def runtime(run: Any, shape: Sequence[Size], inferred: int = 0) -> tuple[int, ...]:
+    """Return sizes as numbers; at most `inferred` of them may be left to NumPy. Raises ShapeError for more."""
+    if sum([1 for s in shape if s is None or s == -1]) > inferred:
+        raise ShapeError(f"the sizes {shape_text(tuple(shape))} need to be known, got some that the model computes")
     return tuple(run.batch if isinstance(s, Batch) else -1 if s is None else s for s in shape)
 
 
@@ -36,7 +39,7 @@ def _runtime(run: Any, shape: Sequence[Size]) -> tuple[int, ...]:
 reshape: Op = movement(
     "reshape",
     axes=reshape_axes,
-    evaluate=lambda run, x, shape: run.np.reshape(x, _runtime(run, shape)),
+    evaluate=lambda run, x, shape: run.np.reshape(x, runtime(run, shape, inferred=1)),
     element=reshape_element,
     canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
     gradient=lambda y, dy, i: reshape(dy, shape=y.args[0].shape),
@@ -390,7 +393,7 @@ def _broadcast_axes(x: Expr, *, shape: tuple[Size, ...]) -> list[Axis]:
 broadcast_to = movement(
     "broadcast_to",
     axes=_broadcast_axes,
-    evaluate=lambda run, x, shape: run.np.broadcast_to(x, _runtime(run, shape)),
+    evaluate=lambda run, x, shape: run.np.broadcast_to(x, runtime(run, shape)),
     element=lambda node, index, at: at(0, aligned(index, node, node.args[0])),
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
     gradient=lambda y, dy, i: dy,
@@ -401,7 +404,7 @@ broadcast_to = movement(
 zeros = movement(
     "zeros",
     axes=lambda *, shape: new_axes(shape),
-    evaluate=lambda run, shape: run.np.zeros(_runtime(run, shape)),
+    evaluate=lambda run, shape: run.np.zeros(runtime(run, shape)),
     element=lambda node, index, at: sc.Number(0.0),
     dtype=lambda *, shape: "float",
     canonical=lambda attrs: {"shape": tuple(attrs["shape"])},

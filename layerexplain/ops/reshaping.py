@@ -55,14 +55,18 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
         while True:
             a, b = product(before[k] for k in left), product(after[k] for k in right)
             same = [before[k] for k in left] == [after[k] for k in right]
-            if same and None in [before[k] for k in left]:
-                # Two unknown sizes are equal only if the sizes after them have the same product.
-                same = _ahead(before[i:]) == _ahead(after[j:])
+            if a is None and b is None and None in [before[k] for k in left] and None in [after[k] for k in right]:
+                # Runs with unknown sizes hold the same elements only if the sizes after them have the same product.
+                same = ahead(before[i:]) == ahead(after[j:])
             if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
                 break
             if i >= len(before) and j >= len(after):
                 break
-            if (b is None or (a is not None and a < b) or j >= len(after)) and i < len(before):
+            if a is None and b is None:
+                more = ahead(before[i:]) > ahead(after[j:])
+            else:
+                more = b is None or (a is not None and a < b)
+            if (more or j >= len(after)) and i < len(before):
                 left.append(i)
                 i += 1
             elif j < len(after):
@@ -78,7 +82,7 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     return groups
 
 
-def _ahead(sizes: Shape) -> tuple[int, int | None]:
+def ahead(sizes: Shape) -> tuple[int, int | None]:
     """Return the number of unknown sizes and the product of the others."""
     return sizes.count(None), product(s for s in sizes if s is not None)
 
@@ -108,7 +112,7 @@ def _records(x: Expr, after: Shape) -> list[Axis]:
             if len(left) == len(right) == 1:
                 result.append(Axis("", source, size))
             elif len(right) == 1:
-                why = "known at run time" if size is None else f"{equation(old, size)}, the last axis runs fastest"
+                why = f"{old if size is None else equation(old, size)}, the last axis runs fastest"
                 result.append(Axis("features", source, size, why))
             else:
                 new = " × ".join(size_text(after[k]) for k in right)

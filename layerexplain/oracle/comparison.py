@@ -11,13 +11,13 @@ from layerexplain.lang.expr import RANDOM, Batch
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.model import Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
+from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
-from layerexplain.report.build import operation_type
 from layerexplain.run.activations import Progress, evaluated
 from layerexplain.run.precision import computed_in, rounded_to
 

@@ -17,6 +17,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
 from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
 from layerexplain.network.dtypes import dtypes_of, float_of
+from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
@@ -372,12 +373,6 @@ def _shared_weights(network: Network) -> SharedWeights | None:
     from layerexplain.weights.shared_weights import shared_weights
 
     return shared_weights(network)
-
-
-def operation_type(layer: Layer) -> str:
-    """What a row is called: the class, or the function that an operation of tf.keras applies."""
-    function = layer.config.get("function") if layer.kind == "operation" else None
-    return f"tf.{function}" if isinstance(function, str) else layer.type
 
 
 def _counts(

@@ -16,9 +16,9 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import ITEM, Expr
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.report.build import operation_type
 from layerexplain.run.memory_limit import must_fit, shapes_in
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
