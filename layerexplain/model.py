@@ -118,7 +118,8 @@ class Layer(NamedTuple):
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
-    `line` is the line of the spec that it stands in. `number` is there where the file says of the object that it holds
+    `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
+    that is not the source itself. `number` is there where the file says of the object that it holds
     it in several places; `Model.shared` says what follows from that.
     """
 
@@ -131,6 +132,7 @@ class Layer(NamedTuple):
     build_shape: Any = None
     line: int | None = None
     number: ObjectNumber | None = None
+    file: str = ""
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:
@@ -222,6 +224,8 @@ class Model(NamedTuple):
     declarations: Mapping[str, Declaration] = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
     training: Training | None = None
+    grade: str = "complete"
+    """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
 
 
 InputShapes = Mapping[str, Sequence[int | None]]

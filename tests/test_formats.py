@@ -35,6 +35,7 @@ SOURCES = {
     "saved-model": b"\x08\x01\x12" + b"\x00" * 20,
     "nothing": b"",
     "json": json.dumps({"class_name": "Sequential", "config": [DENSE]}).encode(),
+    "code": b"model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n",
     "yaml": b"input: [4]\nlayers:\n  - Dense: 3\n",
 }
 """A source for each row of the table, in its order."""
@@ -51,7 +52,7 @@ def test_each_source_is_accepted_by_its_row_first(row: int, name: str) -> None:
     assert len(FORMATS) == len(SOURCES)
 
 
-@pytest.mark.parametrize("name", ["zip", "json", "yaml"])
+@pytest.mark.parametrize("name", ["zip", "json", "code", "yaml"])
 def test_what_is_accepted_is_read(name: str) -> None:
     model = read(SOURCES[name])
     assert [layer.config["units"] for layer in model.layers if layer.type == "Dense"] == [3]

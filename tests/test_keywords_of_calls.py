@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 import layerexplain
+from layerexplain.call_binding import FIRST_TENSOR
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.registry import find
-from layerexplain.network.binding import FIRST_TENSOR
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,8 @@ def _read_json(opened: Opened) -> Model:
         if looks_like_json(data):
             raise
         return _read_spec(data, opened.path)
+    if isinstance(document, dict) and "nbformat" in document and ("cells" in document or "worksheets" in document):
+        return _read_code(data, opened.path)
     if isinstance(document, dict) and "weight_map" in document and opened.path is not None:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 
@@ -341,6 +343,27 @@ def _read_spec(data: bytes, path: str | None) -> Model:
     from layerexplain.frontends.spec.document import read_yaml_spec
 
     return read_yaml_spec(data, path or "")
+
+
+def _is_code(opened: Opened) -> bool:
+    """Whether a text is Python, which begins in no way that YAML does."""
+    is_script = opened.path is not None and opened.path.endswith(".py")
+    if not is_script and not _may_be_code(opened.head):
+        return False
+    from layerexplain.frontends.code.sources import is_code
+
+    return is_code(opened.head, opened.path)
+
+
+def _may_be_code(head: bytes) -> bool:
+    """Whether a text has what all code has and few specs have: brackets of a call, or an import."""
+    return b"(" in head or b"import " in head or b"```" in head
+
+
+def _read_code(data: bytes, path: str | None) -> Model:
+    from layerexplain.frontends.code.reader import read_code
+
+    return read_code(data, path)
 
 
 class Format(NamedTuple):
@@ -356,6 +379,7 @@ FORMATS = (
     Format(_is_saved_model, _read_saved_model),
     Format(lambda opened: _no_model(opened) is not None, _refuse),
     Format(_is_json, _read_json),
+    Format(_is_code, lambda opened: _read_code(opened.text(), opened.path)),
     Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened.path)),
 )
 """What is read, in the order in which it is tried; the first that accepts a source reads it."""

@@ -32,9 +32,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 _PYTORCH_PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _CAFFE = (b"layer {", b"layers {")
-_PYTHON = rb"^(import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|#!.*python|(async )?def \w+|@\w+)"
-_OF_PYTHON = (b"import ", b"def ", b"class ", b"#!", b"@")
-"""What Python source has one of, so that the pattern need not be compiled for a spec."""
 # The fields of ONNX's ModelProto behind the version; a producer is a text, where Core ML has a message.
 _ONNX_NEXT = b"\x12\x1a\x22\x28\x32\x3a\x42"
 
@@ -102,11 +99,6 @@ def _text(head: bytes) -> str | None:
         return f"is a TensorFlow graph written as text (.pbtxt), which stores no Keras layers; {_SAVE}"
     if head.startswith(_CAFFE) or any(b"\n" + one in head for one in _CAFFE):
         return f"is a Caffe network, which stores no Keras layers; {_SAVE}"
-    if any(word in head for word in _OF_PYTHON) and re.search(_PYTHON, head, re.MULTILINE):
-        return (
-            "is Python source, which is not executed; save its model with model.save('model.keras') and give that "
-            "file, or write model.to_json() to a file"
-        )
     return None
 
 

@@ -207,6 +207,7 @@ def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fus
     gist="softmax(Q · Kᵀ / sqrt({key_dim})) · V, {num_heads} heads, {use_causal_mask:causal|}",
     facts=Facts(
         takes_masks_off=True,
+        makes="Softmax Dropout",
         attributes_keras_2={f"{part}_dense": f"_{part}_dense" for part in ("query", "key", "value", "output")},
     ),
 )
@@ -247,6 +248,7 @@ def multi_head_attention(
     gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
     "{use_causal_mask:causal|}",
     also=("GroupedQueryAttention",),
+    facts=Facts(makes="Softmax Dropout"),
 )
 def group_query_attention(
     query: Expr,

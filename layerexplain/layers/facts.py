@@ -28,6 +28,7 @@ class Facts(NamedTuple):
     - `takes_floats`: Keras does not cast its input to its dtype where that is one of whole numbers.
     - `casts_keras_2`: in Keras 2 it casts its input to its dtype also where that is one of whole numbers.
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
+    - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
     - `runs_code`: it runs code written by the author of the model.
     """
@@ -47,6 +48,7 @@ class Facts(NamedTuple):
     takes_floats: bool = False
     casts_keras_2: bool = False
     alone_ndim: int = 0
+    makes: str = ""
     home: str = ""
     runs_code: bool = False
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from layerexplain.call_binding import Bound
 from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.model import Layer
-from layerexplain.network.binding import Bound
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.call_binding import Bound
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
-from layerexplain.network.binding import Bound
 from layerexplain.network.recorded_shapes import Tensor, Tensors
 from layerexplain.network.traced import MaskSource
 from layerexplain.records import NamedTuple

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from layerexplain.call_binding import Bound
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note
-from layerexplain.network.binding import Bound
 from layerexplain.network.definitions import Definitions, not_known
 from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.scope import Scope, Specs

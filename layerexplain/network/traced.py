@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from layerexplain.call_binding import Bound
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Model, Note, TensorRef
-from layerexplain.network.binding import Bound
 from layerexplain.records import NamedTuple
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.definition import Definition
@@ -13,7 +14,6 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
-from layerexplain.network.binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.network.definitions import Define, Enter
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles

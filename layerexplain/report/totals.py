@@ -18,7 +18,7 @@ def is_complete(model: Model) -> bool:
         return True
     if any(note.code == "layers-from-weights" for note in model.notes):
         return True
-    return model.type in ("Functional", "Sequential", "SavedModel", "Weights")
+    return bool(model.calls) or model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 
 def totals(rows: Sequence[LayerReport]) -> Totals:

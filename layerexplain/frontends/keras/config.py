@@ -39,10 +39,6 @@ _FOREIGN = (
         {"keras_version", "date_saved"},
         "is the metadata.json of an unzipped .keras; give its folder or its config.json",
     ),
-    (
-        {"cells", "nbformat"},
-        "is a Jupyter notebook, whose code is not executed; save its model as .keras and give that file",
-    ),
     ({"architectures"}, _HUGGING_FACE),
     ({"model_type"}, _HUGGING_FACE),
 )

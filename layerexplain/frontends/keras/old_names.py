@@ -60,7 +60,7 @@ _DROPPED = frozenset({"consume_less", "forget_bias_init", "input_dtype", "cache_
 
 _OLD_KEYS = frozenset(_ARGUMENTS) | _DROPPED | {key for keys in _SIZES for key in keys} | {"mode"}
 # Layers of today's name, too, whose older files said less or said it in another way.
-_OLD_CLASSES = frozenset(_CLASSES) | {"Merge", "ThresholdedReLU", "GRU", "GRUCell", "ZeroPadding1D", "ZeroPadding2D"}
+OLD_CLASSES = frozenset(_CLASSES) | {"Merge", "ThresholdedReLU", "GRU", "GRUCell", "ZeroPadding1D", "ZeroPadding2D"}
 
 
 def modern_layer(class_name: str, config: Mapping[str, Any], *, tells_module: bool) -> tuple[str, Mapping[str, Any]]:
@@ -68,7 +68,7 @@ def modern_layer(class_name: str, config: Mapping[str, Any], *, tells_module: bo
 
     `tells_module` is True for the objects of Keras 3, which state the module of their class.
     """
-    if class_name not in _OLD_CLASSES and _OLD_KEYS.isdisjoint(config):
+    if class_name not in OLD_CLASSES and _OLD_KEYS.isdisjoint(config):
         return class_name, config
     if class_name == "Merge":
         return _merge(config)

@@ -1,0 +1,15 @@
+"""Python code that builds Keras models → `Model`. The code is read, never imported, compiled or run.
+
+sources.py        which text: scripts, notebooks, pasted snippets, Markdown; what `train.py:build(classes=10)` asks for
+bounds.py         how many steps, and how large results, before the reader gives up
+values.py         what a name may stand for: plain values, Unknown, tensors, layers, models, functions, classes
+interpreter.py    the interpreter of `ast`: statements, loops, definitions, expressions, calls
+operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py    what Python and NumPy compute
+keras_names.py    which name, through which import, is which class or function of Keras
+keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
+tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
+layer_attributes.py    attributes and methods of layers, models, tensors and weights
+shapes.py         the shape of a tensor while code is read, from the layers' declarations
+emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
+reader.py         a source → its models
+"""

@@ -1,0 +1,428 @@
+"""NumPy as far as models hang on it: shapes of arrays, and the values of small ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
+from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary, is_plain
+from layerexplain.frontends.code.values import Array, Size, Tensor, Unknown
+from layerexplain.model import Shape
+
+_SAME = frozenset(
+    [
+        "astype",
+        "copy",
+        "numpy",
+        "asarray",
+        "array",
+        "ascontiguousarray",
+        "normalize",
+        "clip",
+        "abs",
+        "sqrt",
+        "exp",
+        "log",
+        "float32",
+        "float64",
+        "squeeze_",
+        "nan_to_num",
+        "convert_to_tensor",
+        "constant",
+        "as_tensor",
+        "cast",
+    ]
+)
+_CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
+_DTYPES = frozenset(
+    [
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool_",
+        "str_",
+    ]
+)
+
+
+def constant_of(name: str) -> Any:
+    """The value of a constant of NumPy, NotImplemented for what is none."""
+    return _CONSTANTS.get(name, NotImplemented)
+
+
+def array_of(value: Any) -> Any:
+    """The array of a nested list of numbers; Unknown for what is none."""
+    if isinstance(value, Array | Unknown):
+        return value
+    if is_plain(value):
+        return Array((), (value,), None, "int64" if isinstance(value, int) else "float64")
+    if type(value) is range:
+        value = list(value)
+    if type(value) not in (list, tuple) or not fits(value):
+        return Unknown("an array of values that are not known")
+    rows = [array_of(one) for one in value]
+    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    shapes = {row.shape for row in rows}
+    if len(shapes) > 1:
+        return Unknown("an array of rows of different lengths")
+    inner = shapes.pop() if shapes else ()
+    known = all(row.values is not None for row in rows)
+    values = tuple([one for row in rows for one in row.values]) if known else None
+    return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
+
+
+def plain(value: Any) -> Any:
+    """A number for an array of one; nested tuples for a small array; anything else as it is."""
+    if not isinstance(value, Array) or value.values is None:
+        return value
+    if not value.shape:
+        return value.values[0]
+    size = len(value.values) // max(value.shape[0] or 1, 1)
+    return tuple(
+        [plain(Array(value.shape[1:], value.values[i * size : (i + 1) * size])) for i in range(value.shape[0] or 0)]
+    )
+
+
+def broadcast(one: Shape, other: Shape) -> Any:
+    """The shape of an operation on two arrays."""
+    count = max(len(one), len(other))
+    first, second = (1,) * (count - len(one)) + one, (1,) * (count - len(other)) + other
+    sizes: list[int | None] = []
+    for a, b in zip(first, second, strict=True):
+        if a == b or b == 1:
+            sizes.append(a)
+        elif a == 1:
+            sizes.append(b)
+        elif a is None or b is None:
+            sizes.append(None)
+        else:
+            raise Raised("ValueError", f"shapes {one} and {other} do not broadcast")
+    return tuple(sizes)
+
+
+def operate(name: str, left: Any, right: Any) -> Any:
+    """An operator on arrays and numbers."""
+    first, second = array_of(left), array_of(right)
+    if isinstance(left, Size) or isinstance(right, Size):
+        return Size()
+    for one in (first, second):
+        if isinstance(one, Unknown):
+            return one
+    if name == "MatMult":
+        if len(first.shape) >= 1 and len(second.shape) >= 2:
+            return Array((*first.shape[:-1], second.shape[-1]))
+        return Unknown("a product of arrays")
+    shape = broadcast(first.shape, second.shape)
+    values = None
+    if first.values is not None and second.values is not None:
+        if shape in (first.shape, second.shape) and 1 in (len(first.values), len(second.values)):
+            one, other = first.values, second.values
+            count = max(len(one), len(other))
+            one, other = (one * count if len(one) == 1 else one), (other * count if len(other) == 1 else other)
+            values = _each(name, one, other)
+        elif first.shape == second.shape:
+            values = _each(name, first.values, second.values)
+    if not shape and values is not None:
+        return values[0]
+    return Array(shape, values, first.classes or second.classes, first.dtype)
+
+
+def _each(name: str, left: Any, right: Any) -> Any:
+    made = [binary(name, a, b, Budget()) for a, b in zip(left, right, strict=True)]
+    return None if any(isinstance(one, Unknown) for one in made) else tuple(made)
+
+
+def item(array: Array, key: Any) -> Any:
+    """`array[key]`."""
+    keys = key if type(key) is tuple else (key,)
+    given = sum(one is not None and one is not Ellipsis for one in keys)
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        keys = (*keys[:at], *[slice(None)] * (len(array.shape) - given), *keys[at + 1 :])
+    sizes: list[int | None] = []
+    axes = iter(array.shape)
+    for one in keys:
+        if one is None:
+            sizes.append(1)
+            continue
+        size = next(axes, None)
+        if isinstance(one, slice):
+            sizes.append(_sliced(one, size))
+        elif isinstance(one, Array):
+            sizes += [None] if one.dtype == "bool" else one.shape
+        elif type(one) is list:
+            sizes.append(len(one))
+        elif isinstance(one, Unknown):
+            return Unknown("rows of data that are not known")
+    shape = (*sizes, *axes)
+    if array.values is not None and len(keys) == 1 and isinstance(keys[0], int) and array.shape and array.shape[0]:
+        width = len(array.values) // array.shape[0]
+        if -array.shape[0] <= keys[0] < array.shape[0]:
+            at = keys[0] % array.shape[0]
+            found = array.values[at * width : (at + 1) * width]
+            return found[0] if not shape else Array(shape, found, None, array.dtype)
+        raise Raised("IndexError", "index is out of bounds")
+    if array.values is not None and len(keys) == 1 and isinstance(keys[0], slice) and len(array.shape) == 1:
+        return Array(shape, array.values[keys[0]], None, array.dtype)
+    if not shape:
+        return Unknown("a value of the data")
+    return Array(shape, None, array.classes, array.dtype)
+
+
+def _sliced(key: slice, size: int | None) -> int | None:
+    parts = (key.start, key.stop, key.step)
+    if size is None or not all(one is None or isinstance(one, int) for one in parts):
+        if parts == (None, None, None):
+            return size
+        return None
+    return len(range(*key.indices(size)))
+
+
+def attribute(array: Array, name: str) -> Any:
+    """`array.name`."""
+    if name == "shape":
+        return tuple([Size("rows") if size is None else size for size in array.shape])
+    if name == "ndim":
+        return len(array.shape)
+    if name == "size" and None not in array.shape:
+        return math.prod(array.shape)
+    if name == "T":
+        return Array(array.shape[::-1], None, None, array.dtype)
+    if name == "dtype":
+        return array.dtype
+    from layerexplain.frontends.code.values import Bound
+
+    return Bound(array, name)
+
+
+def reshaped(array: Array, sizes: Any) -> Any:
+    """The array with another shape."""
+    sizes = [plain(one) for one in sizes]
+    if any(isinstance(one, Unknown) for one in sizes):
+        return next(one for one in sizes if isinstance(one, Unknown))
+    known = [one for one in sizes if isinstance(one, int) and one >= 0]
+    if len(known) == len(sizes):
+        return Array(tuple(known), array.values, array.classes, array.dtype)
+    if None not in array.shape and sizes.count(-1) == 1 and len(known) == len(sizes) - 1 and math.prod(known):
+        rest = math.prod(array.shape) // math.prod(known)  # type: ignore[arg-type]
+        return Array(tuple([rest if one == -1 else one for one in sizes]), array.values, array.classes, array.dtype)
+    shape = tuple([one if isinstance(one, int) and one >= 0 else None for one in sizes])
+    return Array(shape, None, array.classes, array.dtype)
+
+
+def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A method of an array."""
+    if name == "reshape":
+        return reshaped(array, args[0] if len(args) == 1 and type(args[0]) in (tuple, list) else args)
+    if name == "flatten" or name == "ravel":
+        return reshaped(array, [-1])
+    if name in _SAME:
+        dtype = args[0] if name == "astype" and args and isinstance(args[0], str) else array.dtype
+        return array._replace(dtype=dtype)
+    if name == "tolist":
+        return _listed(plain(array))
+    if name in ("sum", "prod", "max", "min", "mean") and not args and not kwargs:
+        return _fold(name, array)
+    if name == "transpose" and all(isinstance(one, int) for one in args) and len(args) == len(array.shape):
+        return Array(tuple([array.shape[one] for one in args]))
+    if name == "item" and array.values is not None and len(array.values) == 1:
+        return array.values[0]
+    return Unknown(f"the method {name} of an array")
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(one) for one in value] if type(value) is tuple else value
+
+
+def _fold(name: str, array: Array) -> Any:
+    if name == "max" and array.classes and array.values is None:
+        return array.classes - 1
+    if array.values is None or not array.values:
+        return Unknown(f"the {name} of data")
+    if name == "prod":
+        made = 1
+        for one in array.values:
+            made = binary("Mult", made, one, Budget())
+            if isinstance(made, Unknown):
+                return made
+        return made
+    if name == "mean":
+        return sum(array.values) / len(array.values)
+    folds: dict[str, Callable[[Any], Any]] = {"sum": sum, "max": max, "min": min}
+    return folds[name](array.values)
+
+
+def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+    """A function of NumPy by its name behind `numpy.`."""
+    function = _FUNCTIONS.get(name)
+    first: Any = args[0] if args else None
+    if function is not None:
+        return function(args, kwargs)
+    if any(isinstance(one, Tensor) for one in args):
+        return Unknown(f"np.{name} of a tensor, which Keras refuses")
+    if name in _DTYPES and is_plain(first):
+        return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
+    if name in _SAME:
+        return array_of(first)
+    if name.startswith("random."):
+        return _random(name.partition(".")[2], args, kwargs)
+    if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
+        value = plain(first)
+        if isinstance(value, str):
+            raise Raised("TypeError", f"np.{name} of a text")
+        try:
+            made = getattr(math, name)(value)
+            return float(made)
+        except (ValueError, OverflowError, TypeError):
+            return math.nan
+    if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
+        return Size()
+    if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
+        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
+            return Size()
+        array = array_of(first)
+        return (
+            array
+            if isinstance(array, Unknown)
+            else _fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), array)
+        )
+    if name == "argmax" or name == "unique":
+        return Unknown(f"np.{name} of data")
+    unknown = next((one for one in args if isinstance(one, Unknown)), None)
+    return unknown or Unknown(f"it comes from np.{name}(…)")
+
+
+def _shape(value: Any) -> Any:
+    """Sizes as they are given: a number or several."""
+    value = plain(value)
+    sizes = value if type(value) in (tuple, list) else (value,)
+    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
+        return Unknown(TOO_LARGE)
+    return tuple([one if isinstance(one, int) else None for one in sizes])
+
+
+def _filled(fill: Any) -> Callable[..., Any]:
+    def made(args: list[Any], kwargs: dict[str, Any]) -> Any:
+        shape = _shape(kwargs.get("shape", args[0] if args else ()))
+        if isinstance(shape, Unknown):
+            return shape
+        count = None if None in shape else math.prod(shape)
+        if count is None or count > 1000 or fill is None:
+            return Array(shape)
+        return Array(shape, (fill,) * count)
+
+    return made
+
+
+def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if name in ("rand", "randn"):
+        shape = _shape(tuple(args))
+    elif name in ("random", "random_sample", "normal", "uniform", "randint"):
+        sizes = kwargs.get(
+            "size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None
+        )
+        if sizes is None:
+            return Unknown("a random number")
+        shape = _shape(sizes)
+    else:
+        return Unknown(f"it comes from np.random.{name}(…)")
+    return shape if isinstance(shape, Unknown) else Array(shape)
+
+
+def _expand(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    array = array_of(args[0]) if args else Unknown("an array")
+    axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
+    if isinstance(array, Unknown) or not isinstance(axis, int):
+        return array if isinstance(array, Unknown) else Unknown("an axis that is not known")
+    at = axis if axis >= 0 else len(array.shape) + 1 + axis
+    return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
+
+
+def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    if unknown is not None or not rows or not isinstance(axis, int):
+        return unknown or Unknown("arrays that are not known")
+    sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
+    total = None if None in sizes or len(sizes) < len(rows) else sum(sizes)
+    shape = list(rows[0].shape)
+    if shape:
+        shape[axis] = total
+    values = None
+    if len(shape) == 1 and all(row.values is not None for row in rows):
+        values = tuple([one for row in rows for one in row.values])
+    return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
+
+
+def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    if unknown is not None or not rows or not isinstance(axis, int):
+        return unknown or Unknown("arrays that are not known")
+    shape = rows[0].shape
+    at = axis if axis >= 0 else len(shape) + 1 + axis
+    return Array((*shape[:at], len(rows), *shape[at:]))
+
+
+def _reshape(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    array = array_of(args[0]) if args else Unknown("an array")
+    sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
+    if isinstance(array, Unknown):
+        return array
+    return reshaped(array, sizes if type(sizes) in (tuple, list) else [sizes])
+
+
+def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
+    if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
+        return next((one for one in (start, stop, count) if isinstance(one, Unknown)), Unknown("numbers"))
+    if not 0 <= count <= 1000:
+        return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
+    step = (stop - start) / (count - 1) if count > 1 else 0.0
+    return Array((count,), tuple([start + step * i for i in range(count)]))
+
+
+def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
+    numbers = [plain(one) for one in given]
+    if not numbers or not all(isinstance(one, int) for one in numbers):
+        return next((one for one in numbers if isinstance(one, Unknown)), Unknown("a range of numbers"))
+    try:
+        rows = range(*numbers)
+    except (TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)) from None
+    return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
+
+
+def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if args and isinstance(args[0], Tensor):
+        return Unknown("the shape of a tensor")
+    array = array_of(args[0]) if args else Unknown("an array")
+    return array if isinstance(array, Unknown) else attribute(array, "shape")
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
+    "concatenate": _concatenate, "vstack": _concatenate, "append": lambda a, k: _concatenate([a[:2], *a[2:]], k),
+    "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
+    "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
+    "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
+}  # fmt: skip

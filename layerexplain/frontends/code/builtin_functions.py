@@ -1,0 +1,442 @@
+"""Python's builtins on known values: `len`, `range`, `zip`, `isinstance`, …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, Budget, fits
+from layerexplain.frontends.code.methods import sort
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_value, is_plain, truth
+from layerexplain.frontends.code.values import (
+    Array,
+    Class,
+    Function,
+    Instance,
+    LayerValue,
+    Partial,
+    Size,
+    Symbol,
+    Tensor,
+    Unknown,
+)
+
+NAMES = frozenset(
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "bytes",
+        "callable",
+        "dict",
+        "divmod",
+        "enumerate",
+        "filter",
+        "float",
+        "format",
+        "frozenset",
+        "getattr",
+        "hasattr",
+        "id",
+        "int",
+        "isinstance",
+        "issubclass",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "object",
+        "pow",
+        "print",
+        "property",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "setattr",
+        "slice",
+        "sorted",
+        "str",
+        "staticmethod",
+        "classmethod",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "vars",
+        "zip",
+        "open",
+        "input",
+        "exit",
+        "quit",
+        "ValueError",
+        "TypeError",
+        "RuntimeError",
+        "KeyError",
+        "IndexError",
+        "NotImplementedError",
+        "AttributeError",
+        "ImportError",
+        "Exception",
+        "AssertionError",
+        "ZeroDivisionError",
+        "OSError",
+        "IOError",
+        "FileNotFoundError",
+        "StopIteration",
+        "KeyboardInterrupt",
+        "BaseException",
+        "ModuleNotFoundError",
+        "NameError",
+        "Warning",
+        "DeprecationWarning",
+        "UserWarning",
+        "NotImplemented",
+        "hash",
+        "globals",
+        "locals",
+        "dir",
+        "xrange",
+        "unicode",
+        "raw_input",
+        "long",
+        "ord",
+        "chr",
+        "bin",
+        "hex",
+        "oct",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "memoryview",
+        "bytearray",
+        "complex",
+    ]
+)
+"""The names that a program has without an import. `eval`, `exec`, `compile` and `__import__` give unknown values."""
+
+ERRORS = frozenset(name for name in NAMES if name[:1].isupper() and name != "NotImplemented")
+_CONVERT: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "long": int}
+_KINDS: dict[str, Any] = {
+    "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set,
+    "bytes": bytes, "unicode": str, "long": int, "frozenset": frozenset,
+}  # fmt: skip
+
+
+def items_of(value: Any) -> list[Any] | Unknown:
+    """The items that a loop over a value meets; Unknown where they are not known."""
+    if isinstance(value, Unknown):
+        return value
+    if isinstance(value, range):
+        return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
+    if isinstance(value, str):
+        return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
+    if type(value) in (list, tuple, dict, set, frozenset):
+        return list(value)
+    if isinstance(value, Array):
+        return array_items(value)
+    return Unknown("items of a value that is not known")
+
+
+def array_items(value: Array) -> list[Any] | Unknown:
+    """The rows of a small array."""
+    if not value.shape or value.shape[0] is None or value.shape[0] > 100:
+        return Unknown("the rows of data")
+    rest = value.shape[1:]
+    if value.values is None:
+        return [Array(rest, None, value.classes, value.dtype)] * value.shape[0]
+    if not rest:
+        return list(value.values)
+    size = len(value.values) // value.shape[0]
+    return [Array(rest, value.values[i * size : (i + 1) * size], None, value.dtype) for i in range(value.shape[0])]
+
+
+def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+    """Return what a builtin function gives. Raises Raised."""
+    if name in ("print", "exit", "quit", "setattr"):
+        return None
+    if name in ERRORS:
+        text = args[0] if args and isinstance(args[0], str) else ""
+        return Unknown(f"{name}: {text}"[:120])
+    function = _FUNCTIONS.get(name)
+    if function is not None:
+        return function(args, kwargs, budget, call)
+    first = next((one for one in args if isinstance(one, Unknown)), None)
+    return first or Unknown(f"{name}(…), which is not read here")
+
+
+def _len(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    value = args[0] if args else None
+    if isinstance(value, Array):
+        return (Size() if value.shape[0] is None else value.shape[0]) if value.shape else Unknown("the length of data")
+    if type(value) in (str, list, tuple, dict, set, frozenset, range, bytes):
+        return len(value)  # type: ignore[arg-type]
+    return value if isinstance(value, Unknown) else Unknown("the length of a value that is not known")
+
+
+def _range(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
+    unknown = next((one for one in args if not isinstance(one, int)), None)
+    if unknown is not None or not args:
+        return unknown if isinstance(unknown, Unknown) else Unknown("a range to a size that is not known")
+    try:
+        return range(*args)
+    except (TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)) from None
+
+
+def _convert(kind: str) -> Callable[..., Any]:
+    def convert(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+        if not args:
+            return _CONVERT[kind]()  # type: ignore[call-arg]
+        value = args[0]
+        if isinstance(value, Array) and value.values is not None and len(value.values) == 1:
+            value = value.values[0]
+        if kind == "bool":
+            known = truth(value)
+            return known if known is not None else Unknown("a truth that is not known")
+        if isinstance(value, Size):
+            return value
+        if not is_plain(value) or (isinstance(value, str) and len(value) > 300):
+            return value if isinstance(value, Unknown) else Unknown("a number that is not known")
+        try:
+            return _CONVERT[kind](*[value, *args[1:]] if kind == "int" else [value])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Raised(type(error).__name__, str(error)[:100]) from None
+
+    return convert
+
+
+def _collect(kind: Any) -> Callable[..., Any]:
+    def collect(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+        items = items_of(args[0]) if args else []
+        if isinstance(items, Unknown):
+            return items
+        budget.make(len(items))
+        if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
+            return Unknown("a set of values that are not known")
+        try:
+            return kind(items)
+        except TypeError as error:
+            raise Raised("TypeError", str(error)) from None
+
+    return collect
+
+
+def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
+    pairs: Any = {}
+    if args:
+        pairs = args[0] if isinstance(args[0], dict) else items_of(args[0])
+        if isinstance(pairs, Unknown):
+            return pairs
+    budget.make(len(pairs) + len(kwargs))
+    try:
+        return {**dict(pairs), **kwargs}
+    except (TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    each = [items_of(one) for one in args]
+    unknown = next((one for one in each if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    rows = list(zip(*each, strict=False))
+    budget.make(len(rows) * len(each))
+    return rows
+
+
+def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
+    items = items_of(args[0]) if args else []
+    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    if isinstance(items, Unknown) or not isinstance(start, int):
+        return items if isinstance(items, Unknown) else Unknown("a count that is not known")
+    budget.make(len(items))
+    return list(enumerate(items, start))
+
+
+def _map(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
+    each = [items_of(one) for one in args[1:]]
+    unknown = next((one for one in each if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    return [call(args[0], list(row)) for row in zip(*each, strict=False)]
+
+
+def _filter(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
+    items = items_of(args[1]) if len(args) > 1 else []
+    if isinstance(items, Unknown):
+        return items
+    kept = [(one, truth(one if args[0] is None else call(args[0], [one]))) for one in items]
+    return (
+        [one for one, known in kept if known]
+        if all(known is not None for _, known in kept)
+        else Unknown("a test that is not known")
+    )
+
+
+def _least(pick: Any) -> Callable[..., Any]:
+    def least(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+        items = items_of(args[0]) if len(args) == 1 else args
+        if isinstance(items, Unknown):
+            return items
+        if not items and "default" in kwargs:
+            return kwargs["default"]
+        if any(isinstance(one, Size) for one in items) and all(isinstance(one, Size | int) for one in items):
+            return Size()
+        ordered = sort(items, kwargs.get("key"), pick is max, call)
+        if isinstance(ordered, Unknown):
+            return next((one for one in items if isinstance(one, Unknown)), ordered)
+        if not ordered:
+            raise Raised("ValueError", f"{pick.__name__}() of nothing")
+        return ordered[0]
+
+    return least
+
+
+def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    items = items_of(args[0]) if args else []
+    if isinstance(items, Unknown):
+        return items
+    if not all(isinstance(one, int | float) for one in items):
+        return next((one for one in items if isinstance(one, Unknown)), Unknown("a sum of what is not known"))
+    total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
+    return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
+
+
+def _all(found: bool) -> Callable[..., Any]:
+    def test(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+        items = items_of(args[0]) if args else []
+        if isinstance(items, Unknown):
+            return items
+        known = [truth(one) for one in items]
+        if found in known:
+            return found
+        return Unknown("a test that is not known") if None in known else not found
+
+    return test
+
+
+def _number(function: Any) -> Callable[..., Any]:
+    def compute(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+        if any(isinstance(one, Size) for one in args):
+            return Size()
+        if not all(isinstance(one, int | float) for one in args):
+            return next((one for one in args if isinstance(one, Unknown)), Unknown("a number that is not known"))
+        whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
+        if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
+            return Unknown(TOO_LARGE)
+        try:
+            return function(*args)
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+            raise Raised(type(error).__name__, str(error)[:100]) from None
+
+    return compute
+
+
+def _text(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    return format_value(args[0], "") if args else ""
+
+
+def _repr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    return repr(args[0]) if args and is_plain(args[0]) else Unknown("a text that is not known")
+
+
+def _sorted(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+    items = items_of(args[0]) if args else []
+    if isinstance(items, Unknown):
+        return items
+    budget.make(len(items))
+    return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), call)
+
+
+def _reversed(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    items = items_of(args[0]) if args else []
+    return items if isinstance(items, Unknown) else items[::-1]
+
+
+def _next(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    if args and type(args[0]) is list and args[0]:
+        return args[0].pop(0)
+    return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of what is not known")
+
+
+def _slice(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    return slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice")
+
+
+def _callable(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    if args and isinstance(args[0], Unknown):
+        return args[0]
+    return bool(args) and isinstance(args[0], Function | Class | Symbol | Partial | LayerValue)
+
+
+def _isinstance(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    value, kinds = args[0], args[1]
+    if isinstance(value, Unknown):
+        return value
+    unsure = False
+    for kind in kinds if type(kinds) is tuple else (kinds,):
+        found = _is_of(value, kind)
+        if found:
+            return True
+        unsure = unsure or found is None
+    return Unknown("the class of a value") if unsure else False
+
+
+def _is_of(value: Any, kind: Any) -> bool | None:
+    """Whether a value is of a class; None where that is not known."""
+    if isinstance(kind, Symbol):
+        name = kind.last
+        if kind.path.startswith("builtins."):
+            python = _KINDS.get(name)
+            return type(value) is python or (name == "int" and type(value) is bool) if python is not None else None
+        if isinstance(value, Instance):
+            root = value.cls.root()
+            return None if root is None else root.last == name or name in ("Layer", "Module")
+        if isinstance(value, LayerValue):
+            if name in ("Layer", "Operation", "Module"):
+                return True
+            if name in ("Model", "Functional"):
+                return value.kind == "model" and (name == "Model" or value.type == "Functional")
+            return value.type == name
+        if isinstance(value, Tensor):
+            return True if "ensor" in name else None
+        if isinstance(value, Array):
+            return name == "ndarray"
+        return False if is_plain(value) or type(value) in (list, tuple, dict) else None
+    if isinstance(kind, Class):
+        return isinstance(value, Instance) and kind in value.cls.order()
+    return None
+
+
+def _hasattr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    value, name = (*args, None, None)[:2]
+    if isinstance(value, Instance):
+        return (
+            name in value.attributes
+            or value.cls.find(str(name)) is not None
+            or (Unknown("an attribute of a base class") if value.cls.root() is not None else False)
+        )
+    return Unknown("an attribute of a value")
+
+
+def _divmod(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    return _number(divmod)(args, kwargs, budget, call)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
+    "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
+    "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict, "zip": _zip, "enumerate": _enumerate,
+    "map": _map, "filter": _filter, "max": _least(max), "min": _least(min), "sum": _sum, "all": _all(False),
+    "any": _all(True), "abs": _number(abs), "round": _number(round), "pow": _number(pow), "divmod": _divmod,
+    "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
+    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "hasattr": _hasattr,
+}  # fmt: skip

@@ -1,0 +1,267 @@
+"""Calls: functions and classes of the program, methods, builtins, and names of libraries."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from layerexplain.frontends.code import arrays, library_functions
+from layerexplain.frontends.code.bounds import MOST_DEPTH
+from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.methods import CHANGES, call_method
+from layerexplain.frontends.code.operators import Raised, is_plain
+from layerexplain.frontends.code.parts import InterpreterPart
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    Class,
+    Function,
+    Instance,
+    LayerValue,
+    Module,
+    Partial,
+    Setting,
+    Super,
+    Symbol,
+    Tensor,
+    Unknown,
+)
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+
+class Calls(InterpreterPart):
+    """The part of the interpreter that calls."""
+
+    def on_call(self, node: ast.Call, frame: Frame) -> Any:
+        if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.holder("super") is None:
+            return self._super(node, frame)
+        if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals") and not node.args:
+            return dict((frame if node.func.id == "locals" else frame.module).names)
+        function = self.value(node.func, frame)
+        args: list[Any] = []
+        unknown: Unknown | None = None
+        for part in node.args:
+            value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
+            if not isinstance(part, ast.Starred):
+                args.append(value)
+            elif type(value) in (list, tuple, range):
+                args += value
+            else:
+                unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
+        kwargs: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value, frame)
+            if keyword.arg is not None:
+                kwargs[keyword.arg] = value
+            elif type(value) is dict and all(isinstance(key, str) for key in value):
+                kwargs.update(value)
+            else:
+                unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
+        self.line = node.lineno
+        if unknown is not None and not isinstance(function, Function):
+            kwargs["**"] = unknown
+        if isinstance(function, Unknown):
+            return self.keras.on_unknown(function, node, args, kwargs, frame)
+        result = self.call(function, args, kwargs)
+        return result
+
+    def _super(self, node: ast.Call, frame: Frame) -> Any:
+        if node.args:
+            args = [self.value(one, frame) for one in node.args]
+            if len(args) == 2 and isinstance(args[0], Class) and isinstance(args[1], Instance):
+                return Super(args[1], args[0])
+        at: Frame | None = frame
+        while at is not None and at.owner is None:
+            at = at.outer
+        if at is None or not isinstance(at.self, Instance):
+            return self.unknown("super() outside of a class")
+        return Super(at.self, at.owner)
+
+    def call(self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
+        """The result of a call. Raises Raised for what the program raises."""
+        keywords: dict[str, Any] = dict(kwargs or {})
+        if isinstance(function, Function):
+            return self._function(function, args, keywords)
+        if isinstance(function, Bound):
+            return self._method(function, args, keywords)
+        if isinstance(function, Class):
+            return self._instance(function, args, keywords)
+        if isinstance(function, Partial):
+            return self.call(function.function, [*function.args, *args], {**function.kwargs, **keywords})
+        if isinstance(function, Symbol):
+            return self._symbol(function, args, keywords)
+        if isinstance(function, Instance):
+            method = function.cls.find("__call__")
+            if isinstance(method, Function):
+                return self.call(method, [function, *args], keywords)
+        if isinstance(function, LayerValue | Instance):
+            return self.keras.call_layer(function, args, keywords)
+        if isinstance(function, Setting):
+            return self.keras.call_setting(function, args, keywords)
+        if isinstance(function, Unknown):
+            return function
+        if isinstance(function, Tensor):
+            kind = "a tensor"
+        elif isinstance(function, Module):
+            kind = f"the module {function.name}"
+        else:
+            kind = f"a {type(function).__name__}" if is_plain(function) else "a value"
+        if is_plain(function) or isinstance(function, Tensor):
+            raise Raised("TypeError", f"{kind} is called", self.line)
+        return self.unknown(f"{kind} is called")
+
+    def _symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        root, _, name = symbol.path.partition(".")
+        if root == "builtins":
+            if name in ("getattr", "setattr", "type", "vars"):
+                return self._reflection(name, args)
+            return self.placed(call_builtin(name, args, kwargs, self.budget, self.call))
+        made = self.keras.call_symbol(symbol, args, kwargs)
+        if made is not None:
+            return None if made is self.keras.NOTHING else self.placed(made)
+        if root == "numpy":
+            return self.placed(arrays.call_numpy(name, args, kwargs, self.budget))
+        made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
+        if made is not NotImplemented:
+            return self.placed(made)
+        return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+
+    def placed(self, value: Any) -> Any:
+        """The value; one that is not known with the line that is read now."""
+        return (
+            value._replace(line=self.line, file=self.file) if isinstance(value, Unknown) and not value.line else value
+        )
+
+    def _reflection(self, name: str, args: list[Any]) -> Any:
+        if name == "getattr" and len(args) >= 2 and isinstance(args[1], str):
+            try:
+                found = self.attribute(args[0], args[1])
+            except Raised:
+                if len(args) > 2:
+                    return args[2]
+                raise
+            return found
+        if name == "setattr" and len(args) == 3 and isinstance(args[1], str):
+            self.set_attribute(args[0], args[1], args[2])
+            return None
+        if name == "type" and len(args) == 1 and isinstance(args[0], Instance):
+            return args[0].cls
+        if name == "vars" and args and isinstance(args[0], Instance):
+            return args[0].attributes
+        return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
+
+    def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        of, function = bound
+        if isinstance(function, Function):
+            return self._function(function, [of, *args], kwargs)
+        if isinstance(function, Symbol):
+            return self.keras.call_base(of, function, args, kwargs)
+        if isinstance(of, LayerValue | Tensor | Setting):
+            return self.keras.call_method(of, function, args, kwargs)
+        if isinstance(of, Array):
+            return self.placed(arrays.call_method(of, function, args, kwargs))
+        if function in CHANGES and type(of) in (list, dict, set):
+            self.changes += 1
+            if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
+                self.events += 1
+        return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))
+
+    def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """An object of a class of the program."""
+        if cls.attributes.get("__dataclass__") or ((root := cls.root()) is not None and root.last == "NamedTuple"):
+            fields = list(dict.fromkeys(cls.attributes.get("__fields__", [])))
+            values = {name: cls.attributes[name] for name in fields if name in cls.attributes}
+            values.update(zip(fields, args, strict=False))
+            values.update(kwargs)
+            made = Instance(cls)
+            made.attributes.update(values)
+            return made
+        unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
+        made = Instance(cls)
+        self.keras.begin_instance(made)
+        method = cls.find("__init__")
+        if isinstance(method, Function):
+            self._function(method, [made, *args], kwargs)
+        elif cls.root() is not None:
+            self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
+        if unread is not None and made.layer is None:
+            made.attributes.setdefault("__unread__", unread)
+        self.keras.finish_instance(made)
+        return made
+
+    def _function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a function of the program."""
+        if function.has_yield:
+            return self.unknown("it comes from a generator")
+        if self.budget.depth >= MOST_DEPTH:
+            return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
+        frame = Frame(function.frame.file, function.frame)
+        frame.owner = function.owner or None
+        if function.owner is not None and args:
+            frame.self = args[0]
+        self._bind(function, frame, args, kwargs)
+        line, file = self.line, self.file
+        self.file = frame.file.name
+        self.budget.depth += 1
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, frame)
+            signal = self.block(function.node.body, frame)
+            return signal[1] if signal is not None and signal[0] == "return" else None
+        except RecursionError:
+            return self.unknown("the program nests too deeply")
+        finally:
+            self.budget.depth -= 1
+            self.line, self.file = line, file
+
+    def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """The parameters of a call by name. Raises Raised where they do not fit."""
+        spec = function.node.args
+        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+        given = dict(zip(names, args, strict=False))
+        extra = args[len(names) :]
+        if extra and spec.vararg is None:
+            words = f"{function.name}() takes {len(names)} arguments, got {len(args)}"
+            raise Raised("TypeError", words, self.line)
+        if spec.vararg is not None:
+            given[spec.vararg.arg] = tuple(extra)
+        keywords = [one.arg for one in spec.kwonlyargs]
+        rest: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if name in names or name in keywords:
+                given[name] = value
+            else:
+                rest[name] = value
+        if spec.kwarg is not None:
+            given[spec.kwarg.arg] = rest
+        elif rest and "**" not in rest:
+            raise Raised("TypeError", f"{function.name}() has no argument {next(iter(rest))!r}", self.line)
+        for name, default in zip(reversed(names), reversed(function.defaults), strict=False):
+            self._default(given, name, default)
+        for name, default, node in zip(keywords, function.keyword_defaults, spec.kw_defaults, strict=True):
+            if node is not None:
+                self._default(given, name, default)
+        for name in (*names, *keywords):
+            if name not in given:
+                if name in self.settings:
+                    self.used.add(name)
+                    given[name] = self.settings[name]
+                else:
+                    given[name] = self.unknown(f"{function.name}() is given no {name}", name)
+        for name, value in given.items():
+            if isinstance(value, Unknown) and name in self.settings:
+                self.used.add(name)
+                given[name] = self.settings[name]
+        frame.names.update(given)
+
+    def _default(self, given: dict[str, Any], name: str, default: Any) -> None:
+        if name in given:
+            return
+        if name in self.settings and (is_plain(default) or type(default) in (tuple, list)):
+            self.used.add(name)
+            default = self.settings[name]
+        given[name] = default

@@ -1,0 +1,121 @@
+"""Definitions of functions and classes, decorators, and imports."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.values import Class, Function, Module, Symbol
+
+
+class Definitions(InterpreterPart):
+    """The part of the interpreter that defines and imports."""
+
+    # Definitions ------------------------------------------------------------------------------------------------
+
+    def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
+        made: Any = self.function(node, node.name, frame)
+        for decorator in reversed(node.decorator_list):
+            made = self._decorated(made, decorator, frame, node.name)
+        name = node.name
+        if isinstance(made, Function) and made.kind == "setter":
+            made.kind, name = "", f"{name}.setter"
+        self.changes += 1
+        frame.assign(name, made)
+        return None
+
+    on_asyncfunctiondef = on_functiondef
+
+    def _decorated(self, made: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
+        text = ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
+        if isinstance(made, Function):
+            last = text.rpartition(".")[2]
+            if last in ("property", "cached_property"):
+                made.kind = "property"
+                return made
+            if text in ("staticmethod", "classmethod"):
+                made.kind = text
+                return made
+            if text.endswith(".setter") and text.startswith(name):
+                made.kind = "setter"
+                return made
+        what = self.value(decorator, frame)
+        if isinstance(what, Function):
+            return self.call(what, [made], {})
+        if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
+            made.attributes["__dataclass__"] = True
+        return made  # a decorator of a library: tf.function, register_keras_serializable
+
+    def function(self, node: Any, name: str, frame: Frame) -> Function:
+        """A function of the program, with its defaults as they are where it is defined."""
+        made = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
+        made.defaults = [self.value(one, frame) for one in node.args.defaults]
+        made.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
+        return made
+
+    def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
+        bases = [self.value(one, frame) for one in node.bases]
+        inner = Frame(frame.file, frame, is_class=True)
+        made = Class(node.name, bases, frame, node.lineno)
+        self.block(node.body, inner)
+        made.attributes = inner.names
+        for value in inner.names.values():
+            if isinstance(value, Function) and value.owner is None:
+                value.owner = made
+        result: Any = made
+        for decorator in reversed(node.decorator_list):
+            result = self._decorated(result, decorator, frame, node.name)
+        self.changes += 1
+        frame.assign(node.name, result)
+        return None
+
+    # Imports ----------------------------------------------------------------------------------------------------
+
+    def on_import(self, node: ast.Import, frame: Frame) -> Signal:
+        for alias in node.names:
+            module = self.module(alias.name, frame)
+            if alias.asname:
+                frame.assign(alias.asname, module or Symbol(alias.name))
+            else:
+                first = alias.name.partition(".")[0]
+                frame.assign(first, (module if first == alias.name else None) or Symbol(first))
+        return None
+
+    def on_importfrom(self, node: ast.ImportFrom, frame: Frame) -> Signal:
+        if node.module == "__future__":
+            return None
+        name = node.module or ""
+        module = self.module(name, frame, node.level) if name else None
+        for alias in node.names:
+            if alias.name == "*":
+                if isinstance(module, Module):
+                    public = {key: one for key, one in module.frame.names.items() if not key.startswith("_")}
+                    frame.names.update(public)
+                else:
+                    self.star.append(name)
+                continue
+            inner = None
+            if isinstance(module, Module) and alias.name in module.frame.names:
+                inner = module.frame.names[alias.name]
+            elif node.level or isinstance(module, Module):
+                inner = self.module(f"{name}.{alias.name}".lstrip("."), frame, node.level)
+                if inner is None and isinstance(module, Module):
+                    inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
+            self.keras.check_import(name, alias.name)
+            frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
+        return None
+
+    def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
+        """A module beside the file, read as text; None where there is none."""
+        key = f"{frame.file.folder}/{name}"
+        if key not in self.modules:
+            self.modules[key] = None
+            file = self.load("." * level + name, frame.file)
+            if file is not None:
+                line = self.line
+                self.modules[key] = Module(name, self.run(file))
+                self.line = line
+        found: Module | None = self.modules[key]
+        return found

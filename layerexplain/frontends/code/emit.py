@@ -1,0 +1,313 @@
+"""Layers and calls as code made them → the `Model` that a file would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.graphs import Graph, loose_error
+from layerexplain.frontends.code.keras_names import inside_keras, named
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors, is_shape
+from layerexplain.frontends.code.values import (
+    Array,
+    Function,
+    Instance,
+    LayerValue,
+    ModelValue,
+    Node,
+    Setting,
+    Size,
+    Symbol,
+    Tensor,
+    Unknown,
+    Variable,
+    layer_of,
+    unknown_in,
+)
+from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.layers.activations import NAMES as ACTIVATIONS
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.model import Function as NamedFunction
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
+
+_DEEPEST = 30
+_WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
+
+
+def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
+    return {key: plain_value(value, key) for key, value in config.items()}
+
+
+def plain_value(value: Any, key: str, deep: int = 0) -> Any:
+    """One argument. Lists become tuples, but for lists of layers."""
+    if deep > _DEEPEST:
+        return Unknown("a value that nests too deeply")
+    if isinstance(value, Symbol):
+        return _function(value.path, key)
+    if isinstance(value, Function):
+        return NamedFunction(value.name)
+    if isinstance(value, Instance):
+        return layer_of(value) or NamedFunction(value.cls.name)
+    if isinstance(value, Setting):
+        if value.path.startswith("activations"):
+            return _function(value.class_name, key)
+        if value.class_name == "dtype":
+            return value.config.get("name")
+        return {"class_name": value.class_name, "config": plain_config(value.config)}
+    if isinstance(value, Array):
+        return arrays.plain(value)
+    if isinstance(value, Size):
+        return None
+    if type(value) in (list, tuple):
+        items = [plain_value(one, key, deep + 1) for one in value]
+        return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
+    if type(value) is dict:
+        return {str(name): plain_value(one, str(name), deep + 1) for name, one in value.items()}
+    if key.endswith("activation") and isinstance(value, str) and value not in ACTIVATIONS:
+        return value
+    return value
+
+
+def _function(path: str, key: str) -> Any:
+    """A function of a library, by its name where it is one of Keras's."""
+    last = path.rpartition(".")[2]
+    if key in ("dtype", "output_dtype", "to"):
+        return last
+    if path.startswith("tensorflow.") or inside_keras(path) is not None or "." not in path:
+        if last in ACTIVATIONS or key.endswith(("initializer", "regularizer", "constraint", "loss")):
+            return last
+        if (what := named(path)) is not None and what.kind == "setting":
+            return last
+    return NamedFunction(last)
+
+
+def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with its tensors by reference."""
+
+    def converted(value: Any, deep: int = 0) -> Any:
+        if isinstance(value, Tensor):
+            return ref(value)
+        if deep > _DEEPEST:
+            return None
+        if isinstance(value, Array):
+            return arrays.plain(value) if value.values is not None else None
+        if isinstance(value, Size | Unknown):
+            return None
+        if isinstance(value, Symbol):
+            return value.last
+        if isinstance(value, Setting):
+            return value.config.get("name", value.class_name)
+        if type(value) is list:
+            return [converted(one, deep + 1) for one in value]
+        if type(value) is tuple:
+            return tuple([converted(one, deep + 1) for one in value])
+        if type(value) is dict:
+            return {str(key): converted(one, deep + 1) for key, one in value.items()}
+        if isinstance(value, slice):
+            return slice(*[converted(one, deep + 1) for one in (value.start, value.stop, value.step)])
+        return value if isinstance(value, bool | int | float | str | type(None)) or value is Ellipsis else None
+
+    args = tuple([converted(one) for one in node.args])
+    kwargs = {key: converted(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
+    if isinstance(node.layer, ModelValue):
+        args = tuple([_in_order(node.layer, one) for one in args])
+    return args, kwargs
+
+
+def _in_order(model: ModelValue, given: Any) -> Any:
+    """The inputs of a nested model in its order, where they are given by name."""
+    if type(given) is not dict or model.form != "functional":
+        return given
+    if type(model.inputs) is dict:
+        return [given[key] for key in sorted(given)]
+    names = [tensor.node.layer.name for tensor in flat_tensors(model.inputs)]
+    return [given[name] for name in names] if set(names) <= given.keys() else list(given.values())
+
+
+class Emitter:
+    """Makes `Model`s. `opened` are the unknown values that what was made hangs on, each with the layer."""
+
+    def __init__(self, keras: Keras) -> None:
+        self.keras = keras
+        self.opened: list[tuple[Unknown, str]] = []
+        self.notes: list[Note] = []
+        self.faults: list[Any] = []
+        self.weights = False
+        self.deep = 0
+
+    def model(self, value: ModelValue) -> Model:
+        """The model of what code made."""
+        for unknown in value.open:
+            self.opened.append((unknown, ""))
+        self.deep += 1
+        try:
+            graph = self.keras.graph(value) if self.deep <= _DEEPEST else None
+            if graph is None:
+                return self._graphless(value)
+            return self._wired(value, graph)
+        finally:
+            self.deep -= 1
+
+    def _graphless(self, value: ModelValue) -> Model:
+        """A model whose layers are known, and not how they are called."""
+        names = FreeNames()
+        inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
+        layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
+        return Model(value.name, value.type, layers, (), (), (), value.trainable)
+
+    def _wired(self, value: ModelValue, graph: Graph) -> Model:
+        for tensor in graph.loose:
+            self.faults.append(loose_error(tensor).with_place(line=value.place.line, source=value.place.file or None))
+        own = value.form == "own"
+        names, layer_names = FreeNames(), {}
+        hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
+        inputs = {tensor: TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs} if own else {}
+        ordered = self._ordered(value, graph) if own else graph.layers
+        layers: list[Layer] = []
+        for layer in ordered:
+            if any(id(node) in hidden for node in layer.nodes) and own:
+                continue
+            name = names.take(layer.name)
+            if name != layer.name and not own:
+                fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
+                place = layer.place
+                from layerexplain.errors import SpecError
+
+                self.faults.append(SpecError(fact).with_place(line=place.line, source=place.file or None))
+            layer_names[id(layer)] = name
+            layers.append(self.layer(layer, name))
+        cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
+               if not own and t.node.layer.type != "InputLayer"}  # fmt: skip
+        counts: dict[str, int] = {}
+        indices: dict[int, int] = {}
+        calls: list[Call] = []
+
+        def ref(tensor: Tensor) -> TensorRef:
+            if tensor in inputs:
+                return inputs[tensor]
+            if tensor in cut:
+                return cut[tensor]
+            name = layer_names.get(id(tensor.node.layer), tensor.node.layer.name)
+            return TensorRef(name, indices.get(id(tensor.node), 0), tensor.index)
+
+        for node in graph.nodes:
+            if id(node) in hidden:
+                continue
+            name = layer_names[id(node.layer)]
+            indices[id(node)] = counts.get(name, 0)
+            counts[name] = indices[id(node)] + 1
+        for tensor, made in cut.items():
+            spec = self.keras.shapes.of(tensor)
+            shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
+            layers.insert(0, Layer(made.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
+            calls.append(Call(made.layer, 0, (), {}))
+        for node in graph.nodes:
+            if id(node) in hidden:
+                continue
+            unknown = unknown_in([*node.args, *node.kwargs.values()])
+            if unknown is not None:
+                self.opened.append((unknown, layer_names[id(node.layer)]))
+            args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
+            calls.append(Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None))
+        recorded = {}
+        for tensor, made in inputs.items():
+            spec = self.keras.shapes.of(tensor)
+            if spec is not None and self.deep == 1:
+                sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
+                recorded[made] = (sizes, "float32" if spec.dtype == "float" else spec.dtype)
+        return Model(
+            value.name,
+            value.type,
+            tuple(layers),
+            tuple(calls),
+            tuple([ref(tensor) for tensor in graph.inputs]),
+            tuple([ref(tensor) for tensor in graph.outputs]),
+            value.trainable,
+            recorded,
+        )
+
+    def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
+        """The layers of a model of the program in the order of its attributes, what its `call` makes behind them."""
+        inner = self.keras.inner_layers(value)
+        known = {id(layer) for layer in inner}
+        return [*inner, *[layer for layer in graph.layers if id(layer) not in known]]
+
+    def layer(self, layer: LayerValue, name: str) -> Layer:
+        """One layer with its arguments."""
+        line, file = layer.place.line or None, layer.place.file
+        if isinstance(layer, ModelValue):
+            inner = self.model(layer)
+            kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
+            if inner.calls or layer.form != "own":
+                kind = "Sequential" if layer.form == "sequential" else layer.type
+                return Layer(name, kind, "model", kept, inner._replace(name=name), "", None, line, file=file)
+            self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line or 0), name)
+            held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
+            return Layer(name, layer.type, "custom", {**kept, **held}, None, "", None, line, file=file)
+        if layer.type == WEIGHT_TYPE:
+            self.weights = True
+            variable: Variable = layer.config["variable"]
+            shape = variable.shape if is_shape(variable.shape) else None
+            if shape is None:
+                why = unknown_in(variable.shape) or Unknown(f"the shape of the weight {name} is not known", line or 0)
+                self._open(why, name)
+            config = {"shape": shape, "dtype": variable.dtype, "trainable": layer.trainable and variable.trainable}
+            return Layer(name, WEIGHT_TYPE, "custom", config, None, "", None, line, file=file)
+        config = {key: self._inside(value, name) for key, value in layer.config.items()}
+        if layer.type == "InputLayer":
+            config = self._input(layer, name)
+        elif not layer.trainable:
+            config["trainable"] = False
+        if layer.reason is not None:
+            self._open(layer.reason, name)
+        unknown = unknown_in(config)
+        if unknown is not None:
+            self._open(unknown, name)
+            config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
+        return Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
+
+    def _inside(self, value: Any, name: str) -> Any:
+        """An argument whose layers are `Layer`s."""
+        if isinstance(value, LayerValue):
+            return self.layer(value, value.name)
+        if type(value) is list:
+            return [self._inside(one, name) for one in value]
+        return value
+
+    def _input(self, layer: LayerValue, name: str) -> dict[str, Any]:
+        shape: Any = layer.config.get("batch_shape")
+        dtype = layer.config.get("dtype", "float32")
+        unknown = unknown_in(shape)
+        if (unknown is not None or type(shape) not in (tuple, list)) and self.deep > 1 and layer.config.get("implied"):
+            return {"batch_shape": None, "dtype": dtype}
+        if unknown is not None or type(shape) not in (tuple, list):
+            why = unknown or Unknown("the shape of the input is not known", layer.place.line)
+            self._open(why, name)
+            return {"batch_shape": None, "dtype": dtype}
+        sizes = tuple([one if isinstance(one, int) else None for one in shape])
+        return {"batch_shape": sizes, "dtype": dtype}
+
+    def _open(self, unknown: Unknown, name: str) -> None:
+        self.opened.append((unknown, name))
+
+
+def settings(value: Any) -> Any:
+    """A loss, an optimizer or metrics as a file has them."""
+    if isinstance(value, Symbol):
+        return value.last
+    if isinstance(value, Function):
+        return value.name
+    if isinstance(value, Setting):
+        config = {key: settings(one) for key, one in value.config.items()}
+        return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}
+    if type(value) in (list, tuple):
+        return [settings(one) for one in value]
+    if type(value) is dict:
+        return {str(key): settings(one) for key, one in value.items()}
+    if isinstance(value, Instance):
+        return {"class_name": value.cls.name, "config": {}}
+    return value if isinstance(value, bool | int | float | str) else None

@@ -1,0 +1,455 @@
+"""Expressions: names, operators, attributes, items, comprehensions, f-strings."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT
+from layerexplain.frontends.code.builtin_functions import NAMES, items_of
+from layerexplain.frontends.code.frames import Assumption, Frame
+from layerexplain.frontends.code.methods import has_method
+from layerexplain.frontends.code.operators import (
+    TOO_LARGE,
+    Raised,
+    binary,
+    compare,
+    format_value,
+    is_plain,
+    truth,
+    unary,
+)
+from layerexplain.frontends.code.parts import InterpreterPart, handler_name
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    Class,
+    Function,
+    Instance,
+    LayerValue,
+    Module,
+    Namespace,
+    Setting,
+    Size,
+    Super,
+    Symbol,
+    Tensor,
+    Unknown,
+    Variable,
+)
+
+UNDEFINED = "it is not defined in this code"
+"""The reason of a name that the program does not define."""
+
+
+class Expressions(InterpreterPart):
+    """The part of the interpreter that gives the values of expressions."""
+
+    def value(self, node: ast.expr, frame: Frame) -> Any:
+        """The value of an expression."""
+        self.budget.step()
+        handler = getattr(self, handler_name(type(node).__name__), None)
+        if handler is None:
+            return self.unknown(f"a {type(node).__name__.lower()}, which is not read here")
+        value = handler(node, frame)
+        if isinstance(value, Unknown) and not value.line:
+            return value._replace(line=getattr(node, "lineno", self.line), file=self.file)
+        return value
+
+    def on_constant(self, node: ast.Constant, frame: Frame) -> Any:
+        value = node.value
+        if (isinstance(value, str | bytes) and len(value) > MOST_TEXT) or (
+            isinstance(value, int) and value.bit_length() > 1024
+        ):
+            return self.unknown(TOO_LARGE)
+        return value
+
+    def on_name(self, node: ast.Name, frame: Frame) -> Any:
+        name = node.id
+        holder = frame.holder(name)
+        if holder is None:
+            return self._undefined(name, frame)
+        if name in holder.maybe:
+            self.assume(holder.maybe[name])
+        value = holder.names[name]
+        if isinstance(value, Unknown):
+            if name in self.settings:
+                self.used.add(name)
+                return self.settings[name]
+            if not value.name or value.name != name:
+                return value._replace(name=name)
+        return value
+
+    def _undefined(self, name: str, frame: Frame) -> Any:
+        """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
+        if name in self.settings:
+            self.used.add(name)
+            return self.settings[name]
+        if name == "__name__":
+            return "__main__" if not frame.file.name else frame.file.name
+        if name == "__file__":
+            return "code.py"
+        if name in NAMES:
+            return Symbol(f"builtins.{name}")
+        found = self.keras.by_convention(name, self.star)
+        if found is not None:
+            return found
+        if self.star:
+            return self.unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name)
+        return self.unknown(UNDEFINED, name)
+
+    # Collections ------------------------------------------------------------------------------------------------
+
+    def _items(self, parts: list[ast.expr], frame: Frame) -> Any:
+        found: list[Any] = []
+        for part in parts:
+            if isinstance(part, ast.Starred):
+                items = items_of(self.value(part.value, frame))
+                if isinstance(items, Unknown):
+                    return items
+                found += items
+            else:
+                found.append(self.value(part, frame))
+            if len(found) > MOST_ITEMS:
+                return self.unknown(TOO_LARGE)
+        self.budget.make(len(found))
+        return found
+
+    def on_list(self, node: ast.List, frame: Frame) -> Any:
+        return self._items(node.elts, frame)
+
+    def on_tuple(self, node: ast.Tuple, frame: Frame) -> Any:
+        items = self._items(node.elts, frame)
+        return items if isinstance(items, Unknown) else tuple(items)
+
+    def on_set(self, node: ast.Set, frame: Frame) -> Any:
+        items = self._items(node.elts, frame)
+        if isinstance(items, Unknown) or not all(map(is_plain, items)):
+            return items if isinstance(items, Unknown) else self.unknown("a set of values that are not known")
+        return set(items)
+
+    def on_dict(self, node: ast.Dict, frame: Frame) -> Any:
+        made: dict[Any, Any] = {}
+        for key, one in zip(node.keys, node.values, strict=True):
+            value = self.value(one, frame)
+            if key is None:
+                if type(value) is not dict:
+                    return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
+                made.update(value)
+                continue
+            named = self.value(key, frame)
+            if not (is_plain(named) or type(named) is tuple or isinstance(named, Symbol | Class)):
+                return named if isinstance(named, Unknown) else self.unknown("a key that is not known")
+            try:
+                made[named] = value
+            except TypeError as error:
+                raise Raised("TypeError", str(error), self.line) from None
+            if len(made) > MOST_ITEMS:
+                return self.unknown(TOO_LARGE)
+        self.budget.make(len(made))
+        return made
+
+    def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> Any:
+        text = ""
+        for part in node.values:
+            value = self.value(part, frame)
+            if isinstance(value, Unknown):
+                return value
+            text += value
+            if len(text) > MOST_TEXT:
+                return self.unknown(TOO_LARGE)
+        self.budget.make(len(text) // 4)
+        return text
+
+    def on_formattedvalue(self, node: ast.FormattedValue, frame: Frame) -> Any:
+        value = self.value(node.value, frame)
+        spec = "" if node.format_spec is None else self.value(node.format_spec, frame)
+        if isinstance(value, Unknown) or isinstance(spec, Unknown):
+            return value if isinstance(value, Unknown) else spec
+        if node.conversion == 114 and is_plain(value):
+            value = repr(value)
+        return format_value(value, spec)
+
+    # Operators --------------------------------------------------------------------------------------------------
+
+    def on_binop(self, node: ast.BinOp, frame: Frame) -> Any:
+        left, right = self.value(node.left, frame), self.value(node.right, frame)
+        self.line = node.lineno
+        return self.operate(type(node.op).__name__, left, right)
+
+    def operate(self, name: str, left: Any, right: Any) -> Any:
+        """The result of an operator on two values."""
+        if isinstance(left, Unknown):
+            return left
+        if isinstance(right, Unknown):
+            return right
+        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
+            return self.keras.operator(name, left, right)
+        if isinstance(left, Array) or isinstance(right, Array):
+            return arrays.operate(name, left, right)
+        return binary(name, left, right, self.budget)
+
+    def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
+        value = self.value(node.operand, frame)
+        name = type(node.op).__name__
+        if isinstance(value, Unknown):
+            return value
+        if isinstance(value, Tensor | Variable) and name != "Not":
+            return self.keras.operator(name, value, None)
+        if isinstance(value, Array) and name != "Not":
+            return arrays.operate("Mult", value, -1 if name == "USub" else 1)
+        return unary(name, value)
+
+    def on_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
+        decides = isinstance(node.op, ast.Or)
+        unsure: Any = None
+        for part in node.values:
+            value = self.value(part, frame)
+            known = truth(value)
+            if known is None:
+                unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("a test that is not known"))
+            elif known is decides:
+                return value if unsure is None or not is_plain(value) or isinstance(value, bool) else unsure
+            last = value
+        return unsure if unsure is not None else last
+
+    def on_compare(self, node: ast.Compare, frame: Frame) -> Any:
+        left = self.value(node.left, frame)
+        result: Any = True
+        for op, part in zip(node.ops, node.comparators, strict=True):
+            right = self.value(part, frame)
+            name = type(op).__name__
+            is_tensor = isinstance(left, Tensor) or isinstance(right, Tensor)
+            if is_tensor and name in ("Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"):
+                result = self.keras.operator(name, left, right)
+            else:
+                result = compare(name, left, right)
+            if result is False:
+                return False
+            left = right
+        return result
+
+    def on_ifexp(self, node: ast.IfExp, frame: Frame) -> Any:
+        test = self.value(node.test, frame)
+        known = truth(test)
+        if known is not None:
+            self.changes += 1
+            return self.value(node.body if known else node.orelse, frame)
+        cause = test.reason if isinstance(test, Unknown) else "not known here"
+        words = f"`if {ast.unparse(node.test)[:60]}` is taken as true ({cause})"
+        value = self.value(node.body, frame)
+        if not isinstance(value, Unknown):
+            self.assume(Assumption(node.lineno, words))
+        return value
+
+    def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> Any:
+        value = self.value(node.value, frame)
+        self.assign(node.target, value, frame)
+        return value
+
+    def on_lambda(self, node: ast.Lambda, frame: Frame) -> Any:
+        return self.function(node, "<lambda>", frame)
+
+    def on_starred(self, node: ast.Starred, frame: Frame) -> Any:
+        return self.value(node.value, frame)
+
+    def on_await(self, node: ast.Await, frame: Frame) -> Any:
+        return self.value(node.value, frame)
+
+    # Comprehensions ---------------------------------------------------------------------------------------------
+
+    def _rows(self, node: Any, frame: Frame, make: Any) -> Any:
+        """Call `make` with the frame of each round of a comprehension; returns what is not known of it."""
+
+        def rounds(number: int, inner: Frame) -> Any:
+            if number == len(node.generators):
+                make(inner)
+                return None
+            generator = node.generators[number]
+            items = items_of(self.value(generator.iter, inner))
+            if isinstance(items, Unknown):
+                return items
+            for item in items:
+                self.budget.step()
+                self.assign(generator.target, item, inner)
+                tests = [truth(self.value(test, inner)) for test in generator.ifs]
+                if None in tests:
+                    return self.unknown("a test that is not known")
+                if all(tests):
+                    why = rounds(number + 1, inner)
+                    if why is not None:
+                        return why
+            return None
+
+        inner = Frame(frame.file, frame)
+        inner.owner, inner.self = frame.owner, frame.self
+        return rounds(0, inner)
+
+    def on_listcomp(self, node: Any, frame: Frame) -> Any:
+        found: list[Any] = []
+
+        def make(inner: Frame) -> None:
+            found.append(self.value(node.elt, inner))
+            self.budget.make(1)
+
+        why = self._rows(node, frame, make)
+        return why if why is not None else found if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
+
+    on_generatorexp = on_listcomp
+
+    def on_setcomp(self, node: ast.SetComp, frame: Frame) -> Any:
+        found: Any = self.on_listcomp(node, frame)
+        if isinstance(found, Unknown) or not all(map(is_plain, found)):
+            return found if isinstance(found, Unknown) else self.unknown("a set of values that are not known")
+        return set(found)
+
+    def on_dictcomp(self, node: ast.DictComp, frame: Frame) -> Any:
+        found: dict[Any, Any] = {}
+        unsure: list[Unknown] = []
+
+        def make(inner: Frame) -> None:
+            key = self.value(node.key, inner)
+            value = self.value(node.value, inner)
+            if is_plain(key):
+                found[key] = value
+            else:
+                unsure.append(key if isinstance(key, Unknown) else self.unknown("a key that is not known"))
+            self.budget.make(1)
+
+        why = self._rows(node, frame, make)
+        return why or (unsure[0] if unsure else found)
+
+    # Items and attributes ---------------------------------------------------------------------------------------
+
+    def on_slice(self, node: ast.Slice, frame: Frame) -> Any:
+        parts = [None if one is None else self.value(one, frame) for one in (node.lower, node.upper, node.step)]
+        unknown = next((one for one in parts if isinstance(one, Unknown)), None)
+        return unknown if unknown is not None else slice(*parts)
+
+    def on_subscript(self, node: ast.Subscript, frame: Frame) -> Any:
+        items = self.value(node.value, frame)
+        key = self.value(node.slice, frame)
+        self.line = node.lineno
+        if isinstance(items, Unknown):
+            return items
+        return self.item(items, key)
+
+    def item(self, items: Any, key: Any) -> Any:
+        """`items[key]`."""
+        if isinstance(items, Tensor):
+            return self.keras.tensor_item(items, key)
+        if isinstance(items, Array):
+            return arrays.item(items, key)
+        if isinstance(key, Unknown):
+            return key
+        if isinstance(key, slice):
+            bad = next((one for one in (key.start, key.stop, key.step) if not isinstance(one, int | None)), None)
+            if bad is not None:
+                return self.unknown("a slice to a size that is not known")
+        try:
+            if type(items) in (list, tuple, str, range, bytes):
+                if isinstance(key, int | slice):
+                    made = items[key]
+                    self.budget.make(len(made) if isinstance(key, slice) else 1)
+                    return made
+                return self.unknown("an item at a place that is not known")
+            if type(items) is dict:
+                if is_plain(key) or type(key) is tuple or isinstance(key, Symbol | Class):
+                    return items[key]
+                return self.unknown("an item under a key that is not known")
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+        if isinstance(items, Instance) and items.cls.find("__getitem__") is not None:
+            return self.call(self.attribute(items, "__getitem__"), [key], {})
+        return self.unknown("an item of a value that is not known")
+
+    def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
+        if self.settings and (named := _dotted(node)) in self.settings:
+            self.used.add(named)
+            return self.settings[named]
+        of = self.value(node.value, frame)
+        self.line = node.lineno
+        if isinstance(of, Unknown):
+            return of._replace(name=_dotted(node) or of.name)
+        found = self.attribute(of, node.attr)
+        if isinstance(found, Unknown) and not found.name:
+            return found._replace(name=_dotted(node))
+        return found
+
+    def attribute(self, of: Any, name: str) -> Any:
+        """`of.name`."""
+        if isinstance(of, Symbol):
+            return self.keras.symbol_attribute(of, name)
+        if isinstance(of, Module):
+            if name in of.frame.names:
+                return of.frame.names[name]
+            return self.module(f"{of.name}.{name}", of.frame) or self.unknown(f"{of.name}.py has no {name}", name)
+        if isinstance(of, Instance):
+            return self._of_instance(of, name)
+        if isinstance(of, Super):
+            found = of.instance.cls.find(name, of.after)
+            if isinstance(found, Function):
+                return Bound(of.instance, found)
+            root = of.instance.cls.root()
+            return Bound(of.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
+        if isinstance(of, Class):
+            found = of.find(name)
+            if isinstance(found, Function) and found.kind == "classmethod":
+                return Bound(of, found)
+            if found is None:
+                if name == "__name__":
+                    return of.name
+                root = of.root()
+                return Symbol(f"{root.path}.{name}") if root else self.unknown(f"{of.name} has no {name}")
+            return found
+        if isinstance(of, Tensor | LayerValue | Setting):
+            return self.keras.attribute(of, name)
+        if isinstance(of, Variable):
+            return self.keras.variable_attribute(of, name)
+        if isinstance(of, Array):
+            return arrays.attribute(of, name)
+        if isinstance(of, Namespace | Function):
+            if name == "__name__" and isinstance(of, Function):
+                return of.name
+            return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
+        if has_method(of, name):
+            return Bound(of, name)
+        if isinstance(of, Size | slice) or is_plain(of) or type(of) in (list, tuple, dict, set):
+            if is_plain(of) and of is not None and name in ("real", "imag"):
+                return getattr(of, name)
+            if of is None:
+                raise Raised("AttributeError", f"None has no attribute {name}", self.line)
+        return self.unknown(f"the attribute {name} of a value that is not known")
+
+    def _of_instance(self, of: Instance, name: str) -> Any:
+        if name in of.attributes:
+            return of.attributes[name]
+        found = of.cls.find(name)
+        if isinstance(found, Function):
+            if found.kind == "property":
+                return self.call(found, [of], {})
+            if found.kind == "staticmethod":
+                return found
+            return Bound(of.cls if found.kind == "classmethod" else of, found)
+        if found is not None:
+            return found
+        if name == "__class__":
+            return of.cls
+        if name == "__dict__":
+            return of.attributes
+        if of.layer is not None:
+            return self.keras.attribute(of.layer, name)
+        root = of.cls.root()
+        if root is None and not any(isinstance(base, Unknown) for base in of.cls.order()):
+            raise Raised("AttributeError", f"{of.cls.name} has no attribute {name}", self.line)
+        return self.unknown(f"the attribute {name} of {root.path if root else of.cls.name}")
+
+
+def _dotted(node: ast.expr) -> str:
+    """`x_train.shape` of such an expression; "" for one that is no chain of names."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute) and len(names) < 10:
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""

@@ -1,0 +1,69 @@
+"""Where the names of a program are kept, and which branches were chosen without knowing."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from layerexplain.records import NamedTuple
+
+
+class File(NamedTuple):
+    """A parsed file: its name in places ("" for the source itself), its folder (None where there is none), its code."""
+
+    name: str
+    folder: str | None
+    tree: ast.Module
+
+
+class Assumption(NamedTuple):
+    """A choice that only running the program would confirm."""
+
+    line: int
+    words: str
+
+
+class Frame:
+    """The names of a module, a function, a class or a comprehension. `outer` is the one around it."""
+
+    __slots__ = ("file", "globals", "is_class", "maybe", "names", "nonlocals", "outer", "owner", "self")
+
+    def __init__(self, file: File, outer: Frame | None = None, *, is_class: bool = False) -> None:
+        self.file = file
+        self.outer = outer
+        self.is_class = is_class
+        self.names: dict[str, Any] = {}
+        self.maybe: dict[str, Assumption] = {}
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.owner: Any = None
+        """The class that a method belongs to, for `super()`."""
+        self.self: Any = None
+
+    @property
+    def module(self) -> Frame:
+        """The frame of the module."""
+        frame = self
+        while frame.outer is not None:
+            frame = frame.outer
+        return frame
+
+    def holder(self, name: str) -> Frame | None:
+        """The frame that has a name, as Python looks it up."""
+        frame: Frame | None = self.module if name in self.globals else self
+        first = True
+        while frame is not None:
+            if name in frame.names and (first or not frame.is_class):
+                return frame
+            frame, first = frame.outer, False
+        return None
+
+    def assign(self, name: str, value: Any) -> None:
+        """Let a name stand for a value."""
+        frame = self
+        if name in self.globals:
+            frame = self.module
+        elif name in self.nonlocals and self.outer is not None:
+            frame = self.outer.holder(name) or self
+        frame.names[name] = value
+        frame.maybe.pop(name, None)

@@ -1,0 +1,41 @@
+"""How sure an answer is: complete, assumed or open; what is missing, where, and which option gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.values import Unknown
+from layerexplain.model import Note
+
+
+def grade_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> str:
+    """Return "open" where something is missing, "assumed" where something was chosen, else "complete"."""
+    return "open" if opened else "assumed" if assumed else "complete"
+
+
+def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> list[Note]:
+    """Return one note for each thing that is missing or was chosen."""
+    notes: dict[str, Note] = {}
+    for unknown, layer in opened:
+        note = Note("open", layer or None, words_of(unknown))
+        notes.setdefault(note.message, note)
+    for one in assumed:
+        note = Note("assumed", None, f"line {one.line}: {one.words}")
+        notes.setdefault(note.message, note)
+    return list(notes.values())[:50]
+
+
+def words_of(unknown: Unknown) -> str:
+    """What is missing, where, and the option that gives it.
+
+    >>> words_of(Unknown("it comes from x_train.shape", 12, "input_shape"))
+    'line 12: input_shape is not known: it comes from x_train.shape; give --set input_shape=VALUE'
+    """
+    where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
+    place = f"{where}: " if unknown.line else ""
+    if unknown.reason.startswith("the input of the model has no shape"):
+        return f"{place}{unknown.reason}; give it with --input"
+    if not unknown.name:
+        return f"{place}{unknown.reason}"
+    return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {unknown.name}=VALUE"

@@ -1,0 +1,104 @@
+"""The graph between the inputs and outputs of a functional model, in the order in which Keras lists its layers.
+
+Reference: `map_graph` in keras/src/ops/function.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.frontends.code.values import LayerValue, Node, Tensor
+
+
+def flat(value: Any) -> list[Any]:
+    """What lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
+    found: list[Any] = []
+    waiting = [value]
+    while waiting and len(found) < 10_000:
+        one = waiting.pop()
+        if type(one) in (list, tuple):
+            waiting += one[::-1]
+        elif type(one) is dict:
+            try:
+                waiting += [one[key] for key in sorted(one, reverse=True)]
+            except TypeError:
+                waiting += reversed(list(one.values()))
+        elif one is not None:
+            found.append(one)
+    return found
+
+
+class Graph:
+    """The calls between inputs and outputs. `layers` are in Keras's order, `nodes` in that of their calls."""
+
+    def __init__(self, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        given = set(inputs)
+        order: list[Node] = []
+        indices: dict[int, int] = {}
+        done: set[int] = set()
+        self.loose: list[Tensor] = []
+        """Inputs of layers that no input of the model leads to."""
+        for output in outputs:
+            self._visit(output, given, order, indices, done)
+        depths: dict[int, int] = {}
+        layer_depths: dict[int, int] = {}
+        in_graph = {id(node) for node in order}
+        layers: dict[int, LayerValue] = {}
+        for node in reversed(order):
+            key = id(node.layer)
+            layers[key] = node.layer
+            depth = max(depths.setdefault(id(node), 0), layer_depths.get(key, 0))
+            layer_depths[key] = depths[id(node)] = depth
+            for tensor in node.tensors():
+                if (id(tensor.node) in in_graph and tensor not in given) or (
+                    tensor in given and tensor.node.layer.type == "InputLayer"
+                ):
+                    depths[id(tensor.node)] = max(depth + 1, depths.get(id(tensor.node), 0))
+        for tensor in inputs:
+            key = id(tensor.node.layer)
+            if key not in layer_depths and tensor.node.layer.type == "InputLayer":
+                layers[key] = tensor.node.layer
+                layer_depths[key] = 0
+                indices[key] = -1
+                order.append(tensor.node)
+        ranked = sorted(layers.items(), key=lambda one: (-layer_depths[one[0]], indices.get(one[0], 0)))
+        self.layers = [layer for _, layer in ranked]
+        self.nodes = sorted(order, key=lambda node: node.number)
+
+    def _visit(
+        self, start: Tensor, given: set[Tensor], order: list[Node], indices: dict[int, int], done: set[int]
+    ) -> None:
+        """Visit what feeds a tensor, without recursion, as Keras does with it."""
+        stack: list[tuple[Node, list[Tensor]]] = []
+
+        def enter(tensor: Tensor) -> None:
+            node = tensor.node
+            if id(node) in done:
+                return
+            indices.setdefault(id(node.layer), len(indices))
+            is_input = node.layer.type == "InputLayer"
+            if is_input and tensor not in given:
+                self.loose.append(tensor)
+            feeds = [] if is_input or tensor in given else node.tensors()[::-1]
+            if tensor in given and not is_input:
+                return
+            done.add(id(node))
+            stack.append((node, feeds))
+
+        enter(start)
+        while stack:
+            node, feeds = stack[-1]
+            if feeds:
+                enter(feeds.pop())
+            else:
+                order.append(node)
+                stack.pop()
+
+
+def loose_error(tensor: Tensor) -> SpecError:
+    """The error of a model whose outputs hang on an input that it is not given."""
+    name = tensor.node.layer.name
+    return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

@@ -1,0 +1,90 @@
+"""The interpreter of a program's `ast` by what its values are known to be. Nothing of the program is run by Python.
+
+It works through the statements in order, as Python would. What it cannot know becomes `Unknown`, with the first cause;
+a branch that hangs on an unknown test is chosen, and `assumed` says so.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.bounds import Budget, Exhausted
+from layerexplain.frontends.code.calls import Calls
+from layerexplain.frontends.code.definitions import Definitions
+from layerexplain.frontends.code.expressions import Expressions
+from layerexplain.frontends.code.frames import Assumption, File, Frame
+from layerexplain.frontends.code.keras_calls import Keras
+from layerexplain.frontends.code.loops import Loops
+from layerexplain.frontends.code.statements import Statements
+from layerexplain.frontends.code.values import Place, Unknown
+from layerexplain.model import Note
+
+Loader = Callable[[str, File], File | None]
+"""Gives the module of a name, as text beside a file; None where there is none."""
+
+
+class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
+    """One reading of one program.
+
+    Args:
+        settings: Values for names, given with `--set`.
+        load: Finds modules beside a file.
+
+    `assumed` are the choices made without knowing, `open` what stops the reading of the whole program, `faults` the
+    errors of the program itself.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], load: Loader) -> None:
+        self.settings = settings
+        self.load = load
+        self.budget = Budget()
+        self.line = 0
+        self.file = ""
+        self.events = 0
+        self.changes = 0
+        self.assumed: list[Assumption] = []
+        self.open: list[Unknown] = []
+        self.notes: list[Note] = []
+        self.faults: list[LayerExplainError] = []
+        self.used: set[str] = set()
+        """The settings that were asked for."""
+        self.star: list[str] = []
+        """Modules all of whose names are imported."""
+        self.modules: dict[str, Any] = {}
+        self.keras = Keras(self)
+
+    def place(self) -> Place:
+        """Where the reading is."""
+        return Place(self.file, self.line)
+
+    def unknown(self, reason: str, name: str = "") -> Unknown:
+        """A value that is not known, here."""
+        return Unknown(reason, self.line, name, self.file)
+
+    def assume(self, assumption: Assumption) -> None:
+        """Keep a choice that what follows hangs on."""
+        if assumption not in self.assumed and len(self.assumed) < 200:
+            self.assumed.append(assumption)
+
+    def run(self, file: File) -> Frame:
+        """Work through a file. Returns its names, as far as it was read."""
+        frame = Frame(file)
+        outer = self.file
+        self.file = file.name
+        try:
+            self.block(file.tree.body, frame, module=True)
+        except Exhausted as error:
+            self.open.append(self.unknown(f"the program {error}; it is read up to here"))
+        finally:
+            self.file = outer
+        return frame
+
+    def parse_setting(self, text: str) -> Any:
+        """The value that `--set` gives: a number, a text, sizes with commas between them."""
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text

@@ -1,0 +1,360 @@
+"""What calls of Keras's and TensorFlow's names make, and what attributes and methods of layers and tensors give."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import ArgumentError
+from layerexplain.frontends.code import arrays, datasets, keras_names
+from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.graphs import Graph
+from layerexplain.frontends.code.keras_names import Named, named
+from layerexplain.frontends.code.layer_attributes import LayerAttributes
+from layerexplain.frontends.code.library_functions import CONSTANTS
+from layerexplain.frontends.code.making import Making
+from layerexplain.frontends.code.operations import Operations
+from layerexplain.frontends.code.shapes import Shapes
+from layerexplain.frontends.code.tracing import Tracing
+from layerexplain.frontends.code.values import (
+    Instance,
+    LayerValue,
+    ModelValue,
+    Setting,
+    Symbol,
+    Tensor,
+    Unknown,
+    Variable,
+    layer_of,
+    tensors_in,
+)
+from layerexplain.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+
+class Keras(Making, Tracing, Operations, LayerAttributes):
+    """What the reader knows of Keras while it reads one program."""
+
+    NOTHING = object()
+    """What stands for None as a result, where None means that a name is not Keras's."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.counters: dict[str, int] = {}
+        self.models: list[ModelValue] = []
+        self.shapes = Shapes(self)
+        self.made = 0
+        self.quiet = 0
+        self.keras_2 = False
+        self.policy = ""
+        self.soft: list[Unknown] = []
+        self.implied: dict[str, Tensor] = {}
+        self.weights: dict[int, tuple[Variable, Tensor]] = {}
+        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
+        self.graphs: dict[int, Graph | None] = {}
+        self.sequences: dict[Any, Graph | None] = {}
+        self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
+        self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
+
+    def count(self) -> int:
+        """The number of the next call of a layer."""
+        self.made += 1
+        return self.made
+
+    # Names --------------------------------------------------------------------------------------------------------
+
+    def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
+        """What a name that is not defined stands for in Keras."""
+        path = keras_names.by_convention(name)
+        if path is None:
+            for star in reversed(stars):
+                if (what := named(f"{star}.{name}")) is not None and what.kind != "other":
+                    return Symbol(f"{star}.{name}")
+        return None if path is None else Symbol(path)
+
+    def check_import(self, module: str, name: str) -> None:
+        """Keep the fault of an import of a layer that Keras does not have."""
+        if module.startswith("tf_keras"):
+            self.keras_2 = True
+        inside = keras_names.inside_keras(module)
+        if inside is not None and inside.split(".")[0] == "layers":
+            self._check_layer(f"{module}.{name}", module)
+
+    def _check_layer(self, path: str, module: str) -> None:
+        what = named(path)
+        if what is None or what.kind != "other" or not what.name[:1].isupper():
+            return
+        hint = did_you_mean(what.name, keras_names.layer_names())
+        if hint:
+            self.fault(ArgumentError(f"{module} has no '{what.name}'; {hint}"))
+
+    def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
+        """`keras.layers.Dense`, `np.pi`: a name behind a name."""
+        path = f"{symbol.path}.{name}"
+        if symbol.path == "numpy" and (value := arrays.constant_of(name)) is not NotImplemented:
+            return value
+        if path in CONSTANTS:
+            return CONSTANTS[path]
+        if symbol.path.startswith("tf_keras"):
+            self.keras_2 = True
+        if name == "newaxis":
+            return None
+        if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in _DTYPES:
+            return name
+        inside = keras_names.inside_keras(symbol.path)
+        if inside == "layers":
+            self._check_layer(path, symbol.path)
+        if name == "__version__":
+            return self.interpreter.unknown("the version of a library", path)
+        return Symbol(path)
+
+    # Calls --------------------------------------------------------------------------------------------------------
+
+    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a call of a name; None where the name is not one of Keras or TensorFlow."""
+        what = named(symbol.path)
+        if what is None:
+            if symbol.path.startswith("tensorflow."):
+                return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
+            if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
+                return self.operation(symbol.path[6:], args, kwargs)
+            if tensors_in([*args, *kwargs.values()]):
+                return self.opaque_call(symbol.path, args, kwargs)
+            return None
+        found = self._keras(what, symbol, args, kwargs)
+        return self.NOTHING if found is None else found
+
+    def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        name = what.name
+        if what.kind == "model":
+            return self.make_model(name, args, kwargs)
+        if what.kind == "layer":
+            if name == "Input":
+                return self.make_input(args, kwargs)
+            if name in keras_names.MERGES:
+                return self._merge(name, args, kwargs)
+            return self.make_layer(name, args, kwargs, symbol.last)
+        if what.kind == "function":
+            if args and tensors_in(args):
+                return self.operation(name, args, kwargs)
+            return Setting(name, {}, "activations") if name not in ("get", "deserialize") else (args or [None])[0]
+        if what.kind == "setting":
+            if name in ("get", "deserialize") and args:
+                return args[0]
+            return self.make_setting(what.path, name, args, kwargs)
+        if what.kind == "operation":
+            return self.operation(name, args, kwargs, what.path)
+        if what.kind == "backend":
+            return self.backend(name, args, kwargs)
+        if what.kind == "data":
+            return datasets.load(what.path, args, kwargs)
+        if what.kind == "application":
+            return self._application(what, args, kwargs)
+        return self._other(what, args, kwargs)
+
+    def _merge(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
+        given = dict(kwargs)
+        inputs = args[0] if args else given.pop("inputs", None)
+        if name == "merge":
+            mode = args[1] if len(args) > 1 else given.get("mode", "sum")
+            given["mode"] = mode
+            made = self.make_layer("Merge", [], given)
+        else:
+            if name == "dot" and len(args) > 1:
+                given["axes"] = args[1]
+            made = self.make_layer(keras_names.MERGES[name], [], given)
+        return self.call_layer(made, [inputs], {})
+
+    def _application(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if what.name in ("preprocess_input", "decode_predictions"):
+            if args and tensors_in(args):
+                return self.opaque_call(what.path, args, kwargs)
+            return args[0] if args else None
+        return self.opaque_model(what.name, args, kwargs, f"{what.name} of keras.applications is not read")
+
+    def opaque_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], reason: str) -> LayerValue:
+        """A model of which nothing is known but its class."""
+        given = dict(kwargs)
+        self.interpreter.events += 1
+        made = LayerValue(type_, "custom", self.named(type_, given), {}, self.interpreter.place())
+        made.reason = self.interpreter.unknown(reason)
+        return made
+
+    def _other(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """keras.utils, keras.preprocessing and the rest."""
+        name = what.name
+        if name in ("clear_session", "reset_uids"):
+            self.interpreter.events += 1
+            self.counters.clear()
+            return None
+        if name in ("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy"):
+            given = args[0] if args else kwargs.get("policy")
+            given = given.config.get("name") if isinstance(given, Setting) else given
+            if isinstance(given, str):
+                self.policy = "" if given == "float32" else given
+            return None
+        if name in ("Policy", "DTypePolicy"):
+            return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
+        if name in ("clone_model",) and args:
+            return self.clone(layer_of(args[0]))
+        if name in datasets.FUNCTIONS:
+            return datasets.call(name, args, kwargs)
+        if name in ("register_keras_serializable", "set_random_seed", "plot_model", "enable_unsafe_deserialization"):
+            return None
+        if name == "Lambda":
+            return self.make_layer("Lambda", args, kwargs)
+        if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
+            return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
+        if tensors_in([*args, *kwargs.values()]):
+            return self.opaque_call(what.path, args, kwargs)
+        if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
+            made = self.opaque_model(name, args, kwargs, f"{name} is a layer that is not known here")
+            return made
+        return self.interpreter.unknown(f"it comes from keras.{what.path}(…), which only running the code would tell")
+
+    def on_unknown(
+        self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
+    ) -> Any:
+        """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
+        with tensors is an operation that is not known; what returns layers is a layer that is not known."""
+        func = node.func
+        of = func.value if isinstance(func, ast.Attribute) and func.attr == "add" else None
+        adds = bool(args) and layer_of(args[0]) is not None
+        if adds and isinstance(of, ast.Name) and frame.holder(of.id) is None:
+            model = ModelValue("sequential", "Sequential", "", self.interpreter.place())
+            model.name = self.draw("Sequential")
+            self.register(model)
+            frame.assign(of.id, model)
+            self.add(model, args[0])
+            return None
+        if tensors_in([*args, *kwargs.values()]):
+            return self.opaque_call(function.name or "function", args, kwargs, function)
+        if any(layer_of(one) is not None for one in args):
+            self.interpreter.events += 1
+        return function
+
+    def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
+        """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
+        name = path.rpartition(".")[2] or "function"
+        layer = LayerValue(name, "custom", self.draw(name) if self.quiet else name, {}, self.interpreter.place())
+        if not self.quiet:
+            layer.name = self.draw(name)
+        layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
+        return Tensor(self.node(layer, tuple(args), kwargs))
+
+    # Classes of the program -----------------------------------------------------------------------------------------
+
+    def begin_instance(self, made: Instance) -> None:
+        """A new object of a class of the program, which may be a layer or a model."""
+        root = made.cls.root()
+        what = named(root.path) if root is not None else None
+        is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
+        if what is None and not is_module:
+            return
+        if what is not None and what.kind not in ("layer", "model") and what.name != "Layer":
+            return
+        layer = ModelValue("own", made.cls.name, "", self.interpreter.place())
+        layer.instance = made
+        layer.config = {
+            "base": what.name if what is not None else "Layer",
+            "model": bool(what and what.kind == "model"),
+        }
+        if layer.config["base"] not in ("Layer", "Model", "Functional", "Sequential"):
+            layer.reason = self.interpreter.unknown(f"{made.cls.name} is a subclass of {layer.config['base']}")
+        made.layer = layer
+        self.interpreter.events += 1
+
+    def finish_instance(self, made: Instance) -> None:
+        """The end of an object's making: one that called no `super().__init__()` gets its name now."""
+        layer = made.layer
+        if isinstance(layer, ModelValue) and layer.form == "own":
+            if not layer.name:
+                layer.name = self.draw(layer.type)
+            if layer.config.get("model"):
+                self.register(layer)
+
+    def call_base(self, of: Any, function: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A method of Keras's own that a class of the program calls: `super().__init__(…)`."""
+        method = function.last
+        instance = of if isinstance(of, Instance) else None
+        layer = layer_of(of)
+        if instance is None or layer is None:
+            return None if method == "__init__" else self.interpreter.unknown(f"{function.path}(…)")
+        if method == "__init__":
+            self._base_init(instance, layer, args, kwargs)
+            return None
+        if method == "call" and isinstance(layer, ModelValue):
+            if layer.form in ("sequential", "functional"):
+                return self.call_layer(layer, args, kwargs)
+            return self.interpreter.unknown(f"the call of {function.path}")
+        if method in ("build", "__setattr__", "compute_mask"):
+            return None
+        if method == "get_config":
+            return {}
+        return self.call_method(layer, method, args, kwargs)
+
+    def _base_init(self, instance: Instance, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+        given = dict(kwargs)
+        base = layer.config.get("base", "Layer")
+        if base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys()):
+            made = self.make_model("Model", args, given, instance)
+            if isinstance(made, ModelValue):
+                self._replace(layer, made, instance)
+            return
+        if base == "Sequential":
+            made = self.make_model("Sequential", args, given, instance)
+            made.type = "Sequential"
+            self._replace(layer, made, instance)
+            return
+        if isinstance(layer, ModelValue) and not layer.name:
+            if isinstance(given.get("trainable"), bool):
+                layer.trainable = given["trainable"]
+            layer.name = self.named(layer.type, given)
+
+    def _replace(self, old: LayerValue, made: ModelValue, instance: Instance) -> None:
+        if old in self.models:
+            self.models.remove(old)
+        instance.layer = made
+
+    def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A loss or an activation that is called."""
+        if setting.path == "activations" and tensors_in(args):
+            return self.operation(setting.class_name, args, kwargs)
+        if tensors_in([*args, *kwargs.values()]):
+            return self.opaque_call(setting.class_name, args, kwargs)
+        return self.interpreter.unknown(f"the result of {setting.class_name}")
+
+    def clone(self, layer: LayerValue | None) -> Any:
+        """`clone_model`: the same layers anew, under the same names."""
+        if not isinstance(layer, ModelValue) or layer.form == "own":
+            return self.interpreter.unknown("a clone of a model that is not known")
+        made = ModelValue(layer.form, layer.type, layer.name, layer.place)
+        made.__dict__.update({key: value for key, value in layer.__dict__.items() if key not in ("nodes", "compiled")})
+        made.nodes, made.compiled = [], None
+        made.layers = list(layer.layers)
+        self.register(made)
+        return made
+
+
+_DTYPES = frozenset(
+    [
+        "float16",
+        "float32",
+        "float64",
+        "bfloat16",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+        "string",
+        "complex64",
+    ]
+)

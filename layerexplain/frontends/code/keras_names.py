@@ -1,0 +1,172 @@
+"""Which name, through which import, is which class or function of Keras.
+
+No class is listed here a second time: the layers are those of the registry and of `opaque_layers`, with the other names
+that Keras exports them under.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from layerexplain.frontends.model_builder import known_types
+from layerexplain.records import NamedTuple
+
+_ROOTS = (
+    "tensorflow.compat.v1.keras",
+    "tensorflow.compat.v2.keras",
+    "tensorflow.python.keras",
+    "tensorflow.contrib.keras",
+    "tensorflow_core.python.keras",
+    "tensorflow.keras",
+    "keras_core",
+    "tf_keras.src",
+    "tf_keras",
+    "keras.src",
+    "keras.api._v2.keras",
+    "keras.api",
+    "keras",
+)
+"""Where Keras has been found, the longer ones first."""
+
+Kind = Literal["layer", "model", "operation", "function", "setting", "backend", "data", "application", "other"]
+
+_MODULES: dict[str, Kind] = {
+    "activations": "function", "losses": "setting", "metrics": "setting", "optimizers": "setting",
+    "optimizers_v1": "setting", "optimizer_v2": "setting", "regularizers": "setting", "initializers": "setting",
+    "constraints": "setting", "datasets": "data", "applications": "application", "backend": "backend",
+    "ops": "operation", "random": "operation", "utils": "other", "preprocessing": "other", "callbacks": "other",
+    "mixed_precision": "other", "saving": "other", "config": "other", "distribution": "other", "schedules": "setting",
+}  # fmt: skip
+MODELS = frozenset({"Sequential", "Model", "Functional"})
+_CONVENTIONS = {
+    "tf": "tensorflow", "keras": "keras", "layers": "keras.layers", "models": "keras.models", "K": "keras.backend",
+    "np": "numpy", "numpy": "numpy", "ops": "keras.ops", "tensorflow": "tensorflow", "math": "math",
+    "optimizers": "keras.optimizers", "regularizers": "keras.regularizers", "initializers": "keras.initializers",
+    "losses": "keras.losses", "metrics": "keras.metrics", "applications": "keras.applications", "mnist":
+    "keras.datasets.mnist", "cifar10": "keras.datasets.cifar10", "fashion_mnist": "keras.datasets.fashion_mnist",
+    "to_categorical": "keras.utils.to_categorical", "partial": "functools.partial",
+    "pad_sequences": "keras.preprocessing.sequence.pad_sequences", "imdb": "keras.datasets.imdb",
+}  # fmt: skip
+"""What people import under these names."""
+
+_SETTINGS = {
+    "optimizers": "Adam SGD RMSprop Adagrad Adadelta Adamax Nadam Ftrl AdamW",
+    "callbacks": "EarlyStopping ModelCheckpoint ReduceLROnPlateau TensorBoard",
+    "regularizers": "l1 l2 l1_l2 L1 L2",
+}
+"""Objects that snippets use without an import."""
+
+MERGES = {
+    "add": "Add", "concatenate": "Concatenate", "multiply": "Multiply", "average": "Average", "maximum": "Maximum",
+    "minimum": "Minimum", "dot": "Dot", "subtract": "Subtract", "merge": "Merge",
+}  # fmt: skip
+"""The functions of keras.layers that make a layer and call it."""
+
+
+class Named(NamedTuple):
+    """What a name of Keras is. `path` is the rest behind Keras's root."""
+
+    kind: Kind
+    name: str
+    path: str
+
+
+def inside_keras(path: str) -> str | None:
+    """The rest of a path behind Keras's root; None outside of Keras.
+
+    >>> inside_keras("tensorflow.keras.layers.Dense"), inside_keras("numpy.zeros")
+    ('layers.Dense', None)
+    """
+    for root in _ROOTS:
+        if path == root or path.startswith(f"{root}."):
+            return path[len(root) + 1 :]
+    return None
+
+
+@cache
+def layer_names() -> dict[str, str]:
+    """The names of all layers, other names of them too, and the names that they have today."""
+    from layerexplain.frontends.keras.old_names import OLD_CLASSES
+    from layerexplain.frontends.spec.items import ALIASES
+    from layerexplain.layers.opaque_layers import REASONS
+
+    names = {name: name for name in (*known_types(), *REASONS)}
+    names.update({name: name for name in OLD_CLASSES})
+    names.update({name: today for name, today in ALIASES.items() if name not in OLD_CLASSES or today in names})
+    names["InputLayer"] = "InputLayer"
+    return names
+
+
+@cache
+def named(path: str) -> Named | None:
+    """What a dotted name is in Keras; None for a name of another library.
+
+    >>> named("tensorflow.keras.layers.MaxPool2D").name, named("keras.activations.relu").kind
+    ('MaxPooling2D', 'function')
+    """
+    rest = inside_keras(path)
+    if rest is None:
+        return None
+    parts = rest.split(".")
+    last = parts[-1]
+    for part in parts[:-1]:
+        if part in _MODULES and not (part == "preprocessing" and last in layer_names()):
+            return Named(_MODULES[part], last, rest)
+    if last in MODELS:
+        return Named("model", last, rest)
+    if last in ("Input", "InputLayer"):
+        return Named("layer", last, rest)
+    if last in layer_names():
+        return Named("layer", layer_names()[last], rest)
+    if last in MERGES and "layers" in parts:
+        return Named("layer", last, rest)
+    return Named("other", last, rest)
+
+
+def by_convention(name: str) -> str | None:
+    """The path that people mean by a name that a snippet does not import; None for any other name."""
+    if name in _CONVENTIONS:
+        return _CONVENTIONS[name]
+    if name in MODELS or name == "Input":
+        return f"keras.{name}"
+    if name in layer_names() and name not in ("Function", "Operation"):
+        return f"keras.layers.{name}"
+    for module, names in _SETTINGS.items():
+        if name in names.split():
+            return f"keras.{module}.{name}"
+    return None
+
+
+@cache
+def operation_types() -> dict[str, str]:
+    """The classes of Keras's operations by the names of their functions, without underscores."""
+    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.opaque_layers import OPERATIONS
+
+    names = [name[4:] for name in MODULES if name.startswith("ops.")]
+    return {name.lower(): name for name in [*OPERATIONS, *names]}
+
+
+def operation_type(function: str) -> str | None:
+    """The class of an operation by the name of its function.
+
+    >>> operation_type("expand_dims"), operation_type("nothing")
+    ('ExpandDims', None)
+    """
+    return operation_types().get(function.replace("_", "").lower())
+
+
+def tensorflow_function(path: str) -> str | None:
+    """The name under which a function of TensorFlow has a formula: `math.reduce_mean` for `tf.reduce_mean`.
+
+    >>> tensorflow_function("reduce_mean"), tensorflow_function("nn.relu")
+    ('math.reduce_mean', 'nn.relu')
+    """
+    from layerexplain.layers.index import MODULES
+
+    path = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
+    for one in (path, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
+        if f"tf.{one}" in MODULES:
+            return one
+    return None

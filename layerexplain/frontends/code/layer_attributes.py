@@ -1,0 +1,296 @@
+"""Attributes and methods of layers, models, tensors and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import flat_tensors
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    LayerValue,
+    ModelValue,
+    Setting,
+    Size,
+    Tensor,
+    Unknown,
+    Variable,
+    layer_of,
+)
+
+_METHODS = frozenset(
+    [
+        "add",
+        "pop",
+        "compile",
+        "fit",
+        "build",
+        "summary",
+        "get_layer",
+        "call",
+        "__call__",
+        "save",
+        "save_weights",
+        "load_weights",
+        "predict",
+        "evaluate",
+        "add_weight",
+        "add_variable",
+        "add_loss",
+        "add_metric",
+        "get_config",
+        "count_params",
+        "compute_output_shape",
+        "set_weights",
+        "get_weights",
+        "export",
+        "train_on_batch",
+        "fit_generator",
+        "to_json",
+        "get_weight_paths",
+        "compute_mask",
+        "adapt",
+        "get_vocabulary",
+        "vocabulary_size",
+        "set_vocabulary",
+        "from_config",
+        "test_on_batch",
+        "predict_on_batch",
+        "reset_states",
+        "make_train_function",
+        "save_spec",
+        "compute_loss",
+        "compiled_loss",
+        "update_state",
+        "result",
+        "reset_state",
+    ]
+)
+_NOTHING = frozenset(
+    [
+        "summary",
+        "save",
+        "save_weights",
+        "load_weights",
+        "add_loss",
+        "add_metric",
+        "export",
+        "set_weights",
+        "adapt",
+        "reset_states",
+        "set_vocabulary",
+        "make_train_function",
+        "update_state",
+        "reset_state",
+    ]
+)
+
+
+class LayerAttributes(KerasPart):
+    """The part of `Keras` that answers for attributes and methods."""
+
+    def attribute(self, of: Any, name: str) -> Any:
+        """An attribute of a layer, a tensor or a setting."""
+        if isinstance(of, Tensor):
+            return self._of_tensor(of, name)
+        if isinstance(of, Setting):
+            if name in of.config:
+                return of.config[name]
+            return Bound(of, name)
+        layer: LayerValue = of
+        if name in ("name", "trainable"):
+            return getattr(layer, name)
+        if name in ("output", "input", "outputs", "inputs", "layers"):
+            return self._graph_attribute(layer, name)
+        if name in ("output_shape", "input_shape"):
+            tensor = self._graph_attribute(layer, name.partition("_")[0])
+            return self.shape_tuple(tensor) if isinstance(tensor, Tensor) else tensor
+        if name in ("variable_dtype", "compute_dtype", "dtype"):
+            return layer.config.get("dtype", "float32")
+        if name == "dtype_policy":
+            return Setting("dtype", {"name": layer.config.get("dtype", "float32")}, "")
+        if name in layer.config and name not in ("base", "model", "function"):
+            return layer.config[name]
+        if name in _METHODS:
+            return Bound(layer, name)
+        if name == "built":
+            return bool(layer.nodes)
+        if isinstance(layer, ModelValue) and layer.form == "own" and layer.instance is not None:
+            unread = next((one for one in layer.instance.cls.order() if isinstance(one, Unknown)), None)
+            if unread is not None:
+                return unread
+            if name in ("optimizer", "loss", "metrics", "history", "losses", "weights", "variables", "stop_training"):
+                return self.interpreter.unknown(f"the attribute {name} of {layer.type}")
+            raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.line)
+        return self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+
+    def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
+        if name == "layers":
+            if not isinstance(layer, ModelValue):
+                return self.interpreter.unknown(f"the layers of {layer.type}")
+            inner = self.inner_layers(layer)
+            if layer.form == "sequential":
+                inner = [one for one in inner if one.type != "InputLayer"]
+            if layer.form == "functional" and self.graph(layer) is None:
+                return self.interpreter.unknown("the layers of a model whose graph is not known")
+            graph = self.graph(layer) if layer.form == "functional" else None
+            found = inner if graph is None else graph.layers
+            return [one if one.instance is None else one.instance for one in found]
+        if isinstance(layer, ModelValue) and layer.form != "own":
+            if layer.form == "functional":
+                structure = layer.inputs if name.startswith("input") else layer.outputs
+            else:
+                graph = self.graph(layer)
+                if graph is None:
+                    return self.interpreter.unknown(f"the {name} of the model")
+                structure = graph.inputs[0] if name.startswith("input") else graph.outputs[0]
+            if name.endswith("s"):
+                return flat_tensors(structure)
+            tensors = flat_tensors(structure)
+            return tensors[0] if len(tensors) == 1 and type(structure) in (list, tuple) else structure
+        nodes = layer.nodes
+        if not nodes:
+            for model in self.models:
+                if model.form == "sequential" and layer in model.layers:
+                    self.graph(model)
+            nodes = layer.nodes
+        if not nodes:
+            return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
+        if name.startswith("output"):
+            return self._results(layer, nodes[0]) if name == "output" else [Tensor(nodes[0])]
+        tensors = nodes[0].tensors()
+        return tensors[0] if len(tensors) == 1 and name == "input" else tensors
+
+    def _of_tensor(self, tensor: Tensor, name: str) -> Any:
+        if name == "shape":
+            return self.shape_tuple(tensor)
+        if name in ("ndim", "rank"):
+            shape = self.shape_tuple(tensor)
+            return shape if isinstance(shape, Unknown) else len(shape)
+        if name == "dtype":
+            spec = self.shapes.of(tensor)
+            return "float32" if spec is None or spec.dtype == "float" else spec.dtype
+        if name == "name":
+            return tensor.node.layer.name
+        if name == "T":
+            return self.operation("transpose", [tensor], {})
+        return Bound(tensor, name)
+
+    def variable_attribute(self, variable: Variable, name: str) -> Any:
+        """An attribute of a weight."""
+        if name == "shape":
+            return tuple(variable.shape) if type(variable.shape) in (tuple, list) else variable.shape
+        if name in ("name", "dtype", "trainable"):
+            return getattr(variable, name)
+        if name == "value":
+            return variable
+        return self.interpreter.unknown(f"{name} of a weight")
+
+    # Methods ------------------------------------------------------------------------------------------------------
+
+    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A method of a layer, a tensor or a setting."""
+        if isinstance(of, Tensor):
+            return self._tensor_method(of, name, args, kwargs)
+        if isinstance(of, Setting):
+            if name == "get_config":
+                return dict(of.config)
+            return self.interpreter.unknown(f"the method {name} of {of.class_name}")
+        layer: LayerValue = of
+        if name in ("__call__", "call"):
+            return self.call_layer(layer, args, kwargs)
+        if name in _NOTHING:
+            return None
+        if name in ("add_weight", "add_variable"):
+            return self._add_weight(layer, args, kwargs)
+        if not isinstance(layer, ModelValue):
+            if name in ("build", "compute_output_shape") and args:
+                self.first_shapes.setdefault(id(layer), (layer, args[0])) if name == "build" else None
+            return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
+        if name == "add":
+            return self.add(layer, args[0] if args else kwargs.get("layer"))
+        if name == "pop":
+            self.interpreter.events += 1
+            if not layer.layers:
+                raise Raised("TypeError", "there are no layers in the model", self.interpreter.line)
+            return layer.layers.pop()
+        if name == "get_layer":
+            return self._get_layer(layer, args, kwargs)
+        if name == "compile":
+            given = dict(zip(("optimizer", "loss", "metrics", "loss_weights"), args, strict=False))
+            layer.compiled = {**given, **kwargs}
+            return None
+        if name == "build":
+            shape = args[0] if args else kwargs.get("input_shape")
+            self.built(layer, shape)
+            return None
+        if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
+            data: Any = args[0] if args else kwargs.get("x")
+            data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
+            if isinstance(data, Array):
+                self.built(layer, (None, *data.shape[1:]))
+            return self.interpreter.unknown(f"the result of {name}()")
+        if name == "to_json" or name == "get_config":
+            return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
+        return self.interpreter.unknown(f"{name}() of a model")
+
+    def _get_layer(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
+        index = kwargs.get(
+            "index", args[1] if len(args) > 1 else args[0] if args and isinstance(args[0], int) else None
+        )
+        layers = self._graph_attribute(model, "layers")
+        if isinstance(layers, Unknown):
+            return layers
+        if isinstance(index, int):
+            try:
+                return layers[index]
+            except IndexError:
+                raise Raised("ValueError", f"the model has no layer {index}", self.interpreter.line) from None
+        found = next((one for one in layers if (layer_of(one) or one).name == name), None)
+        if found is None and isinstance(name, str):
+            raise Raised("ValueError", f"the model has no layer {name!r}", self.interpreter.line)
+        return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
+
+    def _add_weight(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
+        given = dict(kwargs)
+        names = (
+            ("name", "shape", "dtype", "initializer")
+            if args and isinstance(args[0], str)
+            else ("shape", "initializer", "dtype")
+        )
+        for key, value in zip(names, args, strict=False):
+            given.setdefault(key, value)
+        shape = given.get("shape", ())
+        shape = () if shape is None else shape
+        if isinstance(shape, int):
+            shape = (shape,)
+        if type(shape) in (list, tuple):
+            shape = tuple([arrays.plain(one) for one in shape])
+            if any(one is None or isinstance(one, Size) for one in shape):
+                shape = self.interpreter.unknown("the shape of a weight hangs on a size that is not known")
+        name = given.get("name")
+        dtype = given.get("dtype")
+        variable = Variable(
+            name if isinstance(name, str) else "variable",
+            shape,
+            dtype if isinstance(dtype, str) else "float32",
+            given.get("trainable", True) is not False,
+            self.interpreter.place(),
+        )
+        if layer.instance is not None:
+            layer.instance.attributes.setdefault("__weights__", []).append(variable)
+        return variable
+
+    def _tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name in ("get_shape", "shape"):
+            return self.shape_tuple(tensor)
+        if name == "set_shape":
+            return None
+        if name == "numpy":
+            return self.interpreter.unknown("the values of a tensor")
+        return self.opaque_call(name, [tensor, *args], kwargs)

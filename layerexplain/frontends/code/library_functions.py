@@ -1,0 +1,155 @@
+"""Functions of Python's library on known values: math, functools, itertools, copy, collections."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary
+from layerexplain.frontends.code.values import Class, Namespace, Partial, Size, Unknown
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+_MATH = frozenset(
+    [
+        "ceil",
+        "floor",
+        "sqrt",
+        "exp",
+        "log",
+        "log2",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "pow",
+        "fabs",
+        "trunc",
+        "gcd",
+        "isclose",
+        "isnan",
+        "radians",
+        "degrees",
+        "tanh",
+        "atan",
+    ]
+)
+CONSTANTS = {"math.pi": math.pi, "math.e": math.e, "math.inf": math.inf, "math.nan": math.nan}
+_BINARY = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
+
+
+def call_library(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """The result of a function of Python's library; NotImplemented for one that is not read here."""
+    root, _, name = path.partition(".")
+    if root == "math":
+        return _math(name, args)
+    if path in ("functools.partial",) and args:
+        return Partial(args[0], tuple(args[1:]), kwargs)
+    if path in ("functools.wraps", "functools.lru_cache", "functools.update_wrapper"):
+        return NotImplemented if path.endswith("cache") else _same(interpreter)
+    if path == "functools.reduce" and len(args) >= 2:
+        items = items_of(args[1])
+        if isinstance(items, Unknown):
+            return items
+        items = [*args[2:], *items]
+        made = items[0] if items else Unknown("a fold of nothing")
+        for one in items[1:]:
+            made = interpreter.call(args[0], [made, one])
+        return made
+    if root == "operator" and name in _BINARY and len(args) == 2:
+        return interpreter.operate(_BINARY[name], args[0], args[1])
+    if root == "itertools":
+        return _itertools(name, args, kwargs)
+    if path in ("copy.copy", "copy.deepcopy") and args:
+        return _copied(args[0], path.endswith("deepcopy"), interpreter)
+    if path in ("collections.OrderedDict", "collections.defaultdict"):
+        given = args if path.endswith("OrderedDict") else args[1:]
+        from layerexplain.frontends.code.builtin_functions import call_builtin
+
+        return call_builtin("dict", given, kwargs, interpreter.budget, interpreter.call)
+    if path == "types.SimpleNamespace":
+        return Namespace(dict(kwargs))
+    if path in ("collections.namedtuple", "typing.NamedTuple") and len(args) == 2:
+        fields = args[1].replace(",", " ").split() if isinstance(args[1], str) else args[1]
+        if type(fields) in (list, tuple) and all(isinstance(one, str) for one in fields):
+            made_class = Class(str(args[0]), [], None, interpreter.line)
+            made_class.attributes.update({"__dataclass__": True, "__fields__": list(fields)})
+            return made_class
+    if path == "types.MappingProxyType" and args:
+        return args[0]
+    return NotImplemented
+
+
+def _same(interpreter: Interpreter) -> Any:
+    """A decorator that changes nothing."""
+    import ast
+
+    node = ast.parse("lambda function: function", mode="eval").body
+    from layerexplain.frontends.code.frames import File, Frame
+
+    return interpreter.function(node, "<wraps>", Frame(File("", None, ast.Module([], []))))
+
+
+def _math(name: str, args: list[Any]) -> Any:
+    if any(isinstance(one, Size) for one in args):
+        return Size()
+    if name == "prod" and args:
+        items = items_of(args[0])
+        if isinstance(items, Unknown):
+            return items
+        from layerexplain.frontends.code.bounds import Budget
+
+        made: Any = 1
+        for one in items:
+            made = binary("Mult", made, one, Budget()) if not isinstance(one, Unknown) else one
+            if isinstance(made, Unknown):
+                return made
+        return made
+    if name not in _MATH:
+        return Unknown(f"math.{name}(…), which is not read here")
+    if not all(isinstance(one, int | float) for one in args):
+        return next((one for one in args if isinstance(one, Unknown)), Unknown("a number that is not known"))
+    try:
+        return getattr(math, name)(*args)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+def _itertools(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    each = [items_of(one) for one in args] if name in ("product", "chain") else [items_of(args[0])] if args else []
+    unknown = next((one for one in each if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    known: list[list[Any]] = [one for one in each if not isinstance(one, Unknown)]
+    if name == "product" and not kwargs:
+        if math.prod(map(len, known)) > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+        return list(itertools.product(*known))
+    if name == "chain":
+        return [one for items in known for one in items][:MOST_ITEMS]
+    if name in ("chain.from_iterable",) and known:
+        inner = [items_of(one) for one in known[0]]
+        if all(isinstance(one, list) for one in inner):
+            return [one for items in inner for one in items][:MOST_ITEMS]
+    if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
+        return list(itertools.accumulate(known[0]))
+    if name == "pairwise" and known:
+        return list(itertools.pairwise(known[0]))
+    return Unknown(f"it comes from itertools.{name}(…)")
+
+
+def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
+    if type(value) in (list, dict, set):
+        interpreter.budget.make(len(value))
+        if deep and type(value) is list:
+            return [_copied(one, True, interpreter) for one in value]
+        if deep and type(value) is dict:
+            return {key: _copied(one, True, interpreter) for key, one in value.items()}
+        return value.copy()
+    if isinstance(value, Unknown) or type(value) in (int, float, str, bool, type(None), tuple):
+        return value
+    return Unknown("a copy of a value")

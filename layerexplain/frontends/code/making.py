@@ -1,0 +1,325 @@
+"""Layers, inputs, models and settings as code makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.errors import ArgumentError, SpecError
+from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.emit import plain_config
+from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    Function,
+    Instance,
+    LayerValue,
+    ModelValue,
+    Node,
+    Setting,
+    Size,
+    Tensor,
+    Unknown,
+    layer_of,
+    unknown_in,
+)
+from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
+from layerexplain.frontends.model_builder import default_name
+from layerexplain.frontends.spec.old_arguments import todays_form
+from layerexplain.layers.registry import facts_of, find, positional_arguments
+from layerexplain.model import Note
+
+_OF_INPUT = (
+    "input_shape",
+    "batch_input_shape",
+    "batch_size",
+    "input_dim",
+    "input_length",
+    "batch_shape",
+    "input_dtype",
+)
+_KERAS_1 = frozenset({"border_mode", "subsample", "nb_filter", "nb_row", "dim_ordering", "init", "W_regularizer"})
+_FOR_FILES = frozenset({"dynamic", "activity_regularizer", "autocast", "weights", "implementation", "unroll"})
+_FIRST = {
+    "Wrapper": ("layer",),
+    "Lambda": ("function", "output_shape", "mask", "arguments"),
+    "Merge": ("layers", "mode"),
+}
+
+
+class Making(KerasPart):
+    """The part of `Keras` that makes layers."""
+
+    def draw(self, type_: str, given: Any = None, *, operation: bool = False) -> str:
+        """The name that Keras gives a new object of a class, by one counter for each name. Operations inside of the
+        `call` of a layer draw none."""
+        if isinstance(given, str) and given:
+            return given
+        stem = default_name(type_)
+        if self.keras_2:
+            stem = {"input_layer": "input", "functional": "model"}.get(stem, stem)
+        if self.quiet and operation:
+            return stem
+        number = self.counters.get(stem, 0)
+        self.counters[stem] = number + 1
+        if self.keras_2 and stem == "input":
+            return f"{stem}_{number + 1}"
+        return f"{stem}_{number}" if number else stem
+
+    def named(self, type_: str, kwargs: dict[str, Any]) -> str:
+        """The name of a new object; its argument `name` is taken out."""
+        given = kwargs.pop("name", None)
+        if isinstance(given, Unknown):
+            self.soft.append(given)
+        return self.draw(type_, given)
+
+    def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> LayerValue:
+        """A layer of Keras with the arguments of its call."""
+        interpreter = self.interpreter
+        interpreter.events += 1
+        place = interpreter.place()
+        if type_ in ("Input", "InputLayer"):
+            return self.make_input(args, kwargs).node.layer
+        given = dict(kwargs)
+        self._positional(type_, args, given, shown or type_)
+        trainable = given.pop("trainable", True)
+        inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
+        shape = self._first_shape(type_, given)
+        reason = given.pop("**", None)
+        name = self.named(today(type_), given)
+        made = LayerValue(type_, "layer", name, {}, place)
+        made.trainable = trainable if isinstance(trainable, bool) else True
+        made.reason = reason
+        if self.policy and "dtype" not in given:
+            given["dtype"] = self.policy
+        config = {key: _constant(value) for key, value in given.items() if value is not None or key != "activation"}
+        config.update({key: layer_of(value) for key, value in inner.items()})
+        plain: Any = plain_config(config)
+        if type_ == "Lambda" and isinstance(config.get("function"), Function | Bound):
+            plain["function"] = config["function"]
+        type_, plain = modern_layer(type_, plain, tells_module=True)
+        made.type, made.config = type_, self._checked(type_, dict(plain), name)
+        if shape is not None:
+            self.first_shapes[id(made)] = (made, shape)
+        self.interpreter.budget.call()
+        return made
+
+    def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:
+        """Put the arguments without a name under the names that they have in Keras."""
+        declaration = find(today(type_))
+        names = _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
+        args = list(args)
+        convolution = type_.startswith("Conv") and "2D" in type_ and "Transpose" not in type_
+        is_old = shown == "Convolution2D" or not _KERAS_1.isdisjoint(given)
+        if convolution and is_old and len(args) == 3 and all(isinstance(one, int) for one in args[1:]):
+            words = f"{shown}(n, {args[1]}, {args[2]}) is read as Keras 1 meant it: a kernel of {args[1]} × {args[2]}"
+            self.interpreter.assume(Assumption(self.interpreter.line, words))
+            args = [args[0], (args[1], args[2])]
+        if "Embedding" in type_ and len(args) > 2:
+            args = args[:2]
+        if len(args) > len(names) and declaration is not None:
+            if len(names) < 4:
+                takes = ", ".join(names) or "none"
+                fact = f"{type_} takes {takes} without a name, got {len(args)} values; name the others"
+                self.fault(ArgumentError(fact))
+            else:
+                given.setdefault(
+                    "**", self.interpreter.unknown(f"the fifth argument of {type_}, which has no name here")
+                )
+        for name, value in zip(names, args, strict=False):
+            if name in given:
+                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"))
+            given[name] = value
+
+    def _first_shape(self, type_: str, given: dict[str, Any]) -> Any:
+        """The input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
+        takes = find(today(type_))
+        arguments = takes.arguments if takes is not None else {}
+        found = {key: given.pop(key) for key in _OF_INPUT if key in given and key not in arguments}
+        for key in ("batch_input_shape", "batch_shape"):
+            if found.get(key) is not None:
+                return found[key]
+        batch = found.get("batch_size")
+        if found.get("input_shape") is not None:
+            shape = found["input_shape"]
+            if isinstance(shape, int):
+                shape = (shape,)
+            return (batch, *shape) if type(shape) in (tuple, list) else shape
+        length, size = found.get("input_length"), found.get("input_dim")
+        if "Embedding" in type_:
+            return (batch, length) if length is not None else None
+        sizes = [length, size] if length is not None or type_ in ("LSTM", "GRU", "SimpleRNN", "Conv1D") else [size]
+        return (batch, *sizes) if size is not None else None
+
+    def _checked(self, type_: str, config: dict[str, Any], name: str) -> dict[str, Any]:
+        """The arguments without those that today's Keras does not have; each wrong one is a fault."""
+        declaration = find(type_)
+        if declaration is None:
+            return config
+        known = {key: one for key, one in config.items() if unknown_in(one) is None}
+        try:
+            faults = declaration.faults(known)
+        except (TypeError, ValueError, RecursionError):
+            return config
+        for key, fault in faults:
+            if key is None:
+                missing = fault.fact.split("'")[1] if "'" in fault.fact else ""
+                if missing not in config:
+                    self.fault(fault)
+                continue
+            form = todays_form(type_, key, config.get(key)) or todays_argument(type_, key)
+            if form or key in _FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint")):
+                if form:
+                    words = f"{key} is an argument of older Keras; today: {form}"
+                    self.interpreter.notes.append(Note("old-argument", name, words))
+                config.pop(key, None)
+            else:
+                self.fault(fault)
+        return config
+
+    def fault(self, error: SpecError) -> None:
+        """Keep an error of the program, with its line."""
+        if len(self.interpreter.faults) < 50:
+            place = self.interpreter.place()
+            self.interpreter.faults.append(error.with_place(line=place.line, source=place.file or None))
+
+    # Inputs -----------------------------------------------------------------------------------------------------
+
+    def make_input(self, args: list[Any], kwargs: dict[str, Any]) -> Tensor:
+        """`keras.Input(shape=…)`."""
+        given = dict(kwargs)
+        for name, value in zip(("shape", "batch_size", "dtype"), args, strict=False):
+            given.setdefault(name, value)
+        shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
+        if shape is None:
+            shape = given.get("shape", given.get("input_shape"))
+            shape = (shape,) if isinstance(shape, int) else arrays.plain(shape)
+            shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
+            if shape is None:
+                tensor = given.get("tensor")
+                shape = tensor if isinstance(tensor, Unknown) else self.interpreter.unknown("the input has no shape")
+        dtype = given.get("dtype")
+        dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
+        return self.new_input(self.named("InputLayer", given), shape, dtype)
+
+    def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
+        """The tensor of an input of a shape (with the batch), which may be Unknown."""
+        layer = LayerValue(
+            "InputLayer", "layer", name, {"batch_shape": shape, "dtype": dtype}, self.interpreter.place()
+        )
+        return Tensor(self.node(layer, (), {}))
+
+    def node(self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node:
+        """A call of a layer."""
+        self.interpreter.budget.call()
+        self.interpreter.events += 1
+        self.made += 1
+        if not layer.nodes and layer.kind == "layer":
+            for inner in facts_of(layer.type).makes.split():
+                self.draw(inner)
+        return Node(layer, args, kwargs, self.interpreter.place(), self.made)
+
+    # Models -----------------------------------------------------------------------------------------------------
+
+    def make_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], into: Instance | None = None) -> Any:
+        """A Sequential or a functional model; with `into` the object of a class of the program becomes one."""
+        interpreter = self.interpreter
+        interpreter.events += 1
+        given = dict(kwargs)
+        if type_ == "Sequential":
+            layers = given.pop("layers", args[0] if args else None)
+            if len(args) > 1 and isinstance(args[1], str):
+                given.setdefault("name", args[1])
+            model = ModelValue("sequential", "Sequential", "", interpreter.place())
+            model.name = self.named("Sequential" if into is None else into.cls.name, given)
+            self.register(model)
+            if isinstance(layers, Unknown):
+                model.open.append(layers)
+            for layer in layers if type(layers) in (list, tuple) else ():
+                self.add(model, layer)
+        else:
+            for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
+                given.setdefault(name, value)
+            inputs = given.pop("inputs", given.pop("input", None))
+            outputs = given.pop("outputs", given.pop("output", None))
+            if inputs is None and outputs is None:
+                return interpreter.unknown("a keras.Model without inputs and outputs")
+            model = ModelValue("functional", "Functional", "", interpreter.place())
+            model.name = self.named("Functional" if into is None else into.cls.name, given)
+            self.register(model)
+            model.inputs, model.outputs = inputs, outputs
+            for one in (inputs, outputs):
+                unknown = unknown_in(one)
+                if unknown is not None:
+                    model.open.append(unknown)
+        if isinstance(given.get("trainable"), bool):
+            self.set_trainable(model, given["trainable"])
+        if into is not None:
+            model.instance = into
+        return model
+
+    def register(self, model: ModelValue) -> None:
+        """Keep a model among those of the program."""
+        self.models.append(model)
+        if len(self.models) > 500:
+            from layerexplain.frontends.code.bounds import Exhausted
+
+            raise Exhausted("makes more than 500 models")
+
+    def add(self, model: ModelValue, item: Any) -> None:
+        """`model.add(layer)`."""
+        self.interpreter.events += 1
+        if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
+            model.layers.append(item.node.layer)
+            return
+        layer = layer_of(item)
+        if layer is None:
+            if type(item) in (list, tuple):
+                for one in item:
+                    self.add(model, one)
+                return
+            why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
+            layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
+            layer.reason = why
+        if layer in model.layers:
+            name = layer.name
+            fact = f"the layer '{name}' is added twice; names of layers in a Sequential model must differ"
+            self.fault(SpecError(fact))
+            return
+        model.layers.append(layer)
+
+    def set_trainable(self, layer: LayerValue, value: Any) -> None:
+        """`layer.trainable = …`, which holds for all that is inside too."""
+        self.interpreter.events += 1
+        if not isinstance(value, bool | int):
+            return
+        layer.trainable = bool(value)
+        for inner in self.inner_layers(layer):
+            self.set_trainable(inner, value)
+
+    def make_setting(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Setting:
+        """An optimizer, a loss, a metric, a regularizer, an initializer."""
+        first = {"l1": "l1", "L1": "l1", "l2": "l2", "L2": "l2"}.get(name, "learning_rate" if "optim" in path else "")
+        config = dict(kwargs)
+        if args and first:
+            config.setdefault(first, args[0])
+        kept = {key: one for key, one in config.items() if key != "**"}
+        return Setting(name, kept, path)
+
+
+def today(type_: str) -> str:
+    """The class that Keras makes by an older name: it names layers after it."""
+    return modern_layer(type_, {}, tells_module=True)[0] if type_ != "Merge" else type_
+
+
+def _constant(value: Any) -> Any:
+    """An argument as a plain value: a small array as tuples, an object of the program by its layer."""
+    if isinstance(value, Array):
+        known = arrays.plain(value)
+        return known if not isinstance(known, Array) else Unknown("an array of values that are not known")
+    if isinstance(value, Size):
+        return None
+    if type(value) in (list, tuple):
+        return type(value)([_constant(one) for one in value])
+    return value

@@ -1,0 +1,204 @@
+"""Methods of texts, lists, dicts, sets and numbers. Only these are called, each on values that are small enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_value, is_plain
+from layerexplain.frontends.code.values import Unknown
+
+_TEXT = frozenset(
+    [
+        "capitalize",
+        "casefold",
+        "count",
+        "endswith",
+        "find",
+        "format",
+        "index",
+        "isalnum",
+        "isalpha",
+        "isdecimal",
+        "isdigit",
+        "isidentifier",
+        "islower",
+        "isspace",
+        "istitle",
+        "isupper",
+        "join",
+        "lower",
+        "lstrip",
+        "partition",
+        "removeprefix",
+        "removesuffix",
+        "replace",
+        "rfind",
+        "rindex",
+        "rpartition",
+        "rsplit",
+        "rstrip",
+        "split",
+        "splitlines",
+        "startswith",
+        "strip",
+        "swapcase",
+        "title",
+        "upper",
+    ]
+)
+_LIST = frozenset(["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"])
+_DICT = frozenset(["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"])
+_SET = frozenset(
+    [
+        "add",
+        "clear",
+        "copy",
+        "difference",
+        "discard",
+        "intersection",
+        "isdisjoint",
+        "issubset",
+        "issuperset",
+        "pop",
+        "remove",
+        "union",
+        "update",
+    ]
+)
+_OTHERS: dict[type, frozenset[str]] = {
+    str: _TEXT,
+    list: _LIST,
+    dict: _DICT,
+    set: _SET,
+    frozenset: frozenset({"difference", "intersection", "union", "issubset", "issuperset", "copy"}),
+    tuple: frozenset({"count", "index"}),
+    int: frozenset({"bit_length"}),
+    float: frozenset({"is_integer"}),
+}
+CHANGES = frozenset(
+    [
+        "append",
+        "clear",
+        "extend",
+        "insert",
+        "pop",
+        "remove",
+        "reverse",
+        "sort",
+        "popitem",
+        "setdefault",
+        "update",
+        "add",
+        "discard",
+    ]
+)
+"""Methods that change their object."""
+
+
+def has_method(value: Any, name: str) -> bool:
+    """Whether a value has a method that is known here."""
+    return name in _OTHERS.get(type(value), ())
+
+
+def call_method(
+    value: Any, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]
+) -> Any:
+    """Return what a method gives. `call` calls a function of the program, for `sort(key=…)`. Raises Raised."""
+    if isinstance(value, str):
+        return _of_text(value, name, args, kwargs, budget)
+    if name in ("sort", "index", "count", "remove", "copy", "union", "difference", "intersection") and not fits(value):
+        return Unknown(TOO_LARGE)
+    if isinstance(value, list) and name in ("append", "extend", "insert"):
+        items = args[-1] if name == "extend" and args else [0]
+        if isinstance(items, range):
+            items = list(items[: MOST_ITEMS + 1])
+        if not isinstance(items, list | tuple | dict | set) or len(value) + len(items) > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+        budget.make(len(items))
+    if (
+        isinstance(value, dict | set)
+        and name == "update"
+        and not all(isinstance(one, dict | list | tuple | set) and len(one) + len(value) <= MOST_ITEMS for one in args)
+    ):
+        return Unknown(TOO_LARGE)
+    if isinstance(value, list) and name == "sort":
+        ordered = sort(value, kwargs.get("key"), bool(kwargs.get("reverse")), call)
+        if isinstance(ordered, Unknown):
+            return ordered
+        value[:] = ordered
+        return None
+    budget.make(weight(args) + (len(value) if name == "copy" else 1))
+    try:
+        result = getattr(value, name)(*args, **kwargs)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+    if name in ("items", "keys", "values"):
+        return [*result]
+    return result
+
+
+def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any:
+    """Return the items in order; Unknown where they cannot be compared here."""
+    if not fits(items):
+        return Unknown(TOO_LARGE)
+    by = [one if key is None else call(key, [one]) for one in items]
+    if not all(is_plain(one) or (type(one) is tuple and all(map(is_plain, one))) for one in by):
+        return Unknown("the order of values that are not known")
+    try:
+        places = sorted(range(len(by)), key=lambda place: by[place], reverse=backwards)
+    except TypeError as error:
+        raise Raised("TypeError", str(error)[:100]) from None
+    items = list(items)
+    return [items[place] for place in places]
+
+
+def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+    if name == "format":
+        return _format(value, args, kwargs)
+    if name == "join":
+        parts = list(args[0]) if args and isinstance(args[0], list | tuple | str) else None
+        if parts is None or not all(isinstance(one, str) for one in parts):
+            return Unknown("a text that is joined of values that are not known")
+        if sum(map(len, parts)) + len(value) * len(parts) > MOST_TEXT:
+            return Unknown(TOO_LARGE)
+        args = [parts]
+    grows = name == "replace" and len(args) >= 2 and isinstance(args[1], str)
+    if grows and (len(value) + 1) * (len(args[1]) + 1) > 10 * MOST_TEXT:
+        return Unknown(TOO_LARGE)
+    if (
+        not all(is_plain(one) or (isinstance(one, tuple) and all(map(is_plain, one))) for one in args)
+        and name != "join"
+    ):
+        return Unknown("a text that is made of values that are not known")
+    budget.make(len(value) // 4 + 1)
+    try:
+        return getattr(value, name)(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+def _format(value: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
+    count = iter(range(len(args) + 1))
+
+    def fill(match: re.Match[str]) -> str:
+        if match[0] in ("{{", "}}"):
+            return match[0][0]
+        key, spec = match[1], match[2] or ""
+        place: Any = next(count) if not key else int(key) if key.isdecimal() else key
+        source: Any = kwargs if isinstance(place, str) else dict(enumerate(args))
+        if place not in source:
+            raise Raised("IndexError", f"no value for {{{key}}}")
+        made = format_value(source[place], spec)
+        if isinstance(made, Unknown):
+            raise KeyError
+        return str(made)
+
+    try:
+        made = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
+    except (KeyError, StopIteration, ValueError):
+        return Unknown("a text that is made of values that are not known")
+    return made if len(made) <= MOST_TEXT else Unknown(TOO_LARGE)

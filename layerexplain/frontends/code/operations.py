@@ -1,0 +1,277 @@
+"""Operations on tensors: operators, `keras.ops`, functions of TensorFlow, `keras.backend`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
+from layerexplain.frontends.code.values import (
+    Array,
+    LayerValue,
+    Size,
+    Tensor,
+    Unknown,
+    Variable,
+    tensors_in,
+)
+
+_OPERATORS = {
+    "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
+    "Pow": "Power", "MatMult": "Matmul", "Lt": "Less", "LtE": "LessEqual", "Gt": "Greater", "GtE": "GreaterEqual",
+    "Eq": "Equal", "NotEq": "NotEqual", "USub": "Negative", "Invert": "LogicalNot", "BitAnd": "LogicalAnd", "BitOr":
+    "LogicalOr",
+}  # fmt: skip
+
+_SAME_NAME = """
+sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
+expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum tile equal
+greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
+"""
+_BACKEND = {
+    "pow": "power",
+    "permute_dimensions": "transpose",
+    "l2_normalize": "normalize",
+    "repeat_elements": "repeat",
+    "identity": "copy",
+    **{name: name for name in _SAME_NAME.split()},
+}
+"""Functions of keras.backend that are those of keras.ops, in today's names."""
+
+_GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
+_SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
+
+
+class Operations(KerasPart):
+    """The part of `Keras` that makes operations."""
+
+    def operator(self, name: str, left: Any, right: Any) -> Any:
+        """An operator of Python on tensors."""
+        type_ = _OPERATORS.get(name)
+        if type_ is None:
+            return self.interpreter.unknown("an operator that tensors do not have")
+        given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        return unknown if unknown is not None else self._operation(type_, given, {})
+
+    def _operand(self, value: Any) -> Any:
+        if isinstance(value, Variable):
+            return self.weight_tensor(value)
+        if isinstance(value, Array):
+            return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
+        if isinstance(value, Size):
+            return Unknown("a size that is known at run time only")
+        return value
+
+    def tensor_item(self, tensor: Tensor, key: Any) -> Any:
+        """`x[:, 0]`."""
+        keys = key if type(key) is tuple else (key,)
+        parts = [
+            part for one in keys for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))
+        ]
+        bad = next((one for one in parts if isinstance(one, Unknown)), None)
+        if bad is not None:
+            return bad
+        if any(isinstance(one, Size) for one in parts):
+            return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
+        if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
+            return self.interpreter.unknown("a part of a tensor at places that are not known")
+        if isinstance(key, str):  # the inputs of a model by name
+            return self.split_named(tensor, key)
+        return self._operation("GetItem", [tensor, key], {})
+
+    def split_named(self, tensor: Tensor, key: str) -> Any:
+        """An input of a `call` that is asked for one of its parts by name."""
+        return self.interpreter.unknown(f"the part {key!r} of an input, whose parts are not known")
+
+    def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        layer = LayerValue(type_, "operation", self.draw(type_, operation=True), {}, self.interpreter.place())
+        return self._results(layer, self.node(layer, tuple(args), kwargs))
+
+    def operation(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
+        """A function of keras.ops."""
+        args = [self._given(one) for one in args]
+        kwargs = {key: self._given(one) for key, one in kwargs.items()}
+        if name in _SIZES:
+            return self._size(name, args, kwargs)
+        given = [*args, *kwargs.values()]
+        if not tensors_in(given):
+            return self._constant(name, args, kwargs)
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return self.opaque_call(name, args, kwargs, unknown)
+        type_ = operation_type(name)
+        if type_ is None:
+            return self.opaque_call(path or f"keras.ops.{name}", args, kwargs)
+        args, kwargs = self._with_sizes(type_, args, kwargs)
+        return self._operation(type_, args, kwargs)
+
+    def _given(self, value: Any) -> Any:
+        if isinstance(value, Variable):
+            return self.weight_tensor(value)
+        if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
+            return type(value)([self._given(one) for one in value])
+        return value
+
+    def _with_sizes(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
+        if "eshape" not in type_ and type_ != "TFOpLambda":
+            return args, kwargs
+
+        def sized(value: Any) -> Any:
+            if type(value) not in (list, tuple) or not any(isinstance(one, Size) or one is None for one in value):
+                return value
+            sizes = [-1 if isinstance(one, Size) or one is None else one for one in value]
+            if sizes.count(-1) > 1 and sizes[0] == -1:
+                known = self._rest(args, sizes)
+                return known if known is not None else tuple(sizes)
+            return tuple(sizes)
+
+        return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
+
+    def _rest(self, args: list[Any], sizes: list[Any]) -> Any:
+        """The shape with -1 for the batch alone, where the size that is left open follows from the input's."""
+        import math
+
+        spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
+        own = [] if spec is None else list(spec.shape[1:])
+        if not own or sizes.count(-1) != 2 or not all(isinstance(one, int) for one in own):
+            return None
+        known = math.prod([one for one in sizes if one != -1])
+        total = math.prod(own)
+        if not known or total % known:
+            return None
+        at = sizes.index(-1, 1)
+        return (*sizes[:at], total // known, *sizes[at + 1 :])
+
+    def _size(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`shape(x)`: the sizes that are known, and run-time sizes."""
+        value = args[0] if args else next(iter(kwargs.values()), None)
+        if isinstance(value, Array):
+            return arrays.attribute(value, "shape") if "shape" in name else self.interpreter.unknown("a size of data")
+        if not isinstance(value, Tensor):
+            return value if isinstance(value, Unknown) else self.interpreter.unknown(f"{name}(…) of no tensor")
+        shape = self.shape_tuple(value)
+        if isinstance(shape, Unknown):
+            return shape
+        if name in ("rank", "ndim"):
+            return len(shape)
+        if name == "size":
+            return Size()
+        return shape if name == "int_shape" else tuple([Size() if one is None else one for one in shape])
+
+    def _constant(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A function of keras.ops on numbers alone."""
+        kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "mean", "stddev", "name")}
+        unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return unknown
+        if name in ("convert_to_tensor", "constant", "array", "cast", "identity") and args:
+            first = args[0]
+            return first if isinstance(first, int | float | Array) else arrays.array_of(first)
+        if name in _GIVEN_SHAPE:
+            shape: Any = args[0] if args else kwargs.get("shape")
+            if self.quiet and type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape)):
+                sizes = [None if isinstance(one, Size) else one for one in shape]
+                if all(isinstance(one, int | None) for one in sizes):
+                    return self.constant_tensor(tuple(sizes), name)
+            made = name if name in ("zeros", "ones") else "empty"
+            return arrays.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
+        return arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
+
+    def constant_tensor(self, shape: Any, name: str = "constant") -> Any:
+        """A tensor whose values no input changes: random numbers, or an array. In a functional model it is a fault of
+        the program or of no account; inside of a `call` its shape counts."""
+        if not self.quiet:
+            return self.interpreter.unknown("an array whose values are not known")
+        config = {"shape": tuple(shape), "words": name}
+        layer = LayerValue(CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
+        return Tensor(self.node(layer, (), {}))
+
+    # TensorFlow ---------------------------------------------------------------------------------------------------
+
+    def _tensorflow(self, path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A function of TensorFlow."""
+        args = [self._given(one) for one in args]
+        kwargs = {key: self._given(one) for key, one in kwargs.items() if key != "name"}
+        last = path.rpartition(".")[2]
+        if path in ("shape", "compat.v1.shape", "size", "rank"):
+            return self._size(last, args, kwargs)
+        if path in ("Variable", "compat.v1.Variable"):
+            return self.tf_variable(args, kwargs)
+        given = [*args, *kwargs.values()]
+        if not tensors_in(given):
+            if path in ("function", "random.set_seed", "config.run_functions_eagerly", "get_logger", "device"):
+                return self.NOTHING
+            if path == "TensorShape" and args:
+                return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
+            if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not args:
+                return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
+            name = last if not path.startswith("random.") else f"{last}"
+            return self._constant(
+                {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange"}.get(name, name), args, kwargs
+            )
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return self.opaque_call(f"tf.{path}", args, kwargs, unknown)
+        function = tensorflow_function(path)
+        if function is None:
+            return self.opaque_call(f"tf.{path}", args, kwargs)
+        args, kwargs = self._with_sizes("TFOpLambda", args, kwargs)
+        if any(isinstance(one, Size) for value in args + list(kwargs.values()) for one in
+               (value if type(value) in (list, tuple) else [value])):  # fmt: skip
+            return self.opaque_call(
+                f"tf.{path}", args, kwargs, self.interpreter.unknown("a size known at run time only")
+            )
+        layer = LayerValue("TFOpLambda", "operation", "", {"function": function}, self.interpreter.place())
+        layer.name = self.draw(f"tf.{function}" if self.keras_2 else last, operation=True)
+        return self._results(layer, self.node(layer, tuple(args), kwargs))
+
+    def tf_variable(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`tf.Variable(initial_value)`."""
+        value = args[0] if args else kwargs.get("initial_value")
+        name = kwargs.get("name")
+        name = name if isinstance(name, str) else "variable"
+        value = arrays.array_of(value) if not isinstance(value, Tensor) else value
+        trainable = kwargs.get("trainable", True)
+        shape = value.shape if isinstance(value, Array) else self.interpreter.unknown("the shape of a tf.Variable")
+        return Variable(name, shape, "float32", trainable is not False, self.interpreter.place())
+
+    # keras.backend --------------------------------------------------------------------------------------------------
+
+    def backend(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A function of keras.backend, which Keras 3 has in keras.ops."""
+        if name in ("clear_session", "reset_uids"):
+            self.counters.clear()
+            self.interpreter.events += 1
+            return None
+        if name in ("image_data_format", "image_dim_ordering"):
+            return "channels_last" if name == "image_data_format" else "tf"
+        if name in ("set_image_data_format", "set_learning_phase", "set_floatx", "set_session", "set_value"):
+            if name == "set_image_data_format" and args and args[0] != "channels_last":
+                self.interpreter.open.append(
+                    self.interpreter.unknown("set_image_data_format changes the axes of images")
+                )
+            return None
+        if name in ("epsilon", "floatx", "backend"):
+            return {"epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow"}[name]
+        if name == "variable":
+            return self.tf_variable(args, kwargs)
+        if name in _SIZES:
+            return self._size(name, args, kwargs)
+        if name == "dot" and len(args) == 2:
+            return self.operation("matmul", args, kwargs)
+        if name == "permute_dimensions" and "pattern" in kwargs:
+            kwargs = {"axes": kwargs["pattern"]}
+        function = _BACKEND.get(name)
+        if function:
+            return self.operation(function, args, kwargs)
+        if tensors_in([*args, *kwargs.values()]):
+            return self.opaque_call(f"keras.backend.{name}", args, kwargs)
+        if name in ("random_normal", "random_uniform", "constant", "zeros", "ones"):
+            return self._constant(
+                {"random_normal": "normal", "random_uniform": "uniform"}.get(name, name), args, kwargs
+            )
+        return self.interpreter.unknown(f"it comes from keras.backend.{name}(…)")

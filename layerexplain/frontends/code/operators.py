@@ -1,0 +1,211 @@
+"""Python's operators on known values, with the size of each result checked before it is computed."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
+from layerexplain.frontends.code.values import Class, Function, Instance, LayerValue, Setting, Size, Symbol, Unknown
+
+PLAIN = (bool, int, float, str, bytes, type(None), complex)
+"""Kinds of values that are what they say."""
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "Div": operator.truediv,
+    "FloorDiv": operator.floordiv,
+    "Mod": operator.mod,
+    "Pow": operator.pow,
+    "LShift": operator.lshift,
+    "RShift": operator.rshift,
+    "BitOr": operator.or_,
+    "BitAnd": operator.and_,
+    "BitXor": operator.xor,
+}
+_UNARY: dict[str, Callable[[Any], Any]] = {"USub": operator.neg, "UAdd": operator.pos, "Invert": operator.invert}
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+}
+
+
+class Raised(Exception):
+    """What the program itself raises: the name of the class, and its text."""
+
+    def __init__(self, kind: str, text: str = "", line: int = 0) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+        self.line = line
+
+
+TOO_LARGE = "its value is too large to be computed here"
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a text, True, False or None."""
+    return type(value) in PLAIN
+
+
+def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
+    """Return the result of an operator on two known values; Unknown where it is too large. Raises Raised."""
+    kinds = (type(left), type(right))
+    if Size in kinds and all(kind in (Size, int, float, bool) for kind in kinds):
+        return Size()
+    if not all(kind in (*PLAIN, list, tuple, dict, set, frozenset) for kind in kinds):
+        return Unknown("an operator on values that are not known")
+    size = _size(name, left, right)
+    if size is None:
+        return Unknown(TOO_LARGE)
+    budget.make(size)
+    try:
+        return BINARY[name](left, right)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+def _size(name: str, left: Any, right: Any) -> int | None:
+    """About how large a result is; None for one that is too large."""
+    if name == "Mod" and isinstance(left, str | bytes):
+        shown = left if isinstance(left, str) else left.decode("latin-1")
+        return weight(right) + len(shown) if _format_fits(shown, right) else None
+    if isinstance(left, bool | int) and isinstance(right, bool | int):
+        bits, more = int(left).bit_length(), int(right).bit_length()
+        if name == "Pow":
+            total = max(bits, 1) * abs(right) if more < 20 else MOST_BITS + 1
+        elif name == "LShift":
+            total = bits + right if more < 20 else MOST_BITS + 1
+        else:
+            total = bits + more
+        return 1 if total <= MOST_BITS else None
+    sequences = (str, bytes, list, tuple)
+    if name == "Mult":
+        for one, times in ((left, right), (right, left)):
+            if isinstance(one, sequences) and isinstance(times, int):
+                most = MOST_TEXT if isinstance(one, str | bytes) else MOST_ITEMS
+                total = len(one) * max(times, 0)
+                return total if total <= most else None
+    if name == "Add" and isinstance(left, sequences) and isinstance(right, sequences):
+        most = MOST_TEXT if isinstance(left, str | bytes) else MOST_ITEMS
+        total = len(left) + len(right)
+        return total if total <= most else None
+    if isinstance(left, set | frozenset | dict) or isinstance(right, set | frozenset | dict):
+        return weight(left) + weight(right) if fits(left) and fits(right) else None
+    return 1
+
+
+def _format_fits(text: str, values: Any) -> bool:
+    """Whether `text % values` makes no text of giant width."""
+    if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values):
+        return False
+    return all(is_plain(one) for one in (values if isinstance(values, tuple) else (values,)))
+
+
+def format_value(value: Any, spec: str) -> Any:
+    """Return a value as an f-string writes it; Unknown for one that has no text here."""
+    if not is_plain(value) or re.search(r"\d{4,}", spec) or len(spec) > 50:
+        if type(value) in (list, tuple) and not spec and fits(value) and all(is_plain(one) for one in value):
+            return str(value)
+        return Unknown("a text that is made of values that are not known")
+    try:
+        return format(value, spec)
+    except (ValueError, TypeError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+def compare(name: str, left: Any, right: Any) -> Any:
+    """Return the result of a comparison: True, False, or Unknown."""
+    if name in ("Is", "IsNot"):
+        same = _same(left, right)
+        return same if isinstance(same, Unknown) or name == "Is" else not same
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return left if isinstance(left, Unknown) else right
+    if name in ("In", "NotIn"):
+        found = _contains(right, left)
+        return found if isinstance(found, Unknown) or name == "In" else not found
+    objects = (Symbol, Class, Function, Instance, LayerValue, Setting)
+    if isinstance(left, objects) or isinstance(right, objects):
+        same = left == right if type(left) is type(right) else False
+        return same if name == "Eq" else not same if name == "NotEq" else Unknown("objects that are compared")
+    if not _is_known(left) or not _is_known(right):
+        return Unknown("a comparison of values that are not known")
+    try:
+        return bool(_COMPARE[name](left, right))
+    except TypeError as error:
+        raise Raised("TypeError", str(error)[:100]) from None
+
+
+def _is_known(value: Any) -> bool:
+    if is_plain(value) or isinstance(value, range):
+        return True
+    if type(value) not in (list, tuple, dict, set, frozenset) or not fits(value):
+        return False
+    items = [*value, *value.values()] if isinstance(value, dict) else value
+    return all(_is_known(one) for one in items)
+
+
+def _same(left: Any, right: Any) -> Any:
+    """Whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
+    for one, other in ((left, right), (right, left)):
+        if one is None:
+            return other if isinstance(other, Unknown) else other is None
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return left if isinstance(left, Unknown) else right
+    if is_plain(left) and is_plain(right):
+        return type(left) is type(right) and left == right
+    return left == right if isinstance(left, Symbol) and isinstance(right, Symbol) else left is right
+
+
+def _contains(items: Any, value: Any) -> Any:
+    if isinstance(items, str) and isinstance(value, str):
+        return value in items
+    if isinstance(items, range) and is_plain(value):
+        return value in items
+    if isinstance(items, dict):
+        if not is_plain(value) and not isinstance(value, tuple):
+            return Unknown("a key that is not known")
+        items = list(items)
+    if not isinstance(items, list | tuple | set | frozenset):
+        return Unknown("whether a value is in what is not known")
+    unsure: Unknown | None = None
+    for one in items:
+        equal = compare("Eq", one, value)
+        if equal is True:
+            return True
+        if isinstance(equal, Unknown):
+            unsure = equal
+    return unsure if unsure is not None else False
+
+
+def truth(value: Any) -> bool | None:
+    """Whether a value counts as true in a test; None where that is not known."""
+    if isinstance(value, Unknown | Size) or hasattr(value, "node"):
+        return None
+    if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
+        return bool(value)
+    from layerexplain.frontends.code.values import Array, Tensor, Variable
+
+    return None if isinstance(value, Array | Tensor | Variable) else True
+
+
+def unary(name: str, value: Any) -> Any:
+    """Return the result of an operator on one value."""
+    if name == "Not":
+        known = truth(value)
+        return Unknown("a test that is not known") if known is None else not known
+    if isinstance(value, Size):
+        return Size()
+    if not isinstance(value, bool | int | float):
+        return Unknown("an operator on a value that is not known")
+    if name == "Invert" and isinstance(value, float):
+        raise Raised("TypeError", "bad operand type for unary ~: 'float'")
+    return _UNARY[name](value)

@@ -1,0 +1,58 @@
+"""The weights that code makes itself, as layers without an input: each is a row with its count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
+from layerexplain.lang.expr import Expr, weight
+from layerexplain.lang.opaque import opaque
+from layerexplain.layers.arguments import Anything, Signature, argument_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.model import Model
+
+
+def declarations(model: Model) -> Mapping[str, Declaration]:
+    """The declaration of the weights that a model has outside of its layers, where there are any.
+
+    >>> sorted(declarations(Model("m", "Sequential", (), (), (), ())))
+    []
+    """
+    waiting = [model]
+    while waiting:
+        one = waiting.pop()
+        for layer in one.layers:
+            if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom":
+                return {WEIGHT_TYPE: _weight(), CONSTANT_TYPE: _constant()}
+            if layer.model is not None:
+                waiting.append(layer.model)
+    return {}
+
+
+def _constant() -> Declaration:
+    arguments = {"shape": argument_of(Anything, ()), "words": argument_of(Anything, "constant")}
+    signature = Signature((), arguments)
+    return Declaration(CONSTANT_TYPE, _drawn, signature, description="Numbers that depend on no input.")
+
+
+def _drawn(*, shape: Any, words: str) -> Expr:
+    sizes = constant_shape(shape)
+    return Expr(opaque, (), {"name": words, "shape": sizes}, sizes, "float")
+
+
+def _weight() -> Declaration:
+    arguments = {name: argument_of(Anything, default) for name, default in _DEFAULTS.items()}
+    signature = Signature((), arguments)
+    return Declaration(WEIGHT_TYPE, _formula, signature, description="A weight that the code makes itself.")
+
+
+_DEFAULTS: dict[str, Any] = {"shape": None, "dtype": "float32", "trainable": True}
+
+
+def _formula(*, shape: Any, dtype: str, trainable: bool) -> Expr:
+    if shape is None:
+        raise ShapeError("the shape of this weight is not known")
+    axes = [(f"axis {i}", size) for i, size in enumerate(shape)]
+    return weight("value", "W", axes, trainable=bool(trainable))

@@ -1,0 +1,361 @@
+"""A source that is code → its models."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends.code.bounds import MOST_SOURCE, Exhausted
+from layerexplain.frontends.code.emit import Emitter, settings
+from layerexplain.frontends.code.frames import Assumption, File
+from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.interpreter import Interpreter
+from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.own_weights import declarations
+from layerexplain.frontends.code.sources import Text, notebook_text, read_text
+from layerexplain.frontends.code.values import (
+    Class,
+    Function,
+    ModelValue,
+    Place,
+    Tensor,
+    Unknown,
+    layer_of,
+    tensors_in,
+)
+from layerexplain.frontends.training import with_training
+from layerexplain.model import Model, Note
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
+
+_MOST_TRIED = 20
+"""Functions of a file that are tried where it makes no model by itself."""
+
+
+class Found(NamedTuple):
+    """A model of a program, and the name that the source knows it by."""
+
+    name: str
+    value: ModelValue
+
+
+class Program:
+    """A program that was read: its models in order."""
+
+    def __init__(self, text: Text, path: str | None, given: Mapping[str, str]) -> None:
+        self.folder = os.path.dirname(path) or "." if path is not None else None
+        self.text = text
+        self.interpreter = Interpreter({}, _load)
+        self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
+        self.file = File("", self.folder, text.tree)
+        self.frame = self.interpreter.run(self.file)
+        self.main = tuple(self.interpreter.assumed)
+
+    # Which models -------------------------------------------------------------------------------------------------
+
+    def models(self) -> list[Found]:
+        """The models that the program makes; of one that makes none those of its functions and classes."""
+        keras = self.interpreter.keras
+        self._implied_model()
+        bound: dict[int, str] = {}
+        for name, value in self.frame.names.items():
+            layer = layer_of(value)
+            if isinstance(layer, ModelValue):
+                bound.setdefault(id(layer), name)
+        self._follow(keras.models)
+        nested = set()
+        for model in keras.models:
+            waiting, seen = list(keras.inner_layers(model)), set()
+            while waiting:
+                one = waiting.pop()
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    nested.add(id(one))
+                    waiting += keras.inner_layers(one)
+        found = [
+            Found(bound.get(id(model), model.name), model)
+            for model in keras.models
+            if (id(model) in bound or id(model) not in nested) and not _is_empty(model)
+        ]
+        return _distinct(found) if found else self._from_definitions()
+
+    def _follow(self, models: Sequence[ModelValue]) -> None:
+        """Follow the `call` of each model of the program that was never called on a tensor."""
+        for model in list(models):
+            if model.form == "own" and not model.traced:
+                shape = model.input_shape
+                why = Unknown(
+                    f"the input of {model.type} has no shape in the code", model.place.line, "", model.place.file
+                )
+                keras = self.interpreter.keras
+                names = keras._parameters(model)
+                first = names[0]
+                if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
+                    parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
+                    made = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
+                    given: Any = made if isinstance(shape, dict) else list(made.values())
+                else:
+                    given = keras.new_input(first, why if shape is None else shape)
+                try:
+                    keras.trace(model, [given], {})
+                except Exhausted as error:
+                    self.interpreter.open.append(self.interpreter.unknown(f"the program {error}"))
+
+    def _implied_model(self) -> None:
+        """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
+        keras = self.interpreter.keras
+        if keras.models:
+            return
+        tensors = [(name, value) for name, value in self.frame.names.items() if isinstance(value, Tensor)]
+        used: set[int] = set()
+        last = next((tensor for _, tensor in reversed(tensors) if tensor.node.layer.type != "InputLayer"), None)
+        if last is None:
+            return
+        outputs = max((tensor for _, tensor in tensors), key=lambda tensor: tensor.node.number)
+        waiting, inputs = [outputs], []
+        while waiting:
+            tensor = waiting.pop()
+            if id(tensor.node) in used:
+                continue
+            used.add(id(tensor.node))
+            if tensor.node.layer.type == "InputLayer":
+                inputs.append(tensor)
+            waiting += tensor.node.tensors()
+        inputs.sort(key=lambda tensor: tensor.node.number)
+        if inputs:
+            keras.make_model("Model", [inputs, outputs], {"name": "model"})
+
+    def _from_definitions(self) -> list[Found]:
+        """The models of functions and classes that the program defines and does not use."""
+        found: list[Found] = []
+        for name, value in list(self.frame.names.items())[: 20 * _MOST_TRIED]:
+            if len(found) >= _MOST_TRIED:
+                break
+            if isinstance(value, Function) and not name.startswith("_") and _builds(value):
+                found += self._from_call(name, value, [], {})
+            elif isinstance(value, Class) and (root := value.root()) is not None:
+                what = named(root.path)
+                if what is not None and what.kind == "model":
+                    found += self._from_call(name, value, [], {})
+        return _distinct(found)
+
+    def _from_call(self, name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Found]:
+        """The models that a call of a function or a class of the program gives."""
+        keras = self.interpreter.keras
+        before = len(keras.models)
+        keras.counters.clear()
+        try:
+            result = self.interpreter.call(value, args, kwargs)
+        except Raised as error:
+            raise SourceError(f"{name}(…) raises {error}", line=error.line or None) from None
+        except Exhausted as error:
+            raise SourceError(f"{name}(…) {error}") from None
+        made = _models_in(result)
+        if not made and (tensors := tensors_in(result)):
+            inputs: list[Tensor] = []
+            _inputs_of(tensors, inputs)
+            if inputs:
+                model = keras.make_model("Model", [inputs, result], {"name": name})
+                made = [model] if isinstance(model, ModelValue) else []
+        if not made:
+            made = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
+        self._follow(made)
+        return [Found(name if len(made) == 1 else f"{name}.{one.name}", one) for one in made]
+
+    def named(self, request: str) -> Found:
+        """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
+        try:
+            tree = ast.parse(request.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise SourceError(f"'{request}' is not a name or a call; write train.py:build_model(classes=10)") from None
+        if isinstance(tree, ast.Call):
+            function = self.interpreter.value(tree.func, self.frame)
+            if isinstance(function, Unknown):
+                raise self._no_name(ast.unparse(tree.func))
+            args = [self.interpreter.value(one, self.frame) for one in tree.args]
+            kwargs = {one.arg: self.interpreter.value(one.value, self.frame) for one in tree.keywords if one.arg}
+            found = self._from_call(ast.unparse(tree.func), function, args, kwargs)
+        else:
+            known = self.models()
+            for one in known:
+                if request == one.name:
+                    return one
+            value = self.frame.names.get(request)
+            layer = layer_of(value)
+            if isinstance(layer, ModelValue):
+                return Found(request, layer)
+            if value is None or not isinstance(value, Function | Class):
+                for one in known:
+                    if request == one.value.name:
+                        return one
+                raise self._no_name(request)
+            found = self._from_call(request, value, [], {})
+        if not found:
+            raise SourceError(f"{request} gives no model")
+        return found[-1]
+
+    def _no_name(self, name: str) -> SourceError:
+        known = [one.name for one in self.models()]
+        known += [key for key, value in self.frame.names.items() if isinstance(value, Function | Class)]
+        hint = did_you_mean(name, known) or f"it has {', '.join(dict.fromkeys(known[:12])) or 'no model'}"
+        return SourceError(f"has no '{name}'; {hint}")
+
+    # What they are ------------------------------------------------------------------------------------------------
+
+    def model(self, found: Found) -> Model:
+        """The model as a file would have given it, with its grade."""
+        interpreter = self.interpreter
+        emitter = Emitter(interpreter.keras)
+        model = emitter.model(found.value)
+        opened = [(self._located(one), "") for one in interpreter.open]
+        opened += [(self._located(one), layer) for one, layer in emitter.opened]
+        assumed = [Assumption(self._place("", one.line).line, one.words) for one in interpreter.assumed]
+        notes = [*notes_of(assumed, opened), *interpreter.notes]
+        notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
+        faults: list[LayerExplainError] = [*interpreter.faults, *emitter.faults]
+        model = model._replace(
+            name=found.name if found.value.name in _AUTOMATIC else found.value.name,
+            format="code",
+            keras_version="2" if interpreter.keras.keras_2 else None,
+            notes=tuple(notes),
+            faults=tuple(faults),
+            grade=grade_of(assumed, opened),
+            declarations=declarations(model),
+        )
+        compiled = found.value.compiled
+        return model if compiled is None else with_training(model, settings(compiled))
+
+    def _place(self, file: str, line: int) -> Place:
+        return self.text.locate(line) if not file else Place(file, line)
+
+    def _located(self, unknown: Unknown) -> Unknown:
+        place = self._place(unknown.file, unknown.line)
+        return unknown._replace(line=place.line, file=place.file)
+
+
+_AUTOMATIC = frozenset({"sequential", "functional", "model"})
+
+
+def _is_empty(model: ModelValue) -> bool:
+    return model.form == "sequential" and not model.layers and not model.open
+
+
+def _distinct(found: list[Found]) -> list[Found]:
+    """The models under different names."""
+    from layerexplain.frontends.model_builder import FreeNames
+
+    names = FreeNames()
+    return [one._replace(name=names.take(one.name)) for one in found]
+
+
+def _models_in(result: Any) -> list[ModelValue]:
+    items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
+    return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
+
+
+def _inputs_of(tensors: list[Tensor], inputs: list[Tensor]) -> None:
+    seen: set[int] = set()
+    waiting = list(tensors)
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor.node) not in seen:
+            seen.add(id(tensor.node))
+            if tensor.node.layer.type == "InputLayer":
+                inputs.append(tensor)
+            waiting += tensor.node.tensors()
+    inputs.sort(key=lambda tensor: tensor.node.number)
+
+
+def _builds(function: Function) -> bool:
+    """Whether a function may give a model: it returns something, and names of Keras stand in it."""
+    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
+             if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
+    from layerexplain.frontends.code.keras_names import MODELS, layer_names
+
+    returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
+    return returns and bool(names & MODELS) and bool(names & (layer_names().keys() | MODELS | {"Input"}))
+
+
+def _load(name: str, file: File) -> File | None:
+    """A module beside a file, as text; None where there is none."""
+    if file.folder is None:
+        return None
+    level = len(name) - len(name.lstrip("."))
+    parts = name.lstrip(".").split(".")
+    if not all(part.isidentifier() for part in parts) or level > 4:
+        return None
+    folder = os.path.join(file.folder, *[os.pardir] * max(level - 1, 0))
+    base = os.path.join(folder, *parts)
+    for path in (f"{base}.py", os.path.join(base, "__init__.py")):
+        if not os.path.isfile(path) or os.path.islink(path):
+            continue
+        try:
+            with open(path, "rb") as opened:
+                data = opened.read(MOST_SOURCE + 1)
+            text = read_text(data, path)
+        except (OSError, LayerExplainError):
+            return None
+        shown = os.path.relpath(path, file.folder) if not file.name else os.path.basename(path)
+        return File(shown, os.path.dirname(path), text.tree)
+    return None
+
+
+@lru_cache(maxsize=4)
+def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
+    return Program(_text(data, path), path, dict(given))
+
+
+def _text(data: bytes, path: str | None) -> Text:
+    if data.lstrip()[:1] != b"{":
+        return read_text(data, path)
+    from layerexplain.frontends.json_text import parse_json
+
+    return notebook_text(parse_json(data, "the notebook"))
+
+
+def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> Program:
+    """Read a program: one that is asked for again is read once."""
+    return _program(data, path, tuple(sorted(given.items())))
+
+
+def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """The names of the models of a program, in order."""
+    return [one.name for one in program(data, path, given).models()]
+
+
+def read_code(
+    data: bytes, path: str | None, request: str = "", given: Mapping[str, str] = MappingProxyType({})
+) -> Model:
+    """The model of a program: the one that is requested, or its only one.
+
+    Raises SourceError where the program is no Python, has no model, or several and none is requested.
+    """
+    reading = program(data, path, given)
+    if request:
+        return reading.model(reading.named(request))
+    found = reading.models()
+    if not found:
+        faults = reading.interpreter.faults
+        if faults:
+            raise faults[0]
+        raise SourceError(_without_model(reading))
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found[:12])
+        raise SourceError(f"has {len(found)} models: {names}; name one: {path or 'code.py'}:{found[0].name}")
+    return reading.model(found[0])
+
+
+def _without_model(reading: Program) -> str:
+    """Why a program has no model."""
+    unknown = [value for value in reading.frame.names.values() if isinstance(value, Unknown) and value.line]
+    why = ""
+    if unknown:
+        first = unknown[0]
+        why = f" (line {first.line}: {first.reason})"
+    return f"is Python code that makes no Keras model{why}"

@@ -1,0 +1,184 @@
+"""The shape of a tensor while code is read: code asks for it, to compute sizes of later layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.call_binding import bind_call
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
+from layerexplain.lang.expr import BATCH, constant
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, TensorRef
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
+
+Specs = list[Spec | None]
+
+
+def declaration_of(layer: LayerValue) -> Declaration | None:
+    """The declaration of a layer or an operation of Keras; None for anything else."""
+    if layer.kind == "operation":
+        function = layer.config.get("function")
+        return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
+    return find(layer.type) if layer.kind == "layer" else None
+
+
+class Shapes:
+    """Derives the shapes of tensors, each once."""
+
+    def __init__(self, keras: Keras) -> None:
+        self.keras = keras
+
+    def of(self, tensor: Tensor) -> Spec | None:
+        """The shape and dtype of a tensor; None where they are not known."""
+        specs = self.results(tensor.node)
+        return specs[tensor.index] if specs is not None and tensor.index < len(specs) else None
+
+    def results(self, node: Node, deep: int = 0) -> Specs | None:
+        """The shapes of the results of a call; None where they are not known."""
+        if node.specs is None:
+            waiting = [node]
+            while waiting:  # a chain may be long
+                current = waiting[-1]
+                feeds = [t.node for t in current.tensors() if t.node.specs is None] if len(waiting) < 30_000 else []
+                if feeds and current not in waiting[:-1]:
+                    waiting += feeds
+                    continue
+                waiting.pop()
+                if current.specs is None:
+                    inputs = [self._known(t) for t in current.tensors()]
+                    found = self._derive(current, inputs, deep)
+                    current.specs = found if found is not None else ()
+        return list(node.specs) or None
+
+    def _known(self, tensor: Tensor) -> Spec | None:
+        specs = tensor.node.specs
+        return specs[tensor.index] if specs and tensor.index < len(specs) else None
+
+    def _derive(self, node: Node, inputs: Specs, deep: int) -> Specs | None:
+        layer = node.layer
+        if layer.type == "InputLayer":
+            like = layer.config.get("like")
+            if isinstance(like, Tensor):
+                spec = self.of(like)
+                return None if spec is None else [spec]
+            return input_spec(layer)
+        if any(spec is None for spec in inputs) or deep > 20:
+            return None
+        if isinstance(layer, ModelValue):
+            return self._through(layer, inputs, deep + 1)
+        try:
+            return self._declared(node, layer, inputs)
+        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
+            return None
+
+    def _declared(self, node: Node, layer: LayerValue, inputs: Specs) -> Specs | None:
+        if layer.type == WEIGHT_TYPE:
+            variable = layer.config["variable"]
+            return [Spec(tuple(variable.shape), variable.dtype)] if is_shape(variable.shape) else None
+        if layer.type == CONSTANT_TYPE:
+            return [Spec(constant_shape(layer.config["shape"]), "float")]
+        declaration = declaration_of(layer)
+        if declaration is None or declaration.facts.runs_code or layer.reason is not None:
+            return None
+        if unknown_in(layer.config) is not None:
+            return None
+        from layerexplain.frontends.code.emit import plain_call
+
+        refs = {tensor: TensorRef(str(place)) for place, tensor in enumerate(node.tensors())}
+        specs = dict(zip(refs.values(), inputs, strict=False))
+        by_place = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
+        specs.update(by_place)
+        args, kwargs = plain_call(node, lambda tensor: refs[tensor])
+        bound = bind_call(declaration, Call("x", 0, args, kwargs))
+        own = {key: value for key, value in layer.config.items() if not (key == "dtype" and "function" in layer.config)}
+        arguments = declaration.bind({**held(own), **bound.config})
+        given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
+        constants = {place: constant(value) for place, value in bound.constants.items()}
+        definition = declaration.trace(given, arguments, constants=constants)
+        return [Spec(e.shape, e.dtype) for e in definition.results.values()]
+
+    def _through(self, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
+        """The results of a model at given inputs."""
+        graph = self.keras.graph(model)
+        if graph is None:
+            return None
+        own = [self._known(tensor) if tensor.node.specs is not None else None for tensor in graph.inputs]
+        if len(own) != len(inputs):
+            return None
+        same = own == inputs
+        known: dict[int, Specs | None] = {}
+        for tensor, spec in zip(graph.inputs, inputs, strict=True):
+            if same:
+                self.results(tensor.node, deep)
+            known[id(tensor.node)] = [spec]
+        for node in graph.nodes:
+            if id(node) in known:
+                continue
+            if node.layer.type == "InputLayer":
+                known[id(node)] = self._derive(node, [], deep)
+                continue
+            fed: Specs = []
+            for tensor in node.tensors():
+                made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
+                fed.append(made[tensor.index] if made and tensor.index < len(made) else None)
+            known[id(node)] = self._derive(node, fed, deep)
+        found: Specs = []
+        for tensor in graph.outputs:
+            made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
+            found.append(made[tensor.index] if made and tensor.index < len(made) else None)
+        return found
+
+
+WEIGHT_TYPE = "Weight"
+"""The type of the rows of weights that code makes itself."""
+
+
+CONSTANT_TYPE = "Constant"
+"""The type of the rows of random numbers and arrays, of which the shape is known."""
+
+
+def constant_shape(sizes: Any) -> Any:
+    """The shape of random numbers or an array; the first size is the batch where it is not known."""
+    return (BATCH, *sizes[1:]) if sizes and sizes[0] is None else tuple(sizes)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is a list of known sizes."""
+    return type(value) in (list, tuple) and all(isinstance(size, int) and size >= 0 for size in value)
+
+
+def input_spec(layer: LayerValue) -> Specs | None:
+    """The shape that an input states; None where a part of it is not known or no size."""
+    shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype", "float32")
+    if type(shape) not in (list, tuple) or not shape:
+        return None
+    if not all(size is None or (isinstance(size, int) and 0 <= size < 10**18) for size in shape[1:]):
+        return None
+    return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
+
+
+def held(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose layers are ready to be applied."""
+
+    def ready(value: Any) -> Any:
+        if isinstance(value, LayerValue):
+            declaration = find(value.type)
+            if declaration is None or value.kind != "layer":
+                raise TypeError
+            return DeclaredLayer(declaration, held(value.config), value.name)
+        if type(value) is list and any(isinstance(one, LayerValue) for one in value):
+            return [ready(one) for one in value]
+        return value
+
+    return {key: ready(value) for key, value in config.items()}
+
+
+def flat_tensors(value: Any) -> list[Tensor]:
+    """The tensors of a structure, in Keras's order."""
+    return [one for one in flat(value) if isinstance(one, Tensor)]

@@ -1,0 +1,223 @@
+"""Which text of a source is code: scripts, notebooks, Markdown, and what people paste from a question.
+
+What is pasted is forgiven much: prompts, magics, stray indentation, the print statement of Python 2, and lines of prose
+around it. A script is parsed as it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.code.bounds import MOST_SOURCE
+from layerexplain.frontends.code.values import Place
+from layerexplain.records import NamedTuple
+
+_CODE = re.compile(
+    r"^[ \t]*(>>> |In \[\d*\]: )?("
+    r"import [\w.]+|from [\w.]+ import |(async )?def \w+\s*\(|class \w+\s*[(:]|@[\w.]+|#!.*python"
+    r"|[\w.]+(\[\w+\])?(,\s*\w+)*\s*=\s*\(*[\w.]+\(|[\w.]+\.(add|compile|fit|build|summary)\s*\(|for \w+ in .*:\s*$"
+    r"|[A-Z]\w+\(.*\)|[\w.]+\([^:]*\)\s*(\(|$))",
+    re.MULTILINE,
+)
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)")
+_PROMPT = re.compile(r"^\s*(>>> ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
+_PRINT = re.compile(r"^(\s*(?:.*:\s+)?)print[ \t]+(?![ \t]*[(=.,])(.*?);?[ \t]*$|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
+_MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
+_EXCEPT = re.compile(r"^(\s*except\s+[\w.() ]+),\s*(\w+)\s*:")
+_MOST_REPAIRS = 100
+
+
+class Text(NamedTuple):
+    """The code of a source. `locate` tells where a line of it stands: the cell of a notebook, or the line itself."""
+
+    tree: ast.Module
+    locate: Callable[[int], Place]
+    repaired: tuple[str, ...] = ()
+
+
+def is_code(head: bytes, path: str | None) -> bool:
+    """Whether the first bytes of a text are Python, or Markdown with code in it."""
+    if path is not None and path.endswith(".py"):
+        return True
+    text = head.decode("utf-8", "replace")
+    if re.match(r"\s*(---|%YAML)", text):
+        return False
+    yaml = len(re.findall(r"^[ \t]*(- )?[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
+    code = len(_CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
+    return code > yaml
+
+
+def read_text(data: bytes, path: str | None) -> Text:
+    """Return the code of a script, or of what was pasted. Raises SourceError with line and column for what is none."""
+    if len(data) > MOST_SOURCE:
+        raise SourceError(f"is a program of more than {MOST_SOURCE:,} bytes")
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    text = text.replace("\0", " ").replace("\xa0", " ").replace("\u200b", "")
+
+    def here(line: int) -> Place:
+        return Place("", line)
+
+    try:
+        return Text(_parsed(text), here)
+    except SyntaxError as error:
+        first = error
+    is_script = path is not None and path.endswith(".py")
+    repaired, tree = _repaired(text, prose=not is_script)
+    if tree is None:
+        raise _syntax(first, text)
+    return Text(tree, here, tuple(repaired))
+
+
+def notebook_text(document: Any) -> Text:
+    """Return the code of a notebook's cells in order; a cell that is no code is left out, and said."""
+    cells = document.get("cells")
+    if not isinstance(cells, list):
+        sheets = document.get("worksheets")
+        cells = sheets[0].get("cells") if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict) else []
+    lines: list[tuple[int, int]] = [(0, 0)]
+    body: list[ast.stmt] = []
+    repaired: list[str] = []
+    for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source", cell.get("input", ""))
+        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        start = len(lines) - 1
+        lines += [(number, line) for line in range(1, source.count("\n") + 2)]
+        if len(lines) > 200_000 or (source.startswith("%%") and not source.startswith(("%%time", "%%capture"))):
+            continue
+        clean = "\n".join(["" if _MAGIC.match(line) else line for line in source.split("\n")])
+        try:
+            tree: ast.Module | None = _parsed(clean)
+        except SyntaxError:
+            _, tree = _repaired(clean, prose=False)
+        if tree is None:
+            repaired.append(f"cell {number} is not Python and is left out")
+            continue
+        ast.increment_lineno(tree, start)
+        body += tree.body
+
+    def locate(line: int) -> Place:
+        if not 0 < line < len(lines):
+            return Place("", line)
+        return Place(f"cell {lines[line][0]}", lines[line][1])
+
+    return Text(ast.Module(body, []), locate, tuple(repaired))
+
+
+def _parsed(text: str) -> ast.Module:
+    """The tree of a text. Raises SyntaxError, also for one that nests too deeply."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (RecursionError, MemoryError):
+        raise SyntaxError("it nests too deeply", ("", 1, 1, "")) from None
+    except ValueError as error:
+        raise SyntaxError(str(error), ("", 1, 1, "")) from None
+
+
+def _syntax(error: SyntaxError, text: str) -> SourceError:
+    line, column = error.lineno or 1, error.offset or 1
+    lines = text.split("\n")
+    shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
+    message = (error.msg or "invalid syntax").replace("Perhaps you forgot a comma?", "is a comma missing?")
+    return SourceError(f"is not Python at column {column}: {message}; the line reads `{shown}`", line=line)
+
+
+def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None]:
+    """What was mended in a text that is no Python as it stands, and its tree; None where nothing helps."""
+    lines = text.split("\n")
+    said: list[str] = []
+    if prose:
+        fenced = _fenced(lines)
+        if fenced is not None:
+            lines = fenced
+        if any(re.match(r"^\s*(>>> |In \[\d*\]: )", line) for line in lines):
+            lines = [_PROMPT.sub("", line) if _PROMPT.match(line) else "" for line in lines]
+        lines = textwrap.dedent("\n".join(lines)).split("\n")
+    for number, line in enumerate(lines):
+        if _MAGIC.match(line):
+            line = ""
+        line = _EXCEPT.sub(r"\1 as \2:", line)
+        if (match := _PRINT.match(line)) is not None:
+            line = f"{match[1] or match[3] or ''}print()"
+        lines[number] = line
+    for _ in range(_MOST_REPAIRS):
+        try:
+            return said, _parsed("\n".join(lines))
+        except SyntaxError as error:
+            at = (error.lineno or 1) - 1
+            if not prose or not 0 <= at < len(lines) or not _mend(lines, at, error):
+                return said, None
+            said.append(f"line {at + 1}")
+    return said, None
+
+
+def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
+    """Mend one line that is no code: take off stray indentation, or leave out a line of prose."""
+    line = lines[at]
+    indent = len(line) - len(line.lstrip())
+    if isinstance(error, IndentationError) and "expected an indented block" not in str(error.msg) and line.strip():
+        before = next((one for one in reversed(lines[:at]) if one.strip()), "")
+        wanted = len(before) - len(before.lstrip())
+        if "unindent" in str(error.msg):
+            wanted = min(wanted, indent)
+            levels = {len(one) - len(one.lstrip()) for one in lines[:at] if one.strip()}
+            wanted = max([one for one in levels if one <= indent], default=0)
+        if wanted == indent:
+            wanted = 0
+        for number in range(at, len(lines)):
+            own = len(lines[number]) - len(lines[number].lstrip())
+            if lines[number].strip() and own < indent:
+                break
+            lines[number] = lines[number][indent - wanted :] if wanted <= indent else lines[number]
+        return wanted != indent
+    if line.strip() and not re.search(r"[=(\[{]", line):
+        lines[at] = ""
+        return True
+    if line.strip() and re.match(r"^[A-Z][\w',]*( [\w',()]+){3,}", line.strip()):
+        lines[at] = ""
+        return True
+    return False
+
+
+def _fenced(lines: list[str]) -> list[str] | None:
+    """The lines inside of fences of Markdown, all others empty; None where there are no fences."""
+    kept: list[str] = []
+    inside, found = "", False
+    block: list[str] = []
+    keep = False
+    for line in lines:
+        match = _FENCE.match(line)
+        if match is not None and not inside:
+            inside, found, block = match[1], True, []
+            keep = match[2].lower() in (
+                "",
+                "python",
+                "py",
+                "python3",
+                "python2",
+                "pycon",
+                "ipython",
+                "keras",
+                "ipython3",
+            )
+            kept.append("")
+        elif match is not None and match[1].startswith(inside):
+            kept += textwrap.dedent("\n".join(block)).split("\n") if keep and block else [""] * len(block)
+            kept.append("")
+            inside = ""
+        elif inside:
+            block.append(line)
+        else:
+            kept.append("")
+    if inside:
+        kept += textwrap.dedent("\n".join(block)).split("\n") if keep else [""] * len(block)
+    return kept if found else None

@@ -1,0 +1,417 @@
+"""Statements: assignments, branches, loops, definitions, imports."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
+from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.frames import Assumption, Frame
+from layerexplain.frontends.code.operators import Raised, is_plain, truth
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name
+from layerexplain.frontends.code.values import (
+    Class,
+    Function,
+    Instance,
+    Namespace,
+    Tensor,
+    Unknown,
+    layer_of,
+)
+
+_HARMLESS = frozenset(
+    [
+        "print",
+        "exit",
+        "quit",
+        "logging",
+        "logger",
+        "log",
+        "warnings",
+        "plt",
+        "matplotlib",
+        "os",
+        "sys",
+        "shutil",
+        "time",
+        "wandb",
+        "tf.print",
+        "pprint",
+        "display",
+        "input",
+        "tqdm",
+        "parser",
+        "argparse",
+        "json",
+        "pickle",
+        "random",
+        "seed",
+        "gc",
+        "subprocess",
+        "glob",
+    ]
+)
+"""Calls of these change no model."""
+
+
+class Statements(InterpreterPart):
+    """The part of the interpreter that works through statements."""
+
+    def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal:
+        """Work through statements; returns how they end early."""
+        for node in body:
+            if not module:
+                signal = self.statement(node, frame)
+                if signal is not None:
+                    return signal
+                continue
+            try:
+                signal = self.statement(node, frame)
+                if signal is not None:
+                    return signal
+            except Raised as error:
+                self._failed(node, frame, self.unknown(f"line {error.line or self.line} raises {error}"[:160]))
+            except RecursionError:
+                self._failed(node, frame, self.unknown("the program nests too deeply"))
+        return None
+
+    def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
+        """A statement of the module that raises: what it would have assigned is not known."""
+        self.budget.depth = 0
+        for name in assigned_names([node]):
+            if name not in frame.names:
+                frame.names[name] = why._replace(name=name)
+
+    def statement(self, node: ast.stmt, frame: Frame) -> Signal:
+        """Work through one statement."""
+        self.budget.step()
+        self.line = node.lineno
+        handler = getattr(self, handler_name(type(node).__name__), None)
+        return None if handler is None else handler(node, frame)
+
+    def on_expr(self, node: ast.Expr, frame: Frame) -> Signal:
+        self.value(node.value, frame)
+        return None
+
+    def on_return(self, node: ast.Return, frame: Frame) -> Signal:
+        return "return", None if node.value is None else self.value(node.value, frame)
+
+    def on_break(self, node: ast.Break, frame: Frame) -> Signal:
+        return "break", None
+
+    def on_continue(self, node: ast.Continue, frame: Frame) -> Signal:
+        return "continue", None
+
+    def on_global(self, node: ast.Global, frame: Frame) -> Signal:
+        frame.globals.update(node.names)
+        return None
+
+    def on_nonlocal(self, node: ast.Nonlocal, frame: Frame) -> Signal:
+        frame.nonlocals.update(node.names)
+        return None
+
+    def on_delete(self, node: ast.Delete, frame: Frame) -> Signal:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                frame.names.pop(target.id, None)
+            elif isinstance(target, ast.Subscript):
+                items, key = self.value(target.value, frame), self.value(target.slice, frame)
+                if type(items) in (list, dict) and not isinstance(key, Unknown):
+                    try:
+                        del items[key]
+                    except (KeyError, IndexError, TypeError) as error:
+                        raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+        return None
+
+    # Assignments ------------------------------------------------------------------------------------------------
+
+    def on_assign(self, node: ast.Assign, frame: Frame) -> Signal:
+        value = self.value(node.value, frame)
+        constant = isinstance(node.value, ast.Constant | ast.Tuple | ast.List | ast.UnaryOp)
+        for target in node.targets:
+            self.assign(target, value, frame, constant=constant)
+        return None
+
+    def on_annassign(self, node: ast.AnnAssign, frame: Frame) -> Signal:
+        if node.value is not None:
+            self.assign(
+                node.target, self.value(node.value, frame), frame, constant=isinstance(node.value, ast.Constant)
+            )
+        elif frame.is_class and isinstance(node.target, ast.Name):
+            frame.names.setdefault("__fields__", []).append(node.target.id)
+        if frame.is_class and node.value is not None and isinstance(node.target, ast.Name):
+            frame.names.setdefault("__fields__", []).append(node.target.id)
+        return None
+
+    def on_augassign(self, node: ast.AugAssign, frame: Frame) -> Signal:
+        before = self.value(_loaded(node.target), frame)
+        value = self.value(node.value, frame)
+        if type(before) is list and isinstance(node.op, ast.Add):
+            items = items_of(value)
+            if not isinstance(items, Unknown):
+                if len(before) + len(items) > MOST_ITEMS:
+                    raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
+                self.changes += 1
+                before += items
+                return None
+        self.assign(node.target, self.operate(type(node.op).__name__, before, value), frame)
+        return None
+
+    def assign(self, target: ast.expr, value: Any, frame: Frame, *, constant: bool = False) -> None:
+        """Let a target of an assignment stand for a value."""
+        match target:
+            case ast.Name(id=name):
+                if name in self.settings and (constant or isinstance(value, Unknown)):
+                    self.used.add(name)
+                    value = self.settings[name]
+                if not isinstance(value, Unknown):
+                    self.changes += frame.names.get(name, self) is not value
+                frame.assign(name, value)
+            case ast.Starred(value=inner):
+                self.assign(inner, value, frame)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                self._unpack(parts, value, frame)
+            case ast.Attribute(value=of, attr=name):
+                self.set_attribute(self.value(of, frame), name, value)
+            case ast.Subscript(value=of, slice=key):
+                self._set_item(self.value(of, frame), self.value(key, frame), value)
+
+    def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
+        star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
+        items: Any
+        if isinstance(value, Tensor):
+            items = self.keras.split_input(value, parts)
+        else:
+            items = value if isinstance(value, Unknown) else items_of(value)
+        if isinstance(items, Unknown):
+            for part in parts:
+                self.assign(part, items, frame)
+            return
+        if star is not None and len(items) >= len(parts) - 1:
+            after = len(parts) - star - 1
+            middle = items[star : len(items) - after]
+            items = [*items[:star], middle, *items[len(items) - after :]]
+        if len(items) != len(parts):
+            raise Raised("ValueError", f"{len(items)} values for {len(parts)} names", self.line)
+        for part, one in zip(parts, items, strict=True):
+            self.assign(part, one, frame)
+
+    def set_attribute(self, of: Any, name: str, value: Any) -> None:
+        """`of.name = value`."""
+        if isinstance(of, Instance):
+            method = of.cls.find(f"{name}.setter")
+            if isinstance(method, Function):
+                self.call(method, [of, value], {})
+                return
+            self.changes += 1
+            if of.layer is not None and name == "trainable":
+                self.keras.set_trainable(of.layer, value)
+            of.attributes[name] = value
+            return
+        layer = layer_of(of)
+        if layer is not None:
+            self.changes += 1
+            if name == "trainable":
+                self.keras.set_trainable(layer, value)
+            elif name in ("_name", "name") and isinstance(value, str):
+                layer.name = value
+            return
+        if isinstance(of, Class | Namespace | Function):
+            self.changes += 1
+            of.attributes[name] = value
+
+    def _set_item(self, items: Any, key: Any, value: Any) -> None:
+        self.changes += 1
+        if isinstance(key, Unknown):
+            return
+        try:
+            if (type(items) is list and (isinstance(key, int) or (isinstance(key, slice) and type(value) is list))) or (
+                type(items) is dict and (is_plain(key) or type(key) is tuple) and len(items) < MOST_ITEMS
+            ):
+                items[key] = value
+        except (IndexError, TypeError, ValueError) as error:
+            raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+
+    # Branches ---------------------------------------------------------------------------------------------------
+
+    def on_if(self, node: ast.If, frame: Frame) -> Signal:
+        test = self.value(node.test, frame)
+        known = truth(test)
+        if known is not None:
+            self.changes += 1  # a loop may come here with another outcome
+            return self.block(node.body if known else node.orelse, frame)
+        if _only_raises(node.body):
+            return self.block(node.orelse, frame)
+        if node.orelse and _only_raises(node.orelse):
+            return self.block(node.body, frame)
+        shown = ast.unparse(node.test)[:60]
+        cause = test.reason if isinstance(test, Unknown) else "not known here"
+        words = f"`if {shown}` is taken as true ({cause})"
+        return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
+
+    def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
+        """Work through a branch that was chosen. What hangs on the choice is assumed when it is used."""
+        before, events, changes = dict(frame.names), self.events, self.changes
+        signal = self.block(taken, frame)
+        missing = object()
+        changed = {name for name, value in frame.names.items() if before.get(name, missing) is not value}
+        known = {name for name in changed if not isinstance(frame.names[name], Unknown)}
+        # Assignments of plain values count where they are used; anything else that happened counts at once.
+        if (
+            signal is not None
+            or self.events != events
+            or (self.changes - changes > len(known) and not _tame(taken))
+            or not _tame(other)
+        ):
+            self.assume(assumption)
+        for name in known | (assigned_names(other) & frame.names.keys()):
+            frame.maybe[name] = assumption
+        for name in assigned_names(other) - frame.names.keys():
+            frame.names[name] = self.unknown(
+                f"it is assigned only where the test in line {assumption.line} fails", name
+            )
+        return signal
+
+    def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
+        if truth(self.value(node.test, frame)) is False:
+            raise Raised("AssertionError", ast.unparse(node.test)[:60], node.lineno)
+        return None
+
+    def on_raise(self, node: ast.Raise, frame: Frame) -> Signal:
+        what = self.value(node.exc, frame) if node.exc is not None else None
+        kind = "Exception"
+        if isinstance(node.exc, ast.Call | ast.Name):
+            kind = ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+        raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", node.lineno)
+
+    def on_try(self, node: ast.Try, frame: Frame) -> Signal:
+        try:
+            signal = self.block(node.body, frame)
+        except Raised as error:
+            for handler in node.handlers:
+                if handler.type is None or _catches(ast.unparse(handler.type), error.kind):
+                    if handler.name:
+                        frame.assign(handler.name, self.unknown(str(error)))
+                    signal = self.block(handler.body, frame)
+                    break
+            else:
+                self.block(node.finalbody, frame)
+                raise
+        else:
+            if signal is None:
+                signal = self.block(node.orelse, frame)
+        return self.block(node.finalbody, frame) or signal
+
+    on_trystar = on_try
+
+    def on_match(self, node: ast.Match, frame: Frame) -> Signal:
+        from layerexplain.frontends.code.operators import compare
+
+        subject = self.value(node.subject, frame)
+        for case in node.cases:
+            found: Any = None
+            match case.pattern:
+                case ast.MatchAs(pattern=None, name=name):
+                    if name is not None:
+                        frame.assign(name, subject)
+                    found = True
+                case ast.MatchValue(value=value):
+                    found = compare("Eq", subject, self.value(value, frame))
+                case ast.MatchSingleton(value=value):
+                    found = compare("Is", subject, value)
+                case ast.MatchOr(patterns=several) if all(isinstance(one, ast.MatchValue) for one in several):
+                    tests = [compare("Eq", subject, self.value(one.value, frame)) for one in several]  # type: ignore[attr-defined]
+                    found = True if True in tests else None if any(isinstance(t, Unknown) for t in tests) else False
+            if found is True and case.guard is not None:
+                found = truth(self.value(case.guard, frame))
+            if found is True:
+                return self.block(case.body, frame)
+            if found is not False:
+                rest = [one for other in node.cases if other is not case for one in other.body]
+                words = "this case of `match` is taken as the one that fits"
+                return self.branch(case.body, rest, frame, Assumption(case.body[0].lineno, words))
+        return None
+
+    def on_with(self, node: ast.With, frame: Frame) -> Signal:
+        for item in node.items:
+            value = self.value(item.context_expr, frame)
+            if isinstance(value, Instance) and value.cls.find("__enter__") is not None:
+                value = self.call(self.attribute(value, "__enter__"), [], {})
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, frame)
+        return self.block(node.body, frame)
+
+    on_asyncwith = on_with
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    """The target of `+=` as it is read."""
+    match target:
+        case ast.Name(id=name):
+            return ast.copy_location(ast.Name(name, ast.Load()), target)
+        case ast.Attribute(value=value, attr=name):
+            return ast.copy_location(ast.Attribute(value, name, ast.Load()), target)
+        case ast.Subscript(value=value, slice=key):
+            return ast.copy_location(ast.Subscript(value, key, ast.Load()), target)
+    return target
+
+
+def assigned_names(body: list[ast.stmt]) -> set[str]:
+    """The names that statements assign, functions inside them left out."""
+    found: set[str] = set()
+    waiting: list[Any] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+        elif not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _called(node: ast.expr) -> str:
+    """What a call names first: `os` of `os.makedirs(…)`, `print` of `print(…)`."""
+    func = node.func if isinstance(node, ast.Call) else node
+    while isinstance(func, ast.Attribute | ast.Call):
+        func = func.value if isinstance(func, ast.Attribute) else func.func
+    return func.id if isinstance(func, ast.Name) else ""
+
+
+def _tame(body: list[ast.stmt]) -> bool:
+    """Whether statements can change no model and no list: they assign names, print, raise."""
+    for node in body:
+        match node:
+            case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Global():
+                continue
+            case ast.Expr(value=ast.Constant()):
+                continue
+            case ast.Expr(value=ast.Call() as made) if _called(made) in _HARMLESS:
+                continue
+            case ast.Assign(targets=targets) if all(isinstance(one, ast.Name | ast.Tuple) for one in targets):
+                continue
+            case ast.AnnAssign() | ast.AugAssign(target=ast.Name()) | ast.FunctionDef():
+                continue
+            case ast.If(body=one, orelse=other) if _tame(one) and _tame(other):
+                continue
+            case _:
+                return False
+    return True
+
+
+def _only_raises(body: list[ast.stmt]) -> bool:
+    """Whether a branch does nothing but end the program."""
+    last = body[-1] if body else None
+    if isinstance(last, ast.Expr) and ast.unparse(last).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
+        return _tame(body[:-1])
+    return isinstance(last, ast.Raise) and _tame(body)
+
+
+def _catches(names: str, kind: str) -> bool:
+    """Whether `except names` catches an error."""
+    caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
+    return kind in caught or "Exception" in caught or "BaseException" in caught

@@ -1,0 +1,400 @@
+"""Calls of layers and models; the graph behind each model: a sequence, what lies between tensors, or a `call`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.code.expressions import UNDEFINED
+from layerexplain.frontends.code.graphs import Graph
+from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    Function,
+    LayerValue,
+    ModelValue,
+    Node,
+    Tensor,
+    Unknown,
+    Variable,
+    layer_of,
+    tensors_in,
+    unknown_in,
+)
+
+_STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "ConvLSTM1D": 2, "ConvLSTM2D": 2, "ConvLSTM3D": 2}
+_SEVERAL = frozenset(
+    [
+        "split",
+        "unstack",
+        "array_split",
+        "moments",
+        "top_k",
+        "topk",
+        "meshgrid",
+        "svd",
+        "qr",
+        "slogdet",
+        "eigh",
+        "hsplit",
+        "vsplit",
+        "nn.moments",
+        "math.top_k",
+        "linalg.svd",
+        "unique",
+        "ctcdecode",
+        "lu",
+    ]
+)
+
+
+class Tracing(KerasPart):
+    """The part of `Keras` that calls layers."""
+
+    def call_layer(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of `layer(x)`."""
+        layer = layer_of(function)
+        if layer is None:
+            return self.interpreter.unknown("an object is called whose class is not read")
+        args = [self._as_tensor(one) for one in args]
+        kwargs = {
+            key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
+        }
+        given = [*args, *kwargs.values()]
+        tensors = tensors_in(given)
+        if not tensors:
+            return self._on_data(layer, args, kwargs)
+        unknown = next((one for one in args[:1] if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return unknown
+        if isinstance(layer, ModelValue) and layer.form == "own":
+            self.trace(layer, args, kwargs)
+        if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
+            layer = self._lambda_model(layer)
+            self.trace(layer, args, kwargs)
+        node = self.node(layer, tuple(args), kwargs)
+        return self._results(layer, node)
+
+    def _as_tensor(self, value: Any) -> Any:
+        """A name that the code does not define is an input of that name; a weight is a tensor."""
+        if isinstance(value, Unknown) and value.reason == UNDEFINED and value.name and not self.quiet:
+            if value.name not in self.implied:
+                self.implied[value.name] = self.new_input(value.name, value)
+            return self.implied[value.name]
+        if isinstance(value, Variable):
+            return self.weight_tensor(value)
+        if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
+            return type(value)([self._as_tensor(one) for one in value])
+        return value
+
+    def weight_tensor(self, variable: Variable) -> Tensor:
+        """The tensor of a weight that code makes itself."""
+        key = id(variable)
+        if key not in self.weights:
+            layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
+            self.weights[key] = (variable, Tensor(self.node(layer, (), {})))
+        found: Tensor = self.weights[key][1]
+        return found
+
+    def _on_data(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A call on numbers, by which a model is built."""
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        if self.quiet and isinstance(first, Array) and first.values is not None:
+            return self._results(layer, self.node(layer, tuple(args), kwargs))
+        if isinstance(first, Unknown):
+            if isinstance(layer, ModelValue) and layer.form == "own":
+                self.interpreter.events += 1
+            return first
+        if isinstance(layer, ModelValue) and isinstance(first, Array):
+            self.built(layer, (None, *first.shape[1:]))
+        return self.interpreter.unknown("the result of a layer that is called on data")
+
+    def built(self, model: ModelValue, shape: Any) -> None:
+        """Note the shape of the input (with the batch) that a model is built with."""
+        self.interpreter.events += 1
+        if model.input_shape is None:
+            model.input_shape = shape
+
+    def _results(self, layer: LayerValue, node: Node) -> Any:
+        """What a call gives: a tensor, or several in the structure that Keras gives them."""
+        if isinstance(layer, ModelValue):
+            if layer.form == "sequential":
+                return Tensor(node)
+            structure = layer.outputs
+            numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
+            return _mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
+        name = str(layer.config.get("function", layer.type))
+        states = _STATES.get(layer.type)
+        if layer.config.get("return_state") is True and states:
+            return [Tensor(node, i) for i in range(1 + states)]
+        several = (
+            name.lower() in _SEVERAL
+            or layer.config.get("return_state")
+            or node.kwargs.get("return_attention_scores")
+            or (layer.type in ("Bidirectional", "RNN") and self._inner_states(layer))
+        )
+        if not several:
+            return Tensor(node)
+        if node.kwargs.get("return_attention_scores") is True:
+            return (Tensor(node), Tensor(node, 1))
+        count = layer.config.get("num") or layer.config.get("num_or_size_splits")
+        specs = self.shapes.results(node)
+        if specs is None and name.lower() in ("split", "unstack"):
+            sections = [*node.args[1:], *node.kwargs.values(), count]
+            number = next((one for one in sections if isinstance(one, int) and one > 0), None)
+            lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
+            found = number if number is not None else lengths
+            return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(layer)
+        return [Tensor(node, i) for i in range(len(specs))] if specs else self._count_unknown(layer)
+
+    def _count_unknown(self, layer: LayerValue) -> Any:
+        return self.interpreter.unknown(
+            f"how many results {layer.type} gives, since the shape of its input is not known"
+        )
+
+    def _inner_states(self, layer: LayerValue) -> bool:
+        inner = layer.config.get("layer") or layer.config.get("cell")
+        return (
+            layer.type == "Bidirectional" and isinstance(inner, LayerValue) and bool(inner.config.get("return_state"))
+        )
+
+    # Own layers and models ----------------------------------------------------------------------------------------
+
+    def _lambda_model(self, layer: LayerValue) -> ModelValue:
+        """A Lambda whose function is in the code: what the function does is its graph."""
+        key = id(layer)
+        if key not in self.lambdas:
+            model = ModelValue("own", "Lambda", layer.name, layer.place)
+            model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
+            self.lambdas[key] = (layer, model)
+        found: ModelValue = self.lambdas[key][1]
+        return found
+
+    def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Follow the `call` of a layer or model of the program once, with tensors in place of its inputs."""
+        if model.traced:
+            return
+        model.traced = True
+        placed: list[Tensor] = []
+        names = self._parameters(model)
+
+        def placeholder(tensor: Any, name: str) -> Tensor:
+            like = tensor if isinstance(tensor, Tensor) else None
+            config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32"}
+            layer = LayerValue("InputLayer", "layer", name, config, model.place)
+            placed.append(Tensor(Node(layer, (), {}, self.interpreter.place(), self.count())))
+            return placed[-1]
+
+        inner_args = [
+            _mirrored(one, lambda t, n=name: placeholder(t, n)) for one, name in zip(args, names, strict=False)
+        ]
+        inner_kwargs = {key: _mirrored(one, lambda t, n=key: placeholder(t, n)) for key, one in kwargs.items()}
+        interpreter = self.interpreter
+        line, file, depth = interpreter.line, interpreter.file, interpreter.budget.depth
+        self.quiet += 1
+        self.tracing.append((model, placed))
+        try:
+            self._build(model, args)
+            outputs = self._run(model, inner_args, inner_kwargs)
+        except Raised as error:
+            outputs = interpreter.unknown(f"its code raises {error}"[:160])
+        finally:
+            self.quiet -= 1
+            self.tracing.pop()
+            interpreter.line, interpreter.file, interpreter.budget.depth = line, file, depth
+        unknown = unknown_in(outputs)
+        if unknown is None and not tensors_in(outputs):
+            unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
+        if unknown is not None:
+            model.reason = unknown
+            model.outputs = None
+            return
+        model.inputs, model.outputs = placed, outputs
+
+    def _parameters(self, model: ModelValue) -> list[str]:
+        function = model.config.get("function") or (model.instance and model.instance.cls.find("call"))
+        if isinstance(function, Bound):
+            function = function.function
+        if not isinstance(function, Function):
+            return [f"x{i}" if i else "x" for i in range(20)]
+        spec = function.node.args
+        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+        if model.instance is not None:
+            names = names[1:]
+        return [*names, *[f"x{i}" for i in range(20)]]
+
+    def _build(self, model: ModelValue, args: list[Any]) -> None:
+        """Run `build` of the program once, with the shape of the input."""
+        instance = model.instance
+        method = instance.cls.find("build") if instance is not None else None
+        if not isinstance(method, Function) or instance is None or "__built__" in instance.attributes:
+            return
+        instance.attributes["__built__"] = True
+        shapes = [_mirrored(one, self.shape_tuple) for one in args[:1]]
+        self.interpreter.call(
+            Bound(instance, method), shapes or [self.interpreter.unknown("the shape of the input")], {}
+        )
+
+    def shape_tuple(self, tensor: Any) -> Any:
+        """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
+        spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
+        if spec is None:
+            return self.interpreter.unknown("the shape of a tensor that is not known")
+        return tuple([one if isinstance(one, int) else None for one in spec.shape])
+
+    def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        instance = model.instance
+        if instance is None:
+            extra = model.config.get("arguments")
+            return self.interpreter.call(
+                model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
+            )
+        method = instance.cls.find("call")
+        if not isinstance(method, Function):
+            root = instance.cls.root()
+            return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
+        spec = method.node.args
+        names = [one.arg for one in (*spec.args, *spec.kwonlyargs)]
+        if "training" in names and "training" not in kwargs and names.index("training") > len(args):
+            kwargs = {**kwargs, "training": False}
+        if "mask" in names and "mask" not in kwargs and names.index("mask") > len(args):
+            kwargs = {**kwargs, "mask": None}
+        if spec.kwarg is None:
+            kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
+        return self.interpreter.call(Bound(instance, method), args, kwargs)
+
+    def split_input(self, tensor: Tensor, parts: list[Any]) -> Any:
+        """The parts that an input of a `call` is unpacked into: it stands for as many inputs."""
+        layer = tensor.node.layer
+        if self.tracing and layer.type == "InputLayer" and self.shapes.of(tensor) is None:
+            _, placed = self.tracing[-1]
+            if tensor in placed:
+                names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
+                made = []
+                for name in names:
+                    one = LayerValue("InputLayer", "layer", name, dict(layer.config), layer.place)
+                    made.append(Tensor(Node(one, (), {}, self.interpreter.place(), self.count())))
+                at = placed.index(tensor)
+                placed[at : at + 1] = made
+                return made
+        return self.interpreter.unknown("the parts of a tensor that is unpacked")
+
+    # Graphs -------------------------------------------------------------------------------------------------------
+
+    def graph(self, model: ModelValue) -> Graph | None:
+        """The calls inside a model; None where they are not known."""
+        if model.form == "sequential":
+            return self._sequence(model)
+        if model.form == "own":
+            if not model.traced:
+                return None
+            if model.outputs is None:
+                return None
+            return Graph(list(model.inputs), flat_tensors(model.outputs))
+        if unknown_in(model.inputs) is not None or unknown_in(model.outputs) is not None:
+            return None
+        key = id(model)
+        if key not in self.graphs:
+            inputs, outputs = flat_tensors(model.inputs), flat_tensors(model.outputs)
+            self.graphs[key] = Graph(inputs, outputs) if outputs else None
+        known: Graph | None = self.graphs[key]
+        return known
+
+    def _sequence(self, model: ModelValue) -> Graph | None:
+        key = (id(model), len(model.layers), repr(model.input_shape)[:200])
+        if key not in self.sequences:
+            layers = list(model.layers)
+            if layers and layers[0].type == "InputLayer":
+                start = Tensor(layers[0].nodes[0]) if layers[0].nodes else Tensor(self._quiet_node(layers[0]))
+                layers = layers[1:]
+            else:
+                shape = self.first_shape(layers[0]) if layers else None
+                if shape is None:
+                    shape = model.input_shape
+                if shape is None:
+                    shape = Unknown(
+                        "the input of the model has no shape in the code", model.place.line, "", model.place.file
+                    )
+                name = "input" if self.keras_2 else "input_layer"
+                place = layers[0].place if layers else model.place
+                config = {"batch_shape": shape, "dtype": "float32", "implied": True}
+                first = LayerValue("InputLayer", "layer", name, config, place)
+                start = Tensor(self._quiet_node(first))
+            current = start
+            for layer in layers:
+                actual = layer
+                if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
+                    actual = self._lambda_model(layer)
+                if isinstance(actual, ModelValue) and actual.form == "own":
+                    self.trace(actual, [current], {})
+                current = Tensor(self._quiet_node(actual, current))
+            self.sequences[key] = Graph([start], [current])
+        found: Graph | None = self.sequences[key]
+        return found
+
+    def _quiet_node(self, layer: LayerValue, *args: Any) -> Node:
+        """A call that no line of the program makes."""
+        self.interpreter.budget.call()
+        return Node(layer, args, {}, layer.place, self.count())
+
+    def first_shape(self, layer: LayerValue) -> Any:
+        """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""
+        found = self.first_shapes.get(id(layer))
+        if found is not None:
+            return found[1]
+        if isinstance(layer, ModelValue):
+            if layer.form == "sequential" and layer.layers:
+                first = layer.layers[0]
+                return first.config["batch_shape"] if first.type == "InputLayer" else self.first_shape(first)
+            if layer.form == "functional":
+                inputs = flat_tensors(layer.inputs)
+                if len(inputs) == 1 and inputs[0].node.layer.type == "InputLayer":
+                    return inputs[0].node.layer.config["batch_shape"]
+        inner = layer.config.get("layer")
+        if isinstance(inner, LayerValue) and layer.type == "Bidirectional":
+            return self.first_shape(inner)
+        return None
+
+    def inner_layers(self, layer: LayerValue) -> list[LayerValue]:
+        """The layers that a model, or a layer of the program, holds, in Keras's order."""
+        if not isinstance(layer, ModelValue):
+            held = [layer.config[key] for key in ("layer", "cell") if isinstance(layer.config.get(key), LayerValue)]
+            return held
+        if layer.form == "sequential":
+            return list(layer.layers)
+        if layer.form == "functional":
+            graph = self.graph(layer)
+            return [] if graph is None else [one for one in graph.layers if one.kind != "operation"]
+        if layer.instance is None:
+            return []
+        found: dict[int, LayerValue] = {}
+        waiting = list(reversed(list(layer.instance.attributes.values())))
+        steps = 0
+        while waiting and steps < 10_000:
+            steps += 1
+            one = waiting.pop()
+            inner = layer_of(one)
+            if inner is not None and inner is not layer:
+                found.setdefault(id(inner), inner)
+            elif isinstance(one, Variable):
+                tensor = self.weights.get(id(one))
+                made = tensor[1].node.layer if tensor else self.weight_tensor(one).node.layer
+                found.setdefault(id(made), made)
+            elif type(one) in (list, tuple):
+                waiting += reversed(list(one))
+            elif type(one) is dict:
+                waiting += reversed(list(one.values()))
+        return list(found.values())
+
+
+def _mirrored(value: Any, change: Any) -> Any:
+    """A structure of lists and dicts with each tensor replaced."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)([_mirrored(one, change) for one in value])
+    if type(value) is dict:
+        return {key: _mirrored(one, change) for key, one in value.items()}
+    return value

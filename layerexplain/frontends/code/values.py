@@ -1,0 +1,282 @@
+"""What a name of a program may stand for. Numbers, texts, lists and dicts are Python's own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.model import Shape
+from layerexplain.records import NamedTuple
+
+
+class Unknown(NamedTuple):
+    """A value that only running the program would tell. `reason` is the first cause, `line` where it stands, `name` the
+    name that `--set` can give a value to; "" where there is none. `file` is another file than the source."""
+
+    reason: str
+    line: int = 0
+    name: str = ""
+    file: str = ""
+
+
+class Size(NamedTuple):
+    """A size that is known at run time only, as the batch is."""
+
+    words: str = ""
+
+
+class Symbol(NamedTuple):
+    """A name of a library: `keras.layers.Dense`, `numpy.zeros`."""
+
+    path: str
+
+    @property
+    def last(self) -> str:
+        """The name itself."""
+        return self.path.rpartition(".")[2]
+
+
+class Array(NamedTuple):
+    """An array of NumPy, or the data of a data set: its shape, with None for sizes that are not known, and its values
+    in a flat tuple where they are few and known. `classes` says how many classes its labels are of."""
+
+    shape: Shape
+    values: tuple[Any, ...] | None = None
+    classes: int | None = None
+    dtype: str = "float32"
+
+
+class Setting(NamedTuple):
+    """An object of Keras that is no layer: an optimizer, a loss, a regularizer; or a function of it by its name."""
+
+    class_name: str
+    config: Mapping[str, Any]
+    path: str = ""
+
+
+class Place(NamedTuple):
+    """A line of a file; `file` is "" for the source itself."""
+
+    file: str
+    line: int
+
+
+class Function:
+    """A function of the program."""
+
+    def __init__(self, node: Any, frame: Any, name: str, owner: Class | None = None) -> None:
+        self.node = node
+        self.frame = frame
+        self.name = name
+        self.owner = owner
+        self.kind = ""
+        """"property", "classmethod", "staticmethod", or "" """
+        self.defaults: list[Any] = []
+        self.keyword_defaults: list[Any] = []
+        self.has_yield = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        self.attributes: dict[str, Any] = {}
+
+
+def _own_nodes(node: Any) -> Any:
+    """The nodes of a function, those of functions inside it left out."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(one)
+
+
+class Class:
+    """A class of the program. `bases` are classes, symbols and unknown values."""
+
+    def __init__(self, name: str, bases: list[Any], frame: Any, line: int) -> None:
+        self.name = name
+        self.bases = bases
+        self.frame = frame
+        self.line = line
+        self.attributes: dict[str, Any] = {}
+
+    def order(self) -> list[Any]:
+        """The class and its bases in the order in which attributes are looked up, symbols included."""
+        found: list[Any] = [self]
+        for base in self.bases:
+            for one in base.order() if isinstance(base, Class) else [base]:
+                if one in found:
+                    found.remove(one)
+                found.append(one)
+            if len(found) > 100:
+                break
+        return found
+
+    def find(self, name: str, after: Class | None = None) -> Any:
+        """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
+        order = self.order()
+        if after is not None:
+            order = order[order.index(after) + 1 :] if after in order else []
+        for one in order:
+            if isinstance(one, Class) and name in one.attributes:
+                return one.attributes[name]
+        return None
+
+    def root(self) -> Symbol | None:
+        """The first base that is no class of the program."""
+        return next((one for one in self.order() if isinstance(one, Symbol)), None)
+
+
+class Instance:
+    """An object of a class of the program. `layer` is there where the class is a layer or a model."""
+
+    def __init__(self, cls: Class) -> None:
+        self.cls = cls
+        self.attributes: dict[str, Any] = {}
+        self.layer: LayerValue | None = None
+
+
+class Bound(NamedTuple):
+    """A method, with the object that it belongs to: an instance, a layer, a list, a text."""
+
+    object: Any
+    function: Any
+
+
+class Super(NamedTuple):
+    """What `super()` gives: an instance, and the class behind which attributes are looked up."""
+
+    instance: Instance
+    after: Class
+
+
+class Partial(NamedTuple):
+    """A `functools.partial`."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+class Module:
+    """Another file of the same folder, as text."""
+
+    def __init__(self, name: str, frame: Any) -> None:
+        self.name = name
+        self.frame = frame
+
+
+class Namespace:
+    """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self.attributes = attributes
+
+
+class Node:
+    """One call of a layer. `args` and `kwargs` hold tensors where the call has them; `count` is the number of its
+    results as far as is known. `specs` are the results' shapes, None as long as nobody asked."""
+
+    def __init__(
+        self, layer: LayerValue, args: tuple[Any, ...], kwargs: Mapping[str, Any], place: Place, number: int
+    ) -> None:
+        self.layer = layer
+        self.args = args
+        self.kwargs = kwargs
+        self.place = place
+        self.number = number
+        self.specs: Any = None
+        layer.nodes.append(self)
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors that go in."""
+        return tensors_in([*self.args, *self.kwargs.values()])
+
+
+class Tensor(NamedTuple):
+    """A symbolic tensor: the result number `index` of a call."""
+
+    node: Node
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a tensor
+
+
+class Variable:
+    """A weight that code makes itself with `add_weight` or `tf.Variable`."""
+
+    def __init__(self, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.trainable = trainable
+        self.place = place
+
+
+class LayerValue:
+    """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
+
+    def __init__(self, type_: str, kind: str, name: str, config: dict[str, Any], place: Place) -> None:
+        self.type = type_
+        self.kind = kind
+        self.name = name
+        self.config = config
+        self.place = place
+        self.trainable = True
+        self.nodes: list[Node] = []
+        self.instance: Instance | None = None
+        self.reason: Unknown | None = None
+        """Why nothing is known of what it computes."""
+
+
+class ModelValue(LayerValue):
+    """A model: "sequential" with `layers`, "functional" with `inputs` and `outputs` (tensors in lists and dicts), or
+    "own", with the graph of its `call` as `inputs` and `outputs`."""
+
+    def __init__(self, form: str, type_: str, name: str, place: Place) -> None:
+        super().__init__(type_, "model", name, {}, place)
+        self.form = form
+        self.layers: list[LayerValue] = []
+        self.inputs: Any = None
+        self.outputs: Any = None
+        self.input_shape: Any = None
+        self.variables: list[Variable] = []
+        self.compiled: dict[str, Any] | None = None
+        self.traced = False
+        self.open: list[Unknown] = []
+
+
+def tensors_in(value: Any, most: int = 10_000) -> list[Tensor]:
+    """The tensors in a value, in order; of lists and dicts inside each other too."""
+    found: list[Tensor] = []
+    waiting = [value]
+    while waiting and most:
+        most -= 1
+        one = waiting.pop()
+        if isinstance(one, Tensor):
+            found.append(one)
+        elif type(one) is list or type(one) is tuple:
+            waiting += one[::-1]
+        elif type(one) is dict:
+            waiting += reversed(list(one.values()))
+    return found
+
+
+def unknown_in(value: Any, most: int = 10_000) -> Unknown | None:
+    """The first unknown value in a value, at any depth."""
+    waiting = [value]
+    while waiting and most:
+        most -= 1
+        one = waiting.pop()
+        if isinstance(one, Unknown):
+            return one
+        if type(one) is list or type(one) is tuple:
+            waiting += one[::-1]
+        elif type(one) is dict:
+            waiting += reversed(list(one.values()))
+        elif isinstance(one, Setting):
+            waiting += reversed(list(one.config.values()))
+    return None
+
+
+def layer_of(value: Any) -> LayerValue | None:
+    """The layer that a value is, or is an object of."""
+    if isinstance(value, LayerValue):
+        return value
+    return value.layer if isinstance(value, Instance) else None
