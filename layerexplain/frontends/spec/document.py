@@ -27,7 +27,16 @@ from layerexplain.frontends.spec.inputs import (
     shape_of_first,
     without_typed_batch,
 )
-from layerexplain.frontends.spec.items import MODEL_TYPES, Item, Maker, make_layer, read_item, refuse_wishes, words_for
+from layerexplain.frontends.spec.items import (
+    MODEL_TYPES,
+    Item,
+    Maker,
+    is_operation,
+    make_layer,
+    read_item,
+    refuse_wishes,
+    words_for,
+)
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.suggest import did_you_mean
@@ -217,6 +226,7 @@ class _SpecReader:
                 self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
         graph.names.taken.add(name)
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
+        kwargs |= self._training(item)
         # The faults of a repeated layer are reported once.
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
         graph.layers.append(layer)
@@ -250,8 +260,18 @@ class _SpecReader:
             self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
             return
         args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
+        kwargs |= self._training(item)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         graph.name(wished, graph.last, item.line)
+
+    def _training(self, item: Item) -> dict[str, bool]:
+        """Whether a call is said to be as in training, or never to be."""
+        node = item.wishes.get("training")
+        if node is None:
+            return {}
+        if not isinstance(node.value, bool):
+            self.faults.add(f"`training` is {words_for(node)}; true or false is needed", node.line)
+        return {"training": node.value is True}
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of a call: what `from` names, or what the item before made."""
@@ -266,7 +286,11 @@ class _SpecReader:
             return (), {str(key.value): self._tensor(value, graph) for key, value in node.value}
         if node.kind == "scalar":
             return (self._tensor(node, graph),), {}
-        tensors = [self._tensor(value, graph) for value in node.value]
+        constants = is_operation(item.type)
+        tensors = [
+            one.value if constants and type(one.value) in (int, float) else self._tensor(one, graph)
+            for one in node.value
+        ]
         if not tensors:
             self.faults.add("`from` is an empty list; name at least one layer", node.line)
         from layerexplain.layers.registry import find

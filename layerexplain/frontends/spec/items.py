@@ -21,6 +21,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
 TYPE_KEYS = ("type", "class", "class_name")
+OPERATIONS = "ops."
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
 INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
@@ -179,6 +180,8 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
                 words = f"{key} is an argument of older Keras; today: {today}"
                 maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)
+    if is_operation(item.type):
+        return Layer(name, item.type.removeprefix(OPERATIONS), "operation", config, line=item.line)
     return Layer(name, item.type, "layer", config, line=item.line)
 
 
@@ -332,7 +335,14 @@ def _is_type(key: str) -> bool:
 
 
 def _is_declared(name: str) -> bool:
-    return name in known_types() or name in MODEL_TYPES or name == "InputLayer"
+    return name in known_types() or name in MODEL_TYPES or name == "InputLayer" or is_operation(name)
+
+
+def is_operation(type_name: str) -> bool:
+    """Whether a type is an operation between layers, which a spec calls as `ops.Add`."""
+    from layerexplain.layers.registry import find
+
+    return type_name.startswith(OPERATIONS) and find(type_name) is not None
 
 
 def words_for(node: Node) -> str:

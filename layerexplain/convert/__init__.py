@@ -1,0 +1,1 @@
+"""A model in another form: today's configuration, Keras code, a YAML spec."""

@@ -1,0 +1,140 @@
+"""Values and calls as Python code: layers of Keras, their arguments, the losses and optimizers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from keyword import iskeyword
+from typing import Any
+
+from layerexplain.convert.settings import by_name, home_of
+from layerexplain.convert.spec import PER_AXIS
+from layerexplain.convert.today import as_one, automatic
+from layerexplain.errors import SpecError
+from layerexplain.layers.arguments import Argument
+from layerexplain.layers.registry import find, positional_arguments
+from layerexplain.model import Layer, Setting
+
+WIDTH = 100
+
+_WITHOUT_NAME = frozenset({"pool_size", "size", "padding", "cropping", "rate", "stddev"})
+"""Arguments that have a default and are mostly written without their name where they come first."""
+
+
+def layer_code(layer: Layer, name: str | None, indent: int = 0) -> str:
+    """Return the call that makes a layer; `name` is the code of its name, None for one that Keras gives.
+
+    >>> layer_code(Layer("a", "Conv2D", "layer", {"filters": 16, "kernel_size": (3, 3)}), '"a"')
+    'layers.Conv2D(16, 3, name="a")'
+    """
+    declaration = find(layer.type)
+    in_order = positional_arguments(declaration) if declaration is not None else ()
+    config = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
+    front: list[str] = []
+    for key in in_order:
+        argument = declaration.arguments[key] if declaration is not None else None
+        required = argument is not None and argument.default is Argument.REQUIRED
+        if key not in config or not (required or (not front and key in _WITHOUT_NAME)):
+            break
+        front.append(value_code(config.pop(key), indent + 4))
+    named = [f"{key}={value_code(value, indent + 4)}" for key, value in config.items()]
+    if name is not None:
+        named.append(f"name={name}")
+    home = "layers"
+    if declaration is not None and declaration.facts.home:
+        home = declaration.facts.home
+    return call_code(f"{home}.{layer.type}", [*front, *named], indent)
+
+
+def call_code(head: str, arguments: Sequence[str], indent: int, more: int = 0) -> str:
+    """Return a call, in one line where it fits; `more` is how much stands behind it.
+
+    >>> print(call_code("f", ["a" * 60, "b" * 60], 0)[:8])
+    f(
+        a
+    """
+    line = f"{head}({', '.join(arguments)})"
+    if indent + len(line) + more <= WIDTH and "\n" not in line:
+        return line
+    pad = " " * (indent + 4)
+    return f"{head}(\n" + "".join(f"{pad}{one},\n" for one in arguments) + f"{' ' * indent})"
+
+
+def value_code(value: Any, indent: int = 0) -> str:
+    """Return a value in today's words as code.
+
+    >>> value_code({"a": (1, 2), "b": Setting("L2", {"l2": 0.1})})
+    '{"a": (1, 2), "b": keras.regularizers.L2(l2=0.1)}'
+    """
+    if isinstance(value, Layer):
+        if value.model is not None:
+            raise SpecError("a model inside a wrapper is not written as code", layer=value.name)
+        return layer_code(value, None if automatic(value) else text_code(value.name), indent)
+    if isinstance(value, Setting):
+        name = by_name(value)
+        if name is not None:
+            return text_code(name)
+        arguments = [f"{key}={value_code(one)}" for key, one in value.config.items()]
+        return call_code(f"keras.{home_of(value.name)}.{value.name}", arguments, indent)
+    if isinstance(value, str):
+        return text_code(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{value_code(key)}: {value_code(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, slice):
+        return f"slice({value_code(value.start)}, {value_code(value.stop)}, {value_code(value.step)})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(value_code, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(value_code(one, indent) for one in value)}]"
+    if isinstance(value, float) and value - value != 0:
+        return f'float("{value}")'
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    return "..."
+
+
+def text_code(text: str) -> str:
+    """Return a text in double quotes.
+
+    >>> text_code("it's"), text_code('a "b"')
+    ('"it\\'s"', '\\'a "b"\\'')
+    """
+    code = ascii(text)
+    return f'"{code[1:-1]}"' if code[0] == "'" and '"' not in code else code
+
+
+def index_code(value: Any) -> str:
+    """Return what stands in the brackets behind a tensor.
+
+    >>> index_code((slice(None), 0, slice(1, None), ...))
+    ':, 0, 1:, ...'
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(map(index_code, value)) + ("," if len(value) == 1 else "")
+    if isinstance(value, slice):
+        ends = ["" if one is None else value_code(one) for one in (value.start, value.stop, value.step)]
+        return ":".join(ends[: 2 if not ends[2] else 3])
+    return value_code(value)
+
+
+class Identifiers:
+    """Names of variables: each is given once."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = {"keras", "layers", "ops", "x", "model", "inputs", "outputs", "name", "i", "range", *taken}
+
+    def take(self, wish: str) -> str:
+        """Return a name like the one that is wished for, which no one else has.
+
+        >>> names = Identifiers()
+        >>> names.take("conv-1"), names.take("conv-1"), names.take("7th"), names.take("class")
+        ('conv_1', 'conv_1_2', '_7th', 'class_')
+        """
+        stem = re.sub(r"\W", "_", wish, flags=re.ASCII) or "_"
+        stem = f"_{stem}" if stem[0].isdigit() else stem
+        stem = f"{stem}_" if iskeyword(stem) or stem in ("print", "float", "slice") else stem
+        name, number = stem, 2
+        while name in self.taken:
+            name, number = f"{stem}_{number}", number + 1
+        self.taken.add(name)
+        return name

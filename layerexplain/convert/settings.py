@@ -1,0 +1,135 @@
+"""Initializers, regularizers and constraints as configurations of all generations have them → `Setting`, with the
+arguments that are not at their default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.layers.declaration import snake_case
+from layerexplain.model import Setting
+
+_UNIFORM, _NORMAL = {"minval": -0.05, "maxval": 0.05}, {"mean": 0.0, "stddev": 0.05}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "RandomUniform": _UNIFORM,
+    "RandomNormal": _NORMAL,
+    "TruncatedNormal": _NORMAL,
+    "VarianceScaling": {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"},
+    "Orthogonal": {"gain": 1.0},
+    "Identity": {"gain": 1.0},
+    "L1": {"l1": 0.01},
+    "L2": {"l2": 0.01},
+    "L1L2": {"l1": 0.0, "l2": 0.0},
+    "OrthogonalRegularizer": {"factor": 0.01, "mode": "rows"},
+    "MaxNorm": {"max_value": 2, "axis": 0},
+    "UnitNorm": {"axis": 0},
+    "MinMaxNorm": {"min_value": 0.0, "max_value": 1.0, "rate": 1.0, "axis": 0},
+}
+"""Class of Keras → its arguments at their defaults, None apart."""
+
+_PLAIN = (
+    "Zeros Ones Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform NonNeg STFTInitializer"
+    " IdentityInitializer"
+)
+CLASSES = frozenset({*_DEFAULTS, *_PLAIN.split()})
+"""The classes of Keras."""
+
+_BY_NAME = {snake_case(name): name for name in CLASSES} | {
+    "uniform": "RandomUniform",
+    "normal": "RandomNormal",
+    "zero": "Zeros",
+    "one": "Ones",
+    "constant": "Constant",
+    "orthogonal": "Orthogonal",
+    "identity": "Identity",
+    "l1": "L1",
+    "l2": "L2",
+    "l1_l2": "L1L2",
+    "l1l2": "L1L2",
+    "maxnorm": "MaxNorm",
+    "nonneg": "NonNeg",
+    "unitnorm": "UnitNorm",
+    "IdentityInitializer": "Identity",
+}
+_SCALED = {
+    (1.0, "fan_avg", "uniform"): "GlorotUniform",
+    (1.0, "fan_avg", "normal"): "GlorotNormal",
+    (2.0, "fan_in", "uniform"): "HeUniform",
+    (2.0, "fan_in", "normal"): "HeNormal",
+    (1.0, "fan_in", "uniform"): "LecunUniform",
+    (1.0, "fan_in", "normal"): "LecunNormal",
+}
+"""What Keras 2 wrote of initializers that have names today."""
+
+
+def setting_of(value: Any) -> Setting | None:
+    """Return an initializer, a regularizer or a constraint by the name of its class, with what is not at its default.
+
+    None where it is none; a class that is not Keras's keeps its name.
+
+    >>> setting_of("he_normal")
+    Setting(name='HeNormal', config={})
+    >>> setting_of({"class_name": "L2", "config": {"l2": 0.001, "name": "l2"}}).config
+    {'l2': 0.001}
+    """
+    if isinstance(value, str):
+        return Setting(_BY_NAME.get(value, value), {})
+    if not isinstance(value, Mapping):
+        return None
+    if len(value) == 1 and isinstance(next(iter(value.values())), Mapping | None):  # as in a spec: {L2: {l2: 0.1}}
+        ((name, config),) = value.items()
+        value = {"class_name": name, "config": config, "module": ""}
+    name, config = value.get("class_name"), value.get("config")
+    if name is None and isinstance(value.get("name"), str):  # Keras 1 wrote the arguments beside the name
+        name, config = value["name"], {key: one for key, one in value.items() if key != "name"}
+    if not isinstance(name, str):
+        return None
+    name = _BY_NAME.get(name, name)
+    given = dict(config) if isinstance(config, Mapping) else {}
+    if name == "VarianceScaling" and "module" not in value:
+        mode = (given.get("scale", 1.0), given.get("mode", "fan_in"), given.get("distribution", "normal"))
+        if given.get("seed") is None and mode in _SCALED:
+            return Setting(_SCALED[mode], {})
+    defaults = _DEFAULTS.get(name, {})
+    kept = {
+        str(key): float(one) if isinstance(defaults.get(str(key)), float) and isinstance(one, int) else one
+        for key, one in given.items()
+        if one is not None and one != defaults.get(str(key)) and key not in ("name", "dtype")
+    }
+    if name in ("L1", "L2", "L1L2") and not any(kept.values()) and name == "L1L2":
+        return None
+    return Setting(name, kept)
+
+
+def by_name(setting: Setting) -> str | None:
+    """Return the name by which Keras finds a setting without arguments; None for one that has some.
+
+    >>> by_name(Setting("HeNormal")), by_name(Setting("Constant", {"value": 1}))
+    ('he_normal', None)
+    """
+    if setting.config:
+        return None
+    return {"L1L2": "l1_l2", "RandomUniform": "uniform", "RandomNormal": "normal"}.get(
+        setting.name, snake_case(setting.name)
+    )
+
+
+def home_of(class_name: str) -> str:
+    """Return the module of Keras that has the class of a setting.
+
+    >>> home_of("HeNormal"), home_of("L2"), home_of("MaxNorm"), home_of("ExponentialDecay"), home_of("Huber")
+    ('initializers', 'regularizers', 'constraints', 'optimizers.schedules', 'losses')
+    """
+    from layerexplain.layers.losses import is_optimizer, loss_of
+
+    if class_name in ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"):
+        return "constraints"
+    if class_name in ("L1", "L2", "L1L2", "OrthogonalRegularizer"):
+        return "regularizers"
+    if class_name in CLASSES:
+        return "initializers"
+    if is_optimizer(class_name):
+        return "optimizers"
+    if "Decay" in class_name:
+        return "optimizers.schedules"
+    return "losses" if loss_of(class_name) else "metrics"

@@ -1,0 +1,351 @@
+"""A model as a YAML spec of ours; read back, it is the same model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.convert.settings import by_name
+from layerexplain.convert.today import as_one, automatic, in_todays_words, own_calls, stated_training
+from layerexplain.errors import SpecError
+from layerexplain.frontends.model_builder import FreeNames, default_name
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import find, first_argument
+from layerexplain.model import Call, Layer, Model, Setting, TensorRef, tensor_refs
+from layerexplain.records import NamedTuple
+
+_WIDTH = 100
+
+
+def to_spec(model: Model) -> str:
+    """Return the text of a spec for a model.
+
+    Raises:
+        LayerExplainError: for what today's Keras does not have, and for what a spec has no word for.
+
+    >>> from layerexplain.frontends import read
+    >>> print(to_spec(read(b"name: net\\ninput: [4]\\nlayers: [{Dense: 8}, {Dense: 8}, {Dense: 2}]\\n")), end="")
+    name: net
+    input: [4]
+    layers:
+      - Dense: 8
+        repeat: 2
+      - Dense: 2
+    """
+    today = in_todays_words(model)
+    written = {"name": today.name, **_Writer(today).keys(), **_training(today)}
+    return "".join(f"{line}\n" for line in _block(written, 0))
+
+
+class _Item(NamedTuple):
+    """A call as an item: the layer, or the name of one that is called again, and where its tensors come from."""
+
+    layer: Layer
+    wired: Any
+    known_as: str
+    reuse: bool
+    call: Call
+
+
+class _Writer:
+    """Writes one model: which names are said, and what each item takes."""
+
+    def __init__(self, model: Model, path: str = "") -> None:
+        self.model = model
+        self.path = path
+        self.layers = {layer.name: layer for layer in model.layers}
+        inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
+        self.calls = [call for call in own_calls(model) if call.layer not in inputs]
+        taken = {layer.name for layer in model.layers}
+        names = FreeNames(taken)
+        self.known = {TensorRef(name): name for name in inputs}
+        for call in self.calls:
+            name = call.layer if call.index == 0 else names.take(f"{call.layer}_again")
+            self.known[TensorRef(call.layer, call.index)] = name
+
+    def keys(self) -> dict[str, Any]:
+        """Return the inputs, the layers and the outputs, as YAML is to have them."""
+        found: dict[str, Any] = {}
+        inputs = [self.layers[ref.layer] for ref in self.model.inputs]
+        if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
+            pass  # a spec that does not say its input
+        elif [one.name for one in inputs] == ["input"]:
+            found["input"] = self._input(inputs[0])
+        else:
+            found["inputs"] = {one.name: self._input(one) for one in inputs}
+        items = list(self._items())
+        said = self._said(items)
+        found["layers"] = list(self._written(items, said))
+        if self.model.type != "Sequential":
+            found["outputs"] = [self._name(ref) for ref in self.model.outputs]
+        if not self.model.trainable:
+            found["trainable"] = False
+        return found
+
+    def _input(self, layer: Layer) -> Any:
+        shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype") or "float32"
+        if shape is None:
+            raise SpecError("its shape is unknown; give it with --input", layer=self.path + layer.name)
+        plain = shape[:1] == (None,) and shape[1:2] != (None,)
+        stated = {"shape" if plain else "batch_shape": list(shape[1:] if plain else shape)}
+        return stated["shape"] if plain and dtype == "float32" else {**stated, "dtype": dtype}
+
+    def _name(self, ref: TensorRef) -> str:
+        name = self.known[ref._replace(output=0)]
+        return f"{name}[{ref.output}]" if ref.output else name
+
+    def _items(self) -> Iterator[_Item]:
+        last = self.model.inputs[-1]
+        several = len(self.model.inputs) > 1
+        for call in self.calls:
+            layer = self.layers[call.layer]
+            wired = self._wired(layer, call)
+            if wired == self._name(last) and not (several and last == self.model.inputs[-1]):
+                wired = None
+            last = TensorRef(call.layer, call.index)
+            yield _Item(layer, wired, self.known[last], call.index > 0, call)
+
+    def _wired(self, layer: Layer, call: Call) -> Any:
+        """Return what `from:` says for a call."""
+        declaration = _declaration(layer)
+        kwargs = {key: one for key, one in call.kwargs.items() if _is_tensors(one)}
+        args = [one if type(one) in (int, float) else self._names(one, layer) for one in call.args]
+        if kwargs.keys() == {"initial_state"} and declaration is not None and declaration.takes_states:
+            states = self._names(kwargs["initial_state"], layer)
+            return [*args, *(states if isinstance(states, list) else [states])]
+        if kwargs:
+            names = declaration.names(len(args)) if declaration is not None else []
+            return {**dict(zip(names, args, strict=True)), **{key: self._names(one, layer) for key, one in kwargs.items()}}
+        if len(args) != 1:
+            return args
+        takes_list = layer.model is not None or (declaration is not None and declaration.takes_list)
+        if not isinstance(args[0], list):
+            return args[0]
+        return args[0] if takes_list else args
+
+    def _names(self, value: Any, layer: Layer) -> Any:
+        if isinstance(value, TensorRef):
+            return self._name(value)
+        if not isinstance(value, list | tuple):
+            words = f"is called with {value!r}, for which a spec has no word"
+            raise SpecError(words[:200], layer=self.path + layer.name)
+        return [self._names(one, layer) for one in value]
+
+    def _arguments(self, item: _Item) -> dict[str, Any]:
+        layer = item.layer
+        arguments = dict(layer.config)
+        declaration = _declaration(layer)
+        for key, one in item.call.kwargs.items():
+            if _is_tensors(one):
+                continue
+            if key == "training" and isinstance(one, bool):
+                continue
+            if declaration is None or key not in declaration.arguments:
+                place = self.path + layer.name
+                raise SpecError(f"is called with {key}={one!r}, for which a spec has no word", layer=place)
+            arguments[key] = one
+        if layer.model is not None:
+            inner = layer.model._replace(trainable=layer.model.trainable and arguments.get("trainable", True))
+            return _Writer(inner, f"{self.path}{layer.name}/").keys()
+        return {key: as_one(value) if key in PER_AXIS else value for key, value in arguments.items()}
+
+    def _said(self, items: Sequence[_Item]) -> set[str]:
+        """Return the names that must be said, as reading would give others."""
+        inputs = {ref.layer for ref in self.model.inputs}
+        said = {item.known_as for item in items if item.reuse and self._is_named(item)}
+        while True:
+            names = FreeNames(said | inputs)
+            more = set()
+            for item in items:
+                if item.reuse:
+                    continue
+                name = item.layer.name if item.layer.name in said else names.take(default_name(item.layer.type))
+                names.taken.add(name)
+                for inner in _inner(item.layer.config):
+                    if automatic(inner):
+                        names.take(default_name(inner.type))
+                if name != item.layer.name:
+                    more.add(item.layer.name)
+            if not more:
+                return said
+            said |= more
+
+    def _is_named(self, item: _Item) -> bool:
+        """Whether what a layer gives that is called again is asked for by its name."""
+        ref = TensorRef(item.call.layer, item.call.index)
+        used = [one for call in self.calls for one in tensor_refs((call.args, call.kwargs))]
+        return any(one._replace(output=0) == ref for one in (*used, *self.model.outputs))
+
+    def _written(self, items: Sequence[_Item], said: set[str]) -> Iterator[Any]:
+        at = 0
+        while at < len(items):
+            item = items[at]
+            if item.reuse:
+                named = {"name": item.known_as} if item.known_as in said else {}
+                yield {"reuse": item.call.layer, **named, **self._beside(item)}
+                at += 1
+                continue
+            arguments = self._arguments(item)
+            count, name = 1, item.layer.name if item.layer.name in said else None
+            base = name.removesuffix("_1") if name is not None and name.endswith("_1") else None
+            while at + count < len(items) and self._repeats(item, arguments, items[at + count], base, count, said):
+                count += 1
+            wishes: dict[str, Any] = {} if name is None else {"name": base if count > 1 else name}
+            wishes |= self._beside(item)
+            if count > 1:
+                wishes["repeat"] = count
+            yield {_type(item.layer): _short(_type(item.layer), arguments), **wishes}
+            at += count
+
+    def _beside(self, item: _Item) -> dict[str, Any]:
+        """Return what stands beside the type: where the tensors come from, and whether it is called as in training."""
+        found = {} if item.wired is None else {"from": item.wired}
+        training = item.call.kwargs.get("training")
+        return {**found, "training": training} if isinstance(training, bool) else found
+
+    def _repeats(
+        self, item: _Item, arguments: dict[str, Any], other: _Item, base: str | None, count: int, said: set[str]
+    ) -> bool:
+        """Whether an item is one more of those before it."""
+        if other.reuse or self._beside(other) != {k: v for k, v in self._beside(item).items() if k != "from"}:
+            return False
+        if _type(other.layer) != _type(item.layer):
+            return False
+        named = item.layer.name in said
+        if named != (other.layer.name in said) or (named and other.layer.name != f"{base}_{count + 1}"):
+            return False
+        return base not in {one.name for one in self.model.layers} and self._arguments(other) == arguments
+
+
+PER_AXIS = frozenset(
+    {"kernel_size", "strides", "pool_size", "dilation_rate", "size", "padding", "cropping", "output_padding"}
+)
+"""Arguments of which one number stands for all axes."""
+
+
+def _declaration(layer: Layer) -> Declaration | None:
+    return find(_type(layer)) if layer.model is None else None
+
+
+def _type(layer: Layer) -> str:
+    if layer.model is not None:
+        return "Sequential" if layer.type == "Sequential" else "Functional"
+    return f"ops.{layer.type}" if layer.kind == "operation" else layer.type
+
+
+def _is_tensors(value: Any) -> bool:
+    """Whether a value holds tensors, and nothing but them."""
+    if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
+        return bool(value) and all(map(_is_tensors, value))
+    return isinstance(value, TensorRef)
+
+
+def _inner(value: Any) -> Iterator[Layer]:
+    if isinstance(value, Layer):
+        yield value
+        yield from _inner(value.config)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _inner(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _inner(one)
+
+
+def _short(type_: str, arguments: dict[str, Any]) -> Any:
+    """Return arguments as they are mostly written: the first one alone, or none."""
+    if type_ == "Sequential" and arguments.keys() == {"layers"}:
+        return arguments["layers"]
+    first = first_argument(type_) if type_ not in ("Sequential", "Functional") else None
+    if [*arguments] == [first] and not isinstance(arguments[first or ""], Mapping | Setting):
+        return arguments[first or ""]
+    return arguments or None
+
+
+def _training(model: Model) -> dict[str, Any]:
+    found = stated_training(model)
+    if found is None:
+        return {}
+    optimizer, losses, weights, metrics = found
+    written: dict[str, Any] = {} if optimizer is None else {"optimizer": optimizer}
+    for key, some in (("loss", losses), ("loss_weights", weights), ("metrics", metrics)):
+        if some:
+            alone = some.get("") if len(some) == 1 else None
+            written[key] = dict(some) if alone is None else alone
+    return written
+
+
+# As YAML --------------------------------------------------------------------------------------------------------
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*\Z")
+_NOT_TEXT = re.compile(r"(?i)(null|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
+
+
+def _block(value: Any, deep: int) -> Iterator[str]:
+    """Yield the lines of a mapping or a list, each of its entries in one line where that is short enough."""
+    pad = "  " * deep
+    if isinstance(value, list):
+        for one in value:
+            if isinstance(one, dict) and one:
+                lines = [line for key in one for line in _entry(key, one[key], deep + 1)]
+                if len(one) == 1 and next(iter(one.values())) is None:
+                    lines = [f"{pad}  {next(iter(one))}"]
+                yield f"{pad}- {lines[0].strip()}"
+                yield from lines[1:]
+            else:
+                yield f"{pad}- {_flow(one)}"
+        return
+    for key, one in value.items():
+        yield from _entry(key, one, deep)
+
+
+def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
+    pad = "  " * deep
+    if value is None:
+        yield f"{pad}{_flow(key)}:"
+        return
+    if isinstance(value, Layer):
+        value = _of_layer(value)
+    line = f"{pad}{_flow(key)}: {_flow(value)}"
+    listed = key == "layers" or (key == "Sequential" and isinstance(value, list))
+    if not listed and (len(line) <= _WIDTH or not isinstance(value, dict)) and not (
+        isinstance(value, dict) and "layers" in value
+    ):
+        yield line
+        return
+    yield f"{pad}{_flow(key)}:"
+    yield from _block(value, deep + 1)
+
+
+def _of_layer(layer: Layer) -> Any:
+    if layer.model is not None:
+        raise SpecError(f"a model inside a wrapper ('{layer.name}') has no word in a spec")
+    arguments = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
+    if not automatic(layer):
+        return {"type": layer.type, "name": layer.name, **arguments}
+    return {layer.type: _short(layer.type, arguments)}
+
+
+def _flow(value: Any) -> str:
+    """Return a value in one line."""
+    if isinstance(value, Setting):
+        name = by_name(value)
+        return _flow(name) if name is not None else _flow({value.name: dict(value.config)})
+    if isinstance(value, Layer):
+        return _flow(_of_layer(value))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, str):
+        plain = _WORD.match(value) and not _NOT_TEXT.match(value)
+        return value if plain and "[" not in value[:1] else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and value - value != 0:
+        return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
+    if isinstance(value, int | float):
+        return repr(value)
+    raise SpecError(f"a value of the kind {type(value).__name__} has no word in a spec")
