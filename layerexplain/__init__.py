@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerexplain.api import (
         check,
+        convert,
         diff,
         explain,
         explain_layer,
@@ -42,6 +43,7 @@ __all__ = [
     "Report",
     "__version__",
     "check",
+    "convert",
     "diff",
     "explain",
     "explain_layer",

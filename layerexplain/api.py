@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from layerexplain.checks.findings import CheckReport as CheckReport
     from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import check as check
+    from layerexplain.convert.forms import Converted as Converted
+    from layerexplain.convert.forms import convert as convert
     from layerexplain.frontends import read as read
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import layer_types as layer_types
@@ -43,7 +45,9 @@ _HOMES = {
     "copy_standard_input": "frontends.regular_file",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
+    "Converted": "convert.forms",
     "all_rules": "checks.rules",
+    "convert": "convert.forms",
     "check": "checks.rules",
     "layer_type": "report.one_layer",
     "layer_types": "layers.registry",

@@ -16,6 +16,11 @@ PACKAGE = Path(layerexplain.__file__).parent
 ALLOWED = {
     "checks/of_activations.py": "rules on mistakes that are made with these layers",
     "checks/of_layers.py": "rules on mistakes that are made with these layers",
+    "convert/config.py": "classes of which Keras reads no configuration that leaves arguments out",
+    "convert/operations.py": "operations of Keras that are called like layers",
+    "convert/settings.py": "an initializer that is called like a layer",
+    "convert/tensorflow_functions.py": "operations of Keras that are called like layers",
+    "convert/today.py": "classes that Keras 3 no longer has, and those that compute the same",
     "frontends/leading_batch.py": "the wrapper that adds an axis to what it holds takes",
     "frontends/spec/old_arguments.py": "which classes of Keras 3 still take an argument of older Keras",
     "report/targets.py": "the layer that is softmax without an argument",

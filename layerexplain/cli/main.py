@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": "layerexplain.cli.verify",
     "check": "layerexplain.cli.check",
     "diff": "layerexplain.cli.diff",
+    "convert": "layerexplain.cli.convert",
     "trace": "layerexplain.cli.trace",
     "completion": "layerexplain.cli.completion",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from os.path import commonprefix
 
 from layerexplain.records import NamedTuple
 
@@ -106,9 +105,20 @@ def _is_closed(steps: Sequence[Step], start: int, length: int) -> bool:
     return all(at - distance >= start - 1 for at in range(start, last + 1) for distance in steps[at].sources)
 
 
+def beginning(names: Sequence[str]) -> str:
+    """Return what all names begin with.
+
+    >>> beginning(["block1_conv", "block1_bn"]), beginning([])
+    ('block1_', '')
+    """
+    first, last = (min(names), max(names)) if names else ("", "")
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 def _names(steps: Sequence[Step], start: int, length: int) -> tuple[tuple[str | None, ...], str]:
     names = [step.name for step in steps[start : start + length]]
-    prefix = commonprefix([name for name in names if name is not None])
+    prefix = beginning([name for name in names if name is not None])
     # A number is not cut into two: conv1 and conv12 begin with conv.
     if any(name is not None and name[len(prefix) : len(prefix) + 1].isdigit() for name in names):
         prefix = prefix.rstrip("0123456789")

@@ -1,16 +1,15 @@
 """A model as Keras 3 code, as a person would write it: running it gives the same configuration.
 
-A Sequential stays one; of any other model the calls are statements, blocks that repeat exactly are functions, and runs of
-them loops.
+A Sequential stays one; of any other model the calls are statements, blocks that repeat exactly are functions, and runs
+of them loops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from os.path import commonprefix
 from typing import Any
 
-from layerexplain.convert.blocks import Block, Step, repeated_blocks
+from layerexplain.convert.blocks import Block, Step, beginning, repeated_blocks
 from layerexplain.convert.operations import INFIX, function_of
 from layerexplain.convert.python_text import (
     WIDTH,
@@ -21,12 +20,13 @@ from layerexplain.convert.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.convert.today import automatic, in_todays_words, stated_training
+from layerexplain.convert.today import automatic, in_todays_words
+from layerexplain.convert.training import todays_training
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
 
 
 def to_code(model: Model) -> str:
@@ -42,7 +42,7 @@ def to_code(model: Model) -> str:
     <BLANKLINE>
     model = keras.Sequential(
         [
-            keras.Input((4,), name="input"),
+            keras.Input((4,)),
             layers.Dense(8),
             layers.Dense(2),
         ],
@@ -107,7 +107,7 @@ class _Module:
         """Return the statements that make a model and give it to a variable."""
         pad = " " * indent
         if model.type == "Sequential":
-            return [f"{pad}{variable} = {self.sequential(model, indent)}"] + self._frozen(model, variable, pad)
+            return [f"{pad}{variable} = {self.sequential(model, indent)}", *self._frozen(model, variable, pad)]
         body = _Body(self, model).lines()
         return [f"{pad}{line}" if line else "" for line in [*body[:-1], f"{variable} = {body[-1]}"]] + self._frozen(
             model, variable, pad
@@ -116,8 +116,8 @@ class _Module:
     def _frozen(self, model: Model, variable: str, pad: str) -> list[str]:
         return [] if model.trainable else [f"{pad}{variable}.trainable = False"]
 
-    def sequential(self, model: Model, indent: int) -> str:
-        """Return a Sequential as an expression."""
+    def sequential(self, model: Model, indent: int, name: str | None = None) -> str:
+        """Return a Sequential as an expression; `name` is the code of its name where it is another than its own."""
         lines: list[str] = []
         pad = " " * (indent + 8)
         for layer in model.layers:
@@ -127,10 +127,10 @@ class _Module:
             elif layer.model is not None:
                 lines.append(f"{pad}{self.nested(layer, indent + 8)},")
             else:
-                name = self.name_of(layer)
-                lines.append(f"{pad}{self.made(layer, name and text_code(name), indent + 8)},")
+                own = self.name_of(layer)
+                lines.append(f"{pad}{self.made(layer, own and text_code(own), indent + 8)},")
         end = f"{' ' * (indent + 4)}],\n"
-        name = self.model_name(model)
+        name = name if name is not None else self.model_name(model)
         end += f"{' ' * (indent + 4)}name={name},\n" if name else ""
         return f"keras.Sequential(\n{' ' * (indent + 4)}[\n" + "\n".join(lines) + f"\n{end}{' ' * indent})"
 
@@ -139,16 +139,20 @@ class _Module:
         own = Layer(model.name, "Sequential" if model.type == "Sequential" else "Functional", "model", {}, model)
         return "" if automatic(own) and "*" not in self.kept else text_code(model.name)
 
-    def nested(self, layer: Layer, indent: int) -> str:
-        """Return an expression that makes a nested model."""
+    def nested(self, layer: Layer, indent: int, name: str | None = None) -> str:
+        """Return an expression that makes a nested model; `name` is as for `sequential`."""
         assert layer.model is not None  # noqa: S101 (for the type checker)
         trainable = layer.model.trainable and layer.config.get("trainable", True)
         inner = layer.model._replace(name=layer.name, trainable=trainable)
         if inner.type == "Sequential" and trainable:
-            return self.sequential(inner, indent)
+            return self.sequential(inner, indent, name)
         function = self.names.take(f"make_{layer.name}")
         body = self.model(inner, "model", 4)
-        if body[-1].startswith("    model = ") or not inner.trainable:
+        made = "    model = "
+        last = next(i for i in reversed(range(len(body))) if body[i].startswith(made))
+        if last == len(body) - 1:
+            body[last] = f"    return {body[last].removeprefix(made)}"
+        else:
             body.append("    return model")
         self.functions.append("\n".join([f"def {function}():", *body]))
         return f"{function}()"
@@ -241,10 +245,14 @@ class _Body:
         refs = [ref._replace(output=0) for ref in tensor_refs((call.args, call.kwargs))]
         places = [self.places.get(ref, -2) for ref in refs]
         name = self.module.name_of(layer)
-        shape = _shape_of_call((call.args, dict(call.kwargs)), {ref: i - at for ref, at in zip(refs, places, strict=True)})
-        token = (layer.kind, layer.type, layer_code(layer, None), shape)
+        shape = _shape_of_call(
+            (call.args, dict(call.kwargs)), {ref: i - at for ref, at in zip(refs, places, strict=True)}
+        )
+        one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
+        made = self._object(layer, "", 0) if one and layer.model is not None else layer_code(layer, None)
+        token = (layer.kind, layer.type, made, shape)
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
-        alone = layer.model is not None or call.layer in self.often or -2 in places
+        alone = not one or call.layer in self.often or -2 in places
         return Step(token, tuple([i - at for at in places]), last, name, alone)
 
     def _variable(self, i: int) -> str:
@@ -281,7 +289,7 @@ class _Body:
 
     def _object(self, layer: Layer, name: str | None, indent: int) -> str:
         if layer.model is not None:
-            return self.module.nested(layer, indent)
+            return self.module.nested(layer, indent, name)
         return self.module.made(layer, name, indent)
 
     def _arguments(self, call: Call) -> list[str]:
@@ -290,9 +298,9 @@ class _Body:
 
     def _operation(self, layer: Layer, call: Call, before: int) -> str:
         sign = INFIX.get(layer.type)
-        if sign and len(call.args) == 2 and not layer.config and not call.kwargs:
-            if all(isinstance(one, TensorRef | int | float) for one in call.args):
-                return f" {sign} ".join(self._value(one) for one in call.args)
+        plain = all(isinstance(one, TensorRef | int | float) for one in call.args)
+        if sign and plain and len(call.args) == 2 and not layer.config and not call.kwargs:
+            return f" {sign} ".join(self._value(one) for one in call.args)
         if layer.type == "GetItem" and len(call.args) == 2:
             return f"{self._value(call.args[0])}[{index_code(call.args[1])}]"
         config = [f"{key}={value_code(one)}" for key, one in layer.config.items()]
@@ -390,9 +398,16 @@ class _Body:
             for line in self._statement(run[0], "x", name or None):
                 yield "    " + line.replace("\n", "\n    ")
             self.variables[self._entry(run[0])] = given
-        if variable != "x":
+        if variable == "outputs":
+            variable = "x"
+        elif variable != "x":
             yield f"{variable} = x"
         self.variables[ref] = variable
+
+
+def is_plain(model: Model) -> bool:
+    """Whether a nested model is written as one expression, in a place of its own."""
+    return model.trainable and all(layer.model is None for layer in model.layers)
 
 
 def _shape_of_call(value: Any, distances: Mapping[TensorRef, int]) -> Any:
@@ -431,34 +446,12 @@ def _loop(prefixes: Sequence[str]) -> tuple[str, str]:
 
 def _word(block: Block) -> str:
     """Return what a block is called: what its names have in common."""
-    stem = commonprefix(block.prefixes).rstrip("0123456789_./-")
+    stem = beginning(block.prefixes).rstrip("0123456789_./-")
     return stem if stem and len(block.prefixes) > 1 else "block"
 
 
 def _compiled(model: Model) -> list[str]:
-    found = stated_training(model)
-    if found is None:
-        return []
-    optimizer, losses, weights, metrics = found
-    arguments = [] if optimizer is None else [f"optimizer={value_code(_object(optimizer))}"]
-    for key, some in (("loss", losses), ("loss_weights", weights), ("metrics", metrics)):
-        if some:
-            alone = some.get("") if len(some) == 1 else None
-            value: Any = {name: _object(one) for name, one in some.items()} if alone is None else _object(alone)
-            arguments.append(f"{key}={value_code(value)}")
+    found = todays_training(model)
+    given = {} if found is None else found.given()
+    arguments = [f"{key}={value_code(value)}" for key, value in given.items()]
     return ["", call_code("model.compile", arguments, 0)] if arguments else []
-
-
-_CLASSES = {"sgd": "SGD", "rmsprop": "RMSprop", "adamw": "AdamW", "kl_divergence": "KLDivergence", "ctc": "CTC"}
-
-
-def _object(value: Any) -> Any:
-    """Return a setting under the name of its class, which is called where it has arguments."""
-    if isinstance(value, list):
-        return [_object(one) for one in value]
-    if not isinstance(value, Setting) or not value.config:
-        return value
-    name = value.name
-    if name.islower():
-        name = _CLASSES.get(name, "".join(part.capitalize() for part in name.split("_")))
-    return Setting(name, {key: _object(one) for key, one in value.config.items()})

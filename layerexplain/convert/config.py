@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.convert.settings import home_of
 from layerexplain.convert.today import in_todays_words
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef
 from layerexplain.network.trace import trace_model
@@ -39,14 +40,16 @@ def model_object(model: Model, network: Network | None) -> Json:
     """Return the object of a model in today's words; `network` is the model traced, for the shapes of its tensors."""
     inner = {made.call.layer: made.network for made in network.calls} if network is not None else {}
     if model.type == "Sequential":
-        layers = [_layer(layer, inner.get(layer.name)) for layer in model.layers]
+        # A nested one may leave it to its place what comes in.
+        told = [one for one in model.layers if one.type != "InputLayer" or one.config.get("batch_shape") is not None]
+        layers = [_layer(layer, inner.get(layer.name)) for layer in told]
         return _object("keras", "Sequential", {"name": model.name, "trainable": model.trainable, "layers": layers})
     calls: dict[str, list[Call]] = {layer.name: [] for layer in model.layers}
     for call in model.calls:
         calls[call.layer].append(call)
     kinds = {layer.name: layer for layer in model.layers}
     shapes = {
-        TensorRef(made.call.layer, made.call.index, i): ([size if isinstance(size, int) else None for size in spec.shape], _DTYPES.get(spec.dtype, spec.dtype))
+        TensorRef(made.call.layer, made.call.index, i): _shape_and_dtype(spec)
         for made in (network.calls if network is not None else ())
         for i, spec in enumerate(made.outputs)
         if spec is not None
@@ -76,18 +79,20 @@ def model_object(model: Model, network: Network | None) -> Json:
             for call in sorted(calls[layer.name], key=lambda call: call.index)
         ]
         layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})
+    inputs, outputs = [[node(ref, True) for ref in refs] for refs in (model.inputs, model.outputs)]
     config = {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": [node(ref, True) for ref in model.inputs],
-        "output_layers": [node(ref, True) for ref in model.outputs],
+        "input_layers": inputs[0] if len(inputs) == 1 else inputs,
+        "output_layers": outputs[0] if len(outputs) == 1 else outputs,
     }
-    if len(model.inputs) == 1:
-        config["input_layers"] = config["input_layers"][0]
-    if len(model.outputs) == 1:
-        config["output_layers"] = config["output_layers"][0]
     return _object("keras.src.models.functional", "Functional", config, "Functional")
+
+
+def _shape_and_dtype(spec: Spec) -> tuple[list[int | None], str]:
+    sizes = [size if isinstance(size, int) else None for size in spec.shape]
+    return sizes, _DTYPES.get(spec.dtype, spec.dtype)
 
 
 def _object(module: str, class_name: str, config: Json, registered: str | None = None) -> Json:
@@ -101,7 +106,10 @@ def _layer(layer: Layer, network: Network | None) -> Json:
         return model_object(inner, network)
     if layer.type == "InputLayer":
         shape = layer.config.get("batch_shape")
-        config = {"batch_shape": None if shape is None else list(shape), "dtype": layer.config.get("dtype") or "float32"}
+        config = {
+            "batch_shape": None if shape is None else list(shape),
+            "dtype": layer.config.get("dtype") or "float32",
+        }
         return _object("keras.layers", "InputLayer", {**config, "name": layer.name})
     declaration = find(layer.type) if layer.type in _STATE_ALL else None
     defaults = {k: v for k, v in declaration.default_values.items() if k != "dtype"} if declaration is not None else {}
@@ -118,7 +126,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Layer):
         return _layer(value, None)
     if isinstance(value, Setting):
-        return _object(f"keras.{home_of(value.name)}", value.name, {key: plain(one) for key, one in value.config.items()})
+        return _object(
+            f"keras.{home_of(value.name)}", value.name, {key: plain(one) for key, one in value.config.items()}
+        )
     if isinstance(value, slice):
         config = {"start": plain(value.start), "stop": plain(value.stop), "step": plain(value.step)}
         return {"class_name": "__slice__", "config": config}

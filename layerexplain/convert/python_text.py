@@ -68,7 +68,10 @@ def value_code(value: Any, indent: int = 0) -> str:
     """
     if isinstance(value, Layer):
         if value.model is not None:
-            raise SpecError("a model inside a wrapper is not written as code", layer=value.name)
+            if any(layer.model is not None for layer in value.model.layers) or value.type != "Sequential":
+                raise SpecError("a model inside a wrapper is not written as code", layer=value.name)
+            inner = [layer_code(one, None, indent) for one in value.model.layers if one.type != "InputLayer"]
+            return f"keras.Sequential([{', '.join(inner)}])"
         return layer_code(value, None if automatic(value) else text_code(value.name), indent)
     if isinstance(value, Setting):
         name = by_name(value)

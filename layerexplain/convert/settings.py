@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.registry import PARTS_OF_TRAINING, part_of
 from layerexplain.model import Setting
 
 _UNIFORM, _NORMAL = {"minval": -0.05, "maxval": 0.05}, {"mean": 0.0, "stddev": 0.05}
@@ -29,7 +30,6 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 _PLAIN = (
     "Zeros Ones Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform NonNeg STFTInitializer"
-    " IdentityInitializer"
 )
 CLASSES = frozenset({*_DEFAULTS, *_PLAIN.split()})
 """The classes of Keras."""
@@ -50,6 +50,7 @@ _BY_NAME = {snake_case(name): name for name in CLASSES} | {
     "nonneg": "NonNeg",
     "unitnorm": "UnitNorm",
     "IdentityInitializer": "Identity",
+    "OrthogonalInitializer": "Orthogonal",
 }
 _SCALED = {
     (1.0, "fan_avg", "uniform"): "GlorotUniform",
@@ -120,16 +121,9 @@ def home_of(class_name: str) -> str:
     >>> home_of("HeNormal"), home_of("L2"), home_of("MaxNorm"), home_of("ExponentialDecay"), home_of("Huber")
     ('initializers', 'regularizers', 'constraints', 'optimizers.schedules', 'losses')
     """
-    from layerexplain.layers.losses import is_optimizer, loss_of
-
     if class_name in ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"):
         return "constraints"
-    if class_name in ("L1", "L2", "L1L2", "OrthogonalRegularizer"):
-        return "regularizers"
-    if class_name in CLASSES:
+    if class_name in CLASSES and not part_of("regularizers", class_name):
         return "initializers"
-    if is_optimizer(class_name):
-        return "optimizers"
-    if "Decay" in class_name:
-        return "optimizers.schedules"
-    return "losses" if loss_of(class_name) else "metrics"
+    kinds = {**{kind: kind for kind in PARTS_OF_TRAINING}, "schedules": "optimizers.schedules"}
+    return next((home for kind, home in kinds.items() if part_of(kind, class_name)), "metrics")

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.convert.settings import by_name
-from layerexplain.convert.today import as_one, automatic, in_todays_words, own_calls, stated_training
+from layerexplain.convert.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
+from layerexplain.convert.training import todays_training
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, default_name
 from layerexplain.layers.declaration import Declaration
@@ -117,7 +118,10 @@ class _Writer:
             return [*args, *(states if isinstance(states, list) else [states])]
         if kwargs:
             names = declaration.names(len(args)) if declaration is not None else []
-            return {**dict(zip(names, args, strict=True)), **{key: self._names(one, layer) for key, one in kwargs.items()}}
+            return {
+                **dict(zip(names, args, strict=True)),
+                **{key: self._names(one, layer) for key, one in kwargs.items()},
+            }
         if len(args) != 1:
             return args
         takes_list = layer.model is not None or (declaration is not None and declaration.takes_list)
@@ -265,21 +269,13 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
 
 
 def _training(model: Model) -> dict[str, Any]:
-    found = stated_training(model)
-    if found is None:
-        return {}
-    optimizer, losses, weights, metrics = found
-    written: dict[str, Any] = {} if optimizer is None else {"optimizer": optimizer}
-    for key, some in (("loss", losses), ("loss_weights", weights), ("metrics", metrics)):
-        if some:
-            alone = some.get("") if len(some) == 1 else None
-            written[key] = dict(some) if alone is None else alone
-    return written
+    found = todays_training(model)
+    return {} if found is None else found.given()
 
 
 # As YAML --------------------------------------------------------------------------------------------------------
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*\Z")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _NOT_TEXT = re.compile(r"(?i)(null|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
 
 
@@ -310,8 +306,10 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
         value = _of_layer(value)
     line = f"{pad}{_flow(key)}: {_flow(value)}"
     listed = key == "layers" or (key == "Sequential" and isinstance(value, list))
-    if not listed and (len(line) <= _WIDTH or not isinstance(value, dict)) and not (
-        isinstance(value, dict) and "layers" in value
+    if (
+        not listed
+        and (len(line) <= _WIDTH or not isinstance(value, dict))
+        and not (isinstance(value, dict) and "layers" in value)
     ):
         yield line
         return
@@ -320,6 +318,8 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
 
 
 def _of_layer(layer: Layer) -> Any:
+    if layer is OLD_HARD_SIGMOID:
+        return layer.name
     if layer.model is not None:
         raise SpecError(f"a model inside a wrapper ('{layer.name}') has no word in a spec")
     arguments = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
@@ -343,7 +343,7 @@ def _flow(value: Any) -> str:
         return "null" if value is None else str(value).lower()
     if isinstance(value, str):
         plain = _WORD.match(value) and not _NOT_TEXT.match(value)
-        return value if plain and "[" not in value[:1] else json.dumps(value, ensure_ascii=False)
+        return value if plain else json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and value - value != 0:
         return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):

@@ -7,16 +7,15 @@ source.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from struct import pack, unpack
 from typing import Any
 
 from layerexplain.convert.settings import CLASSES, setting_of
+from layerexplain.convert.tensorflow_functions import is_tensorflow, todays_operation
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import Declaration, snake_case
+from layerexplain.layers.declaration import COMMON, Declaration, snake_case
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting
-from layerexplain.records import NamedTuple
 
 _SETTINGS = ("_initializer", "_regularizer", "_constraint")
 
@@ -65,10 +64,20 @@ _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
 }
 """Arguments, beside those that are None or False, and the values at which they say nothing; ... is any value."""
 
-_ONLY = {"unit_forget_bias": ("LSTM", "LSTMCell", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")}
-
 _CALL_ARGUMENTS = frozenset({"use_causal_mask", "return_attention_scores"})
 """Arguments of a declaration that Keras takes in the call."""
+
+
+def _old_hard_sigmoid() -> Layer:
+    """Return clip(0.2 · z + 0.5, 0, 1) in layers of Keras 3, whose own hard_sigmoid is clip(z / 6 + 0.5, 0, 1)."""
+    scale = Layer("times_1_2", "Rescaling", "layer", {"scale": 1.2})
+    squash = Layer("squashed", "Activation", "layer", {"activation": "hard_sigmoid"})
+    model = Model(KERAS_2_HARD_SIGMOID.name, "Sequential", (scale, squash), (), (), ())
+    return Layer(model.name, "Sequential", "model", {}, model)
+
+
+OLD_HARD_SIGMOID = _old_hard_sigmoid()
+"""The hard_sigmoid of Keras 1 and 2 as an activation of today."""
 
 
 def in_todays_words(model: Model) -> Model:
@@ -92,6 +101,8 @@ def _model(model: Model, prefix: str) -> Model:
     layers, calls = [], {(call.layer, call.index): call for call in model.calls}
     for layer in model.layers:
         try:
+            if is_tensorflow(layer) and (layer.name, 0) in calls:
+                layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
             made = todays_layer(layer)
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
@@ -104,11 +115,24 @@ def _model(model: Model, prefix: str) -> Model:
                 if call.layer == layer.name:
                     calls[key] = call._replace(kwargs={**call.kwargs, **of_call})
         layers.append(made)
+    layers_by_name = {layer.name: layer for layer in layers}
     for key, call in calls.items():
-        kept = {name: one for name, one in call.kwargs.items() if not (name in ("mask", "training") and one is None)}
-        if len(kept) != len(call.kwargs):
-            calls[key] = call._replace(kwargs=kept)
+        kept = {name: one for name, one in call.kwargs.items() if one is not None}
+        calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
     return model._replace(layers=tuple(layers), calls=tuple(calls.values()))
+
+
+def _in_front(call: Call, layer: Layer) -> Call:
+    """Return a call with its tensors by position, where they are given by the names of a formula."""
+    declaration = find(layer.type) if layer.kind == "layer" else None
+    names = list(declaration.tensors[len(call.args) :]) if declaration is not None and call.kwargs else []
+    front = list(call.args)
+    kwargs = dict(call.kwargs)
+    for name in names:
+        if name not in kwargs:
+            break
+        front.append(kwargs.pop(name))
+    return call._replace(args=tuple(front), kwargs=kwargs)
 
 
 def todays_layer(layer: Layer) -> Layer:
@@ -118,7 +142,8 @@ def todays_layer(layer: Layer) -> Layer:
         raise SpecError(f"{layer.type}{of} is not part of Keras, so nothing else can be written for it")
     if layer.model is not None:
         frozen = layer.config.get("trainable") is False
-        return layer._replace(config={"trainable": False} if frozen else {})
+        type_ = "Sequential" if layer.type == "Sequential" else "Functional"
+        return layer._replace(type=type_, config={"trainable": False} if frozen else {})
     if layer.type == "InputLayer":
         return layer
     if layer.kind == "operation":
@@ -135,26 +160,29 @@ def todays_layer(layer: Layer) -> Layer:
         kept = _kept(declaration, name, value)
         if kept is not None:
             config[name] = kept[0]
+    axis = config.get("axis")
+    if declaration.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
+        config["axis"] = axis[0]  # as tf.keras wrote it
     pool = config.get("pool_size", layer.config.get("pool_size", declaration.default_values.get("pool_size")))
     if pool is not None and as_one(config.get("strides")) == as_one(pool):
         del config["strides"]  # which is what it is unless it is said
     order = [*declaration.arguments]
     config = {name: config[name] for name in sorted(config, key=lambda n: order.index(n) if n in order else len(order))}
-    type_ = layer.type if declaration.type.startswith("ops.") else declaration.type
+    type_ = _REPLACED.get(layer.type, declaration.type)
     return layer._replace(type=type_, config=config)
 
 
-_GONE_CLASSES = frozenset({"BatchNormalization0", "CuDNNGRU", "CuDNNLSTM", "Highway", "MaxoutDense"})
-_GONE_CLASSES |= {"RandomHeight", "RandomWidth"}
+_GONE_CLASSES = frozenset({"BatchNormalization0", "Highway", "MaxoutDense", "RandomHeight", "RandomWidth"})
+_REPLACED = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+"""Class that is gone → the one that computes the same."""
 
 
 def _operation(layer: Layer) -> Layer:
     function = layer.config.get("function")
-    if isinstance(function, str) or find(f"ops.{layer.type}") is None:
+    declaration = find(f"ops.{layer.type}")
+    if isinstance(function, str) or declaration is None:
         raise SpecError(f"{f'tf.{function}' if isinstance(function, str) else layer.type} is no operation of Keras 3")
     _plain("", layer.config)
-    declaration = find(f"ops.{layer.type}")
-    assert declaration is not None  # noqa: S101 (for the type checker)
     config = {}
     for name, value in layer.config.items():
         argument = declaration.arguments.get(name)
@@ -173,13 +201,11 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     if argument is not None and name not in ("dtype", "data_format"):
         if _is_default(argument, declaration.type, name, value):
             return None
-    elif value is None or value is False and name not in ("trainable", "unit_forget_bias", "autocast"):
+    elif value is None or (value is False and name not in ("trainable", "unit_forget_bias", "autocast")):
         return None
-    if name in _NO_EFFECT and ("..." in map(repr, _NO_EFFECT[name]) or Ellipsis in _NO_EFFECT[name]):
+    if any(one is ... or (type(value) is type(one) and value == one) for one in _NO_EFFECT.get(name, ())):
         return None
-    if name in _NO_EFFECT and any(type(value) is type(one) and value == one for one in _NO_EFFECT[name]):
-        return None
-    if argument is None and name not in declaration.ignores and name not in ("trainable", "dtype", "activity_regularizer"):
+    if argument is None and name not in declaration.ignores and name not in COMMON:
         raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, which is {value!r}"[:300])
     return (_plain(name, value),)
 
@@ -222,10 +248,10 @@ def _plain(name: str, value: Any) -> Any:
     """Return a value as code, YAML and JSON have it."""
     if isinstance(value, Layer):
         return todays_layer(value)
+    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+        return OLD_HARD_SIGMOID
     if isinstance(value, Function):
-        old = value == KERAS_2_HARD_SIGMOID
-        what = "the hard_sigmoid of Keras 2, another function than today's" if old else f"{value.name}, code that no file holds"
-        raise ArgumentError(f"its {name} is {what}")
+        raise ArgumentError(f"its {name} is {value.name}, code that is not converted")
     if isinstance(value, Mapping):
         setting = setting_of(value) if "class_name" in value else None
         if setting is not None and setting.name in CLASSES:
@@ -257,59 +283,3 @@ def automatic(layer: Layer) -> bool:
     own = {"InputLayer": ("input_layer", "input"), "Functional": ("functional", "model")}
     names = own.get(layer.type, (snake_case(layer.type),))
     return not layer.name or layer.name in names or (number.isdecimal() and stem in names)
-
-
-_USUAL = {
-    "jit_compile": (False, True, "auto"), "is_legacy_optimizer": (False,), "weight_decay": (None, 0.0), "use_ema": (False,),
-    "ema_momentum": (0.99,), "reduction": ("sum_over_batch_size", "auto"), "decay": (0.0, 0), "amsgrad": (False,),
-    "label_smoothing": (0.0,), "from_logits": (False,), "axis": (-1,), "ignore_class": (None,), "momentum": (0.0,),
-    "nesterov": (False,), "centered": (False,), "beta_1": (0.9,), "beta_2": (0.999,), "epsilon": (1e-7,), "rho": (0.9,),
-    "staircase": (False,),
-}  # fmt: skip
-"""Arguments of losses and optimizers at values that need not be said."""
-
-
-class TodaysTraining(NamedTuple):
-    """What a model is trained with, without what need not be said. `metrics` are lists by output."""
-
-    optimizer: Any
-    losses: dict[str, Any]
-    loss_weights: dict[str, float]
-    metrics: dict[str, list[Any]]
-
-
-def stated_training(model: Model) -> TodaysTraining | None:
-    """Return what a model is trained with as it is written down; None where nothing is said, or a name is not Keras's."""
-    training = model.training
-    if training is None:
-        return None
-    from layerexplain.layers.losses import is_optimizer, loss_of
-
-    optimizer = training.optimizer
-    losses = {name: _usual(one) for name, one in training.losses.items() if loss_of(one.name)}
-    known = optimizer if optimizer is not None and is_optimizer(optimizer.name) else None
-    metrics = {name: [_usual(one) for one in some] for name, some in training.metrics.items() if some}
-    return TodaysTraining(known and _usual(known), losses, dict(training.loss_weights), metrics)
-
-
-def _usual(setting: Setting) -> Any:
-    config: dict[str, Any] = {}
-    for key, value in setting.config.items():
-        at_default = any(type(value) is type(one) and value == one for one in _USUAL.get(key, ()))
-        if value is not None and key not in ("name", "dtype", "fn") and not at_default:
-            config[key] = _usual(value) if isinstance(value, Setting) else _short_float(value)
-    return Setting(setting.name, config) if config else setting.name
-
-
-def _short_float(value: Any) -> Any:
-    """Return the shortest number that a file of 32-bit floats may have stood for.
-
-    >>> _short_float(0.0010000000474974513), _short_float(0.1)
-    (0.001, 0.1)
-    """
-    if not isinstance(value, float) or value - value != 0 or abs(value) > 3e38:
-        return value
-    packed = pack("f", value)
-    if unpack("f", packed)[0] != value:
-        return value
-    return next(short for digits in range(1, 10) if pack("f", short := float(f"{value:.{digits}g}")) == packed)

@@ -78,7 +78,7 @@ def verify(
             must_be_keras_alone(model)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, inputs)
-        network, _ = _traced(model, shapes, None)
+        network, _ = traced(model, shapes, None)
         with without_warnings(), opened(source, model, network, seed, drawn) as reference:
             return compared(model, reference, shapes, tolerance, seed, progress)
     except LayerExplainError as error:
@@ -88,7 +88,7 @@ def verify(
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
-def _traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) -> tuple[Network, bool]:
+def traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) -> tuple[Network, bool]:
     """Trace the model, with `sizes` in place of unknown ones; return the network and whether a size was unknown."""
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
@@ -112,7 +112,7 @@ def _filled(shape: Shape, sizes: tuple[int, ...]) -> Shape:
     return tuple(sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in enumerate(shape))
 
 
-class _Trial(NamedTuple):
+class Trial(NamedTuple):
     """A model that Keras has run: traced at the sizes of its inputs, with the inputs and Keras's outputs."""
 
     network: Network
@@ -120,18 +120,18 @@ class _Trial(NamedTuple):
     outputs: list[Any]
 
 
-def _tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, seed: int) -> _Trial:
+def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, seed: int) -> Trial:
     """Find inputs that Keras can run, with finite outputs if possible."""
     import numpy as np
 
     refused: Exception | None = None
     for number, sizes in enumerate(_UNKNOWN_SIZES):
         try:
-            network, unknown = _traced(model, inputs, sizes)
+            network, unknown = traced(model, inputs, sizes)
         except LayerExplainError as error:  # for example, a window does not fit; a larger size may
             refused = error
             continue
-        best: _Trial | None = None
+        best: Trial | None = None
         for positive in (False, True):
             arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
             try:
@@ -139,9 +139,9 @@ def _tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, 
             except Exception as error:  # Keras raises whatever its backend raises
                 refused = error
                 break
-            best = best or _Trial(network, arrays, outputs)
+            best = best or Trial(network, arrays, outputs)
             if all(out.dtype.kind != "f" or np.isfinite(out).all() for out in outputs):
-                return _Trial(network, arrays, outputs)
+                return Trial(network, arrays, outputs)
         if best is not None:
             return best
         if not unknown:
@@ -167,9 +167,9 @@ def compared(
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
     model = model._replace(keras_version=reference.version)
-    reference.build(lambda: _first_shape(_traced(model, inputs, _UNKNOWN_SIZES[0])[0]))
-    batch = _fixed_batch(model) or BATCH
-    trial = _tried(model, reference, inputs, batch, seed)
+    reference.build(lambda: _first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])[0]))
+    batch = fixed_batch(model) or BATCH
+    trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
     comparison = Comparison(tolerance, batch, calls_in(trial.network), progress)
     checks = comparison.compare(trial.network, graph)
@@ -203,12 +203,12 @@ def _first_shape(network: Network) -> Shape | None:
     return None if first is None else first.shape
 
 
-def _fixed_batch(model: Model) -> int | None:
+def fixed_batch(model: Model) -> int | None:
     shapes = [layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"]
     return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
 
 
-def _whole(trial: _Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> WholeCheck:
+def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> WholeCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
@@ -241,7 +241,7 @@ def _whole(trial: _Trial, reference: Reference, graph: Graph, batch: int, tolera
     return check("agrees", "", worst)
 
 
-def _walked_alike(trial: _Trial, graph: Graph) -> Iterator[Note]:
+def _walked_alike(trial: Trial, graph: Graph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
     for made, out in zip(graph.outputs(), trial.outputs, strict=True):
         if made is not None and not difference(graph.value(made), out)[0] <= WHOLE_TOLERANCE:

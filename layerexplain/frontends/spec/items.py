@@ -16,7 +16,7 @@ from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import Layer, Model, Note, Shape
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Layer, Model, Note, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -283,6 +283,8 @@ def _wrapped(type_name: str, arguments: dict[str, Node]) -> dict[str, Node]:
 
 def _argument(key: str, node: Node, maker: Maker) -> Any:
     """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
+    if key.endswith("activation") and node.value == KERAS_2_HARD_SIGMOID.name:
+        return KERAS_2_HARD_SIGMOID
     if key not in LAYER_ARGUMENTS and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
         return to_python(node)
     if node.kind != "list":
@@ -325,7 +327,7 @@ def takes(type_name: str, argument: str, *, ignored: bool = False) -> bool:
 
 def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
     """Faults for what an item that is not called in the graph cannot have."""
-    for wish in ("from", "repeat", "reuse"):
+    for wish in ("from", "repeat", "reuse", "training"):
         if wish in item.wishes:
             faults.add(f"{what} has `{wish}`; {hint}", item.wishes[wish].line)
 

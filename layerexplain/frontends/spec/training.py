@@ -27,7 +27,12 @@ def read_training(keys: Mapping[str, tuple[Node, Node]], model: Model, faults: S
         if key in keys:
             _, node = keys[key]
             given[key] = _read(key, to_python(node), outputs if key == "loss" else set(), node, faults)
-    given["metrics"] = [as_object(one) for one in _listed(given.get("metrics"))]
+    metrics = given.get("metrics")
+    given["metrics"] = (
+        {name: [as_object(one) for one in _listed(some)] for name, some in metrics.items()}
+        if isinstance(metrics, dict) and metrics and set(metrics) <= outputs
+        else [as_object(one) for one in _listed(metrics)]
+    )
     return with_training(model, given)
 
 

@@ -1,0 +1,52 @@
+"""`layerexplain convert`: a model in another form."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from layerexplain import api
+from layerexplain.cli import sources as reading
+from layerexplain.cli.failures import note
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import SOURCE, input_option
+
+FORMS = ("keras", "py", "yaml", "json")
+
+
+@click.command("convert", short_help="Write a model in another form: today's .keras, Keras code, YAML or JSON.")
+@SOURCE
+@click.argument("target", metavar="TARGET", type=click.Path(allow_dash=True))
+@input_option
+@click.option(
+    "--to", "form", type=click.Choice(FORMS), help="The form to write, where TARGET's ending does not say it.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
+def command(source: str, target: str, inputs: tuple[InputShape, ...], form: str | None, force: bool) -> None:
+    """Write SOURCE to TARGET in the form that its ending names.
+
+    \b
+      .keras  the file of Keras 3, with SOURCE's weights; needs TensorFlow. Before it is written, the outputs of the
+              new model are compared with SOURCE's formulas run on SOURCE's weights.
+      .py     Keras 3 code that builds the same model
+      .yaml   a spec, which layerexplain reads back as the same model
+      .json   the configuration that keras.models.model_from_json takes
+
+    What cannot be carried over is an error that names it, and nothing is written. TARGET - is standard output, with
+    --to.
+
+    \b
+    Examples:
+      layerexplain convert old_model.h5 model.keras
+      layerexplain convert model.keras model.py
+      layerexplain convert model.keras - --to yaml
+      layerexplain convert spec.yaml model.json --force
+    """
+    said = api.convert(
+        reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
+    )  # fmt: skip
+    if target == "-":
+        click.echo(said.text, nl=False)
+    for words in said.notes:
+        note(words)

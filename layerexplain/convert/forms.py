@@ -1,0 +1,124 @@
+"""The forms that a model is converted to, and the file that gets one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
+from layerexplain.records import NamedTuple
+
+
+def _code(model: Model) -> str:
+    from layerexplain.convert.code import to_code
+
+    return to_code(model)
+
+
+def _spec(model: Model) -> str:
+    from layerexplain.convert.spec import to_spec
+
+    return to_spec(model)
+
+
+def _config(model: Model) -> str:
+    from layerexplain.convert.config import to_config
+
+    return json.dumps(to_config(model), indent=2, allow_nan=False) + "\n"
+
+
+TEXTS: dict[str, Callable[[Model], str]] = {"py": _code, "yaml": _spec, "json": _config}
+"""Form → what writes it as text."""
+
+_ENDINGS = {".keras": "keras", ".py": "py", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+
+
+class Converted(NamedTuple):
+    """What was written: the form, its text ("" for a .keras file), and what could not be carried over."""
+
+    form: str
+    text: str
+    notes: tuple[str, ...]
+
+
+def convert(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    force: bool = False,
+    inputs: InputShapes | InputShapesOf | None = None,
+) -> Converted:
+    """Write a model in another form: today's .keras, Keras code (.py), a spec (.yaml) or a configuration (.json).
+
+    Args:
+        source: Whatever `read` takes.
+        target: The file to write; "-" writes none and returns the text.
+        to: "keras", "py", "yaml" or "json"; by the ending of the target if it is not given.
+        force: Whether a target that exists is replaced.
+        inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them.
+
+    Returns:
+        The form, its text, and notes on what could not be carried over.
+
+    Raises:
+        LayerExplainError: if the source cannot be read, if a part of it has no word in the form, if the target exists
+            or cannot be written; and for .keras, if the new model does not compute the same.
+
+    >>> spec = b"name: net\\ninput: [4]\\nlayers:\\n  - Dense: 10\\n"
+    >>> convert(spec, "-", to="yaml").text == spec.decode()
+    True
+    """
+    from layerexplain.frontends import read_for_good, source_name
+
+    name = os.fspath(target)
+    form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
+    if form is None or form not in (*TEXTS, "keras"):
+        known = "'.keras', '.py', '.yaml' or '.json'"
+        raise LayerExplainError(
+            f"what to write is not clear; the target ends with {known}, or --to says it", source=name
+        )
+    if name == "-" and form == "keras":
+        raise LayerExplainError("a .keras file is not text; name a file")
+    if name != "-" and os.path.lexists(name) and not force:
+        raise LayerExplainError("exists; --force replaces it", source=name)
+    source, model = read_for_good(source)
+    try:
+        shapes = shapes_for(model, inputs)
+        if model.faults:
+            from layerexplain.errors import raise_any
+
+            raise_any(model.faults)
+        model = _with_shapes(model, shapes)
+        if form == "keras":
+            from layerexplain.convert.keras_file import to_keras_file
+
+            content, notes = to_keras_file(source, model, shapes)
+            made = Converted(form, "", notes)
+        else:
+            made = Converted(form, TEXTS[form](model), ())
+            content = made.text.encode()
+    except LayerExplainError as error:
+        raise error.with_place(source=model.source or source_name(source)) from None
+    if name != "-":
+        from layerexplain.replacing import replacing, writing
+
+        with replacing(name) as file, writing(name):
+            file.write(content)
+    return made
+
+
+def _with_shapes(model: Model, shapes: InputShapes) -> Model:
+    """Return a model with the shapes that are given for its inputs."""
+
+    def fixed(layer: Layer) -> Layer:
+        if layer.type != "InputLayer" or layer.name not in shapes:
+            return layer
+        known = layer.config.get("batch_shape")
+        batch = known[0] if known else None
+        return layer._replace(config={**layer.config, "batch_shape": (batch, *shapes[layer.name])})
+
+    return model._replace(layers=tuple(map(fixed, model.layers))) if shapes else model

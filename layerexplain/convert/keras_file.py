@@ -1,0 +1,132 @@
+"""Today's `.keras` of a source with weights: built of its layers, given its weights, and held against its formulas
+before it is written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.convert.config import to_config
+from layerexplain.convert.settings import home_of
+from layerexplain.convert.training import TodaysTraining, todays_training
+from layerexplain.errors import LayerExplainError
+from layerexplain.model import InputShapes, Model, Setting
+from layerexplain.network.traced import Network
+from layerexplain.oracle.comparison import NotComputed, computed, is_random
+from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.keras_files import keras_model_of_config
+from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
+from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.verify import BATCH, Trial, fixed_batch, traced, tried
+from layerexplain.run.weight_source import WeightSource, weight_source
+from layerexplain.weights.weighted_layers import weighted_layers
+
+TOLERANCE = 1e-4
+"""How far an output of the new model may be off, as a share of its largest value."""
+
+
+def to_keras_file(source: Any, model: Model, inputs: InputShapes) -> tuple[bytes, tuple[str, ...]]:
+    """Return the bytes of a .keras file for a source, and what there is to say of it.
+
+    Args:
+        source: What the weights are read of, as `read` takes it.
+        model: What was read of it.
+        inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open.
+
+    Raises:
+        LayerExplainError: for what cannot be carried over, and if the new model computes something else.
+    """
+    config = to_config(model)
+    network, _ = traced(model, inputs, None)
+    with weight_source(source, network, seed=0) as weights, without_warnings():
+        if weights.origin == "drawn":
+            why = next((note.message for note in weights.notes if note.code != "drawn-weights"), "it stores no weights")
+            raise LayerExplainError(f"cannot become a .keras file: {why}; convert it to .py, .yaml or .json")
+        real = keras_model_of_config(config)
+        reference = KerasModel(real, "of the model")
+        reference.build(lambda: _first_shape(network))
+        reference.assign(network, weights)
+        notes = list(_compile(real, todays_training(model)))
+        with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:
+            path = os.path.join(folder, "model.keras")
+            real.save(path)
+            saved = load_keras().models.load_model(path, safe_mode=True)
+            _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
+            with open(path, "rb") as file:
+                return file.read(), tuple(notes)
+
+
+def _first_shape(network: Network) -> Any:
+    first = network.calls[0].outputs[0]
+    return None if first is None else first.shape
+
+
+def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: InputShapes) -> None:
+    """Raise LayerExplainError unless the outputs of the new model are those of the formulas on the old weights."""
+    saved.build(lambda: _first_shape(traced(model, inputs, None)[0]))
+    batch = fixed_batch(model) or BATCH
+    trial: Trial = tried(model, saved, inputs, batch, 0)
+    definition = trial.network.definition
+    if definition is None or definition.kind == "opaque":
+        names = ", ".join(f"'{note.layer}'" for note in trial.network.notes if note.layer)
+        raise LayerExplainError(f"the formula of {names or 'a layer'} is unknown, so the new model cannot be checked")
+    if is_random(definition):
+        raise LayerExplainError("it draws random numbers even at inference, so the new model cannot be checked")
+    arrays = list(_arrays(trial.network, weights))
+    try:
+        ours = computed(definition, trial.arrays, arrays, batch, "float32")
+    except NotComputed as refusal:
+        raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
+    most = allowed(TOLERANCE, *[_policy(layer) for layer in saved.real.layers])
+    for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
+        apart, words = difference(mine, theirs)
+        if not apart <= most:
+            name = f"output {place + 1}" if len(ours) > 1 else "the output"
+            fact = (
+                f"{name} of the new model differs from the formulas by {apart:.1e} ({words or 'of its largest value'})"
+            )
+            raise LayerExplainError(f"{fact}; nothing was written")
+
+
+def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
+    """Yield the stored weights of all layers in the order of the network's own definition."""
+    for layer in weighted_layers(network):
+        if layer.definition is not None and layer.weights:
+            yield from weights.of(layer.path, layer.definition)[: len(layer.weights)]
+
+
+def _policy(layer: Any) -> str:
+    return str(getattr(layer, "compute_dtype", "float32"))
+
+
+def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
+    """Compile a model as its source was; yield what is not carried over."""
+    if training is None:
+        return
+    keras = load_keras()
+    for one in training.left_out:
+        yield f"{one} is not part of Keras 3; the new model is not trained with it"
+    given = training.given()
+    if "optimizer" not in given and "loss" not in given:
+        return
+    try:
+        real.compile(**{key: _made(keras, value) for key, value in given.items()})
+    except Exception as error:  # Keras raises whatever its parts raise
+        yield f"the training configuration is left out: {first_line(error)}"
+    else:
+        if training.optimizer is not None:
+            yield "the state of the optimizer is not carried over; training begins with a new one"
+
+
+def _made(keras: Any, value: Any) -> Any:
+    """Return an object of Keras for a setting: of its own classes alone, by their names."""
+    if isinstance(value, Setting):
+        home: Any = keras
+        for part in home_of(value.name).split("."):
+            home = getattr(home, part)
+        return getattr(home, value.name)(**{key: _made(keras, one) for key, one in value.config.items()})
+    if isinstance(value, Mapping):
+        return {key: _made(keras, one) for key, one in value.items()}
+    return [_made(keras, one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

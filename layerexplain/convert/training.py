@@ -1,0 +1,95 @@
+"""What a model is trained with, as Keras 3 says it: without arguments at their default."""
+
+from __future__ import annotations
+
+from struct import pack, unpack
+from typing import Any
+
+from layerexplain.layers.declaration import Declaration, snake_case
+from layerexplain.layers.registry import find, part_of
+from layerexplain.model import Model, Setting
+from layerexplain.records import NamedTuple
+
+_GONE = frozenset({"jit_compile", "is_legacy_optimizer", "schedule_decay", "name", "dtype", "fn", "decay"})
+
+
+class TodaysTraining(NamedTuple):
+    """What a model is trained with: names, or a `Setting` where there are arguments. All but the optimizer are by
+    output; metrics are lists. `left_out` says in words what today's Keras does not have."""
+
+    optimizer: Any
+    losses: dict[str, Any]
+    loss_weights: dict[str, float]
+    metrics: dict[str, list[Any]]
+    left_out: tuple[str, ...]
+
+    def given(self) -> dict[str, Any]:
+        """Return what is given to `compile`, by its names; what is alone stands for all outputs."""
+        found: dict[str, Any] = {} if self.optimizer is None else {"optimizer": self.optimizer}
+        for key, some in (("loss", self.losses), ("loss_weights", self.loss_weights), ("metrics", self.metrics)):
+            if some:
+                found[key] = some[""] if [*some] == [""] else dict(some)
+        return found
+
+
+def todays_training(model: Model) -> TodaysTraining | None:
+    """Return what a model is trained with in today's words; None where nothing is said of it."""
+    training = model.training
+    if training is None:
+        return None
+    left_out = []
+    losses: dict[str, Any] = {}
+    for name, one in training.losses.items():
+        if part_of("losses", one.name):
+            losses[name] = _today("losses", one)
+        else:
+            left_out.append(f"the loss {one.name}")
+    optimizer = training.optimizer
+    if optimizer is not None and not part_of("optimizers", optimizer.name):
+        left_out.append(f"the optimizer {optimizer.name}")
+        optimizer = None
+    metrics = {name: [_today("metrics", one) for one in some] for name, some in training.metrics.items() if some}
+    made = None if optimizer is None else _today("optimizers", optimizer)
+    return TodaysTraining(made, losses, dict(training.loss_weights), metrics, tuple(left_out))
+
+
+def _today(kind: str, setting: Setting) -> Any:
+    known = part_of(kind, setting.name)
+    declaration = None if known is None else find(known)
+    config = {
+        key: kept for key, value in setting.config.items() if (kept := _kept(declaration, key, value)) is not None
+    }
+    decay = setting.config.get("decay")
+    if kind == "optimizers" and isinstance(decay, int | float) and decay:
+        # What the decay of older optimizers did.
+        rate = config.get("learning_rate", declaration.default_values.get("learning_rate") if declaration else None)
+        stated = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": _short_float(decay)}
+        config["learning_rate"] = Setting("InverseTimeDecay", stated)
+    if not config:
+        return setting.name.lower() if kind == "optimizers" else snake_case(setting.name)
+    return Setting(declaration.type.partition(".")[2] if declaration is not None else setting.name, config)
+
+
+def _kept(declaration: Declaration | None, key: str, value: Any) -> Any:
+    """Return the value of an argument as it is written; None where it says nothing."""
+    if isinstance(value, Setting):
+        return _today("schedules", value)
+    value = _short_float(value)
+    if value is None or key in _GONE or (declaration is not None and key not in declaration.arguments):
+        return None
+    default = declaration.default_values.get(key) if declaration is not None else None
+    return None if value == default or (key == "reduction" and value == "auto") else value
+
+
+def _short_float(value: Any) -> Any:
+    """Return the shortest number that a file of 32-bit floats may have stood for.
+
+    >>> _short_float(0.0010000000474974513), _short_float(0.1)
+    (0.001, 0.1)
+    """
+    if not isinstance(value, float) or value - value != 0 or abs(value) > 3e38:
+        return value
+    packed = pack("f", value)
+    if unpack("f", packed)[0] != value:
+        return value
+    return next(short for digits in range(1, 10) if pack("f", short := float(f"{value:.{digits}g}")) == packed)

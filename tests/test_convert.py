@@ -1,0 +1,289 @@
+"""`convert`: what is written says the same as its source; real Keras and our own reader are the oracles."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain import api
+from layerexplain.cli.main import program
+from layerexplain.convert.code import to_code
+from layerexplain.convert.config import to_config
+from layerexplain.convert.spec import to_spec
+from layerexplain.convert.today import automatic, in_todays_words
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
+from layerexplain.model import Layer, Model
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = sorted(
+    path for path in (ROOT / "sample_models").iterdir() if path.suffix in (".yaml", ".json", ".keras", ".h5")
+)
+OLD = ROOT / "tests" / "data" / "old"
+
+REFUSED = {"maxoutdense": "Keras 3 has no layer MaxoutDense"}
+"""What keeps a file of the corpus from being converted, by the name of its layer (without a number)."""
+
+SPECS = {
+    "wrappers": """
+input: [7, 4]
+layers:
+  - Bidirectional: {LSTM: {units: 6, return_sequences: true}, merge_mode: sum}
+  - RNN: {cell: [{GRUCell: 3}, {LSTMCell: 5}], return_sequences: true}
+  - TimeDistributed: {Dense: {units: 5, activation: relu}}
+  - Dense: {units: 3, kernel_regularizer: {L2: {l2: 0.002}}, kernel_constraint: max_norm, bias_initializer: ones}
+""",
+    "a layer called twice": """
+inputs: {left: [5], right: {shape: [5], dtype: float16}}
+layers:
+  - Dense: {units: 4, use_bias: false, trainable: false}
+    name: shared
+    from: left
+  - reuse: shared
+    name: other
+    from: right
+  - Subtract:
+    from: [shared, other]
+  - ops.Multiply:
+    from: [subtract, 2.5]
+  - Dropout: 0.3
+    training: false
+outputs: [dropout, shared]
+optimizer: {SGD: {learning_rate: 0.5, momentum: 0.9}}
+loss: {dropout: mse, shared: {Huber: {delta: 2.5}}}
+metrics: {dropout: [mae]}
+""",
+    "blocks": """
+input: [16, 16, 8]
+layers:
+  - Sequential: [{Conv2D: {filters: 8, kernel_size: 3, padding: same}}, BatchNormalization, ReLU]
+    name: block
+    repeat: 3
+  - Conv2D: {filters: 8, kernel_size: 1}
+    repeat: 4
+  - Functional: {inputs: {a: [16, 16, 8]}, layers: [{Flatten: {}, name: flat}, {Dense: 3, name: d}], outputs: [flat, d]}
+    name: two
+  - Dense: 2
+    from: two[1]
+""",
+    "states": """
+inputs: {x: [5, 3], h: [4], c: [4]}
+layers:
+  - LSTM: {units: 4, return_sequences: true, return_state: true}
+    from: [x, h, c]
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
+    from: {query: lstm, value: lstm}
+outputs: [multi_head_attention, "lstm[1]", "lstm[2]"]
+""",
+    "residual": """
+input: [32]
+layers:
+  - Dense: {units: 32, activation: relu}
+    name: a1
+  - Dense: 32
+    name: a2
+  - Add:
+    name: a3
+    from: [input, a2]
+  - Dense: {units: 32, activation: relu}
+    name: b1
+  - Dense: 32
+    name: b2
+  - Add:
+    name: b3
+    from: [a3, b2]
+  - Dense: {units: 32, activation: relu}
+    name: c1
+  - Dense: 32
+    name: c2
+  - Add:
+    name: c3
+    from: [b3, c2]
+""",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def old_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    place = tmp_path_factory.mktemp("old")
+    for archive in sorted(OLD.glob("*.zip")):
+        with zipfile.ZipFile(archive) as found:
+            found.extractall(place / archive.stem)
+    files = [path for path in place.glob("*/*") if not path.name.endswith(("weights.h5", "_export"))]
+    return sorted(files)
+
+
+def facts(model: Model) -> Any:
+    """What a model is: its layers with their arguments, its calls, its ends; where it stands is left out."""
+
+    def plain(value: Any, outermost: bool = False) -> Any:
+        if isinstance(value, Layer):
+            name = "" if automatic(value) and not outermost else value.name
+            return (name, value.type, plain(value.config), None if value.model is None else facts(value.model))
+        if isinstance(value, Mapping):
+            return sorted((key, plain(one)) for key, one in value.items())
+        parts = tuple(map(plain, value)) if isinstance(value, list | tuple) and not hasattr(value, "call") else value
+        return parts[0] if isinstance(parts, tuple) and len(parts) > 1 and len(set(map(repr, parts))) == 1 else parts
+
+    layers = {layer.name: (layer.kind, plain(layer, True)) for layer in model.layers}
+    calls = sorted(repr((call.layer, call.index, call.args, dict(call.kwargs))) for call in model.calls)
+    return model.type, layers, calls, model.inputs, model.outputs, model.trainable
+
+
+def reads_back(source: Any) -> str:
+    """Write a spec, read it, and hold both models against each other; return the spec."""
+    model = read(source)
+    text = to_spec(model)
+    again = read(text.encode())
+    assert not again.faults
+    assert facts(in_todays_words(again)) == facts(in_todays_words(model))
+    assert to_spec(again) == text
+    return text
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_a_spec_reads_back_as_the_same_model(path: Path) -> None:
+    reads_back(path)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_spec_of_a_spec(name: str) -> None:
+    reads_back(SPECS[name].encode())
+
+
+def test_what_is_repeated_is_said_once() -> None:
+    text = reads_back(SPECS["blocks"].encode())
+    assert "    name: block\n    repeat: 3\n" in text
+    assert "  - Conv2D: {filters: 8, kernel_size: 1}\n    repeat: 4\n" in text
+
+
+def test_old_files_as_specs_and_code(old_files: list[Path]) -> None:
+    """Every file of the corpus is written in each form, or refused for a reason that is known."""
+    for path in old_files:
+        for write in (to_spec, to_code, to_config):
+            try:
+                model = read(path)
+                write(model)
+            except LayerExplainError as error:
+                known = REFUSED.get((error.layer or "").rstrip("_0123456789"))
+                assert known is not None and known in str(error), (path, str(error))
+            else:
+                if write is to_spec:
+                    reads_back(path)
+
+
+CODE_OF_RESIDUALS = """import keras
+from keras import layers
+
+
+def block(inputs, name):
+    x = layers.Dense(32, activation="relu", name=f"{name}1")(inputs)
+    x = layers.Dense(32, name=f"{name}2")(x)
+    return layers.Add(name=f"{name}3")([inputs, x])
+
+
+inputs = keras.Input((32,))
+x = inputs
+for name in ("a", "b", "c"):
+    x = block(x, name)
+model = keras.Model(inputs, x)
+"""
+
+
+def test_repeated_blocks_become_a_function_and_a_loop() -> None:
+    assert to_code(read(SPECS["residual"].encode())) == CODE_OF_RESIDUALS
+
+
+@pytest.mark.keras
+def test_keras_makes_the_same_of_what_is_written() -> None:
+    """Configuration JSON and code make models whose configurations are those of the sources, as Keras has them."""
+    import keras
+
+    from tests.converted import configuration
+
+    sources = [path for path in SAMPLES if path.suffix != ".yaml" and not path.name.startswith("keras_1")]
+    for source in (*sources, *[text.encode() for text in SPECS.values()]):
+        keras.utils.clear_session()
+        model = read(source)
+        if isinstance(source, bytes):
+            theirs = None  # Keras does not read specs
+        elif source.suffix == ".json":
+            theirs = keras.models.model_from_json(source.read_text())
+        else:
+            theirs = keras.models.load_model(source, compile=False)
+        from_config = keras.models.model_from_json(json.dumps(to_config(model)))
+        keras.utils.clear_session()
+        space: dict[str, Any] = {}
+        exec(compile(to_code(model), "<code>", "exec"), space)  # our own output
+        from_code = space["model"]
+        assert from_code.count_params() == from_config.count_params()
+        assert configuration(from_code, names=False) == configuration(from_config, names=False)
+        if theirs is not None:
+            assert configuration(from_config) == configuration(theirs)
+
+
+@pytest.mark.keras
+def test_old_files_become_files_of_today(old_files: list[Path], tmp_path: Path) -> None:
+    """Each file with weights becomes a .keras that Keras loads in safe mode, and that computes what the old file did;
+    the comparison with the formulas on the old weights is part of `convert`."""
+    import keras
+
+    converted = 0
+    for path in old_files:
+        if path.suffix not in (".h5", ".keras"):
+            continue
+        target = tmp_path / "today.keras"
+        try:
+            api.convert(path, target, force=True)
+        except LayerExplainError as error:
+            assert REFUSED.get((error.layer or "").rstrip("_0123456789")) in str(error), (path, str(error))
+            continue
+        made = keras.models.load_model(target, safe_mode=True)
+        told = api.explain(path, detail=False)
+        assert [layer.name for layer in made.layers if layer.weights] == [
+            row.layer for row in told.layers if row.weights or row.layers
+        ]
+        assert made.count_params() == told.totals.params
+        converted += 1
+    assert converted >= 20
+
+
+REFUSALS = {
+    "a Lambda": ({"class_name": "Lambda", "config": {"name": "l", "function": "f"}}, "runs code of the model's author"),
+    "an own class": ({"class_name": "Mine", "module": "me", "registered_name": "me>Mine", "config": {"name": "l"}}, "Mine of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize("form", ["py", "yaml", "json"])
+def test_what_cannot_be_carried_over_is_named(name: str, form: str, tmp_path: Path) -> None:
+    layer, words = REFUSALS[name]
+    first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}}
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, layer]}}
+    target = tmp_path / f"t.{form}"
+    with pytest.raises(LayerExplainError, match=words):
+        api.convert(config, target)
+    assert not target.exists()
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    found = CliRunner().invoke(program, ["convert", *args])
+    return found.exit_code, found.stdout, found.stderr
+
+
+def test_targets(tmp_path: Path) -> None:
+    source, target = str(ROOT / "sample_models" / "digits.keras"), tmp_path / "d.yaml"
+    assert run(source, str(target)) == (0, "", "")
+    written = target.read_text()
+    assert run(source, "-", "--to", "yaml") == (0, written, "")
+    code, _, said = run(source, str(target))
+    assert (code, said) == (1, f"layerexplain: error: {target}: exists; --force replaces it\n")
+    assert run(source, str(target), "--force")[0] == 0
+    assert run(source, "-")[0] == 1 and run(source, str(tmp_path / "d.txt"))[0] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.yaml"]
