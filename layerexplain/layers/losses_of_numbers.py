@@ -11,19 +11,19 @@ from layerexplain.ops import functions, reduce
 @loss("MeanSquaredError", numbers, "numbers", "mse")
 def mean_squared_error(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of the squared differences between targets and outputs."""
-    return reduce.mean((y_true - y_pred) ** 2, axis=-1)
+    return reduce.mean((y_pred - y_true) ** 2, axis=-1)
 
 
 @loss("MeanAbsoluteError", numbers, "numbers", "mae")
 def mean_absolute_error(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of the absolute differences between targets and outputs."""
-    return reduce.mean(e.absolute(y_true - y_pred), axis=-1)
+    return reduce.mean(e.absolute(y_pred - y_true), axis=-1)
 
 
 @loss("MeanAbsolutePercentageError", each("numbers, none of them 0"), "numbers", "mape")
 def mean_absolute_percentage_error(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of the absolute differences in percent of the targets."""
-    return 100 * reduce.mean(e.absolute((y_true - y_pred) / e.maximum(e.absolute(y_true), EPSILON)), axis=-1)
+    return 100 * reduce.mean(e.absolute((y_pred - y_true) / e.maximum(e.absolute(y_true), EPSILON)), axis=-1)
 
 
 @loss("MeanSquaredLogarithmicError", each("numbers above -1"), "numbers", "msle")

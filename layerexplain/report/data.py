@@ -127,13 +127,11 @@ class TermReport(NamedTuple):
 
 
 class GradientReport(NamedTuple):
-    """What a layer passes back: to its inputs and to its weights. `layers` are those that it holds for, `note` why it
-    is not known."""
+    """What a layer passes back in the step; `layers` are those that it holds for."""
 
     layers: tuple[str, ...]
     type: str
-    formula: FormulaReport | None
-    note: str
+    gradient: "BackwardReport"
 
 
 class UpdateReport(NamedTuple):

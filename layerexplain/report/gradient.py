@@ -23,10 +23,19 @@ NOTHING = BackwardReport((), (), (), (), (), None, None)
 
 
 def gradient_report(
-    row: LayerReport, layer: Layer, calls: Sequence[TracedCall], around: Neighbours, frozen: bool
+    row: LayerReport,
+    layer: Layer,
+    calls: Sequence[TracedCall],
+    around: Neighbours,
+    frozen: bool,
+    *,
+    of_logits: bool = False,
 ) -> BackwardReport | None:
-    """Return the gradients of a layer at its first call, None for an input or a nested model. `frozen` says that its
-    weights are not trained."""
+    """Return the gradients of a layer at its first call, None for an input or a nested model.
+
+    `frozen` says that its weights are not trained, `of_logits` that what comes back is the gradient of what its last
+    function is applied to.
+    """
     made = calls[0]
     definition = made.definition
     if layer.type == "InputLayer" or layer.model is not None:
@@ -36,6 +45,8 @@ def gradient_report(
     trained = trained_definition(layer, made)
     if trained is None:
         return NOTHING._replace(unknown="its formula in training is not known")
+    if of_logits:
+        trained = _before_last_function(trained)
     try:
         found = _derived(trained, frozen)
     except CannotDerive as why:
@@ -58,6 +69,13 @@ def _derived(definition: Definition, frozen: bool) -> BackwardReport:
         macs=cost.macs,
         flops=cost.flops,
     )
+
+
+def _before_last_function(definition: Definition) -> Definition:
+    """A layer without the function that it applies last: its result is called z."""
+    ((_, result),) = definition.results.items()
+    results = {"z": result.args[0]}
+    return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
 
 
 def _noted(line: Statement, found: Gradient) -> Statement:

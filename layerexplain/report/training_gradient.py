@@ -1,8 +1,8 @@
-"""What passes back in training, as formulas: the gradient of a loss at the output, and of each layer."""
+"""Formulas that are no layer's as plain data: of a loss, with its gradient at the output, and of an update."""
 
 from __future__ import annotations
 
-from layerexplain.derive.gradient.backward import gradient, gradient_of_number
+from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
@@ -17,15 +17,6 @@ def loss_gradient(loss: Definition) -> FormulaReport | None:
         return formula_report("", gradient_of_number(loss, loss.params[1]))
     except CannotDerive:
         return None
-
-
-def layer_gradient(definition: Definition) -> FormulaReport | str:
-    """Return what a layer passes back to its inputs and weights; a text that says why it is not known."""
-    try:
-        found = gradient(definition)
-    except CannotDerive as why:
-        return str(why)
-    return formula_report("", found.backward)
 
 
 def formula_report(sentence: str, definition: Definition) -> FormulaReport:

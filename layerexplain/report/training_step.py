@@ -20,8 +20,9 @@ from layerexplain.model import Layer, Setting, TensorRef, Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
-from layerexplain.report.explanation import trained_definition
-from layerexplain.report.training_gradient import formula_report, layer_gradient, loss_gradient
+from layerexplain.report.gradient import gradient_report
+from layerexplain.report.hints import Neighbours
+from layerexplain.report.training_gradient import formula_report, loss_gradient
 from layerexplain.report.training_part import loss_definition, slots_note, update_definition
 
 NOTHING_SAID = "The source does not say {}; give {}."
@@ -34,12 +35,15 @@ _OF_LOGITS = {
 
 
 class _Placed(NamedTuple):
-    """A layer of the model or of one nested in it, its path, its row and its first call."""
+    """A layer of the model or of one nested in it: its path, its row, its calls, the network around it, and whether it
+    or a model around it is frozen."""
 
     path: str
     layer: Layer
     row: LayerReport
-    made: TracedCall | None
+    calls: Sequence[TracedCall]
+    around: Neighbours
+    frozen: bool
 
 
 def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
@@ -60,20 +64,20 @@ def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
     )
 
 
-def _placed(network: Network, rows: Sequence[LayerReport]) -> Iterator[_Placed]:
+def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False) -> Iterator[_Placed]:
     """The layers that compute, those of nested models in the place of these."""
     by_name = {row.layer: row for row in rows}
-    first: dict[str, TracedCall] = {}
-    for made in network.calls:
-        first.setdefault(made.call.layer, made)
+    around = Neighbours(network)
+    frozen = frozen or not network.model.trainable
     for layer in network.model.layers:
-        row, call = by_name.get(layer.name), first.get(layer.name)
+        row, calls = by_name.get(layer.name), around.calls.get(layer.name, [])
         if row is None or layer.type == "InputLayer":
             continue
-        if call is not None and call.network is not None:
-            yield from _placed(call.network, row.layers)
+        held = frozen or not layer.config.get("trainable", True)
+        if calls and calls[0].network is not None:
+            yield from _placed(calls[0].network, row.layers, held)
         else:
-            yield _Placed(row.path, layer, row, call)
+            yield _Placed(row.path, layer, row, calls, around, held)
 
 
 # The loss -----------------------------------------------------------------------------------------------------------
@@ -134,13 +138,6 @@ def _last_function(definition: Definition | None, output: int) -> str:
     node = results[0] if len(results) == 1 and not output else None
     along = None if node is None or node.op is not CALL else node.attrs["definition"]
     return "" if along is None or along.attrs.get("axis", -1) != -1 else str(along.name)
-
-
-def _before_last_function(definition: Definition) -> Definition:
-    """A layer without the function that it applies last: its result is called z."""
-    ((_, result),) = definition.results.items()
-    results = {"z": result.args[0]}
-    return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
 
 
 def _total(terms: Sequence[TermReport]) -> str:
@@ -204,7 +201,7 @@ def _regularizers(layer: Layer) -> Iterator[tuple[str, Any]]:
 def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any]]:
     """The weights that a regularizer is for, or the outputs of the layer."""
     if of == "activity":
-        for spec in one.made.outputs if one.made is not None else ():
+        for spec in one.calls[0].outputs if one.calls else ():
             if spec is not None:
                 yield f"the output of '{one.path}'", spec.shape
         return
@@ -225,20 +222,15 @@ def _gradients(placed: Sequence[_Placed], of_logits: Collection[str]) -> Iterato
     the loss sends the gradient to what their last function is applied to."""
     alike: dict[Any, list[_Placed]] = {}
     for one in reversed(placed):
-        definition = one.made.definition if one.made is not None else None
-        key = (definition or one.path, one.path in of_logits, one.layer.config.get("trainable", True))
-        alike.setdefault(key, []).append(one)
-    for (_, logits, _), layers in alike.items():
-        names, type_, made = tuple([one.path for one in layers]), layers[0].row.type, layers[0].made
-        trained = trained_definition(layers[0].layer, made) if made is not None else None
-        if trained is None or trained.kind != "layer":
-            yield GradientReport(names, type_, None, "its formula is not known")
+        definition = one.calls[0].definition if one.calls else None
+        alike.setdefault((definition or one.path, one.path in of_logits, one.frozen), []).append(one)
+    for (_, logits, frozen), layers in alike.items():
+        one = layers[0]
+        if not one.calls:
             continue
-        found = layer_gradient(_before_last_function(trained) if logits else trained)
-        if isinstance(found, str):
-            yield GradientReport(names, type_, None, found)
-        else:
-            yield GradientReport(names, type_, found, "")
+        found = gradient_report(one.row, one.layer, one.calls, one.around, frozen, of_logits=logits)
+        if found is not None and (found.statements or found.unknown):
+            yield GradientReport(tuple([each.path for each in layers]), one.row.type, found)
 
 
 # Updates ------------------------------------------------------------------------------------------------------------

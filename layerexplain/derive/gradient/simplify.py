@@ -86,6 +86,9 @@ def number(e: Expr) -> Any:
     return e.attrs["value"] if e.op is CONSTANT and e.shape == () and not isinstance(e.attrs["value"], bool) else None
 
 
+_LONGEST_NUMBER = 8
+"""Digits of a quotient that is worked out."""
+
 _MOVES = ("broadcast_to", "slice", "reshape")
 
 
@@ -209,7 +212,8 @@ def _quotient(node: Expr, plain: Plain) -> Expr | None:
     if y == 1 and a.dtype == node.dtype:
         return a
     if x is not None and y:
-        return constant(x / y)
+        value = constant(x / y)
+        return value if len(repr(x / y)) <= _LONGEST_NUMBER else None  # 2 / 3 stays
     if plain(a, negative):
         return negative(divide(a.args[0], b))
     if y and plain(a, sum_):

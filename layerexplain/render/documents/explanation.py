@@ -89,7 +89,7 @@ def _section(layer: LayerReport, alike: list[LayerReport], brief: bool, known: t
     else:
         blocks += _told(told, alike, brief, known)
     if layer.gradient is not None:
-        blocks += _gradient(layer.gradient)
+        blocks += gradient_blocks(layer.gradient)
     notes = doc.Points(_lines(layer.notes), tone="warning")
     return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
 
@@ -157,8 +157,8 @@ def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple
     ]
 
 
-def _gradient(told: BackwardReport) -> list[doc.Block]:
-    """How gradients pass the layer: what is kept of the forward pass, the statements, one element, and the facts."""
+def gradient_blocks(told: BackwardReport, element: bool = True) -> list[doc.Block]:
+    """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts."""
     if told.unknown:
         return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
     cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
@@ -172,7 +172,7 @@ def _gradient(told: BackwardReport) -> list[doc.Block]:
     return [
         doc.Labelled("kept", (formula_block(told.kept),)),
         doc.Labelled("gradient", (formula_block(told.statements), doc.Points(_lines(said), tone="aside"))),
-        doc.Labelled("element", (_code(told.element, "One element of each gradient", hang=4),)),
+        doc.Labelled("element", (_code(told.element if element else (), "One element of each gradient", hang=4),)),
     ]
 
 

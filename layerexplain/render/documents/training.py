@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.explanation import formula_block, grouped
+from layerexplain.render.documents.explanation import formula_block, gradient_blocks, grouped
 from layerexplain.render.documents.summary import heading, report_sheet, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
@@ -114,7 +114,7 @@ def _back(step: StepReport, losses: list[TermReport]) -> Iterator[doc.Section]:
     for one in step.gradients:
         others = doc.Names(one.layers[1:], _SHOWN)
         alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
-        blocks = (doc.Prose((f"Not derived: {one.note}.",)),) if one.formula is None else _formula(one.formula)
+        blocks = gradient_blocks(one.gradient, element=False)
         yield _headed(one.layers[0], one.type, "", doc.Labelled("and", (doc.Points(alike),)), *blocks)
 
 
