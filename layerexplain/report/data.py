@@ -131,7 +131,7 @@ class GradientReport(NamedTuple):
 
     layers: tuple[str, ...]
     type: str
-    gradient: "BackwardReport"
+    gradient: BackwardReport
 
 
 class UpdateReport(NamedTuple):
