@@ -243,9 +243,11 @@ class _Writer:
     def _call_by_role(self, arg: Expr, index: Sequence[sc.Affine]) -> None:
         """Give a letter that a contraction sums over the role of its axis, if that role has its own letter."""
         for place, role in zip(index, self.plan.roles[arg], strict=True):
-            if len(place.terms) == 1 and role in ("steps", "heads", "per head"):
+            if len(place.terms) == 1 and role in ("batch", "steps", "heads", "per head"):
                 atom = place.terms[0][0]
-                if isinstance(atom, sc.Letter) and atom.role == "inputs":
+                if isinstance(atom, sc.Letter) and (
+                    atom.role == "inputs" or (role == "batch" and atom.role == "summed")
+                ):
                     atom.role = role
 
     def _leaf(self, node: Expr, index: sc.Index, times: Times) -> sc.Scalar:

@@ -300,9 +300,9 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     roots = list(whole.results.values())
     cheap: dict[Expr, bool] = {}
     for node in sorted(forward, key=lambda n: n.serial):
-        cheap[node] = node.op in LEAVES or (
-            (node.op.flops is FREE and node.op not in (CALL, LOOP)) and all(cheap.get(arg, False) for arg in node.args)
-        )
+        number = bool(node.args) and all(arg.op is CONSTANT for arg in node.args)
+        moves = node.op.flops is FREE and node.op not in (CALL, LOOP)
+        cheap[node] = node.op in LEAVES or number or (moves and all(cheap.get(arg, False) for arg in node.args))
     needed: dict[Expr, None] = {}
     seen: set[Expr] = set()
     pending = list(roots)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.derive.gradient.simplify import Sharing, Simplifier
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier, last_axis
 from layerexplain.lang.definition import Body, loop
-from layerexplain.lang.expr import LEAVES, LOOP, Expr, Shapes, item, tensor, walk
+from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, named, tensor, walk
 from layerexplain.lang.names import free
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import add
-from layerexplain.ops.movement import transpose, zeros
+from layerexplain.ops.movement import concatenate, split, transpose, zeros
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import FLOATS, normalize_axes
 from layerexplain.records import NamedTuple
@@ -58,7 +58,8 @@ class _BackwardLoop:
         self.forward = {*self.body.order, *inner.extra, *self.body.steps, *self.body.states}
         leaves = [leaf for leaf in self.body.leaves if leaf in inner.sent]
         known = {n: n for n in self.forward}
-        made = Simplifier(self.forward).values([inner.sent[leaf] for leaf in leaves], known)
+        self.simplifier = Simplifier(self.forward)
+        made = self.simplifier.values([inner.sent[leaf] for leaf in leaves], known)
         self.back = dict(zip(leaves, made, strict=True))
         self.sequences = self._kept(list(made))
         self.sent = self._run()
@@ -110,12 +111,14 @@ class _BackwardLoop:
                 found[e] = self._result(node, len(body.states) + values.index(e))
             else:
                 name = f"{e.label}_prev" if e in body.states else self.around.names.label(e) or "a"
-                extra[free(name, {*extra, *body.collected})] = e
+                extra[free(name, extra)] = e
         if extra:
-            longer = Body(body.steps, body.states, body.next, {**body.collected, **extra}, body.captured)
+            read = {arg for e in body.order for arg in e.args}
+            first = [name for name, e in extra.items() if e in read and e not in body.states]
+            extra = {name: extra[name] for name in (*first, *[name for name in extra if name not in first])}
+            longer = Body(body.steps, body.states, body.next, extra, body.captured)
             shapes = [e.shape for e in body.next]
-            collected = longer.collected.values()
-            shapes += [(e.shape[0], node.args[0].shape[1], *e.shape[1:]) for e in collected]
+            shapes += [(e.shape[0], node.args[0].shape[1], *e.shape[1:]) for e in extra.values()]
             dtypes = tuple(e.dtype for e in longer.outputs)
             attrs = {**node.attrs, "body": longer}
             single = len(shapes) == 1
@@ -123,7 +126,7 @@ class _BackwardLoop:
                 LOOP, node.args, attrs, shapes[0] if single else Shapes(shapes), dtypes[0] if single else dtypes
             )
             self.around.extra.append(kept)
-            for i, (name, e) in enumerate(extra.items(), start=len(body.states) + len(body.collected)):
+            for i, (name, e) in enumerate(extra.items(), start=len(body.states)):
                 found[e] = self._result(kept, i)
                 if found[e].label is None:
                     found[e].label = name
@@ -176,10 +179,9 @@ class _BackwardLoop:
         def step(*values: Expr) -> tuple[Sequence[Expr], dict[str, Expr]]:
             env: dict[Expr, Any] = dict(zip([*over, *self.state_seeds.values()], values, strict=False))
             before = values[len(over) + len(self.states) :]
-            copier = Sharing()
-            new = copier.values(self._next(), env)
-            sums = copier.values([self.back[leaf] for leaf in kept_sums], env)
-            made = copier.values(order, env)
+            made = Sharing().values([*self._next(), *[self.back[leaf] for leaf in kept_sums], *order], env)
+            new, made = made[: len(self.states)], made[len(self.states) :]
+            sums, made = made[: len(kept_sums)], made[len(kept_sums) :]
             sums = [a + b for a, b in zip(before, sums, strict=True)]
             return [*new, *sums], dict(zip(names, made, strict=True))
 
@@ -225,7 +227,31 @@ class _BackwardLoop:
                 behind[leaf] = [one for one in found if one is not None]
             else:
                 kept[leaf] = free(f"d{self.around.names.label(leaf) or 'w'}", {*kept.values(), *self._state_names()})
-        return behind, kept
+        return self._joined(behind), kept
+
+    def _joined(self, behind: dict[Expr, list[_Summed]]) -> dict[Expr, list[_Summed]]:
+        """Return the sums with those of all parts of a weight as one of the weight: of all gates at once."""
+        whole = dict(behind)
+        for source in dict.fromkeys(leaf.args[0] for leaf in behind if leaf.op is ITEM and leaf.args[0].op is split):
+            gates: dict[int, list[_Summed]] = {
+                leaf.attrs["i"]: sums for leaf, sums in behind.items() if leaf.op is ITEM and leaf.args[0] is source
+            }
+            (weight,) = source.args
+            alike = {(one.parts[:-1], one.axes) for sums in gates.values() for one in sums}
+            complete = len(gates) == len(source.shape) and all(len(sums) == 1 for sums in gates.values())
+            if (
+                not complete
+                or len(alike) != 1
+                or not last_axis(source, weight.ndim)
+                or weight not in self.around.active
+            ):
+                continue
+            parts = [gates[i][0].parts[-1] for i in range(len(gates))]
+            joined = self.simplifier.simple(named("dz", concatenate(*parts)))
+            ((first, axes),) = alike
+            whole = {leaf: sums for leaf, sums in whole.items() if leaf.op is not ITEM or leaf.args[0] is not source}
+            whole[weight] = [_Summed((*first, joined), axes)]
+        return whole
 
 
 def _terms(e: Expr) -> list[Expr]:

@@ -7,14 +7,15 @@ do not change, but for rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import reduce
 from typing import Any
 
-from layerexplain.lang.expr import CALL, CONSTANT, LEAVES, LOOP, RANDOM, Expr, Op, constant, named
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, RANDOM, Expr, Op, constant, named
 from layerexplain.lang.visit import Copier, labelled
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import add, divide, multiply, negative, subtract, where
 from layerexplain.ops.families import is_elementwise
-from layerexplain.ops.movement import concatenate, pad, reshape, reverse, stack, take_slice, transpose
+from layerexplain.ops.movement import concatenate, pad, reshape, reverse, split, stack, take_slice, transpose
 from layerexplain.ops.reduce import count_of, mean, sum_
 from layerexplain.ops.reshaping import expand_key
 from layerexplain.ops.sizes import normalize_axes
@@ -59,19 +60,23 @@ class Simplifier(Sharing):
         return self.simple(self.like(node, env, node.attrs))
 
     def simple(self, node: Expr) -> Expr:
-        """Return the simplest form of a node whose arguments are in theirs. Rules make a few nodes at a time."""
-        made = node
+        """Return the simplest form of a node. Most arguments are in theirs already: a rule makes a few nodes."""
+        if node in self.done or not node.args:
+            return node
+        made = self._of_simple(node)
         while True:
             rule = RULES.get(made.op.name)
             better = _without_spreading(made, self.plain) or (None if rule is None else rule(made, self.plain))
             if better is None or better is made or better.shape != node.shape:
                 break
-            fresh = {a: a if a in self.done or not a.args else self.simple(a) for a in better.args}
-            better = self.like(better, fresh, better.attrs)
-            made = better if better.op in LEAVES else labelled(better, node)
+            made = better if better.op in LEAVES else labelled(self._of_simple(better), node)
         made = made if made.op in LEAVES else self.once(made)
         self.done.add(made)
         return made
+
+    def _of_simple(self, node: Expr) -> Expr:
+        """Return a node with its arguments in their simplest form."""
+        return self.like(node, {a: self.simple(a) for a in node.args}, node.attrs)
 
 
 def _key(node: Expr) -> Any:
@@ -179,8 +184,34 @@ def _sum(node: Expr, plain: Plain) -> Expr | None:
             return one if one is other else where(chosen, one, other)
         if number(one) == 0 and number(other) == 0:
             return where(chosen, zero, nothing)
+    if plain(b, dot):
+        return _gates(node)
     if plain(a, pad) and plain(b, pad) and _row_of_two(a) == 1 and _row_of_two(b) == 0:
         return stack(*[e.args[0].args[0] for e in (b, a)])
+    return None
+
+
+def last_axis(e: Expr, ndim: int) -> bool:
+    """Return whether the axis of a split or of a concatenation is the last one."""
+    return e.options["axis"] in (-1, ndim - 1)
+
+
+def _gates(node: Expr) -> Expr | None:
+    """A sum of products, one with each part of a weight, is the product with the weight: all gates at once."""
+    terms = [node]
+    while terms[0].op is add:
+        terms[:1] = terms[0].args
+    of: dict[Expr, dict[int, Expr]] = {}
+    for term in terms:
+        if term.op is dot and term.args[1].op is transpose and term.args[1].args[0].op is ITEM:
+            part = term.args[1].args[0]
+            of.setdefault(part.args[0], {})[part.attrs["i"]] = term
+    for source, products in of.items():
+        if source.op is split and len(products) == len(source.shape) and last_axis(source, source.args[0].ndim):
+            given = [products[i].args[0] for i in range(len(products))]
+            whole = dot(named("dz", concatenate(*given)), transpose(source.args[0]))
+            rest = [term for term in terms if term not in products.values()]
+            return reduce(add, [*rest, whole])
     return None
 
 
