@@ -1,6 +1,7 @@
 """Axes that are not what their number tells: channels that come first are called so by every layer behind them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,57 @@ def test_the_reach_counts_rows_and_columns(tmp_path: Path) -> None:
     found = row(text + "data_format: channels_first}\n    name: it", tmp_path)
     assert found.receptive_field is not None
     assert [(axis.role, axis.of) for axis in found.receptive_field[0].axes] == [("rows", 32), ("columns", 30)]
+
+
+ALONE: list[tuple[str, list[str], list[tuple[int, ...]], tuple[str, ...], str]] = [
+    # the whole shape of the input, the layers behind it, the shapes that Keras has, the names of the axes, the reach
+    ("[32, 30, 3]", ["Rescaling: 2", "Resizing: {height: 20, width: 22}", "RandomFlip: horizontal"],
+     [(32, 30, 3), (20, 22, 3), (20, 22, 3)], ("rows", "columns", "channels"), "rows (8i+1)//5 to (8i+1)//5+1, columns "),
+    ("[3, 32, 30]", ["Resizing: {height: 20, width: 22, data_format: channels_first}",
+                     "RandomFlip: {data_format: channels_first}", "Activation: relu"],
+     [(3, 20, 22)] * 3, ("channels", "rows", "columns"), "rows (8i+1)//5 to (8i+1)//5+1, columns "),
+    ("[32, 30, 3]", ["RandomZoom: 0.2", "CenterCrop: {height: 8, width: 9}"],
+     [(32, 30, 3), (8, 9, 3)], ("rows", "columns", "channels"), "one pixel of the input: row i+12, column j+10"),
+    ("[32, 30, 3]", ["Pipeline: {layers: [{RandomFlip: horizontal}, {Resizing: {height: 20, width: 22}}]}"],
+     [(20, 22, 3)], ("rows", "columns", "channels"), "rows (8i+1)//5 to (8i+1)//5+1, columns "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sizes", "layers", "shapes", "names", "reach"), ALONE)
+def test_the_axes_of_one_image(
+    sizes: str, layers: list[str], shapes: list[tuple[int, ...]], names: tuple[str, ...], reach: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text("\n  - ".join([f"input: {{batch_shape: {sizes}}}\nlayers:", *layers]))
+    first, *found = build(read(str(file)), detail=True).layers
+    assert first.operation == f"input({sizes[1:-1]})" and first.output_shapes == (
+        tuple(map(int, sizes[1:-1].split(","))),
+    )
+    assert first.explanation is not None
+    assert first.explanation.sentence == f"An input of the model, without a batch ({', '.join(names)})."
+    assert [row.output_shapes for row in found] == [(shape,) for shape in shapes]
+    letters = ", ".join({"rows": "i", "columns": "j", "channels": "k"}[name] for name in names)
+    for row in found:
+        assert row.explanation is not None
+        assert tuple([axis.role for axis in row.explanation.axes]) == names
+        assert f"y[{letters}] = " in "\n".join(row.explanation.element)
+    assert found[-1].explanation is not None and reach in found[-1].explanation.receptive_field[0]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("case", ALONE, ids=lambda case: case[1][-1])
+def test_keras_has_the_shapes_of_one_image(case: tuple[str, list[str], list[tuple[int, ...]], object, str]) -> None:
+    keras = pytest.importorskip("keras")
+    import yaml
+
+    def made(item: str) -> Any:
+        ((type_, given),) = yaml.safe_load(item).items()
+        if type_ == "Pipeline":
+            return keras.layers.Pipeline([made(yaml.dump(one)) for one in given["layers"]])
+        kind = getattr(keras.layers, type_)
+        return kind(**given) if isinstance(given, dict) else kind(given)
+
+    y = keras.Input(batch_shape=yaml.safe_load(case[0]))
+    for item, shape in zip(case[1], case[2], strict=True):
+        y = made(item)(y)
+        assert y.shape == shape

@@ -17,7 +17,7 @@ def input_roles(node: Expr, definition: Definition) -> Roles:
     """Return the roles of a tensor of a definition; integers and masks of rank 2 are sequences."""
     if node.ndim == 2 and node.dtype not in FLOATS:
         return ("batch", "steps")
-    if node.ndim <= 2:
+    if node.ndim <= 2 or "batch" not in axis_roles(node):  # one image has its own
         return axis_roles(node)
     given = definition.arguments.get("data_format")
     # A model, and a layer without a formula, may be called anything.
@@ -47,8 +47,16 @@ def sequence_roles(ndim: int, data_format: Any) -> Roles:
 
 
 def is_unusual(definition: Definition) -> bool:
-    """Return whether a layer takes a tensor whose channels are not the last axis."""
-    return any([x.ndim > 2 and input_roles(x, definition) != default_roles(x.ndim) for x in definition.params])
+    """Return whether a layer takes a tensor whose channels are not the last axis, or one without a batch."""
+    return any(
+        [x.ndim > 2 and input_roles(x, definition) != default_roles(x.ndim) for x in definition.params]
+    ) or is_alone(definition)
+
+
+def is_alone(definition: Definition) -> bool:
+    """Return whether a layer takes one image or signal without a batch."""
+    first = next(iter(definition.params), None)
+    return first is not None and first.ndim > 0 and "batch" not in axis_roles(first)
 
 
 OF_CHANNELS = frozenset({"batch_normalization", "group_normalization"})

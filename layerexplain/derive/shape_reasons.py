@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.derive.roles import Roles, input_roles
+from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
 from layerexplain.derive.window_reads import reads
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
@@ -95,9 +95,10 @@ def result_roles(definition: Definition) -> tuple[Roles | None, ...]:
 
 def _result_roles(definition: Definition, result: Expr) -> Roles | None:
     usual = default_roles(result.ndim)
+    alone = is_alone(definition)
     if result.ndim <= 2:
-        return None
-    channels = usual[-1]
+        return AxisRoles({}).within(definition, definition.order)[result] if alone else None
+    channels = default_roles(result.ndim + alone)[-1]
     found: list[str] = []
     for axis in range(result.ndim):
         leaf, leaf_axis = origin(result, axis)
@@ -107,7 +108,7 @@ def _result_roles(definition: Definition, result: Expr) -> Roles | None:
     if channels not in found and found.count("") == 1:
         found[found.index("")] = channels
     order = [ORDER.index(role) if role in ORDER else -1 for role in found if role != channels]
-    if found.count(channels) != 1 or order != sorted({*order}) or order[0] != 0:
+    if found.count(channels) != 1 or order != sorted({*order}) or (order[0] != 0 and not alone):
         return None
     return tuple(found) if tuple(found) != usual else None
 

@@ -365,9 +365,13 @@ def constant(value: Any) -> Expr:
     """Return a constant of the formula: a number, a nested tuple of numbers, or an `Array` of them. Raises `TypeError`
     for other values."""
     if isinstance(value, tuple | list):
-        from layerexplain.lang.tables import Array, table
+        from layerexplain.lang.tables import Array, Shaped, table
 
         numbers, dtype = value if type(value) is Array else (value, None)
+        if type(numbers) is Shaped:
+            from layerexplain.lang.opaque import large_constant
+
+            return large_constant(shape=numbers.shape, dtype=dtype or "float")
         numbers, shape, natural = table(numbers)
         return Expr(CONSTANT, (), {"value": numbers}, shape, dtype or natural)
     if isinstance(value, bool):

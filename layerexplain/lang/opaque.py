@@ -1,8 +1,10 @@
-"""The op of layers and functions whose code is unknown: a name and a shape, and nothing else."""
+"""The ops of what is known by its shape alone: layers and functions whose code is unknown, and large constants."""
 
 from __future__ import annotations
 
 from layerexplain.lang.expr import (
+    FREE,
+    NO_MACS,
     NOT_DERIVED,
     NOT_EVALUATED,
     NOT_INDEXED,
@@ -32,3 +34,18 @@ opaque = Op(
     gradient=NOT_DERIVED("its code is not known"),
 )
 """`QDense(x)`: a layer or function that is not part of Keras. `shape` is the recorded shape, or has unknown axes."""
+
+_NOT_KEPT = "its numbers are not kept"
+
+large_constant = Op(
+    "large_constant",
+    axes=lambda *, shape, dtype: _recorded(shape),
+    dtype=lambda *, shape, dtype: dtype,
+    evaluate=NOT_EVALUATED(_NOT_KEPT),
+    cost=NO_MACS,
+    flops=FREE,
+    notation=Function(),
+    element=NOT_INDEXED(_NOT_KEPT),
+    gradient=NOT_DERIVED(_NOT_KEPT),
+)
+"""An array of a file that has so many numbers that they are not read."""

@@ -7,9 +7,15 @@ from typing import Any
 from layerexplain.records import NamedTuple
 
 
+class Shaped(NamedTuple):
+    """An array of so many numbers that its shape alone is kept."""
+
+    shape: tuple[int, ...]
+
+
 class Array(NamedTuple):
-    """An array that stands in a call in place of a tensor: its numbers, as nested lists or tuples, and its dtype,
-    "" where the file does not say."""
+    """An array that stands in a call in place of a tensor: its numbers, as nested lists or tuples, or `Shaped`; and its
+    dtype, "" where the file does not say."""
 
     value: Any
     dtype: str

@@ -14,6 +14,7 @@ from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Batch, Expr, Shapes
 from layerexplain.lang.names import definition_names, free, identifier, leaf_names, unique
 from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
 from layerexplain.lang.opaque import opaque
+from layerexplain.lang.tables import table_shape
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
@@ -100,11 +101,21 @@ def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str
     return free("mask", {*outputs, *leaves})
 
 
+_MOST_ITEMS = 100
+"""A table of more numbers is written as its shape."""
+
+
+def _count(value: Any) -> int:
+    return sum(map(_count, value)) if isinstance(value, tuple) else 1
+
+
 def value_text(value: Any) -> str:
     """Return an attribute as text."""
     if isinstance(value, Batch):
         return "n"
     if isinstance(value, tuple):
+        if len(value) > _MOST_ITEMS or (value and isinstance(value[0], tuple) and _count(value) > _MOST_ITEMS):
+            return f"constant{value_text(table_shape(value) or (len(value),))}"
         inner = ", ".join(value_text(v) for v in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, float) and value in (float("inf"), float("-inf")):

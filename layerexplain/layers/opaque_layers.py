@@ -42,6 +42,11 @@ def known_result(type_: str, config: Mapping[str, Any], shape: Shape) -> tuple[S
             return (*shape[:1], *sizes), "float"
         return None
     mode, bins = config.get("output_mode", "int"), config.get("num_bins")
+    if type_ == "StringLookup" and mode == "int":
+        return shape, "int64"
+    if type_ == "TextVectorization" and mode == "int" and not config.get("ragged"):
+        steps = config.get("output_sequence_length")
+        return (*shape[:1], steps if type(steps) is int else None), "int64"
     if type_ not in ("Hashing", "HashedCrossing") or mode not in ("int", "one_hot") or not isinstance(bins, int):
         return None
     if mode == "int":

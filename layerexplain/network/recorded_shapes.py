@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from layerexplain.derive.roles import Roles, image_roles
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Shape, Size, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, Note, TensorRef, tensor_refs
+from layerexplain.network.inner_layers import layers_in
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -41,22 +43,31 @@ def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Sp
     layer = layers.get(ref.layer)
     spec = recorded_spec(model, ref) if layer is None else input_spec(layer)
     size = layer.config.get("batch_shape") if layer is not None else None
-    if spec is not None and size and isinstance(size[0], int) and _is_alone(model, layers, ref, len(size)):
-        return spec._replace(shape=(size[0], *spec.shape[1:]))
+    if spec is not None and size and isinstance(size[0], int):
+        roles = _roles_alone(model, layers, ref, len(size))
+        if roles is not None:
+            return spec._replace(shape=(size[0], *spec.shape[1:]), roles=roles)
     return spec
 
 
-def _is_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim: int) -> bool:
-    """Whether an input is one image or signal without a batch, by the first layers that tell."""
+def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim: int) -> Roles | None:
+    """The roles of the axes of an input that is one image or signal without a batch, by the first layers that tell;
+    None for other inputs."""
     ahead = [ref]
     for made in model.calls if ndim in (1, 3) else ():
         if any(one in ahead for one in tensor_refs((made.args, made.kwargs))):
-            facts = facts_of(layers[made.layer].type)
-            if facts.alone_ndim == ndim:
-                return True
-            if facts.keeps_axes:
+            layer = layers[made.layer]
+            held = layer.config.get("layers") if layer.type == "Pipeline" else ()
+            inner = layers_in([*held]) if isinstance(held, list | tuple) else ()
+            for one in [one for one in inner if isinstance(one, Layer)] or (layer,):
+                facts = facts_of(one.type)
+                if facts.alone_ndim == ndim:
+                    return ("steps",) if ndim == 1 else image_roles(ndim + 1, one.config.get("data_format"))[1:]
+                if not facts.keeps_axes:
+                    break
+            else:
                 ahead.append(TensorRef(made.layer, made.index))
-    return False
+    return None
 
 
 def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:

@@ -325,7 +325,8 @@ class Builder:
     ) -> tuple[str, tuple[str, ...]]:
         if layer.type == "InputLayer":
             spec = calls[0].outputs[0] if calls else None
-            sizes = "?" if spec is None else ", ".join("None" if s is None else str(s) for s in spec.shape[1:])
+            own = () if spec is None else spec.shape[spec.shape[:1] == (BATCH,) :]
+            sizes = "?" if spec is None else ", ".join("None" if s is None else str(s) for s in own)
             text = f"input({sizes})"
             return text, (f"y = {text}",)
         if definition is None or definition.kind in ("model", "opaque"):

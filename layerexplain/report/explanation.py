@@ -57,10 +57,11 @@ def explain_row(
     words."""
     definition = calls[0].definition if calls else None
     if layer.type == "InputLayer":
-        return NOTHING._replace(
-            sentence="An input of the model. None is a size known only at run time; the first axis is the batch.",
-            statements=_formula(row),
-        )
+        spec = calls[0].outputs[0] if calls else None
+        said = "An input of the model. None is a size known only at run time; the first axis is the batch."
+        if spec is not None and spec.roles is not None and "batch" not in spec.roles:
+            said = f"An input of the model, without a batch ({', '.join(spec.roles)})."
+        return NOTHING._replace(sentence=said, statements=_formula(row))
     dtype = dtype_words(layer)
     if definition is None or definition.kind == "opaque":
         return _unknown(row, layer, calls, around.network)._replace(dtype=dtype)

@@ -141,11 +141,7 @@ def _roles(leaf: Expr) -> tuple[str, ...]:
     """What the axes of a model's input are; "" are those of no interest: the batch, and channels beside others."""
     if leaf.ndim == 2:
         return ("", axis_roles(leaf)[1] if leaf.dtype in FLOATS else "steps")
-    if leaf.ndim < 2:
-        return ("",) * leaf.ndim
-    return tuple(
-        [role if i > 0 and role not in ("channels", "features") else "" for i, role in enumerate(axis_roles(leaf))]
-    )
+    return tuple(["" if role in ("batch", "channels", "features") else role for role in axis_roles(leaf)])
 
 
 # In numbers -----------------------------------------------------------------------------------------------------

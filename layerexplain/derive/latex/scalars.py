@@ -68,6 +68,8 @@ def number_latex(value: Any) -> str:
     if isinstance(value, bool):
         return rf"\mathrm{{{str(value).lower()}}}"
     if isinstance(value, tuple):
+        if (text := value_text(value)).startswith("constant"):
+            return rf"\mathrm{{constant}}{text.removeprefix('constant')}"
         return rf"\left({', '.join(number_latex(v) for v in value)}\right)"
     text = number_text(value)
     if isinstance(value, str):

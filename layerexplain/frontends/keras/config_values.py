@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS
+from layerexplain.lang.tables import Shaped
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber
 from layerexplain.records import NamedTuple
 
@@ -38,7 +40,7 @@ _VALUE_MODULES = frozenset({
 })  # fmt: skip
 _NAMED_POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1"})
 _TAGGED_TUPLES = frozenset({"__tuple__", "TensorShape"})
-_MAX_CONSTANT_ITEMS = 10_000
+_MAX_CONSTANT_ITEMS = 100_000
 _MAX_NUMBER = 10**18
 
 
@@ -200,10 +202,27 @@ def _same_object(value: Any) -> Any:
 def _constant(config: Mapping[str, Any], key: str, layer: str, context: Context) -> Any:
     values = config.get("value")
     if isinstance(values, list) and _count(values) > _MAX_CONSTANT_ITEMS:
-        dtype = config.get("dtype")
-        context.note("large-constant", layer, f"a constant tensor ({dtype}) of the file is too large to show")
-        return Function("<constant>")
+        shape = list_shape(values)
+        if shape is not None:
+            words = f"a constant of {prod(shape):,} numbers ({config.get('dtype')}) is known by its shape alone"
+            context.note("large-constant", layer, words)
+            return Shaped(shape)
     return plain_value(values, key, layer, context)
+
+
+def list_shape(values: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists; None if rows differ in length. The numbers in them are not looked at.
+
+    >>> list_shape([[1, 2, 3], [4, 5, 6]]), list_shape([[1], []])
+    ((2, 3), None)
+    """
+    shape, level = [], [values]
+    while level and isinstance(level[0], list):
+        if len({len(row) if isinstance(row, list) else -1 for row in level}) > 1:
+            return None
+        shape.append(len(level[0]))
+        level = [item for row in level for item in row]
+    return None if any(isinstance(item, list) for item in level) else tuple(shape)
 
 
 def _count(values: Sequence[Any]) -> int:

@@ -118,10 +118,9 @@ class _NodeReader:
     def constant(self, value: dict[str, Any], layer: Layer) -> Any:
         """An object in a call: an array as `Array`, which counts as a tensor there; the others as a configuration."""
         made, config = plain_value(value, "", layer.name, self.context), value.get("config")
-        if value["class_name"] not in ("__numpy__", "__tensor__") or type(made) is Function:
-            return made
         dtype = config.get("dtype") if isinstance(config, dict) else None
-        return Array(made, dtype) if isinstance(dtype, str) else made
+        is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(made) is not Function
+        return Array(made, dtype) if is_array and isinstance(dtype, str) else made
 
     def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
         if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
