@@ -132,6 +132,14 @@ ROWS = {
             ]
         ),
     ),
+    "a vector for each channel": Row(
+        "inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Add:\n    from: [a, b]\n",
+        "and (None, 1, 1, 16); Dense(3) after 'b' gives it one value for each channel of 'a'",
+        (
+            "inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Dense: 3\n    from: b\n    name: c\n"
+            "  - Add:\n    from: [a, c]\n",
+        ),
+    ),
     "a shortcut": Row(
         "input: [56, 56, 64]\nlayers:\n  - Conv2D: {filters: 128, kernel_size: 3, strides: 2, padding: same}\n"
         "    name: half\n  - Add:\n    from: [half, input]\n",

@@ -192,6 +192,8 @@ def _of_two_ranks(
     if fits(high, (tall[0], tall[-1])):
         kind = f"GlobalAveragePooling{len(tall) - 2}D"
         yield f"{kind} after '{refs[high].layer}' averages it to (None, {tall[-1]})"
+    if flat[1] != tall[-1] and fits(low, (flat[0], tall[-1])):
+        yield f"Dense({tall[-1]}) after '{refs[low].layer}' gives it one value for each channel of '{refs[high].layer}'"
 
 
 def _lost_positions(
