@@ -7,6 +7,7 @@ import random
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
@@ -78,3 +79,17 @@ def test_training_is_said_to_differ_where_it_does_in_keras(type_: str) -> None:
         words, _, rest = training.partition("; ")
         assert f"In training, {words}. At inference, " in row.explanation.sentence
         assert rest == "the formula above is that of inference"
+
+
+@pytest.mark.parametrize(
+    ("type_", "factor", "words"),
+    [
+        ("RandomRotation", (-0.2, 0.2), "by a random angle of up to 0.2 of a full turn"),
+        ("RandomContrast", (0, 0.2), "by up to 0.2"),
+        ("RandomErasing", (0, 1.0), "with probability 0 to 1"),
+        ("RandomPosterization", (1, 3), "to 1 to 3"),
+    ],
+)
+def test_a_range_is_told_in_words(type_: str, factor: tuple[float, float], words: str) -> None:
+    definition = trace_layer(type_, {"factor": factor}, [Spec((BATCH, 6, 5, 3), "float")])
+    assert f"{words}. At inference" in sentence(definition)

@@ -101,3 +101,30 @@ def test_a_gist_speaks_of_what_the_formula_has(case: Case) -> None:
     known = f"{formula} {case.config}"
     for number in re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-\d+)?", said):
         assert number.replace(",", "").rstrip(".") in known, (number, said)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([[-0.5 + i for i in range(9)]] * 4, "dot(x1, ((-0.5, …), …))"),
+        ([[[float(i) for i in range(9)]] * 4] * 2, "matmul(x1, ((0.0, …), …))"),
+    ],
+)
+def test_a_constant_of_several_axes_is_told_by_its_first_number(value: list[Any], shown: str) -> None:
+    constant = {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
+    x = {"class_name": "__keras_tensor__", "config": {"shape": [None, 2, 3, 4], "dtype": "float32"}}
+    x["config"]["keras_history"] = ["x", 0, 0]
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 2, 3, 4], "name": "x"}, "inbound_nodes": []},
+        {
+            "module": "keras.src.ops.numpy",
+            "class_name": "Matmul",
+            "config": {"name": "m"},
+            "inbound_nodes": [{"args": [x, constant], "kwargs": {}}],
+        },
+    ]
+    for layer in layers:
+        layer["name"] = layer["config"]["name"]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["m", 0, 0]]}
+    config = {"class_name": "Functional", "config": {"name": "f", "layers": layers, **ends}}
+    assert layerexplain.explain(config).layers[-1].operation == shown

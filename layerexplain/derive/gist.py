@@ -68,11 +68,24 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
         text = re.sub(_LAID, r"\1", text)
     if text.count(",") > 2:
         text = re.sub(_LONG, r"\1 …)", text)
+    if len(text) > _LONGEST:
+        text = _without_tables(text)
     if len(text) <= _LONGEST:
         return text
     tensors = [str(param.label) for param in definition.params]
     masks = ", with masks" if any(name.endswith("mask") for name in tensors) else ""
     return f"{definition.name}({', '.join([name for name in tensors if not name.endswith('mask')])}){masks}"
+
+
+def _without_tables(text: str) -> str:
+    """The statement with `((1.0, …), …)` for each constant of several axes."""
+    for found in reversed(list(re.finditer(r"(?:(?<![\w(])|(?<=\w\())\(\(+(-?[\d.e+-]+),", text))):
+        end, open_ = found.start() + 1, 1
+        while open_ and end < len(text):
+            open_ += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        text = f"{text[: found.start()]}(({found[1]}, …), …){text[end:]}"
+    return text
 
 
 def _bracketed(text: str) -> str:
@@ -173,6 +186,10 @@ def argument_text(name: str, value: Any, spatial: int) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, tuple) and len(value) == 2 and name.endswith("factor"):
+        # A range that is as wide both ways is told by its half: rotations by up to 0.2.
+        low, high = value
+        return f"{high:g}" if low == -high else f"{low:g} to {high:g}"
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
         return (", " if name in _LISTS else "×").join(map(str, value))
     if isinstance(value, str):

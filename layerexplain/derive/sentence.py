@@ -29,7 +29,8 @@ def sentence(definition: Definition) -> str:
         value = values.get(match[1], "")
         return "" if value == "" else value + match[2]
 
-    return _singular(re.sub(r"\{(\w+)\}( ?)", fill, definition.description))
+    filled = re.sub(r"\{(\w+)\}( ?)", fill, definition.description)
+    return _singular(filled.replace("up to 0 to ", "up to "))
 
 
 COUNTED = (
