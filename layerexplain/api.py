@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from layerexplain.convert.forms import Converted as Converted
     from layerexplain.convert.forms import convert as convert
     from layerexplain.frontends import read as read
+    from layerexplain.frontends.code_source import code_settings as code_settings
+    from layerexplain.frontends.code_source import code_source as code_source
+    from layerexplain.frontends.code_source import each_model as each_model
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import layer_types as layer_types
     from layerexplain.layers.registry import training_types as training_types
@@ -42,7 +45,10 @@ if TYPE_CHECKING:
     from layerexplain.run.trace_results import trace_statistics as trace_statistics
 
 _HOMES = {
+    "code_source": "frontends.code_source",
+    "code_settings": "frontends.code_source",
     "copy_standard_input": "frontends.regular_file",
+    "each_model": "frontends.code_source",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "Converted": "convert.forms",

@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, finding_output_options, input_option
+from layerexplain.cli.options import SOURCES_OR_NONE, Output, finding_output_options, input_option
 from layerexplain.cli.output import emit
 from layerexplain.render.documents.findings import findings, rules
 from layerexplain.render.formats import printed
@@ -50,7 +50,7 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
 
 
 @click.command("check", short_help="Find mistakes that Keras does not tell of, each with its proof in numbers.")
-@click.argument("sources", metavar="SOURCE...", nargs=-1)
+@SOURCES_OR_NONE
 @finding_output_options
 @input_option
 @click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, by commas.")

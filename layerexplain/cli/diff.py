@@ -10,7 +10,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, input_option, output_options
+from layerexplain.cli.options import Output, input_option, output_options, set_option, source_argument
 from layerexplain.cli.output import emit
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.documents.comparison import comparison
@@ -18,8 +18,9 @@ from layerexplain.render.formats import printed
 
 
 @click.command("diff", short_help="Compare two models, layer by layer, whatever their formats.")
-@click.argument("before", type=click.Path(allow_dash=True))
-@click.argument("after", type=click.Path(allow_dash=True))
+@set_option
+@source_argument("before")
+@source_argument("after")
 @output_options
 @input_option
 @click.pass_context

@@ -170,7 +170,7 @@ def command(
             else None
         )
 
-    reading.print_each(output, [source], ask, sheet)
+    reading.print_each(output, api.each_model(source), ask, sheet)
 
 
 class _Chosen(NamedTuple):

@@ -8,17 +8,64 @@ from typing import Any, TypeVar
 
 import click
 
-from layerexplain.api import optimizers
+from layerexplain.api import code_settings, code_source, each_model, optimizers
 from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
+from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-SOURCE = click.argument("source", metavar="SOURCE", type=click.Path(allow_dash=True))
-SOURCES = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+
+def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    try:
+        ctx.meta[_SETTINGS] = code_settings(value)
+    except LayerExplainError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from None
+
+
+_SETTINGS = "layerexplain.settings"
+
+
+def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    return code_source(value, ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
+
+
+def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([one for source in value for one in each_model(source, ctx.meta.get(_SETTINGS, {}))])
+
+
+def source_argument(
+    name: str, *, several: bool = False, required: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An argument that is a source, or with `several` any number of them: code that makes several models is one source
+    for each. With it comes --set."""
+    argument = click.argument(
+        name, metavar=f"{name.upper().removesuffix('S')}{'...' if several else ''}", nargs=-1 if several else 1,
+        required=required, type=click.Path(allow_dash=True), callback=_sources if several else _source,
+    )  # fmt: skip
+    return argument
+
+
+set_option = click.option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, is_eager=True, expose_value=False, callback=_settings,
+    help="In code: the value of a name that it leaves open, or in place of a constant. Repeatable.",
+)  # fmt: skip
+
+
+def _with_set(argument: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        decorated: Callable[..., Any] = set_option(argument(command))
+        return decorated
+
+    return decorate
+
+
+SOURCE = _with_set(source_argument("source"))
+SOURCES = _with_set(source_argument("sources", several=True))
+SOURCES_OR_NONE = _with_set(source_argument("sources", several=True, required=False))
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 
 

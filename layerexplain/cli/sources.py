@@ -35,6 +35,23 @@ def name_of(source: str) -> str:
     return "<stdin>" if source == "-" else source
 
 
+def list_models(sources: Sequence[str]) -> None:
+    """Print the name, the class and the number of layers of each source's model."""
+    fine = True
+    for source in sources:
+        try:
+            model = api.read(source)
+        except LayerExplainError as error:
+            fine = False
+            tell_lines(lines_of(error))
+            continue
+        request = getattr(source, "request", "")
+        shown = f"{name_of(source)}:{request}" if request else name_of(source)
+        click.echo(f"{shown}  {model.type} '{model.name}', {len(model.layers)} layers, {model.grade}")
+    if not fine:
+        click.get_current_context().exit(1)
+
+
 def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Partly:
     """What a source gave, with the faults to tell of where there are any."""
     return Partly(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value

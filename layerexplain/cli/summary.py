@@ -44,6 +44,7 @@ class _Ask(NamedTuple):
 @options.input_option
 @options.memory_options
 @options.jobs_option
+@click.option("--list", "listing", is_flag=True, help="Only the names of the models of each SOURCE.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -55,10 +56,12 @@ def command(
     batch: int | None,
     optimizer: str | None,
     jobs: int | None,
+    listing: bool,
 ) -> None:
     """Print one row per layer: name, type, operation, input and output shape, parameters; then totals.
 
-    SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, or - for standard input.
+    SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, Python code or a notebook, which is read and never
+    run (train.py, or one model of it: train.py:encoder, 'train.py:build(classes=10)'), or - for standard input.
 
     \b
     Examples:
@@ -70,6 +73,7 @@ def command(
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
       layerexplain summary models/*.keras --format csv --jobs 4
       layerexplain summary model.keras --format mermaid
+      layerexplain summary train.py --set filters=64 --columns layer,output_shapes,params,place
     """
     options.columns_must_fit(columns, output)
     options.memory_must_fit(batch, optimizer, output)
@@ -78,6 +82,8 @@ def command(
     ask = _Ask(
         inputs, reach, batch, optimizer, columns, nested, several, output.format, look_of(output), encoding_of(output)
     )
+    if listing:
+        return reading.list_models(sources)
     count = jobs_for(jobs, sources)
     answers = reading.Answers(sources, partial(_pieces if count == 1 else _whole, ask), count)
     with closing(iter(answers)) as reports:

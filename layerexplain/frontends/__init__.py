@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
+from layerexplain.frontends.code_source import CodeSource, code_source
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
@@ -53,7 +54,10 @@ def read(source: Any) -> Model:
     name = source_name(source)
     source = _path_or_bytes(source)
     try:
-        model = _read(source, name)
+        model = _read_requested(source) if isinstance(source, str) and ":" in source else None
+        if model is None and isinstance(source, CodeSource):
+            model = _read_code_source(source)
+        model = model or _read(source, name)
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
             from layerexplain.frontends.keras.weights_only import with_stored_layers
@@ -66,6 +70,31 @@ def read(source: Any) -> Model:
         raise error.with_place(source=name) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be a model", source=name) from None
+
+
+def _read_requested(source: str) -> Model | None:
+    """The model of `train.py:build_model`; None where a source is a path and nothing else."""
+    found = code_source(source)
+    return _read_code_source(found) if isinstance(found, CodeSource) and found is not source else None
+
+
+def _read_code_source(source: CodeSource) -> Model:
+    from layerexplain.frontends.code.reader import read_code
+
+    path = None if source == "-" else str(source)
+    if source.content is not None:
+        return read_code(source.content, path, source.request, source.given)
+    with as_source_errors(), opened_stdin() if path is None else opened_path(path) as opened:
+        if not source.request and not holds_code(opened.head, path):
+            raise SourceError("is not Python code, whose names --set could give values to")
+        return read_code(opened.text(), path, source.request, source.given)
+
+
+def holds_code(head: bytes, path: str | None) -> bool:
+    """Whether a source is Python code or a notebook, by its first bytes."""
+    if b'"nbformat"' in head or (path is not None and path.endswith(".ipynb")):
+        return True
+    return _is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
 
 
 def read_faultless(source: Any) -> Model:
@@ -91,7 +120,7 @@ def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
     source = _path_or_bytes(source)
     if isinstance(source, str):
-        return "<stdin>" if source == "-" else source
+        return "<stdin>" if source == "-" else str(source)
     if isinstance(source, bytes):
         return "<bytes>"
     if isinstance(source, Mapping | list):

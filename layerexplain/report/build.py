@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
@@ -94,6 +95,7 @@ def build(
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
+        grade=model.grade,
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
     )
@@ -268,6 +270,7 @@ class Builder:
             layers=layers,
             shared=shared,
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
+            place=self._line_of(layer),
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing
@@ -288,6 +291,14 @@ class Builder:
 
                 row = row._replace(gradient=gradient_report(row, layer, calls, around, at.frozen))
         return row
+
+    def _line_of(self, layer: Layer) -> str | None:
+        """The line of the source that a layer stands in; None where it stands in none."""
+        if layer.line is None:
+            return None
+        source = os.path.basename(self.network.model.source)
+        where = f"{source}:{layer.file}" if layer.file.startswith("cell ") else layer.file or source
+        return f"{where}:{layer.line}"
 
     def _inside(
         self, at: _Place, path: tuple[str, ...], layer: Layer, definition: Definition | None, uses: list[Use]

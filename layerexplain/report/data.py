@@ -303,7 +303,8 @@ class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
-    `results` are the names of the outputs in the formula, empty where it is not known."""
+    `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the code
+    or of the spec that the layer stands in, `train.py:41`."""
 
     layer: str
     type: str
@@ -326,6 +327,7 @@ class LayerReport(NamedTuple):
     gradient: BackwardReport | None = None
     shared: str = ""
     results: tuple[str, ...] = ()
+    place: str | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -347,7 +349,7 @@ class LayerReport(NamedTuple):
         row = told(
             self,
             "layer type path depth operation formula from=sources input_shapes output_shapes results calls weights "
-            "params trainable non_trainable macs flops notes",
+            "params trainable non_trainable macs flops notes place",
         )
         if self.explanation is not None:
             row["explanation"] = plain(self.explanation)
@@ -402,7 +404,8 @@ class Totals(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A model, explained; `memory` is there when it was asked for. `faults` are those of its layers."""
+    """A model, explained; `memory` is there when it was asked for. `faults` are those of its layers. `grade` says how
+    sure a model is that was read from code: "complete", "assumed" or "open"; notes say why."""
 
     source: str
     format: str
@@ -417,11 +420,14 @@ class Report(NamedTuple):
     memory: Memory | None = None
     faults: tuple[LayerExplainError, ...] = ()
     training: TrainingReport | None = None
+    grade: str = "complete"
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""
+        origin = origin_fields(self)
+        origin["model"]["grade"] = self.grade
         return {
-            **origin_fields(self),
+            **origin,
             **told(self, "inputs outputs training"),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
             **told(self, "totals notes" if self.memory is None else "totals memory notes"),

@@ -49,7 +49,8 @@ def explanation_document(
     for layer, alike in grouped(layers):
         # What all its sources see too is no news of a layer.
         seen = {fields.get(source) for source in layer.sources} if whole else set()
-        sections.append(_section(layer, alike, brief, seen.pop() if len(seen) == 1 else None))
+        place = (layer.place or "") if report.format == "code" else ""
+        sections.append(_section(layer, alike, brief, seen.pop() if len(seen) == 1 else None, place))
     if not whole:
         return doc.Document(tuple(sections))
     # Each layer's own notes stand in its section.
@@ -70,15 +71,17 @@ def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[Layer
     return list(first.values())
 
 
-def _section(layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> doc.Section:
-    """What there is to tell of a layer; `known` is the reach that was told already."""
+def _section(
+    layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str = ""
+) -> doc.Section:
+    """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code."""
     told = layer.explanation
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(
             2,
             (doc.Span(title_of(layer), "name"), doc.Span(layer.type, "type")),
-            beside=f"{inputs} → {outputs}" if inputs else outputs,
+            beside=(f"{inputs} → {outputs}" if inputs else outputs) + (f"  {place}" if place else ""),
         )
     ]
     if told is not None:

@@ -150,6 +150,7 @@ COLUMNS: dict[str, Column] = named(
     _field("receptive_field", "Receptive field", field_text),
     _field("receptive_stride", "Field stride", field_stride_text),
     _field("receptive_start", "Field start", field_start_text),
+    _words("place", "Place", lambda layer: layer.place or ""),
     _words("notes", "Notes", lambda layer: "; ".join(layer.notes), 60),
 )
 """Every column that `--columns` takes."""

@@ -117,7 +117,11 @@ def heading(report: Report) -> doc.Heading:
     return doc.Heading(
         1,
         (doc.Span(report.model_name, "name"), doc.Span(report.model_type, "type")),
-        ((doc.Span(plural(len(report.layers), "layer"), only=doc.TEXT),), source if report.source else source[1:]),
+        (
+            (doc.Span(plural(len(report.layers), "layer"), only=doc.TEXT),),
+            source if report.source else source[1:],
+            *([(doc.Span(report.grade),)] if report.format == "code" else []),
+        ),
     )
 
 

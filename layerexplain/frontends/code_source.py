@@ -1,0 +1,120 @@
+"""A source of code with what is requested of it: `train.py:build_model`, `--set filters=64`.
+
+It is the path as text, so that whoever names, opens or compares sources needs to know nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.errors import ArgumentError
+
+_OTHERS = (".keras", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".pb", ".npz", ".safetensors")
+"""Endings of files that are no code, which need not be opened to know that."""
+
+_HEAD = 4096
+
+
+class CodeSource(str):
+    """A path, and beside it the name of a model (`request`), values for names (`given`), and the content of standard
+    input where that was read (`content`)."""
+
+    request: str
+    given: Mapping[str, str]
+    content: bytes | None
+
+    def __new__(
+        cls,
+        path: str,
+        request: str = "",
+        given: Mapping[str, str] = MappingProxyType({}),
+        content: bytes | None = None,
+    ) -> CodeSource:
+        """Make one of a path."""
+        made = super().__new__(cls, path)
+        made.request, made.given, made.content = request, dict(given), content
+        return made
+
+
+def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return a source with what is requested of it: `train.py:build(3)` is the file `train.py` and a request. A source
+    without a request and without `given` values stays as it is.
+
+    >>> code_source("model.keras")
+    'model.keras'
+    """
+    if not isinstance(source, str) or isinstance(source, CodeSource):
+        return source
+    path, request = source, ""
+    if source != "-" and ":" in source and not os.path.exists(source):
+        at = source.find(":", 2 if source[1:2] == ":" else 0)
+        if os.path.isfile(source[:at]) or source[:at] == "-":
+            path, request = source[:at], source[at + 1 :]
+    return CodeSource(path, request, given) if request or given else source
+
+
+def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
+    """Return a source for each model of a source: of code that makes several models one for each, else itself."""
+    source = code_source(source, given)
+    if not isinstance(source, str) or source.endswith(_OTHERS) or os.path.isdir(source):
+        return [source]
+    request = source.request if isinstance(source, CodeSource) else ""
+    found = _content(source)
+    if found is None or request:
+        if found is not None and str(source) == "-":
+            return [CodeSource("-", request, given, found)]
+        return [source]
+    from layerexplain.errors import LayerExplainError
+    from layerexplain.frontends.code.reader import model_names
+
+    path = None if source == "-" else str(source)
+    content = found if path is None else None
+    try:
+        names = model_names(found, path, given)
+    except LayerExplainError:
+        names = []
+    several = names if len(names) > 1 else [""]
+    if several == [""] and content is None and not given:
+        return [source]
+    return [CodeSource(str(source), name, given, content) for name in several]
+
+
+def _content(source: str) -> bytes | None:
+    """The content of a source that is code; None for any other. Standard input is read only where it is code."""
+    from layerexplain.frontends import holds_code
+
+    if source == "-":
+        import sys
+
+        peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
+        if peek is None or not holds_code(peek(_HEAD)[:_HEAD], None):
+            return None
+        from layerexplain.frontends.regular_file import standard_input
+
+        return standard_input()
+    try:
+        if not os.path.isfile(source):
+            return None
+        with open(source, "rb") as file:
+            head = file.read(_HEAD)
+            return head + file.read() if holds_code(head, source) and os.path.getsize(source) < 2**26 else None
+    except OSError:
+        return None
+
+
+def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return what `--set NAME=VALUE` gives. Raises ArgumentError for a text without a name.
+
+    >>> code_settings(("classes=10", "x_train.shape=60000,28,28"))
+    {'classes': '10', 'x_train.shape': '60000,28,28'}
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not all(part.isidentifier() for part in name.strip().split(".")):
+            raise ArgumentError(f"--set: '{text}' is not of the form NAME=VALUE; write --set classes=10")
+        found[name.strip()] = value.strip()
+    return found

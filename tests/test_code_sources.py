@@ -1,0 +1,255 @@
+"""Code as a source, on the command line: which models, which values, and where each layer stands."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain.cli.main import program
+
+
+def run(*arguments: str, input: str = "") -> Result:
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=input, catch_exceptions=False)
+
+
+TWO = """import keras
+from keras import layers
+
+def make(classes, width=16):
+    i = keras.Input((6,))
+    return keras.Model(i, layers.Dense(classes)(layers.Dense(width)(i)), name="made")
+
+N = 5
+encoder = make(N)
+decoder = keras.Sequential([keras.Input((N,)), layers.Dense(7)])
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> str:
+    path = tmp_path / "two.py"
+    path.write_text(TWO)
+    return str(path)
+
+
+def told(source: str, *options: str) -> dict:
+    result = run("summary", source, "--format", "json", *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("request_", "options", "params"),
+    [
+        ("encoder", (), 6 * 16 + 16 + 16 * 5 + 5),
+        ("decoder", (), 5 * 7 + 7),
+        ("made", (), 6 * 16 + 16 + 16 * 5 + 5),
+        ("make(3)", (), 6 * 16 + 16 + 16 * 3 + 3),
+        ("make(classes=3, width=2)", (), 6 * 2 + 2 + 2 * 3 + 3),
+        ("make", ("--set", "classes=3"), 6 * 16 + 16 + 16 * 3 + 3),
+        ("encoder", ("--set", "N=50"), 6 * 16 + 16 + 16 * 50 + 50),
+        ("encoder", ("--set", "width=2"), 6 * 2 + 2 + 2 * 5 + 5),
+    ],
+)
+def test_one_model_of_several_is_named_or_made(two: str, request_: str, options: tuple, params: int) -> None:
+    report = told(f"{two}:{request_}", *options)
+    assert (report["totals"]["params"], report["model"]["grade"]) == (params, "complete")
+
+
+def test_all_models_of_a_file_in_order(two: str) -> None:
+    assert [one["model"]["name"] for one in told(two)] == ["made", "decoder"]
+    listed = run("summary", two, "--list").stdout.splitlines()
+    assert [line.split("  ")[0] for line in listed] == [f"{two}:encoder", f"{two}:decoder"]
+
+
+def test_each_row_has_its_line(two: str) -> None:
+    rows = told(f"{two}:encoder")["layers"]
+    assert [row["place"] for row in rows] == ["two.py:5", "two.py:6", "two.py:6"]
+
+
+def test_a_name_that_there_is_not(two: str) -> None:
+    result = run("summary", f"{two}:encodr")
+    assert result.exit_code == 1
+    assert result.stderr == f"layerexplain: error: {two}: has no 'encodr'; did you mean 'encoder'?\n"
+
+
+SNIPPETS = {
+    "prompts": ">>> model = Sequential()\n>>> model.add(Dense(3, input_dim=4))\nWhy?\n",
+    "stray indentation": "    model = Sequential()\n    model.add(Dense(3, input_dim=4))\n",
+    "fences": "Why is this?\n\n```python\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n```\nThanks!\n",
+    "Python 2": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\nprint model.summary()\n",
+    "no model made": "model.add(Dense(3, input_dim=4))\n",
+    "tensors alone": "x = Input((4,))\ny = Dense(3)(x)\n",
+    "a notebook": json.dumps(
+        {
+            "nbformat": 4,
+            "cells": [
+                {"cell_type": "markdown", "source": ["# Title"]},
+                {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install keras\n", "import keras"]},
+                {"cell_type": "code", "source": "m = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])"},
+            ],
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_what_is_pasted_is_forgiven(name: str) -> None:
+    result = run("summary", "-", "--format", "json", input=SNIPPETS[name])
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert (report["totals"]["params"], report["model"]["grade"]) == (15, "complete")
+
+
+OPEN = {
+    "a name that is not defined": (
+        "m = Sequential([Input((4,)), Dense(units)])",
+        "line 1: units is not known: it is not defined in this code; give --set units=VALUE",
+        ("--set", "units=3"),
+    ),
+    "data that are read from a file": (
+        "import numpy as np\nx = np.load('x.npy')\nm = Sequential()\nm.add(Dense(3, input_shape=x.shape[1:]))",
+        "line 2: x.shape is not known: it comes from np.load(…); give --set x.shape=VALUE",
+        ("--set", "x.shape=(100, 4)"),
+    ),
+    "an input without a shape": (
+        "m = Sequential([Dense(3)])",
+        "line 1: the input of the model has no shape in the code; give it with --input",
+        ("--input", "4"),
+    ),
+    "a function's argument": (
+        "def make(n):\n    return Sequential([Input((4,)), Dense(n)])",
+        "line 1: n is not known: make() is given no n; give --set n=VALUE",
+        ("--set", "n=3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_open_is_named_with_the_option_that_closes_it(name: str, tmp_path: Path) -> None:
+    code, words, option = OPEN[name]
+    path = tmp_path / "open.py"
+    path.write_text(code)
+    report = told(str(path))
+    assert report["model"]["grade"] == "open"
+    assert words in [note["message"] for note in report["notes"]]
+    assert told(str(path), *option)["totals"]["params"] == 15
+
+
+ASSUMED = {
+    "a branch": (
+        "import sys\nn = 3\nif len(sys.argv) > 1:\n    n = 5\nm = Sequential([Input((4,)), Dense(n)])",
+        "assumed",
+    ),
+    "a branch that no layer hangs on": (
+        "import sys\nepochs = 3\nif len(sys.argv) > 1:\n    epochs = 5\nm = Sequential([Input((4,)), Dense(3)])",
+        "complete",
+    ),
+    "a branch that ends the program": (
+        "import sys\nif len(sys.argv) < 2:\n    print('usage')\n    sys.exit()\nm = Sequential([Input((4,)), Dense(3)])",
+        "complete",
+    ),
+    "a branch that adds a layer": (
+        "import sys\nm = Sequential([Input((4,)), Dense(3)])\nif len(sys.argv) > 1:\n    m.add(Dense(2))",
+        "assumed",
+    ),
+    "a branch that is not taken adds one": (
+        "import sys\nm = Sequential([Input((4,)), Dense(3)])\nif len(sys.argv) > 1:\n    pass\nelse:\n    m.add(Dense(2))",
+        "assumed",
+    ),
+    "a loop over data": ("m = Sequential([Input((4,)), Dense(3)])\nfor x in data:\n    m.fit(x)", "complete"),
+    "a loop over data that adds layers": (
+        "m = Sequential([Input((4,))])\nfor x in sizes:\n    m.add(Dense(3))",
+        "open",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASSUMED)
+def test_grades(name: str, tmp_path: Path) -> None:
+    code, grade = ASSUMED[name]
+    path = tmp_path / "code.py"
+    path.write_text(code)
+    assert told(str(path))["model"]["grade"] == grade
+
+
+WRONG = {
+    "syntax": ("model = Sequential(\n", "{path}:1: is not Python at column 19: '(' was never closed"),
+    "an argument that there is not": (
+        "m = Sequential([Input((4,)), Dense(3, activaton='relu')])",
+        "{path}:1: Dense has no argument 'activaton', did you mean 'activation'?",
+    ),
+    "an argument of a wrong kind": (
+        "m = Sequential([Input((4,)), Dense(-3)])",
+        "{path}:1: Dense needs units to be an integer",
+    ),
+    "a layer that there is not": (
+        "import keras\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dens(3)])",
+        "{path}:2: keras.layers has no 'Dens'; did you mean 'Dense'?",
+    ),
+    "shapes that do not fit": (
+        "a, b = Input((4,)), Input((5,))\nm = Model([a, b],\n    Add()([a, b]))",
+        "{path}:3: layer 'add': ",
+    ),
+    "one tensor where a list is needed": (
+        "x = Input((4,))\nm = Model(x, Concatenate()(x))",
+        "{path}:2: layer 'concatenate': Concatenate",
+    ),
+    "too many values": ("m = Sequential([Input((4,)), Dropout(0.5, None, 3, 4, 5, 6)])", "{path}:1: "),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_program_gets_a_line(name: str, tmp_path: Path) -> None:
+    code, words = WRONG[name]
+    path = tmp_path / "wrong.py"
+    path.write_text(code)
+    result = run("summary", str(path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("layerexplain: error: " + words.format(path=path))
+    assert result.stderr.count("\n") == 1
+
+
+BOMBS = {
+    "doubling": "x = [1]\nfor i in range(100):\n    x = x + x",
+    "text": "x = '%1000000000d' % 1",
+    "format": "x = '{:1000000000d}'.format(1)\ny = f'{1:1000000000d}'",
+    "powers": "x = 3\nfor i in range(100):\n    x = x * x",
+    "shift": "x = 1 << 10 ** 9\ny = 9 ** 9 ** 9",
+    "repeat": "x = [0] * 10 ** 9\ny = 'a' * 10 ** 9\nz = list(range(10 ** 9))",
+    "nested": "x = [1]\nfor i in range(60):\n    x = [x, x]\ny = str(x)\nz = x == x[:]\nw = {(x[0] == x[1]): 1}",
+    "loop": "while True:\n    y = 1",
+    "counting": "i = 0\nwhile True:\n    i += 1",
+    "recursion": "def f(n):\n    return f(n + 1)\nf(0)",
+    "two calls each": "def f(n):\n    return f(n + 1) + f(n + 1)\nf(0)",
+    "deep brackets": "x = " + "(" * 5000 + ")" * 5000,
+    "deep calls": "x = " + "f(" * 900 + ")" * 900,
+    "lambdas": "f = lambda: 1\nfor i in range(10000):\n    f = (lambda g: lambda: g() + 1)(f)\nf()",
+    "layers": "m = Sequential()\nwhile True:\n    m.add(Dense(3))",
+    "tensors": "x = Input((3,))\nwhile True:\n    x = Dense(3)(x)",
+    "product": "import itertools\nx = list(itertools.product(*[range(1000)] * 100))",
+    "join": "x = ('a' * 1000).join(['b' * 1000] * 9000)\ny = ('a' * 50000).replace('a', 'b' * 50000)",
+    "sort": "x = sorted([[1] * 9000] * 9000)",
+    "strings of lists": "x = []\nfor i in range(9999):\n    x.append(x)\ny = '%s' % (x,)",
+    "itself": "x = []\nx.append(x)\nm = Sequential(x)\nx = {}\nx[1] = x\ny = x == x",
+    "class": "class A(A0):\n    pass\nA.x = A\nclass B(A, A, A):\n    pass\nB().y.z",
+    "evil": "__import__('os').system('touch pwned')\nexec('import os')\neval('1+1')\nopen('pwned', 'w').write('x')",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_program_takes_long_or_much(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bomb.py"
+    path.write_text(BOMBS[name] + "\nmodel = Sequential([Input((4,)), Dense(3)])\n")
+    before, used = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    result = run("summary", str(path))
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert result.exit_code in (0, 1)
+    assert "Traceback" not in result.output
+    assert after.ru_utime - used < 20
+    assert after.ru_maxrss - before.ru_maxrss < 700_000
+    assert not (tmp_path / "pwned").exists()
