@@ -385,8 +385,9 @@ def _is_code(opened: Opened) -> bool:
 
 
 def _may_be_code(head: bytes) -> bool:
-    """Whether a text has what all code has and few specs have: brackets of a call, or an import."""
-    return b"(" in head or b"import " in head or b"```" in head
+    """Whether a text has what all code has and few specs have: brackets of a call, or an import, outside comments."""
+    told = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
+    return b"(" in told or b"import " in told or b"```" in told
 
 
 def _read_code(data: bytes, path: str | None) -> Model:
