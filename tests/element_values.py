@@ -16,11 +16,11 @@ class ElementValues:
     `values` are arrays for the params (its masks included), `weights` for the weights, in order.
     """
 
-    def __init__(self, form: ElementForm, values: Sequence[Any], weights: Sequence[Any]) -> None:
+    def __init__(self, form: ElementForm, values: Sequence[Any], weights: Sequence[Any], batch: int = 1) -> None:
         definition = form.definition
         self.form = form
         leaves = (*definition.params, *definition.weights)
-        run = Evaluation(1, "float64")
+        run = Evaluation(batch, "float64")
         arrays = dict(zip(leaves, (*values, *weights), strict=True))
         self._frame = Frame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
 

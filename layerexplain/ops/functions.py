@@ -103,10 +103,16 @@ def softsign(z: Expr) -> Expr:
 def _relu_slope(
     z: Expr, y: Expr, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Expr:
-    if negative_slope:
-        return where(greater(z, threshold or 0), 1 if max_value is None else less(z, max_value), negative_slope)
     above = greater(z, threshold or 0)
-    return above if max_value is None else logical_and(above, less(z, max_value))
+    passed: Any = 1
+    if max_value is not None:  # which is at least 0: what lies below 0 is clipped to it
+        passed = less(z, max_value)
+        above = above if threshold >= 0 or negative_slope else greater(z, 0)
+        if negative_slope and threshold < 0:
+            passed = logical_and(greater(z, 0), passed)
+    if negative_slope:
+        return where(above, passed, negative_slope)
+    return above if max_value is None else logical_and(above, passed)
 
 
 @composite("relu", scalar=True, slope=_relu_slope)

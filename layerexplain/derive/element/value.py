@@ -151,7 +151,7 @@ class Frame:
         """Yield the numbers of the letters for each term of a sum that satisfies its conditions.
 
         Terms are skipped as soon as a letter violates a condition. All terms share one mapping, which changes."""
-        sizes = [one.size for one in e.letters]
+        sizes = [self.run.batch if one.size is None and one.role == "batch" else one.size for one in e.letters]
         if None in sizes:
             raise sc.CannotIndex("needs the size of the axis that is summed over; give it with --input")
         conditions = _by_depth(e)

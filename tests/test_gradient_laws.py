@@ -1,0 +1,152 @@
+"""Laws of derived gradients: elements equal arrays, contractions cost twice the forward, slopes are those of the body."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+
+from layerexplain.derive.cost import Costs
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
+from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.lang.composite import COMPOSITES, composite
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, Expr, tensor
+from layerexplain.ops import load_all
+from tests.cases import Case
+from tests.drawn_values import TYPES, definitions, values_for
+from tests.element_values import ElementValues
+from tests.keras_oracle import BATCH_SIZE
+from tests.test_functions import ATTRIBUTES
+from tests.test_gradients import Doubled, derived
+
+np = pytest.importorskip("numpy")
+
+load_all()
+
+AT_MOST = 10
+"""Elements that are compared of each gradient."""
+
+REFUSED = r"the positions depend on the values|which element of a window is the largest|the number of positions that a"
+"""Why the elements of some gradients have no formula by index."""
+
+
+def kept_values(case: Case, definition: Definition, found: Gradient) -> tuple[list[Any], list[Any]]:
+    """Arrays for the parameters and the weights of the backward formula, computed by the forward pass."""
+    inputs, weights = values_for(case, definition)
+    rng = np.random.default_rng(3)
+    run = Doubled(BATCH_SIZE, "float64")
+    seeds = found.whole.params[len(definition.params) :]
+    drawn = [rng.normal(size=[s if isinstance(s, int) else BATCH_SIZE for s in dy.shape]) for dy in seeds]
+    env = dict(zip([*found.whole.params, *definition.weights], [*inputs, *drawn, *weights], strict=True))
+    kept = evaluate_nodes(list(found.kept.values()), env, run) if found.kept else []
+    env |= dict(zip(found.kept, kept, strict=True))
+    backward = found.backward
+    return [env[p] for p in backward.params], [env[w] for w in backward.weights]
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_elements_of_gradients_equal_the_arrays(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        found = derived(definition)
+        if isinstance(found, str) or not found.backward.results or None in case.config.get("target_shape", ()):
+            continue
+        form = element_form(found.backward)
+        refused = [line.refusal for line in form.lines if line.refusal]
+        if refused:
+            assert all(re.search(REFUSED, why) for why in refused), (case.id, refused)
+            continue
+        try:
+            values, weights = kept_values(case, definition, found)
+            arrays = evaluate(found.backward, values, weights, Doubled(BATCH_SIZE, "float64"))
+        except CannotEvaluate:
+            continue
+        elements = ElementValues(form, values, weights, BATCH_SIZE)
+        for result, array in enumerate(arrays):
+            scale = float(np.max(np.abs(array), initial=0))
+            indices = list(itertools.product(*[range(size) for size in array.shape]))
+            if len(indices) > AT_MOST:
+                indices = [indices[i] for i in np.random.default_rng(0).choice(len(indices), AT_MOST, replace=False)]
+            for index in indices:
+                value = float(elements.element(result, index))
+                assert value == pytest.approx(float(array[index]), abs=1e-6 * scale + 1e-12), (case.id, result, index)
+
+
+TWICE = [
+    "AdditiveAttention",
+    "Attention",
+    "Bidirectional",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "Dot",
+    "GRU",
+    "GRUCell",
+    "GroupQueryAttention",
+    "LSTM",
+    "LSTMCell",
+    "MultiHeadAttention",
+    "RNN",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "TimeDistributed",
+]
+
+
+@pytest.mark.parametrize("type_", TWICE)
+def test_contractions_cost_twice_the_forward(type_: str) -> None:
+    """One for the gradient of each factor; what is kept of the forward pass costs nothing."""
+    for case, definition in definitions(type_, fixed=True):
+        found = derived(definition)
+        if not isinstance(found, str):
+            assert Costs().of(found.backward).macs == 2 * (Costs().of(definition).macs or 0), case.id
+
+
+def _of_function(name: str, attrs: dict[str, Any]) -> Definition:
+    z = tensor("z", (BATCH, 4, 6))
+    y: Expr = COMPOSITES[name](z, **attrs)
+    return Definition("case", (z,), (), {"y": y})
+
+
+FUNCTIONS = [(name, attrs) for name, attrs in [*ATTRIBUTES, ("sparsemax", {})] if name in COMPOSITES]
+
+
+@pytest.mark.parametrize(("name", "attrs"), FUNCTIONS, ids=lambda v: str(v))
+def test_a_slope_is_that_of_the_value(name: str, attrs: dict[str, Any]) -> None:
+    definition = _of_function(name, attrs)
+    rng = np.random.default_rng(5)
+    z, dy, step = rng.normal(0, 2, (5, 4, 6)), rng.normal(size=(5, 4, 6)), 1e-6
+
+    def value(at: Any) -> Any:
+        return evaluate(definition, [at], [], Evaluation(5, "float64"))[0]
+
+    dy = rng.normal(size=value(z).shape)
+    (found,) = evaluate(gradient(definition).whole, [z, dy], [], Evaluation(5, "float64"))
+    direction = rng.normal(size=z.shape)
+    slope = np.sum((value(z + step * direction) - value(z - step * direction)) * dy) / (2 * step)
+    assert float(np.sum(found * direction)) == pytest.approx(float(slope), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, one in COMPOSITES.items() if one.stable and one.scalar))
+def test_the_slope_of_a_stable_function_does_not_overflow(name: str) -> None:
+    z = np.resize(np.array([-800.0, -90.0, 90.0, 800.0]), (1, 4, 6))
+    with np.errstate(over="raise", invalid="raise"):
+        (found,) = evaluate(gradient(_of_function(name, {})).whole, [z, z * 0 + 1], [], Evaluation(1, "float64"))
+    assert np.all(np.isfinite(found))
+    assert np.all(np.abs(found) < 2)
+
+
+def test_a_stable_function_needs_a_slope() -> None:
+    with pytest.raises(TypeError, match="composite 'odd' has a stable evaluator, so it needs a slope"):
+        composite("odd", scalar=True, stable=lambda np, z: z)(lambda z: z)
