@@ -112,8 +112,8 @@ class TermReport(NamedTuple):
     """A term of the loss: that of an output, or what a regularizer adds for a weight.
 
     `symbol` is its name in the sum, `of` the layer or the path of the weight, `weight` its factor (None: 1), `gradient`
-    how the loss changes with the output, None where that is not known. `of_logits` says that the loss is computed from
-    what the output's last function is applied to.
+    how it changes with the output or the weight, None where that is not known. `of_logits` says that the loss is
+    computed from what the output's last function is applied to.
     """
 
     symbol: str

@@ -8,9 +8,9 @@ from functools import lru_cache
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
-from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_of_number
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.text import statements
 from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
@@ -52,6 +52,19 @@ def gradient_report(
     except CannotDerive as why:
         return NOTHING._replace(unknown=str(why))
     return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around)))
+
+
+def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
+    """Return how the one number that a formula computes, a loss, changes with one of its tensors."""
+    try:
+        found = gradient_of_number(definition, leaf)
+    except CannotDerive as why:
+        return NOTHING._replace(unknown=str(why))
+    cost = Costs().of(found)
+    lines = tuple([statement(line, True) for line in statements(found)])
+    return NOTHING._replace(
+        statements=lines, element=element_text(element_form(found)).lines, macs=cost.macs, flops=cost.flops
+    )
 
 
 @lru_cache(maxsize=64)

@@ -129,7 +129,7 @@ def build_layer(
     if declaration.kind != "layer":
         from layerexplain.report.training_part import part_report
 
-        return part_report(declaration, arguments, input_shapes)
+        return part_report(declaration, arguments, input_shapes, gradient)
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
     for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):

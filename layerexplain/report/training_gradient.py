@@ -5,16 +5,16 @@ from __future__ import annotations
 from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.report.data import FormulaReport
 from layerexplain.report.explanation import statements_of
 from layerexplain.report.where import where
 
 
-def loss_gradient(loss: Definition) -> FormulaReport | None:
-    """Return how a loss, the sum over the examples, changes with the output; None where that is not derived."""
+def loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
+    """Return how a term of the loss changes with an output or a weight; None where that is not derived."""
     try:
-        return formula_report("", gradient_of_number(loss, loss.params[1]))
+        return formula_report("", gradient_of_number(loss, by))
     except CannotDerive:
         return None
 

@@ -22,6 +22,7 @@ from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, WeightReason, WeightReport
 from layerexplain.report.explanation import of_formula
+from layerexplain.report.gradient import number_gradient
 from layerexplain.report.totals import totals
 
 SHAPES_OF = {"loss": ("y_pred", "y_true", "sample_weight"), "update": ("W",), "regularizer": ("W",), "schedule": ()}
@@ -58,8 +59,13 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
     return optimizer.trace([weight, weight, number, number if clips else None], arguments)
 
 
-def part_report(declaration: Declaration, given: Mapping[str, Any], shapes: Sequence[Sequence[int | None]]) -> Report:
-    """Explain a part of training at these shapes. Raises ArgumentError or ShapeError, placed at the part."""
+def part_report(
+    declaration: Declaration, given: Mapping[str, Any], shapes: Sequence[Sequence[int | None]], gradient: bool = False
+) -> Report:
+    """Explain a part of training at these shapes; a loss or a regularizer also with its `gradient`.
+
+    Raises ArgumentError or ShapeError, placed at the part.
+    """
     tensors = SHAPES_OF[declaration.kind]
     type_ = declaration.type.rpartition(".")[2]
     try:
@@ -70,6 +76,8 @@ def part_report(declaration: Declaration, given: Mapping[str, Any], shapes: Sequ
     except LayerExplainError as error:
         raise error.with_place(layer=declaration.name) from None
     row = _row(declaration, definition, type_)
+    if gradient and declaration.kind in ("loss", "regularizer"):
+        row = row._replace(gradient=number_gradient(definition, definition.params[declaration.kind == "loss"]))
     return Report("", "layer", declaration.name, type_, None, (), (), (row,), totals((row,)), ())
 
 

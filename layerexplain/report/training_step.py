@@ -127,7 +127,9 @@ def _loss(ref: TensorRef, made: TracedCall, setting: Setting, symbol: str) -> Te
     definition.results = {symbol: definition.results["L"]}
     told = formula_report(sentence(definition) + words, definition)
     type_ = loss.type.rpartition(".")[2]
-    return TermReport(symbol, "loss", ref.layer, type_, None, told, loss_gradient(summed), name == "z")
+    return TermReport(
+        symbol, "loss", ref.layer, type_, None, told, loss_gradient(summed, summed.params[1]), name == "z"
+    )
 
 
 def _last_function(definition: Definition | None, output: int) -> str:
@@ -184,9 +186,10 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
                 number += 1
                 symbol = f"R_{number}"
                 definition.params[0].label = "y" if of == "activity" else _symbol(one, of)
+                sent = loss_gradient(definition, definition.params[0])
                 definition.results = {symbol: definition.results["R"]}
                 told = formula_report(sentence(definition), definition)
-                yield TermReport(symbol, "regularizer", path, made.type, None, told, None, False)
+                yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
 
 
 def _regularizers(layer: Layer) -> Iterator[tuple[str, Any]]:

@@ -114,11 +114,11 @@ def _one_value(e: Expr, plain: Plain) -> Expr | None:
 
 def _without_spreading(node: Expr, plain: Plain) -> Expr | None:
     """One number for each element of another tensor is that number: it is spread by the operation itself."""
-    if len(node.args) != 2 or not is_elementwise(node.op):
+    if len(node.args) < 2 or not is_elementwise(node.op):
         return None
     for i, arg in enumerate(node.args):
         value = _one_value(arg, plain) if arg.shape else None
-        if value is not None and node.args[1 - i].shape == node.shape:
+        if value is not None and any(other.shape == node.shape for k, other in enumerate(node.args) if k != i):
             return node.op(*[value if k == i else other for k, other in enumerate(node.args)], **node.attrs)
     return None
 
@@ -349,6 +349,19 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
     return None
 
 
+def _size(node: Expr, plain: Plain) -> Expr | None:
+    """The number of examples is that of what came in, which need not be worked out."""
+    (a,) = node.args
+    axes = node.options["axis"]
+    leading = tuple(range(len(axes)))
+    while a.args and axes == leading:
+        source = next((arg for arg in a.args if arg.shape[: len(axes)] == a.shape[: len(axes)]), None)
+        if source is None or None in source.shape[: len(axes)]:
+            break
+        a = source
+    return None if a is node.args[0] else node.op(a, **node.attrs)
+
+
 RULES: Mapping[str, Callable[[Expr, Plain], Expr | None]] = {
     "multiply": _product,
     "add": _sum,
@@ -362,5 +375,6 @@ RULES: Mapping[str, Callable[[Expr, Plain], Expr | None]] = {
     "sum": _reduced,
     "where": _choice,
     "slice": _slice,
+    "size_of": _size,
     "concatenate": _concatenate,
 }

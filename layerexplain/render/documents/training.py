@@ -39,7 +39,7 @@ def _document(report: Report) -> doc.Document:
         *_part("2. Loss", "what a step makes smaller", map(_loss, losses)),
         *_part("", "", map(_penalty, penalties)),
         *_part("", "", [doc.Section((doc.Labelled("sum", (_code(step.total),)),))] if step.total else []),
-        *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(step, losses)),
+        *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(step)),
         *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
         *_part("", "", [doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
     )
@@ -103,14 +103,18 @@ def _penalty(term: TermReport) -> doc.Section:
     return _headed(term.symbol, term.type, f"of {term.of}", *_formula(term.formula))
 
 
-def _back(step: StepReport, losses: list[TermReport]) -> Iterator[doc.Section]:
-    """The gradient of each loss at its output, then what each layer passes back."""
-    for term in losses:
+def _back(step: StepReport) -> Iterator[doc.Section]:
+    """The gradient of each term of the loss, then what each layer passes back."""
+    for term in step.terms:
+        loss = term.kind == "loss"
+        to = f"to '{term.of}'" if loss else f"to {term.of}"
         if term.gradient is None:
-            yield _headed(term.symbol, term.type, f"to '{term.of}'", doc.Prose(("Its gradient is not derived.",)))
+            yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue
-        told = term.gradient._replace(sentence="Of the sum of the losses; their mean divides it by their number.")
-        yield _headed(term.symbol, term.type, f"to '{term.of}'", *_formula(told))
+        factor = "" if term.weight is None else f" It counts {term.weight:g} times."
+        of_all = f"Of the sum of the losses; their mean divides it by their number.{factor}"
+        told = term.gradient._replace(sentence=of_all if loss else "Added to the gradient that the layers below give.")
+        yield _headed(term.symbol, term.type, to, *_formula(told))
     for one in step.gradients:
         others = doc.Names(one.layers[1:], _SHOWN)
         alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
