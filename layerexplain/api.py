@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
+    from layerexplain.frontends.own_layers import Code
+    from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
-    from layerexplain.layers.registry import layer_types as layer_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
     from layerexplain.report.comparison import Comparison as Comparison
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
+    from layerexplain.report.one_layer import layer_types as layer_types
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.activations import Progress
@@ -54,9 +56,10 @@ _HOMES = {
     "Converted": "convert.forms",
     "all_rules": "checks.rules",
     "convert": "convert.forms",
+    "read_own_layers": "frontends.own_layers",
     "check": "checks.rules",
     "layer_type": "report.one_layer",
-    "layer_types": "layers.registry",
+    "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
     "read": "frontends",
     "make_inputs": "run.made_inputs",
@@ -84,6 +87,7 @@ def explain(
     batch: int | None = None,
     optimizer: str | None = None,
     training: bool | Mapping[str, Any] = False,
+    code: Code = (),
     partial: bool = False,
 ) -> Report:
     """Explain a model layer by layer.
@@ -100,6 +104,7 @@ def explain(
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for.
         training: Whether `Report.training` has the formulas of a step of training; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
+        code: Files that say what own layers of the source compute: YAML with `define:`.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
 
     Returns:
@@ -116,7 +121,7 @@ def explain(
     from layerexplain.frontends import read
     from layerexplain.report import build
 
-    source = model if isinstance(model, Model) else read(model)
+    source = model if isinstance(model, Model) else read(model, code)
     if isinstance(training, Mapping):
         from layerexplain.frontends.training import trained_with
 
@@ -162,6 +167,7 @@ def explain_layer(
     *,
     input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
     gradient: bool = False,
+    code: Code = (),
     **arguments: Any,
 ) -> Report:
     """Explain one layer without a model.
@@ -171,6 +177,7 @@ def explain_layer(
         arguments_: Its arguments as a mapping, for those that this function uses itself.
         input_shape: The shape of its input, batch first as in Keras; a list of shapes for several inputs.
         gradient: Whether to derive its gradients as well.
+        code: Files that define own layers, of which it may be one.
         **arguments: Its arguments, with Keras's names. A layer inside a layer is given as `{"LSTM": {"units": 6}}`.
 
     Returns:
@@ -189,11 +196,11 @@ def explain_layer(
     if not shapes or shapes[0] is None or isinstance(shapes[0], int):
         shapes = [input_shape]
     given = {**(arguments_ or {}), **arguments}
-    if is_layer(type_):
+    if is_layer(type_, code):
         given = {name: layers_in(value) for name, value in given.items()}
     elif not list(input_shape):
         shapes = []
-    return build_layer(type_, given, [tuple(s)[1:] for s in shapes], gradient=gradient)
+    return build_layer(type_, given, [tuple(s)[1:] for s in shapes], code=code, gradient=gradient)
 
 
 def optimizers() -> tuple[str, ...]:
@@ -253,13 +260,16 @@ def trace_element(
     )
 
 
-def diff(before: Model | Any, after: Model | Any, *, inputs: InputShapes | InputShapesOf | None = None) -> Comparison:
+def diff(
+    before: Model | Any, after: Model | Any, *, inputs: InputShapes | InputShapesOf | None = None, code: Code = ()
+) -> Comparison:
     """Compare two models, of any formats and Keras versions.
 
     Args:
         before: What `read` takes, or a model that it returned.
         after: The same of the other model.
         inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
+        code: Files that say what own layers of the two compute.
 
     Returns:
         The layers that differ, and what follows from it.
@@ -273,15 +283,15 @@ def diff(before: Model | Any, after: Model | Any, *, inputs: InputShapes | Input
     """
     from layerexplain.report.comparison import compare
 
-    models = [one if isinstance(one, Model) else _read(one) for one in (before, after)]
+    models = [one if isinstance(one, Model) else _read(one, code) for one in (before, after)]
     first, second = ((model, explain(model, inputs=inputs, detail=False)) for model in models)
     return compare(first, second)
 
 
-def _read(source: Any) -> Model:
+def _read(source: Any, code: Code) -> Model:
     from layerexplain.frontends import read
 
-    return read(source)
+    return read(source, code)
 
 
 def format_report(

@@ -10,6 +10,7 @@ from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
+from layerexplain.frontends.own_layers import Code
 from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
@@ -67,6 +68,7 @@ def check(
     source: Model | Any,
     *,
     inputs: InputShapes | InputShapesOf | None = None,
+    code: Code = (),
     select: Collection[str] = (),
     ignore: Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
@@ -78,6 +80,7 @@ def check(
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
         select: Codes of the rules to follow; all of them by default.
         ignore: Codes of rules to leave out.
+        code: Files that say what own layers of the source compute.
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
 
     Returns:
@@ -91,7 +94,7 @@ def check(
     ['softmax-over-one']
     """
     rules = _chosen(all_rules(), select, ignore)
-    model = source if isinstance(source, Model) else read(source)
+    model = source if isinstance(source, Model) else read(source, code)
     network = trace_model(model, shapes_for(model, inputs))
     if model.strict:
         raise_any([fault.with_place(source=model.source) for fault in network.faults])

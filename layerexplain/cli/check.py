@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import SOURCES_OR_NONE, Output, finding_output_options, input_option
+from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
 from layerexplain.render.documents.findings import findings, rules
 from layerexplain.render.formats import printed
@@ -53,6 +53,7 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
 @SOURCES_OR_NONE
 @finding_output_options
 @input_option
+@code_option
 @click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, by commas.")
 @click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="All rules but these.")
 @click.option(
@@ -71,6 +72,7 @@ def command(
     sources: tuple[str, ...],
     output: Output,
     inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     budgets: dict[str, float],
@@ -101,6 +103,7 @@ def command(
         return api.check(
             reading.content_of(source),
             inputs=partial(inputs_of, typed=inputs),
+            code=code,
             select=select,
             ignore=ignore,
             budgets=budgets,

@@ -25,12 +25,17 @@ def _completes(find: Callable[[click.Context, str], _Found]) -> _Complete:
     return complete
 
 
+def _code(ctx: click.Context) -> tuple[str, ...]:
+    """The files that --code names, if it stands before the word."""
+    return tuple(ctx.params.get("code") or ())
+
+
 @_completes
 def layer_types(ctx: click.Context, incomplete: str) -> _Found:
     """The layer types that begin with what is typed, in upper or lower case, with what each does."""
     from layerexplain import api
 
-    for entries in api.layer_types().values():
+    for entries in api.layer_types(_code(ctx)).values():
         yield from [(type, words) for type, _, words in entries if type.lower().startswith(incomplete.lower())]
 
 
@@ -41,7 +46,7 @@ def layer_arguments(ctx: click.Context, incomplete: str) -> _Found:
     from layerexplain.errors import ArgumentError
 
     try:
-        told = api.layer_type(str(ctx.params.get("type")))
+        told = api.layer_type(str(ctx.params.get("type")), _code(ctx))
     except ArgumentError:
         return
     for argument in told.arguments:
@@ -67,7 +72,7 @@ def layer_names(ctx: click.Context, incomplete: str) -> _Found:
     if not isinstance(source, str) or source == "-":
         return
     try:
-        model = api.read(source)
+        model = api.read(source, _code(ctx))
     # A shell that completes a word has no use for any message, a bug's neither.
     except Exception:
         return

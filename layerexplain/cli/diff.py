@@ -10,7 +10,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import Output, input_option, output_options, set_option, source_argument
+from layerexplain.cli.options import Output, code_option, input_option, output_options, set_option, source_argument
 from layerexplain.cli.output import emit
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.documents.comparison import comparison
@@ -23,8 +23,16 @@ from layerexplain.render.formats import printed
 @source_argument("after")
 @output_options
 @input_option
+@code_option
 @click.pass_context
-def command(ctx: click.Context, before: str, after: str, output: Output, inputs: tuple[InputShape, ...]) -> None:
+def command(
+    ctx: click.Context,
+    before: str,
+    after: str,
+    output: Output,
+    inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
+) -> None:
     """Tell which layers of BEFORE and AFTER differ, and what follows from it for shapes, parameters and weights.
 
     The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
@@ -37,7 +45,12 @@ def command(ctx: click.Context, before: str, after: str, output: Output, inputs:
       layerexplain diff main.yaml branch.yaml --format markdown
     """
     try:
-        found = api.diff(reading.content_of(before), reading.content_of(after), inputs=partial(inputs_of, typed=inputs))
+        found = api.diff(
+            reading.content_of(before),
+            reading.content_of(after),
+            inputs=partial(inputs_of, typed=inputs),
+            code=code,
+        )
     except LayerExplainError as error:
         tell_lines(lines_of(error))
         ctx.exit(2)

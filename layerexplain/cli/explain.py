@@ -78,6 +78,7 @@ def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
 @options.nested_option
 @options.input_option
 @options.gradient_option
+@options.code_option
 @click.option("--brief", is_flag=True, help="Only what each layer does, its formula, shape and weights.")
 @click.option(
     "--training",
@@ -104,6 +105,7 @@ def command(
     nested: bool,
     inputs: tuple[InputShape, ...],
     gradient: bool,
+    code: tuple[str, ...],
     brief: bool,
     training: bool,
 ) -> None:
@@ -149,6 +151,7 @@ def command(
             gradient=gradient,
             only=lambda path: not chosen or path in chosen,
             training=_trained_with(given) if training else False,
+            code=code,
             partial=True,
         )
         if not patterns:

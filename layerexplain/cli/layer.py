@@ -12,7 +12,14 @@ from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
-from layerexplain.cli.options import Output, WithNumbers, gradient_option, input_option, model_output_options
+from layerexplain.cli.options import (
+    Output,
+    WithNumbers,
+    code_option,
+    gradient_option,
+    input_option,
+    model_output_options,
+)
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.keras_code import INPUT_SHAPE, flow_text, is_code, read_call
@@ -34,6 +41,7 @@ class _Asked(NamedTuple):
     type: str
     arguments: dict[str, Any]
     inputs: tuple[InputShape, ...]
+    code: tuple[str, ...]
 
 
 class _Versus(WithNumbers):
@@ -55,12 +63,12 @@ class _Versus(WithNumbers):
             raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
-def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...]) -> _Asked:
+def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
     arguments: dict[str, Any] = {}
     if is_code(type):
-        type, arguments = read_call(type, lambda name: api.layer_type(name).positional)
-    told = api.layer_type(type)
+        type, arguments = read_call(type, lambda name: api.layer_type(name, code).positional)
+    told = api.layer_type(type, code)
     arguments |= parse_arguments(words, () if arguments else told.positional)
     shape = arguments.pop(INPUT_SHAPE, None)
     if shape is not None and not inputs:
@@ -71,19 +79,20 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...]) -> _
     if len(inputs) == 1 and not told.tensors and len(told.example_inputs) == 2:
         example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
         raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
-    return _Asked(type, arguments, inputs)
+    return _Asked(type, arguments, inputs, code)
 
 
-def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
+def _in_call_order(asked: _Asked) -> list[Shape]:
     """The shapes in the order of the layer's call; those typed with the names of its tensors are sorted by these."""
-    tensors = api.layer_type(type).tensors
+    inputs = asked.inputs
+    tensors = api.layer_type(asked.type, asked.code).tensors
     named = {one.name: one.shape for one in inputs if one.name is not None}
     if not named or not tensors:
         return [one.shape for one in inputs]
     wanted = list(tensors[: len(inputs)])
     if sorted(named) != sorted(wanted) or len(named) != len(inputs):
         raise click.UsageError(
-            f"--input: {type} takes {', '.join(tensors)}, in this order and without gaps; "
+            f"--input: {asked.type} takes {', '.join(tensors)}, in this order and without gaps; "
             f"for {len(inputs)} inputs name {' and '.join(wanted)}, or none of them"
         )
     return [named[name] for name in wanted]
@@ -97,11 +106,17 @@ def _in_call_order(type: str, inputs: tuple[InputShape, ...]) -> list[Shape]:
 @model_output_options
 @input_option
 @gradient_option
+@code_option
 @click.option(
     VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
 )
 def command(
-    type: str | None, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...], gradient: bool
+    type: str | None,
+    arguments: tuple[str, ...],
+    output: Output,
+    inputs: tuple[InputShape, ...],
+    gradient: bool,
+    code: tuple[str, ...],
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
@@ -130,34 +145,35 @@ def command(
 
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
-        emit(output, lambda look: printed([catalogue(api.layer_types() | api.training_types())], output.format, look))
+        emit(
+            output, lambda look: printed([catalogue(api.layer_types(code) | api.training_types())], output.format, look)
+        )
         return
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(type, arguments, output, inputs, gradient)
+            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient)
         else:
-            _compare(type, arguments, second, output, inputs)
+            _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
         # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(
-    type: str, arguments: tuple[str, ...], output: Output, inputs: tuple[InputShape, ...], gradient: bool
-) -> None:
+def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
-    asked = _asked(type, arguments, inputs)
-    told = api.layer_type(asked.type)
+    told = api.layer_type(asked.type, asked.code)
     page: tuple[Block, ...] = ()
     if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format != "table":
             raise _no_shape(told)
-        asked = _Asked(asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)))
-        page = layer_type_page(told, _command(told))
+        asked = _Asked(
+            asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), asked.code
+        )
+        page = layer_type_page(told, _command(told, asked.code))
     sheet = explanation(_report(asked, gradient), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
@@ -165,20 +181,17 @@ def _explain(
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _compare(
-    type: str, arguments: tuple[str, ...], second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]
-) -> None:
+def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Two layers side by side. Raises as `_explain` does."""
     from layerexplain.render.documents.side_by_side import side_by_side
 
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
-    left = _asked(type, arguments, inputs)
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs)
+    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs, left.code)
     for one in (left, right):
         if not one.inputs:
-            raise _no_shape(api.layer_type(one.type))
+            raise _no_shape(api.layer_type(one.type, one.code))
     sheets = side_by_side(_report(left), _report(right), _titles(left, right))
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
 
@@ -201,24 +214,27 @@ def _no_shape(told: LayerType) -> click.UsageError:
 
 def _report(asked: _Asked, gradient: bool = False) -> Report:
     """The report of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
-    shapes = _in_call_order(asked.type, asked.inputs)
+    shapes = _in_call_order(asked)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
     if typed:
         try:
             batched = [shape if shape in typed else (None, *shape) for shape in shapes]
-            found = api.explain_layer(asked.type, asked.arguments, input_shape=batched, gradient=gradient)
+            found = api.explain_layer(
+                asked.type, asked.arguments, input_shape=batched, code=asked.code, gradient=gradient
+            )
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
             tell_batch(typed[0])
             return found
     shaped = [(None, *shape) for shape in shapes]
-    return api.explain_layer(asked.type, asked.arguments, input_shape=shaped, gradient=gradient)
+    return api.explain_layer(asked.type, asked.arguments, input_shape=shaped, code=asked.code, gradient=gradient)
 
 
-def _command(told: LayerType) -> list[str]:
+def _command(told: LayerType, code: tuple[str, ...]) -> list[str]:
     """The words of the command that explains the example of a type."""
     from shlex import quote
 
     shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
-    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes]
+    own = [word for path in code for word in ("--code", quote(path))]
+    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes, *own]

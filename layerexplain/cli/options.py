@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from layerexplain.api import code_settings, code_source, each_model, optimizers
+from layerexplain.api import code_settings, code_source, each_model, optimizers, read_own_layers
 from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.errors import LayerExplainError
@@ -182,6 +182,21 @@ def input_option(command: _Function) -> _Function:
     return shapes_option(
         "--input", "inputs", "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
     )(command)
+
+
+def code_option(command: _Function) -> _Function:
+    """--code, which the command gets as `code`: the paths of files. One that is at fault ends the command, whatever its
+    sources are."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not ctx.resilient_parsing:
+            read_own_layers(value)
+        return value
+
+    return click.option(
+        "--code", metavar="FILE", multiple=True, type=click.Path(), callback=read,
+        help="A file that says what layers of the author's own compute: YAML with `define:`. Repeatable.",
+    )(command)  # fmt: skip
 
 
 def shapes_option(option: str, name: str, help: str) -> Callable[[_Function], _Function]:

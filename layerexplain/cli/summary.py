@@ -25,6 +25,7 @@ class _Ask(NamedTuple):
     """What is asked of each source, and how the answer is to be written."""
 
     inputs: tuple[InputShape, ...]
+    code: tuple[str, ...]
     receptive_field: bool
     batch: int | None
     optimizer: str | None
@@ -42,6 +43,7 @@ class _Ask(NamedTuple):
 @options.columns_option()
 @options.nested_option
 @options.input_option
+@options.code_option
 @options.memory_options
 @options.jobs_option
 @click.option("--list", "listing", is_flag=True, help="Only the names of the models of each SOURCE.")
@@ -53,6 +55,7 @@ def command(
     columns: tuple[str, ...] | None,
     nested: bool,
     inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
     batch: int | None,
     optimizer: str | None,
     jobs: int | None,
@@ -80,7 +83,17 @@ def command(
     reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
     several = len(sources) > 1
     ask = _Ask(
-        inputs, reach, batch, optimizer, columns, nested, several, output.format, look_of(output), encoding_of(output)
+        inputs,
+        code,
+        reach,
+        batch,
+        optimizer,
+        columns,
+        nested,
+        several,
+        output.format,
+        look_of(output),
+        encoding_of(output),
     )
     if listing:
         return reading.list_models(sources)
@@ -101,6 +114,7 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
         receptive_field=ask.receptive_field,
         batch=ask.batch,
         optimizer=ask.optimizer,
+        code=ask.code,
         partial=True,
     )
     sheet = summary(report, ask.columns, ask.nested, ask.several)

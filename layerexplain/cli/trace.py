@@ -15,6 +15,7 @@ from layerexplain.cli.options import (
     SOURCE,
     Output,
     WithNumbers,
+    code_option,
     number_option,
     output_options,
     seed_option,
@@ -97,6 +98,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have their numbers, "
     "from 0, behind two slashes: encoder/dense//call/1/output/0.",
 )
+@code_option
 @seed_option("The seed for weights that the source does not have.")
 @click.option(
     "--max-memory",
@@ -122,6 +124,7 @@ def command(
     terms: int,
     keras: bool | None,
     save: str | None,
+    code: tuple[str, ...],
     seed: int,
     max_memory: float | None,
     partial: bool,
@@ -148,7 +151,7 @@ def command(
 
     def run(one: str) -> Sheet:
         content = reading.content_of(one)
-        model = api.read(content)._replace(source=reading.name_of(one))
+        model = api.read(content, code)._replace(source=reading.name_of(one))
         given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=most)
         with progress(model.source, "calls run") as tell:
             if at is not None:

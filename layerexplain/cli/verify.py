@@ -10,7 +10,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import SOURCES, Output, input_option, output_options, seed_option
+from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
 from layerexplain.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
 @SOURCES
 @output_options
 @input_option
+@code_option
 @click.option(
     "--tolerance",
     type=float,
@@ -46,6 +47,7 @@ def command(
     sources: tuple[str, ...],
     output: Output,
     inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
     tolerance: float,
     seed: int,
     drawn: bool,
@@ -68,18 +70,26 @@ def command(
     reading.print_each(
         output,
         sources,
-        lambda one: _verified(one, inputs, tolerance, seed, drawn),
+        lambda one: _verified(one, inputs, code, tolerance, seed, drawn),
         lambda report: verification(report, len(sources) > 1),
         is_fine=lambda report: report.agrees,
     )
 
 
-def _verified(source: str, inputs: tuple[InputShape, ...], tolerance: float, seed: int, drawn: bool) -> VerifyReport:
+def _verified(
+    source: str, inputs: tuple[InputShape, ...], code: tuple[str, ...], tolerance: float, seed: int, drawn: bool
+) -> VerifyReport:
     """The report of a source."""
     shapes = partial(inputs_of, typed=inputs) if inputs else None
     name = reading.name_of(source)
     with progress(name, "calls compared") as tell:
         report = api.verify(
-            reading.content_of(source), inputs=shapes, tolerance=tolerance, seed=seed, drawn=drawn, progress=tell
+            reading.content_of(source),
+            inputs=shapes,
+            tolerance=tolerance,
+            seed=seed,
+            drawn=drawn,
+            code=code,
+            progress=tell,
         )
     return report._replace(source=name)

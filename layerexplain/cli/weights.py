@@ -15,6 +15,7 @@ from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import (
     SOURCES,
     Output,
+    code_option,
     columns_must_fit,
     columns_option,
     input_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     help="Also list stored state that is not a weight: optimizer, random generators, metrics. It is never counted.",
 )
 @input_option
+@code_option
 @jobs_option
 def command(
     sources: tuple[str, ...],
@@ -55,6 +57,7 @@ def command(
     stats: bool,
     state: bool,
     inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
     jobs: int | None,
 ) -> None:
     """List every weight tensor: path, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
@@ -76,13 +79,15 @@ def command(
     reading.print_each(
         output,
         sources,
-        partial(_table_of, stats=stats, inputs=inputs, quiet=count > 1),
+        partial(_table_of, stats=stats, inputs=inputs, code=code, quiet=count > 1),
         lambda table: weights(table, columns, state, len(sources) > 1),
         jobs=count,
     )
 
 
-def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: bool) -> WeightTable:
+def _table_of(
+    source: str, stats: bool, inputs: tuple[InputShape, ...], code: tuple[str, ...], quiet: bool
+) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
     name = reading.name_of(source)
@@ -90,7 +95,8 @@ def _table_of(source: str, stats: bool, inputs: tuple[InputShape, ...], quiet: b
         tell = stack.enter_context(progress(name, "tensors read", quiet))
         path = stack.enter_context(_file_of_standard_input()) if source == "-" else source
         try:
-            table = api.list_weights(path, stats=stats, inputs=partial(inputs_of, typed=inputs), progress=tell)
+            shapes = partial(inputs_of, typed=inputs)
+            table = api.list_weights(path, stats=stats, inputs=shapes, code=code, progress=tell)
         except LayerExplainError as error:
             error.source = name if source == "-" else error.source
             raise

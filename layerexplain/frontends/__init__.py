@@ -12,13 +12,18 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends.code_source import CodeSource, code_source
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.own_layers import Code
+    from layerexplain.layers.declaration import Declaration
 
 _BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
@@ -34,12 +39,13 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
-def read(source: Any) -> Model:
+def read(source: Any, code: Code = ()) -> Model:
     """Read an architecture. Nothing in it is imported or executed.
 
     Args:
         source: The path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, the bytes
             of a file, a config as a dict, or a live Keras model.
+        code: Files that say what own layers of the source compute (`own_layers.read_own_layers`).
 
     Returns:
         The model; its `faults` are the errors of single layers.
@@ -53,11 +59,16 @@ def read(source: Any) -> Model:
     """
     name = source_name(source)
     source = _path_or_bytes(source)
+    own: Mapping[str, Declaration] = {}
+    if code:
+        from layerexplain.frontends.own_layers import read_own_layers
+
+        own = read_own_layers(code)
     try:
         model = _read_requested(source) if isinstance(source, str) and ":" in source else None
         if model is None and isinstance(source, CodeSource):
             model = _read_code_source(source)
-        model = model or _read(source, name)
+        model = model or _read(source, name, own)
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
             from layerexplain.frontends.keras.weights_only import with_stored_layers
@@ -65,6 +76,8 @@ def read(source: Any) -> Model:
             model = with_stored_layers(model, source)
         for fault in model.faults:
             fault.with_place(source=name)
+        if own:
+            model = model._replace(declarations={**own, **model.declarations})
         return model._replace(source=name)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
@@ -97,23 +110,23 @@ def holds_code(head: bytes, path: str | None) -> bool:
     return _is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
 
 
-def read_faultless(source: Any) -> Model:
+def read_faultless(source: Any, code: Code = ()) -> Model:
     """The same, of a source without faults: raises the one that it has, or an ErrorGroup of several."""
-    model = read(source)
+    model = read(source, code)
     raise_any(model.faults)
     return model
 
 
-def read_for_good(source: Any) -> tuple[Any, Model]:
+def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
     """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
     if isinstance(source, Model):
         return source, source
     if source_name(source) != "<stdin>":
-        return source, read_faultless(source)
+        return source, read_faultless(source, code)
     from layerexplain.frontends.regular_file import standard_input
 
     content = standard_input()
-    return content, read_faultless(content)._replace(source="<stdin>")
+    return content, read_faultless(content, code)._replace(source="<stdin>")
 
 
 def source_name(source: Any) -> str:
@@ -141,18 +154,18 @@ def _is_stored(source: Any, name: str) -> bool:
     return isinstance(source, bytes) or (is_path and (os.path.isfile(source) or os.path.isdir(source)))
 
 
-def _read(source: Any, name: str) -> Model:
+def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
     if name == "<stdin>":
         with opened_stdin() as opened:
-            return _read_opened(opened)
+            return _read_opened(opened._replace(own=own))
     if isinstance(source, str):
         with as_source_errors():
             if os.path.isdir(source):
                 return _read_directory(source)
             with opened_path(source) as opened:
-                return _read_opened(opened)
+                return _read_opened(opened._replace(own=own))
     if isinstance(source, bytes):
-        return _read_opened(Opened.of(io.BytesIO(source), None))
+        return _read_opened(Opened.of(io.BytesIO(source), None)._replace(own=own))
     if isinstance(source, Mapping | list):
         from layerexplain.frontends.keras.config import model_of_document
 
@@ -200,11 +213,13 @@ def is_text(head: bytes) -> bool:
 
 
 class Opened(NamedTuple):
-    """An open source: its first bytes, the file, and its path; None for standard input and bytes."""
+    """An open source: its first bytes, the file, its path (None for standard input and bytes), and the own layers that
+    it may have beside those that it defines itself."""
 
     head: bytes
     file: IO[bytes]
     path: str | None
+    own: Mapping[str, Declaration] = MappingProxyType({})
 
     @classmethod
     def of(cls, file: IO[bytes], path: str | None) -> Opened:
@@ -358,20 +373,20 @@ def _read_json(opened: Opened) -> Model:
     except SourceError:
         if looks_like_json(data):
             raise
-        return _read_spec(data, opened.path)
+        return _read_spec(data, opened)
     if isinstance(document, dict) and "nbformat" in document and ("cells" in document or "worksheets" in document):
         return _read_code(data, opened.path)
     if isinstance(document, dict) and "weight_map" in document and opened.path is not None:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 
         return read_weights_only(opened.path, "is an index of sharded weights, but not one of Keras")
-    return _read_spec(data, opened.path) if is_spec(document) else model_of_document(document)
+    return _read_spec(data, opened) if is_spec(document) else model_of_document(document)
 
 
-def _read_spec(data: bytes, path: str | None) -> Model:
+def _read_spec(data: bytes, opened: Opened) -> Model:
     from layerexplain.frontends.spec.document import read_yaml_spec
 
-    return read_yaml_spec(data, path or "")
+    return read_yaml_spec(data, opened.path or "", opened.own)
 
 
 def _is_code(opened: Opened) -> bool:
@@ -410,6 +425,6 @@ FORMATS = (
     Format(lambda opened: _no_model(opened) is not None, _refuse),
     Format(_is_json, _read_json),
     Format(_is_code, lambda opened: _read_code(opened.text(), opened.path)),
-    Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened.path)),
+    Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened)),
 )
 """What is read, in the order in which it is tried; the first that accepts a source reads it."""

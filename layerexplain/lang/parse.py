@@ -10,6 +10,7 @@ that it needs; `layerexplain.ops.load_all` loads all of them for texts of users.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import FormulaError, LayerExplainError
@@ -18,18 +19,8 @@ from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, Shapes, constant, item, named, tensor
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.opaque import opaque
-from layerexplain.lang.syntax import (
-    NO_SETTINGS,
-    assigned_names,
-    attribute,
-    checked_expression,
-    checked_tree,
-    is_key,
-    key_part,
-    refuse,
-    source_of,
-    table_shape,
-)
+from layerexplain.lang.settings import NO_SETTINGS, attribute, holds, is_key, key_part, table_shape
+from layerexplain.lang.syntax import assigned_names, checked_expression, checked_tree, refuse, source_of
 
 if TYPE_CHECKING:
     import ast
@@ -49,6 +40,8 @@ def parse(
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
     updates: Collection[str] = (),
+    *,
+    choices: bool = False,
 ) -> dict[str, Expr]:
     """Read a text's statements and return the expressions that it assigns at its top level, by name.
 
@@ -58,6 +51,7 @@ def parse(
         functions: Functions that it can call besides the loaded ops, the composites and its own `def`s.
         settings: Configuration values that it can use by name, as keyword arguments or as numbers.
         updates: The leaves to which it can give a new value: from there on their name stands for that.
+        choices: Whether it may have `a if condition else b`, decided by the settings and by which tensors there are.
 
     Raises:
         FormulaError: The text is not a formula, or an op cannot take its arguments.
@@ -69,7 +63,7 @@ def parse(
     >>> parse("y = 2 * x + 1", {"x": x})["y"].shape
     (n, 3)
     """
-    tree = checked_tree(source)
+    tree = checked_tree(source, choices=choices)
     builder = _Builder(functions, settings)
     scope = _Names(dict(leaves))
     scope.updates = updates
@@ -256,13 +250,22 @@ class _Builder:
             raise refuse(node, f"'{text}' is not a tensor, a number or a table of numbers with rows of equal length")
         return constant(value)
 
+    def _choice(self, node: ast.IfExp, scope: _Names) -> Expr:
+        """The branch that the settings choose. The other is not built: it may use what is not there."""
+        there = {name: True for name in scope.names if name not in self.settings}
+        return self.expr(node.body if holds(node.test, {**there, **self.settings}) else node.orelse, scope)
+
     def _negative(self, node: ast.UnaryOp, scope: _Names) -> Expr:
+        if not isinstance(node.op, ast.USub):
+            raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
         if isinstance(node.operand, ast.Constant):
             return self._number(node, scope)
         return self._made(node, "-", OPS["negative"], self.expr(node.operand, scope))
 
     def _operator(self, node: ast.BinOp | ast.Compare, scope: _Names) -> Expr:
         sign, right = (node.op, node.right) if isinstance(node, ast.BinOp) else (node.ops[0], node.comparators[0])
+        if type(sign) not in OPERATORS:
+            raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
         symbol, name = OPERATORS[type(sign)]
         return self._made(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
@@ -282,7 +285,7 @@ class _Builder:
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
         if isinstance(key, ast.Tuple) or is_key(key):
-            made = tuple(key_part(part) for part in parts)
+            made = tuple(key_part(part, self.settings) for part in parts)
             return self._made(node, "[]", OPS["slice"], base, key=made)
         return self._made(node, "[]", OPS["take"], base, self.expr(key, scope))
 
@@ -301,6 +304,8 @@ class _Builder:
             raise refuse(node, f"there is no function '{name}'{did_you_mean(name, known, before=', ')}")
         if name == "split" and attrs.get("n") != results:
             raise refuse(node, f"split(…, n={attrs.get('n')}) needs as many names on its left side, got {results}")
+        if type(function) is Op and (wrong := _does_not_take(function, len(args), tuple(attrs))):
+            raise refuse(node, wrong)
         return self._made(node, name, function, *args, **attrs)
 
     def _call_definition(self, node: ast.Call, name: str, args: list[Expr], attrs: Mapping[str, Any]) -> Expr:
@@ -345,6 +350,23 @@ class _Builder:
             raise refuse(node, f"{written} cannot take these arguments: {error}") from None
 
 
+@lru_cache(maxsize=1000)
+def _does_not_take(op: Op, count: int, attrs: tuple[str, ...]) -> str:
+    """What is wrong with a call that an op's value would refuse: its rules for shapes take whatever they are given."""
+    value = getattr(op.evaluate, "value", None)
+    code = getattr(value, "__code__", None)
+    if value is None or code is None or code.co_flags & 0x0C:  # *args or **options
+        return ""
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    tensors, given = names[1 : count + 1], {*op.defaults, *attrs}
+    required = names[1 : code.co_argcount - len(value.__defaults__ or ())]
+    if count + 1 > code.co_argcount or any(name not in given for name in required[count:]):
+        own = [name for name in required if name not in given]
+        return f"{op.name} takes {len(own)} tensor{'s' * (len(own) != 1)}, got {count}"
+    unknown = next((name for name in attrs if name not in names or name in tensors), None)
+    return f"{op.name} has no argument '{unknown}'" if unknown is not None else ""
+
+
 OPERATORS: Mapping[type[ast.AST], tuple[str, str]] = {
     ast.Add: ("+", "add"),
     ast.Sub: ("-", "subtract"),
@@ -371,6 +393,7 @@ BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
     ast.Compare: _Builder._operator,
     ast.Call: _Builder.call,
     ast.Subscript: _Builder._subscript,
+    ast.IfExp: _Builder._choice,
 }
 
 

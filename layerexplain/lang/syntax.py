@@ -7,11 +7,10 @@ recursive functions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import FormulaError
-from layerexplain.lang.expr import BATCH
 
 if TYPE_CHECKING:
     import ast
@@ -32,6 +31,9 @@ CHECKED_ABOVE = (ast.arguments, ast.arg, ast.Return)
 """Parts of a `def`, checked together with it."""
 UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, *CHECKED_ABOVE, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
 """Nodes that are allowed wherever Python's syntax allows them."""
+
+CHOICES = frozenset({ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.Is, ast.IsNot})
+"""What the formula of an own layer has besides: `a if condition else b`, decided by arguments when it is traced."""
 
 WORDS: dict[type[ast.AST], str] = {
     ast.Attribute: "attribute access",
@@ -70,20 +72,24 @@ def refuse(node: ast.AST, fact: str) -> FormulaError:
     return FormulaError(fact, line=getattr(node, "lineno", None))
 
 
-def checked_tree(source: str) -> ast.Module:
-    """Return the syntax tree of a text in the language. Raises `FormulaError`, with the line, for any other text."""
+def checked_tree(source: str, *, choices: bool = False) -> ast.Module:
+    """Return the syntax tree of a text in the language. Raises `FormulaError`, with the line, for any other text.
+
+    With `choices`, a text may choose between expressions by the arguments of a layer (`CHOICES`).
+    """
     tree: ast.Module = _tree(source, "exec")
     for statement in tree.body:
         if not isinstance(statement, TOP_LEVEL):
             raise refuse(statement, _not_a_part(statement))
-    _check(tree.body)
+    _check(tree.body, UNCHECKED | CHOICES if choices else UNCHECKED)
     return tree
 
 
-def checked_expression(source: str) -> ast.expr:
-    """Return the syntax tree of one expression of the language, `dot(x, W) + b`. Raises `FormulaError`."""
+def checked_expression(source: str, *, choices: bool = False) -> ast.expr:
+    """Return the syntax tree of one expression of the language, `dot(x, W) + b`; with `choices` it may be a condition.
+    Raises `FormulaError`."""
     tree: ast.Expression = _tree(source, "eval")
-    _check([tree.body])
+    _check([tree.body], UNCHECKED | CHOICES if choices else UNCHECKED)
     return tree.body
 
 
@@ -118,8 +124,8 @@ def _line_that_fails(source: str) -> int:
     return 1
 
 
-def _check(roots: list[Any]) -> None:
-    """Compare every node with the whitelist, iteratively."""
+def _check(roots: list[Any], allowed: frozenset[type[ast.AST]]) -> None:
+    """Compare every node with the whitelist, iteratively. What is `allowed` needs no check of its own."""
     pending: list[tuple[ast.AST, int, int | None]] = [(root, 1, None) for root in reversed(roots)]
     count = 0
     while pending:
@@ -131,8 +137,8 @@ def _check(roots: list[Any]) -> None:
         if count > LARGEST:
             raise FormulaError(f"the formula has more than {LARGEST} parts", line=line)
         kind = type(node)
-        if kind not in UNCHECKED:
-            check = CHECKS.get(kind)
+        if kind not in allowed:
+            check = (CHECKS_OF_CHOICES if allowed > CHOICES else CHECKS).get(kind)
             if check is None:
                 raise FormulaError(_not_a_part(node), line=line)
             check(node)
@@ -272,6 +278,13 @@ CHECKS: dict[type[ast.AST], Callable[[Any], None]] = {
 }
 
 
+CHECKS_OF_CHOICES: dict[type[ast.AST], Callable[[Any], None]] = {
+    **CHECKS,
+    ast.UnaryOp: lambda node: None,  # the sign is a node of its own, and is checked as such
+    ast.Compare: lambda node: None if len(node.ops) == 1 else _compare(node),
+}
+
+
 def assigned_names(statements: Sequence[ast.stmt]) -> tuple[set[str], list[str]]:
     """Return the names that a loop's body and its inner loops assign, and the sequences that the body collects."""
     names: set[str] = set()
@@ -287,65 +300,6 @@ def assigned_names(statements: Sequence[ast.stmt]) -> tuple[set[str], list[str]]
             if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 collected.append(target.value.id)
     return names, collected
-
-
-# Values ---------------------------------------------------------------------------------------------------------
-
-NO_SETTINGS: Mapping[str, Any] = {}
-
-
-def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
-    """Return the value of a keyword argument: a number, text, boolean, None, `n`, a setting, or a tuple of these."""
-    if isinstance(node, ast.Constant) and node.value is not Ellipsis:
-        return node.value
-    if isinstance(node, ast.Tuple):
-        return tuple([attribute(e, settings) for e in node.elts])
-    if isinstance(node, ast.Name):
-        if node.id in settings:
-            return settings[node.id]
-        if node.id == "n":
-            return BATCH
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        value = node.operand.value
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return -value
-    raise refuse(
-        node, f"a keyword argument must be a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'"
-    )
-
-
-def table_shape(value: Any) -> tuple[int, ...] | None:
-    """Return the shape of a number or of nested tuples of numbers; None for anything else."""
-    if not isinstance(value, tuple):
-        return () if isinstance(value, (int, float)) else None
-    shapes = {table_shape(v) for v in value}
-    inner = shapes.pop() if len(shapes) == 1 else None
-    return None if inner is None else (len(value), *inner)
-
-
-def is_key(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        node = node.operand
-    return isinstance(node, (ast.Slice, ast.Constant))
-
-
-def key_part(node: ast.expr) -> Any:
-    """Return one part of a slice's key: `...`, None, an integer, or `2:5`."""
-    if isinstance(node, ast.Slice):
-        start, stop, step = (None if e is None else _whole(e) for e in (node.lower, node.upper, node.step))
-        if step == 0:
-            raise refuse(node, "the step of a slice must not be 0")
-        return slice(start, stop, step)
-    if isinstance(node, ast.Constant) and (node.value is None or node.value is Ellipsis):
-        return node.value
-    return _whole(node)
-
-
-def _whole(node: ast.expr) -> int:
-    value = attribute(node)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise refuse(node, f"a slice takes integers, `...` and None, got '{source_of(node)}'")
-    return value
 
 
 def source_of(node: ast.AST) -> str:

@@ -268,6 +268,7 @@ PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1))]
 Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
+Numeral = Annotated[float, _plain("a number", "0.5", _that(is_number, _as_it_is))]
 NonNegative = Annotated[
     float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
 ]

@@ -64,6 +64,8 @@ _OWN: dict[str, tuple[str, str]] = {
 
 def example_of(declaration: Declaration) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(arguments as NAME=VALUE, input shapes as `--input` takes them)."""
+    if declaration.facts.example is not None:
+        return declaration.facts.example
     if declaration.type in _OWN:
         arguments, inputs = _OWN[declaration.type]
         # A value may have blanks: each argument but the first begins behind one, with its name and `=`.

@@ -31,6 +31,8 @@ class Facts(NamedTuple):
     - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
     - `runs_code`: it runs code written by the author of the model.
+    - `example`: how it is shown with no model, where that cannot be told from its declaration: arguments as NAME=VALUE,
+      and shapes of inputs as they are typed.
     """
 
     keeps_axes: bool = False
@@ -51,6 +53,7 @@ class Facts(NamedTuple):
     makes: str = ""
     home: str = ""
     runs_code: bool = False
+    example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
 NO_FACTS = Facts()

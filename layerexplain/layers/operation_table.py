@@ -37,7 +37,7 @@ from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import CONSTANT, OPS, Expr, Shapes, item, named
 from layerexplain.lang.parse import parse_expression
-from layerexplain.lang.syntax import attribute
+from layerexplain.lang.settings import attribute
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, Signature, argument_of
 from layerexplain.layers.declaration import Declaration

@@ -285,6 +285,7 @@ def function(name: str, *, value: Callable[..., Any] | None = None, **rules: Any
     multiply-accumulates, the dtype of its first argument, and is written as a call of its name."""
     if value is not None:
         rules["evaluate"] = lambda run, *values, **options: value(run.np, *values, **options)
+        rules["evaluate"].value = value
     return Op(name, **{"dtype": of_first, "cost": NO_MACS, "notation": BY_NAME, **rules})
 
 

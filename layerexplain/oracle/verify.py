@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.frontends.own_layers import Code
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
@@ -46,6 +47,7 @@ def verify(
     tolerance: float = 1e-4,
     seed: int = 0,
     drawn: bool = False,
+    code: Code = (),
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
@@ -56,6 +58,7 @@ def verify(
         tolerance: How far a value may be off, as a share of the largest value of a layer's output.
         seed: What inputs, and weights where they are drawn, are drawn from.
         drawn: Whether weights are drawn although the source has its own.
+        code: Files that say what own layers of the source compute.
         progress: Called before each call of a layer.
 
     Returns:
@@ -70,7 +73,7 @@ def verify(
     from layerexplain.oracle.keras_model import opened
     from layerexplain.oracle.to_keras import must_be_keras_alone
 
-    source, model = read_for_good(source)
+    source, model = read_for_good(source, code)
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, raise_any
+from layerexplain.frontends.own_layers import Code, read_own_layers
+from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import (
     IN_FILES_ONLY,
@@ -14,9 +16,10 @@ from layerexplain.layers.registry import (
     find_named,
     part_names,
     positional_arguments,
+    signature,
     type_names,
 )
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.model import Call, Kind, Layer, Model, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
@@ -55,8 +58,8 @@ class LayerType(NamedTuple):
     example_inputs: tuple[str, ...]
 
 
-def layer_type(type_: str) -> LayerType:
-    """Tell what a layer type takes, with an example.
+def layer_type(type_: str, code: Code = ()) -> LayerType:
+    """Tell what a layer type takes, with an example. `code` are files that define own layers.
 
     Raises:
         ArgumentError: if there is no such type; the message names the one that may be meant.
@@ -67,7 +70,7 @@ def layer_type(type_: str) -> LayerType:
     from layerexplain.layers.arguments import Argument
     from layerexplain.layers.examples import example_of
 
-    declaration = _declared(type_)
+    declaration = _declared(type_, read_own_layers(code))
     arguments = []
     for name, argument in declaration.arguments.items():
         if name not in IN_FILES_ONLY:
@@ -91,25 +94,32 @@ def layer_type(type_: str) -> LayerType:
     )
 
 
-def _declared(type_: str) -> Declaration:
-    declaration = find_named(type_)
+def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
+    """List the layer types by family, own layers first: of each its name, its arguments and what it does."""
+    own = read_own_layers(code)
+    rows = [(name, signature(one), description_of(one)) for name, one in own.items()]
+    return {**({"own": rows} if rows else {}), **registry.layer_types()}
+
+
+def _declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
+    declaration = own.get(type_) or find_named(type_)
     if declaration is None:
-        raise unknown_type(type_)
+        raise unknown_type(type_, own)
     return declaration
 
 
-def is_layer(type_: str) -> bool:
+def is_layer(type_: str, code: Code = ()) -> bool:
     """Return whether a type is one of layers, and not a loss, an optimizer or another part of training."""
-    return _declared(type_).kind == "layer"
+    return _declared(type_, read_own_layers(code)).kind == "layer"
 
 
-def unknown_type(type_: str) -> ArgumentError:
+def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
     """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
     from layerexplain.layers.meant_types import what_is_meant
     from layerexplain.layers.opaque_layers import why_not
 
     words = NOT_ALONE.get(type_) or why_not(type_)
-    names = [*type_names(), *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
+    names = [*type_names(), *own, *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
     return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, names)}")
 
 
@@ -120,16 +130,21 @@ def build_layer(
     dtypes: Sequence[str] = (),
     *,
     gradient: bool = False,
+    code: Code = (),
 ) -> Report:
     """Explain one layer without a model. Shapes are without the batch; arguments have Keras's names.
 
     Raises `ArgumentError` or `ShapeError`, placed at the layer.
     """
-    declaration = _declared(type_)
+    own = read_own_layers(code)
+    declaration = _declared(type_, own)
     if declaration.kind != "layer":
         from layerexplain.report.training_part import part_report
 
         return part_report(declaration, arguments, input_shapes, gradient)
+    kind: Kind = "custom" if type_ in own else "layer"
+    if kind == "custom":
+        declaration.bind(arguments, strict=True)
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
     for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
@@ -137,14 +152,22 @@ def build_layer(
         layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
         calls.append(Call(label, 0, (), {}))
         refs.append(TensorRef(label))
-    layers.append(Layer(name, type_, "layer", dict(arguments)))
+    layers.append(Layer(name, type_, kind, dict(arguments)))
     bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
     # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
     by_name = {ref.layer: ref for ref in refs if bare and ref.layer == "attention_mask"}
     spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
     calls.append(Call(name, 0, spread, by_name))
     model = Model(
-        name, "Functional", tuple(layers), tuple(calls), tuple(refs), (TensorRef(name),), format="layer", strict=True
+        name,
+        "Functional",
+        tuple(layers),
+        tuple(calls),
+        tuple(refs),
+        (TensorRef(name),),
+        format="layer",
+        strict=True,
+        declarations=own,
     )
     report = build(model, detail=True, gradient=gradient, only=lambda path: path == name)
     raise_any(report.faults)

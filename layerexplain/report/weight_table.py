@@ -13,6 +13,7 @@ from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
+from layerexplain.frontends.own_layers import Code
 from layerexplain.lang.expr import Size
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.dtypes import BYTES, dtypes_of
@@ -35,6 +36,7 @@ def list_weights(
     *,
     stats: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
+    code: Code = (),
     progress: Progress | None = None,
 ) -> WeightTable:
     """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Keras.
@@ -44,6 +46,7 @@ def list_weights(
             weights that its layers need.
         stats: Whether the values are read, one tensor at a time, for their statistics.
         inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
+        code: Files that say what own layers of the source compute.
         progress: Called as `progress(done, count)` when tensors have been read.
 
     Raises:
@@ -54,7 +57,7 @@ def list_weights(
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     with open_weights(source) as stored:
-        model = read_faultless(source) if stored is None or stored.has_model else None
+        model = read_faultless(source, code) if stored is None or stored.has_model else None
         fixed = shapes_for(model, inputs) if model is not None else {}
         table = _table(model, stored, fixed)._replace(source=name, stats=stats)
         if stats and stored is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activation, Activations, Progress, calls_in
@@ -102,9 +103,16 @@ class Running(NamedTuple):
 
 @contextmanager
 def ready(
-    source: Any, inputs: Any, *, seed: int = 0, model: Model | None = None, max_memory: int | None = None
+    source: Any,
+    inputs: Any,
+    *,
+    seed: int = 0,
+    model: Model | None = None,
+    code: Code = (),
+    max_memory: int | None = None,
 ) -> Iterator[Running]:
-    """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any.
+    """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any;
+    otherwise it is read with `code`.
 
     Raises:
         LayerExplainError: with the source's name, here and while it runs.
@@ -112,7 +120,7 @@ def ready(
     from layerexplain.frontends import read_for_good, source_name
 
     if model is None:
-        source, model = read_for_good(source)
+        source, model = read_for_good(source, code)
     try:
         arrays = checked_inputs(model, inputs)
         network = traced_at(model, arrays)
@@ -136,6 +144,7 @@ def trace(
     seed: int = 0,
     partial: bool = False,
     keep: Callable[[str], bool] | None = None,
+    code: Code = (),
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Trace:
@@ -148,6 +157,7 @@ def trace(
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
         keep: Which layers' values are kept, by their paths; all if it is not given.
+        code: Files that say what own layers of the source compute.
         max_memory: How many bytes one array may have; by default as many as the machine has.
         progress: Called after each call of a layer.
 
@@ -162,7 +172,7 @@ def trace(
     arrays: dict[Key, Any] = {}
     names: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}
-    with ready(source, inputs, seed=seed, max_memory=max_memory) as running:
+    with ready(source, inputs, seed=seed, code=code, max_memory=max_memory) as running:
         for step in running.steps(progress):
             if step.refusal:
                 if not partial:

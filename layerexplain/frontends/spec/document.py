@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
@@ -41,16 +42,20 @@ from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml,
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.suggest import did_you_mean
 
+if TYPE_CHECKING:
+    from layerexplain.layers.declaration import Declaration
+
 _TRAINING_KEYS = ("loss", "loss_weights", "optimizer", "metrics")
-_KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "trainable", "dtype", *_TRAINING_KEYS)
+_KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "define", "trainable", "dtype", *_TRAINING_KEYS)
 
 _OUTPUT = r"(.+)\[([0-9]{1,4})\]\Z"
 
 
-def read_yaml_spec(data: bytes, source: str = "") -> Model:
+def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration] = MappingProxyType({})) -> Model:
     """The model that a spec describes.
 
-    `source` is its path: a spec without a name is called as its file. Faults of single layers are the model's `faults`;
+    `source` is its path: a spec without a name is called as its file. `own` are layers that it may have beside Keras's
+    and those that it defines itself. Faults of single layers are the model's `faults`;
     with any other, raises SpecError for one fault, an ErrorGroup for several.
     """
     faults = SpecFaults()
@@ -61,7 +66,7 @@ def read_yaml_spec(data: bytes, source: str = "") -> Model:
         raise_any(faults.found())
         return read_config(to_python(root, list))._replace(format="yaml-spec")
     stem = os.path.splitext(os.path.basename(source))[0] if source[:1] not in ("", "<") else ""
-    reader = _SpecReader(faults)
+    reader = _SpecReader(faults, own)
     try:
         model = reader.model("", root, stem, top=True)
     except LayerExplainError as error:
@@ -72,7 +77,9 @@ def read_yaml_spec(data: bytes, source: str = "") -> Model:
         raise_any(found)
     if model is None:
         raise SpecError("holds no model; `input:` and `layers:` are needed")
-    return model._replace(format="yaml-spec", strict=True, notes=tuple(reader.notes), faults=found)
+    return model._replace(
+        format="yaml-spec", strict=True, notes=tuple(reader.notes), faults=found, declarations=reader.own
+    )
 
 
 def _is_keras_config(root: Node) -> bool:
@@ -105,8 +112,9 @@ class _Graph(ModelBuilder):
 
 
 class _SpecReader:
-    def __init__(self, faults: SpecFaults) -> None:
+    def __init__(self, faults: SpecFaults, own: Mapping[str, Declaration]) -> None:
         self.faults = faults
+        self.own = own
         self.notes: list[Note] = []
         self.made = 0
 
@@ -122,8 +130,10 @@ class _SpecReader:
         if "input_shape" in keys and "input" not in keys:
             keys["input"] = keys.pop("input_shape")
         self._check_keys(keys)
-        own = keys["name"][1] if top and "name" in keys else None
-        name = name if own is None else self._name(own) or name
+        titled = keys["name"][1] if top and "name" in keys else None
+        name = name if titled is None else self._name(titled) or name
+        if "define" in keys:
+            self._define(*keys["define"], top=top)
         if "layers" not in keys:
             self.faults.add("no `layers:`; a model needs a list of layers", root.line)
             return None
@@ -135,7 +145,7 @@ class _SpecReader:
             graph.begin(layer)
         graph.names.taken |= graph.known.keys()
         graph.later = graph.names.taken - graph.known.keys()
-        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph), self.notes)
+        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph), self.notes, own=self.own)
         for node, item in items:
             if self.faults.many:
                 self.faults.add("the rest is not read after so many faults", item.line)
@@ -157,6 +167,15 @@ class _SpecReader:
 
         return read_training(keys, model, self.faults)
 
+    def _define(self, key: Node, node: Node, *, top: bool) -> None:
+        """The layers that the spec defines itself, before those of other files."""
+        if not top:
+            self.faults.add("`define:` stands in a nested model; write it at the top of the spec", key.line)
+            return
+        from layerexplain.frontends.spec.define import read_define
+
+        self.own = {**self.own, **read_define(node, self.faults, self.own, "")}
+
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():
             if key not in _KEYS:
@@ -172,7 +191,7 @@ class _SpecReader:
             return []
         if not node.value:
             self.faults.add("`layers` is empty; a model needs a layer", node.line)
-        maker = Maker(self.faults, self.model, default_name, self.notes)
+        maker = Maker(self.faults, self.model, default_name, self.notes, own=self.own)
         items = []
         for entry in node.value:
             if self.faults.many:
@@ -211,7 +230,7 @@ class _SpecReader:
             self._first_input(item, graph)
             maker = maker._replace(input_shape=graph.layers[-1].config["batch_shape"])
         if "reuse" in item.wishes:
-            return self._reuse(item, wished, graph)
+            return self._reuse(item, wished, graph, maker)
         for number in range(self._repeat(item)):
             self._make(item, wished, number, graph, maker)
 
@@ -246,7 +265,7 @@ class _SpecReader:
             raise_any(self.faults.found())
         return int(count)
 
-    def _reuse(self, item: Item, wished: str | None, graph: _Graph) -> None:
+    def _reuse(self, item: Item, wished: str | None, graph: _Graph, maker: Maker) -> None:
         graph.is_graph = True
         node = item.wishes["reuse"]
         if "repeat" in item.wishes:
@@ -259,7 +278,8 @@ class _SpecReader:
         if layer.type == "InputLayer":
             self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
             return
-        args, kwargs = self._tensors(item._replace(type=layer.type), graph, use_from=True)
+        again = item._replace(type=layer.type, declaration=maker.find(layer.type))
+        args, kwargs = self._tensors(again, graph, use_from=True)
         kwargs |= self._training(item)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         graph.name(wished, graph.last, item.line)
@@ -293,9 +313,7 @@ class _SpecReader:
         ]
         if not tensors:
             self.faults.add("`from` is an empty list; name at least one layer", node.line)
-        from layerexplain.layers.registry import find
-
-        declaration = find(item.type)
+        declaration = item.declaration
         if item.type in MODEL_TYPES or (declaration is not None and declaration.takes_list):
             return (tensors,), {}
         if declaration is not None and declaration.takes_states and len(tensors) > 1:

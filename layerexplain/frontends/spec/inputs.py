@@ -97,7 +97,7 @@ def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
     given = {key: arguments[key] for key in [key for key in _SHAPE_KEYS if key in arguments][:1]}
     if not given:
         sizes = [arguments[key] for key in ("input_length", "input_dim") if key in arguments]
-        if takes(item.type, "input_dim"):
+        if takes(item.declaration, "input_dim"):
             sizes = [arguments["input_length"]] if "input_length" in arguments else []
         if sizes:
             given["input_shape"] = Node("list", sizes, sizes[0].line)

@@ -6,8 +6,9 @@ form with a `type:` key, and wrappers around any of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.old_names import todays_argument
@@ -16,9 +17,12 @@ from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Layer, Model, Note, Shape
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Kind, Layer, Model, Note, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from layerexplain.layers.declaration import Declaration
 
 TYPE_KEYS = ("type", "class", "class_name")
 OPERATIONS = "ops."
@@ -50,18 +54,21 @@ ALIASES = {
 
 
 class Item(NamedTuple):
-    """An item as written: its type ("" where it only reuses a layer), the arguments by name, and the wishes."""
+    """An item as written: its type ("" where it only reuses a layer), the arguments by name, the wishes, and what
+    declares the type."""
 
     type: str
     arguments: dict[str, Node]
     wishes: dict[str, Node]
     line: int
+    declaration: Declaration | None = None
 
 
 class Maker(NamedTuple):
     """What turning items into layers needs: where faults and notes go, how a nested model is read,
     how a layer without a name is called, whether arguments are still to be checked, and the shape of the model's input
-    where it is the layer's own arguments that say it."""
+    where it is the layer's own arguments that say it. `own` are the layers that the spec may have beside Keras's; in
+    the configuration of one of these, `names` stand for values that are not known."""
 
     faults: SpecFaults
     model: Callable[[str, Node, str], Model | None]
@@ -69,12 +76,21 @@ class Maker(NamedTuple):
     notes: list[Note]
     check: bool = True
     input_shape: Shape | None = None
+    own: Mapping[str, Declaration] = MappingProxyType({})
+    names: frozenset[str] = frozenset()
+
+    def find(self, type_name: str) -> Declaration | None:
+        """What declares a type: an own layer before one of Keras's."""
+        from layerexplain.layers.registry import find
+
+        return self.own.get(type_name) or find(type_name)
 
 
 def read_item(node: Node, maker: Maker) -> Item | None:
     """What an item states; None, with a fault, where it states no layer."""
     if node.kind == "scalar" and isinstance(node.value, str) and node.value:
-        return Item(known_type(node.value, node.line, maker), {}, {}, node.line)
+        type_name = known_type(node.value, node.line, maker)
+        return Item(type_name, {}, {}, node.line, maker.find(type_name))
     if node.kind != "mapping":
         words = f"a layer is {words_for(node)}; a type is needed, like `- Flatten` or `- Dense: 10`"
         maker.faults.add(words, node.line)
@@ -90,7 +106,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
             return Item("", {}, wishes, node.line)
         maker.faults.add("a layer has no type; write one, like `- Dense: 10`", node.line)
         return None
-    named = [key for key in rest if _is_type(key) or key[:1].isupper()] or list(rest)[:1]
+    named = [key for key in rest if _is_type(key, maker) or key[:1].isupper()] or list(rest)[:1]
     type_name = named[0]
     key_node, value = rest[type_name]
     if len(named) > 1:
@@ -105,7 +121,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         otherwise = f"the arguments of {type_name} stand in braces after it ({example}) or indented below it"
         hint = did_you_mean(key, WISHES) or otherwise
         maker.faults.add(f"unknown key '{key}' beside {type_name}; {hint}", rest[key][0].line)
-        if takes(type_known, key):
+        if takes(maker.find(type_known), key):
             beside[key] = rest[key][1]  # reported once, and not as missing too
     arguments = _arguments(type_known, value, maker) | beside
     if "reuse" in wishes:
@@ -142,6 +158,8 @@ def _without_colon(text: str) -> str:
 
 def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
+    if name in maker.own:
+        return name
     meant = ALIASES.get(name, name)
     if _is_declared(meant):
         return meant
@@ -151,7 +169,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     if not reason:
         from layerexplain.layers.meant_types import what_is_meant
 
-        declared = {*known_types(), *MODEL_TYPES, "InputLayer"}
+        declared = {*known_types(), *maker.own, *MODEL_TYPES, "InputLayer"}
         reason = f"unknown layer type '{name}'; {what_is_meant(name, declared)}"
     maker.faults.keep(ArgumentError(reason), line)
     return name
@@ -171,7 +189,8 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     if maker.check:
         item = _of_today(item, name, maker)
     for key, node in item.arguments.items():
-        if key in INPUT_KEYS and not (key == "input_dim" and takes(item.type, key)):
+        is_own = item.type in maker.own or key == "input_dim"
+        if key in INPUT_KEYS and not (is_own and takes(item.declaration, key)):
             continue
         config[key] = _argument(key, node, maker)
     if maker.check:
@@ -182,20 +201,21 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         _check_arguments(item, name, config, maker)
     if is_operation(item.type):
         return Layer(name, item.type.removeprefix(OPERATIONS), "operation", config, line=item.line)
-    return Layer(name, item.type, "layer", config, line=item.line)
+    kind: Kind = "custom" if item.type in maker.own else "layer"
+    return Layer(name, item.type, kind, config, line=item.line)
 
 
 def _of_today(item: Item, name: str, maker: Maker) -> Item:
     """The item with its arguments by today's names, and without what belongs beside its type."""
     arguments: dict[str, Node] = {}
-    if all(takes(item.type, key) for key in item.arguments):
+    if all(takes(item.declaration, key) for key in item.arguments):
         return item
     for key, node in item.arguments.items():
-        today = "" if takes(item.type, key) else todays_argument(item.type, key)
-        if key in WISHES and key != "name" and not takes(item.type, key):
+        today = "" if takes(item.declaration, key) else todays_argument(item.type, key)
+        if key in WISHES and key != "name" and not takes(item.declaration, key):
             where = f"begin it below `{item.type}`, in its column"
             maker.faults.add(f"`{key}:` stands among the arguments of {item.type}; {where}", node.line)
-        elif today and today not in item.arguments and takes(item.type, today, ignored=True):
+        elif today and today not in item.arguments and takes(item.declaration, today, ignored=True):
             maker.notes.append(Note("old-argument", name, f"{key} is an argument of older Keras; today: `{today}`"))
             arguments[today] = node
         else:
@@ -205,15 +225,15 @@ def _of_today(item: Item, name: str, maker: Maker) -> Item:
 
 def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker) -> None:
     """Tell of every argument that the declared layer refuses, at its own line."""
-    from layerexplain.layers.registry import find
-
-    declaration = find(item.type)
+    declaration = item.declaration
     if declaration is None:
         return
     try:
         declaration.bind(config, strict=True)
     except ArgumentError:
         for argument, error in declaration.faults(config):
+            if argument is not None and computed_names(config[argument], maker.names):
+                continue
             line = item.arguments[argument].line if argument is not None else item.line
             maker.faults.keep(error.with_place(layer=name), line)
 
@@ -232,48 +252,47 @@ def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, 
     for key in ("config", "args"):
         if key in pairs:
             arguments = _arguments(type_name, pairs[key][1], maker) | arguments
-    return _item(type_name, _wrapped(type_name, arguments), wishes, type_node.line, maker)
+    return _item(type_name, _wrapped(type_name, arguments, maker), wishes, type_node.line, maker)
 
 
 def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], line: int, maker: Maker) -> Item:
     """An item; a name that stands among the arguments, where Keras has it, is the one that it wishes for."""
     name = arguments.get("name")
     if name is None:
-        return Item(type_name, arguments, wishes, line)
+        return Item(type_name, arguments, wishes, line, maker.find(type_name))
     if "name" in wishes and wishes["name"].value != name.value:
         maker.faults.add(f"two names: '{wishes['name'].value}' and '{name.value}'; a layer has one", name.line)
     own = {key: value for key, value in arguments.items() if key != "name"}
-    return Item(type_name, own, {"name": name, **wishes}, line)
+    return Item(type_name, own, {"name": name, **wishes}, line, maker.find(type_name))
 
 
 def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
     """The arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
     if value.kind == "mapping":
         arguments = {str(key.value): item for key, item in value.value}
-        return arguments if type_name in MODEL_TYPES else _wrapped(type_name, arguments)
+        return arguments if type_name in MODEL_TYPES else _wrapped(type_name, arguments, maker)
     if type_name in MODEL_TYPES:
         return {"layers": value}
     if value.kind == "scalar" and value.value is None:
         return {}
     if type_name == "InputLayer":
         return {"shape": value}
-    from layerexplain.layers.registry import first_argument
-
-    first = _wrapped_argument(type_name) or first_argument(type_name)
+    declaration = maker.find(type_name)
+    first = _wrapped_argument(type_name, maker) or (next(iter(declaration.arguments), None) if declaration else None)
     if first is not None:
         return {first: value}
-    if type_name in known_types():
+    if declaration is not None:
         words = f"{type_name} takes no arguments, got {words_for(value)}; write `- {type_name}`"
         maker.faults.keep(ArgumentError(words), value.line)
     return {}
 
 
-def _wrapped(type_name: str, arguments: dict[str, Node]) -> dict[str, Node]:
+def _wrapped(type_name: str, arguments: dict[str, Node], maker: Maker) -> dict[str, Node]:
     """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
-    inner = _wrapped_argument(type_name)
+    inner = _wrapped_argument(type_name, maker)
     if inner is None or inner in arguments:
         return arguments
-    found = [key for key in arguments if _is_type(key) or key[:1].isupper()]
+    found = [key for key in arguments if _is_type(key, maker) or key[:1].isupper()]
     if len(found) != 1:
         return arguments
     node = arguments[found[0]]
@@ -288,14 +307,15 @@ def _argument(key: str, node: Node, maker: Maker) -> Any:
     if key not in LAYER_ARGUMENTS and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
         return to_python(node)
     if node.kind != "list":
-        return _inner_layer(node, maker)
-    layers = [_inner_layer(item, maker) for item in node.value]
+        return inner_layer(node, maker)
+    layers = [inner_layer(item, maker) for item in node.value]
     # Keras makes one cell of a list of them.
     stacked = "StackedRNNCells"
     return layers if key == "cells" else Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
 
 
-def _inner_layer(node: Node, maker: Maker) -> Any:
+def inner_layer(node: Node, maker: Maker) -> Any:
+    """The layer that another one holds; None, with a fault, where none stands there."""
     item = read_item(node, maker)
     if item is None:
         return None
@@ -305,21 +325,35 @@ def _inner_layer(node: Node, maker: Maker) -> Any:
     return make_layer(item, name, maker._replace(notes=[]))
 
 
-def _wrapped_argument(type_name: str) -> str | None:
-    """Which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
-    from layerexplain.layers.registry import find
+def computed_names(value: Any, names: Container[str]) -> list[str]:
+    """The names that a value of a configuration is computed from: `units // 2` from `units`; none where it is a value.
 
+    >>> computed_names("4 * units", {"units"}), computed_names("relu", {"units"}), computed_names("relu", {"relu"})
+    (['units'], [], ['relu'])
+    """
+    if not isinstance(value, str) or not names:
+        return []
+    from layerexplain.errors import FormulaError
+    from layerexplain.lang.syntax import checked_expression
+    from layerexplain.lang.uses import uses
+
+    try:
+        used = uses(checked_expression(value))
+    except FormulaError:
+        return []
+    return [*used.tensors] if all([name in names for name in used.tensors]) and not used.called else []
+
+
+def _wrapped_argument(type_name: str, maker: Maker) -> str | None:
+    """Which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
     if type_name == "Wrapper":  # the base class of Keras, which has no formula of its own
         return "layer"
-    declaration = find(type_name)
+    declaration = maker.find(type_name)
     return (declaration.holds or None) if declaration is not None else None
 
 
-def takes(type_name: str, argument: str, *, ignored: bool = False) -> bool:
+def takes(declaration: Declaration | None, argument: str, *, ignored: bool = False) -> bool:
     """Whether a declared layer has an argument, or, with `ignored`, one that its formula does not depend on."""
-    from layerexplain.layers.registry import find
-
-    declaration = find(type_name)
     return declaration is not None and (
         argument in declaration.arguments or (ignored and argument in declaration.ignores)
     )
@@ -332,8 +366,8 @@ def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
             faults.add(f"{what} has `{wish}`; {hint}", item.wishes[wish].line)
 
 
-def _is_type(key: str) -> bool:
-    return key in ALIASES or _is_declared(key)
+def _is_type(key: str, maker: Maker) -> bool:
+    return key in maker.own or key in ALIASES or _is_declared(key)
 
 
 def _is_declared(name: str) -> bool:

@@ -32,13 +32,15 @@ OF_ITEMS = ("name", "from", "repeat", "reuse", "training")
 class Node(NamedTuple):
     """A value of the text and the line (from 1) that it starts in.
 
-    `value` is a scalar, a list of nodes, or a list of (key node, value node). `size` counts the values in it.
+    `value` is a scalar, a list of nodes, or a list of (key node, value node). `size` counts the values in it. A block
+    of text (`|`) is `below` its line.
     """
 
     kind: Literal["scalar", "list", "mapping"]
     value: Any
     line: int
     size: int = 1
+    below: bool = False
 
 
 class SpecFaults:
@@ -125,7 +127,7 @@ class _TreeBuilder:
             # A refused tag is ignored otherwise, so that it gives no second fault.
             plain = event.implicit[0] or (event.tag is not None and event.style in (None, ""))
             value = _scalar(event.value, line, self._faults) if plain else event.value
-            self._add(Node("scalar", value, line), event.anchor)
+            self._add(Node("scalar", value, line, below=event.style in ("|", ">")), event.anchor)
         elif name in ("SequenceStartEvent", "MappingStartEvent"):
             self._refuse_tag(event, line)
             if len(self._open) >= MAX_SPEC_DEPTH:
