@@ -11,6 +11,15 @@ layers: Any = _Lazy("tf_keras.layers")
 TF_ROWS = [
     Row("Keras 2 causal", lambda x: layers.SeparableConv1D(3, 2, padding="causal", dilation_rate=2)(x)),
     Row(
+        "Keras 2 states",
+        lambda x, *states: [
+            layers.Bidirectional(layers.LSTM(5))(x, initial_state=list(states)),
+            layers.LSTM(5)(x, initial_state=list(states[:2])),
+            layers.Bidirectional(layers.GRU(5), merge_mode="sum")(x, initial_state=list(states[1:3])),
+        ],
+        ((4, 3), *[(5,)] * 4),
+    ),
+    Row(
         "Keras 2 sizes",
         lambda x: [layers.RandomHeight(0.3)(x, training=False), layers.RandomWidth((-0.2, 0.3))(x, training=False)],
         IMAGE,

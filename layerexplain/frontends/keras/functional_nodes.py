@@ -158,10 +158,9 @@ class _NodeReader:
                 # Before Keras 3 initial states (and constants) stand in the first argument, behind the sequence.
                 constants = layer.config.get("num_constants") or 0
                 last = len(first) - constants if type(constants) is int and 0 < constants < len(first) else len(first)
-                if first[1:last]:
-                    kwargs.setdefault("initial_state", first[1:last])
-                if first[last:]:
-                    kwargs.setdefault("constants", first[last:])
+                for name, found in (("initial_state", first[1:last]), ("constants", first[last:])):
+                    if found and kwargs.get(name) is None:  # a Bidirectional writes that it was given none by name
+                        kwargs[name] = found
                 first = first[0]
         return (first,), kwargs
 
