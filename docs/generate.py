@@ -258,13 +258,18 @@ def with_outputs(page: str) -> str:
 
 def checks() -> str:
     """docs/checks.md: all rules of `check`."""
+    from layerexplain.api import check
     from layerexplain.checks.rules import all_rules
+
+    sys.path.insert(0, str(ROOT))
+    from tests.test_checks import ROWS
 
     parts = [
         "# The rules of `check`",
         "As written by `python docs/generate.py`. A rule is certain, likely, or a hint; `--fail-on` says which of them "
         "end a run with 1. For each rule the tests have models that it must report and models near them that it must "
-        "not, and no certain or likely finding but true ones comes up on models of keras.applications.",
+        "not, and no certain or likely finding but true ones comes up on models of keras.applications. Settings, hooks "
+        "and pipelines: [check in a pipeline](check_in_ci.md).",
     ]
     for rule in all_rules():
         parts += [
@@ -272,6 +277,10 @@ def checks() -> str:
             f"**{rule.name}** ({rule.confidence}). {rule.why} *{rule.fix}*",
             f"Source: {rule.source}",
         ]
+        for spec in [*ROWS[rule.code].found][:1] if rule.code in ROWS else ():
+            (finding, *_) = check(spec.encode(), select=[rule.code]).findings
+            place = f"'{finding.layer}': " if finding.layer else ""
+            parts += [f"```yaml\n{spec.strip()}\n```", f"> {place}{finding.message}"]
     return "\n\n".join(parts) + "\n"
 
 

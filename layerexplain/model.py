@@ -120,7 +120,8 @@ class Layer(NamedTuple):
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
     `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
     that is not the source itself. `number` is there where the file says of the object that it holds
-    it in several places; `Model.shared` says what follows from that.
+    it in several places; `Model.shared` says what follows from that. `ignore` are the rules of `check` that a
+    spec leaves out for the layer.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Layer(NamedTuple):
     line: int | None = None
     number: ObjectNumber | None = None
     file: str = ""
+    ignore: tuple[str, ...] = ()
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:

@@ -202,7 +202,63 @@ ROWS = {
         (flat("Conv2DTranspose: {filters: 2, kernel_size: 4, strides: 2}", shape="[4, 4, 2]"),
          flat("Conv2DTranspose: {filters: 2, kernel_size: 3}", shape="[4, 4, 2]")),
     ),
+    "accuracy-of-sigmoids": Row(
+        {head("sigmoid", 3, "binary_crossentropy", "metrics: [accuracy]\n"): ["dense"]},
+        (head("sigmoid", 1, "binary_crossentropy", "metrics: [accuracy]\n"), head("sigmoid", 3, "binary_crossentropy", "metrics: [binary_accuracy]\n"),
+         head("softmax", 3, "categorical_crossentropy", "metrics: [accuracy]\n")),
+    ),
+    "class-loss-on-map": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"): ["dense"],
+         flat("MaxPooling1D: 2", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: sparse_categorical_crossentropy\n"): ["dense"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("LSTM: {units: 3, return_sequences: true}", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("MaxPooling2D: 2", "Conv2DTranspose: {filters: 4, kernel_size: 2, strides: 4}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n")),
+    ),
+    "sigmoids-in-a-row": Row(
+        {flat(*["Dense: {units: 4, activation: sigmoid}"] * 3): ["dense_2"], flat(*["Dense: 4", "Dropout: 0.1", "Activation: sigmoid"] * 3): ["activation_2"]},
+        (flat(*["Dense: {units: 4, activation: sigmoid}"] * 2), flat(*["Dense: {units: 4, activation: sigmoid}", "Dense: {units: 4, activation: relu}"] * 3)),
+    ),
+    "bias-away-from-zero": Row(
+        {flat("Dense: {units: 4, bias_initializer: ones}", "Dense: 2"): ["dense"],
+         flat("Dense: {units: 4, bias_initializer: {class_name: Constant, config: {value: 0.5}}}", "Dense: 2"): ["dense"]},
+        (flat("Dense: {units: 4, bias_initializer: zeros}", "Dense: 2"), flat("Dense: 4", "Dense: {units: 2, bias_initializer: ones}"),
+         flat("LSTM: 4", "Dense: 2", shape="[5, 2]"), flat("Dense: {units: 4, bias_initializer: {class_name: Constant, config: {value: 0.0}}}", "Dense: 2")),
+    ),
+    "dropout-before-pooling": Row(
+        {flat("Dropout: 0.2", "MaxPooling2D: 2", shape="[8, 8, 2]"): ["dropout"]},
+        (flat("MaxPooling2D: 2", "Dropout: 0.2", shape="[8, 8, 2]"), flat("SpatialDropout2D: 0.2", "MaxPooling2D: 2", shape="[8, 8, 2]"),
+         flat("Dropout: 0.2", "GlobalAveragePooling2D", shape="[8, 8, 2]")),
+    ),
+    "partly-frozen-batchnorm": Row(
+        {flat("Dense: {units: 4, trainable: false}", "BatchNormalization"): ["batch_normalization"]},
+        (flat("Dense: {units: 4, trainable: false}", "BatchNormalization: {trainable: false}"), flat("Dense: 4", "BatchNormalization"),
+         flat("Dense: {units: 4, trainable: false}", "BatchNormalization", end="trainable: false\n")),
+    ),
+    "vocabulary-too-large": Row(
+        {flat("Discretization: {bin_boundaries: [0.0, 1.0, 2.0]}", "Embedding: {input_dim: 3, output_dim: 2}"): ["embedding"]},
+        (flat("Discretization: {bin_boundaries: [0.0, 1.0, 2.0]}", "Embedding: {input_dim: 4, output_dim: 2}"), EMBEDDED),
+    ),
+    "reshape-for-permute": Row(
+        {flat("Reshape: [3, 28]", shape="[28, 3]"): ["reshape"], flat("Reshape: [3, 8, 9]", shape="[8, 9, 3]"): ["reshape"]},
+        (flat("Permute: [2, 1]", shape="[28, 3]"), flat("Reshape: [28, 1, 3]", shape="[28, 3]"), flat("Reshape: [84]", shape="[28, 3]"),
+         flat("Reshape: [12, 7]", shape="[28, 3]")),
+    ),
+    "channels-first-as-last": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[32, 32, 3]"), flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[3, 32, 32]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[3, 8, 8]"), flat("Permute: [2, 3, 1]", "Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]")),
+    ),
+    "small-receptive-field": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "GlobalAveragePooling2D", "Dense: 2", shape="[9, 9, 3]"): ["global_average_pooling2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 9}", "GlobalAveragePooling2D", "Dense: 2", shape="[9, 9, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[9, 9, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "GlobalAveragePooling2D: {keepdims: true}", "Multiply: {}\n    from: [conv2d, global_average_pooling2d]", shape="[9, 9, 3]")),
+    ),
 }  # fmt: skip
+
+OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
+"""The rules that read values; their models are files, not specs."""
 
 
 def found(text: str, code: str) -> list[str | None]:
@@ -213,7 +269,7 @@ def found(text: str, code: str) -> list[str | None]:
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
     assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
-    assert {rule.code for rule in all_rules()} == set(ROWS)
+    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS}
     for rule in all_rules():
         assert rule.confidence in ("certain", "likely", "hint") and rule.source
         for text in (rule.why, rule.fix):
@@ -260,7 +316,9 @@ def test_formats(tmp_path: Path) -> None:
     assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
     assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
     assert CliRunner().invoke(program, ["check"]).exit_code == 2
-    assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(ROWS)
+    assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
+        ROWS
+    ) + len(OF_WEIGHTS)
 
 
 def test_what_is_wrong_is_told_before_any_rule() -> None:
@@ -333,3 +391,92 @@ def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
     first = run["results"][0]
     assert (first["ruleId"], first["level"]) == ("softmax-over-one", "error") and first["message"]["text"]
     assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3}
+
+
+def changed(folder: Path, change: Any) -> Path:
+    """A copy of a trained model whose weights a function changes, by their paths in the file."""
+    import h5py
+
+    target = folder / "changed.h5"
+    target.write_bytes((ROOT / "sample_models" / "digits.h5").read_bytes())
+    with h5py.File(target, "r+") as file:
+        stored: dict[str, Any] = {}
+        file["model_weights"].visititems(
+            lambda name, one: stored.update({name: one}) if hasattr(one, "shape") else None
+        )
+        change(
+            {
+                name.rpartition("/")[0].partition("/")[0] + "/" + name.rpartition("/")[2]: one
+                for name, one in stored.items()
+            }
+        )
+    return target
+
+
+def _nan(stored: Any) -> None:
+    stored["digit/kernel"][3, 2] = float("nan")
+    stored["strokes_norm/moving_mean"][0] = float("inf")
+
+
+def _dead(stored: Any) -> None:
+    stored["shapes/kernel"][:, :, :, 5] = 0
+    stored["digit/bias"][:] = 0
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda stored: None, []),
+    (_nan, [("weights-not-finite", "strokes_norm", "1 of the 12 numbers in moving_mean are NaN or infinite"),
+            ("weights-not-finite", "digit", "1 of the 960 numbers in kernel are NaN or infinite")]),
+    (_dead, [("dead-units", "shapes", "1 of 24 units have only zeros in kernel")]),
+])  # fmt: skip
+def test_rules_on_weights(change: Any, said: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    path = changed(tmp_path, change)
+    report = layerexplain.check(str(path), select=OF_WEIGHTS, weights=True)
+    assert [(one.code, one.layer, one.message) for one in report.findings] == said
+    assert layerexplain.check(str(path), select=OF_WEIGHTS).findings == ()
+    code = CliRunner().invoke(program, ["check", str(path), "--weights", "--select", ",".join(OF_WEIGHTS)]).exit_code
+    assert code == (1 if any(one[0] == "weights-not-finite" for one in said) else 0)
+
+
+@pytest.mark.keras
+def test_equal_layers_are_told(tmp_path: Path) -> None:
+    import keras
+
+    made = keras.Sequential([keras.Input((4,)), *[keras.layers.Dense(4, name=name) for name in "abc"]])
+    made.get_layer("c").set_weights(made.get_layer("a").get_weights())
+    made.save(tmp_path / "m.keras")
+    report = layerexplain.check(str(tmp_path / "m.keras"), select=["equal-layers"], weights=True)
+    assert [(one.layer, one.message) for one in report.findings] == [("c", "kernel is the same 16 numbers as in 'a'")]
+
+
+def test_weights_of_what_has_none() -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
+        layerexplain.check(BAD.encode(), weights=True)
+
+
+def test_a_spec_ignores_rules_beside_a_layer() -> None:
+    text = flat("Dense: {units: 1, activation: softmax}\n    ignore: [softmax-over-one]", "Dropout: 0.8")
+    assert [one.code for one in layerexplain.check(text.encode()).findings] == ["dropout-last", "high-dropout"]
+    with pytest.raises(layerexplain.LayerExplainError, match="codes of rules are needed"):
+        layerexplain.check(text.replace("[softmax-over-one]", "3").encode())
+
+
+@pytest.mark.parametrize(("settings", "arguments", "code", "said"), [
+    ('ignore = ["softmax-over-one"]', (), 0, ""),
+    ('ignore = ["softmax-over-one"]\nfail-on = "likely"', (), 1, ""),
+    ('ignore = ["softmax-over-one"]', ("--no-settings",), 1, ""),
+    ('fail-on = "never"', ("--fail-on", "certain"), 1, ""),
+    ('fail-on = "never"\nmax = {params = "1"}', (), 0, "the budget is 1"),
+    ('ignored = ["softmax-over-one"]', (), 2, "no setting 'ignored'; did you mean 'ignore'"),
+    ("ignore = 3", (), 2, "needs a list of texts"),
+    ("ignore = [", (), 2, "is not TOML"),
+])  # fmt: skip
+def test_settings_of_a_project(
+    settings: str, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.layerexplain]\n{settings}\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    (tmp_path / "below" / "bad.yaml").write_text(BAD)
+    result = CliRunner().invoke(program, ["check", "bad.yaml", *arguments])
+    assert (result.exit_code, said in result.output) == (code, True), result.output

@@ -21,6 +21,8 @@ ALLOWED = {
     "convert/settings.py": "an initializer that is called like a layer",
     "convert/tensorflow_functions.py": "operations of Keras that are called like layers",
     "convert/today.py": "classes that Keras 3 no longer has, and those that compute the same",
+    "checks/of_shapes.py": "rules on mistakes that are made with these layers",
+    "checks/of_training.py": "the layer that classifies each place of a map by itself",
     "frontends/leading_batch.py": "the wrapper that adds an axis to what it holds takes",
     "frontends/spec/old_arguments.py": "which classes of Keras 3 still take an argument of older Keras",
     "report/targets.py": "the layer that is softmax without an argument",

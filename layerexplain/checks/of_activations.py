@@ -8,6 +8,8 @@ from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.model import Layer
 
+_MANY_SIGMOIDS = 3
+
 
 @rule(
     "softmax-twice",
@@ -173,3 +175,52 @@ def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
         merged = any(view.ends_with(one) == "add" and len(one.sources) > 1 for one in view.after(made))
         if name in ("zeros", "ones", "constant", "zero", "one") and several and not merged:
             yield layer.name, f"all weights of '{layer.name}' start as one constant (kernel_initializer={name!r})"
+
+
+@rule(
+    "sigmoids-in-a-row",
+    "A chain of sigmoids",
+    "hint",
+    why="A sigmoid passes on at most a quarter of the gradient: the first layers of a chain hardly learn.",
+    fix="Use relu inside the model, and a sigmoid at its end.",
+    source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+    inside=True,
+)
+def sigmoids_in_a_row(view: CheckedNetwork) -> Iterator[Found]:
+    counts: dict[str, int] = {}
+    for made in view.derived():
+        before = view.before(made)
+        count = 0 if before is None else counts.get(before.call.layer, 0)
+        last = view.ends_with(made)
+        hands_on = last in ("", "dropout") or view.is_linear(made)
+        counts[made.call.layer] = count + 1 if last == "sigmoid" else count if hands_on else 0
+        if last == "sigmoid" and counts[made.call.layer] == _MANY_SIGMOIDS:
+            part = 4**_MANY_SIGMOIDS
+            yield made.call.layer, f"{_MANY_SIGMOIDS} sigmoids follow each other: at most 1/{part} of a gradient passes"
+
+
+@rule(
+    "bias-away-from-zero",
+    "A bias that starts away from 0",
+    "hint",
+    why="All units start shifted by the same amount, and with relu some of them always on or always off.",
+    fix="Use bias_initializer='zeros', but for the last layer of classes of unequal size.",
+    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
+    inside=True,
+)
+def bias_away_from_zero(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        layer = view.layers[made.call.layer]
+        name = initializer(layer, "bias_initializer").lower()
+        value = _argument_of(layer, "bias_initializer", "value")
+        away = name in ("ones", "one") or (name == "constant" and value not in (0, None))
+        if away and not view.is_output(made) and view.after(made):
+            amount = value if name == "constant" else 1
+            yield layer.name, f"the biases of '{layer.name}' start at {amount}"
+
+
+def _argument_of(layer: Layer, key: str, name: str) -> object:
+    """An argument of an initializer, as the layer states it."""
+    value = layer.config.get(key)
+    config = value.get("config") if isinstance(value, Mapping) else None
+    return config.get(name) if isinstance(config, Mapping) else None

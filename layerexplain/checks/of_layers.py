@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
@@ -213,3 +214,85 @@ def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
                     made.call.layer,
                     f"'{before.call.layer}' has divided already: scales {scales[0]:.4g} and {scales[1]:.4g}",
                 )
+    for made in view.network.calls:
+        inner = made.network
+        before = view.before(made)
+        if inner is None or before is None or view.type_of(before) != "Rescaling":
+            continue
+        first = CheckedNetwork(inner)
+        for one in first.derived():
+            if first.type_of(one) == "Rescaling" and one.sources[0] in inner.model.inputs:
+                yield made.call.layer, f"'{made.call.layer}' rescales its input itself, after '{before.call.layer}'"
+
+
+@rule(
+    "dropout-before-pooling",
+    "Dropout before max pooling",
+    "hint",
+    why="The largest of a window is taken of those that are left, so that little is dropped and all is scaled up.",
+    fix="Put the Dropout behind the pooling, or use SpatialDropout2D.",
+    source="Tompson et al.: Efficient Object Localization Using Convolutional Networks (2015), section 3.3",
+    inside=True,
+)
+def dropout_before_pooling(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        rate = view.layers[made.call.layer].config.get("rate")
+        behind = view.only_after(made)
+        if view.type_of(made) == "Dropout" and rate and behind is not None and "MaxPool" in view.type_of(behind):
+            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
+
+
+@rule(
+    "partly-frozen-batchnorm",
+    "BatchNormalization that goes on learning behind a frozen layer",
+    "likely",
+    why="Its moving mean and variance follow the new data, while the layer before it stays as it was trained.",
+    fix="Freeze it too: then it also computes as at inference.",
+    source="https://keras.io/guides/transfer_learning",
+    inside=True,
+)
+def partly_frozen_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
+    if not view.network.model.trainable:
+        return
+    for made in view.derived():
+        behind = view.only_after(made)
+        definition = made.definition
+        if behind is None or view.type_of(behind) != "BatchNormalization" or definition is None:
+            continue
+        frozen, learns = (view.layers[one.call.layer].config.get("trainable", True) for one in (made, behind))
+        if definition.weights and frozen is False and learns:
+            yield behind.call.layer, f"'{made.call.layer}' is frozen, '{behind.call.layer}' behind it is not"
+
+
+@rule(
+    "vocabulary-too-large",
+    "More ids than an Embedding has rows",
+    "certain",
+    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, of which nobody is told.",
+    fix="Give the Embedding an input_dim of at least the number of ids.",
+    source="keras/src/layers/core/embedding.py",
+    inside=True,
+)
+def vocabulary_too_large(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.network.calls:
+        layer = view.layers[made.call.layer]
+        rows = layer.config.get("input_dim")
+        before = view.before(made)
+        if layer.type != "Embedding" or not isinstance(rows, int) or before is None:
+            continue
+        source = view.layers[before.call.layer]
+        count = _ids(source.type, source.config)
+        if count is not None and count > rows:
+            yield layer.name, f"'{source.name}' gives ids from 0 to {count - 1}, '{layer.name}' has {rows} rows"
+
+
+def _ids(type_: str, config: Mapping[str, Any]) -> int | None:
+    """How many ids a layer gives, by its configuration; None where that is not known."""
+    boundaries, words = config.get("bin_boundaries"), config.get("vocabulary")
+    if type_ == "Discretization" and isinstance(boundaries, list | tuple):
+        return len(boundaries) + 1
+    count = config.get({"Discretization": "num_bins", "Hashing": "num_bins"}.get(type_, "max_tokens"))
+    if type_ in ("StringLookup", "IntegerLookup", "TextVectorization") and isinstance(words, list | tuple):
+        return len(words) + (config.get("num_oov_indices", 1) or 0) + (config.get("mask_token") is not None)
+    known = type_ in ("Discretization", "Hashing", "StringLookup", "IntegerLookup", "TextVectorization")
+    return count if known and isinstance(count, int) else None

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.lang.visit import nodes
+from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.window import first_windows
+
+_AN_IMAGE = 16
+"""From so many rows and columns on, a map is taken for an image."""
 
 
 @rule(
@@ -87,4 +91,84 @@ def checkerboard(view: CheckedNetwork) -> Iterator[Found]:
             if w.stride > 1 and w.k % w.stride:
                 terms = f"{w.k // w.stride} or {-(-w.k // w.stride)} terms"
                 yield made.call.layer, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"
+                break
+
+
+@rule(
+    "reshape-for-permute",
+    "Reshape where Permute was meant",
+    "hint",
+    why="Reshape reads the numbers in the same order into other rows: rows and columns are mixed, not exchanged.",
+    fix="Use Permute to exchange axes.",
+    source="keras/src/layers/reshaping/permute.py",
+    inside=True,
+)
+def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        given, result = made.inputs[0], made.outputs[0]
+        if view.type_of(made) != "Reshape" or given is None or result is None:
+            continue
+        # An axis of size 1 may stand anywhere: the numbers stay where they were.
+        before, after = ([size for size in spec.shape[1:] if size != 1] for spec in (given, result))
+        known = all(isinstance(size, int) for size in (*before, *after))
+        if known and before != after and sorted(map(str, before)) == sorted(map(str, after)):
+            yield (
+                made.call.layer,
+                f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes",
+            )
+
+
+@rule(
+    "channels-first-as-last",
+    "Channels first, read as channels last",
+    "likely",
+    why="The convolution slides over the channels and the rows, and takes the columns for channels.",
+    fix="Use data_format='channels_first', or Permute((2, 3, 1)) before.",
+    source="keras/src/layers/convolutional/base_conv.py",
+)
+def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
+    for made in view.derived():
+        spec = made.inputs[0]
+        definition = made.definition
+        layout = definition.arguments.get("data_format") if definition is not None else None
+        if made.sources[0] not in view.network.model.inputs or spec is None or layout != "channels_last":
+            continue
+        first, *rest = spec.shape[1:]
+        alike = len(rest) == 2 and rest[0] == rest[1] and isinstance(rest[0], int) and rest[0] >= _AN_IMAGE
+        if first in (1, 3) and alike and first_windows(definition):
+            yield made.call.layer, f"its input {shape_text(spec.shape)} is read as {first} rows with {rest[1]} channels"
+
+
+@rule(
+    "small-receptive-field",
+    "A receptive field smaller than the input",
+    "hint",
+    why="No feature before the pooling sees the whole input: what is far apart is never put together.",
+    fix="Use more layers with strides or dilation, or a smaller input.",
+    source="Luo et al.: Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (2016)",
+)
+def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
+    # What pools a map that goes on beside it weighs channels (squeeze and excitation).
+    pools = [
+        made
+        for made in view.derived()
+        if view.type_of(made) in ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
+        and (before := view.before(made)) is not None
+        and len(view.after(before)) == 1
+    ]
+    if not pools or len(view.network.model.inputs) > 1:
+        return
+    from layerexplain.report.receptive_field import fields_of
+
+    fields = fields_of(view.network)
+    for made in pools:
+        for field in fields.get(made.sources[0].layer, {}).get(made.sources[0].call, ()):
+            axes = [one for one in field.axes if one.role in ("rows", "columns")]
+            short = [one for one in axes if one.of is not None and one.size is not None and one.size < one.of]
+            if short:
+                one = short[0]
+                yield (
+                    made.call.layer,
+                    f"a feature that '{made.call.layer}' pools sees {one.size} of {one.of} {one.role}",
+                )
                 break

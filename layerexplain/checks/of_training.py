@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.window import first_windows
 
 _LOGITS = frozenset({"linear"})
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
@@ -259,3 +260,47 @@ def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
     decay = None if optimizer is None else optimizer.config.get("decay")
     if optimizer is not None and isinstance(decay, float) and decay > 0:
         yield None, f"{optimizer.name} has decay={decay:g}"
+
+
+@rule(
+    "accuracy-of-sigmoids",
+    "Accuracy of several sigmoids",
+    "likely",
+    why="Keras takes 'accuracy' of several outputs as that of one class: it looks at the largest sigmoid alone.",
+    fix="Use binary_accuracy as the metric.",
+    source="keras/src/trainers/compile_utils.py, get_metric",
+)
+def accuracy_of_sigmoids(view: CheckedNetwork) -> Iterator[Found]:
+    training = view.network.model.training
+    for made, shape, loss, _ in view.losses():
+        metrics = (
+            () if training is None else (*training.metrics.get("", ()), *training.metrics.get(made.call.layer, ()))
+        )
+        several = bool(shape) and isinstance(shape[-1], int) and shape[-1] > 1
+        counted = any(one.name.lower() in ("accuracy", "acc") for one in metrics)
+        if several and counted and loss.of == "probabilities" and view.activation(made) == "sigmoid":
+            yield made.call.layer, f"the metric accuracy is taken of {shape[-1]} sigmoids"
+
+
+@rule(
+    "class-loss-on-map",
+    "A class loss on a map",
+    "likely",
+    why="Each place of the map is classified by itself, and needs a target of its own.",
+    fix="Use Flatten or a global pooling before the last Dense.",
+    source=_KERAS_LOSSES,
+)
+def class_loss_on_map(view: CheckedNetwork) -> Iterator[Found]:
+    inputs = [made.outputs[0] for made in view.network.calls if not made.sources and made.outputs]
+    grows = any(first_windows(made.definition, ("conv_transpose", "resize", "repeat")) for made in view.derived())
+    for made, shape, loss, _ in view.losses():
+        spec = inputs[0] if len(inputs) == 1 else None
+        if loss.of != "classes" or len(shape) < 3 or spec is None or len(spec.shape) != len(shape) or grows:
+            continue
+        # Labels for each pixel or step have the input's sizes; a map that became smaller is one of features.
+        if view.type_of(made) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:
+            places = " × ".join(str(size) for size in shape[1:-1])
+            yield (
+                made.call.layer,
+                f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each",
+            )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from layerexplain.checks.findings import CheckReport, Finding
+from layerexplain.checks.stored import stored_weights
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
@@ -16,7 +17,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
-_FILES = ("of_training", "of_activations", "of_layers", "of_shapes")
+_FILES = ("of_training", "of_activations", "of_layers", "of_shapes", "of_weights")
 
 Found = tuple[str | None, str]
 """The name of a layer, None for the model as a whole, and what is wrong there, with the numbers of this model."""
@@ -72,6 +73,7 @@ def check(
     select: Collection[str] = (),
     ignore: Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
+    weights: bool = False,
 ) -> CheckReport:
     """Look for mistakes in a model that Keras does not tell of.
 
@@ -82,6 +84,7 @@ def check(
         ignore: Codes of rules to leave out.
         code: Files that say what own layers of the source compute.
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
+        weights: Whether the values of the weights are read, for the rules on them.
 
     Returns:
         The findings, in the order of the layers.
@@ -98,7 +101,12 @@ def check(
     network = trace_model(model, shapes_for(model, inputs))
     if model.strict:
         raise_any([fault.with_place(source=model.source) for fault in network.faults])
-    found = [*_findings(CheckedNetwork(network), rules, "")]
+    stored = stored_weights(source, network) if weights else ()
+    found = [
+        one
+        for one in _findings(CheckedNetwork(network, stored), rules, "")
+        if one.code not in _ignored(model, one.layer)
+    ]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:
         from layerexplain.checks.budgets import over_budget
@@ -114,11 +122,22 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
             continue
         for layer, message in one.look(view):
             name = None if layer is None else path + layer
-            line = None if layer is None else view.layers[layer].line
+            line = None if layer is None or layer not in view.layers else view.layers[layer].line
             yield Finding(one.code, one.confidence, name, line, message, one.why, one.fix)
     for made in view.network.calls:
         if made.network is not None and made.call.index == 0:
             yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")
+
+
+def _ignored(model: Model, path: str | None) -> Collection[str]:
+    """The codes that a spec ignores for a layer, or for a model that it is in."""
+    codes: set[str] = set()
+    inside: Model | None = model
+    for name in (path or "").split("/"):
+        layer = next((one for one in inside.layers if one.name == name), None) if inside is not None else None
+        codes.update(layer.ignore if layer is not None else ())
+        inside = layer.model if layer is not None else None
+    return codes
 
 
 def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:

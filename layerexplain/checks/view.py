@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.checks.stored import StoredWeight
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr, Shape
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.losses import Loss, loss_of
@@ -19,10 +20,11 @@ MERGES = frozenset({"add", "subtract", "concatenate", "multiply", "average", "ma
 
 
 class CheckedNetwork:
-    """A network with its calls and layers by name."""
+    """A network with its calls and layers by name; `stored` are its weights where their values are asked for."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, stored: tuple[StoredWeight, ...] = ()) -> None:
         self.network = network
+        self.stored = stored
         self.layers: dict[str, Layer] = {layer.name: layer for layer in network.model.layers}
         self.calls: dict[tuple[str, int], TracedCall] = {(c.call.layer, c.call.index): c for c in network.calls}
         self._readers: dict[str, list[TracedCall]] = {}

@@ -13,6 +13,7 @@ from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
+from layerexplain.cli.project_settings import use_project_settings
 from layerexplain.render.documents.findings import findings, rules
 from layerexplain.render.formats import printed
 
@@ -67,6 +68,11 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     show_default=True,
     help="Exit with 1 if a finding is at least so sure.",
 )
+@click.option(
+    "--no-settings", is_flag=True, is_eager=True, expose_value=False, callback=use_project_settings,
+    help="Ignore the settings in pyproject.toml.",
+)  # fmt: skip
+@click.option("--weights", is_flag=True, help="Read the values of the weights too, for the rules on them.")
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
     sources: tuple[str, ...],
@@ -77,12 +83,16 @@ def command(
     ignore: tuple[str, ...],
     budgets: dict[str, float],
     fail_on: str,
+    weights: bool,
     list_rules: bool,
 ) -> None:
     """Look at the graph, the formulas and what SOURCE is trained with, and tell what is wrong.
 
     A finding says what is wrong with the numbers of this model, why it matters, and what to do. Rules are certain,
-    likely, or a hint. The exit code is 1 if something certain was found (see --fail-on) or a source could not be read.
+    likely, or a hint. Defaults of --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under
+    [tool.layerexplain].
+
+    The exit code is 1 if something certain was found (see --fail-on) or a source could not be read.
 
     \b
     Examples:
@@ -107,6 +117,7 @@ def command(
             select=select,
             ignore=ignore,
             budgets=budgets,
+            weights=weights,
         )
 
     def sheet(report: CheckReport) -> Any:

@@ -36,6 +36,11 @@ def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tupl
     return tuple([_with_field(row, found, several) for row in rows])
 
 
+def fields_of(network: Network) -> Mapping[str, Mapping[int, Fields]]:
+    """Return the receptive fields of the first output of each call, by the path of its layer."""
+    return _Walk(network).fields
+
+
 def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], several: bool) -> LayerReport:
     calls = found.get(row.path, {})
     explanation = row.explanation

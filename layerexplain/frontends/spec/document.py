@@ -248,7 +248,7 @@ class _SpecReader:
         kwargs |= self._training(item)
         # The faults of a repeated layer are reported once.
         layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
-        graph.layers.append(layer)
+        graph.layers.append(layer._replace(ignore=self._ignored(item)) if "ignore" in item.wishes else layer)
         graph.last = graph.call(name, args, kwargs, item.line)
         graph.name(name, graph.last, item.line)
         graph.name(wished, graph.last, item.line)
@@ -283,6 +283,16 @@ class _SpecReader:
         kwargs |= self._training(item)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         graph.name(wished, graph.last, item.line)
+
+    def _ignored(self, item: Item) -> tuple[str, ...]:
+        """The codes of rules of `check` that are left out for a layer; which there are, `check` knows."""
+        node = item.wishes["ignore"]
+        codes = to_python(node)
+        codes = (codes,) if isinstance(codes, str) else codes
+        if not isinstance(codes, tuple) or not all(isinstance(code, str) for code in codes):
+            self.faults.add(f"`ignore` is {words_for(node)}; codes of rules are needed, like [unread-edge]", node.line)
+            return ()
+        return codes
 
     def _training(self, item: Item) -> dict[str, bool]:
         """Whether a call is said to be as in training, or never to be."""

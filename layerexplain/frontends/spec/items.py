@@ -361,7 +361,7 @@ def takes(declaration: Declaration | None, argument: str, *, ignored: bool = Fal
 
 def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
     """Faults for what an item that is not called in the graph cannot have."""
-    for wish in ("from", "repeat", "reuse", "training"):
+    for wish in ("from", "repeat", "reuse", "training", "ignore"):
         if wish in item.wishes:
             faults.add(f"{what} has `{wish}`; {hint}", item.wishes[wish].line)
 

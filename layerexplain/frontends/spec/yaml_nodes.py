@@ -25,7 +25,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL", "None"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-OF_ITEMS = ("name", "from", "repeat", "reuse", "training")
+OF_ITEMS = ("name", "from", "repeat", "reuse", "training", "ignore")
 """Keys that stand beside a layer's type."""
 
 

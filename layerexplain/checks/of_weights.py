@@ -1,0 +1,51 @@
+"""Rules on the values of the weights, which are read with --weights alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+
+
+@rule(
+    "weights-not-finite",
+    "NaN or infinity in the weights",
+    "certain",
+    why="Whatever is computed with such a number is NaN or infinite, and training cannot bring it back.",
+    fix="Go back to weights from before; a smaller learning rate or clipnorm keeps them finite.",
+    source="keras/src/callbacks/terminate_on_nan.py",
+)
+def weights_not_finite(view: CheckedNetwork) -> Iterator[Found]:
+    for one in view.stored:
+        if one.not_finite:
+            yield one.layer, f"{one.not_finite:,} of the {one.size:,} numbers in {one.name} are NaN or infinite"
+
+
+@rule(
+    "dead-units",
+    "Units whose weights are all 0",
+    "hint",
+    why="They give the same number for every input: the model is larger than what it computes.",
+    fix="Take the units out, or look why they died (a high learning rate with relu, strong regularization).",
+    source="Lu et al.: Dying ReLU and Initialization (2019)",
+)
+def dead_units(view: CheckedNetwork) -> Iterator[Found]:
+    for one in view.stored:
+        if one.dead:
+            yield one.layer, f"{one.dead} of {one.units} units have only zeros in {one.name}"
+
+
+@rule(
+    "equal-layers",
+    "Layers with equal weights",
+    "hint",
+    why="Layers that were trained differ; equal ones were copied, or never trained.",
+    fix="Share one layer if they are meant to be equal; else look whether the weights were loaded twice.",
+    source="keras/src/saving/saving_lib.py",
+)
+def equal_layers(view: CheckedNetwork) -> Iterator[Found]:
+    first: dict[str, str] = {}
+    for one in view.stored:
+        if one.digest and first.setdefault(one.digest, one.layer) != one.layer:
+            yield one.layer, f"{one.name} is the same {one.size:,} numbers as in '{first[one.digest]}'"
