@@ -209,9 +209,9 @@ def optimizers() -> tuple[str, ...]:
     >>> optimizers()[:2]
     ('none', 'sgd')
     """
-    from layerexplain.report.optimizers import SLOTS
+    from layerexplain.report.optimizers import optimizer_names
 
-    return tuple(SLOTS)
+    return optimizer_names()
 
 
 def trace_element(

@@ -127,8 +127,9 @@ def slot(name: str, symbol: str, like: Expr, initial: Any = 0.0, *, shape: tuple
     """
     sizes: Any = like.shape if shape is None else shape
     axes = tuple([(("", size),) for size in sizes])
-    attrs = {"name": name, "axes": axes, "at": (), "path": (), "trainable": False, "positive": False}
-    return Expr(WEIGHT, (), {**attrs, "initial": initial}, tuple(sizes), "float", symbol)
+    attrs: dict[str, Any] = {"name": name, "axes": axes, "at": (), "path": (), "trainable": False, "positive": False}
+    attrs |= {"initial": initial, "shared": shape == ()}
+    return Expr(WEIGHT, (), attrs, tuple(sizes), "float", symbol)
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -24,7 +24,7 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
-from layerexplain.report.optimizers import SLOTS
+from layerexplain.report.optimizers import optimizer_names, slot_bytes
 from layerexplain.suggest import did_you_mean
 
 
@@ -40,9 +40,10 @@ def memory(
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    if optimizer is not None and optimizer not in SLOTS:
-        hint = did_you_mean(optimizer, SLOTS, before=", ")
-        raise ArgumentError(f"optimizer needs to be one of {', '.join(SLOTS)}, got optimizer={optimizer!r}{hint}")
+    names = optimizer_names()
+    if optimizer is not None and optimizer not in names:
+        hint = did_you_mean(optimizer, names, before=", ")
+        raise ArgumentError(f"optimizer needs to be one of {', '.join(names)}, got optimizer={optimizer!r}{hint}")
     weights = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights)
     known = complete and weights is not None and all(row.params is not None for row in rows)
     total = sum(weights.values()) if known and weights is not None else None
@@ -52,8 +53,10 @@ def memory(
     activations = use.activations if complete else None
     peak = use.peak if complete else None
     trains = optimizer is not None and optimizer != "none"
-    each = SLOTS[optimizer] if trains and optimizer is not None else None
-    slots = gradients * each if each is not None and gradients is not None else None
+    slots: int | None = None
+    each: int | None = None
+    if trains and optimizer is not None and gradients is not None:
+        slots, each = slot_bytes(optimizer, rows)
     return Memory(
         batch=batch,
         optimizer=optimizer if trains else None,

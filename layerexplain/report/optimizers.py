@@ -1,10 +1,57 @@
-"""The optimizers of Keras, by what they keep for each trainable parameter."""
+"""The optimizers of Keras, by what they keep for each weight: as many numbers as their formulas have slots."""
 
-from typing import Final
+from __future__ import annotations
 
-SLOTS: Final = {
-    "none": 0, "sgd": 0, "sgd-momentum": 1, "rmsprop": 1, "adagrad": 1, "lion": 1, "muon": 1, "adam": 2, "adamw": 2,
-    "adamax": 2, "nadam": 2, "adadelta": 2, "ftrl": 2, "lamb": 2, "adam-amsgrad": 3,
-}  # fmt: skip
-"""How many values of the parameter's own size and dtype, at the optimizer's default arguments. Adafactor is not here:
-what it keeps depends on each parameter's shape."""
+from collections.abc import Iterable, Mapping
+from functools import cache
+from math import prod
+from typing import Any, Final
+
+from layerexplain.layers.registry import part_names
+from layerexplain.network.dtypes import BYTES
+from layerexplain.report.data import LayerReport
+
+VARIANTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "sgd-momentum": ("SGD", {"momentum": 0.9}),
+    "adam-amsgrad": ("Adam", {"amsgrad": True}),
+}
+"""Optimizers that keep more than at their default arguments."""
+
+_WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
+_FIRST = ("none", "sgd", "sgd-momentum", "adam", "adam-amsgrad")
+
+
+@cache
+def optimizer_names() -> tuple[str, ...]:
+    """Return the names of the optimizers of which it is known what they keep.
+
+    >>> optimizer_names()[:4]
+    ('none', 'sgd', 'sgd-momentum', 'adam')
+    """
+    others = [name.lower() for name in part_names("optimizers") if name not in _WRAPPERS]
+    return (*_FIRST, *[name for name in others if name not in _FIRST])
+
+
+def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | None]:
+    """Return the bytes that an optimizer keeps for the trainable weights of rows, in the dtype of each; and how many
+    values for each parameter, None where that differs from weight to weight."""
+    from layerexplain.layers.optimizers import part
+    from layerexplain.report.training_part import update_of
+
+    name, arguments = VARIANTS.get(optimizer, (optimizer, {}))
+    chosen = part("optimizers", {name: arguments})
+    known: dict[Any, int] = {}
+    total, each = 0, set()
+    for row in rows:
+        for weight in row.weights:
+            if not weight.trainable:
+                continue
+            path = f"{row.path}/{weight.name}"
+            key = (weight.shape, "embedding" in path.lower())
+            if key not in known:
+                leaves = update_of(chosen, path, weight.shape).weights
+                known[key] = sum(prod(leaf.shape) for leaf in leaves if not leaf.attrs["shared"])
+            total += known[key] * BYTES[weight.dtype]
+            each.add(known[key] / weight.params if weight.params else 0)
+    (one,) = each if len(each) == 1 else (None,)
+    return total, int(one) if one is not None and one == int(one) else None

@@ -18,6 +18,7 @@ from layerexplain.lang.expr import BATCH, Expr, Shape
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss
+from layerexplain.layers.optimizers import Part
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, WeightReason, WeightReport
@@ -57,6 +58,14 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
     weight, inner = Spec(shape, "float"), arguments.get("inner_optimizer")
     clips = arguments.get("global_clipnorm") or (inner is not None and inner.config.get("global_clipnorm"))
     return optimizer.trace([weight, weight, number, number if clips else None], arguments)
+
+
+def update_of(optimizer: Part, path: str, shape: Shape) -> Definition:
+    """Return the formula of a step of the weight at a path. Muon treats some as AdamW does, for their names."""
+    given = {**optimizer.declaration.default_values, **optimizer.arguments}
+    if optimizer.type == "Muon":
+        given["excluded"] = bool(given["exclude_embeddings"]) and "embedding" in path.lower()
+    return update_definition(optimizer.declaration, given, shape)
 
 
 def part_report(
@@ -166,7 +175,7 @@ def slots_note(definition: Definition) -> str:
         initial = leaf.attrs["initial"]
         begins.setdefault("the weight itself" if initial == "W" else f"{initial:g}", []).append(str(leaf.label))
     told = [f"{_listed(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
-    shared = [str(leaf.label) for leaf in definition.weights if not leaf.shape]
+    shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
     once = f"; {_listed(shared)} once for all weights" if shared else ""
     return f"kept by the optimizer for each weight{once}; {', '.join(told)}"
 

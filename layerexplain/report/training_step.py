@@ -10,12 +10,12 @@ from typing import Any
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, Shape
+from layerexplain.lang.expr import CALL
 from layerexplain.lang.names import identifier
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import loss_of
-from layerexplain.layers.optimizers import Part, part
+from layerexplain.layers.optimizers import part
 from layerexplain.model import Layer, Setting, TensorRef, Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -23,7 +23,7 @@ from layerexplain.report.data import GradientReport, LayerReport, StepReport, Te
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
 from layerexplain.report.training_gradient import formula_report, loss_gradient
-from layerexplain.report.training_part import loss_definition, slots_note, update_definition
+from layerexplain.report.training_part import loss_definition, slots_note, update_of
 
 NOTHING_SAID = "The source does not say {}; give {}."
 
@@ -257,11 +257,10 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
             if not weight.trainable:
                 continue
             path = f"{one.path}/{weight.name}"
-            excluded = _is_excluded(optimizer, path)
-            key = (weight.shape, excluded)
+            key = (weight.shape, optimizer.type == "Muon" and path)
             try:
                 if key not in known:
-                    known[key] = _update(optimizer, weight.shape, excluded)
+                    known[key] = update_of(optimizer, path, weight.shape)
             except LayerExplainError as error:
                 notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
                 return
@@ -278,22 +277,10 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
             optimizer.type,
             tuple([path for path, _ in weights]),
             told,
-            sum(prod(leaf.shape) for _, made in weights for leaf in made.weights if leaf.shape),
+            sum(prod(leaf.shape) for _, made in weights for leaf in made.weights if not leaf.attrs["shared"]),
             slots_note(definition),
         )
     for one in placed:
         for name, value in one.layer.config.items():
             if name.endswith("_constraint") and value is not None:
                 notes.append(f"The {name} of '{one.path}' is applied after each update.")
-
-
-def _is_excluded(optimizer: Part, path: str) -> bool:
-    """Whether Muon updates a weight as AdamW does, for its name."""
-    return bool(optimizer.arguments.get("exclude_embeddings", True)) and "embedding" in path.lower()
-
-
-def _update(optimizer: Part, shape: Shape, excluded: bool) -> Definition:
-    given = {**optimizer.declaration.default_values, **optimizer.arguments}
-    if optimizer.type == "Muon":
-        given["excluded"] = excluded
-    return update_definition(optimizer.declaration, given, shape)

@@ -186,10 +186,9 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
         ("inference", memory.inference, f"= weights + {memory.batch:,} × peak"),
     ]
     if memory.optimizer is not None:
-        each = memory.slots_each or 0
-        kept = (
-            f"{plural(each, 'value')} that {memory.optimizer} keeps" if each else f"{memory.optimizer} stores nothing"
-        )
+        name, each = memory.optimizer, memory.slots_each
+        kept = f"what {name} keeps" if each is None else f"{plural(each, 'value')} that {name} keeps"
+        kept = f"{name} stores nothing" if each == 0 else kept
         facts += [
             ("gradients", memory.gradients, "one for each trainable parameter"),
             ("optimizer", memory.slots, f"{kept} for each trainable parameter"),
