@@ -166,7 +166,7 @@ def _matmul_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
     return sc.Apply(multiply, (at(0, left), at(1, right)), {}), ()
 
 
-def _turned(x: Expr) -> Expr:
+def turned(x: Expr) -> Expr:
     """Return each matrix transposed."""
     *stack, rows, columns = range(x.ndim)
     return transpose(x, axes=(*stack, columns, rows))
@@ -174,7 +174,7 @@ def _turned(x: Expr) -> Expr:
 
 def _of_matmul(y: Expr, dy: Expr, i: int) -> Expr:
     a, b = y.args
-    return matmul(_turned(a), dy) if i else matmul(dy, _turned(b))
+    return matmul(turned(a), dy) if i else matmul(dy, turned(b))
 
 
 matmul = contraction(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import function
 from layerexplain.ops.sizes import misfit, promote
 
@@ -89,7 +89,7 @@ ctc_decode = function(
     flops=UNKNOWN_COST,
     element=NOT_INDEXED("the positions depend on the values"),
     defaults={"blank": 0, "merge": True},
-    gradient=NOT_DERIVED("the gradient of ctc_decode is not derived yet"),
+    gradient=NO_GRADIENT("found by searching"),
 )
 """`labels, score = ctc_decode(output, length)`: the best class of each step, with repeats merged (`merge`) and
 blanks removed, padded with -1; and the negative sum of the best scores."""

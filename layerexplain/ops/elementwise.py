@@ -54,7 +54,7 @@ mod = elementwise(
     "mod",
     lambda np, a, b: np.mod(a, b),
     Infix("%", PRODUCT, r"\bmod"),
-    gradient=lambda y, dy, i: -dy * (y.args[0] // y.args[1]) if i else dy,
+    gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy,
 )
 power = elementwise("power", lambda np, a, b: np.power(a, b), Infix("**", POWER, "^", "^"), gradient=_of_power)
 negative = elementwise(

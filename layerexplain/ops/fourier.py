@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, NOT_DERIVED, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
+from layerexplain.lang.expr import GONE, NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Shape, Size
 from layerexplain.ops.families import always, common, function, movement
 from layerexplain.ops.sizes import agree, changed, equation, kept, misfit, product, promote, shape_text, size_text
 
@@ -220,7 +220,7 @@ mel_filters = movement(
     dtype=always("float"),
     value=_mel_value,
     element=NOT_INDEXED("its triangles lie between bin edges on a logarithmic scale"),
-    gradient=NOT_DERIVED("the gradient of mel_filters is not derived yet"),
+    gradient=NO_GRADIENT("a constant"),
 )
 """`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
 from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""

@@ -7,10 +7,12 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, Expr, Size
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Size, tensor
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
+from layerexplain.ops.movement import reshape
+from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import product, promote, size_text
 from layerexplain.ops.window import channels_last, each, image_axes, laid_out, spatial_axes
 
@@ -208,7 +210,27 @@ def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
     return sc.Apply(multiply, (shared, sc.Number(out / n)), {})
 
 
-resize = function(
+def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
+    """Each pixel collects from all that it is weighed into; one that is repeated, from its copies."""
+    x, options = y.args[0], y.options
+    axes, _ = image_axes(y)
+    if options["method"] == "nearest" and options["times"] is not None:
+        shape: list[Size] = []
+        copies = []
+        for axis, size in enumerate(x.shape):
+            shape.append(size)
+            if axis in axes:
+                copies.append(len(shape))
+                shape.append(each(options["times"], 2)[axis - axes[0]])
+        return sum_(reshape(dy, shape=tuple(shape)), axis=tuple(copies))
+    sizes = tuple([x.shape[axis] for axis in axes])
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the size of the image; give it with --input")
+    attrs = {k: options[k] for k in ("method", "antialias", "data_format")}
+    return resize_back(dy, to=sizes, **attrs)
+
+
+resize: Op = function(
     "resize",
     axes=_resize_axes,
     dtype=_resize_dtype,
@@ -217,10 +239,48 @@ resize = function(
     element=_resize_element,
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
     canonical=_canonical,
-    gradient=NOT_DERIVED("the gradient of resize is not derived yet"),
+    gradient=_of_resize,
 )
 """`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around its
 position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor."""
+
+
+def _back_axes(dy: Expr, *, to: tuple[int, int], **attrs: Any) -> list[Axis]:
+    return laid_out(dy, attrs, [("rows", to[0], "before resizing"), ("columns", to[1], "before resizing")])
+
+
+@channels_last
+def _back_value(np: Any, dy: Any, *, to: tuple[int, int], method: str, antialias: bool, data_format: str) -> Any:
+    rows, columns = (_weights(np, n, out, method, antialias) for n, out in zip(to, dy.shape[1:3], strict=True))
+    made = np.einsum("pi,npqc->niqc", rows, dy, optimize=True)
+    return np.einsum("qj,niqc->nijc", columns, made, optimize=True)
+
+
+resize_back = function(
+    "resize_back",
+    axes=_back_axes,
+    value=_back_value,
+    flops=lambda node: _resize_flops(_forward(node)),
+    element=NOT_INDEXED("the number of pixels that read a position depends on the position"),
+    defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last"},
+    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
+    gradient=lambda y, dy, i: _resized_as(dy, y.args[0], y),
+)
+"""`resize_back(dy, to=(8, 8), method='bilinear')`: what goes back through `resize`: each pixel collects from all pixels
+that it was weighed into, with the same weights; `to` gives the rows and columns before resizing."""
+
+
+def _resized_as(x: Expr, like: Expr, back: Expr) -> Expr:
+    """Return an image resized to the rows and columns of another, as the op whose gradient `back` is."""
+    axes, _ = image_axes(back)
+    attrs = {k: v for k, v in back.attrs.items() if k != "to"}
+    return resize(x, size=tuple([like.shape[axis] for axis in axes]), **attrs)
+
+
+def _forward(back: Expr) -> Expr:
+    """Return the resizing that a `resize_back` belongs to, which costs as much."""
+    x = tensor("x", back.shape, back.dtype)
+    return _resized_as(x, back.args[0], back)
 
 
 # The middle of an image -----------------------------------------------------------------------------------------

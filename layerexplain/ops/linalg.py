@@ -19,7 +19,9 @@ from layerexplain.lang.expr import (
     Shapes,
     Size,
 )
+from layerexplain.ops.contract import matmul, turned
 from layerexplain.ops.families import function
+from layerexplain.ops.movement import take_slice
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote
 
 EITHER_WAY = "the sign of its vectors is not determined"
@@ -102,6 +104,20 @@ def _matrices(
     )
 
 
+def _as_matrices(x: Expr) -> Expr:
+    """Return a number for each matrix with two axes more, so that it broadcasts over the matrix."""
+    return take_slice(x, key=(Ellipsis, None, None))
+
+
+def _of_slogdet(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
+    return None if dy[1] is None else _as_matrices(dy[1]) * turned(inv(y.args[0]))
+
+
+def _of_solve(y: Expr, dy: Expr, i: int) -> Expr:
+    right = solve(turned(y.args[0]), dy)
+    return right if i else -matmul(right, turned(y))
+
+
 cholesky = _matrices(
     "cholesky",
     lambda x, *_: x.shape,
@@ -116,7 +132,7 @@ inv = _matrices(
     lambda x, *_: x.shape,
     lambda np, x: np.linalg.inv(x),
     lambda n, _: 2 * n**3,
-    gradient=NOT_DERIVED("the gradient of inv is not derived yet"),
+    gradient=lambda y, dy, i: -matmul(turned(y), matmul(dy, turned(y))),
 )
 """`inv(x)`: the inverse of each matrix."""
 
@@ -125,7 +141,7 @@ det = _matrices(
     lambda x, *_: x.shape[:-2],
     lambda np, x: np.linalg.det(x),
     lambda n, _: 2 * n**3 / 3,
-    gradient=NOT_DERIVED("the gradient of det is not derived yet"),
+    gradient=lambda y, dy, i: _as_matrices(dy * y) * turned(inv(y.args[0])),
 )
 """`det(x)`: the determinant of each matrix."""
 
@@ -135,7 +151,7 @@ slogdet = _matrices(
     lambda np, x: tuple(np.linalg.slogdet(x)),
     lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
-    gradient=NOT_DERIVED("the gradient of slogdet is not derived yet"),
+    gradient=_of_slogdet,
 )
 """`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its absolute value."""
 
@@ -152,7 +168,7 @@ solve = _matrices(
     lambda np, a, b: np.linalg.solve(a, b),
     lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
     why="it solves a system of equations",
-    gradient=NOT_DERIVED("the gradient of solve is not derived yet"),
+    gradient=_of_solve,
 )
 """`solve(a, b)`: the x for which a · x = b, column by column."""
 

@@ -7,7 +7,6 @@ from typing import Any
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import (
     NO_GRADIENT,
-    NOT_DERIVED,
     NOT_INDEXED,
     PER_INPUT,
     PER_OUTPUT,
@@ -131,12 +130,28 @@ def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return at(0, place)
 
 
+def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
+    """Each gradient goes back to the place that its element came from."""
+    from layerexplain.ops.contract import einsum
+
+    x, ids = y.args
+    axis = normalize_axis(y.attrs["axis"], x.ndim)
+    size = x.shape[axis]
+    if not isinstance(size, int) or any(
+        a != b for k, (a, b) in enumerate(zip(x.shape, ids.shape, strict=True)) if k != axis
+    ):
+        raise CannotDerive("the gradient of take_along with sizes that are repeated or not known is not derived yet")
+    letters = "abcdefgh"[: x.ndim]
+    chosen = one_hot(ids, n=size)
+    return einsum(dy, chosen, eq=f"{letters},{letters}z->{letters.replace(letters[axis], 'z')}")
+
+
 take_along = movement(
     "take_along",
     axes=_take_along_axes,
     value=lambda np, x, ids, axis: np.take_along_axis(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_take_along_element,
-    gradient=NOT_DERIVED("the gradient of take_along is not derived yet"),
+    gradient=_of_take_along,
 )
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.lang import scalar as sc
@@ -14,8 +14,10 @@ from layerexplain.lang.expr import (
     PER_OUTPUT,
     AxesOfEach,
     Axis,
+    CannotDerive,
     Expr,
     Op,
+    item,
 )
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
 from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
@@ -83,13 +85,24 @@ def _top_value(np: Any, x: Any, *, k: int) -> Any:
     return np.take_along_axis(x, ids, axis=-1), ids
 
 
+def _of_top_k(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
+    """Each gradient of a value goes back to the place of that value."""
+    from layerexplain.ops.contract import einsum
+    from layerexplain.ops.lookup import one_hot
+
+    size = y.args[0].shape[-1]
+    if not isinstance(size, int):
+        raise CannotDerive("needs the size of the last axis; give it with --input")
+    return None if dy[0] is None else einsum(dy[0], one_hot(item(y, 1), n=size), eq="...k,...kz->...z")
+
+
 top_k = movement(
     "top_k",
     axes=_top_axes,
     dtype=lambda x, *, k: (x.dtype, "int32"),
     value=_top_value,
     element=BY_VALUE,
-    gradient=NOT_DERIVED("the gradient of top_k is not derived yet"),
+    gradient=_of_top_k,
 )
 """`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
 

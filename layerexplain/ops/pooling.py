@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, CannotDerive, Expr, LazyAxes, Op, Size
+from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, PER_OUTPUT, Axis, CannotDerive, Expr, LazyAxes, Op, Size
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import product, size_text
@@ -283,12 +283,78 @@ def _adaptive(name: str, fold: str, **rules: Any) -> Op:
     )
 
 
-adaptive_max_pool = _adaptive(
-    "adaptive_max_pool", "max", gradient=NOT_DERIVED("the gradient of adaptive_max_pool is not derived yet")
-)
+def _of_adaptive_max(y: Expr, dy: Expr, i: int) -> Expr:
+    return adaptive_max_pool_back(y.args[0], y, dy, **y.attrs)
+
+
+def _of_adaptive_average(y: Expr, dy: Expr, i: int) -> Expr:
+    axes, _ = image_axes(y)
+    sizes = [y.args[0].shape[axis] for axis in axes]
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the sizes of the image; give them with --input")
+    return adaptive_average_pool_back(dy, to=tuple(sizes), **{k: v for k, v in y.attrs.items() if k != "size"})
+
+
+adaptive_max_pool = _adaptive("adaptive_max_pool", "max", gradient=_of_adaptive_max)
 """`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
 
-adaptive_average_pool = _adaptive(
-    "adaptive_average_pool", "mean", gradient=NOT_DERIVED("the gradient of adaptive_average_pool is not derived yet")
-)
+adaptive_average_pool = _adaptive("adaptive_average_pool", "mean", gradient=_of_adaptive_average)
 """`adaptive_average_pool(x, size=3)`: the mean of each of them."""
+
+
+def _adaptive_max_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, data_format: str) -> Any:
+    """The first of the largest elements of each window gets its gradient."""
+    first = data_format == "channels_first"
+    if first:
+        x, y, dy = (np.moveaxis(one, 1, -1) for one in (x, y, dy))
+    made, rest = np.zeros(x.shape, dy.dtype), dy
+    spans = [spread(n, count) for n, count in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
+    for place in np.ndindex(*y.shape[1:-1]):
+        window = (slice(None), *[slice(span[i].start, span[i].stop) for span, i in zip(spans, place, strict=True)])
+        flat = x[window].reshape(x.shape[0], -1, x.shape[-1])
+        hit = np.arange(flat.shape[1])[:, None] == np.argmax(flat, axis=1)[:, None]
+        made[window] += (hit * rest[(slice(None), *place)][:, None]).reshape(x[window].shape)
+    return np.moveaxis(made, -1, 1) if first else made
+
+
+adaptive_max_pool_back = function(
+    "adaptive_max_pool_back",
+    axes=lambda x, y, dy, **attrs: LazyAxes(x.shape),
+    value=_adaptive_max_back,
+    flops=lambda node: _adaptive_flops(adaptive_max_pool(node.args[0], **node.attrs)),
+    element=NOT_INDEXED("which element of a window is the largest depends on the values"),
+    defaults={"data_format": "channels_last"},
+    canonical=canonical,
+    gradient=NOT_DERIVED("the second gradient of pooling is not derived yet"),
+)
+"""`adaptive_max_pool_back(x, y, dy, size=3)`: the gradient of each window goes to its largest element, the first of
+several that are equal."""
+
+
+@channels_last
+def _adaptive_average_back(np: Any, dy: Any, *, to: tuple[int, ...], data_format: str) -> Any:
+    for axis, n in enumerate(to, start=1):
+        parts = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
+        for i, window in enumerate(spread(n, dy.shape[axis])):
+            lead = (slice(None),) * axis
+            parts[(*lead, slice(window.start, window.stop))] += dy[(*lead, slice(i, i + 1))] / len(window)
+        dy = parts
+    return dy
+
+
+adaptive_average_pool_back = function(
+    "adaptive_average_pool_back",
+    axes=lambda dy, *, to, data_format: _spread_axes(dy, to=to, size=None, data_format=data_format),
+    value=_adaptive_average_back,
+    flops=PER_OUTPUT,
+    element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
+    defaults={"data_format": "channels_last"},
+    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
+    gradient=lambda y, dy, i: adaptive_average_pool(
+        dy,
+        size=tuple([y.args[0].shape[axis] for axis in image_axes(y)[0]]),
+        **{k: v for k, v in y.attrs.items() if k != "to"},
+    ),
+)
+"""`adaptive_average_pool_back(dy, to=(8, 8))`: the gradient of each window is divided evenly among the positions that
+it covers; `to` gives the rows and columns before pooling."""

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, PER_INPUT, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import (
+    NO_GRADIENT,
+    NOT_DERIVED,
+    NOT_INDEXED,
+    PER_INPUT,
+    AxesOfEach,
+    Axis,
+    CannotDerive,
+    Expr,
+    Op,
+)
+from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import always, folded_axes, function, movement
+from layerexplain.ops.lookup import gather_nd, take
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -46,6 +58,12 @@ def _segment_value(np: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any
     return made
 
 
+def _of_segment(y: Expr, dy: Expr, i: int) -> Expr:
+    if y.options["how"] != "sum":
+        raise CannotDerive(f"the gradient of segment with how='{y.options['how']}' is not derived yet")
+    return take(dy, y.args[1])
+
+
 segment = function(
     "segment",
     axes=_segment_axes,
@@ -53,7 +71,7 @@ segment = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
-    gradient=NOT_DERIVED("the gradient of segment is not derived yet"),
+    gradient=_of_segment,
 )
 """`segment(x, ids, n=4)`: the parts of x along the first axis with the same id are summed (or how='prod', 'max',
 'min')."""
@@ -207,13 +225,22 @@ def _scatter_value(np: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
     return made
 
 
+def _of_scatter(y: Expr, dy: Expr, i: int) -> Expr:
+    _, ids, updates = y.args
+    if y.options["how"] not in ("set", "add"):
+        raise CannotDerive(f"the gradient of scatter with how='{y.options['how']}' is not derived yet")
+    if i == 2:
+        return gather_nd(dy, ids)
+    return dy if y.options["how"] == "add" else scatter(dy, ids, full_like(updates, value=0))
+
+
 scatter = movement(
     "scatter",
     axes=_scatter_axes,
     value=_scatter_value,
     element=BY_VALUE,
     defaults={"how": "set"},
-    gradient=NOT_DERIVED("the gradient of scatter is not derived yet"),
+    gradient=_of_scatter,
 )
 """`scatter(x, ids, updates)`: x with the updates set at the positions given by the last axis of `ids`; or added (how=
 'add'), multiplied ('mul'), or combined by maximum ('max') or minimum ('min')."""
@@ -241,7 +268,7 @@ slice_at = movement(
     value=_slice_at_value,
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
-    gradient=NOT_DERIVED("the gradient of slice_at is not derived yet"),
+    gradient=lambda y, dy, i: slice_update(full_like(y.args[0], value=0), y.args[1], dy),
 )
 """`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""
 
@@ -253,12 +280,16 @@ def _slice_update_value(np: Any, x: Any, start: Any, updates: Any) -> Any:
     return made
 
 
-slice_update = movement(
+slice_update: Op = movement(
     "slice_update",
     axes=lambda x, start, updates: kept(x),
     value=_slice_update_value,
     element=BY_VALUE,
-    gradient=NOT_DERIVED("the gradient of slice_update is not derived yet"),
+    gradient=lambda y, dy, i: (
+        slice_at(dy, y.args[1], size=y.args[2].shape)
+        if i
+        else slice_update(dy, y.args[1], full_like(y.args[2], value=0))
+    ),
 )
 """`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""
 

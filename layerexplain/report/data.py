@@ -249,14 +249,15 @@ class BackwardReport(NamedTuple):
     """How gradients pass a layer in training, given `dy`, that of its result.
 
     `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
-    compute what they read of the forward pass, `element` is the formula of one element of each, `facts` are sentences
-    on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are those of
-    the backward pass, per example. With a reason in `unknown` there are no statements.
+    compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
+    sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
+    those of the backward pass, per example. With a reason in `unknown` there are no statements.
     """
 
     kept: tuple[Statement, ...]
     statements: tuple[Statement, ...]
     element: tuple[str, ...]
+    element_notes: tuple[str, ...]
     facts: tuple[str, ...]
     unreached: tuple[str, ...]
     macs: int | None

@@ -19,7 +19,7 @@ from layerexplain.report.data import BackwardReport, LayerReport, Statement
 from layerexplain.report.explanation import statement, trained_definition
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 
-NOTHING = BackwardReport((), (), (), (), (), None, None)
+NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 
 
 def gradient_report(
@@ -73,10 +73,12 @@ def _derived(definition: Definition, frozen: bool) -> BackwardReport:
     found = gradient(definition, frozen=frozen)
     backward = found.backward
     cost = Costs().of(backward)
+    element = element_text(element_form(backward, _roles(found)))
     return BackwardReport(
         kept=_kept(definition, found),
         statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
-        element=element_text(element_form(backward)).lines,
+        element=element.lines,
+        element_notes=element.notes,
         facts=(),
         unreached=found.unreached,
         macs=cost.macs,
@@ -89,6 +91,22 @@ def _before_last_function(definition: Definition) -> Definition:
     ((_, result),) = definition.results.items()
     results = {"z": result.args[0]}
     return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
+
+
+_INPUTS = ("channels", "states")
+_TAPS = ("rows", "columns", "planes", "steps", "window")
+
+
+def _roles(found: Gradient) -> dict[str, tuple[str, ...]]:
+    """Return the roles of the axes of each weight's gradient: those of the weight, called as where it is used."""
+    made = {}
+    for weight in found.whole.weights:
+        if f"d{weight.label}" in found.backward.results:
+            names = [factors[-1][0] for factors in weight.attrs["axes"]]
+            if len(names) > 1:
+                names = ["inputs" if name in _INPUTS else "window" if name in _TAPS else name for name in names]
+            made[f"d{weight.label}"] = tuple(names)
+    return made
 
 
 def _noted(line: Statement, found: Gradient) -> Statement:

@@ -9,6 +9,7 @@ text.py prints the form, value.py evaluates it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from layerexplain.derive.element.plan import Plan, plan
 from layerexplain.lang import scalar as sc
@@ -110,22 +111,28 @@ class ElementForm:
         return [*self.results.values(), *self.masks]
 
 
-def element_form(definition: Definition) -> ElementForm:
-    """Return the element form of a definition, including the forms of called layers. It does not fail: a line that
-    cannot be written has a refusal."""
+def element_form(definition: Definition, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> ElementForm:
+    """Return the element form of a definition, including the forms of called layers. `roles` are those of the axes of
+    results where they do not follow from the formula. It does not fail: a line that cannot be written has a refusal."""
     forms: dict[Definition, ElementForm] = {}
     for inner in reversed(inner_definitions(definition)):
         if inner.kind != "composite":
             forms[inner] = _Writer(inner, forms).form
-    return _Writer(definition, forms).form
+    return _Writer(definition, forms, roles).form
 
 
 class _Writer:
     """Write the lines that the plan requests."""
 
-    def __init__(self, definition: Definition, forms: Mapping[Definition, ElementForm]) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        forms: Mapping[Definition, ElementForm],
+        roles: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    ) -> None:
         self.forms = forms
         self.plan: Plan = plan(definition, {d: form.roles for d, form in forms.items()})
+        self.plan.roles.update({self.plan.results[name]: given for name, given in roles.items()})
         self.form = ElementForm(definition, dict(forms))
         self.form.names = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
         self.lines: dict[Expr, ElementLine] = {}

@@ -206,7 +206,7 @@ class Backward:
 
     def _whole(self, e: Expr, node: Expr) -> Expr:
         """Return a gradient at the full shape of its node."""
-        if e.shape == node.shape or e.op is INPUT:
+        if e.shape == node.shape:
             return e
         if any(size is None for size in node.shape):
             from layerexplain.ops.arrange import full_like
