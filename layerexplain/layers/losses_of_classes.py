@@ -7,12 +7,10 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number, Share
 from layerexplain.layers.losses import binary, class_numbers, each, loss, one_per_class, operation, without_last
 from layerexplain.layers.operations_loss import EPSILON, inside, sparse_categorical_crossentropy
-from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
+from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
-from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import dot
-from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.sizes import shape_text
 
 
@@ -122,6 +120,8 @@ def categorical_generalized_cross_entropy(y_true: Expr, y_pred: Expr, *, q: Shar
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = without_last(y_true)
     classes = y_pred.shape[-1]
+    from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
+
     p = named("p", reduce.sum_(y_pred * one_hot(y_true, n=classes), axis=-1))
     return (1 - p**q) / q
 
@@ -196,8 +196,11 @@ def ctc_of_scores(y_true: Expr, y_pred: Expr) -> Expr:
             f"CTC needs labels (batch, labels) and scores (batch, steps, classes), got {shape_text(y_true.shape)} and "
             f"{shape_text(y_pred.shape)}"
         )
+    from layerexplain.ops.arrange import full_like  # a summary asks a loss for its targets alone
+    from layerexplain.ops.ctc import ctc_loss
+
     letters = named("letters", reduce.sum_(e.cast(e.not_equal(y_true, 0), to="int32"), axis=-1))
     steps = y_pred.shape[1]
     if not isinstance(steps, int):
         raise ShapeError(f"CTC needs a known number of steps, got {shape_text(y_pred.shape)}")
-    return ctc.ctc_loss(y_true, y_pred, letters, full_like(letters, value=steps))
+    return ctc_loss(y_true, y_pred, letters, full_like(letters, value=steps))

@@ -13,7 +13,6 @@ from layerexplain.lang.expr import BATCH, Expr, Shape, Size, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, Note, TensorRef, tensor_refs
-from layerexplain.network.inner_layers import layers_in
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -58,6 +57,8 @@ def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim
         if any(one in ahead for one in tensor_refs((made.args, made.kwargs))):
             layer = layers[made.layer]
             held = layer.config.get("layers") if layer.type == "Pipeline" else ()
+            from layerexplain.network.inner_layers import layers_in
+
             inner = layers_in([*held]) if isinstance(held, list | tuple) else ()
             for one in [one for one in inner if isinstance(one, Layer)] or (layer,):
                 facts = facts_of(one.type)

@@ -27,7 +27,6 @@ from layerexplain.ops.elementwise import (
     sqrt,
     where,
 )
-from layerexplain.ops.lookup import one_hot, take_along
 from layerexplain.ops.movement import split, take_slice
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import misfit, normalize_axis
@@ -332,6 +331,8 @@ def softmax_cross_entropy(target: Expr, z: Expr, *, axis: int = -1) -> Expr:
 
 
 def _sparse_softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr | None:
+    from layerexplain.ops.lookup import one_hot  # no other function looks anything up
+
     ids, z = loss.args
     return take_slice(dy, key=(Ellipsis, None)) * (softmax(z) - one_hot(ids, n=z.shape[-1])) if i else None
 
@@ -348,6 +349,8 @@ def _sparse_softmax_cross_entropy(np: Any, ids: Any, z: Any) -> Any:
 )
 def sparse_softmax_cross_entropy(ids: Expr, z: Expr) -> Expr:
     """Minus the logarithm of the softmax of z at each id."""
+    from layerexplain.ops.lookup import take_along  # no other function looks anything up
+
     return -take_slice(take_along(log_softmax(z), take_slice(ids, key=(Ellipsis, None)), axis=-1), key=(Ellipsis, 0))
 
 
