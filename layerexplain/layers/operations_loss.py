@@ -7,8 +7,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int
 from layerexplain.layers.registry import layer
+from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
-from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
@@ -65,8 +65,6 @@ def ctc_decode(
         raise ArgumentError(
             f"ctc_decode is supported only for strategy='greedy' and top_paths=1, got {strategy=} and {top_paths=}"
         )
-    from layerexplain.ops import ctc  # its op, and that of a row, are loaded when they are needed
-
     labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
     return {"labels": labels, "score": score}
 
