@@ -254,6 +254,30 @@ def test_json_follows_the_schema() -> None:
     assert "step" not in layerexplain.explain(DIGITS).to_dict()["training"]
 
 
+MASKED = b"""
+input: {shape: [7], dtype: int32}
+layers:
+  - Embedding: {input_dim: 20, output_dim: 4, mask_zero: true}
+  - LSTM: {units: 5, return_sequences: true}
+  - Dense: {units: 3, activation: softmax, name: tag}
+loss: {SparseCategoricalCrossentropy: {ignore_class: 0}}
+optimizer: {Adam: {clipnorm: 1, weight_decay: 0.01, use_ema: true}}
+"""
+
+
+def test_the_mask_of_an_output_counts_in_its_loss() -> None:
+    training = layerexplain.explain(MASKED, training=True).training
+    assert training is not None and training.step is not None
+    (term,) = training.step.terms
+    assert "logical_and(y_pred_mask, counts)" in term.formula.statements[2].text
+    assert term.gradient is not None and "y_pred_mask" in " ".join(line.text for line in term.gradient.statements)
+    assert term.gradient.sentence.startswith("Of the sum of the losses")
+    for loss in ("dice", {"MeanSquaredError": {"reduction": "sum"}}):
+        told = layerexplain.explain(MASKED, training={"loss": loss}).training
+        assert told is not None and told.step is not None
+        assert [term.gradient.sentence for term in told.step.terms if term.gradient is not None] == [""]
+
+
 def test_what_is_not_known_is_said() -> None:
     source = str(ROOT / "sample_models" / "mnist_mlp.yaml")
     text = run("explain", source, "--training")

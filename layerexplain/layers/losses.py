@@ -125,6 +125,8 @@ def reduced(values: Expr, weight: Expr | None, mask: Expr | None, reduction: str
         named("losses", values)
     if weight is not None:
         values, weight = same_rank(values, weight)
+    if not values.ndim and reduction not in (None, "none", "sum"):
+        mask = None  # the mean of one number over what counts
     if mask is not None:
         mask, _ = same_rank(mask, values)
         if mask.ndim != values.ndim:

@@ -34,6 +34,9 @@ _OF_LOGITS = {
 """The losses that Keras computes from what an activation is applied to, if they get its result."""
 
 
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
+
+
 class _Placed(NamedTuple):
     """A layer of the model or of one nested in it: its path, its row, its calls, the network around it, and whether it
     or a model around it is frozen."""
@@ -122,14 +125,21 @@ def _loss(ref: TensorRef, made: TracedCall, setting: Setting, symbol: str) -> Te
     mask = spec.shape[:2] if passes else None
     definition = loss_definition(loss, arguments, spec.shape, mask=mask)
     definition.params[1].label = name
-    summed = loss_definition(loss, {**arguments, "reduction": "sum"}, spec.shape)
-    summed.params[1].label = name
+    # The gradient of the sum reads as textbooks write it; the mean divides it by a number.
+    is_mean = definition.arguments["reduction"] in _MEANS and any(node.label == "losses" for node in definition.order)
+    summed = definition
+    if is_mean:
+        summed = loss_definition(loss, {**arguments, "reduction": "sum"}, spec.shape, mask=mask)
+        summed.params[1].label = name
+    sent = loss_gradient(summed, summed.params[1])
+    if sent is not None and is_mean:
+        sent = sent._replace(
+            sentence="Of the sum of the losses; their mean divides it by the number of those that count."
+        )
     definition.results = {symbol: definition.results["L"]}
     told = formula_report(sentence(definition) + words, definition)
     type_ = loss.type.rpartition(".")[2]
-    return TermReport(
-        symbol, "loss", ref.layer, type_, None, told, loss_gradient(summed, summed.params[1]), name == "z"
-    )
+    return TermReport(symbol, "loss", ref.layer, type_, None, told, sent, name == "z")
 
 
 def _last_function(definition: Definition | None, output: int) -> str:

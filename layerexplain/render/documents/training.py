@@ -50,7 +50,7 @@ def _part(title: str, about: str, sections: Iterable[doc.Section]) -> Iterator[d
     """The sections of one part of the step, after its title."""
     found = list(sections)
     if found and title:
-        yield doc.Heading(1, (doc.Span(title, "name"),), ((doc.Span(about),),))
+        yield doc.Heading(1, (doc.Span(title),), ((doc.Span(about),),))
     yield from found
 
 
@@ -112,8 +112,8 @@ def _back(step: StepReport) -> Iterator[doc.Section]:
             yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue
         factor = "" if term.weight is None else f" It counts {term.weight:g} times."
-        of_all = f"Of the sum of the losses; their mean divides it by their number.{factor}"
-        told = term.gradient._replace(sentence=of_all if loss else "Added to the gradient that the layers below give.")
+        said = term.gradient.sentence if loss else "Added to the gradient that the layers below give."
+        told = term.gradient._replace(sentence=f"{said}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(told))
     for one in step.gradients:
         others = doc.Names(one.layers[1:], _SHOWN)
