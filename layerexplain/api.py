@@ -261,7 +261,12 @@ def trace_element(
 
 
 def diff(
-    before: Model | Any, after: Model | Any, *, inputs: InputShapes | InputShapesOf | None = None, code: Code = ()
+    before: Model | Any,
+    after: Model | Any,
+    *,
+    inputs: InputShapes | InputShapesOf | None = None,
+    code: Code = (),
+    weights: bool = False,
 ) -> Comparison:
     """Compare two models, of any formats and Keras versions.
 
@@ -270,6 +275,7 @@ def diff(
         after: The same of the other model.
         inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
         code: Files that say what own layers of the two compute.
+        weights: Whether the values of the weights are compared too; the sources must be files that store them.
 
     Returns:
         The layers that differ, and what follows from it.
@@ -283,9 +289,14 @@ def diff(
     """
     from layerexplain.report.comparison import compare
 
-    models = [one if isinstance(one, Model) else _read(one, code) for one in (before, after)]
-    first, second = ((model, explain(model, inputs=inputs, detail=False)) for model in models)
-    return compare(first, second)
+    one, other = (model if isinstance(model, Model) else _read(model, code) for model in (before, after))
+    first, second = ((model, explain(model, inputs=inputs, detail=False)) for model in (one, other))
+    if not weights:
+        return compare(first, second)
+    from layerexplain.report.weight_changes import weight_changes
+
+    with weight_changes((before, after), (one, other)) as values:
+        return compare(first, second, values)
 
 
 def _read(source: Any, code: Code) -> Model:

@@ -200,6 +200,22 @@ def test_repeated_blocks_become_a_function_and_a_loop() -> None:
     assert to_code(read(SPECS["residual"].encode())) == CODE_OF_RESIDUALS
 
 
+READ_BACK = [path for path in SAMPLES if path.name != "keras_1_convnet.json"]
+"""Sources whose layers `diff` can tell apart when automatic names are numbered anew."""
+
+
+@pytest.mark.parametrize(
+    "source", [*READ_BACK, *(name for name in SPECS if name != "blocks")], ids=lambda one: getattr(one, "name", one)
+)
+def test_code_reads_back_as_the_same_model(source: Any, tmp_path: Path) -> None:
+    model = read(source if isinstance(source, Path) else SPECS[source].encode())
+    written = tmp_path / "model.py"
+    written.write_text(to_code(model))
+    found = api.diff(model, written)
+    assert {change.kind for change in found.changes} <= {"renamed"}
+    assert found.before.totals == found.after.totals
+
+
 @pytest.mark.keras
 def test_keras_makes_the_same_of_what_is_written() -> None:
     """Configuration JSON and code make models whose configurations are those of the sources, as Keras has them."""

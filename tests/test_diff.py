@@ -140,3 +140,42 @@ def test_the_command(tmp_path: Path) -> None:
     missing = run(str(one), str(tmp_path / "nothing.yaml"))
     assert missing.exit_code == 2 and "no such file" in missing.output
     assert run(str(one)).exit_code == 2
+
+
+@pytest.mark.parametrize(("edit", "by_name", "by_order"), [
+    (("", ""), (3, 404, (), ()), ""),
+    (("name: head", "name: top"), (2, 334, (), ("top",)), ""),
+    (("Dense: 10", "Dense: 11"), (2, 334, ("head",), ()), "'head' has (6, 10) (10,), 'head' needs (6, 11) (11,)"),
+    (("Dense: 10", "Dense: 10\n  - Dense: 3"), (3, 404, (), ("dense",)), "3 layers with weights, not 4"),
+])  # fmt: skip
+def test_what_load_weights_would_take(edit: tuple[str, str], by_name: Any, by_order: str) -> None:
+    text = BASE.replace("name: head", "name: head\n  - Dense: 3") if "\n" in edit[1] else BASE.replace(*edit)
+    found = layerexplain.diff(BASE.encode(), text.encode()).loading
+    assert (tuple(found.by_name), found.by_order) == (by_name, by_order)
+
+
+def test_values_of_weights_are_compared(tmp_path: Path) -> None:
+    import h5py
+    import numpy as np
+
+    old = ROOT / "sample_models" / "digits.h5"
+    assert layerexplain.diff(str(old), str(ROOT / "sample_models" / "digits.keras"), weights=True).alike
+    new = tmp_path / "new.h5"
+    new.write_bytes(old.read_bytes())
+    with h5py.File(new, "r+") as file:
+        found: list[Any] = []
+        file["model_weights/digit"].visititems(lambda name, one: found.append(one) if name.endswith("bias") else None)
+        values = found[0][()]
+        found[0][2] = values[2] + 0.5
+    (change,) = layerexplain.diff(str(old), str(new), weights=True).changes
+    after = values.copy()
+    after[2] += np.float32(0.5)
+    norms = [f"norm {np.linalg.norm(some.astype(float)):.4g}" for some in (values, after)]
+    assert (change.layer, tuple(change.differences[0])) == (
+        "digit", ("bias", norms[0], f"{norms[1]}; 10% changed, by at most 0.5", False),
+    )  # fmt: skip
+    result = CliRunner().invoke(program, ["diff", str(old), str(new), "--weights"])
+    assert result.exit_code == 1 and "load_weights by order takes all." in result.output
+    assert CliRunner().invoke(program, ["diff", str(old), str(new)]).exit_code == 0
+    with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
+        layerexplain.diff(BASE.encode(), str(new), weights=True)

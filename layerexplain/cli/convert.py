@@ -10,20 +10,24 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import SOURCE, input_option
+from layerexplain.cli.options import code_option, input_option, set_option, source_argument
 
 FORMS = ("keras", "py", "yaml", "json")
 
 
 @click.command("convert", short_help="Write a model in another form: today's .keras, Keras code, YAML or JSON.")
-@SOURCE
+@set_option
+@source_argument("source")
 @click.argument("target", metavar="TARGET", type=click.Path(allow_dash=True))
 @input_option
+@code_option
 @click.option(
     "--to", "form", type=click.Choice(FORMS), help="The form to write, where TARGET's ending does not say it.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
-def command(source: str, target: str, inputs: tuple[InputShape, ...], form: str | None, force: bool) -> None:
+def command(
+    source: str, target: str, inputs: tuple[InputShape, ...], code: tuple[str, ...], form: str | None, force: bool
+) -> None:
     """Write SOURCE to TARGET in the form that its ending names.
 
     \b
@@ -44,7 +48,7 @@ def command(source: str, target: str, inputs: tuple[InputShape, ...], form: str 
       layerexplain convert spec.yaml model.json --force
     """
     said = api.convert(
-        reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
+        reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs), code=code,
     )  # fmt: skip
     if target == "-":
         click.echo(said.text, nl=False)

@@ -24,6 +24,7 @@ from layerexplain.render.formats import printed
 @output_options
 @input_option
 @code_option
+@click.option("--weights", is_flag=True, help="Compare the values of the weights too.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,6 +33,7 @@ def command(
     output: Output,
     inputs: tuple[InputShape, ...],
     code: tuple[str, ...],
+    weights: bool,
 ) -> None:
     """Tell which layers of BEFORE and AFTER differ, and what follows from it for shapes, parameters and weights.
 
@@ -42,6 +44,7 @@ def command(
     \b
     Examples:
       layerexplain diff old.h5 new.keras
+      layerexplain diff epoch_1.keras epoch_2.keras --weights
       layerexplain diff main.yaml branch.yaml --format markdown
     """
     try:
@@ -50,6 +53,7 @@ def command(
             reading.content_of(after),
             inputs=partial(inputs_of, typed=inputs),
             code=code,
+            weights=weights,
         )
     except LayerExplainError as error:
         tell_lines(lines_of(error))

@@ -123,4 +123,7 @@ def _names(steps: Sequence[Step], start: int, length: int) -> tuple[tuple[str | 
     if any(name is not None and name[len(prefix) : len(prefix) + 1].isdigit() for name in names):
         prefix = prefix.rstrip("0123456789")
     prefix = prefix.rstrip("_/.-")
+    # Nor is a word: a_conv and a_concat begin with a.
+    if "_" in prefix and any(name is not None and name[len(prefix) : len(prefix) + 1].isalnum() for name in names):
+        prefix = prefix.rpartition("_")[0]
     return tuple([None if name is None else name[len(prefix) :] for name in names]), prefix

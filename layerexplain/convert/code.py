@@ -109,9 +109,8 @@ class _Module:
         if model.type == "Sequential":
             return [f"{pad}{variable} = {self.sequential(model, indent)}", *self._frozen(model, variable, pad)]
         body = _Body(self, model).lines()
-        return [f"{pad}{line}" if line else "" for line in [*body[:-1], f"{variable} = {body[-1]}"]] + self._frozen(
-            model, variable, pad
-        )
+        lines = "\n".join([*body[:-1], f"{variable} = {body[-1]}"]).split("\n")
+        return [*[f"{pad}{line}" if line else "" for line in lines], *self._frozen(model, variable, pad)]
 
     def _frozen(self, model: Model, variable: str, pad: str) -> list[str]:
         return [] if model.trainable else [f"{pad}{variable}.trainable = False"]
@@ -425,23 +424,28 @@ def _joined(suffix: str) -> str:
     """Return the code of a name with something behind it."""
     if not suffix:
         return "name"
-    inner = ascii(suffix)[1:-1].replace("{", "{{").replace("}", "}}").replace('"', '\\"')
-    return f'f"{{name}}{inner}"'
+    return f'f"{{name}}{_inner(suffix)}"'
+
+
+def _inner(text: str) -> str:
+    """Return what stands between the quotes of an f-string."""
+    return ascii(text)[1:-1].replace("{", "{{").replace("}", "}}").replace('"', '\\"')
 
 
 def _loop(prefixes: Sequence[str]) -> tuple[str, str]:
-    """Return the head of a loop over names, and the code of one of them."""
-    stems = {prefix.rstrip("0123456789") for prefix in prefixes}
-    if len(stems) == 1:
-        stem = stems.pop()
-        numbers = [prefix[len(stem) :] for prefix in prefixes]
-        if all(number == str(int(number)) for number in numbers if number.isdecimal()) and all(numbers):
-            first = int(numbers[0])
-            if [int(number) for number in numbers] == list(range(first, first + len(numbers))):
-                begin = f"{first}, " if first else ""
-                name = ascii(stem)[1:-1].replace("{", "{{").replace("}", "}}").replace('"', '\\"')
-                return f"for i in range({begin}{first + len(numbers)}):", f'f"{name}{{i}}"'
-    return f"for name in ({', '.join(map(text_code, prefixes))}):", "name"
+    """Return the head of a loop over names, and the code of one of them: over numbers where they count up."""
+    stem = beginning(prefixes).rstrip("0123456789")
+    tail = beginning([prefix[len(stem) :][::-1] for prefix in prefixes])[::-1].lstrip("0123456789")
+    numbers = [prefix[len(stem) : len(prefix) - len(tail)] for prefix in prefixes]
+    if all(number.isdecimal() and number == str(int(number)) for number in numbers):
+        first = int(numbers[0])
+        if [int(number) for number in numbers] == list(range(first, first + len(numbers))):
+            begin = f"{first}, " if first else ""
+            return f"for i in range({begin}{first + len(numbers)}):", f'f"{_inner(stem)}{{i}}{_inner(tail)}"'
+    head = f"for name in ({', '.join(map(text_code, prefixes))}):"
+    if len(head) > WIDTH:
+        head = "for name in (\n" + "".join(f"    {text_code(prefix)},\n" for prefix in prefixes) + "):"
+    return head, "name"
 
 
 def _word(block: Block) -> str:

@@ -51,6 +51,7 @@ def convert(
     to: str | None = None,
     force: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
+    code: Any = (),
 ) -> Converted:
     """Write a model in another form: today's .keras, Keras code (.py), a spec (.yaml) or a configuration (.json).
 
@@ -60,6 +61,7 @@ def convert(
         to: "keras", "py", "yaml" or "json"; by the ending of the target if it is not given.
         force: Whether a target that exists is replaced.
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them.
+        code: Files that say what own layers compute.
 
     Returns:
         The form, its text, and notes on what could not be carried over.
@@ -85,7 +87,7 @@ def convert(
         raise LayerExplainError("a .keras file is not text; name a file")
     if name != "-" and os.path.lexists(name) and not force:
         raise LayerExplainError("exists; --force replaces it", source=name)
-    source, model = read_for_good(source)
+    source, model = read_for_good(source, code)
     try:
         shapes = shapes_for(model, inputs)
         if model.faults:

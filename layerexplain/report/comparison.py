@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.registry import find
-from layerexplain.model import Layer, Model
+from layerexplain.model import Call, Layer, Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
+from layerexplain.report.loading import Loading, loading
+
+if TYPE_CHECKING:
+    from layerexplain.report.weight_changes import Changes
 
 
 class Side(NamedTuple):
@@ -60,6 +64,7 @@ class Comparison(NamedTuple):
     before: Side
     after: Side
     changes: tuple[Change, ...]
+    loading: Loading
 
     @property
     def alike(self) -> bool:
@@ -68,7 +73,7 @@ class Comparison(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as the JSON contract has it (docs/diff.schema.json)."""
-        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes")}
+        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes loading")}
 
 
 class _Row(NamedTuple):
@@ -87,33 +92,52 @@ class _Row(NamedTuple):
         return repr((self.kind, self.type, sorted(self.arguments.items()), self.trainable))
 
 
-def compare(before: tuple[Model, Report], after: tuple[Model, Report]) -> Comparison:
-    """Return what differs between two models, given with their reports."""
-    a, b = (list(_rows(model.layers, report.layers, "")) for model, report in (before, after))
+def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: Changes | None = None) -> Comparison:
+    """Return what differs between two models, given with their reports; with `values`, also in their weights."""
+    a, b = (list(_rows(model, report.layers, "")) for model, report in (before, after))
     pairs = _aligned(a, b)
-    changes = _changes(a, b, pairs)
-    return Comparison(_side(before[1]), _side(after[1]), tuple(changes))
+    changes = _changes(a, b, pairs, values)
+    taken = loading(before[1].layers, after[1].layers)
+    return Comparison(_side(before[1]), _side(after[1]), tuple(changes), taken)
 
 
 def _side(report: Report) -> Side:
     return Side(report.source, report.format, report.model_name, report.model_type, report.keras_version, report.totals)
 
 
-def _rows(layers: Sequence[Layer], rows: Sequence[LayerReport], prefix: str) -> Iterator[_Row]:
+def _rows(model: Model, rows: Sequence[LayerReport], prefix: str) -> Iterator[_Row]:
     by_name = {row.layer: row for row in rows}
-    for layer in layers:
+    calls: dict[str, list[Call]] = {}
+    for call in model.calls:
+        calls.setdefault(call.layer, []).append(call)
+    for layer in model.layers:
         row = by_name.get(layer.name)
         sources = tuple([prefix + name for call in (row.calls if row is not None else ()) for name in call.sources])
         trainable = layer.config.get("trainable") is not False
         path = prefix + layer.name
         rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
-        arguments = {name: _one_form(name, value, rank) for name, value in _arguments(layer).items()}
+        arguments = {
+            name: _one_form(name, value, rank)
+            for name, value in {**_arguments(layer), **_of_calls(layer, calls.get(layer.name, ()))}.items()
+        }
         yield _Row(path, layer.kind, layer.type, arguments, trainable, row, sources)
         if layer.model is not None:
-            yield from _rows(layer.model.layers, row.layers if row is not None else (), f"{path}/")
+            yield from _rows(layer.model, row.layers if row is not None else (), f"{path}/")
 
 
 _NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
+
+
+def _of_calls(layer: Layer, calls: Sequence[Call]) -> dict[str, Any]:
+    """The arguments of a layer that Keras takes in the call, such as `use_causal_mask`."""
+    declaration = find(layer.type) if layer.kind == "layer" else None
+    known = declaration.arguments if declaration is not None else {}
+    return {
+        name: value
+        for call in calls
+        for name, value in call.kwargs.items()
+        if name in known and value is not None and isinstance(value, bool | int | float | str)
+    }
 
 
 def _arguments(layer: Layer) -> dict[str, Any]:
@@ -127,6 +151,8 @@ def _arguments(layer: Layer) -> dict[str, Any]:
     if declaration is not None:
         try:
             bound = declaration.bind({**declaration.default_values, **layer.config})
+            if "pool_size" in bound and bound.get("strides") is None:
+                bound["strides"] = bound["pool_size"]
             return {name: _plain(value) for name, value in bound.items()}
         except LayerExplainError:
             pass
@@ -140,7 +166,11 @@ def _one_form(name: str, value: Any, rank: int) -> Any:
     if name == "axis" and rank and all(type(axis) is int for axis in parts):
         parts = tuple([axis % rank - rank for axis in parts])
         return parts[0] if len(parts) == 1 else parts
-    return parts[0] if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts) else value
+    if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts):
+        inner = parts[0]
+        alike = isinstance(inner, tuple) and len(inner) == 2 and inner[0] == inner[1]
+        return inner[0] if alike else inner
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -176,7 +206,7 @@ def _stand_alike(one: _Row, other: _Row, pairs: Mapping[str, str]) -> bool:
 # Telling --------------------------------------------------------------------------------------------------------
 
 
-def _changes(a: Sequence[_Row], b: Sequence[_Row], pairs: Mapping[str, str]) -> list[Change]:
+def _changes(a: Sequence[_Row], b: Sequence[_Row], pairs: Mapping[str, str], values: Changes | None) -> list[Change]:
     after = {row.path: row for row in b}
     paired = set(pairs.values())
     gone = {row.path: row for row in a if row.path not in pairs}
@@ -192,6 +222,8 @@ def _changes(a: Sequence[_Row], b: Sequence[_Row], pairs: Mapping[str, str]) -> 
         while waiting and order[waiting[0].path] < order[other.path]:
             found.append(_added(waiting.pop(0)))
         differences = tuple(_differences(row, other, pairs, gone, new))
+        if values is not None and row.kind != "model":
+            differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
         if differences or row.path.rpartition("/")[2] != other.path.rpartition("/")[2]:
             kind = "changed" if differences else "renamed"
             found.append(Change(kind, row.path, other.path, row.type, differences))

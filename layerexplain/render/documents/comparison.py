@@ -84,8 +84,9 @@ def _document(found: Comparison) -> doc.Document:
     sides = doc.Prose((f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"))
     if found.alike:
         return doc.Document((heading, sides))
+    loaded = [doc.Prose(lines)] if (lines := tuple(_loading(found))) else []
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
-    return doc.Document((heading, sides, doc.Table(shown, list(_lines(found))), _totals(found)))
+    return doc.Document((heading, sides, doc.Table(shown, list(_lines(found))), _totals(found), *loaded))
 
 
 def _origin(side: Side) -> str:
@@ -105,3 +106,21 @@ def _totals(found: Comparison) -> doc.Facts:
         )
     ]
     return doc.Facts(tuple(facts))
+
+
+def _loading(found: Comparison) -> Iterator[str]:
+    """What `load_weights` would take of the first model's weights."""
+    by_name, by_order = found.loading
+    if not (by_name.layers or by_name.differ or by_name.missing):
+        return
+    said = f"takes {plural(by_name.layers, 'layer')} ({count_text(by_name.params)} parameters)"
+    for names, words in ((by_name.differ, "other shapes"), (by_name.missing, "not in the first")):
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            said += f"; {words}: {', '.join(names[:_NAMED])}{more}"
+    yield f"load_weights by name {said}."
+    yield f"load_weights by order {f'does not fit: {by_order}' if by_order else 'takes all'}."
+
+
+_NAMED = 4
+"""So many layers are named."""
