@@ -151,6 +151,15 @@ def reduced(values: Expr, weight: Expr | None, mask: Expr | None, reduction: str
     return reduce.mean(values, axis=None)
 
 
+EPSILON = 1e-7
+"""Keras's own, unless someone changed it: shares are kept this far from 0 and 1."""
+
+
+def inside(share: Expr) -> Expr:
+    """Shares kept a little away from 0 and 1, where the logarithm ends."""
+    return e.minimum(e.maximum(share, EPSILON), 1 - EPSILON)
+
+
 def operation(name: str, *tensors: Expr, **arguments: Any) -> Expr:
     """Return what an operation of keras.ops computes."""
     made = find(f"ops.{name}").formula(*tensors, **arguments)  # type: ignore[union-attr]

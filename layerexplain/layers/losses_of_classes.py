@@ -5,8 +5,17 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number, Share
-from layerexplain.layers.losses import binary, class_numbers, each, loss, one_per_class, operation, without_last
-from layerexplain.layers.operations_loss import EPSILON, inside, sparse_categorical_crossentropy
+from layerexplain.layers.losses import (
+    EPSILON,
+    binary,
+    class_numbers,
+    each,
+    inside,
+    loss,
+    one_per_class,
+    operation,
+    without_last,
+)
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
@@ -41,12 +50,12 @@ def sparse_crossentropy(
 ) -> Any:
     """Minus the logarithm of the probability that the model gives to the right class; targets are class numbers."""
     if ignore_class is None:
-        return sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
+        return operation("SparseCategoricalCrossentropy", y_true, y_pred, from_logits=from_logits, axis=axis)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = without_last(y_true)
     counts = named("counts", e.not_equal(y_true, ignore_class))
     ids = e.where(counts, y_true, 0)
-    values = sparse_categorical_crossentropy(ids, y_pred, from_logits=from_logits, axis=axis)
+    values = operation("SparseCategoricalCrossentropy", ids, y_pred, from_logits=from_logits, axis=axis)
     return e.where(counts, values, 0.0), counts
 
 

@@ -2,8 +2,7 @@
 
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Number
-from layerexplain.layers.losses import each, loss, numbers, one_per_class, signs
-from layerexplain.layers.operations_loss import EPSILON
+from layerexplain.layers.losses import EPSILON, each, loss, numbers, one_per_class, signs
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
 

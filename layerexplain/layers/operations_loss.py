@@ -6,6 +6,7 @@ Input shape: of both tensors the same. Output shape: as each says. Reference: ke
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int
+from layerexplain.layers.losses import inside
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
@@ -30,15 +31,6 @@ ops.CTCDecode(inputs, sequence_lengths, strategy: Text = 'greedy', top_paths: Po
     merge_repeated: Bool = True, mask_index: Int = 0, beam_width: Ignored): ctc_decode(...)
     | Decodes the best label sequence of a CTC output.
 """
-
-
-EPSILON = 1e-7
-"""Keras's own, unless someone changed it: shares are kept this far from 0 and 1."""
-
-
-def inside(share: Expr) -> Expr:
-    """Shares kept a little away from 0 and 1, where the logarithm ends."""
-    return e.minimum(e.maximum(share, EPSILON), 1 - EPSILON)
 
 
 @layer("ops.SparseCategoricalCrossentropy")
