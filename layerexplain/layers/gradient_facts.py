@@ -42,7 +42,13 @@ def transposed(at: Place) -> str | None:
     return "dx is the ordinary convolution that this layer turns round, with the same kernel and strides."
 
 
-@fact("MaxPooling{}D", "GlobalMaxPooling{}D")
+@fact("GlobalMaxPooling{}D")
+def global_max_pooling(at: Place) -> str | None:
+    """The largest element of all gets everything."""
+    return "Only the largest of all positions gets a gradient (several equal ones share it); the rest get 0."
+
+
+@fact("MaxPooling{}D", "AdaptiveMaxPooling{}D")
 def max_pooling(at: Place) -> str | None:
     """Only the largest element gets something."""
     return "Only the largest element of each window gets a gradient (the first of several equal ones); the rest get 0."

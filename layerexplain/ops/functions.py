@@ -401,7 +401,16 @@ def glu(z: Expr, *, axis: int = -1) -> Expr:
     return a * sigmoid(b)
 
 
-@composite("l2_normalize")
+def _l2_gradient(y: Expr, dy: Expr, i: int) -> Expr:
+    """What would change the length is taken away, unless that is below epsilon and has no effect."""
+    attrs = y.attrs["definition"].attrs
+    axis, epsilon = attrs.get("axis", -1), attrs.get("epsilon", 1e-12)
+    length = named("length", sqrt(sum_(y.args[0] ** 2, axis=axis, keepdims=True)))
+    along = y * sum_(dy * y, axis=axis, keepdims=True)
+    return (dy - along * greater_equal(length, epsilon)) / maximum(length, epsilon)
+
+
+@composite("l2_normalize", gradient=_l2_gradient)
 def l2_normalize(x: Expr, *, axis: Any = -1, epsilon: float = 1e-12) -> Expr:
     """Scales a vector to Euclidean length 1."""
     length = named("length", sqrt(sum_(x**2, axis=axis, keepdims=True)))

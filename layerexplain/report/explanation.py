@@ -294,7 +294,7 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     declaration = made.declaration
     if declaration is None or made.origin is None:
         return (SAME_IN_TRAINING,)
-    said = tuple(_said_of_training(declaration, definition, inner_definitions(definition)))
+    said = tuple(said_of_training(declaration, definition, inner_definitions(definition)))
     if not declaration.training:
         return said or (SAME_IN_TRAINING,)
     trained = trained_definition(layer, made)
@@ -321,7 +321,7 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     return (*then, *said) or (SAME_IN_TRAINING,)
 
 
-def _said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
+def said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
     """What the sentences of a layer, and of those that it holds, say of training where their formulas do not."""
     if not declaration.training:
         if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
@@ -332,7 +332,7 @@ def _said_of_training(declaration: Declaration, definition: Definition, inside: 
         known: Declaration | None = getattr(layer, "declaration", None)
         inner = None if known is None else next((one for one in inside if one.name == known.name), None)
         if known is not None and inner is not None:
-            for said in _said_of_training(known, inner, inside):
+            for said in said_of_training(known, inner, inside):
                 yield f"{known.type}: {said}"
 
 

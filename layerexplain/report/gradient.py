@@ -12,11 +12,12 @@ from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_o
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.text import statements
+from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
 from layerexplain.network.traced import TracedCall
 from layerexplain.report.data import BackwardReport, LayerReport, Statement
-from layerexplain.report.explanation import statement, trained_definition
+from layerexplain.report.explanation import said_of_training, statement, trained_definition
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
@@ -47,6 +48,11 @@ def gradient_report(
         return NOTHING._replace(unknown="its formula in training is not known")
     if of_logits:
         trained = _before_last_function(trained)
+    declaration = made.declaration
+    if declaration is not None and not declaration.training:
+        said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
+        if said is not None:
+            return NOTHING._replace(unknown=f"in training it {said}")
     try:
         found = _derived(trained, frozen)
     except CannotDerive as why:

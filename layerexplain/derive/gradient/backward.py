@@ -25,6 +25,7 @@ from layerexplain.lang.expr import (
     LEAVES,
     LOOP,
     NOT_DERIVED,
+    RANDOM,
     CannotDerive,
     Expr,
     Marker,
@@ -301,7 +302,7 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     cheap: dict[Expr, bool] = {}
     for node in sorted(forward, key=lambda n: n.serial):
         number = bool(node.args) and all(arg.op is CONSTANT for arg in node.args)
-        moves = node.op.flops is FREE and node.op not in (CALL, LOOP)
+        moves = node.op.flops is FREE and node.op not in (CALL, LOOP) and node.op.element is not RANDOM
         cheap[node] = node.op in LEAVES or number or (moves and all(cheap.get(arg, False) for arg in node.args))
     needed: dict[Expr, None] = {}
     seen: set[Expr] = set()

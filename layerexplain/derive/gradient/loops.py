@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.derive.gradient.simplify import Sharing, Simplifier, last_axis
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
 from layerexplain.lang.definition import Body, loop
-from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, named, tensor, walk
+from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
 from layerexplain.lang.names import free
 from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.convolution import conv_kernel
 from layerexplain.ops.elementwise import add
-from layerexplain.ops.movement import concatenate, split, transpose, zeros
+from layerexplain.ops.movement import split, transpose, zeros
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import FLOATS, normalize_axes
 from layerexplain.records import NamedTuple
@@ -154,7 +155,7 @@ class _BackwardLoop:
         for summed in behind.values():
             for one in summed:
                 for part in one.parts:
-                    if part not in self.sequences:
+                    if part not in self.sequences and part not in self.seeds:
                         collect.setdefault(part, part.label or "dz")
         inside = walk([*self._next(), *collect, *[self.back[leaf] for leaf in kept_sums]], self.forward)
         used = {arg for e in inside for arg in e.args}
@@ -190,6 +191,7 @@ class _BackwardLoop:
         several = type(run.shape) is Shapes
         results = [item(run, i) for i in range(len(run.shape))] if several else [run]
         collected = dict(zip(order, results[len(states) :], strict=True))
+        known = {**self.seeds, **self.sequences}
         sent: dict[Expr, Expr] = {}
 
         def send(arg: Expr, e: Expr) -> None:
@@ -205,7 +207,7 @@ class _BackwardLoop:
             send(leaf, results[i])
         for leaf, summed in behind.items():
             for one in summed:
-                send(leaf, one.behind([self.sequences.get(part) or collected[part] for part in one.parts]))
+                send(leaf, one.behind([known.get(part) or collected[part] for part in one.parts]))
         return sent
 
     def _next(self) -> list[Expr]:
@@ -223,11 +225,31 @@ class _BackwardLoop:
             if leaf not in self.back or leaf not in self.around.active:
                 continue
             found = [_summed(term) for term in _terms(self.back[leaf])]
-            if all(one is not None for one in found):
+            if all(one is not None and not any(map(self._is_outside, one.parts)) for one in found):
                 behind[leaf] = [one for one in found if one is not None]
             else:
                 kept[leaf] = free(f"d{self.around.names.label(leaf) or 'w'}", {*kept.values(), *self._state_names()})
+        self._join_kernels(kept)
         return self._joined(behind), kept
+
+    def _is_outside(self, e: Expr) -> bool:
+        """Return whether a part of a sum is the same at every step."""
+        return e.op in LEAVES and e not in self.seeds and e not in self.sequences
+
+    def _join_kernels(self, kept: dict[Expr, str]) -> None:
+        """Keep one sum for a kernel of which all parts are convolved with the same: that of all gates at once."""
+        for source in dict.fromkeys(leaf.args[0] for leaf in kept if leaf.op is ITEM and leaf.args[0].op is split):
+            parts = {leaf.attrs["i"]: leaf for leaf in kept if leaf.op is ITEM and leaf.args[0] is source}
+            made = [self.back[parts[i]] for i in sorted(parts)]
+            alike = {(e.op, e.args[:1], repr(e.attrs)) for e in made}
+            (weight,) = source.args
+            complete = len(made) == len(source.shape) and made[0].op is conv_kernel and len(alike) == 1
+            if complete and last_axis(source, weight.ndim) and weight in self.around.active:
+                for leaf in parts.values():
+                    del kept[leaf]
+                dz = joined([e.args[1] for e in made], made[0].attrs)
+                self.back[weight] = self.simplifier.simple(conv_kernel(made[0].args[0], dz, **made[0].attrs))
+                kept[weight] = free(f"d{weight.label}", {*kept.values(), *self._state_names()})
 
     def _joined(self, behind: dict[Expr, list[_Summed]]) -> dict[Expr, list[_Summed]]:
         """Return the sums with those of all parts of a weight as one of the weight: of all gates at once."""
@@ -247,10 +269,10 @@ class _BackwardLoop:
             ):
                 continue
             parts = [gates[i][0].parts[-1] for i in range(len(gates))]
-            joined = self.simplifier.simple(named("dz", concatenate(*parts)))
+            dz = self.simplifier.simple(joined(parts, {}))
             ((first, axes),) = alike
             whole = {leaf: sums for leaf, sums in whole.items() if leaf.op is not ITEM or leaf.args[0] is not source}
-            whole[weight] = [_Summed((*first, joined), axes)]
+            whole[weight] = [_Summed((*first, dz), axes)]
         return whole
 
 
@@ -271,7 +293,7 @@ def _summed(e: Expr) -> _Summed | None:
     """Return how a term is summed over all steps at once, None if it cannot."""
     if e.op is dot and e.args[0].op is transpose and e.args[0].ndim == e.args[1].ndim == 2:
         return _Summed((e.args[0].args[0], e.args[1]), ())
-    if e.op is sum_ and not e.options["keepdims"] and e.args[0].op not in LEAVES:
+    if e.op is sum_ and not e.options["keepdims"]:
         axes = normalize_axes(e.options["axis"], e.args[0].ndim)
         return _Summed((e.args[0],), axes) if 0 in axes else None
     return None

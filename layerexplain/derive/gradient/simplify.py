@@ -6,13 +6,14 @@ do not change, but for rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, RANDOM, Expr, Op, constant, named
 from layerexplain.lang.visit import Copier, labelled
 from layerexplain.ops.contract import dot, einsum
+from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.elementwise import add, divide, multiply, negative, subtract, where
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import concatenate, pad, reshape, reverse, split, stack, take_slice, transpose
@@ -184,7 +185,7 @@ def _sum(node: Expr, plain: Plain) -> Expr | None:
             return one if one is other else where(chosen, one, other)
         if number(one) == 0 and number(other) == 0:
             return where(chosen, zero, nothing)
-    if plain(b, dot):
+    if b.label is None and _weight_of(b) is not None:
         return _gates(node)
     if plain(a, pad) and plain(b, pad) and _row_of_two(a) == 1 and _row_of_two(b) == 0:
         return stack(*[e.args[0].args[0] for e in (b, a)])
@@ -201,18 +202,31 @@ def _gates(node: Expr) -> Expr | None:
     terms = [node]
     while terms[0].op is add:
         terms[:1] = terms[0].args
-    of: dict[Expr, dict[int, Expr]] = {}
+    of: dict[tuple[Expr, Op, str], dict[int, Expr]] = {}
     for term in terms:
-        if term.op is dot and term.args[1].op is transpose and term.args[1].args[0].op is ITEM:
-            part = term.args[1].args[0]
-            of.setdefault(part.args[0], {})[part.attrs["i"]] = term
-    for source, products in of.items():
+        part = _weight_of(term)
+        if part is not None and part.op is ITEM:
+            of.setdefault((part.args[0], term.op, repr(term.attrs)), {})[part.attrs["i"]] = term
+    for (source, op, _), products in of.items():
         if source.op is split and len(products) == len(source.shape) and last_axis(source, source.args[0].ndim):
-            given = [products[i].args[0] for i in range(len(products))]
-            whole = dot(named("dz", concatenate(*given)), transpose(source.args[0]))
-            rest = [term for term in terms if term not in products.values()]
-            return reduce(add, [*rest, whole])
+            dz = joined([products[i].args[0] for i in range(len(products))], products[0].attrs)
+            (weight,) = source.args
+            whole = op(dz, weight if op is conv_transpose else transpose(weight), **products[0].attrs)
+            return reduce(add, [*[term for term in terms if term not in products.values()], whole])
     return None
+
+
+def joined(parts: Sequence[Expr], attrs: Mapping[str, Any]) -> Expr:
+    """Return the gradients of all gates as one tensor, along the channels of a product with these attributes."""
+    first = attrs.get("data_format") == "channels_first"
+    return named("dz", concatenate(*parts, axis=1) if first else concatenate(*parts))
+
+
+def _weight_of(term: Expr) -> Expr | None:
+    """Return W of `dot(dz, transpose(W))` and of `conv_transpose(dz, W)`."""
+    if term.op is conv_transpose and term.options["groups"] == 1:
+        return term.args[1]
+    return term.args[1].args[0] if term.op is dot and term.args[1].op is transpose else None
 
 
 def _row_of_two(e: Expr) -> int | None:
