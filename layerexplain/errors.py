@@ -43,6 +43,11 @@ class LayerExplainError(Exception):
         self.layer = self.layer if self.layer is not None else layer
         return self
 
+    @property
+    def clause(self) -> str:
+        """The fact as a clause of its own: many speak of the file, which the place in front of them names."""
+        return f"the file {self.fact}" if self.fact.startswith(("is ", "has ", "holds ")) else self.fact
+
     def __str__(self) -> str:
         place = ""
         if self.source is not None:

@@ -41,7 +41,7 @@ def stored_weights(network: Network) -> StoredWeights:
     try:
         return _read(network)
     except SourceError as error:
-        note = Note("weights-unreadable", None, f"its stored weights are not known: it {error.fact}")
+        note = Note("weights-unreadable", None, f"its stored weights are not known: {error.clause}")
         return StoredWeights(notes=(note,))
 
 

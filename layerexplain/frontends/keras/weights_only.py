@@ -50,7 +50,7 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
             note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
             return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:
-        return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.fact}")))
+        return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.clause}")))
 
 
 def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
