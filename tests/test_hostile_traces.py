@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from tests.test_hostile_configs import bomb
 
 SPEC = "input: [8, 8]\nlayers:\n  - Flatten\n"
 SHAPE = "'fortran_order': False, 'shape': (1,8,8)"
@@ -101,3 +103,11 @@ def test_what_does_not_fit_into_memory(spec: str, options: tuple[str, ...], said
     file.write_text(spec.replace("[1000000000, 1000]", "{input_dim: 1000000000, output_dim: 1000}"))
     result = CliRunner().invoke(program, ["trace", str(file), *options, "--max-memory", "1"])
     assert result.exit_code == 1 and said in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_layers_that_would_run_without_end_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.json"
+    path.write_text(json.dumps(bomb(21, 4)))
+    done = CliRunner().invoke(program, ["trace", str(path)])
+    assert done.exit_code == 1
+    assert "as models in it are called again and again; at most 200,000 are run" in done.output

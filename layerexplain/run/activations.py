@@ -23,6 +23,9 @@ from layerexplain.run.memory_limit import must_fit, shapes_in
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
 
+MOST_CALLS = 200_000
+"""Limit on how often layers run; models of some hundred layers call each some times."""
+
 Progress = Callable[[int, int, str], None]
 """Called for each call of a layer with the number done, the total and the layer's path."""
 
@@ -77,6 +80,12 @@ class Activations:
         self.outputs: list[Any] = []
         self._uses: Counter[tuple[str, ...]] = Counter()
         self._kept: dict[tuple[str, ...], list[Any]] = {}
+        calls = _calls(network, {})
+        if calls > MOST_CALLS:
+            raise LayerExplainError(
+                f"its layers run {calls:,} times, as models in it are called again and again; "
+                f"at most {MOST_CALLS:,} are run"
+            )
         _count(network, (), self._uses)
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
@@ -270,6 +279,14 @@ def _base(e: Expr) -> Expr:
     while e.op is ITEM:
         e = e.args[0]
     return e
+
+
+def _calls(network: Network, known: dict[int, int]) -> int:
+    """How often a layer runs in a run of a network, those of the models in it included; each network is entered once."""
+    if id(network) not in known:
+        inner = [made.network for made in network.calls if not made.built]
+        known[id(network)] = sum([1 if one is None else _calls(one, known) for one in inner])
+    return known[id(network)]
 
 
 def _count(network: Network, path: tuple[str, ...], uses: Counter[tuple[str, ...]]) -> None:
