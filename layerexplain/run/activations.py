@@ -282,7 +282,7 @@ def _base(e: Expr) -> Expr:
 
 
 def _calls(network: Network, known: dict[int, int]) -> int:
-    """How often a layer runs in a run of a network, those of the models in it included; each network is entered once."""
+    """How often layers run in a run of a network, those of the models in it included; each is entered once."""
     if id(network) not in known:
         inner = [made.network for made in network.calls if not made.built]
         known[id(network)] = sum([1 if one is None else _calls(one, known) for one in inner])
