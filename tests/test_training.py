@@ -14,6 +14,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
+from layerexplain.model import Setting, Training
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
@@ -254,6 +255,17 @@ def test_json_follows_the_schema() -> None:
     assert "step" not in layerexplain.explain(DIGITS).to_dict()["training"]
 
 
+def test_what_older_files_have_that_keras_3_has_not() -> None:
+    model = layerexplain.read(TWO)
+    sgd = Setting("SGD", {"lr": 0.1, "learning_rate": 0.1, "decay": 0.01, "momentum": 0.0, "nesterov": False})
+    old = model._replace(keras_version="2.4.0", training=Training(sgd, {"": Setting("mse")}))
+    training = layerexplain.explain(old, training=True).training
+    assert training is not None and training.step is not None
+    assert any("decay=0.01" in note for note in training.step.notes)
+    assert any("those of Keras 3" in note for note in training.step.notes)
+    assert training.step.updates[0].formula.statements[0].text == "W = W - 0.1 * g"
+
+
 MASKED = b"""
 input: {shape: [7], dtype: int32}
 layers:
@@ -297,6 +309,7 @@ def test_what_is_not_known_is_said() -> None:
             "`optimizer` names no optimizer of Keras: 'Adan'; did you mean 'adam'?",
         ),
         (["--training", "--loss", "nose=mse"], "no loss of Keras"),
+        (["--training", "--loss", "Huber", "delt=2"], "losses.Huber has no argument 'delt', did you mean 'delta'?"),
         (["--loss", "mse"], "--loss needs --training"),
         (["--training", "digit"], "--training explains a step of the whole model"),
         (["--training", "--optimizer", "Adam", "beta_1=7"], "needs beta_1 to be a number from 0 to 1, got beta_1=7"),
@@ -305,3 +318,19 @@ def test_what_is_not_known_is_said() -> None:
 def test_faults_of_what_is_trained_with(words: list[str], fault: str) -> None:
     result = CliRunner().invoke(program, ["explain", DIGITS, *words])
     assert fault in result.output, result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("loss: {Huber: {delta: wide}}", "losses.Huber needs delta to be a number, got delta='wide'"),
+        ("loss: {Hinge: {from_logits: true}}", "losses.Hinge has no argument 'from_logits'"),
+        ("optimizer: {Adam: {learning_rate: fast}}", "needs learning_rate to be a number or a schedule"),
+        ("optimizer: {SGD: {learning_rate: {CosineDecay: {decay_steps: 3}}}}", "needs 'initial_learning_rate'"),
+    ],
+)
+def test_a_spec_says_wrong_arguments_with_their_line(line: str, fault: str) -> None:
+    source = f"input: [4]\nlayers:\n  - Dense: 3\n{line}\n".encode()
+    with pytest.raises(layerexplain.LayerExplainError) as told:
+        layerexplain.explain(source)
+    assert fault in str(told.value) and ":4:" in str(told.value)

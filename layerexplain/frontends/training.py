@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
-from layerexplain.layers.registry import part_names, part_of
+from layerexplain.layers.registry import find, part_names, part_of
 from layerexplain.model import Model, Setting, Training
 
 _MOST = 1000
@@ -48,20 +48,18 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
     """Return the model with a loss or an optimizer in place of what its source says, as a user gives them.
 
     Raises:
-        ArgumentError: Keras has no such loss or optimizer, or the model no such output.
+        ArgumentError: Keras has no such loss or optimizer, the model no such output, or it takes no such arguments.
     """
     outputs = {ref.layer for ref in model.outputs}
     found: dict[str, Any] = {}
-    for key, kind in KINDS.items():
+    for key in KINDS:
         value = given.get(key)
         if value is None:
             continue
         by_output = isinstance(value, Mapping) and key == "loss" and bool(value) and set(value) <= outputs
         named = {name: as_object(one) for name, one in value.items()} if by_output else as_object(value)
         for one in named.values() if by_output else (named,):
-            name = one.get("class_name") if isinstance(one, Mapping) else one
-            if not isinstance(name, str) or part_of(kind, name) is None:
-                raise unknown_part(key, name, outputs)
+            check_part(key, one, outputs)
         found[key] = named
     now, before = with_training(model, found).training, model.training or Training()
     if now is None:
@@ -76,13 +74,18 @@ KINDS = {"loss": "losses", "optimizer": "optimizers"}
 _EXAMPLES = {"loss": "sparse_categorical_crossentropy", "optimizer": "adam"}
 
 
-def unknown_part(key: str, name: Any, outputs: Iterable[str] = ()) -> ArgumentError:
-    """Return the error for a loss or an optimizer that Keras does not have."""
-    from layerexplain.suggest import did_you_mean
+def check_part(key: str, made: Any, outputs: Iterable[str] = ()) -> None:
+    """Raise ArgumentError for a loss or an optimizer that Keras does not have, or that does not take such arguments."""
+    name, config = (made.get("class_name"), made.get("config")) if isinstance(made, Mapping) else (made, None)
+    known = part_of(KINDS[key], name) if isinstance(name, str) else None
+    declaration = None if known is None else find(known)
+    if declaration is None:
+        from layerexplain.suggest import did_you_mean
 
-    known = [*map(snake_case, part_names(KINDS[key], aliases=True)), *outputs]
-    hint = did_you_mean(str(name), known) or f"for example {key}: {_EXAMPLES[key]}"
-    return ArgumentError(f"`{key}` names no {key} of Keras: {str(name)[:60]!r}; {hint}")
+        names = [*map(snake_case, part_names(KINDS[key], aliases=True)), *outputs]
+        hint = did_you_mean(str(name), names) or f"for example {key}: {_EXAMPLES[key]}"
+        raise ArgumentError(f"`{key}` names no {key} of Keras: {str(name)[:60]!r}; {hint}")
+    declaration.bind(config or {}, strict=True)
 
 
 def as_object(value: Any) -> Any:

@@ -16,7 +16,7 @@ from layerexplain.layers.arguments import Refused
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import loss_of
 from layerexplain.layers.optimizers import part
-from layerexplain.model import Layer, Setting, TensorRef, Training
+from layerexplain.model import Layer, Setting, TensorRef, Training, is_before_keras_3
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
@@ -56,6 +56,8 @@ def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
     placed = list(_placed(network, rows))
     terms = [*_losses(network, training, notes), *_penalties(placed, notes)]
     of_logits = {term.of for term in terms if term.of_logits}
+    if network.model.training is not None and is_before_keras_3(network.model.keras_version):
+        notes.append("The formulas of losses and optimizers are those of Keras 3; an older Keras wrote this file.")
     if len(terms) == 1:
         terms = [terms[0]._replace(symbol="L")]
     return StepReport(
@@ -255,6 +257,10 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
         notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
         return
     setting = training.optimizer._replace(config=_shortest(training.optimizer.config))
+    decay = setting.config.get("decay")
+    if isinstance(decay, float) and decay:
+        words = "which is not in the formula: older versions of Keras divide the learning rate by 1 + decay * updates"
+        notes.append(f"The optimizer has decay={decay:g}, {words}.")
     try:
         optimizer = part("optimizers", setting)
     except Refused as refused:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
-from layerexplain.frontends.training import KINDS, as_object, unknown_part, with_training
-from layerexplain.layers.registry import part_of
+from layerexplain.frontends.training import KINDS, as_object, check_part, with_training
 from layerexplain.model import Model
 
 
@@ -47,7 +47,8 @@ def _read(key: str, value: Any, outputs: set[str], node: Node, faults: SpecFault
     if isinstance(value, list):
         return [_read(key, one, set(), node, faults) for one in value]
     made = as_object(value)
-    name = made.get("class_name") if isinstance(made, dict) else made
-    if not isinstance(name, str) or part_of(KINDS[key], name) is None:
-        faults.keep(unknown_part(key, name), node.line)
+    try:
+        check_part(key, made)
+    except ArgumentError as error:
+        faults.keep(error, node.line)
     return made
