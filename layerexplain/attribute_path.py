@@ -22,6 +22,23 @@ class LayerNamed(NamedTuple):
     name: str
 
 
+class ItemNamed(str):
+    """The step to item `number` of a list; the text is what a file calls it, where only code says what it is.
+
+    >>> expression(("blocks", ItemNamed.of("dense_1", 1)), "layer")
+    'layer.blocks[1]'
+    """
+
+    number: int
+
+    @classmethod
+    def of(cls, group: str, number: int) -> ItemNamed:
+        """The step to an item."""
+        made = cls(group)
+        made.number = number
+        return made
+
+
 Step: TypeAlias = str | int | LayerNamed
 """The name of an attribute, the number of an item in a list, or a layer of a model."""
 
@@ -41,7 +58,9 @@ def expression(steps: Steps, start: str = "model") -> str:
     """
     parts = [start]
     for step in steps:
-        if isinstance(step, LayerNamed):
+        if isinstance(step, ItemNamed):
+            parts.append(f"[{step.number}]")
+        elif isinstance(step, LayerNamed):
             parts.append(f".get_layer({json.dumps(step.name, ensure_ascii=False)})")
         else:
             parts.append(f"[{step}]" if isinstance(step, int) else f".{step}")
@@ -57,7 +76,9 @@ def step_text(steps: Steps) -> str:
 def reached(start: Any, steps: Steps) -> Any:
     """The object that steps lead to from a real Keras model or layer. Raises what Keras raises where there is none."""
     for step in steps:
-        if isinstance(step, LayerNamed):
+        if isinstance(step, ItemNamed):
+            start = start[step.number]
+        elif isinstance(step, LayerNamed):
             start = start.get_layer(step.name)
         else:
             start = start[step] if isinstance(step, int) else getattr(start, step)

@@ -19,7 +19,8 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
     """The declarations of own layers, by class name.
 
     Args:
-        code: The path of a file, or of several: YAML with `define:` (docs/spec.md).
+        code: The path of a file, or of several: YAML with `define:` (docs/spec.md), or Python code, which is read and
+            never run.
 
     Raises:
         LayerExplainError: with the file, if one cannot be read or has faults, or if two define one class.
@@ -43,7 +44,7 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
 
 
 def _read(path: str) -> Mapping[str, Declaration]:
-    from layerexplain.frontends import as_source_errors, is_text, opened_path
+    from layerexplain.frontends import as_source_errors, holds_code, is_text, opened_path
 
     with as_source_errors():
         if os.path.isdir(path):
@@ -51,6 +52,11 @@ def _read(path: str) -> Mapping[str, Declaration]:
         with opened_path(path) as opened:
             if not is_text(opened.head):
                 raise SourceError("is no text; own layers stand in YAML with `define:`")
+            data = opened.text()
+            if holds_code(opened.head, path):
+                from layerexplain.frontends.code.own_layers import read_python_layers
+
+                return read_python_layers(data, path)
             from layerexplain.frontends.spec.define import read_definitions
 
-            return read_definitions(opened.text(), path)
+            return read_definitions(data, path)

@@ -306,6 +306,16 @@ class Declaration:
             updates=updates,
         )
 
+    def inline(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> Mapping[str, Expr]:
+        """The layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
+        given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
+        try:
+            made = self.formula(*given, **self._keywords({**self.default_values, **arguments}, [], False, False))
+        except _WRONG_KIND as error:
+            raise ArgumentError(self._wrong(given, arguments)) from error
+        result = made.result if type(made) is Stored else made
+        return {"y": result} if type(result) is Expr else result
+
     def _keywords(
         self, arguments: Mapping[str, Any], masks: Sequence[Expr | None], training: bool, keras_2: bool
     ) -> dict[str, Any]:

@@ -337,6 +337,8 @@ class Expressions(InterpreterPart):
 
     def item(self, items: Any, key: Any) -> Any:
         """`items[key]`."""
+        if isinstance(items, Variable):
+            items = self.keras.weight_tensor(items)
         if isinstance(items, Tensor):
             return self.keras.tensor_item(items, key)
         if isinstance(items, Array):

@@ -232,7 +232,8 @@ class Tracing(KerasPart):
         if not isinstance(method, Function) or instance is None or "__built__" in instance.attributes:
             return
         instance.attributes["__built__"] = True
-        shapes = [_mirrored(one, self.shape_tuple) for one in args[:1]]
+        count = max(len(method.node.args.args) - 1, 1)
+        shapes = [_mirrored(one, self.shape_tuple) for one in args[:count]]
         self.interpreter.call(
             Bound(instance, method), shapes or [self.interpreter.unknown("the shape of the input")], {}
         )
