@@ -12,4 +12,5 @@ layer_attributes.py    attributes and methods of layers, models, tensors and wei
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
 reader.py         a source → its models
+own_layers.py     classes of layers → declarations, for the files that have such layers (`--code`)
 """

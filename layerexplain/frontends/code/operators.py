@@ -192,9 +192,14 @@ def truth(value: Any) -> bool | None:
         return None
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
         return bool(value)
-    from layerexplain.frontends.code.values import Array, Tensor, Variable
+    from layerexplain.frontends.code.values import Array, Symbol, Tensor, Variable
 
+    if isinstance(value, Symbol) and "." in value.path and value.path.partition(".")[0] not in _KNOWN_LIBRARIES:
+        return None  # `settings.DEBUG` may be anything
     return None if isinstance(value, Array | Tensor | Variable) else True
+
+
+_KNOWN_LIBRARIES = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools"})
 
 
 def unary(name: str, value: Any) -> Any:

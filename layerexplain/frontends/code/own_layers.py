@@ -15,7 +15,7 @@ from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.call_binding import bind_call
-from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
+from layerexplain.errors import LayerExplainError, NotKnown, ShapeError, SourceError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.emit import plain_call
 from layerexplain.frontends.code.graphs import Graph
@@ -41,6 +41,7 @@ from layerexplain.lang.expr import BATCH, WEIGHT, Expr, Shapes, constant, item, 
 from layerexplain.lang.names import identifier
 from layerexplain.layers.arguments import Anything, Argument, Signature, argument_of
 from layerexplain.layers.declaration import Declaration, Spec, Stored, snake_case
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import inner_weights
 from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.ops import load_all
@@ -58,6 +59,8 @@ def read_python_layers(data: bytes, path: str) -> dict[str, Declaration]:
         if isinstance(value, Class) and _is_layer(value):
             found.setdefault(value.name, _declaration(value, reading, path))
             found.setdefault(name, found[value.name])
+    if not found:
+        raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed")
     return found
 
 
@@ -77,6 +80,7 @@ def _declaration(cls: Class, reading: Program, path: str) -> Declaration:
     formula = partial(_trace, cls, reading, path)
     defaults = _defaults(cls.find("__init__"))
     arguments = {name: argument_of(Anything, defaults.get(name, Argument.REQUIRED)) for name in taken if name != "self"}
+    given = tuple([f"{name}=4" for name, one in arguments.items() if one.default is Argument.REQUIRED])
     return Declaration(
         cls.name,
         formula,
@@ -84,6 +88,7 @@ def _declaration(cls: Class, reading: Program, path: str) -> Declaration:
                   frozenset({*reads, "training"})),
         description=_sentence(documented) or f"The author's own layer, defined in line {cls.line} of {path}.",
         mask="pass" if _passes_masks(cls) else "stop",
+        facts=Facts(example=(given, ("9,16",) * max(len([one for one in tensors if one not in optional]), 1))),
     )  # fmt: skip
 
 
@@ -389,9 +394,8 @@ def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
     it is."""
     found: dict[int, tuple[Steps, int, Any]] = {}
     attributes: Mapping[str, Any] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
-    waiting: list[tuple[Any, Steps]] = [
-        (value, (name,)) for name, value in reversed(attributes.items()) if not name.startswith("__")
-    ]
+    held_by = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
+    waiting: list[tuple[Any, Steps]] = [*reversed(held_by)]
     while waiting and len(found) < 10_000:
         one, steps = waiting.pop()
         inner = layer_of(one)

@@ -1,0 +1,173 @@
+"""`--code FILE.py`: classes of layers are read, never run, and become formulas on the weights of a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.derive.cost import Costs
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.own_layers import read_own_layers
+from layerexplain.lang.expr import BATCH
+from layerexplain.lang.text import statements
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.oracle.keras_model import draw_weights
+
+CODE = Path(__file__).parent / "data" / "own_layers.py"
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def classes(keras: Any) -> Any:
+    """The module of the classes, which real Keras runs."""
+    spec = importlib.util.spec_from_file_location("classes_of_own_layers", CODE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def model(keras: Any, classes: Any) -> Any:
+    made = classes.build_model()
+    draw_weights(made, np.random.default_rng(3))
+    return made
+
+
+def weights_of(model: Any) -> list[Any]:
+    return [one for one in model.weights if "seed_generator" not in one.path]
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_file_gives_the_outputs_of_keras(model: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    model.save(path)
+    random = np.random.default_rng(5)
+    given = {"ids": random.integers(0, 11, (2, 5), "int32"), "c": random.normal(size=(2, 7)).astype("float32")}
+    report = layerexplain.explain(path, code=CODE)
+    assert report.totals.params == sum([int(np.prod(one.shape)) for one in weights_of(model)])
+    assert report.notes == ()
+    assert report.totals.macs is not None
+    made = layerexplain.trace(path, given, code=CODE)
+    for ours, theirs in zip(made.outputs, model([given["ids"], given["c"]]), strict=True):
+        assert np.abs(ours - np.asarray(theirs)).max() < 1e-4 * np.abs(theirs).max()
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_weight_is_where_keras_has_it(model: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    model.save(path)
+    rows = layerexplain.list_weights(path, code=CODE).weights
+    assert [row.shape for row in rows] == [tuple(one.shape) for one in weights_of(model)]
+    for row, variable in zip(rows, weights_of(model), strict=True):
+        assert row.path is not None and row.reach is not None
+        assert eval(row.reach, {"model": model}) is variable
+        assert row.trainable == variable.trainable
+
+
+def defined(source: str, tmp_path: Path) -> dict[str, Declaration]:
+    path = tmp_path / "own.py"
+    path.write_text(f"import keras\nfrom keras import layers, ops\nimport mylib\n{source}")
+    return dict(read_own_layers(str(path)))
+
+
+def traced(own: Declaration, *shapes: tuple[int | None, ...], training: bool = False, **config: Any) -> Any:
+    return own.trace([Spec((BATCH, *shape), "float") for shape in shapes], own.bind(config), training=training)
+
+
+def test_a_class_has_its_arguments_tensors_and_formula(tmp_path: Path) -> None:
+    own = read_own_layers(CODE)
+    gate = own["Gate"]
+    assert (gate.tensors, list(gate.arguments), gate.description) == (
+        ("inputs",),
+        ["units", "scale"],
+        "A dense layer that opens and closes itself.",
+    )
+    made = traced(gate, (8,), units=4, scale=0.5)
+    assert [line.text for line in statements(made)] == ["v1 = dot(inputs, W) + b", "y = v1 * sigmoid(0.5 * v1)"]
+    assert [(w.label, w.shape) for w in made.weights] == [("W", (8, 4)), ("b", (4,))]
+    assert Costs().of(made).macs == 32
+    assert own["Positions"].mask == "pass" and gate.mask == "stop"
+
+
+def test_what_differs_in_training_is_followed(tmp_path: Path) -> None:
+    noise = read_own_layers(CODE)["NoiseInTraining"]
+    lines = [[line.text for line in statements(traced(noise, (3,), training=on))] for on in (False, True)]
+    assert lines == [["y = x"], ["y = x * 2.0"]]
+
+
+CLASS = "class Own(layers.Layer):\n"
+INIT = "    def __init__(self, units, **kw):\n        super().__init__(**kw)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    def call(self, x):\n        return mylib.f(x)", "mylib.f(…) is a function that is not read here (own.py:6)"),
+        ("    def call(self, x):\n        while True:\n            x = x + 1\n        return x", "more than 20,000 times"),
+        ("    def call(self, x):\n        if mylib.flag:\n            return x\n        return -x", "hangs on a branch"),
+        ("    def call(self, x):\n        return layers.Dense(3)(x)", "Dense is made inside of `call`"),
+        ("    def call(self, x):\n        return x + mylib.table", "own.py:6"),
+        ("    def call(self, x):\n        return ops.matmul(x, ops.ones((5, 5)))", "own.py:6"),
+        (
+            f"{INIT}        self.w = self.add_weight(shape=(units, units))\n"
+            "    def call(self, x):\n        return ops.matmul(x, self.w)",
+            "in own.py:9: dot needs the last axis",
+        ),
+        (f"{INIT}        self.d = layers.Dense(unit=3)\n    def call(self, x):\n        return self.d(x)", "own.py:7"),
+        ("    def call(self, x):\n        raise ValueError('no')", "raises ValueError"),
+        ("    def compute_mask(self, x, mask=None):\n        return x > 0\n    def call(self, x):\n        return x", "mask of its own"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_told_with_its_line(body: str, words: str, tmp_path: Path) -> None:
+    own = defined(CLASS + body, tmp_path)["Own"]
+    config = {"units": 5} if "units" in own.arguments else {}
+    with pytest.raises(LayerExplainError) as caught:
+        traced(own, (8,), **config)
+    assert words in str(caught.value).replace(f"{tmp_path}/", ""), caught.value
+
+
+def test_a_file_is_read_and_never_run(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    source = f"open({str(made)!r}, 'w').write('run')\n{CLASS}    def call(self, x):\n        return x * 2\n"
+    assert [*defined(source, tmp_path)] == ["Own"]
+    assert not made.exists()
+
+
+def test_the_command_line_reads_code(tmp_path: Path) -> None:
+    spec = tmp_path / "m.yaml"
+    spec.write_text("input: [5, 8]\nlayers:\n  - Heads: 2\n  - RMSNorm\n  - Gate: {units: 3, scal: 2}\n")
+    words = ["summary", str(spec), "--code", str(CODE)]
+    made = CliRunner().invoke(program, words)
+    assert "Gate has no argument 'scal', did you mean 'scale'?" in made.output
+    spec.write_text(spec.read_text().replace(", scal: 2", ""))
+    made = CliRunner().invoke(program, words)
+    assert made.exit_code == 0, made.output
+    assert re.search(r"gate +Gate .*\(None, 5, 3\) +27", made.output), made.output
+    bad = tmp_path / "bad.py"
+    bad.write_text("import keras\nclass A(keras.layers.Layer):\n    def call(self, x:\n        return x\n")
+    made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(bad)])
+    assert made.exit_code == 1 and "bad.py:3" in made.output
+    empty = tmp_path / "empty.py"
+    empty.write_text("import keras\nx = 3\n")
+    made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(empty)])
+    assert made.exit_code == 1 and "defines no layer" in made.output
