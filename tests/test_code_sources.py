@@ -234,6 +234,8 @@ BOMBS = {
     "strings of lists": "x = []\nfor i in range(9999):\n    x.append(x)\ny = '%s' % (x,)",
     "itself": "x = []\nx.append(x)\nm = Sequential(x)\nx = {}\nx[1] = x\ny = x == x",
     "class": "class A(A0):\n    pass\nA.x = A\nclass B(A, A, A):\n    pass\nB().y.z",
+    "nested arguments": "x = Input((3,))\nfor i in range(60):\n    x = [x, x]\ny = Add()(x)\nz = Dense(x)\n"
+    "class N(Model):\n    def call(self, t):\n        for i in range(60):\n            t = [t, t]\n        return t\nN()(y)",
     "evil": "__import__('os').system('touch pwned')\nexec('import os')\neval('1+1')\nopen('pwned', 'w').write('x')",
 }
 

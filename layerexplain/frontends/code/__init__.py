@@ -7,6 +7,7 @@ interpreter.py    the interpreter of `ast`: statements, loops, definitions, expr
 operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py    what Python and NumPy compute
 keras_names.py    which name, through which import, is which class or function of Keras
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
+applications.py   the models of keras.applications, from the source of an installed Keras, read as text
 tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
 layer_attributes.py    attributes and methods of layers, models, tensors and weights
 shapes.py         the shape of a tensor while code is read, from the layers' declarations

@@ -234,13 +234,31 @@ def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]
         return array._replace(dtype=dtype)
     if name == "tolist":
         return _listed(plain(array))
-    if name in ("sum", "prod", "max", "min", "mean") and not args and not kwargs:
-        return _fold(name, array)
+    if name in _FOLDS:
+        return _folded(name, array, args, kwargs)
     if name == "transpose" and all(isinstance(one, int) for one in args) and len(args) == len(array.shape):
         return Array(tuple([array.shape[one] for one in args]))
     if name == "item" and array.values is not None and len(array.values) == 1:
         return array.values[0]
     return Unknown(f"the method {name} of an array")
+
+
+_FOLDS = frozenset({"sum", "prod", "max", "min", "mean", "std", "var", "any", "all", "argmax", "argmin", "median"})
+
+
+def _folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A fold of all axes, or along one or some of them."""
+    axis = args[0] if args else kwargs.get("axis")
+    if axis is None:
+        return _fold(name, array)
+    axes = axis if type(axis) in (tuple, list) else (axis,)
+    count = len(array.shape)
+    if not all(isinstance(one, int) and -count <= one < count for one in axes):
+        return axis if isinstance(axis, Unknown) else Unknown(f"the {name} of data")
+    gone = {one % count for one in axes}
+    keeps = kwargs.get("keepdims") is True
+    sizes = [1 if i in gone else size for i, size in enumerate(array.shape) if keeps or i not in gone]
+    return Array(tuple(sizes))
 
 
 def _listed(value: Any) -> Any:
@@ -299,8 +317,8 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
             if isinstance(array, Unknown)
             else _fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), array)
         )
-    if name == "argmax" or name == "unique":
-        return Unknown(f"np.{name} of data")
+    if name in _FOLDS and isinstance(first, Array):
+        return _folded(name, first, args[1:], kwargs)
     unknown = next((one for one in args if isinstance(one, Unknown)), None)
     return unknown or Unknown(f"it comes from np.{name}(…)")
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code import arrays, library_functions
-from layerexplain.frontends.code.bounds import MOST_DEPTH
+from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.methods import CHANGES, call_method
-from layerexplain.frontends.code.operators import Raised, is_plain
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.parts import InterpreterPart
 from layerexplain.frontends.code.values import (
     Array,
@@ -64,10 +64,25 @@ class Calls(InterpreterPart):
         self.line = node.lineno
         if unknown is not None and not isinstance(function, Function):
             kwargs["**"] = unknown
+        if not isinstance(function, Function) and not self._fits([*args, *kwargs.values()]):
+            return self.unknown(TOO_LARGE)
         if isinstance(function, Unknown):
             return self.keras.on_unknown(function, node, args, kwargs, frame)
-        result = self.call(function, args, kwargs)
-        return result
+        return self.call(function, args, kwargs)
+
+    def _fits(self, given: list[Any]) -> bool:
+        """Whether what nests in the arguments of a call is small enough to be gone through."""
+        collections = (list, tuple, dict)
+        nested = any(
+            type(one) in collections
+            and any(type(inner) in collections for inner in (one.values() if type(one) is dict else one))
+            for one in given
+        )
+        if not nested:
+            return True
+        size = weight(given)
+        self.budget.make(size)
+        return size <= MOST_ITEMS
 
     def _super(self, node: ast.Call, frame: Frame) -> Any:
         if node.args:
@@ -165,7 +180,7 @@ class Calls(InterpreterPart):
         if isinstance(of, Array):
             return self.placed(arrays.call_method(of, function, args, kwargs))
         if function in CHANGES and type(of) in (list, dict, set):
-            self.changes += 1
+            self.mutate(of)
             if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
                 self.events += 1
         return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))

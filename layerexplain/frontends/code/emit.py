@@ -154,6 +154,8 @@ class Emitter:
 
     def _graphless(self, value: ModelValue) -> Model:
         """A model whose layers are known, and not how they are called."""
+        if value.reason is not None:
+            self.opened.append((value.reason, ""))
         names = FreeNames()
         inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
@@ -213,6 +215,8 @@ class Emitter:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
             calls.append(Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None))
+        called = {call.layer for call in calls}
+        calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
         recorded = {}
         for tensor, made in inputs.items():
             spec = self.keras.shapes.of(tensor)

@@ -414,6 +414,8 @@ class Expressions(InterpreterPart):
         if isinstance(of, Namespace | Function):
             if name == "__name__" and isinstance(of, Function):
                 return of.name
+            if name == "__doc__" and isinstance(of, Function) and "__doc__" not in of.attributes:
+                return None if isinstance(of.node, ast.Lambda) else ast.get_docstring(of.node)
             return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
         if has_method(of, name):
             return Bound(of, name)

@@ -45,6 +45,10 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         self.file = ""
         self.events = 0
         self.changes = 0
+        self.mutated: list[Any] = []
+        """Lists and dicts that were changed, in order."""
+        self.passed: list[Assumption] = []
+        """Tests before `break` and `continue` that were taken as false, of the loops that are read now."""
         self.assumed: list[Assumption] = []
         self.open: list[Unknown] = []
         self.notes: list[Note] = []
@@ -68,6 +72,12 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         """Keep a choice that what follows hangs on."""
         if assumption not in self.assumed and len(self.assumed) < 200:
             self.assumed.append(assumption)
+
+    def mutate(self, value: Any) -> None:
+        """Note that a list or a dict is changed."""
+        self.changes += 1
+        if len(self.mutated) < 100_000:
+            self.mutated.append(value)
 
     def run(self, file: File) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import arrays, datasets, keras_names
+from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_names import Named, named
@@ -173,7 +174,10 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             if args and tensors_in(args):
                 return self.opaque_call(what.path, args, kwargs)
             return args[0] if args else None
-        return self.opaque_model(what.name, args, kwargs, f"{what.name} of keras.applications is not read")
+        made = application(self, what.name, args, kwargs)
+        if isinstance(made, Unknown) and what.name[:1].isupper():
+            return self.opaque_model(what.name, args, kwargs, made.reason)
+        return made
 
     def opaque_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], reason: str) -> LayerValue:
         """A model of which nothing is known but its class."""
@@ -206,6 +210,8 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             return None
         if name == "Lambda":
             return self.make_layer("Lambda", args, kwargs)
+        if name == "get_source_inputs" and args:
+            return self.source_inputs(args[0])
         if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
             return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
         if tensors_in([*args, *kwargs.values()]):
@@ -326,6 +332,19 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(setting.class_name, args, kwargs)
         return self.interpreter.unknown(f"the result of {setting.class_name}")
+
+    def source_inputs(self, value: Any) -> list[Tensor]:
+        """The inputs that a tensor hangs on."""
+        found: list[Tensor] = []
+        seen: set[int] = set()
+        waiting = tensors_in(value)
+        while waiting:
+            tensor = waiting.pop()
+            if id(tensor.node) not in seen:
+                seen.add(id(tensor.node))
+                found += [tensor] if tensor.node.layer.type == "InputLayer" else []
+                waiting += tensor.node.tensors()
+        return sorted(found, key=lambda tensor: tensor.node.number)
 
     def clone(self, layer: LayerValue | None) -> Any:
         """`clone_model`: the same layers anew, under the same names."""

@@ -12,7 +12,7 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.statements import assigned_names
 from layerexplain.frontends.code.values import Unknown
 
-_MOST_IDLE = 200
+_MOST_IDLE = 100
 """Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
 
 
@@ -22,6 +22,20 @@ class Loops(InterpreterPart):
     # Loops ------------------------------------------------------------------------------------------------------
 
     def on_for(self, node: ast.For, frame: Frame) -> Signal:
+        """A loop over items."""
+        events, passed = self.events, len(self.passed)
+        signal = self._for(node, frame)
+        self._settle(events, passed)
+        return signal
+
+    def _settle(self, events: int, passed: int) -> None:
+        """The end of a loop: the tests that were passed over in it count where something happened to a model."""
+        if self.events != events:
+            for assumption in self.passed[passed:]:
+                self.assume(assumption)
+        del self.passed[passed:]
+
+    def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
         if isinstance(items, range) and len(items) > MOST_ITEMS:
             items = items[:MOST_ITEMS]
@@ -49,6 +63,13 @@ class Loops(InterpreterPart):
     on_asyncfor = on_for
 
     def on_while(self, node: ast.While, frame: Frame) -> Signal:
+        """A loop while a test holds."""
+        events, passed = self.events, len(self.passed)
+        signal = self._while(node, frame)
+        self._settle(events, passed)
+        return signal
+
+    def _while(self, node: ast.While, frame: Frame) -> Signal:
         lengths, idle = self._lengths(frame), 0
         while True:
             self.budget.step()

@@ -6,6 +6,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.parts import KerasPart
@@ -218,7 +219,9 @@ class Making(KerasPart):
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
                 self.draw(inner)
-        return Node(layer, args, kwargs, self.interpreter.place(), self.made)
+        given = tuple([copied(one) for one in args])
+        named = {key: copied(one) for key, one in kwargs.items()}
+        return Node(layer, given, named, self.interpreter.place(), self.made)
 
     # Models -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +251,7 @@ class Making(KerasPart):
             model = ModelValue("functional", "Functional", "", interpreter.place())
             model.name = self.named("Functional" if into is None else into.cls.name, given)
             self.register(model)
-            model.inputs, model.outputs = inputs, outputs
+            model.inputs, model.outputs = copied(inputs), copied(outputs)
             for one in (inputs, outputs):
                 unknown = unknown_in(one)
                 if unknown is not None:
@@ -291,9 +294,11 @@ class Making(KerasPart):
 
     def set_trainable(self, layer: LayerValue, value: Any) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
-        self.interpreter.events += 1
+        if isinstance(value, Unknown):
+            self.interpreter.open.append(value)
         if not isinstance(value, bool | int):
             return
+        self.interpreter.events += layer.trainable != bool(value)
         layer.trainable = bool(value)
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, value)
@@ -306,6 +311,17 @@ class Making(KerasPart):
             config.setdefault(first, args[0])
         kept = {key: one for key, one in config.items() if key != "**"}
         return Setting(name, kept, path)
+
+
+def copied(value: Any, deep: int = 0) -> Any:
+    """A structure as it is now: the program may change its lists afterwards. One that is too large stays as it is."""
+    if not deep and not fits(value):
+        return value
+    if type(value) in (list, tuple) and deep < 20:
+        return type(value)([copied(one, deep + 1) for one in value])
+    if type(value) is dict and deep < 20:
+        return {key: copied(one, deep + 1) for key, one in value.items()}
+    return value
 
 
 def today(type_: str) -> str:

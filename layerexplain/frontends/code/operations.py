@@ -257,6 +257,8 @@ class Operations(KerasPart):
             return None
         if name in ("epsilon", "floatx", "backend"):
             return {"epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow"}[name]
+        if name == "is_keras_tensor":
+            return bool(args) and isinstance(args[0], Tensor)
         if name == "variable":
             return self.tf_variable(args, kwargs)
         if name in _SIZES:

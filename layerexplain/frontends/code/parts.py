@@ -44,5 +44,7 @@ class InterpreterPart(Part):
     changes: int
 
     if TYPE_CHECKING:
+        passed: list[Any]
+        mutated: list[Any]
 
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...

@@ -43,10 +43,10 @@ class Shapes:
         """The shapes of the results of a call; None where they are not known."""
         if node.specs is None:
             waiting = [node]
-            while waiting:  # a chain may be long
+            while waiting:  # a chain may be long; what a call takes was made before it, so there is no circle
                 current = waiting[-1]
-                feeds = [t.node for t in current.tensors() if t.node.specs is None] if len(waiting) < 30_000 else []
-                if feeds and current not in waiting[:-1]:
+                feeds = [t.node for t in current.tensors() if t.node.specs is None]
+                if feeds and current.specs is None:
                     waiting += feeds
                     continue
                 waiting.pop()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.expressions import UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import (
@@ -104,8 +105,6 @@ class Tracing(KerasPart):
         if self.quiet and isinstance(first, Array) and first.values is not None:
             return self._results(layer, self.node(layer, tuple(args), kwargs))
         if isinstance(first, Unknown):
-            if isinstance(layer, ModelValue) and layer.form == "own":
-                self.interpreter.events += 1
             return first
         if isinstance(layer, ModelValue) and isinstance(first, Array):
             self.built(layer, (None, *first.shape[1:]))
@@ -113,8 +112,8 @@ class Tracing(KerasPart):
 
     def built(self, model: ModelValue, shape: Any) -> None:
         """Note the shape of the input (with the batch) that a model is built with."""
-        self.interpreter.events += 1
         if model.input_shape is None:
+            self.interpreter.events += 1
             model.input_shape = shape
 
     def _results(self, layer: LayerValue, node: Node) -> Any:
@@ -204,7 +203,7 @@ class Tracing(KerasPart):
             self.quiet -= 1
             self.tracing.pop()
             interpreter.line, interpreter.file, interpreter.budget.depth = line, file, depth
-        unknown = unknown_in(outputs)
+        unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
         if unknown is None and not tensors_in(outputs):
             unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
         if unknown is not None:
