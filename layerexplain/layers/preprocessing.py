@@ -19,7 +19,6 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
-from layerexplain.ops.image import crop_to_ratio, fit, middle, pad_to_ratio, resize
 from layerexplain.ops.movement import cut, framed, laid
 from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text
 from layerexplain.ops.window import spatial_axes
@@ -137,7 +136,7 @@ def normalization(
     return Stored(y, stored)
 
 
-# Images ---------------------------------------------------------------------------------------------------------
+# Images: the ops on them are loaded with the first layer that needs them, which Rescaling and Normalization do not. ---
 
 
 def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
@@ -149,6 +148,8 @@ def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
 
 def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
     """The image cropped or padded to the ratio of `size`, around its middle."""
+    from layerexplain.ops.image import crop_to_ratio, fit, pad_to_ratio
+
     axes, _ = spatial_axes(x.ndim, data_format)
     rows, columns = (x.shape[a] for a in axes)
     if not isinstance(rows, int) or not isinstance(columns, int):
@@ -184,6 +185,8 @@ def resizing(
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise. crop_to_aspect_ratio and
     pad_to_aspect_ratio keep the picture from being stretched. Integers stay integers.
     """
+    from layerexplain.ops.image import resize
+
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio or pad_to_aspect_ratio needs to be false, got true for both")
     size = (height, width)
@@ -206,6 +209,8 @@ def center_crop(x: Expr, *, height: PositiveInt, width: PositiveInt, data_format
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with
     data_format='channels_first'. Output shape: (batch, height, width, channels), likewise.
     """
+    from layerexplain.ops.image import fit, middle, resize
+
     x = as_floats(x)
     size = (height, width)
     axes, _ = spatial_axes(x.ndim, data_format)
