@@ -157,7 +157,9 @@ def test_what_is_not_derived_is_refused(text: str) -> None:
         gradient(_definition(text))
 
 
-@pytest.mark.parametrize("text", ["y = round(a)", "y = sign(a) * 2", "y = cast(a > 0, to='float')"])
+@pytest.mark.parametrize(
+    "text", ["y = stop_gradient(a)", "y = round(a)", "y = sign(a) * 2", "y = cast(a > 0, to='float')"]
+)
 def test_nothing_passes_a_step(text: str) -> None:
     found = gradient(_definition(text))
     assert found.whole.results == {}

@@ -104,6 +104,15 @@ def recurrent(at: Place) -> str | None:
     return f"The gradient runs back through {count} steps; every step adds to the gradients of the same weights."
 
 
+@fact("SpectralNormalization")
+def spectral_normalization(at: Place) -> str | None:
+    """Keras assigns the divided kernel before it is used."""
+    return (
+        "Keras stores the divided kernel W_new in the variable before it is used, so that the gradient by which its "
+        "optimizers change the kernel is dW_new."
+    )
+
+
 SATURATES = {"sigmoid": "0.25", "tanh": "1", "hard_sigmoid": "1/6"}
 """The largest slope of functions that saturate."""
 

@@ -83,9 +83,10 @@ ops.Isfinite, tf.math.is_finite(x): isfinite(x) | Tests whether each element is 
 ops.Where(condition, x1, x2): where(condition, x1, x2)
     | Selects elements of the first tensor where the condition is true, of the second elsewhere.
 ops.Cast, ops.SaturateCast, tf.cast(x, dtype: Dtype): cast(x, to=dtype) | Casts each element to {dtype}.
-ops.StopGradient, ops.Copy, ops.ConvertToTensor, tf.identity, tf.stop_gradient, tf.convert_to_tensor,
-    tf.raw_ops.Identity, tf.raw_ops.StopGradient(x):
+ops.Copy, ops.ConvertToTensor, tf.identity, tf.convert_to_tensor, tf.raw_ops.Identity(x):
     x | Returns its input unchanged.
+ops.StopGradient, tf.stop_gradient, tf.raw_ops.StopGradient(x):
+    stop_gradient(x) | Returns its input unchanged and passes no gradient back.
 tf.ensure_shape(x, shape: Anything = None): x | Returns its input unchanged after checking its shape.
 
 # Activation functions

@@ -12,7 +12,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.movement import reshape, transpose
+from layerexplain.ops.movement import reshape, stop_gradient, transpose
 from layerexplain.ops.sizes import FLOATS
 
 
@@ -67,5 +67,6 @@ def _normalized(W: Expr, u: Expr, times: int) -> Expr:
     for _ in range(times):
         v = named("v", l2_normalize(matmul(u, transpose(M, axes=(1, 0))), axis=None))
         u = named("u_new", l2_normalize(matmul(v, M), axis=None))
+    v, u = stop_gradient(v), stop_gradient(u)
     stretch = named("sigma", matmul(matmul(v, M), transpose(u, axes=(1, 0))), "the largest singular value")
     return named("W_new", W / reshape(stretch, shape=()))

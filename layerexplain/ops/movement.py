@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NO_GRADIENT, AxesOfEach, Axis, Batch, CannotDerive, Expr, Op, Size
+from layerexplain.lang.expr import NO_GRADIENT, AxesOfEach, Axis, Batch, CannotDerive, Expr, LazyAxes, Op, Size
 from layerexplain.lang.notation import Slice
 from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
 from layerexplain.ops.reshaping import expand_key, reshape_axes, reshape_element, slice_axes, slice_element
@@ -411,6 +411,16 @@ zeros = movement(
     gradient=NO_GRADIENT("a constant"),
 )
 """`zeros(shape=(n, 6))`: the initial state of a recurrence; n is the batch."""
+
+
+stop_gradient = movement(
+    "stop_gradient",
+    axes=lambda x: LazyAxes(x.shape),
+    value=lambda np, x: x,
+    element=lambda node, index, at: at(0, index),
+    gradient=NO_GRADIENT("it passes values on and stops gradients"),
+)
+"""`stop_gradient(x)`: x, through which no gradient passes back."""
 
 
 def _positions_axes(x: Expr, *, axis: int) -> list[Axis]:
