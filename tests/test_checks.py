@@ -210,7 +210,8 @@ ROWS = {
     "class-loss-on-map": Row(
         {flat("Conv2D: {filters: 4, kernel_size: 3}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"): ["dense"],
          flat("MaxPooling1D: 2", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: sparse_categorical_crossentropy\n"): ["dense"]},
-        (flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
+        (flat("Resizing: {height: 4, width: 4}", "UpSampling2D: {size: 2, interpolation: bilinear}", "Dense: {units: 5, activation: softmax}", shape="[9, 9, 3]", end="loss: categorical_crossentropy\n"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
          flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
          flat("LSTM: {units: 3, return_sequences: true}", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: categorical_crossentropy\n"),
          flat("MaxPooling2D: 2", "Conv2DTranspose: {filters: 4, kernel_size: 2, strides: 4}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n")),

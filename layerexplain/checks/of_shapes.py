@@ -133,7 +133,7 @@ def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
         layout = definition.arguments.get("data_format") if definition is not None else None
         if made.sources[0] not in view.network.model.inputs or spec is None or layout != "channels_last":
             continue
-        first, *rest = spec.shape[1:]
+        first, *rest = spec.shape[1:] or (None,)
         alike = len(rest) == 2 and rest[0] == rest[1] and isinstance(rest[0], int) and rest[0] >= _AN_IMAGE
         if first in (1, 3) and alike and first_windows(definition):
             yield made.call.layer, f"its input {shape_text(spec.shape)} is read as {first} rows with {rest[1]} channels"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
+from layerexplain.lang.visit import nodes
 from layerexplain.ops.sizes import shape_text
-from layerexplain.ops.window import first_windows
 
 _LOGITS = frozenset({"linear"})
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
@@ -292,7 +292,9 @@ def accuracy_of_sigmoids(view: CheckedNetwork) -> Iterator[Found]:
 )
 def class_loss_on_map(view: CheckedNetwork) -> Iterator[Found]:
     inputs = [made.outputs[0] for made in view.network.calls if not made.sources and made.outputs]
-    grows = any(first_windows(made.definition, ("conv_transpose", "resize", "repeat")) for made in view.derived())
+    grown = ("conv_transpose", "resize", "repeat")
+    definitions = [made.definition for made in view.derived() if made.definition is not None]
+    grows = any(node.op.name in grown for definition in definitions for node in nodes(definition))
     for made, shape, loss, _ in view.losses():
         spec = inputs[0] if len(inputs) == 1 else None
         if loss.of != "classes" or len(shape) < 3 or spec is None or len(spec.shape) != len(shape) or grows:

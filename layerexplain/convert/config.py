@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.convert.settings import home_of
 from layerexplain.convert.today import in_todays_words
+from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef
@@ -136,7 +137,11 @@ def plain(value: Any) -> Any:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value - value == 0):
+        return value
+    raise SpecError(f"{value!r} has no word in a configuration"[:200])
 
 
 def _operation_module(type_: str) -> str:

@@ -93,7 +93,9 @@ def value_code(value: Any, indent: int = 0) -> str:
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return "..."
+    if value is ...:
+        return "..."
+    raise SpecError(f"{value!r} has no word in code"[:200])
 
 
 def text_code(text: str) -> str:

@@ -89,7 +89,7 @@ def setting_of(value: Any) -> Setting | None:
     given = dict(config) if isinstance(config, Mapping) else {}
     if name == "VarianceScaling" and "module" not in value:
         mode = (given.get("scale", 1.0), given.get("mode", "fan_in"), given.get("distribution", "normal"))
-        if given.get("seed") is None and mode in _SCALED:
+        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in _SCALED:
             return Setting(_SCALED[mode], {})
     defaults = _DEFAULTS.get(name, {})
     kept = {

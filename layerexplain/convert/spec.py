@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -328,6 +327,21 @@ def _of_layer(layer: Layer) -> Any:
     return {layer.type: _short(layer.type, arguments)}
 
 
+def _quoted(text: str) -> str:
+    """Return a text in double quotes, with what cannot be printed by its number.
+
+    >>> _quoted('a "b"'), _quoted("\\x85")
+    ('"a \\\\"b\\\\""', '"\\\\u0085"')
+    """
+    signs = {'"': '\\"', "\\": "\\\\"}
+    return f'"{"".join([signs.get(c, c if c.isprintable() else _number(c)) for c in text])}"'
+
+
+def _number(sign: str) -> str:
+    code = ord(sign)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def _flow(value: Any) -> str:
     """Return a value in one line."""
     if isinstance(value, Setting):
@@ -343,7 +357,7 @@ def _flow(value: Any) -> str:
         return "null" if value is None else str(value).lower()
     if isinstance(value, str):
         plain = _WORD.match(value) and not _NOT_TEXT.match(value)
-        return value if plain else json.dumps(value, ensure_ascii=False)
+        return value if plain else _quoted(value)
     if isinstance(value, float) and value - value != 0:
         return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):

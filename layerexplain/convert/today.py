@@ -166,6 +166,7 @@ def todays_layer(layer: Layer) -> Layer:
     pool = config.get("pool_size", layer.config.get("pool_size", declaration.default_values.get("pool_size")))
     if pool is not None and as_one(config.get("strides")) == as_one(pool):
         del config["strides"]  # which is what it is unless it is said
+    declaration.bind(config)  # what a file says may be what no layer takes
     order = [*declaration.arguments]
     config = {name: config[name] for name in sorted(config, key=lambda n: order.index(n) if n in order else len(order))}
     type_ = _REPLACED.get(layer.type, declaration.type)
@@ -190,6 +191,7 @@ def _operation(layer: Layer) -> Layer:
             continue
         if value is not None or (argument is not None and argument.default is not None):
             config[name] = value
+    declaration.bind(config)
     return layer._replace(config=config)
 
 

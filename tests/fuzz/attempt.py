@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import signal
 import threading
@@ -12,8 +14,10 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from layerexplain.checks.rules import check
+from layerexplain.convert.forms import TEXTS
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.model import Model
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
@@ -80,6 +84,26 @@ def explain(source: Any, *, detail: bool) -> None:
     if not report.faults:
         check(model)
         assert not detail or compare((model, report), (model, report)).alike, "it differs from itself"
+        for form in TEXTS if detail else ():
+            _convert(model, form, exact=all(note.code != "not-derived" for note in report.notes))
+
+
+def _convert(model: Model, form: str, *, exact: bool) -> None:
+    """What is written for a model is Python, YAML or JSON, and a spec is one of ours."""
+    try:
+        text = TEXTS[form](model)
+    except LayerExplainError:
+        return
+    text.encode()
+    assert not _CONTROLS.search(text), f"{form} holds {_CONTROLS.search(text)}"
+    if form == "py":
+        ast.parse(text)
+    elif form == "json":
+        json.loads(text)
+    else:
+        again = read(text.encode())
+        assert not again.faults, str(again.faults[0])
+        assert not exact or TEXTS[form](again) == text, "a spec is written in another way when it is read back"
 
 
 @contextmanager
