@@ -304,14 +304,14 @@ def _argument(key: str, node: Node, maker: Maker) -> Any:
     """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
     if key.endswith("activation") and node.value == KERAS_2_HARD_SIGMOID.name:
         return KERAS_2_HARD_SIGMOID
-    if key not in LAYER_ARGUMENTS and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
+    if key not in (*LAYER_ARGUMENTS, "layers") and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
         return to_python(node)
     if node.kind != "list":
         return inner_layer(node, maker)
     layers = [inner_layer(item, maker) for item in node.value]
     # Keras makes one cell of a list of them.
     stacked = "StackedRNNCells"
-    return layers if key == "cells" else Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
+    return layers if key in ("cells", "layers") else Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
 
 
 def inner_layer(node: Node, maker: Maker) -> Any:
