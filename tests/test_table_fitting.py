@@ -25,7 +25,8 @@ def columns(*, firm: bool = True) -> list[Cells]:
 
 
 def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
-    """What has become of the table: `whole`, `wrapped` or `folded`, and how many columns are left out."""
+    """What has become of the table: `whole`, `wrapped`, `titled` (the name has a line of its own) or `folded`, and how
+    many columns are left out."""
     lines = fitted(columns(), Look(width), width, dropped)
     assert max(map(width_of, lines)) <= width
     text = "\n".join(lines)
@@ -33,13 +34,15 @@ def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
     count = len(out.split(", ")) if out else 0
     if lines[0] == NAME:  # without headings
         return f"folded {count}"
+    if NAME in lines:
+        return f"titled {count}"
     return f"{'whole' if WORDS in text or 'Words' in out else 'wrapped'} {count}"
 
 
 # Side by side the columns need 10 + 29 + 29 + 5 and three gaps of 2: 79. Words may be wrapped into 8 columns, but from
 # 18 on columns are left out rather: 10 + 18 + 18 + 5 + 6 = 57; with one column left out 10 + 18 + 5 + 4 = 37. What
-# is not left out is folded where a column of words would get less than 8: 10 + 8 + 8 + 5 + 6 = 37, with one column
-# left out 10 + 8 + 5 + 4 = 27.
+# is not left out goes below its name where a column of words would get less than 8: 10 + 8 + 8 + 5 + 6 = 37, with one
+# column left out 10 + 8 + 5 + 4 = 27. It is folded where even then it would: 4 + 8 + 8 + 5 + 6 = 31, or 4 + 8 + 5 + 4 = 21.
 @pytest.mark.parametrize(
     ("width", "dropped", "expected"),
     [
@@ -47,14 +50,18 @@ def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
         (79, (), "whole 0"),
         (78, (), "wrapped 0"),
         (37, (), "wrapped 0"),
-        (36, (), "folded 0"),
+        (36, (), "titled 0"),
+        (31, (), "titled 0"),
+        (30, (), "folded 0"),
         (79, ("other",), "whole 0"),
         (57, ("other",), "wrapped 0"),
         (56, ("other",), "whole 1"),
         (48, ("other",), "whole 1"),
         (47, ("other",), "wrapped 1"),
         (27, ("other",), "wrapped 1"),
-        (26, ("other",), "folded 1"),
+        (26, ("other",), "titled 1"),
+        (21, ("other",), "titled 1"),
+        (20, ("other",), "folded 1"),
         (37, ("other", "words"), "wrapped 1"),
         (36, ("other", "words"), "whole 2"),
         (56, ("absent", "other"), "whole 1"),
@@ -66,12 +73,28 @@ def test_the_widths_at_which_it_changes(width: int, dropped: tuple[str, ...], ex
 
 def test_what_is_firm_is_wrapped_once_it_is_wide() -> None:
     def lines(size: int, firm: bool) -> int:
-        name = "_".join(["part"] * (size // 5)).ljust(size, "x")
-        table = [Cells("name", "Name", [name], [""], firm=firm), Cells("words", "Words", ["word " * 8], [""])]
+        text = " ".join(["part"] * (size // 5)).ljust(size, "x")
+        table = [Cells("name", "Name", [text], [""], firm=firm), Cells("words", "Words", ["word " * 8], [""])]
         return sum("part" in line for line in fitted(table, Look(36), 36))
 
     assert [lines(24, True), lines(24, False)] == [1, 2]
     assert lines(30, True) == lines(30, False) == 2
+
+
+LONG = "conv5_block3_preact_bn_with_long_suffix"
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+@pytest.mark.parametrize("width", [40, 48, 60, 80])
+def test_a_name_is_whole(width: int, count: int) -> None:
+    """Of few long names each has a line of its own, of many all have; equal ones that follow one another have one."""
+    rows = [f"{LONG}_{i // 2}"[:width] if i < count else f"conv_{i}" for i in range(9)]
+    table = [Cells("name", "Name", rows, [""] * 9), Cells("words", "Words", [WORDS] * 9, [""] * 9),
+             Cells("n", "Num", [NUMBER] * 9, [""] * 9, right=True)]  # fmt: skip
+    lines = fitted(table, Look(width), width)
+    assert max(map(width_of, lines)) <= width
+    found = [word for line in lines for word in line.split() if word.startswith("conv")]
+    assert found == [name for i, name in enumerate(rows) if not (i and rows[i - 1] == name and name in lines)]
 
 
 @pytest.mark.parametrize("seed", range(150))

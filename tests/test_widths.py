@@ -80,12 +80,19 @@ def test_a_table_is_wrapped_then_left_out_then_folded() -> None:
     out = fitted(columns, Look(24), 24, dropped=["words"])
     assert out[2].split() == ["block/convolution", "12"]
     assert " ".join(out[4:]) == "Left out for lack of room: Words; use a wider terminal or --format csv."
-    assert fitted(columns, Look(20), 20) == [
+    assert fitted(columns, Look(20), 20)[2:] == [
+        "block/convolution",
+        "      one two     12",
+        "        three",
+        "        four",
+        "        five six",
+    ]
+    assert fitted(columns, Look(17), 17) == [
         "block/convolution",
         "  Words  one two",
-        "           three",
-        "           four five",
-        "           six",
+        "         three",
+        "         four",
+        "         five six",
         "  N      12",
     ]
 
@@ -95,7 +102,10 @@ def test_a_table_is_wrapped_then_left_out_then_folded() -> None:
     [
         ("block_12_depthwise_relu", 14, ["block_12_", "  depthwise_", "  relu"]),
         ("BatchNormalization", 15, ["Batch", "  Normalization"]),
-        ("encoder/self_attention", 16, ["encoder/self_", "  attention"]),
+        ("encoder/self_attention", 16, ["encoder/", "  self_attention"]),
+        ("block_12/depthwise_relu", 12, ["block_12/", "  depthwise_", "  relu"]),
+        ("relu(block_12_bn + x)", 13, ["relu(", "  block_12_bn", "  + x)"]),
+        ("a.weights[0] 0.123456789", 14, ["a.weights[0]", "  0.123456789"]),
         ("(None, 112, 112, 32)", 12, ["(None, 112,", "  112, 32)"]),
         ("aaaaaaaaaaaaaaaaaaaa", 12, ["aaaaaaaaaaaa", "  aaaaaaaa"]),
         ('model.get_layer("a").kernel', 20, ['model.get_layer("a")', "  .kernel"]),

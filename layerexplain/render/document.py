@@ -113,7 +113,7 @@ class Table(NamedTuple):
     """Rows in columns.
 
     A narrow text does without the columns `dropped`, in this order; or has instead the first of `compact` that fits, or
-    else those of `stacked` on top of each other.
+    else those of `stacked` on top of each other. It has `narrow` instead where many rows would be wrapped.
     """
 
     columns: tuple[Column, ...]
@@ -121,6 +121,7 @@ class Table(NamedTuple):
     dropped: tuple[str, ...] = ()
     compact: tuple[tuple[Column, ...], ...] = ()
     stacked: tuple[tuple[Column, ...], ...] = ()
+    narrow: Table | None = None
 
 
 class Listing(NamedTuple):

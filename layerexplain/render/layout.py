@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import TEXT, Column, Table, is_for, of_row
@@ -32,6 +32,8 @@ _CODES = {"bold": "1", "dim": "2", "cyan": "36", "yellow": "33"}
 
 # A word is what must stay on one line: a run without spaces, or with those inside a shape or an index only.
 # (Patterns are compiled where they are first needed: at start-up each would cost half a millisecond.)
+# Between its parts it may be cut: behind a slash, a bracket that opens a call and `=`, before the dot of an attribute.
+_PART = r"(?<=[/=])(?=.)|(?<=\w\()(?!None|\d|\?|\))|(?=\.[A-Za-z_])"
 _WORD = r"(?P<word>(?:\((?:None|\d+|\?)(?:, (?:None|\d+|\?))*,?\)|\[[^\[\]]{0,40}\]|\S)+)(?P<gap>\s*)"
 
 
@@ -124,29 +126,50 @@ def wrap(text: str, width: int | None, hang: int = 2) -> list[str]:
         else:
             line, used = line + gap, used + len(gap)
         if used + size > width:
-            *full, word = _pieces(word, width - used, width - len(later))
-            lines += [(later if number else line) + piece for number, piece in enumerate(full)]
-            line, used = (later if full else line), len(later)
+            # A long name gets what it needs of the indent.
+            longest = max([n for part in re.split(_PART, word) if (n := width_of(part)) <= width], default=0)
+            front = later[: width - longest]
+            line = line if line.strip() else line[: len(front)]
+            used = width_of(line)
+            *full, word = _pieces(word, width - used, width - len(front))
+            lines += [(front if number else line) + piece for number, piece in enumerate(full)]
+            line, used = (front, len(front)) if full else (line, used)
             size = width_of(word)
         line, used, gap = line + word, used + size, match["gap"]
     lines.append(line)
     return lines
 
 
-def fit(natural: list[int], available: int, least: int = 8) -> list[int]:
-    """Column widths that add up to at most `available`, taken from the widest first; none goes below `least`."""
+def fit(natural: Sequence[int], available: int, least: Sequence[int]) -> list[int]:
+    """Column widths that add up to at most `available`, taken from the widest first; none goes below its `least`."""
     widths = list(natural)
     while sum(widths) > available:
-        widest = max(widths)
-        if widest <= least:
+        free = [i for i, width in enumerate(widths) if width > least[i]]
+        if not free:
             break
-        at = [i for i, width in enumerate(widths) if width == widest]
-        second = max([width for width in widths if width < widest], default=least)
-        spare = sum(widths) - available
-        target = max(second, least, widest - -(-spare // len(at)))
+        widest = max([widths[i] for i in free])
+        at = [i for i in free if widths[i] == widest]
+        second = max([widths[i] for i in free if widths[i] < widest], default=0)
+        target = max(second, widest - -(-(sum(widths) - available) // len(at)))
         for i in at:
-            widths[i] = target
+            widths[i] = max(target, least[i])
     return widths
+
+
+def narrowest(texts: Iterable[str], most: int, hang: int = 2) -> int:
+    """The least width into which `wrap` fits these texts without breaking a name or a shape. Parts that need more than
+    `most` do not count: nothing keeps them whole."""
+    return max([size for text in set(texts) for size in _sizes(text, hang) if size <= most], default=0)
+
+
+def _sizes(text: str, hang: int) -> Iterator[int]:
+    """The width that each part of a text needs, with what is left of it on its line."""
+    depth = len(text) - len(text.lstrip(" "))
+    for match in re.finditer(_WORD, text):
+        for part in re.split(_PART, match["word"]):
+            yield depth + width_of(part)
+            depth += hang
+            hang = 0
 
 
 def _columns(character: str) -> int:
@@ -161,7 +184,8 @@ def _columns(character: str) -> int:
 
 def _pieces(word: str, first: int, other: int) -> list[str]:
     """A word cut into pieces of at most `first` columns, then `other`; each has at least one character. It is cut
-    where a part ends (`encoder/`, `batch_`, `Batch|Normalization`, `(None, |28)`), if there is such a place."""
+    between names (`encoder/|norm`, `model|.layers`), inside a name (`batch_|norm`, `Batch|Normalization`) or a shape
+    only where it is wider than a line."""
     pieces: list[str] = []
     start, at, used, room = 0, 0, 0, first
     while at < len(word):
@@ -176,12 +200,12 @@ def _pieces(word: str, first: int, other: int) -> list[str]:
 
 
 def _end_of_part(word: str, start: int, limit: int) -> int:
-    """Where the last part of a name ends that ends at or before `limit`; `limit` if none does. An expression of Python
-    is cut before a dot."""
-    if (dot := word.rfind(").", start + 2, limit + 1)) >= 0:
-        return dot + 1
+    """Where the last part of a word ends that ends at or before `limit`; `limit` if none does."""
+    between = [match.start() for match in re.finditer(_PART, word) if start < match.start() <= limit]
+    if between:
+        return between[-1]
     for end in range(limit, start + 1, -1):
         before, after = word[end - 1], word[end]
-        if before in "/_ (=" or after == "." or (before.islower() and after.isupper()):
+        if before in "_ " or (before.islower() and after.isupper()):
             return end
     return limit

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
-from layerexplain.render.layout import Look, pad, paint, plain_table, width_of, wrap
+from layerexplain.render.layout import Look, narrowest, pad, paint, plain_table, width_of, wrap
 from layerexplain.render.quantities import names_text
 
 _MARGIN = "  "
@@ -141,7 +141,15 @@ class _Writer:
         return [_MARGIN + line for line in self._lines(block, self.section_room)]
 
     def _labelled(self, block: doc.Labelled) -> list[str]:
-        lines = [line for inner in block.blocks for line in self._lines(inner, self.labelled_room)]
+        room = self.labelled_room
+        if room is not None and self.section_room is not None:
+            plain = type(self)(Look(ascii=self.look.ascii))
+            whole = [line for inner in block.blocks for line in plain._lines(inner, None)]
+            if narrowest(whole, self.section_room) > room:  # long names get the room of the label
+                below = [line for inner in block.blocks for line in self._lines(inner, self.section_room - 2)]
+                label = paint(block.label, "bold", self.look)
+                return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]
+        lines = [line for inner in block.blocks for line in self._lines(inner, room)]
         return [
             _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
             for label, line in zip([block.label, *[""] * len(lines)], lines, strict=False)

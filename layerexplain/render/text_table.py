@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import TEXT, Column, Listing, Table, is_for, of_row
 from layerexplain.render.escape import clean
-from layerexplain.render.layout import GAP, Look, cell_texts, fit, pad, paint, width_of, wrap
+from layerexplain.render.layout import GAP, Look, cell_texts, fit, narrowest, pad, paint, width_of, wrap
 
 _ROOMY = 130
 """From this width on columns that may be stacked are wrapped beside each other."""
+_FEW = 3
+"""At most one name in so many has a line of its own."""
 _LEAST = 8
 """No column of words is narrower, if its words are not."""
 _WIDEST_FIRM = 24
 """What is wider is wrapped even though it is firm."""
+_INDENT = 4
+"""What stands below a name that has a line of its own begins here."""
 _EASY = 18
 """Words wrapped into less are hard to read: from here on columns are left out, if they may be."""
 
@@ -37,16 +42,26 @@ class Cells(NamedTuple):
     @property
     def natural(self) -> int:
         """Its width where nothing is wrapped."""
-        return max(map(width_of, [self.heading, *self.texts]))
+        return max(map(width_of, self.lines))
 
-    def at_least(self, words: int) -> int:
-        """Its width where words may be wrapped into `words` columns."""
-        return self.natural if self.keeps else min(self.natural, words)
+    def at_least(self, words: int, width: int) -> int:
+        """Its width where words may be wrapped into `words` columns, on a terminal of a `width`: names stay whole."""
+        return self.natural if self.keeps else min(self.natural, max(words, narrowest(self.lines, width)))
+
+    @property
+    def lines(self) -> list[str]:
+        """Its heading and its texts."""
+        return [self.heading, *self.texts]
 
     @property
     def keeps(self) -> bool:
         """Whether it is never wrapped."""
         return self.right or (self.firm and self.natural <= _WIDEST_FIRM)
+
+
+Texts = Mapping[int, tuple[str, str]]
+"""Texts with their styles, by row."""
+NO_TEXTS: Texts = MappingProxyType({})
 
 
 class WrappedColumn(NamedTuple):
@@ -70,8 +85,19 @@ def table_lines(table: Table, look: Look, width: int) -> list[str]:
             return [*fitted(compact, look, width), *_aside(words, look, width)]
     if width < min(_natural(cells), _ROOMY) and table.stacked:
         stacks = [_cells(columns, table.rows, look) for columns in table.stacked]
-        return drawn(_stacked(stacks, width), look, width)
+        stacked = _stacked(stacks, look, width)
+        return _folded(cells, look, width) if stacked is None else stacked
+    if table.narrow is not None and _natural(cells) > width and _wraps_many(cells, width):
+        return table_lines(table.narrow, look, width)
     return fitted(cells, look, width, table.dropped)
+
+
+def _wraps_many(cells: Sequence[Cells], width: int) -> bool:
+    """Whether one row in so many is wrapped if the columns that may be have the same room."""
+    words = [one for one in cells if not one.keeps]
+    room = (width - _natural(cells) + sum(one.natural for one in words)) // max(len(words), 1)
+    rows = list(zip(*[one.texts for one in words], strict=True))
+    return sum(any(width_of(text) > room for text in row) for row in rows) * _FEW > len(rows)
 
 
 def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> list[Cells]:
@@ -134,23 +160,43 @@ def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
 
 def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[str] = ()) -> list[str]:
     """The lines of a table that is at most `width` columns wide. `dropped` are the columns to do without, in this
-    order, which a last line then names.
+    order, which a last line then names. A few long names in the first column have lines of their own.
     """
     shown = list(columns)
+    titles: Texts = {}
+    if _natural(shown) > width and not shown[0].right:
+        shown[0], titles = _without_long(shown[0], _WIDEST_FIRM)
     left_out: list[str] = []
     for name in dropped:
-        if _room(shown, width) >= sum(column.at_least(_EASY) for column in shown):
+        if _room(shown, width) >= sum(column.at_least(_EASY, width) for column in shown):
             break
         left_out += [column.heading for column in shown if column.name == name]
         shown = [column for column in shown if column.name != name]
-    room = _room(shown, width)
-    if room < sum(column.at_least(_LEAST) for column in shown):
-        lines = _folded(shown, look, width)
+    names, *others = shown
+    if not _has_room(shown, width) and names.name == columns[0].name and not names.right:
+        names, titles = _without_long(columns[0], 0)
+    if _has_room([names, *others], width):
+        lines = drawn(_wrapped([names, *others], _room(shown, width), width), look, width, titles)
     else:
-        lines = drawn(_wrapped(shown, room), look, width)
+        lines = _folded([columns[0] if names.name == columns[0].name else names, *others], look, width)
     if left_out:
         lines += _aside(f"Left out for lack of room: {', '.join(left_out)}; {_ELSEWHERE}", look, width)
     return lines
+
+
+def _has_room(columns: Sequence[Cells], width: int) -> bool:
+    """Whether columns fit a width with their names whole."""
+    return _room(columns, width) >= sum(column.at_least(_LEAST, width) for column in columns)
+
+
+def _without_long(names: Cells, most: int, hang: int = 2) -> tuple[Cells, Texts]:
+    """A column without the names that wrapping into `most` columns would break, if they are few (or all, with 0), and
+    these with their styles by row: they have lines of their own."""
+    long = [row for row, text in enumerate(names.texts) if narrowest([text], len(text) + hang, hang) > most]
+    if most and len(long) * _FEW > len(names.texts):
+        return names, {}
+    titles = {row: (names.texts[row], names.styles[row]) for row in long}
+    return names._replace(texts=["" if row in titles else text for row, text in enumerate(names.texts)]), titles
 
 
 def _aside(words: str, look: Look, width: int) -> list[str]:
@@ -162,13 +208,11 @@ def _room(columns: Sequence[Cells], width: int) -> int:
     return width - len(GAP) * (len(columns) - 1)
 
 
-def _wrapped(columns: Sequence[Cells], room: int) -> list[WrappedColumn]:
+def _wrapped(columns: Sequence[Cells], room: int, width: int) -> list[WrappedColumn]:
     widths = [column.natural for column in columns]
     if sum(widths) > room:
-        widths = [column.at_least(column.liked) for column in columns]
-        words = [size for size, column in zip(widths, columns, strict=True) if not column.keeps]
-        given = iter(fit(words, room - sum(widths) + sum(words), _LEAST))
-        widths = [size if column.keeps else next(given) for size, column in zip(widths, columns, strict=True)]
+        widths = [column.at_least(column.liked, width) for column in columns]
+        widths = fit(widths, room, [column.at_least(_LEAST, width) for column in columns])
     return [
         WrappedColumn(
             wrap(column.heading, size),
@@ -193,7 +237,13 @@ def _folded(columns: Sequence[Cells], look: Look, width: int) -> list[str]:
             if not column.texts[row]:
                 continue
             head = wrap(column.heading, label)[0]
-            text = wrap(column.texts[row], width - label - 4)
+            value, room = column.texts[row], width - label - _INDENT
+            if narrowest([value], width - _INDENT) > room:
+                lines.append(paint(f"  {head}", "dim", look))
+                below = [" " * _INDENT + line for line in wrap(value, width - _INDENT)]
+                lines += [paint(line, column.styles[row], look) for line in below]
+                continue
+            text = wrap(value, room)
             front = "  " + head + " " * (label - width_of(head) + 2)
             lines += [
                 (paint(front, "dim", look) if number == 0 else " " * (label + 4))
@@ -203,8 +253,9 @@ def _folded(columns: Sequence[Cells], look: Look, width: int) -> list[str]:
     return lines
 
 
-def _stacked(stacks: Sequence[Sequence[Cells]], width: int) -> list[WrappedColumn]:
-    """Columns for a narrow terminal: two of names and words with one cell above another, then one of numbers."""
+def _stacked(stacks: Sequence[Sequence[Cells]], look: Look, width: int) -> list[str] | None:
+    """Columns for a narrow terminal: two of names and words with one cell above another, then one of numbers. None
+    where that breaks names."""
     (names, kinds), (middle, below), (counts,) = stacks
     # As deep as the name, and a bit deeper.
     depths = [len(text) - len(text.lstrip(" ")) for text in names.texts]
@@ -213,26 +264,40 @@ def _stacked(stacks: Sequence[Sequence[Cells]], width: int) -> list[WrappedColum
     left = max(names.natural, *map(width_of, under))
     right = max(map(width_of, [*middle.texts, *below.texts]))
     room = width - 2 * len(GAP) - counts.natural
+    titles: Texts = {}
+    tails: Texts = {}
     if left + right > room:
-        left = min(left, max(room // 3, room * 5 // 9))
+        least = narrowest(under, width, 0)
+        words = narrowest([middle.heading, *middle.texts, *below.texts], width - _INDENT, 0)
+        left = min(left, max(min(max(room // 3, room * 5 // 9), room - words), least))
         right = max(min(right, room - left), 8)
+        names, titles = _without_long(names, left, 4)
+        below, tails = _without_long(below, right, 0)
+        if narrowest(under, width, 0) > left or narrowest(names.texts, width, 4) > left:
+            return None
+        if max(narrowest(middle.texts, width), narrowest(below.texts, width, 0)) > right:
+            return None
 
     def cells(upper: Cells, lower: Cells, texts: Sequence[str], size: int, hang: int) -> list[list[tuple[str, str]]]:
         return [
-            [(line, upper.styles[row]) for line in wrap(above, size, hang)]
-            + [(line, lower.styles[row]) for line in wrap(beneath, size, 0)]
+            [(line, upper.styles[row]) for line in wrap(above, size, hang) if row not in titles or above]
+            + [(line, lower.styles[row]) for line in wrap(beneath, size, 0) if row not in tails or beneath]
             for row, (above, beneath) in enumerate(zip(upper.texts, texts, strict=True))
         ]
 
-    return [
+    columns = [
         WrappedColumn([names.heading], cells(names, kinds, under, left, 4), False),
         WrappedColumn(wrap(middle.heading, right), cells(middle, below, below.texts, right, 2), False),
         WrappedColumn([counts.heading], [[(text, "")] for text in counts.texts], True),
     ]
+    return drawn(columns, look, width, titles, tails)
 
 
-def drawn(columns: list[WrappedColumn], look: Look, width: int) -> list[str]:
-    """The columns, already wrapped to their widths, as a rich table with a rule under the headings."""
+def drawn(
+    columns: list[WrappedColumn], look: Look, width: int, titles: Texts = NO_TEXTS, tails: Texts = NO_TEXTS
+) -> list[str]:
+    """The columns, already wrapped to their widths, as a rich table with a rule under the headings. Rows have their
+    `titles` above them, equal ones once, and their `tails` below."""
     from io import StringIO
 
     from rich.box import SIMPLE_HEAD, Box
@@ -264,4 +329,17 @@ def drawn(columns: list[WrappedColumn], look: Look, width: int) -> list[str]:
         _environ={},
     )
     console.print(grid, crop=False, overflow="ignore", no_wrap=True)
-    return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
+    lines = [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
+    if not titles and not tails:
+        return lines
+    at = 1 + max(len(column.heading) for column in columns)
+    told = lines[:at]
+    for row, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        if row in titles and titles.get(row - 1) != titles[row]:
+            told += [paint(line, titles[row][1], look) for line in wrap(titles[row][0], width, _INDENT)]
+        high = max(map(len, cells))
+        told += lines[at : at + high]
+        at += high
+        if row in tails:
+            told += [paint(line, tails[row][1], look) for line in wrap(" " * _INDENT + tails[row][0].strip(), width, 0)]
+    return told

@@ -311,7 +311,9 @@ def _argument(key: str, node: Node, maker: Maker) -> Any:
     layers = [inner_layer(item, maker) for item in node.value]
     # Keras makes one cell of a list of them.
     stacked = "StackedRNNCells"
-    return layers if key in ("cells", "layers") else Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
+    if key in ("cells", "layers"):
+        return layers
+    return Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
 
 
 def inner_layer(node: Node, maker: Maker) -> Any:

@@ -20,6 +20,12 @@ class _Pair(NamedTuple):
     right: str
 
 
+class _Line(NamedTuple):
+    label: str
+    whose: str
+    text: str
+
+
 def side_by_side(left: Report, right: Report, titles: tuple[str, str]) -> Callable[[str], list[Sheet]]:
     """What a format prints of two layers, called by their titles: to read one document, for programs one after the
     other."""
@@ -41,7 +47,13 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
         words("same", "", lambda pair: "" if pair.left != pair.right else "same", style="dim", kind="prose", firm=True),
     )
     title = (Span(" and ".join(dict.fromkeys([left.type, right.type])), "prose"),)
-    return Document((Heading(1, title), Table(columns, list(_pairs(left, right)))))
+    below = (
+        words("label", "", lambda line: line.label, style="bold", firm=True, kind="prose"),
+        words("whose", "Layer", lambda line: line.whose, style="dim", firm=True),
+        words("text", "", lambda line: line.text, liked=200),
+    )
+    narrow = Table(below, list(_lines(left, right, titles)))
+    return Document((Heading(1, title), Table(columns, list(_pairs(left, right)), narrow=narrow)))
 
 
 def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
@@ -52,6 +64,23 @@ def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
     yield from _matched("weights", _weights(left), _weights(right))
     for label, name in (("parameters", "params"), ("MACs", "macs"), ("FLOPs", "flops")):
         yield _Pair(label, *[count_text(getattr(one, name)) for one in (left, right)])
+
+
+def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_Line]:
+    """The same one below the other: the lines of both in their order, equal ones once."""
+    parts: dict[str, tuple[list[str], list[str]]] = {}
+    for pair in _pairs(left, right):
+        if pair.label not in ("", "formula", "weights"):
+            parts[pair.label] = ([pair.left], [pair.right])
+        elif pair.label:
+            of = _formula if pair.label == "formula" else _weights
+            parts[pair.label] = ([text for _, text in of(left)], [text for _, text in of(right)])
+    for label, each in parts.items():
+        sides = [("both", each[0])] if each[0] == each[1] else list(zip(titles, each, strict=True))
+        for whose, texts in sides:
+            for number, text in enumerate(texts or ["none"]):
+                yield _Line(label, "" if number else whose, text)
+                label = ""
 
 
 def _formula(layer: LayerReport) -> list[tuple[str, str]]:
