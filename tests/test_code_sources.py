@@ -118,12 +118,27 @@ OPEN = {
         "line 1: the input of the model has no shape in the code; give it with --input",
         ("--input", "4"),
     ),
+    "a model of a class that is never called": (
+        "class N(Model):\n    def __init__(self):\n        super().__init__()\n        self.d = Dense(3)\n"
+        "    def call(self, x):\n        return self.d(x)\nn = N()",
+        "line 7: the input of N has no shape in the code; give it with --input",
+        ("--input", "4"),
+    ),
     "a function's argument": (
         "def make(n):\n    return Sequential([Input((4,)), Dense(n)])",
         "line 1: n is not known: make() is given no n; give --set n=VALUE",
         ("--set", "n=3"),
     ),
 }
+
+
+def test_formulas_are_shown_of_layers_whose_shapes_are_open() -> None:
+    code = "m = Sequential([Conv2D(8, 3, activation='relu'), Flatten(), Dense(n, activation='softmax'), LSTM(4)])"
+    result = run("summary", "-", "--format", "json", input=code)
+    told = {row["type"]: (row["operation"], row["params"]) for row in json.loads(result.stdout)["layers"]}
+    assert told["Conv2D"] == ("3×3 conv, 8 filters, relu", None)
+    assert told["Flatten"] == ("Flatten(x)", None)  # its formula has the sizes in it
+    assert told["Dense"] == ("softmax(dot(x, W) + b)", None)
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -340,6 +340,12 @@ class Builder:
             sizes = "?" if spec is None else ", ".join("None" if s is None else str(s) for s in own)
             text = f"input({sizes})"
             return text, (f"y = {text}",)
+        if definition is None and calls and self.network.model.grade == "open":
+            from layerexplain.report.general_formula import general_formula
+
+            told = general_formula(layer, calls[0].declaration)
+            if told is not None:
+                return told
         if definition is None or definition.kind in ("model", "opaque"):
             count = len(calls[0].sources) if calls else 1
             names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))

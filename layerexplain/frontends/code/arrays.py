@@ -279,6 +279,8 @@ def _fold(name: str, array: Array) -> Any:
         return made
     if name == "mean":
         return sum(array.values) / len(array.values)
+    if name not in ("sum", "max", "min"):
+        return Unknown(f"the {name} of numbers")
     folds: dict[str, Callable[[Any], Any]] = {"sum": sum, "max": max, "min": min}
     return folds[name](array.values)
 

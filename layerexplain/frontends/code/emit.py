@@ -220,6 +220,13 @@ class Emitter:
         recorded = {}
         for tensor, made in inputs.items():
             spec = self.keras.shapes.of(tensor)
+            if spec is None and self.deep == 1:
+                like = tensor.node.layer.config.get("like")
+                shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None
+                why = Unknown(
+                    f"the input of {value.type} has no shape in the code", value.place.line, "", value.place.file
+                )
+                self._open(shape if isinstance(shape, Unknown) else why, made.layer)
             if spec is not None and self.deep == 1:
                 sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
                 recorded[made] = (sizes, "float32" if spec.dtype == "float" else spec.dtype)
@@ -286,8 +293,12 @@ class Emitter:
         shape: Any = layer.config.get("batch_shape")
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
-        if (unknown is not None or type(shape) not in (tuple, list)) and self.deep > 1 and layer.config.get("implied"):
-            return {"batch_shape": None, "dtype": dtype}
+        implied = layer.config.get("implied")
+        if (unknown is not None or type(shape) not in (tuple, list)) and implied is not None:
+            if implied == "Embedding":
+                return {"batch_shape": (None, None), "dtype": dtype}
+            if self.deep > 1:
+                return {"batch_shape": None, "dtype": dtype}
         if unknown is not None or type(shape) not in (tuple, list):
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
             self._open(why, name)

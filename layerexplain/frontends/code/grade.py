@@ -34,7 +34,7 @@ def words_of(unknown: Unknown) -> str:
     """
     where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
     place = f"{where}: " if unknown.line else ""
-    if unknown.reason.startswith("the input of the model has no shape"):
+    if unknown.reason.startswith("the input of") and "has no shape" in unknown.reason:
         return f"{place}{unknown.reason}; give it with --input"
     if not unknown.name:
         return f"{place}{unknown.reason}"

@@ -158,6 +158,8 @@ class Making(KerasPart):
         declaration = find(type_)
         if declaration is None:
             return config
+        ignored = [key for key in config if key in declaration.ignores and unknown_in(config[key]) is not None]
+        config = {key: one for key, one in config.items() if key not in ignored}
         known = {key: one for key, one in config.items() if unknown_in(one) is None}
         try:
             faults = declaration.faults(known)

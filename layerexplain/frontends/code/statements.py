@@ -74,6 +74,11 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, self.unknown(f"line {error.line or self.line} raises {error}"[:160]))
             except RecursionError:
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                # A use of Python that is not thought of here: the statement is not known, and the answer is open.
+                why = self.unknown(f"this statement could not be read ({type(error).__name__})")
+                self.open.append(why)
+                self._failed(node, frame, why)
         return None
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:

@@ -319,7 +319,7 @@ class Tracing(KerasPart):
                     )
                 name = "input" if self.keras_2 else "input_layer"
                 place = layers[0].place if layers else model.place
-                config = {"batch_shape": shape, "dtype": "float32", "implied": True}
+                config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
                 first = LayerValue("InputLayer", "layer", name, config, place)
                 start = Tensor(self._quiet_node(first))
             current = start
