@@ -23,16 +23,17 @@ class LayerNamed(NamedTuple):
 
 
 class ItemNamed(str):
-    """The step to item `number` of a list; the text is what a file calls it, where only code says what it is.
+    """The step to item `number` of a list, or to that of a key; the text is what a file calls it, where only code says
+    what it is.
 
     >>> expression(("blocks", ItemNamed.of("dense_1", 1)), "layer")
     'layer.blocks[1]'
     """
 
-    number: int
+    number: int | str
 
     @classmethod
-    def of(cls, group: str, number: int) -> ItemNamed:
+    def of(cls, group: str, number: int | str) -> ItemNamed:
         """The step to an item."""
         made = cls(group)
         made.number = number
@@ -59,7 +60,7 @@ def expression(steps: Steps, start: str = "model") -> str:
     parts = [start]
     for step in steps:
         if isinstance(step, ItemNamed):
-            parts.append(f"[{step.number}]")
+            parts.append(f"[{json.dumps(step.number, ensure_ascii=False)}]")
         elif isinstance(step, LayerNamed):
             parts.append(f".get_layer({json.dumps(step.name, ensure_ascii=False)})")
         else:

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.derive.cost import Costs
+from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import read_own_layers
 from layerexplain.lang.expr import BATCH
@@ -82,6 +83,36 @@ def test_every_weight_is_where_keras_has_it(model: Any, tmp_path: Path) -> None:
         assert row.path is not None and row.reach is not None
         assert eval(row.reach, {"model": model}) is variable
         assert row.trainable == variable.trainable
+
+
+@pytest.mark.keras
+def test_patterns_of_layers_give_the_values_of_keras(keras: Any) -> None:
+    path = CODE.with_name("own_layer_patterns.py")
+    spec = importlib.util.spec_from_file_location("patterns_of_own_layers", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    own, random = read_own_layers(path), np.random.default_rng(0)
+    for cls, config, shapes in module.CASES:
+        given = [
+            random.integers(0, 11, (2, 5)).astype("int32") if shape == "ids" else random.normal(size=(2, *shape))
+            for shape in shapes
+        ]
+        layer = cls(**config)
+        fed = given if len(given) > 1 else given[0]
+        layer(fed)
+        weights = [one for one in layer.weights if one.dtype.startswith("float")]
+        for one in weights:
+            one.assign(random.uniform(0.2, 1.0, size=one.shape))
+        theirs = np.asarray(layer(fed))
+        declaration = own[cls.__name__]
+        specs = [Spec((BATCH, *x.shape[1:]), "int32" if x.dtype.kind == "i" else "float") for x in given]
+        definition = declaration.trace(specs, declaration.bind(config))
+        assert [one.shape for one in definition.weights] == [tuple(one.shape) for one in weights], cls
+        (ours, *_) = evaluate(definition, given, [np.asarray(one) for one in weights])
+        assert ours.shape == theirs.shape, cls
+        assert np.abs(ours - theirs).max() <= 1e-4 * max(np.abs(theirs).max(), 1), cls
 
 
 def defined(source: str, tmp_path: Path) -> dict[str, Declaration]:

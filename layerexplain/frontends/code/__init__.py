@@ -13,5 +13,6 @@ layer_attributes.py    attributes and methods of layers, models, tensors and wei
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
 reader.py         a source → its models
-own_layers.py     classes of layers → declarations, for the files that have such layers (`--code`)
+own_layers.py     classes of layers → declarations, for files that have such layers (`--code`); graph_formula.py: the
+                  graph of a `call` → a formula
 """

@@ -20,12 +20,6 @@ _SAME = frozenset(
         "asarray",
         "array",
         "ascontiguousarray",
-        "normalize",
-        "clip",
-        "abs",
-        "sqrt",
-        "exp",
-        "log",
         "float32",
         "float64",
         "squeeze_",
@@ -296,9 +290,13 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
     if name in _DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
     if name in _SAME:
-        return array_of(first)
+        return _cast(array_of(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+    if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
+        return _of_each_value(array_of(first), _EACH[name])
     if name.startswith("random."):
         return _random(name.partition(".")[2], args, kwargs)
+    if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
+        return abs(plain(first))
     if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
         value = plain(first)
         if isinstance(value, str):
@@ -323,6 +321,32 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
         return _folded(name, first, args[1:], kwargs)
     unknown = next((one for one in args if isinstance(one, Unknown)), None)
     return unknown or Unknown(f"it comes from np.{name}(…)")
+
+
+_EACH: dict[str, Any] = {
+    "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
+    "normalize": None,
+}  # fmt: skip
+"""Functions that give an array of the same shape; None for one whose values are not computed here."""
+
+
+def _of_each_value(array: Any, function: Any) -> Any:
+    if isinstance(array, Unknown) or array.values is None:
+        return array
+    try:
+        values = None if function is None else tuple([function(one) for one in array.values])
+    except (ValueError, OverflowError, TypeError):
+        values = None
+    return array._replace(values=values, dtype=array.dtype if function is abs else "float64")
+
+
+def _cast(array: Any, dtype: Any) -> Any:
+    """An array of another dtype; whole numbers that it would be cut to are not computed here."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
+    if isinstance(array, Unknown) or array.values is None or "int" not in name:
+        return array
+    is_whole = all(isinstance(one, int) for one in array.values)
+    return array if is_whole else array._replace(values=None, dtype=name)
 
 
 def _shape(value: Any) -> Any:

@@ -139,7 +139,7 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             return self.make_layer(name, args, kwargs, symbol.last)
         if what.kind == "function":
             if args and tensors_in(args):
-                return self.operation(name, args, kwargs)
+                return self._activation(name, args, kwargs)
             return Setting(name, {}, "activations") if name not in ("get", "deserialize") else (args or [None])[0]
         if what.kind == "setting":
             if name in ("get", "deserialize") and args:
@@ -325,10 +325,14 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             self.models.remove(old)
         instance.layer = made
 
+    def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
+        return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
+
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A loss or an activation that is called."""
         if setting.path == "activations" and tensors_in(args):
-            return self.operation(setting.class_name, args, kwargs)
+            return self._activation(setting.class_name, args, kwargs)
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(setting.class_name, args, kwargs)
         return self.interpreter.unknown(f"the result of {setting.class_name}")
