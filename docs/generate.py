@@ -149,6 +149,41 @@ def training_list() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def gradient_list() -> str:
+    """docs/gradients.md: how gradients pass each layer, derived from its formula."""
+    from layerexplain.api import explain_layer
+    from layerexplain.cli.arguments import parse_arguments
+    from layerexplain.cli.input_shapes import parse_input
+    from layerexplain.layers.registry import layer_types
+    from layerexplain.report.one_layer import layer_type
+
+    parts = [
+        "# Gradients",
+        "How gradients pass each layer in training, derived from its formula (`python docs/generate.py`): "
+        "`layerexplain layer NAME ARG=VALUE… --input SHAPE --gradient`. `dy` is the gradient of the result. Lines "
+        "above the empty one belong to the forward pass: the backward pass reads their values. Of layers that are "
+        "declared for one, two and three dimensions only that for two is listed.",
+    ]
+    nothing = []
+    for types in layer_types().values():
+        for name, *_ in types:
+            told = layer_type(name)
+            shapes = [(None, *parse_input(shape).shape) for shape in told.example_inputs]
+            if name[-2:] in ("1D", "3D") and name[:-2] + "2D" in {other for other, *_ in types}:
+                continue
+            arguments = parse_arguments(told.example)
+            found = explain_layer(name, arguments, input_shape=shapes, gradient=True).layers[0].gradient
+            if found is None or found.unknown or not found.statements:
+                reason = "whole numbers" if found is None or not found.unknown else found.unknown
+                nothing.append(f"- {name}: {reason.partition(';')[0]}")
+                continue
+            lines = [["    " * line.indent + line.text for line in part] for part in (found.kept, found.statements)]
+            text = "\n".join([*lines[0], *[""][: len(lines[0])], *lines[1]])
+            call = ", ".join(told.example)
+            parts.append("\n\n".join([f"## {name}", f"`{name}({call})`", *found.facts, _fenced(text)]))
+    return "\n\n".join([*parts, "## Layers without", "\n".join(nothing)]) + "\n"
+
+
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
     from layerexplain.lang.composite import COMPOSITES
@@ -289,6 +324,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "layers.md": layer_list,
     "training.md": training_list,
     "ops.md": op_list,
+    "gradients.md": gradient_list,
     "coverage.md": coverage,
     "checks.md": checks,
     **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},

@@ -38,6 +38,7 @@ LEAVES = {
     "K_back": ((3, 2, 5, 4), "float"),
     "K_line": ((3, 4, 6), "float"),
     "places": ((BATCH, 5), "ids"),
+    "float_ids": ((BATCH, 5), "float ids"),
     "order": ((BATCH, 4, 3), "ids"),
     "pairs": ((5, 2), "ids"),
     "parts": ((5,), "ids"),
@@ -57,7 +58,7 @@ reshape(a, shape=(n, 12)); transpose(a, axes=(0, 2, 1)); transpose(a); concatena
 stack(a, b, axis=1); a[:, 1:3]; a[..., 0]; a[:, None, 2, -2:]; reverse(a); pad(a, pads=((0, 0), (1, 2), (0, 1)))
 repeat(a, times=2, axis=1); broadcast_to(column, shape=(n, 4, 3)); broadcast_to(c, shape=(2, 4, 3)); tile(a, times=(1, 2, 3))
 roll(a, by=2, axis=1); band(S, below=0); diagonal(S); diagonal(S, offset=1); diag(a); diag(a, offset=-1)
-table[places]; gather(a, parts, axis=1); gather(table, parts, axis=0); take_along(a, order, axis=1); gather_nd(table, pairs)
+table[places]; table[float_ids]; gather(a, parts, axis=1); gather(table, parts, axis=0); take_along(a, order, axis=1); gather_nd(table, pairs)
 sort(a); sort(a, axis=1); cumsum(a, axis=1); segment(v, parts, n=4); scatter(table, pairs, v); scatter(table, pairs, v, how='add')
 slice_at(table, start, size=(2, 3)); slice_update(table, start, M[:2, :3]); inv(S); det(S); solve(S, T)
 conv(image, K); conv(image, K, strides=2, padding='same'); conv(image, K, dilation_rate=2); conv(image, K_grouped, groups=2)
@@ -84,7 +85,7 @@ FORMULAS = [row.strip() for row in ROWS.replace("\n", ";").split(";") if row.str
 
 def _leaf(rng: Any, shape: tuple[Any, ...], kind: str) -> Any:
     shape = tuple([2 if size is BATCH else size for size in shape])
-    if kind == "ids":
+    if kind.endswith("ids"):
         return rng.integers(0, 4, shape)
     if kind == "start":
         return np.array([1, 2])

@@ -22,6 +22,11 @@ from layerexplain.ops.families import aligned, always, function, movement
 from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text
 
 
+def of_values(rule: Any) -> Any:
+    """Return a gradient rule without argument 1, the indices: they have no gradient, not even as floats."""
+    return lambda y, dy, i: None if i == 1 else rule(y, dy, i)
+
+
 def _axes(table: Expr, ids: Expr) -> list[Axis]:
     axes = kept(ids, 1)
     for i, size in enumerate(table.shape[1:], start=1):
@@ -42,7 +47,7 @@ take = movement(
     value=lambda np, table, ids: table[np.asarray(ids).astype("int64")],
     notation=Index(),
     element=_element,
-    gradient=lambda y, dy, i: scatter_rows(dy, y.args[1], n=y.args[0].shape[0]),
+    gradient=lambda y, dy, i: None if i else scatter_rows(dy, y.args[1], n=y.args[0].shape[0]),
 )
 """`E[ids]`: the row of E for each id. A lookup, not a product with one-hot rows."""
 
@@ -107,7 +112,7 @@ gather = movement(
     axes=_gather_axes,
     value=lambda np, x, ids, axis: np.take(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_gather_element,
-    gradient=_of_gather,
+    gradient=of_values(_of_gather),
 )
 """`gather(x, ids, axis=1)`: the parts of x with the given indices along an axis, in that order."""
 
@@ -151,7 +156,7 @@ take_along = movement(
     axes=_take_along_axes,
     value=lambda np, x, ids, axis: np.take_along_axis(x, np.asarray(ids).astype("int64"), axis=axis),
     element=_take_along_element,
-    gradient=_of_take_along,
+    gradient=of_values(_of_take_along),
 )
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 
@@ -183,7 +188,7 @@ gather_nd = movement(
     axes=_gather_nd_axes,
     value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
     element=_gather_nd_element,
-    gradient=_of_gather_nd,
+    gradient=of_values(_of_gather_nd),
 )
 """`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
 

@@ -18,7 +18,7 @@ from layerexplain.lang.expr import (
 )
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import always, folded_axes, function, movement
-from layerexplain.ops.lookup import gather_nd, take
+from layerexplain.ops.lookup import gather_nd, of_values, take
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -71,7 +71,7 @@ segment = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"how": "sum", "n": None},
-    gradient=_of_segment,
+    gradient=of_values(_of_segment),
 )
 """`segment(x, ids, n=4)`: the parts of x along the first axis with the same id are summed (or how='prod', 'max',
 'min')."""
@@ -240,7 +240,7 @@ scatter = movement(
     value=_scatter_value,
     element=BY_VALUE,
     defaults={"how": "set"},
-    gradient=_of_scatter,
+    gradient=of_values(_of_scatter),
 )
 """`scatter(x, ids, updates)`: x with the updates set at the positions given by the last axis of `ids`; or added (how=
 'add'), multiplied ('mul'), or combined by maximum ('max') or minimum ('min')."""
@@ -268,7 +268,7 @@ slice_at = movement(
     value=_slice_at_value,
     element=BY_VALUE,
     canonical=lambda attrs: {"size": tuple(attrs["size"])},
-    gradient=lambda y, dy, i: slice_update(full_like(y.args[0], value=0), y.args[1], dy),
+    gradient=of_values(lambda y, dy, i: slice_update(full_like(y.args[0], value=0), y.args[1], dy)),
 )
 """`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""
 
@@ -285,10 +285,12 @@ slice_update: Op = movement(
     axes=lambda x, start, updates: kept(x),
     value=_slice_update_value,
     element=BY_VALUE,
-    gradient=lambda y, dy, i: (
-        slice_at(dy, y.args[1], size=y.args[2].shape)
-        if i
-        else slice_update(dy, y.args[1], full_like(y.args[2], value=0))
+    gradient=of_values(
+        lambda y, dy, i: (
+            slice_at(dy, y.args[1], size=y.args[2].shape)
+            if i
+            else slice_update(dy, y.args[1], full_like(y.args[2], value=0))
+        )
     ),
 )
 """`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""

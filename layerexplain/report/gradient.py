@@ -9,6 +9,7 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_of_number
+from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.text import statements
@@ -55,7 +56,7 @@ def gradient_report(
             return NOTHING._replace(unknown=f"in training it {said}")
     try:
         found = _derived(trained, frozen)
-    except CannotDerive as why:
+    except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around)))
 
