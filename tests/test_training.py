@@ -122,6 +122,7 @@ def test_a_step_of_training_in_order() -> None:
     assert places == sorted(places)
     for format in ("markdown", "latex"):
         assert "Backward pass" in run("explain", DIGITS, "--training", "--format", format)
+    assert r"m \leftarrow 0.9\,m + 0.1\,g" in run("layer", "Adam", "--input", "3", "--format", "latex")
 
 
 def test_several_outputs_regularizers_and_a_schedule() -> None:

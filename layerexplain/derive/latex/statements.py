@@ -29,6 +29,9 @@ from layerexplain.records import NamedTuple
 HELPERS = "zsaqgdrv"
 """Names for parts without a label."""
 
+LEFTARROW = r"\leftarrow"
+"""The sign of an assignment to a name that has a value already."""
+
 LONGEST = 240
 """Longest LaTeX that is written inline; longer parts get a name."""
 
@@ -76,6 +79,7 @@ class _LatexStatements(Interpreter[Written]):
         self.items: dict[Expr, list[Expr]] = {}
         self.sums: dict[Expr, bool] = {}
         self.results = set(definition.results)
+        self.changed = {tex.symbol(name) for name in definition.results} if definition.kind == "update" else set()
         self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | self.results
         for leaf in (*definition.params, *definition.weights):
             self._bind(leaf, str(leaf.label), ())
@@ -92,7 +96,7 @@ class _LatexStatements(Interpreter[Written]):
 
     def _say(self, left: str, right: str, notes: Sequence[str]) -> None:
         side = "".join(rf" \quad {note}" for note in dict.fromkeys(notes))
-        self.lines.append(f"{left} = {right}{side}")
+        self.lines.append(f"{left} {LEFTARROW if left in self.changed else '='} {right}{side}")
 
     # What gets a name --------------------------------------------------------------------------------------------
 
