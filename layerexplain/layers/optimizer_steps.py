@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, PositiveInt, Share
 from layerexplain.layers.declaration import Stored
@@ -13,7 +12,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
 from layerexplain.ops.averages import average, rest
-from layerexplain.ops.contract import dot
+from layerexplain.ops.orthogonal import orthogonalized
 
 Step = Mapping[str, Expr]
 
@@ -284,21 +283,6 @@ def adafactor(
 
 def _rms(x: Expr) -> Expr:
     return e.sqrt(reduce.mean(x**2, axis=None))
-
-
-@composite("orthogonalized")
-def orthogonalized(x: Expr, *, a: float, b: float, c: float, rounds: int) -> Expr:
-    """Brings all singular values of a matrix near 1, by Newton and Schulz's iteration."""
-    rows, columns = x.shape
-    tall = isinstance(rows, int) and isinstance(columns, int) and rows > columns
-    if tall:
-        x = m.transpose(x, axes=(1, 0))
-    x = x / (e.sqrt(reduce.sum_(x**2, axis=None)) + 1e-7)
-    for _ in range(rounds):
-        x = named("x", x)
-        product = named("p", dot(x, m.transpose(x, axes=(1, 0))))
-        x = a * x + dot(b * product + c * dot(product, product), x)
-    return m.transpose(x, axes=(1, 0)) if tall else x
 
 
 def _as_adam(W: Expr, arguments: Mapping[str, Any]) -> bool:
