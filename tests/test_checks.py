@@ -50,6 +50,30 @@ outputs: [a, b]
 EMBEDDED = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}\n"
 
 ROWS = {
+    "no-sequence": Row(
+        {flat("LSTM: 4", "GRU: 3", shape="[5, 2]"): ["gru"]}, (flat("LSTM: {units: 4, return_sequences: true}", "GRU: 3", shape="[5, 2]"),),
+    ),
+    "map-used-up": Row(
+        {flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[8, 8, 3]"),
+         flat("MaxPooling2D: 2", "Conv2D: {filters: 4, kernel_size: 4}", shape="[8, 8, 3]")),
+    ),
+    "strides-with-dilation": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3, strides: 2, dilation_rate: 2}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, strides: 2, dilation_rate: 1}", shape="[8, 8, 3]"),),
+    ),
+    "groups-do-not-divide": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3, groups: 2}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 6, kernel_size: 3, groups: 3}", shape="[8, 8, 3]"),),
+    ),
+    "layer-at-fault": Row(
+        {"inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n": ["add"]},
+        ("inputs: {a: [4], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n",),
+    ),
+    "unknown-axis": Row(
+        {flat("Flatten", "Dense: 3", shape="[7, null]"): ["dense"]},
+        (flat("Dense: 3", shape="[7, 3]"), flat("LSTM: 2", "Dense: 3", shape="[null, 7, 3]")),
+    ),
     "softmax-over-one": Row(
         {head("softmax", 1, "mse"): ["dense"], flat("Dense: 1", "Softmax"): ["softmax"],
          flat("Dense: {units: 1, activation: softmax}", shape="[4, 8]"): ["dense"]},
@@ -323,6 +347,13 @@ def test_formats(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_told_before_any_rule() -> None:
+    broken = flat(
+        "LSTM: 4", "GRU: {units: 3, activation: selu}", "Dense: {units: 1, activation: softmax}", shape="[5, 2]"
+    )
+    report = layerexplain.check(broken.encode())
+    assert [(one.code, one.layer, one.line) for one in report.findings] == [("no-sequence", "gru", 4)]
+    with pytest.raises(layerexplain.LayerExplainError, match="return_sequences=True"):  # whatever is asked for
+        layerexplain.check(broken.encode(), select=["high-dropout"])
     with pytest.raises(layerexplain.LayerExplainError, match="no rule has the code 'softmax-over-two'"):
         layerexplain.check(BAD.encode(), select=["softmax-over-two"])
 

@@ -17,7 +17,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
-_FILES = ("of_training", "of_activations", "of_layers", "of_shapes", "of_weights")
+_FILES = ("of_faults", "of_training", "of_activations", "of_layers", "of_shapes", "of_weights")
 
 Found = tuple[str | None, str]
 """The name of a layer, None for the model as a whole, and what is wrong there, with the numbers of this model."""
@@ -99,8 +99,11 @@ def check(
     rules = _chosen(all_rules(), select, ignore)
     model = source if isinstance(source, Model) else read(source, code)
     network = trace_model(model, shapes_for(model, inputs))
-    if model.strict:
-        raise_any([fault.with_place(source=model.source) for fault in network.faults])
+    if model.strict and network.faults:
+        codes = [one.code for one in rules]
+        left = [fault for fault in network.faults if _code_of(fault.fact) not in codes]
+        raise_any([fault.with_place(source=model.source) for fault in left])
+        rules = [one for one in rules if one.look.__module__.endswith(_FILES[0])]
     stored = stored_weights(source, network) if weights else ()
     found = [
         one
@@ -127,6 +130,12 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
     for made in view.network.calls:
         if made.network is not None and made.call.index == 0:
             yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")
+
+
+def _code_of(fact: str) -> str:
+    from layerexplain.checks.of_faults import code_of
+
+    return code_of(fact)
 
 
 def _ignored(model: Model, path: str | None) -> Collection[str]:

@@ -53,6 +53,7 @@ _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "fused": (...,),
     "batch_input_shape": (...,),
     "batch_size": (...,),
+    "batch_shape": (...,),
     "input_shape": (...,),
     "num_constants": (0,),
     "score_mode": ("dot",),
@@ -188,6 +189,8 @@ def _operation(layer: Layer) -> Layer:
     for name, value in layer.config.items():
         argument = declaration.arguments.get(name)
         if name == "name" or (argument is not None and _is_default(argument, declaration.type, name, value)):
+            continue
+        if name in COMMON:
             continue
         if value is not None or (argument is not None and argument.default is not None):
             config[name] = value
