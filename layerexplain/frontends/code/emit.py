@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
@@ -27,7 +28,7 @@ from layerexplain.frontends.code.values import (
 )
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.activations import NAMES as ACTIVATIONS
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import Function as NamedFunction
 
 if TYPE_CHECKING:
@@ -138,6 +139,11 @@ class Emitter:
         self.faults: list[Any] = []
         self.weights = False
         self.deep = 0
+        self.path: Steps = ()
+        self.held = 0
+        self.first: dict[int, Steps | None] = {}
+        """Where each layer stands first; None in the arguments of another."""
+        self.shared: list[SharedObject] = []
 
     def model(self, value: ModelValue) -> Model:
         """The model of what code made."""
@@ -250,8 +256,11 @@ class Emitter:
     def layer(self, layer: LayerValue, name: str) -> Layer:
         """One layer with its arguments."""
         line, file = layer.place.line or None, layer.place.file
+        self._place(layer, name)
         if isinstance(layer, ModelValue):
+            outer, self.path = self.path, (*self.path, LayerNamed(name))
             inner = self.model(layer)
+            self.path = outer
             kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             if inner.calls or layer.form != "own":
                 kind = "Sequential" if layer.form == "sequential" else layer.type
@@ -281,10 +290,28 @@ class Emitter:
             config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
         return Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
 
+    def _place(self, layer: LayerValue, name: str) -> None:
+        """Note where a layer stands: one that stands in two models has its weights once."""
+        if layer.type == "InputLayer":
+            return
+        steps = None if self.held else (*self.path, LayerNamed(name))
+        if id(layer) not in self.first:
+            self.first[id(layer)] = steps
+            return
+        before = self.first[id(layer)]
+        if steps is None or before is None:
+            reason = f"the layer '{name}' is used by itself and inside of another layer, so that they share weights"
+            self._open(Unknown(reason, layer.place.line, "", layer.place.file), name)
+        else:
+            self.shared.append(SharedObject(steps, (before,)))
+
     def _inside(self, value: Any, name: str) -> Any:
         """An argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
-            return self.layer(value, value.name)
+            self.held += 1
+            made = self.layer(value, value.name)
+            self.held -= 1
+            return made
         if type(value) is list:
             return [self._inside(one, name) for one in value]
         return value

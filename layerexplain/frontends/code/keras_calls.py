@@ -16,7 +16,7 @@ from layerexplain.frontends.code.library_functions import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
 from layerexplain.frontends.code.shapes import Shapes
-from layerexplain.frontends.code.tracing import Tracing
+from layerexplain.frontends.code.tracing import Tracing, mirrored
 from layerexplain.frontends.code.values import (
     Instance,
     LayerValue,
@@ -354,11 +354,37 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
         """`clone_model`: the same layers anew, under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
             return self.interpreter.unknown("a clone of a model that is not known")
+        copies: dict[int, LayerValue] = {}
+
+        def copy(one: LayerValue) -> LayerValue:
+            if isinstance(one, ModelValue):
+                return self.clone(one)  # type: ignore[no-any-return]
+            if id(one) not in copies:
+                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, dict(one.config), one.place)
+                new.trainable, new.reason = one.trainable, one.reason
+                if id(one) in self.first_shapes:
+                    self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
+            return copies[id(one)]
+
         made = ModelValue(layer.form, layer.type, layer.name, layer.place)
-        made.__dict__.update({key: value for key, value in layer.__dict__.items() if key not in ("nodes", "compiled")})
-        made.nodes, made.compiled = [], None
-        made.layers = list(layer.layers)
+        made.input_shape, made.open = layer.input_shape, list(layer.open)
         self.register(made)
+        if layer.form == "sequential":
+            made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
+            return made
+        graph = self.graph(layer)
+        if graph is None or any(isinstance(one, ModelValue) and one.form == "own" for one in graph.layers):
+            return self.interpreter.unknown("a clone of a model that is not known")
+        nodes: dict[int, Any] = {}
+        for node in graph.nodes:
+            new = copy(node.layer)
+            args = [mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for one in node.args]
+            kwargs = {
+                key: mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for key, one in node.kwargs.items()
+            }
+            nodes[id(node)] = self.node(new, tuple(args), kwargs)
+        made.inputs = mirrored(layer.inputs, lambda t: Tensor(nodes[id(t.node)], t.index))
+        made.outputs = mirrored(layer.outputs, lambda t: Tensor(nodes[id(t.node)], t.index))
         return made
 
 

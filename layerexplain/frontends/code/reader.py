@@ -226,6 +226,7 @@ class Program:
             notes=tuple(notes),
             faults=tuple(faults),
             grade=grade_of(assumed, opened),
+            shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
         compiled = found.value.compiled

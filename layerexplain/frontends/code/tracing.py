@@ -123,7 +123,7 @@ class Tracing(KerasPart):
                 return Tensor(node)
             structure = layer.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
-            return _mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
+            return mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
         name = str(layer.config.get("function", layer.type))
         states = _STATES.get(layer.type)
         if layer.config.get("return_state") is True and states:
@@ -187,9 +187,9 @@ class Tracing(KerasPart):
             return placed[-1]
 
         inner_args = [
-            _mirrored(one, lambda t, n=name: placeholder(t, n)) for one, name in zip(args, names, strict=False)
+            mirrored(one, lambda t, n=name: placeholder(t, n)) for one, name in zip(args, names, strict=False)
         ]
-        inner_kwargs = {key: _mirrored(one, lambda t, n=key: placeholder(t, n)) for key, one in kwargs.items()}
+        inner_kwargs = {key: mirrored(one, lambda t, n=key: placeholder(t, n)) for key, one in kwargs.items()}
         interpreter = self.interpreter
         line, file, depth = interpreter.line, interpreter.file, interpreter.budget.depth
         self.quiet += 1
@@ -232,7 +232,7 @@ class Tracing(KerasPart):
             return
         instance.attributes["__built__"] = True
         count = max(len(method.node.args.args) - 1, 1)
-        shapes = [_mirrored(one, self.shape_tuple) for one in args[:count]]
+        shapes = [mirrored(one, self.shape_tuple) for one in args[:count]]
         self.interpreter.call(
             Bound(instance, method), shapes or [self.interpreter.unknown("the shape of the input")], {}
         )
@@ -389,12 +389,12 @@ class Tracing(KerasPart):
         return list(found.values())
 
 
-def _mirrored(value: Any, change: Any) -> Any:
+def mirrored(value: Any, change: Any) -> Any:
     """A structure of lists and dicts with each tensor replaced."""
     if isinstance(value, Tensor):
         return change(value)
     if type(value) in (list, tuple):
-        return type(value)([_mirrored(one, change) for one in value])
+        return type(value)([mirrored(one, change) for one in value])
     if type(value) is dict:
-        return {key: _mirrored(one, change) for key, one in value.items()}
+        return {key: mirrored(one, change) for key, one in value.items()}
     return value
