@@ -37,6 +37,7 @@ ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("LayerNormalization", {"axis": 0}, [(5, 6)], "axes other than the batch (0), each once, got axis=0"),
     ("LayerNormalization", {"axis": 4}, [(5, 6)], "axis needs to be from -3 to 2"),
     ("RMSNormalization", {"axis": 1}, [(5, 6)], "RMSNormalization needs its axes to be the last ones"),
+    ("Lambda", {}, [(5,)], "'function': a function, which is not executed; give function=my_function"),
     ("ReLU", {"negative_slope": -1}, [(5,)], "ReLU needs negative_slope to be a number ≥ 0"),
     ("Softmax", {"axis": 2}, [(5,)], "axis needs to be from -2 to 1"),
     ("Attention", {}, [(4, 6)], "Attention needs tensors for query, value, got no value"),

@@ -277,7 +277,7 @@ Share = Annotated[
     float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
 Bool = Annotated[
-    bool, _plain("true or false", "true", _that(lambda value: isinstance(value, bool) or value in (0, 1, None), bool))
+    bool, _plain("true or false", "true", _that(lambda value: value is None or isinstance(value, int | float), bool))
 ]
 Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
 Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]
@@ -305,6 +305,7 @@ BatchFirst = Annotated[
 ]
 Text = Annotated[str, _plain("a string", "'...'", _that(lambda value: isinstance(value, str), _as_it_is))]
 Anything = Annotated[Any, Check("any value", "1", _as_it_is)]
+AnyFunction = Annotated[Any, Check("a function, which is not executed", "my_function", _as_it_is)]
 WholeDtype = Annotated[str, Check("any value", "1", lambda value: value if value in INTS else "")]
 Dtype = Annotated[str, Check("any value", "1", str)]
 Truth = Annotated[bool, Check("any value", "1", bool)]

@@ -6,7 +6,16 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Anything, Bool, Number, PositiveInt, ShapeArgument, Text
+from layerexplain.layers.arguments import (
+    Activation,
+    AnyFunction,
+    Anything,
+    Bool,
+    Number,
+    PositiveInt,
+    ShapeArgument,
+    Text,
+)
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.facts import CARRIES_IDS, Facts
@@ -218,7 +227,7 @@ def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
 @layer("Lambda", ignores="function_type module output_shape_type output_shape_module", facts=Facts(runs_code=True))
 def lambda_(
     *xs: Expr,
-    function: Anything,
+    function: AnyFunction,
     output_shape: Anything | None = None,
     mask: Anything | None = None,
     arguments: Anything | None = None,

@@ -9,6 +9,7 @@ from tests.cases import Case, Draw, Wrapped
 from tests.cases.shapes import some_shape
 
 CASES = [
+    Case("Dense", {"units": 3, "use_bias": 2}, ((5,),)),
     Case("Dense", {"units": 5}, ((7,),)),
     Case("Dense", {"units": 5, "activation": "relu", "use_bias": False}, ((3, 7),)),
     Case("Dense", {"units": 5, "use_bias": None}, ((3, 7),)),
