@@ -89,6 +89,13 @@ def test_all_that_is_told_of_a_layer_is_told_of_an_own_one(case: OwnCase) -> Non
     assert "{" not in sentence(definition)
 
 
+def test_weights_of_held_layers_stand_in_the_order_of_the_layers() -> None:
+    own = defined("layers: {a: {Dense: 3}, b: {Dense: 2}}\nweights: {g: [1]}\nformula: y = a(b(x)) * g")
+    definition = own.trace([Spec((BATCH, 5), "float")], own.bind({}))
+    assert [str(leaf.label) for leaf in definition.weights] == ["g", "W_a", "b_a", "W_b", "b_b"]
+    assert [leaf.attrs["at"] for leaf in definition.weights] == [(), ("a",), ("a",), ("b",), ("b",)]
+
+
 # In models --------------------------------------------------------------------------------------------------------
 
 GATE = """
