@@ -173,6 +173,8 @@ ASSUMED = {
         "import sys\nm = Sequential([Input((4,)), Dense(3)])\nif len(sys.argv) > 1:\n    pass\nelse:\n    m.add(Dense(2))",
         "assumed",
     ),
+    "a class that may come from elsewhere": ("from mine import *\nm = Sequential([Input((4,)), Dense(3)])", "assumed"),
+    "all names of Keras": ("from keras.layers import *\nm = Sequential([Input((4,)), Dense(3)])", "complete"),
     "a loop over data": ("m = Sequential([Input((4,)), Dense(3)])\nfor x in data:\n    m.fit(x)", "complete"),
     "a loop over data that adds layers": (
         "m = Sequential([Input((4,))])\nfor x in sizes:\n    m.add(Dense(3))",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import arrays, datasets, keras_names
 from layerexplain.frontends.code.applications import application
-from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_names import Named, named
 from layerexplain.frontends.code.layer_attributes import LayerAttributes
@@ -73,7 +73,13 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             for star in reversed(stars):
                 if (what := named(f"{star}.{name}")) is not None and what.kind != "other":
                     return Symbol(f"{star}.{name}")
-        return None if path is None else Symbol(path)
+        if path is None:
+            return None
+        foreign = next((star for star in stars if star.partition(".")[0] not in _KNOWN_STARS), None)
+        if foreign is not None:
+            words = f"{name} is taken as {path}; `from {foreign} import *` may define another one"
+            self.interpreter.assume(Assumption(self.interpreter.line, words))
+        return Symbol(path)
 
     def check_import(self, module: str, name: str) -> None:
         """Keep the fault of an import of a layer that Keras does not have."""
@@ -387,6 +393,9 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
         made.outputs = mirrored(layer.outputs, lambda t: Tensor(nodes[id(t.node)], t.index))
         return made
 
+
+_KNOWN_STARS = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "matplotlib", "pylab", "typing"})
+"""Libraries all of whose names may be imported without hiding a layer of Keras."""
 
 _DTYPES = frozenset(
     [
