@@ -8,8 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
-from layerexplain import explain_layer
+from layerexplain import explain, explain_layer
+from layerexplain.cli.main import program as program_of_commands
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import Gradient, gradient
 from layerexplain.lang.definition import Definition
@@ -173,3 +175,36 @@ def test_a_frozen_layer_passes_gradients_and_gets_none() -> None:
     row = explain_layer("Dense", units=5, trainable=False, input_shape=(None, 7), gradient=True).layers[0]
     assert row.gradient is not None
     assert [line.text for line in row.gradient.statements] == ["dx = dot(dy, transpose(W))"]
+
+
+def test_the_command_line_prints_gradients() -> None:
+    arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
+    told = CliRunner().invoke(program_of_commands, arguments).output
+    assert "  kept      z = dot(x, W) + b  # (None, 10)" in told
+    assert "dW = dot(transpose(x), dz)  # (784, 10)  gradient of kernel" in told
+    assert "dW[m, k] = Σ n x[n, m]·dz[n, k]" in told
+    assert "relu passes the gradient where its argument is positive and blocks it elsewhere." in told
+    assert "Backward: 15,680 MACs and 31,390 FLOPs per example." in told
+
+
+def test_reports_with_gradients_keep_to_the_schema() -> None:
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "report.schema.json").read_text())
+    report = explain(
+        b"input: [6, 6, 2]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n  - Flatten\n  - Dense: 3\n",
+        gradient=True,
+    )
+    jsonschema.validate(report.to_dict(), schema)
+    assert all(row.gradient is not None for row in report.layers[1:])
+
+
+def test_what_draws_at_random_without_a_formula_is_not_known() -> None:
+    row = explain_layer("RandomFlip", input_shape=(None, 6, 6, 2), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert row.gradient.unknown.startswith("in training it flips each image at random")
+
+
+def test_forward_and_backward_drop_the_same_elements() -> None:
+    row = explain_layer("Dropout", rate=0.5, input_shape=(None, 6), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == ["dx = dy * D"]
+    assert "D = dropout(full_like(x, value=1), rate=0.5)" in [line.text for line in row.gradient.kept]

@@ -15,8 +15,8 @@ def dense(at: Place) -> str | None:
     """The bias is added to every example and position."""
     if not at.argument("use_bias"):
         return None
-    where = "all examples" if at.x.ndim == 2 else "all examples and positions"
-    return f"The bias is added at {where}, so its gradient is the sum over them."
+    where = "every example" if at.x.ndim == 2 else "every example and position"
+    return f"The bias is added to {where}; its gradient is the sum over them."
 
 
 @fact("Conv{}D")

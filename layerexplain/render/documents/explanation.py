@@ -172,10 +172,14 @@ def gradient_blocks(told: BackwardReport, element: bool = True) -> list[doc.Bloc
     )
     if not told.statements:
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
+    elements = (
+        _code(told.element if element else (), "One element of each gradient", hang=4),
+        doc.Points(_lines(told.element_notes if element else ()), tone="aside"),
+    )
     return [
-        doc.Labelled("kept", (formula_block(told.kept),)),
-        doc.Labelled("gradient", (formula_block(told.statements), doc.Points(_lines(said), tone="aside"))),
-        doc.Labelled("element", (_code(told.element if element else (), "One element of each gradient", hang=4),)),
+        doc.Labelled("kept", (formula_block(told.kept)._replace(title="Kept from the forward pass"),)),
+        doc.Labelled("gradient", (formula_block(told.statements)._replace(title="Gradient"), doc.Points(_lines(said)))),
+        doc.Labelled("element", elements),
     ]
 
 
