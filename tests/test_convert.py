@@ -245,6 +245,24 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.parametrize("name", ["ConvNeXtTiny", "DenseNet121", "EfficientNetV2B0", "MobileNetV3Small", "ResNet50V2"])
+def test_applications(name: str) -> None:
+    import keras
+
+    from tests.converted import configuration
+
+    keras.utils.clear_session()
+    theirs = getattr(keras.applications, name)(weights=None)
+    model = read(json.loads(theirs.to_json()))
+    reads_back(json.loads(theirs.to_json()))
+    space: dict[str, Any] = {}
+    exec(compile(to_code(model), "<code>", "exec"), space)
+    from_config = keras.models.model_from_json(json.dumps(to_config(model)))
+    assert configuration(from_config) == configuration(theirs)
+    assert configuration(space["model"], names=False) == configuration(theirs, names=False)
+
+
+@pytest.mark.keras
 def test_old_files_become_files_of_today(old_files: list[Path], tmp_path: Path) -> None:
     """Each file with weights becomes a .keras that Keras loads in safe mode, and that computes what the old file did;
     the comparison with the formulas on the old weights is part of `convert`."""

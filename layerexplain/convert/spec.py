@@ -262,7 +262,7 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
     if type_ == "Sequential" and arguments.keys() == {"layers"}:
         return arguments["layers"]
     first = first_argument(type_) if type_ not in ("Sequential", "Functional") else None
-    if [*arguments] == [first] and not isinstance(arguments[first or ""], Mapping | Setting):
+    if [*arguments] == [first] and not isinstance(arguments[first or ""], Mapping | Setting | None):
         return arguments[first or ""]
     return arguments or None
 
