@@ -110,7 +110,13 @@ class _Evaluator(Interpreter[Any]):
         run, evaluate = self.run, node.op.evaluate
         if isinstance(evaluate, Marker):
             raise CannotEvaluate(f"{node.attrs.get('name', node.op.name)}: {evaluate.reason}")
-        value = evaluate(run, *[env[a] for a in node.args], **node.options)
+        args = [env[a] for a in node.args]
+        try:
+            value = evaluate(run, *args, **node.options)
+        except (ValueError, IndexError):
+            if all(getattr(a, "size", 1) for a in args):
+                raise
+            raise CannotEvaluate(f"{node.op.name}: of no numbers there is none") from None
         if isinstance(node.shape, Shapes):
             return tuple([_cast(run, v, d) for v, d in zip(value, node.dtype, strict=True)])
         return _cast(run, value, node.dtype)

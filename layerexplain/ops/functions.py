@@ -254,8 +254,12 @@ def soft_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
 # Functions along an axis ----------------------------------------------------------------------------------------
 
 
+def _largest(np: Any, z: Any, axis: Any) -> Any:
+    return np.max(z, axis=axis, keepdims=True, initial=-np.inf)  # also of no numbers
+
+
 def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
-    e = np.exp(z - np.max(z, axis=axis, keepdims=True))
+    e = np.exp(z - _largest(np, z, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
@@ -272,7 +276,7 @@ def softmax(z: Expr, *, axis: Any = -1) -> Expr:
 
 
 def _log_softmax(np: Any, z: Any, axis: Any = -1) -> Any:
-    shifted = z - np.max(z, axis=axis, keepdims=True)
+    shifted = z - _largest(np, z, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -288,7 +292,7 @@ def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
 
 
 def _log_sum_exp(np: Any, z: Any) -> Any:
-    top = np.max(z, axis=-1, keepdims=True)
+    top = _largest(np, z, -1)
     top = np.where(np.isfinite(top), top, 0)
     return np.log(np.sum(np.exp(z - top), axis=-1)) + top[..., 0]
 
