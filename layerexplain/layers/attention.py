@@ -237,7 +237,9 @@ def multi_head_attention(
     Reference: Vaswani et al., 2017.
     """
     axes = _attention_axes(query, value, value if key is None else key, attention_axes)
-    sizes = HeadSizes(num_heads, num_heads, key_dim, value_dim or key_dim, tuple(output_shape or query.shape[-1:]))
+    # Keras takes 0 for none given, as it does None.
+    features = query.shape[-1:] if not output_shape or output_shape == (0,) else tuple(output_shape)
+    sizes = HeadSizes(num_heads, num_heads, key_dim, value_dim or key_dim, features)
     return _in_heads((query, value, key, attention_mask), axes, sizes, use_bias, dropout, heads, masks, training)
 
 

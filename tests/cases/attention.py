@@ -19,6 +19,7 @@ CASES = [
     Case("MultiHeadAttention", {**SMALL, "value_dim": 5, "use_bias": False}, ((4, 7), (5, 3), (5, 2))),
     Case("MultiHeadAttention", {**SMALL, "output_shape": (2, 5)}, ((4, 7), (5, 3))),
     Case("MultiHeadAttention", {**SMALL, "output_shape": 5}, ((None, 7), (None, 3))),
+    Case("MultiHeadAttention", {**SMALL, "output_shape": 0}, ((4, 7), (5, 3))),
     Case("MultiHeadAttention", {**SMALL, "use_gate": True, "value_dim": 5}, ((4, 7), (5, 3))),
     Case("MultiHeadAttention", {**SMALL, "attention_axes": [2]}, ((3, 4, 7), (3, 5, 2))),
     Case("MultiHeadAttention", {**SMALL, "attention_axes": -2}, ((3, 4, 7), (3, 5, 2))),
