@@ -117,6 +117,9 @@ class _Writer:
             return [*args, *(states if isinstance(states, list) else [states])]
         if kwargs:
             names = declaration.names(len(args)) if declaration is not None else []
+            if len(names) != len(args):
+                words = f"takes {len(args)} tensors, not all of which have a name"
+                raise SpecError(words, layer=self.path + layer.name)
             return {
                 **dict(zip(names, args, strict=True)),
                 **{key: self._names(one, layer) for key, one in kwargs.items()},
