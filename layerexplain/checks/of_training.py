@@ -43,7 +43,8 @@ def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
     "logits-of-probabilities",
     "Probabilities into a loss that expects logits",
     "certain",
-    why="With from_logits=True the loss applies its own softmax or sigmoid to the output, once more.",
+    why="On JAX and PyTorch the loss applies its own softmax or sigmoid to the probabilities once more. On TensorFlow "
+    "Keras takes the values before the activation, and warns.",
     fix="Leave the activation out, or set from_logits=False.",
     source=_KERAS_LOSSES,
 )
