@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "layerexplain").rglob("*.py")
-    if ">>> " in path.read_text("utf-8")
+    if re.search(r"^ *>>> ", path.read_text("utf-8"), re.MULTILINE)
 )
 
 

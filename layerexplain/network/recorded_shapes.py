@@ -56,7 +56,7 @@ def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim
     for made in model.calls if ndim in (1, 3) else ():
         if any(one in ahead for one in tensor_refs((made.args, made.kwargs))):
             layer = layers[made.layer]
-            held = layer.config.get("layers") if layer.type == "Pipeline" else ()
+            held = layer.config.get("layers")  # of a Pipeline
             from layerexplain.network.inner_layers import layers_in
 
             inner = layers_in([*held]) if isinstance(held, list | tuple) else ()
