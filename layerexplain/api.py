@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from layerexplain.checks.findings import CheckReport as CheckReport
     from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import check as check
-    from layerexplain.convert.forms import Converted as Converted
-    from layerexplain.convert.forms import convert as convert
+    from layerexplain.conversions.forms import Converted as Converted
+    from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
@@ -53,9 +53,9 @@ _HOMES = {
     "each_model": "frontends.code_source",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
-    "Converted": "convert.forms",
+    "Converted": "conversions.forms",
     "all_rules": "checks.rules",
-    "convert": "convert.forms",
+    "convert": "conversions.forms",
     "read_own_layers": "frontends.own_layers",
     "check": "checks.rules",
     "layer_type": "report.one_layer",

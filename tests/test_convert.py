@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.convert.code import to_code
-from layerexplain.convert.config import to_config
-from layerexplain.convert.spec import to_spec
-from layerexplain.convert.today import automatic, in_todays_words
+from layerexplain.conversions.code import to_code
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.spec import to_spec
+from layerexplain.conversions.today import automatic, in_todays_words
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Layer, Model

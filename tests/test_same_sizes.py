@@ -11,6 +11,7 @@ import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
+from layerexplain.errors import ShapeError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import BATCH, Expr, tensor
@@ -119,7 +120,7 @@ def run(case: Any, definition: Definition, shapes: list[list[Any]]) -> list[Any]
         warnings.simplefilter("ignore")
         try:
             return evaluate(definition, values, weights, Evaluation(2, "float64"))
-        except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError):
+        except (ArithmeticError, LookupError, NotImplementedError, ShapeError, TypeError, ValueError):
             return None
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from layerexplain.checks.rules import check
-from layerexplain.convert.forms import TEXTS
+from layerexplain.conversions.forms import TEXTS
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Model

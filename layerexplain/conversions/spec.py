@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.convert.settings import by_name
-from layerexplain.convert.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
-from layerexplain.convert.training import todays_training
+from layerexplain.conversions.settings import by_name
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
+from layerexplain.conversions.training import todays_training
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, default_name
 from layerexplain.layers.declaration import Declaration

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.convert.blocks import Block, Step, beginning, repeated_blocks
-from layerexplain.convert.operations import INFIX, function_of
-from layerexplain.convert.python_text import (
+from layerexplain.conversions.blocks import Block, Step, beginning, repeated_blocks
+from layerexplain.conversions.operations import INFIX, function_of
+from layerexplain.conversions.python_text import (
     WIDTH,
     Identifiers,
     call_code,
@@ -20,9 +20,9 @@ from layerexplain.convert.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.convert.today import automatic, in_todays_words
-from layerexplain.convert.training import todays_training
-from layerexplain.errors import SpecError
+from layerexplain.conversions.today import automatic, in_todays_words
+from layerexplain.conversions.training import todays_training
+from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
@@ -317,7 +317,9 @@ class _Body:
         return value_code(value)
 
     def _tensor(self, ref: TensorRef) -> str:
-        name = self.variables[ref._replace(output=0)]
+        name = self.variables.get(ref._replace(output=0))
+        if name is None:
+            raise LayerExplainError(f"no call gives the tensor {ref.output} of {ref.layer!r} that the model uses")
         return f"{name}[{ref.output}]" if self._has_several(ref) else name
 
     def _has_several(self, ref: TensorRef) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.convert.settings import home_of
-from layerexplain.convert.today import in_todays_words
+from layerexplain.conversions.settings import home_of
+from layerexplain.conversions.today import in_todays_words
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
@@ -145,6 +145,6 @@ def plain(value: Any) -> Any:
 
 
 def _operation_module(type_: str) -> str:
-    from layerexplain.convert.operations import home_of
+    from layerexplain.conversions.operations import home_of
 
     return f"keras.src.ops.{home_of(type_)}"

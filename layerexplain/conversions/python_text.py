@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
-from layerexplain.convert.settings import by_name, home_of
-from layerexplain.convert.spec import PER_AXIS
-from layerexplain.convert.today import as_one, automatic
+from layerexplain.conversions.settings import by_name, home_of
+from layerexplain.conversions.spec import PER_AXIS
+from layerexplain.conversions.today import as_one, automatic
 from layerexplain.errors import SpecError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments

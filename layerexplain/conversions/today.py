@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.convert.settings import CLASSES, setting_of
-from layerexplain.convert.tensorflow_functions import is_tensorflow, todays_operation
+from layerexplain.conversions.settings import CLASSES, setting_of
+from layerexplain.conversions.tensorflow_functions import is_tensorflow, todays_operation
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case

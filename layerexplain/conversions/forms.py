@@ -13,19 +13,19 @@ from layerexplain.records import NamedTuple
 
 
 def _code(model: Model) -> str:
-    from layerexplain.convert.code import to_code
+    from layerexplain.conversions.code import to_code
 
     return to_code(model)
 
 
 def _spec(model: Model) -> str:
-    from layerexplain.convert.spec import to_spec
+    from layerexplain.conversions.spec import to_spec
 
     return to_spec(model)
 
 
 def _config(model: Model) -> str:
-    from layerexplain.convert.config import to_config
+    from layerexplain.conversions.config import to_config
 
     return json.dumps(to_config(model), indent=2, allow_nan=False) + "\n"
 
@@ -96,7 +96,7 @@ def convert(
             raise_any(model.faults)
         model = _with_shapes(model, shapes)
         if form == "keras":
-            from layerexplain.convert.keras_file import to_keras_file
+            from layerexplain.conversions.keras_file import to_keras_file
 
             content, notes = to_keras_file(source, model, shapes)
             made = Converted(form, "", notes)

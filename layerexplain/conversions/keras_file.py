@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.convert.config import to_config
-from layerexplain.convert.settings import home_of
-from layerexplain.convert.training import TodaysTraining, todays_training
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.settings import home_of
+from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapes, Model, Setting
 from layerexplain.network.traced import Network
