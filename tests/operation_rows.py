@@ -169,7 +169,7 @@ KERAS_ROWS = [
     ),
     Row("where", lambda x, y: [ops.where(x > 0, x, y), ops.where(x > 0, x, 0.5)], TWO),
     Row("finite", lambda x: [ops.isnan(x), ops.isinf(x), ops.isfinite(x)]),
-    Row("cast", lambda x: [ops.cast(x * 5, "int32"), ops.cast(x > 0, "float32"), ops.stop_gradient(x)]),
+    Row("cast", lambda x: [ops.cast(x * 5, "int32"), ops.cast(x > 0, "float32"), ops.stop_gradient(x), ops.copy(x)]),
     Row("mask", lambda x: ops.logical_or(ops.not_equal(x, 0), ops.equal(x, 3)), ((5,),), ("int32",)),
     # Reductions
     Row("sum", lambda x: [ops.sum(x), ops.sum(x, axis=1), ops.sum(x, axis=[1, 2], keepdims=True), ops.sum(x > 0, -1)]),

@@ -47,10 +47,12 @@ in float32: those of LoRA, and of quantized layers."""
 def _in_float64() -> Iterator[None]:
     import keras
 
-    before = keras.config.floatx()
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # Keras keeps the first policy that it made of floatx
     yield
     keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
 
 
 class NoKernel(Exception):

@@ -87,7 +87,8 @@ def fits(ours: Sequence[int | None], theirs: Sequence[int | None]) -> bool:
 def obeys_laws(definition: Definition, values: list[Any], weights: list[Any], results: list[Any], rng: Any) -> None:
     """The element form has the array's values, at a few indices of each result."""
     form = element_form(definition)
-    elements = ElementValues(form, values, weights)
+    batch = next((len(v) for p, v in zip(definition.params, values, strict=False) if p.shape[:1] == (BATCH,)), 1)
+    elements = ElementValues(form, values, weights, batch)
     for i, result in enumerate(results):
         for _ in range(min(result.size, ELEMENTS)):
             index = tuple(int(rng.integers(0, size)) for size in result.shape)
