@@ -31,6 +31,11 @@ def test_mutations(kind: str, part: int) -> None:
     assert not found, "\n".join(f"{f.kind} {f.number}: {f.what}\n    {f.where}" for f in found[:10])
 
 
+@pytest.mark.parametrize("number", [500308, 502422, 7021028, 7021062, 7027732, 7031892, 7032320])
+def test_configurations_that_longer_runs_found(number: int) -> None:
+    assert attempt("grammar", number) is None
+
+
 names = st.sampled_from(NAMES)
 values = st.recursive(
     st.sampled_from(SCALARS) | names,

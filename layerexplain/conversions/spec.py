@@ -278,7 +278,7 @@ def _training(model: Model) -> dict[str, Any]:
 # As YAML --------------------------------------------------------------------------------------------------------
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
-_NOT_TEXT = re.compile(r"(?i)(null|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
+_NOT_TEXT = re.compile(r"(?i)(null|none|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
 
 
 def _block(value: Any, deep: int) -> Iterator[str]:

@@ -39,8 +39,9 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     tensors = list(call.args)
     kwargs = dict(call.kwargs)
     key = kwargs.get("slice_spec")
-    if declaration.type == "tf.__operators__.getitem" and key is not None and not any(True for _ in tensor_refs(key)):
-        return _operation(layer, "GetItem", {}), call._replace(args=(tensors[0], tuple(key)), kwargs={})
+    cut = tuple(key) if isinstance(key, list | tuple) and not any(True for _ in tensor_refs(key)) else None
+    if declaration.type == "tf.__operators__.getitem" and cut is not None:
+        return _operation(layer, "GetItem", {}), call._replace(args=(*tensors[:1], cut), kwargs={})
     if twin.startswith("tf."):
         raise SpecError(f"Keras 3 has no operation for {function}")
     for name in declaration.tensors[len(tensors) :]:

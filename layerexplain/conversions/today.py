@@ -103,6 +103,8 @@ def _model(model: Model, prefix: str) -> Model:
     for layer in model.layers:
         try:
             if is_tensorflow(layer) and (layer.name, 0) in calls:
+                if (layer.name, 1) in calls:
+                    raise SpecError("is one function that is called several times, which Keras 3 does not have")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
             made = todays_layer(layer)
         except LayerExplainError as error:
@@ -194,7 +196,7 @@ def _operation(layer: Layer) -> Layer:
             continue
         if value is not None or (argument is not None and argument.default is not None):
             config[name] = value
-    declaration.bind(config)
+    declaration.bind(config, strict=True)
     return layer._replace(config=config)
 
 

@@ -107,6 +107,8 @@ conv = contraction(
 
 
 def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
+    if x.ndim != W.ndim:
+        raise ShapeError(f"depthwise_conv needs an image of as many axes as its kernel {W.shape}, got {x.ndim}")
     channels, copies = W.shape[-2:]
     total = product((channels, copies))
     why = f"{channels} * {copies} = {total} (depth_multiplier {copies})" if copies != 1 else ""
