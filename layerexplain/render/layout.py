@@ -201,9 +201,10 @@ def _pieces(word: str, first: int, other: int) -> list[str]:
 
 def _end_of_part(word: str, start: int, limit: int) -> int:
     """Where the last part of a word ends that ends at or before `limit`; `limit` if none does."""
-    between = [match.start() for match in re.finditer(_PART, word) if start < match.start() <= limit]
+    seen = word[start : limit + 5]  # a word of 100,000 characters is looked through once
+    between = [match.start() for match in re.finditer(_PART, seen) if 0 < match.start() <= limit - start]
     if between:
-        return between[-1]
+        return start + between[-1]
     for end in range(limit, start + 1, -1):
         before, after = word[end - 1], word[end]
         if before in "_ " or (before.islower() and after.isupper()):
