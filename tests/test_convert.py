@@ -321,3 +321,16 @@ def test_targets(tmp_path: Path) -> None:
     assert run(source, str(target), "--force")[0] == 0
     assert run(source, "-")[0] == 1 and run(source, str(tmp_path / "d.txt"))[0] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.yaml"]
+
+
+def test_a_hostile_name_of_an_argument_does_not_become_code() -> None:
+    hostile = "minval=0), __import__('os').system('true'), dict(a"
+    initializer = {"class_name": "RandomUniform", "config": {hostile: 1}, "module": "keras.initializers"}
+    config = {"units": 3, "kernel_initializer": initializer}
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}},
+        {"class_name": "Dense", "config": config},
+    ]
+    document = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    with pytest.raises(LayerExplainError, match="is no name in Python"):
+        to_code(read(json.dumps(document).encode()))

@@ -31,9 +31,15 @@ def test_mutations(kind: str, part: int) -> None:
     assert not found, "\n".join(f"{f.kind} {f.number}: {f.what}\n    {f.where}" for f in found[:10])
 
 
-@pytest.mark.parametrize("number", [500308, 502422, 7021028, 7021062, 7027732, 7031892, 7032320])
-def test_configurations_that_longer_runs_found(number: int) -> None:
-    assert attempt("grammar", number) is None
+FOUND = {
+    "grammar": (500308, 502422, 7021028, 7021062, 7027732, 7031892, 7032320),
+    "structure": (7372, 8952, 9146),
+}
+
+
+@pytest.mark.parametrize(("kind", "number"), [(kind, number) for kind in FOUND for number in FOUND[kind]])
+def test_what_longer_runs_found(kind: str, number: int) -> None:
+    assert attempt(kind, number) is None
 
 
 names = st.sampled_from(NAMES)

@@ -16,6 +16,7 @@ from layerexplain.conversions.python_text import (
     Identifiers,
     call_code,
     index_code,
+    keyword_code,
     layer_code,
     text_code,
     value_code,
@@ -293,7 +294,7 @@ class _Body:
 
     def _arguments(self, call: Call) -> list[str]:
         args = [self._value(one) for one in call.args]
-        return args + [f"{key}={self._value(one)}" for key, one in call.kwargs.items()]
+        return args + [keyword_code(key, self._value(one)) for key, one in call.kwargs.items()]
 
     def _operation(self, layer: Layer, call: Call, before: int) -> str:
         sign = INFIX.get(layer.type)
@@ -302,7 +303,7 @@ class _Body:
             return f" {sign} ".join(self._value(one) for one in call.args)
         if layer.type == "GetItem" and len(call.args) == 2:
             return f"{self._value(call.args[0])}[{index_code(call.args[1])}]"
-        config = [f"{key}={value_code(one)}" for key, one in layer.config.items()]
+        config = [keyword_code(key, value_code(one)) for key, one in layer.config.items()]
         return call_code(f"ops.{function_of(layer.type)}", [*self._arguments(call), *config], 0, before)
 
     def _value(self, value: Any) -> str:
@@ -459,5 +460,5 @@ def _word(block: Block) -> str:
 def _compiled(model: Model) -> list[str]:
     found = todays_training(model)
     given = {} if found is None else found.given()
-    arguments = [f"{key}={value_code(value)}" for key, value in given.items()]
+    arguments = [keyword_code(key, value_code(value)) for key, value in given.items()]
     return ["", call_code("model.compile", arguments, 0)] if arguments else []

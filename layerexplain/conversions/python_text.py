@@ -37,7 +37,7 @@ def layer_code(layer: Layer, name: str | None, indent: int = 0) -> str:
         if key not in config or not (required or (not front and key in _WITHOUT_NAME)):
             break
         front.append(value_code(config.pop(key), indent + 4))
-    named = [f"{key}={value_code(value, indent + 4)}" for key, value in config.items()]
+    named = [keyword_code(key, value_code(value, indent + 4)) for key, value in config.items()]
     if name is not None:
         named.append(f"name={name}")
     home = "layers"
@@ -60,6 +60,17 @@ def call_code(head: str, arguments: Sequence[str], indent: int, more: int = 0) -
     return f"{head}(\n" + "".join(f"{pad}{one},\n" for one in arguments) + f"{' ' * indent})"
 
 
+def keyword_code(key: str, text: str) -> str:
+    """Return an argument by its name. Raises SpecError for a name that would be other code: a file may hold any.
+
+    >>> keyword_code("units", "4")
+    'units=4'
+    """
+    if not key.isidentifier() or iskeyword(key):
+        raise SpecError(f"an argument is called {key!r}, which is no name in Python")
+    return f"{key}={text}"
+
+
 def value_code(value: Any, indent: int = 0) -> str:
     """Return a value in today's words as code.
 
@@ -77,7 +88,7 @@ def value_code(value: Any, indent: int = 0) -> str:
         name = by_name(value)
         if name is not None:
             return text_code(name)
-        arguments = [f"{key}={value_code(one)}" for key, one in value.config.items()]
+        arguments = [keyword_code(key, value_code(one)) for key, one in value.config.items()]
         return call_code(f"keras.{home_of(value.name)}.{value.name}", arguments, indent)
     if isinstance(value, str):
         return text_code(value)

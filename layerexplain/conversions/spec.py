@@ -97,12 +97,12 @@ class _Writer:
         return f"{name}[{ref.output}]" if ref.output else name
 
     def _items(self) -> Iterator[_Item]:
-        last = self.model.inputs[-1]
+        given = last = self.model.inputs[-1]._replace(output=0)
         several = len(self.model.inputs) > 1
         for call in self.calls:
             layer = self.layers[call.layer]
             wired = self._wired(layer, call)
-            if wired == self._name(last) and not (several and last == self.model.inputs[-1]):
+            if wired == self._name(last) and not (several and last == given):
                 wired = None
             last = TensorRef(call.layer, call.index)
             yield _Item(layer, wired, self.known[last], call.index > 0, call)
@@ -284,7 +284,7 @@ _NOT_TEXT = re.compile(r"(?i)(null|none|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9]
 def _block(value: Any, deep: int) -> Iterator[str]:
     """Yield the lines of a mapping or a list, each of its entries in one line where that is short enough."""
     pad = "  " * deep
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         for one in value:
             if isinstance(one, dict) and one:
                 lines = [line for key in one for line in _entry(key, one[key], deep + 1)]
@@ -307,7 +307,7 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
     if isinstance(value, Layer):
         value = _of_layer(value)
     line = f"{pad}{_flow(key)}: {_flow(value)}"
-    listed = key == "layers" or (key == "Sequential" and isinstance(value, list))
+    listed = key in ("layers", "Sequential") and isinstance(value, list | tuple)
     if (
         not listed
         and (len(line) <= _WIDTH or not isinstance(value, dict))
