@@ -278,7 +278,8 @@ class _SpecReader:
         if layer.type == "InputLayer":
             self.faults.add(f"'{node.value}' is an input, which is not called; use `from: {node.value}`", node.line)
             return
-        again = item._replace(type=layer.type, declaration=maker.find(layer.type))
+        type_ = f"ops.{layer.type}" if layer.kind == "operation" else layer.type
+        again = item._replace(type=type_, declaration=maker.find(type_))
         args, kwargs = self._tensors(again, graph, use_from=True)
         kwargs |= self._training(item)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
