@@ -43,7 +43,7 @@ rule(
     "no-sequence",
     "A recurrent layer that gets no sequence",
     "certain",
-    why="A recurrent layer gives its last step alone unless it is told otherwise.",
+    why="By default a recurrent layer gives its last step alone.",
     fix="Give the layer before return_sequences=True.",
     source="keras/src/layers/rnn/rnn.py",
 )(_faults("no-sequence"))

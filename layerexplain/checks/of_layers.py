@@ -268,7 +268,7 @@ def partly_frozen_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
     "vocabulary-too-large",
     "More ids than an Embedding has rows",
     "certain",
-    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, of which nobody is told.",
+    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, without a message.",
     fix="Give the Embedding an input_dim of at least the number of ids.",
     source="keras/src/layers/core/embedding.py",
     inside=True,
