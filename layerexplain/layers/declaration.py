@@ -138,6 +138,11 @@ class Declaration:
         """What Keras calls a layer that is given no name."""
         return snake_case(self.type)
 
+    def trains(self, trainable: bool) -> bool:
+        """Whether it is traced as in training where the model is: not if it is frozen and then works as at
+        inference."""
+        return self.training and (trainable or not self.facts.frozen_as_inference)
+
     @property
     def takes_states(self) -> bool:
         """Whether it runs over the steps of a sequence and may be given the states that it begins with."""

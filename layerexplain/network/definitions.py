@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from layerexplain.call_binding import Bound
 from layerexplain.errors import ArgumentError, NotKnown
@@ -16,8 +16,12 @@ from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
-Enter = Callable[[Scope, Specs, Specs], Network]
-"""Traces a nested model at the specs of its inputs and of their masks."""
+
+class Enter(Protocol):
+    """Traces a nested model at the specs of its inputs and of their masks, in training if that is said."""
+
+    def __call__(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool = ...) -> Network: ...
+
 
 Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
@@ -51,7 +55,9 @@ class HeldModel:
         """The model traced at given shapes."""
         if self.scope is None:
             raise not_known(self.type)
-        network = self.enter(self.scope, specs, masks)
+        network = (
+            self.enter(self.scope, specs, masks, training=True) if training else self.enter(self.scope, specs, masks)
+        )
         if network.definition is None:
             raise NotKnown(f"the shapes inside '{self.name}' are not known")
         return network.definition

@@ -22,8 +22,9 @@ DEEPEST = 100
 class Scope:
     """A model and what is the same at whatever shapes it is called.
 
-    `path` are the names that lead to it; `strict` and `keras_2` are those of the whole model. `networks` are those that
-    have been traced, by the specs of inputs and masks. `guesses` are the shapes that the tensors behind a fault may
+    `path` are the names that lead to it; `strict` and `keras_2` are those of the whole model; `frozen` says that it or
+    a model around it is not trained. `networks` are those that have been traced, by the specs of inputs and masks, and
+    whether as in training. `guesses` are the shapes that the tensors behind a fault may
     have. `held` are the layers in the configurations of others, by the outer layer's name and its argument.
     `input_readers` says which layer tells what the axes of an input are, and how; None until it was looked for.
     """
@@ -35,6 +36,7 @@ class Scope:
         self.path = path
         self.layers = {layer.name: layer for layer in model.layers}
         self.strict: bool = model.strict if outer is None else outer.strict
+        self.frozen: bool = not model.trainable or (outer is not None and outer.frozen)
         self.keras_2: bool = is_before_keras_3(model.keras_version) if outer is None else outer.keras_2
         self.networks: dict[Any, Network] = {}
         self.guesses: dict[TensorRef, Spec] = {}
@@ -67,6 +69,7 @@ class Scope:
         if known is None:
             assert layer.model is not None  # noqa: S101 (narrowing for the type checker; callers have asked)
             known = self._inside[layer.name] = Scope(layer.model, (*self.path, layer.name), self)
+            known.frozen = known.frozen or not layer.config.get("trainable", True)
         return known
 
     def declaration(self, layer: Layer) -> Declaration | None:

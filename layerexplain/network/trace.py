@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.call_binding import Bound
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
 from layerexplain.network.definitions import Definitions, not_known
 from layerexplain.network.recorded_shapes import fixed_input, model_input
@@ -65,14 +65,14 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 
 
-def trace_at(model: Model, specs: Specs = (), *, linked: bool = False) -> Network:
+def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False) -> Network:
     """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
 
-    With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call.
-    Returns and raises as `trace_model` does.
+    With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call. With
+    `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
     """
-    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults))
-    network = tracing.walk(Scope(model), specs, (), linked)
+    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults), training)
+    network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
     faults = sorted([*model.faults, *tracing.faults.found], key=lambda error: error.line or 0)
@@ -115,18 +115,26 @@ def trace_layer(
 class _Tracing(Definitions):
     """One tracing of a whole model: its definitions and its faults."""
 
-    def __init__(self, strict: bool, faults: Faults) -> None:
-        super().__init__(self.enter, strict=strict)
+    def __init__(self, strict: bool, faults: Faults, training: bool = False) -> None:
+        super().__init__(partial(self.enter, training=training), strict=strict)
         self.faults = faults
 
-    def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool) -> Network:
-        define = partial(self.of, scope)
-        return Walk(scope, specs, masks, define, self.enter, self.faults, linked=linked).network()
+    def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool, training: bool) -> Network:
+        enter = partial(self.enter, training=training)
+        define = partial(self.trained if training else self.of, scope)
+        return Walk(scope, specs, masks, define, enter, self.faults, linked=linked).network()
 
-    def enter(self, scope: Scope, specs: Specs, masks: Specs) -> Network:
+    def enter(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool) -> Network:
         """A nested model traced, once for the same specs."""
-        key = (tuple(specs), tuple(masks))
+        key = (tuple(specs), tuple(masks), training)
         known = scope.networks.get(key)
         if known is None:
-            known = scope.networks[key] = self.walk(scope, specs, masks, True)
+            known = scope.networks[key] = self.walk(scope, specs, masks, True, training)
         return known
+
+    def trained(
+        self, scope: Scope, declaration: Declaration, layer: Layer, bound: Bound, specs: Specs, masks: Specs
+    ) -> Definition:
+        """The definition of a call in training."""
+        trainable = not scope.frozen and bool(layer.config.get("trainable", True))
+        return self.of(scope, declaration, layer, bound, specs, masks, training=declaration.trains(trainable))

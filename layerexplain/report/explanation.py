@@ -276,9 +276,9 @@ def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
     """What a call computes in training: what it computes at inference, too, where that is the same; None if it cannot
     be traced."""
     definition, declaration, origin = made.definition, made.declaration, made.origin
-    if definition is None or declaration is None or origin is None or not declaration.training:
+    if definition is None or declaration is None or origin is None:
         return definition
-    if not layer.config.get("trainable", True) and declaration.facts.frozen_as_inference:
+    if not declaration.trains(bool(layer.config.get("trainable", True))):
         return definition
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
     try:

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import prod
 from typing import Any
 
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL
-from layerexplain.lang.names import identifier
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.declaration import Spec
-from layerexplain.layers.losses import loss_of
 from layerexplain.layers.optimizers import part
-from layerexplain.model import Layer, Setting, TensorRef, Training, is_before_keras_3
+from layerexplain.model import Layer, TensorRef, Training, is_before_keras_3
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
+from layerexplain.report.objective import (
+    OutputLoss,
+    is_regularized,
+    output_losses,
+    regularizer_formula,
+    regularizers_of,
+    shortest,
+)
 from layerexplain.report.training_gradient import formula_report, loss_gradient
-from layerexplain.report.training_part import loss_definition, slots_note, update_of
+from layerexplain.report.training_part import slots_note, update_of
 
 NOTHING_SAID = "The source does not say {}; give {}."
-
-_OF_LOGITS = {
-    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
-    "sigmoid": ("binary_crossentropy",),
-}
-"""The losses that Keras computes from what an activation is applied to, if they get its result."""
-
-
-_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
 
 
 class _Placed(NamedTuple):
@@ -92,66 +86,34 @@ def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[
     """The loss of each output."""
     if not training.losses:
         notes.append(NOTHING_SAID.format("with which loss the model is trained", "--loss NAME"))
-    calls = {(made.call.layer, made.call.index): made for made in network.calls}
-    several = len(network.model.outputs) > 1
-    for ref in network.model.outputs:
-        setting = training.losses.get(ref.layer) or training.losses.get("")
-        made = calls.get((ref.layer, ref.call))
-        if setting is None or made is None:
-            continue
-        symbol = f"L_{identifier(ref.layer)}" if several else "L"
+
+    def refused(ref: TensorRef, fact: str) -> None:
+        notes.append(f"The loss of '{ref.layer}': {fact}.")
+
+    for one in output_losses(network, training, refused):
         try:
-            term = _loss(ref, made, setting, symbol)
+            yield _loss(one)
         except LayerExplainError as error:
-            notes.append(f"The loss of '{ref.layer}': {error.fact}.")
-            continue
-        weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
-        yield term._replace(weight=None if weight in (None, 1) else weight)
+            refused(one.ref, error.fact)
 
 
-def _loss(ref: TensorRef, made: TracedCall, setting: Setting, symbol: str) -> TermReport:
-    loss = loss_of(setting.name)
-    if loss is None:
-        raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
-    spec = made.outputs[ref.output] if ref.output < len(made.outputs) else None
-    if spec is None:
-        raise LayerExplainError("the shape of this output is not known")
-    arguments = loss.bind(_shortest(setting.config))
-    words = ""
-    activation = _last_function(made.definition, ref.output)
-    name = "y_pred"
-    if loss.name in _OF_LOGITS.get(activation, ()):
-        arguments["from_logits"], name = True, "z"
-        words = f" Keras computes it from z, to which '{ref.layer}' applies {activation}."
-    passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
-    mask = spec.shape[:2] if passes else None
-    definition = loss_definition(loss, arguments, spec.shape, mask=mask)
-    definition.params[1].label = name
+def _loss(one: OutputLoss) -> TermReport:
+    of, words = "/".join(one.path), ""
+    if one.activation:
+        words = f" Keras computes it from z, to which '{of}' applies {one.activation}."
+    definition = one.definition()
     # The gradient of the sum reads as textbooks write it; the mean divides it by a number.
-    is_mean = definition.arguments["reduction"] in _MEANS and any(node.label == "losses" for node in definition.order)
-    summed = definition
-    if is_mean:
-        summed = loss_definition(loss, {**arguments, "reduction": "sum"}, spec.shape, mask=mask)
-        summed.params[1].label = name
+    is_mean = one.is_mean(definition)
+    summed = one.definition(reduction="sum") if is_mean else definition
     sent = loss_gradient(summed, summed.params[1])
     if sent is not None and is_mean:
         sent = sent._replace(
             sentence="Of the sum of the losses; their mean divides it by the number of those that count."
         )
-    definition.results = {symbol: definition.results["L"]}
+    definition.results = {one.symbol: definition.results["L"]}
     told = formula_report(sentence(definition) + words, definition)
-    type_ = loss.type.rpartition(".")[2]
-    return TermReport(symbol, "loss", ref.layer, type_, None, told, sent, name == "z")
-
-
-def _last_function(definition: Definition | None, output: int) -> str:
-    """The name of the function that gives a result of a layer; "" where none does."""
-    if definition is None:
-        return ""
-    results = list(definition.results.values())
-    node = results[0] if len(results) == 1 and not output else None
-    along = None if node is None or node.op is not CALL else node.attrs["definition"]
-    return "" if along is None or along.attrs.get("axis", -1) != -1 else str(along.name)
+    weight = None if one.weight == 1 else one.weight
+    return TermReport(one.symbol, "loss", of, one.type, weight, told, sent, bool(one.activation))
 
 
 def _total(terms: Sequence[TermReport]) -> str:
@@ -162,23 +124,6 @@ def _total(terms: Sequence[TermReport]) -> str:
     return f"L = {' + '.join(parts)}"
 
 
-def _shortest(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with numbers as they were given: 0.001 where a file has the nearest float32."""
-    return {name: _short(value) for name, value in config.items()}
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, Setting):
-        return value._replace(config=_shortest(value.config))
-    if not isinstance(value, float):
-        return value
-    short = float(f"{value:.7g}")
-    try:
-        return short if struct.pack("f", short) == struct.pack("f", value) else value
-    except (OverflowError, struct.error):
-        return value
-
-
 # Regularizers -------------------------------------------------------------------------------------------------------
 
 
@@ -186,47 +131,33 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
     """What the regularizers of layers add to the loss."""
     number = 0
     for one in placed:
-        for key, value in _regularizers(one.layer):
-            of = key.removesuffix("_regularizer")
-            for path, shape in _regularized(one, of):
+        for of, value in regularizers_of(one.layer):
+            for path, shape, label in _regularized(one, of):
                 try:
-                    made = part("regularizers", value)
-                    definition = made.declaration.trace([Spec(shape, "float")], made.arguments)
+                    made, definition = regularizer_formula(value, shape)
                 except (Refused, LayerExplainError) as error:
-                    notes.append(f"The {key} of '{one.path}': {error}.")
+                    notes.append(f"The {of}_regularizer of '{one.path}': {error}.")
                     continue
                 number += 1
                 symbol = f"R_{number}"
-                definition.params[0].label = "y" if of == "activity" else _symbol(one, of)
+                definition.params[0].label = label
                 sent = loss_gradient(definition, definition.params[0])
                 definition.results = {symbol: definition.results["R"]}
                 told = formula_report(sentence(definition), definition)
                 yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
 
 
-def _regularizers(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """The regularizers of a layer, and of those that it holds."""
-    for key, value in layer.config.items():
-        if key.endswith("_regularizer") and value is not None:
-            yield key, value
-        elif isinstance(value, Layer):
-            yield from _regularizers(value)
-
-
-def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any]]:
-    """The weights that a regularizer is for, or the outputs of the layer."""
+def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any, str]]:
+    """The weights that a regularizer is for, or the outputs of the layer: where, the shape and the letter of each. What
+    is not trained adds nothing."""
     if of == "activity":
         for spec in one.calls[0].outputs if one.calls else ():
             if spec is not None:
-                yield f"the output of '{one.path}'", spec.shape
+                yield f"the output of '{one.path}'", spec.shape, "y"
         return
     for weight in one.row.weights:
-        if weight.name.rpartition("/")[2] == of:
-            yield f"{one.path}/{weight.name}", weight.shape
-
-
-def _symbol(one: _Placed, of: str) -> str:
-    return next((weight.symbol for weight in one.row.weights if weight.name.rpartition("/")[2] == of), "W")
+        if is_regularized(weight.name, of) and weight.trainable:
+            yield f"{one.path}/{weight.name}", weight.shape, weight.symbol
 
 
 # What passes back ---------------------------------------------------------------------------------------------------
@@ -256,7 +187,7 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
     if training.optimizer is None:
         notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
         return
-    setting = training.optimizer._replace(config=_shortest(training.optimizer.config))
+    setting = training.optimizer._replace(config=shortest(training.optimizer.config))
     decay = setting.config.get("decay")
     if isinstance(decay, float) and decay:
         words = "which is not in the formula: older versions of Keras divide the learning rate by 1 + decay * updates"

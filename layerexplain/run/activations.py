@@ -61,6 +61,23 @@ class Activation(NamedTuple):
         return operation_type(self.layer)
 
 
+class Ran(NamedTuple):
+    """A call of a layer that is run: where, its formula, and the arrays for its params and weights."""
+
+    walk: Walk
+    call: TracedCall
+    layer: Layer
+    path: tuple[str, ...]
+    definition: Definition
+    values: tuple[Any, ...]
+    weights: tuple[Any, ...]
+
+    @property
+    def number(self) -> int:
+        """The number of the call, as that of an `Activation`."""
+        return self.walk.call_number(self.call)
+
+
 class Made(NamedTuple):
     """The results of a call, then the masks that it passes on, with their dtypes in Keras."""
 
@@ -78,6 +95,9 @@ class Activations:
         self.weights = weights
         self.seed = seed
         self.outputs: list[Any] = []
+        self.wanted: Sequence[Expr | None] = ()
+        """Further tensors of the model that are needed in the end."""
+        self.root: Walk | None = None
         self._uses: Counter[tuple[str, ...]] = Counter()
         self._kept: dict[tuple[str, ...], list[Any]] = {}
         calls = _calls(network, {})
@@ -95,7 +115,7 @@ class Activations:
         model = self.network.model
         nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
         outputs = [nodes.get((ref.layer, ref.call)) for ref in model.outputs]
-        walk = _Walk(self, runs, self.network, (), outputs)
+        walk = self.root = Walk(self, runs, self.network, (), [*outputs, *self.wanted])
         for ref, value in zip(model.inputs, inputs, strict=True):
             leaf = nodes[ref.layer, ref.call]
             if leaf is not None:
@@ -103,6 +123,16 @@ class Activations:
         yield from walk.run()
         found = [None if node is None else walk.made.get(node) for node in outputs]
         self.outputs = [made and made.values[ref.output] for made, ref in zip(found, model.outputs, strict=True)]
+
+    def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
+        """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
+        return evaluated(ran.definition, ran.values, ran.weights, run)
+
+    def entered(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
+        """Called before the layers of a nested model are run."""
+
+    def left(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
+        """Called when the layers of a nested model were run."""
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return the weights of a layer, read once and kept until its last call."""
@@ -115,7 +145,7 @@ class Activations:
         return values
 
 
-class _Walk:
+class Walk:
     """One run of a network, its `number`-th; `made` holds what later calls need, and the `results`."""
 
     def __init__(
@@ -136,10 +166,10 @@ class _Walk:
         self.made: dict[Expr, Made] = {}
         self.refused: dict[str, str] = {}
         self.layers = {layer.name: layer for layer in network.model.layers}
-        self.left = Counter({_base(e) for e in results if e is not None})
+        self.left = Counter({base_of(e) for e in results if e is not None})
         for call in network.calls:
             if not call.built:
-                self.left.update(set(map(_base, _tensors(call))))
+                self.left.update(set(map(base_of, tensors_of(call))))
 
     def run(self) -> Iterator[Activation]:
         """Run all calls of the network, entering nested models."""
@@ -157,16 +187,18 @@ class _Walk:
                 yield from self._nested(call, call.network, layer)
             else:
                 yield self._call(call, layer)
-            for base in set(map(_base, _tensors(call))):
+            for base in set(map(base_of, tensors_of(call))):
                 self.left[base] -= 1
                 self._drop_unused(base)
 
     def _activation(
         self, call: TracedCall, layer: Layer, outputs: tuple[Any, ...], dtypes: tuple[str, ...], **ran: Any
     ) -> Activation:
-        """Return the activation of a call, whose number counts through all runs of this network."""
-        number = self.number * self.times[call.call.layer] + call.call.index
-        return Activation((*self.path, layer.name), layer, number, outputs, dtypes, **ran)
+        return Activation((*self.path, layer.name), layer, self.call_number(call), outputs, dtypes, **ran)
+
+    def call_number(self, call: TracedCall) -> int:
+        """Return the number of a call, which counts through all runs of this network."""
+        return self.number * self.times[call.call.layer] + call.call.index
 
     def _refusal(self, call: TracedCall, layer: Layer, reason: str) -> Activation:
         """Return the activation of a call without values, with the reason."""
@@ -182,10 +214,12 @@ class _Walk:
         if isinstance(given, str):
             yield self._refusal(call, layer, given)
             return
-        number = self.number * self.times[layer.name] + call.call.index
-        walk = _Walk(self.whole, self.runs, network, (*self.path, layer.name), definition.outputs, number)
+        number = self.call_number(call)
+        walk = Walk(self.whole, self.runs, network, (*self.path, layer.name), definition.outputs, number)
         walk.made.update(zip(definition.params, given, strict=True))
+        self.whole.entered(self, call, walk)
         yield from walk.run()
+        self.whole.left(self, call, walk)
         found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
         if len(found) < len(definition.outputs):
             reason = next(iter(walk.refused.values()), "one of its layers has no value")
@@ -212,7 +246,8 @@ class _Walk:
             return self._refusal(call, layer, error.fact)
         weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
         try:
-            results = evaluated(definition, values, weights, self.runs[computed_in(compute)])
+            ran = Ran(self, call, layer, path, definition, values, weights)
+            results = self.whole.results_of(ran, self.runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except MemoryError:
@@ -244,7 +279,7 @@ class _Walk:
     def _given(self, call: TracedCall) -> list[Made] | str:
         """Return the values of a call's params, or why one of them has none."""
         found = []
-        for e in _tensors(call):
+        for e in tensors_of(call):
             made = self.tensor(e)
             if made is None:
                 return self._why_missing(call)
@@ -267,14 +302,14 @@ class _Walk:
             self.made.pop(base, None)
 
 
-def _tensors(call: TracedCall) -> tuple[Expr, ...]:
+def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
     """Return the arguments of a call in the order of its definition's params, without weights."""
     if call.node is None or call.definition is None:
         return ()
     return call.node.args[: len(call.definition.params)]
 
 
-def _base(e: Expr) -> Expr:
+def base_of(e: Expr) -> Expr:
     """Return the call or leaf that a tensor is a result of."""
     while e.op is ITEM:
         e = e.args[0]

@@ -49,13 +49,16 @@ class Gradient(NamedTuple):
 
     `whole` takes the definition's leaves and a tensor `dy` for each result, and computes all gradients from these.
     `backward` takes what it needs of the forward pass as parameters: `kept` gives for each of them the node of the
-    forward formula. `unreached` are the leaves to which no gradient comes back, which get zeros.
+    forward formula, whose results are `forward`. `of` gives for each leaf the name of its gradient; `unreached` are the
+    leaves to which no gradient comes back, which get zeros.
     """
 
     whole: Definition
     backward: Definition
     kept: Mapping[Expr, Expr]
     unreached: tuple[str, ...]
+    forward: Mapping[str, Expr]
+    of: Mapping[Expr, str]
 
 
 def is_float(node: Expr) -> bool:
@@ -91,12 +94,15 @@ def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
     simplifier = Simplifier(forward)
     made = simplifier.values(list(fresh.values()), {node: node for node in forward})
     gradients: dict[str, Expr] = {}
+    of: dict[Expr, str] = {}
     for leaf, e in zip(fresh, made, strict=True):
-        gradients[free(f"d{leaf.label}", {*taken, *gradients})] = e
+        of[leaf] = free(f"d{leaf.label}", {*taken, *gradients})
+        gradients[of[leaf]] = e
     leaves = (*definition.params, *seeds.values())
     whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
     backward, kept = _without_forward(whole, forward, names)
-    return Gradient(whole, backward, kept, tuple(str(leaf.label) for leaf in wanted if leaf not in fresh))
+    unreached = tuple(str(leaf.label) for leaf in wanted if leaf not in fresh)
+    return Gradient(whole, backward, kept, unreached, results, of)
 
 
 def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:

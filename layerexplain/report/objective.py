@@ -1,0 +1,194 @@
+"""What training makes small: the loss of each output, and what regularizers add, each as a formula at its shapes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, Shape
+from layerexplain.lang.names import identifier
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.losses import Loss, loss_of
+from layerexplain.layers.optimizers import Part, part
+from layerexplain.model import Layer, Setting, TensorRef, Training
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.report.training_part import loss_definition
+
+_OF_LOGITS = {
+    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    "sigmoid": ("binary_crossentropy",),
+}
+"""The losses that Keras computes from what an activation is applied to, if they get its result."""
+
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
+
+
+class OutputLoss(NamedTuple):
+    """The loss of one output of a model.
+
+    `symbol` is its letter, `weight` its factor in the sum of all losses, `shape` that of the output. `path` leads to
+    the layer that gives the output, and `call` is the number of the call, as an `Activation` has them. `activation` is
+    the function that this layer applies last, if the loss is computed from what that is applied to; else "".
+    """
+
+    ref: TensorRef
+    symbol: str
+    weight: float
+    loss: Loss
+    arguments: Mapping[str, Any]
+    shape: Shape
+    mask: Shape | None
+    path: tuple[str, ...]
+    call: int
+    activation: str
+
+    @property
+    def type(self) -> str:
+        """The class name of the loss."""
+        return self.loss.type.rpartition(".")[2]
+
+    def definition(
+        self, targets: Shape | None = None, weights: Shape | None = None, *, mask: bool = True, **changed: Any
+    ) -> Definition:
+        """Return its formula, with some arguments `changed`; the targets have the shape that fits if none is given.
+
+        Raises LayerExplainError for targets or arguments that it refuses.
+        """
+        arguments = {**self.arguments, **changed}
+        made = loss_definition(self.loss, arguments, self.shape, targets, weights, self.mask if mask else None)
+        made.params[1].label = "z" if self.activation else "y_pred"
+        return made
+
+    def is_mean(self, definition: Definition) -> bool:
+        """Whether it is the mean of the losses of single examples."""
+        return definition.arguments["reduction"] in _MEANS and any(node.label == "losses" for node in definition.order)
+
+
+def output_losses(
+    network: Network,
+    training: Training,
+    refused: Callable[[TensorRef, str], None],
+    mask_of: Callable[[int, TracedCall, Shape], Shape | None] | None = None,
+) -> Iterator[OutputLoss]:
+    """Yield the loss of each output that has one; `refused` is told of those whose formula is not known. `mask_of`
+    gives the shape of an output's mask, if that is known better than from the layer that gives it."""
+    calls = {(made.call.layer, made.call.index): made for made in network.calls}
+    several = len(network.model.outputs) > 1
+    for number, ref in enumerate(network.model.outputs):
+        setting = training.losses.get(ref.layer) or training.losses.get("")
+        made = calls.get((ref.layer, ref.call))
+        if setting is None or made is None:
+            continue
+        weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
+        symbol = f"L_{identifier(ref.layer)}" if several else "L"
+        try:
+            found = _output_loss(network, ref, made, setting, symbol, 1.0 if weight is None else weight)
+        except LayerExplainError as error:
+            refused(ref, error.fact)
+            continue
+        mask = (mask_of or _mask_by_layer)(number, made, found.shape)
+        yield found._replace(mask=mask)
+
+
+def _output_loss(
+    network: Network, ref: TensorRef, made: TracedCall, setting: Setting, symbol: str, weight: float
+) -> OutputLoss:
+    loss = loss_of(setting.name)
+    if loss is None:
+        raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
+    spec = made.outputs[ref.output] if ref.output < len(made.outputs) else None
+    if spec is None:
+        raise LayerExplainError("the shape of this output is not known")
+    arguments = loss.bind(shortest(setting.config))
+    path, call, last, output = _giver(network, ref)
+    activation = _last_function(last.definition, output)
+    if loss.name in _OF_LOGITS.get(activation, ()):
+        arguments["from_logits"] = True
+    else:
+        activation = ""
+    return OutputLoss(ref, symbol, weight, loss, arguments, spec.shape, None, path, call, activation)
+
+
+def _mask_by_layer(number: int, made: TracedCall, shape: Shape) -> Shape | None:
+    passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
+    return shape[:2] if passes else None
+
+
+def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, TracedCall, int]:
+    """Return the call that gives a tensor, inside nested models too: its path, its number, and which output it is."""
+    path: tuple[str, ...] = ()
+    number = 0
+    while True:
+        calls = network.of_layer(ref.layer)
+        made = next(one for one in calls if one.call.index == ref.call)
+        path, number = (*path, ref.layer), number * len(calls) + ref.call
+        if made.network is None or ref.output >= len(made.network.model.outputs):
+            return path, number, made, ref.output
+        network, ref = made.network, made.network.model.outputs[ref.output]
+
+
+def _last_function(definition: Definition | None, output: int) -> str:
+    """The name of the function that gives a result of a layer; "" where none does."""
+    if definition is None:
+        return ""
+    results = list(definition.results.values())
+    node = results[0] if len(results) == 1 and not output else None
+    along = None if node is None or node.op is not CALL else node.attrs["definition"]
+    return "" if along is None or along.attrs.get("axis", -1) != -1 else str(along.name)
+
+
+# Regularizers -------------------------------------------------------------------------------------------------------
+
+
+def regularizers_of(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the regularizers of a layer, and of those that it holds, each with what it is for: "kernel", "activity"."""
+    for key, value in layer.config.items():
+        if key.endswith("_regularizer") and value is not None:
+            yield key.removesuffix("_regularizer"), value
+        elif isinstance(value, Layer):
+            yield from regularizers_of(value)
+
+
+def is_regularized(name: str, of: str) -> bool:
+    """Whether a regularizer or a constraint is for the weight of a name.
+
+    >>> is_regularized("forward_layer/cell/kernel", "kernel"), is_regularized("pointwise_kernel", "pointwise")
+    (True, True)
+    >>> is_regularized("kernel", "depthwise"), is_regularized("recurrent_kernel", "kernel")
+    (True, False)
+    """
+    last = name.rpartition("/")[2]
+    return last in (of, f"{of}_kernel") or (last, of) == ("kernel", "depthwise")
+
+
+def regularizer_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:
+    """Return a regularizer, and what it adds to the loss for a tensor of a shape.
+
+    Raises Refused or LayerExplainError for one whose formula is not known.
+    """
+    made = part("regularizers", value)
+    return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
+
+
+# Numbers as given ---------------------------------------------------------------------------------------------------
+
+
+def shortest(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with numbers as they were given: 0.001 where a file has the nearest float32."""
+    return {name: _short(value) for name, value in config.items()}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, Setting):
+        return value._replace(config=shortest(value.config))
+    if not isinstance(value, float):
+        return value
+    short = float(f"{value:.7g}")
+    try:
+        return short if struct.pack("f", short) == struct.pack("f", value) else value
+    except (OverflowError, struct.error):
+        return value
