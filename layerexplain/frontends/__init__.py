@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeGuard
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends.code_source import CodeSource, code_source
@@ -24,6 +24,7 @@ from layerexplain.records import NamedTuple
 if TYPE_CHECKING:
     from layerexplain.frontends.own_layers import Code
     from layerexplain.layers.declaration import Declaration
+    from layerexplain.sources.names import Remote
 
 _BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
@@ -133,6 +134,8 @@ def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
     source = _path_or_bytes(source)
     if isinstance(source, str):
+        if _is_remote(source):
+            return source.shown
         return "<stdin>" if source == "-" else str(source)
     if isinstance(source, bytes):
         return "<bytes>"
@@ -142,10 +145,24 @@ def source_name(source: Any) -> str:
 
 
 def _path_or_bytes(source: Any) -> Any:
-    """A path as text, what holds a file's bytes as bytes; any other source as it is."""
+    """A path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
     if isinstance(source, bytearray | memoryview):
         return bytes(source)
-    return os.fsdecode(os.fspath(source)) if isinstance(source, os.PathLike) else source
+    if isinstance(source, os.PathLike):
+        return os.fsdecode(os.fspath(source))
+    if isinstance(source, str) and ":" in source:
+        from layerexplain.sources.names import named
+
+        return named(source)
+    return source
+
+
+def _is_remote(source: Any) -> TypeGuard[Remote]:
+    if not isinstance(source, str) or ":" not in source:
+        return False
+    from layerexplain.sources.names import Remote
+
+    return isinstance(source, Remote)
 
 
 def _is_stored(source: Any, name: str) -> bool:
@@ -159,6 +176,11 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
         with opened_stdin() as opened:
             return _read_opened(opened._replace(own=own))
     if isinstance(source, str):
+        if _is_remote(source):
+            from layerexplain.sources.remote import open_remote
+
+            with open_remote(source) as file:
+                return _read_opened(Opened.of(file, source)._replace(own=own))
         with as_source_errors():
             if os.path.isdir(source):
                 return _read_directory(source)

@@ -1,0 +1,69 @@
+"""What a named source is: a path of this machine, or a URL."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from layerexplain.records import NamedTuple
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+_LOCAL = ("file://", "local://")
+_CREDENTIALS = re.compile(r"(://[^/@:]*):[^/@]*@")
+_MIB = 1024 * 1024
+
+
+class Reach(NamedTuple):
+    """How a remote source is read: seconds that a server may be silent, how often a failure that may pass is tried
+    again, seconds before the first of these tries (each later one waits twice as long), and the most bytes that are
+    read of a file whose server sends no ranges."""
+
+    timeout: float = 30
+    retries: int = 3
+    wait: float = 0.5
+    max_download: int = 64 * _MIB
+
+
+USUAL = Reach()
+
+
+class Remote(str):
+    """A URL, or a place in an archive, and how it is reached. It is the URL as text, so that whoever names, joins or
+    compares sources needs to know nothing of it."""
+
+    reach: Reach
+
+    def __new__(cls, url: str, reach: Reach = USUAL) -> Remote:
+        """Make one of a URL."""
+        made = super().__new__(cls, url)
+        made.reach = reach
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Remote, (str(self), self.reach)
+
+    @property
+    def shown(self) -> str:
+        """The URL without a password in it."""
+        return _CREDENTIALS.sub(r"\1:***@", self)
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is a URL or a place in an archive, and no path.
+
+    >>> [is_remote(one) for one in ("m.keras", "s3://bucket/m.h5", "train.py:build", "file:///m.keras")]
+    [False, True, False, False]
+    """
+    if ":" not in source or isinstance(source, Remote):
+        return isinstance(source, Remote)
+    if _URL.match(source) is not None:
+        return not source.startswith(_LOCAL)
+    return "::" in source and not os.path.exists(source) and os.path.isfile(source.partition("::")[0])
+
+
+def named(source: str, reach: Reach = USUAL) -> str:
+    """A source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
+    if is_remote(source):
+        return source if isinstance(source, Remote) else Remote(source, reach)
+    return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
