@@ -30,6 +30,8 @@ class Facts(NamedTuple):
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
     - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
+    - `sets_in_held`: arguments of the layers that it holds, which it sets itself, whatever they say.
+    - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
     - `runs_code`: it runs code written by the author of the model.
     - `example`: how it is shown with no model, where that cannot be told from its declaration: arguments as NAME=VALUE,
       and shapes of inputs as they are typed.
@@ -52,6 +54,8 @@ class Facts(NamedTuple):
     alone_ndim: int = 0
     makes: str = ""
     home: str = ""
+    sets_in_held: tuple[str, ...] = ()
+    copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
     runs_code: bool = False
     example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 

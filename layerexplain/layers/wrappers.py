@@ -38,7 +38,10 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
     return mask if arguments["merge_mode"] is not None or mask is None else (mask, mask)
 
 
-@layer("Bidirectional", mask=_two_way_mask, gist="{layer}, both ways, {merge_mode}")
+_HELD = Facts(sets_in_held=("zero_output_for_mask",), copies_held={"backward_layer": ("layer", "go_backwards")})
+
+
+@layer("Bidirectional", mask=_two_way_mask, gist="{layer}, both ways, {merge_mode}", facts=_HELD)
 def bidirectional(
     x: Expr,
     *initial_state: Expr,

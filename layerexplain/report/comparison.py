@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError
-from layerexplain.layers.registry import find
-from layerexplain.model import Call, Layer, Model
+from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
 from layerexplain.report.loading import Loading, loading
+from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
 
 if TYPE_CHECKING:
     from layerexplain.report.weight_changes import Changes
@@ -76,25 +75,9 @@ class Comparison(NamedTuple):
         return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes loading")}
 
 
-class _Row(NamedTuple):
-    """A layer as it is compared."""
-
-    path: str
-    kind: str
-    type: str
-    arguments: Mapping[str, Any]
-    trainable: bool
-    row: LayerReport | None
-    sources: tuple[str, ...]
-
-    @property
-    def signature(self) -> str:
-        return repr((self.kind, self.type, sorted(self.arguments.items()), self.trainable))
-
-
 def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: Changes | None = None) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
-    a, b = (list(_rows(model, report.layers, "")) for model, report in (before, after))
+    a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
     pairs = _aligned(a, b)
     changes = _changes(a, b, pairs, values)
     taken = loading(before[1].layers, after[1].layers)
@@ -105,88 +88,14 @@ def _side(report: Report) -> Side:
     return Side(report.source, report.format, report.model_name, report.model_type, report.keras_version, report.totals)
 
 
-def _rows(model: Model, rows: Sequence[LayerReport], prefix: str) -> Iterator[_Row]:
-    by_name = {row.layer: row for row in rows}
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
-    for layer in model.layers:
-        row = by_name.get(layer.name)
-        sources = tuple([prefix + name for call in (row.calls if row is not None else ()) for name in call.sources])
-        trainable = layer.config.get("trainable") is not False
-        path = prefix + layer.name
-        rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
-        arguments = {
-            name: _one_form(name, value, rank)
-            for name, value in {**_arguments(layer), **_of_calls(layer, calls.get(layer.name, ()))}.items()
-        }
-        yield _Row(path, layer.kind, layer.type, arguments, trainable, row, sources)
-        if layer.model is not None:
-            yield from _rows(layer.model, row.layers if row is not None else (), f"{path}/")
-
-
-_NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
-
-
-def _of_calls(layer: Layer, calls: Sequence[Call]) -> dict[str, Any]:
-    """The arguments of a layer that Keras takes in the call, such as `use_causal_mask`."""
-    declaration = find(layer.type) if layer.kind == "layer" else None
-    known = declaration.arguments if declaration is not None else {}
-    return {
-        name: value
-        for call in calls
-        for name, value in call.kwargs.items()
-        if name in known and value is not None and isinstance(value, bool | int | float | str)
-    }
-
-
-def _arguments(layer: Layer) -> dict[str, Any]:
-    """The arguments of a layer in their normal form."""
-    if layer.model is not None:
-        return {}
-    if layer.type == "InputLayer":
-        shape = layer.config.get("batch_shape")
-        return {"shape": shape[1:] if isinstance(shape, tuple) else None}
-    declaration = find(layer.type) if layer.kind != "custom" else None
-    if declaration is not None:
-        try:
-            bound = declaration.bind({**declaration.default_values, **layer.config})
-            if "pool_size" in bound and bound.get("strides") is None:
-                bound["strides"] = bound["pool_size"]
-            return {name: _plain(value) for name, value in bound.items()}
-        except LayerExplainError:
-            pass
-    return {name: _plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
-
-
-def _one_form(name: str, value: Any, rank: int) -> Any:
-    """What versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the same for
-    all spatial axes ([3, 3], 3) as one number."""
-    parts = value if isinstance(value, tuple) else (value,)
-    if name == "axis" and rank and all(type(axis) is int for axis in parts):
-        parts = tuple([axis % rank - rank for axis in parts])
-        return parts[0] if len(parts) == 1 else parts
-    if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts):
-        inner = parts[0]
-        alike = isinstance(inner, tuple) and len(inner) == 2 and inner[0] == inner[1]
-        return inner[0] if alike else inner
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Layer):
-        return (value.type, tuple(sorted(_arguments(value).items(), key=lambda pair: pair[0])))
-    return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
-
-
 # Aligning -------------------------------------------------------------------------------------------------------
 
 
-def _aligned(a: Sequence[_Row], b: Sequence[_Row]) -> dict[str, str]:
+def _aligned(a: Sequence[NormalLayer], b: Sequence[NormalLayer]) -> dict[str, str]:
     """Return which layer of the second model is which of the first, by their paths."""
     types = {row.path: row.type for row in b}
     pairs = {row.path: row.path for row in a if types.get(row.path) == row.type}
-    keys: tuple[Callable[[_Row], str], ...] = (lambda row: row.signature, lambda row: row.type)
+    keys: tuple[Callable[[NormalLayer], str], ...] = (lambda row: row.signature, lambda row: row.type)
     for key in keys:
         taken = set(pairs.values())
         left, right = [row for row in a if row.path not in pairs], [row for row in b if row.path not in taken]
@@ -199,14 +108,16 @@ def _aligned(a: Sequence[_Row], b: Sequence[_Row]) -> dict[str, str]:
     return pairs
 
 
-def _stand_alike(one: _Row, other: _Row, pairs: Mapping[str, str]) -> bool:
+def _stand_alike(one: NormalLayer, other: NormalLayer, pairs: Mapping[str, str]) -> bool:
     return bool(one.sources) and tuple([pairs.get(source) for source in one.sources]) == other.sources
 
 
 # Telling --------------------------------------------------------------------------------------------------------
 
 
-def _changes(a: Sequence[_Row], b: Sequence[_Row], pairs: Mapping[str, str], values: Changes | None) -> list[Change]:
+def _changes(
+    a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: Changes | None
+) -> list[Change]:
     after = {row.path: row for row in b}
     paired = set(pairs.values())
     gone = {row.path: row for row in a if row.path not in pairs}
@@ -230,18 +141,22 @@ def _changes(a: Sequence[_Row], b: Sequence[_Row], pairs: Mapping[str, str], val
     return [*found, *map(_added, waiting)]
 
 
-def _added(row: _Row) -> Change:
+def _added(row: NormalLayer) -> Change:
     return Change("added", "", row.path, row.type, tuple(_own(row, before=False)))
 
 
-def _own(row: _Row, *, before: bool) -> Iterator[Difference]:
+def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
     if row.row is not None and row.row.params:
         count = f"{row.row.params:,}"
         yield Difference("parameters", count if before else "", "" if before else count, True)
 
 
 def _differences(
-    one: _Row, other: _Row, pairs: Mapping[str, str], gone: Mapping[str, _Row], new: Mapping[str, _Row]
+    one: NormalLayer,
+    other: NormalLayer,
+    pairs: Mapping[str, str],
+    gone: Mapping[str, NormalLayer],
+    new: Mapping[str, NormalLayer],
 ) -> Iterator[Difference]:
     for name in dict.fromkeys([*one.arguments, *other.arguments]):
         before, after = one.arguments.get(name), other.arguments.get(name)
@@ -258,7 +173,7 @@ def _differences(
         yield from _consequences(one.row, other.row)
 
 
-def _through(sources: Sequence[str], passed: Mapping[str, _Row]) -> list[str]:
+def _through(sources: Sequence[str], passed: Mapping[str, NormalLayer]) -> list[str]:
     found = []
     for source in sources:
         seen = set()
@@ -285,7 +200,6 @@ def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
 
 
 def _text(value: Any) -> str:
-    named = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple)
-    if named and all(isinstance(one, tuple) and len(one) == 2 for one in value[1]):
+    if is_layer(value):
         return f"{value[0]}({', '.join(f'{name}={_text(one)}' for name, one in value[1])})"
     return repr(value)[:200]

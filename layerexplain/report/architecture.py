@@ -1,0 +1,171 @@
+"""The hash of an architecture: equal for the same graph, whatever its names, its format and its version of Keras.
+
+The graph is written down without names. The calls are numbered in the order in which a walk from the outputs, sources
+first, meets them, and the layers in the order of their first calls, so that a layer that is called twice is not two
+layers that are alike. A layer stands there with its class, its arguments in their normal form (`normal_form`) and
+whether it is trained; an operation with its formula, since versions call the same operation by several names. Initial
+values, dtypes, names and what the model was compiled with are not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Op
+from layerexplain.lang.text import form
+from layerexplain.model import Layer, TensorRef
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.report.normal_form import Declarations, arguments_of, is_trained
+
+_DIGITS = 32
+"""Hexadecimal digits of a hash: 128 bits."""
+
+_Key = tuple[str, int]
+"""A call: the name of its layer and the call's number."""
+
+
+class Architecture(NamedTuple):
+    """What is equal for models with the same graph. `family` leaves out all arguments: it is equal for models of other
+    sizes, with another number of classes or another activation, and the same layers and connections."""
+
+    hash: str
+    family: str
+
+
+def architecture(network: Network, outer: Declarations | None = None) -> Architecture:
+    """Return the hashes of a model.
+
+    Args:
+        network: The model, traced.
+        outer: The declarations of the model that this one is nested in.
+
+    >>> from layerexplain import read
+    >>> specs = ("Dense: 3", "{type: Dense, units: 3, name: top}")
+    >>> models = [read(f"input: [4]\\nlayers:\\n  - {spec}\\n".encode()) for spec in specs]
+    >>> one, other = (architecture(trace_model(model)) for model in models)
+    >>> one == other
+    True
+    """
+    walk = _Walk(network, {**(outer or {}), **network.model.declarations})
+    walk.visit([(ref.layer, ref.call) for ref in network.model.outputs])
+    walk.visit_others()
+    ends = [[walk.told(ref) for ref in refs] for refs in (network.model.inputs, network.model.outputs)]
+    layers, types = walk.layers()
+    wires = [(number, sources) for number, sources, _ in walk.calls]
+    return Architecture(_digest((layers, walk.calls, ends)), _digest((types, wires, ends)))
+
+
+class _Walk:
+    """The layers and calls of a model as a walk numbers them. In `calls` each has the number of its layer, its sources,
+    and what is special about it where the layer has several."""
+
+    def __init__(self, network: Network, declarations: Declarations) -> None:
+        self.calls: list[tuple[int, list[Any], Any]] = []
+        self._declarations = declarations
+        self._layers = {layer.name: layer for layer in network.model.layers}
+        self._numbers: dict[str, int] = {}
+        self._met: dict[_Key, int] = {}
+        self._made = {(made.call.layer, made.call.index): made for made in network.calls}
+        self._of: dict[str, list[TracedCall]] = {}
+        for made in network.calls:
+            self._of.setdefault(made.call.layer, []).append(made)
+
+    def visit(self, ends: Iterable[_Key]) -> None:
+        """Number the calls that lead to these, and these: what feeds a call comes before it."""
+        waiting = [(key, False) for key in reversed(list(ends))]
+        while waiting:
+            key, is_fed = waiting.pop()
+            if key in self._met or key not in self._made:
+                continue
+            if is_fed:
+                self._number(key)
+            else:
+                waiting.append((key, True))
+                waiting += [((ref.layer, ref.call), False) for ref in reversed(self._made[key].sources)]
+
+    def visit_others(self) -> None:
+        """Number the calls that lead to no output, in an order that does not depend on their names as far as the layers
+        that they end in tell it."""
+        others = [key for key in self._made if key not in self._met]
+        if others:
+            read = {(ref.layer, ref.call) for key in others for ref in self._made[key].sources}
+            self.visit(sorted([key for key in others if key not in read], key=self._signature))
+
+    def _signature(self, key: _Key) -> str:
+        return _canonical(self._arguments(self._layers[key[0]], self._made[key]))
+
+    def _number(self, key: _Key) -> None:
+        made = self._made[key]
+        number = self._numbers.setdefault(key[0], len(self._numbers))
+        self._met[key] = len(self._met)
+        special = self._arguments(self._layers[key[0]], made) if len(self._of[key[0]]) > 1 else None
+        self.calls.append((number, [self.told(ref) for ref in made.sources], special))
+
+    def told(self, ref: TensorRef) -> Any:
+        """A tensor without names: the number of the call that makes it, and which of its results it is."""
+        return self._met.get((ref.layer, ref.call), "?"), ref.output
+
+    def layers(self) -> tuple[list[Any], list[Any]]:
+        """The layers in the order of their numbers, those without a call last; and what they are without arguments."""
+        full: list[Any] = []
+        types: list[Any] = []
+        for name in [*self._numbers, *[name for name in self._layers if name not in self._numbers]]:
+            layer, calls = self._layers[name], self._of.get(name, ())
+            trained = is_trained(layer)
+            if layer.model is not None:
+                known = next((made.network for made in calls if made.network is not None), None)
+                inner = architecture(known or trace_model(layer.model), self._declarations)
+                full.append((inner.hash, trained))
+                types.append(inner.family)
+            else:
+                arguments = self._arguments(layer, calls[0] if len(calls) == 1 else None)
+                is_operation = layer.kind == "operation"
+                full.append(arguments if is_operation else (layer.kind, layer.type, arguments, trained))
+                types.append(arguments if is_operation else (layer.kind, layer.type))
+        return full, types
+
+    def _arguments(self, layer: Layer, made: TracedCall | None) -> Any:
+        if made is not None and layer.kind == "operation" and made.definition is not None:
+            formula = _formula(made.definition)
+            if formula is not None:
+                return formula
+        spec = made.inputs[0] if made is not None and made.inputs else None
+        call = None if made is None else made.call
+        told = arguments_of(layer, call, 0 if spec is None else len(spec.shape), self._declarations)
+        return (layer.type, told) if layer.kind == "operation" else told
+
+
+def _formula(definition: Definition) -> Any:
+    """What an operation computes, without the names of its tensors; None where its formula has no key."""
+    key = form(definition)
+    if key is None:
+        return None
+    leaves = 2 + len(definition.params) + len(definition.weights)
+    results = len(key) - 2 * len(definition.results)
+    parts = [part.name if isinstance(part, Op) else str(part) for part in key[leaves:results]]
+    return parts, key[results + 1 :: 2], [str(result.shape) for result in definition.results.values()]
+
+
+def _digest(value: Any) -> str:
+    return sha256(_canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def _canonical(value: Any) -> str:
+    """A value as text: mappings by their keys, a whole number alike as integer and as float.
+
+    >>> _canonical({"b": (1.0, None), "a": [True]})
+    "{'a':[True],'b':[1,None]}"
+    """
+    if isinstance(value, Mapping):
+        pairs = sorted([(repr(key), _canonical(one)) for key, one in value.items()])
+        return "{" + ",".join([f"{key}:{one}" for key, one in pairs]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join([_canonical(one) for one in value]) + "]"
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return repr(value)

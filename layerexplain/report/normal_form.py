@@ -1,0 +1,172 @@
+"""The arguments of layers in one form, whatever version of Keras or format they come from.
+
+Defaults are filled in, names and values of older versions become today's, and what versions write in several ways (an
+axis, a size that is the same for all spatial axes) has one form. `comparison` and `architecture_hash` stand on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.call_binding import bind_call
+from layerexplain.errors import LayerExplainError
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.facts import Facts
+from layerexplain.model import Call, Layer, Model
+from layerexplain.network.scope import declaration_of
+from layerexplain.records import NamedTuple
+from layerexplain.report.data import LayerReport
+
+_NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
+
+Declarations = Mapping[str, Declaration]
+_NONE: Declarations = MappingProxyType({})
+
+
+class NormalLayer(NamedTuple):
+    """A layer in its normal form, with its row of the report."""
+
+    layer: Layer
+    path: str
+    arguments: Mapping[str, Any]
+    trainable: bool
+    row: LayerReport | None
+
+    @property
+    def kind(self) -> str:
+        """What the layer is: a class of Keras, an operation, a nested model, an own class."""
+        return self.layer.kind
+
+    @property
+    def type(self) -> str:
+        """The name of its class."""
+        return self.layer.type
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The paths of the layers that feed its calls."""
+        prefix = self.path.removesuffix(self.layer.name)
+        return tuple([prefix + name for call in (self.row.calls if self.row else ()) for name in call.sources])
+
+    @property
+    def signature(self) -> str:
+        """What the layer is, without its name and its place."""
+        return repr((self.kind, self.type, sorted(self.arguments.items()), self.trainable))
+
+
+def normal_layers(
+    model: Model, rows: Sequence[LayerReport], prefix: str = "", outer: Declarations = _NONE
+) -> Iterator[NormalLayer]:
+    """Yield the layers of a model, given with the rows of its report; those of nested models follow theirs."""
+    declarations = {**outer, **model.declarations} if model.declarations else outer
+    by_name = {row.layer: row for row in rows}
+    calls: dict[str, list[Call]] = {}
+    for call in model.calls:
+        calls.setdefault(call.layer, []).append(call)
+    for layer in model.layers:
+        row = by_name.get(layer.name)
+        own = sorted(calls.get(layer.name, ()), key=lambda call: call.index)
+        rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
+        arguments: dict[str, Any] = {}
+        for one in own or (None,):
+            arguments.update(arguments_of(layer, one, rank, declarations))
+        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row)
+        if layer.model is not None:
+            inner = row.layers if row is not None else ()
+            yield from normal_layers(layer.model, inner, f"{prefix}{layer.name}/", declarations)
+
+
+def is_trained(layer: Layer) -> bool:
+    """Whether nothing freezes the layer itself."""
+    return layer.config.get("trainable") is not False
+
+
+def arguments_of(
+    layer: Layer, call: Call | None = None, rank: int = 0, declarations: Declarations = _NONE
+) -> dict[str, Any]:
+    """Return the arguments of a layer, and of one of its calls, in their normal form.
+
+    Args:
+        layer: The layer.
+        call: One of its calls; arguments that Keras takes there (`use_causal_mask`), and numbers that stand in place of
+            tensors, count as well.
+        rank: The number of axes of its input, from which axes are counted; 0 where it is not known.
+        declarations: Those of the model's own classes.
+    """
+    return {name: _one_form(name, value, rank) for name, value in _arguments(layer, call, declarations).items()}
+
+
+def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> dict[str, Any]:
+    if layer.model is not None:
+        return {}
+    if layer.type == "InputLayer":
+        shape = layer.config.get("batch_shape")
+        return {"shape": shape[1:] if isinstance(shape, tuple) else None}
+    declaration = declaration_of(layer, declarations)
+    if declaration is not None:
+        try:
+            # The dtype of a layer that holds a TensorFlow call is not an argument of the call.
+            config = {k: v for k, v in layer.config.items() if k != "dtype" or "function" not in layer.config}
+            numbers: dict[str, Any] = {}
+            if call is not None and (call.kwargs or len(call.args) != 1):
+                made = bind_call(declaration, call)
+                config.update({name: value for name, value in made.config.items() if value is not None})
+                names = declaration.names(len(made.tensors))
+                numbers = {names[place]: value for place, value in made.constants.items()}
+            bound = declaration.bind({**declaration.default_values, **config})
+            if "pool_size" in bound and bound.get("strides") is None:
+                bound["strides"] = bound["pool_size"]
+            told = {name: _plain(value) for name, value in {**bound, **numbers}.items()}
+            return _without_copies(declaration.facts, told) if declaration.holds else told
+        except LayerExplainError:
+            pass
+    return {name: _plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
+
+
+def _one_form(name: str, value: Any, rank: int) -> Any:
+    """What versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the same for
+    all spatial axes ([3, 3], 3) as one number."""
+    parts = value if isinstance(value, tuple) else (value,)
+    if name == "axis" and rank and all(type(axis) is int for axis in parts):
+        parts = tuple([axis % rank - rank for axis in parts])
+        return parts[0] if len(parts) == 1 else parts
+    if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts):
+        inner = parts[0]
+        alike = isinstance(inner, tuple) and len(inner) == 2 and inner[0] == inner[1]
+        return inner[0] if alike else inner
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Layer):
+        if value.model is not None:
+            from layerexplain.network.trace import trace_model
+            from layerexplain.report.architecture import architecture
+
+            return (value.type, (("architecture", architecture(trace_model(value.model)).hash),))
+        return (value.type, tuple(sorted(_arguments(value, None, _NONE).items(), key=lambda pair: pair[0])))
+    return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
+
+
+def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer that holds others, without what it sets in those itself, and without a layer that it
+    would make of another were it not given."""
+    held: dict[str, Any] = {
+        name: (value[0], tuple([pair for pair in value[1] if pair[0] not in facts.sets_in_held]))
+        for name, value in arguments.items()
+        if is_layer(value)
+    }
+    for name, (original, flag) in facts.copies_held.items():
+        if name in held and original in held:
+            one, other = dict(held[name][1]), dict(held[original][1])
+            if one.pop(flag, None) != other.pop(flag, None) and one == other and held[name][0] == held[original][0]:
+                held[name] = None
+    return {**arguments, **held}
+
+
+def is_layer(value: Any) -> bool:
+    """Whether a value in its normal form is that of a layer: its class and its arguments."""
+    is_pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple)
+    return is_pair and all(isinstance(one, tuple) and len(one) == 2 for one in value[1])
