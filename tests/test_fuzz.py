@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.render.formats import GRAPH_FORMATS
 from tests.fuzz.attempt import attempt, explain
 from tests.fuzz.mutations import KINDS, NAMES, SCALARS
 
@@ -33,13 +34,13 @@ def test_mutations(kind: str, part: int) -> None:
 
 FOUND = {
     "grammar": (9476, 500308, 502422, 7021028, 7021062, 7027732, 7031892, 7032320),
-    "structure": (7372, 8952, 9146),
+    "structure": (7372, 8952, 9146, 60000340),
 }
 
 
 @pytest.mark.parametrize(("kind", "number"), [(kind, number) for kind in FOUND for number in FOUND[kind]])
 def test_what_longer_runs_found(kind: str, number: int) -> None:
-    assert attempt(kind, number) is None
+    assert attempt(kind, number, every_format=True) is None
 
 
 names = st.sampled_from(NAMES)
@@ -113,9 +114,9 @@ sequences = st.lists(items | models, max_size=4).map(lambda layers: {"class_name
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(models | nested | sequences | values)
-def test_structures(document: Any) -> None:
+@given(models | nested | sequences | values, st.sampled_from(GRAPH_FORMATS))
+def test_structures(document: Any, format_: str) -> None:
     try:
-        explain(document, detail=True)
+        explain(document, detail=True, formats=("table", format_))
     except LayerExplainError as error:
         assert str(error)

@@ -105,6 +105,20 @@ def test_what_does_not_fit_into_memory(spec: str, options: tuple[str, ...], said
     assert result.exit_code == 1 and said in result.stderr and len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [("0.001", "at most 1,000,000 bytes"), ("1MB", "at most 1,000,000 bytes"), ("1MiB", "at most 1,048,576 bytes"),
+     ("200 kB", "at most 200,000 bytes"), ("7b", "at most 7 bytes"),
+     *((odd, f"'{odd}' is not a size; write gigabytes (0.5), or a number with its unit: 500MB, 2GiB")
+       for odd in ("1XB", "MB", "", "-1", "0", "nan", "inf", "1e999GB", "1 M B"))],
+)  # fmt: skip
+def test_sizes_of_max_memory(size: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("input: [4]\nlayers:\n  - Dense: 300007\n")
+    result = CliRunner().invoke(program, ["trace", str(file), "--max-memory", size])
+    assert result.exit_code == (2 if "not a size" in said else 1) and said in result.stderr
+
+
 def test_layers_that_would_run_without_end_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.json"
     path.write_text(json.dumps(bomb(21, 4)))

@@ -51,6 +51,23 @@ def test_variables_of_nonsense(environment: dict[str, str], tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"_LAYEREXPLAIN_COMPLETE": asked, **words}, f"_LAYEREXPLAIN_COMPLETE is '{asked}'{said}; unset it")
+     for said, asked, words in [
+         *(("; a shell sets it to bash_complete, zsh_complete, fish_complete", asked, {})
+           for asked in ("nonsense", "_", "bash", "bash_", "csh_complete", "complete", "zsh_nonsense")),
+         *((", but COMP_WORDS and COMP_CWORD do not say which word is being typed", f"{shell}_complete", words)
+           for shell in ("bash", "zsh", "fish")
+           for words in ({}, {"COMP_WORDS": "layerexplain su"} | ({} if shell == "fish" else {"COMP_CWORD": "x"}))),
+     ]],
+)  # fmt: skip
+def test_completion_that_no_shell_asks_for(environment: dict[str, str], said: str, tmp_path: Path) -> None:
+    done = run(tmp_path, "summary", "net.yaml", PYTHONUTF8="1", **environment)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert said in done.stderr.decode() and done.stderr.count(b"\n") == 1
+
+
 def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\n.yaml")
     (tmp_path / name).write_text(SPEC, "utf-8")

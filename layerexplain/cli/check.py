@@ -10,6 +10,7 @@ import click
 from layerexplain import api
 from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
+from layerexplain.cli.amounts import amount
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
@@ -30,23 +31,16 @@ def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     return codes
 
 
-_UNITS = {"": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
-
-
 def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
     found = {}
     for part in ",".join(value).split(","):
         name, equals, text = part.strip().partition("=")
-        number = text.strip().lower().rstrip("kmgtb")
-        unit = text.strip().lower()[len(number) :]
-        try:
-            amount = float(number) * _UNITS[unit]
-        except (ValueError, KeyError):
-            amount = -1.0
-        if part.strip() and (not equals or not 0 <= amount < float("inf")):
+        if not part.strip():
+            continue
+        most = amount(text)
+        if not equals or most is None:
             raise click.BadParameter(f"'{part.strip()}'; a budget is NAME=NUMBER, like memory=50MB", ctx, parameter)
-        if part.strip():
-            found[name.strip()] = amount
+        found[name.strip()] = most
     return found
 
 

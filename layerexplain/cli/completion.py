@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from layerexplain.cli.main import PROGRAM, SHELLS
+
 
 @click.command("completion", short_help="Print the completion script for bash, zsh or fish.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print a script that lets SHELL complete commands, options, files, columns, the layers of a file, and the
@@ -18,8 +20,6 @@ def command(ctx: click.Context, shell: str) -> None:
     fish: layerexplain completion fish > ~/.config/fish/completions/layerexplain.fish
     """
     from click.shell_completion import get_completion_class
-
-    from layerexplain.cli.main import PROGRAM
 
     complete = get_completion_class(shell)
     if complete is None:

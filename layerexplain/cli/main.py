@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +26,9 @@ COMMANDS = {
 """Command → the module that has it, as `command`. Only the one that is called is imported."""
 
 PROGRAM = "layerexplain"
+
+SHELLS = ("bash", "zsh", "fish")
+"""Those that commands are completed in."""
 
 
 class Program(click.Group):
@@ -51,6 +55,29 @@ class Program(click.Group):
             hint = did_you_mean(name, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
             ctx.fail(f"no command '{failures.clean(name)}'; {hint}")
         return super().resolve_command(ctx, args)
+
+    def _main_shell_completion(
+        self, ctx_args: MutableMapping[str, Any], prog_name: str, complete_var: str | None = None
+    ) -> None:
+        """What click does where a shell asks for completions by the environment; it has no word for one that asks for
+        something else."""
+        import os
+
+        variable = complete_var or f"_{prog_name.upper()}_COMPLETE"
+        asked = os.environ.get(variable)
+        if not asked:
+            return
+        shell, _, what = asked.partition("_")
+        if shell not in SHELLS or what not in ("source", "complete"):
+            wanted = ", ".join(f"{shell}_complete" for shell in SHELLS)
+            failures.tell_lines([f"{variable} is '{asked}'; a shell sets it to {wanted}; unset it to use {prog_name}"])
+            raise SystemExit(1)
+        try:
+            super()._main_shell_completion(ctx_args, prog_name, complete_var)
+        except (KeyError, ValueError):
+            words = "COMP_WORDS and COMP_CWORD do not say which word is being typed"
+            failures.tell_lines([f"{variable} is '{asked}', but {words}; unset it to use {prog_name}"])
+            raise SystemExit(1) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         with failures.as_exit_codes(ctx):

@@ -8,6 +8,7 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
+from layerexplain.cli.amounts import amount
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
 from layerexplain.cli.options import (
@@ -42,6 +43,17 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
             f"'{value}' is not an index; write one number per axis, the batch first: 0,3,4,7", ctx, parameter
         )
     return index
+
+
+def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    size = amount(value, "gb")
+    if not size:
+        raise click.BadParameter(
+            f"'{value.strip()}' is not a size; write gigabytes (0.5), or a number with its unit: 500MB, 2GiB", ctx, parameter
+        )
+    return int(size)
 
 
 @click.command(
@@ -102,9 +114,10 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @seed_option("The seed for weights that the source does not have.")
 @click.option(
     "--max-memory",
-    metavar="GB",
-    type=click.FloatRange(0, min_open=True),
-    help="Refuse a layer with an array larger than GB gigabytes. Default: the memory of the machine.",
+    metavar="SIZE",
+    callback=_bytes,
+    help="Refuse a layer with an array larger than SIZE: gigabytes (0.5), or with a unit (500MB, 2GiB). "
+    "Default: the memory of the machine.",
 )
 @click.option(
     "--partial",
@@ -126,7 +139,7 @@ def command(
     save: str | None,
     code: tuple[str, ...],
     seed: int,
-    max_memory: float | None,
+    max_memory: int | None,
     partial: bool,
 ) -> None:
     """Run the formulas of SOURCE in NumPy on its own weights, or on random weights if it has none.
@@ -147,12 +160,10 @@ def command(
     if at is not None and save is not None:
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
 
-    most = None if max_memory is None else int(min(max_memory, 1e9) * 1e9)
-
     def run(one: str) -> Sheet:
         content = reading.content_of(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
-        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=most)
+        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory)
         with progress(model.source, "calls run") as tell:
             if at is not None:
                 from layerexplain.render.documents.worked_element import worked_element
@@ -168,7 +179,7 @@ def command(
                     output=result,
                     seed=seed,
                     keras=keras,
-                    max_memory=most,
+                    max_memory=max_memory,
                     progress=tell,
                 )
                 return worked_element(element, terms)
@@ -185,7 +196,7 @@ def command(
                     partial=partial,
                     wanted=wanted,
                     save=save,
-                    max_memory=most,
+                    max_memory=max_memory,
                     progress=tell,
                 )
             )

@@ -69,6 +69,8 @@ class _Writer:
         """Return the inputs, the layers and the outputs, as YAML is to have them."""
         found: dict[str, Any] = {}
         inputs = [self.layers[ref.layer] for ref in self.model.inputs]
+        if not inputs:
+            raise SpecError("it names no inputs, which a spec needs (input_layers is empty)", layer=self.path.rstrip("/") or None)
         if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
             pass  # a spec that does not say its input
         elif [one.name for one in inputs] == ["input"]:

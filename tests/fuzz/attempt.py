@@ -8,7 +8,7 @@ import re
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from layerexplain.conversions.forms import TEXTS
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Model
-from layerexplain.render.formats import FORMATS
+from layerexplain.render.formats import FORMATS, GRAPH_FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from layerexplain.report.comparison import compare
@@ -47,12 +47,16 @@ class _TooLong(BaseException):
     """Not an Exception, so that nothing catches it on the way."""
 
 
-def attempt(kind: str, number: int) -> Failure | None:
-    """Try a mutation; None where it was explained or refused as it should be."""
+def attempt(kind: str, number: int, *, every_format: bool = False) -> Failure | None:
+    """Try a mutation; None where it was explained or refused as it should be.
+
+    Printing takes longer than all else, so each number prints as a table and in one more format, by turns.
+    """
     source = mutation(kind, number)
+    formats = GRAPH_FORMATS if every_format else ("table", GRAPH_FORMATS[number // 2 % len(GRAPH_FORMATS)])
     try:
         with _limit():
-            explain(source, detail=number % 2 == 0)
+            explain(source, detail=number % 2 == 0, formats=formats)
     except LayerExplainError as error:
         if not str(error):
             return Failure(kind, number, "an error without words", "")
@@ -69,14 +73,14 @@ def attempt(kind: str, number: int) -> Failure | None:
     return None
 
 
-def explain(source: Any, *, detail: bool) -> None:
+def explain(source: Any, *, detail: bool, formats: Sequence[str] = GRAPH_FORMATS) -> None:
     """All that `summary` or `explain` does with a source, down to a text without control characters."""
     model = read(source)
     report = build(model, detail=detail) if detail else build(model, receptive_field=True, batch=2, optimizer="adam")
-    for format_ in FORMATS if detail else ("table", "csv"):
+    for format_ in dict.fromkeys(formats if detail else ("table", "csv")):
         wanted = Wanted(format_, nested=True)
         texts = [summary_text([report], wanted, Look())]
-        if detail:
+        if detail and format_ in FORMATS:
             texts.append(explanation_text([Chosen(report, report.layers)], wanted, Look()))
         for text in texts:
             text.encode()

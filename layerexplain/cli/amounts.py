@@ -1,0 +1,23 @@
+"""Amounts as people type them: `50MB`, `2GiB`, `1e6`."""
+
+from __future__ import annotations
+
+_UNITS = {unit: 1000.0**i for i, unit in enumerate(("", "kb", "mb", "gb", "tb"))}
+_UNITS |= {unit: 1024.0**i for i, unit in enumerate(("b", "kib", "mib", "gib", "tib"))}
+
+
+def amount(text: str, unit: str = "") -> float | None:
+    """Return the number that a text says, its unit counted in; None where it says none.
+
+    `unit` is that of a number without one. Numbers are positive or 0, and finite.
+
+    >>> amount("50MB"), amount("2 GiB"), amount("1.5", "gb"), amount("many")
+    (50000000.0, 2147483648.0, 1500000000.0, None)
+    """
+    lowered = text.strip().lower()
+    number = lowered.rstrip("kmgtib")
+    try:
+        found = float(number) * _UNITS[lowered[len(number) :] or unit]
+    except (ValueError, KeyError):
+        return None
+    return found if 0 <= found < float("inf") else None
