@@ -190,6 +190,10 @@ KERAS_ROWS = [
     Row("any all", lambda x: [ops.any(x > 1, axis=1), ops.all(x > -1, axis=1), ops.count_nonzero(x > 0, axis=1)]),
     Row("moments", lambda x: [*ops.moments(x, axes=[1]), *ops.moments(x, axes=[1, 2], keepdims=True)]),
     Row("logsumexp", lambda x: [ops.logsumexp(x, axis=1), ops.logsumexp(x, axis=-1, keepdims=True)]),
+    Row(
+        "logsumexp of all",
+        lambda x: [ops.logsumexp(x), ops.logsumexp(x, axis=(2, 1)), ops.logsumexp(x * float("-inf"))],
+    ),
     Row("average", lambda x: [ops.average(x, axis=1)]),
     Row(
         "norms",

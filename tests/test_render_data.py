@@ -114,7 +114,7 @@ def test_json_says_null_for_unknown() -> None:
         "code": "opaque",
         "layer": "quantized",
         "message": "QDense (from quantization) is not a layer that layerexplain has a formula for; its shapes are those "
-        "that the file recorded, if any",
+        "that the file recorded",
     }
 
 

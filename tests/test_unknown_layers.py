@@ -141,7 +141,7 @@ def test_notes_say_each_thing_once() -> None:
     layers = [entry([None, 3]), mine, secret]
     document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
     found = {row.layer: row.notes for row in build(read(document)).layers}
-    behind = "its shapes are those that the file recorded, if any"
+    behind = "the shape of its output is not known either"
     # Keras writes "Custom" where no package is named.
     assert found["my"] == (f"My is not a layer that layerexplain has a formula for; {behind}",)
     assert found["secret"] == (

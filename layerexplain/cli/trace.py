@@ -51,7 +51,9 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     size = amount(value, "gb")
     if not size:
         raise click.BadParameter(
-            f"'{value.strip()}' is not a size; write gigabytes (0.5), or a number with its unit: 500MB, 2GiB", ctx, parameter
+            f"'{value.strip()}' is not a size; write gigabytes (0.5), or a number with its unit: 500MB, 2GiB",
+            ctx,
+            parameter,
         )
     return int(size)
 
@@ -163,7 +165,9 @@ def command(
     def run(one: str) -> Sheet:
         content = reading.content_of(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
-        given = api.make_inputs(model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory)
+        given = api.make_inputs(
+            model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory
+        )
         with progress(model.source, "calls run") as tell:
             if at is not None:
                 from layerexplain.render.documents.worked_element import worked_element

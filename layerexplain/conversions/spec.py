@@ -70,7 +70,9 @@ class _Writer:
         found: dict[str, Any] = {}
         inputs = [self.layers[ref.layer] for ref in self.model.inputs]
         if not inputs:
-            raise SpecError("it names no inputs, which a spec needs (input_layers is empty)", layer=self.path.rstrip("/") or None)
+            raise SpecError(
+                "it names no inputs, which a spec needs (input_layers is empty)", layer=self.path.rstrip("/") or None
+            )
         if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
             pass  # a spec that does not say its input
         elif [one.name for one in inputs] == ["input"]:
@@ -100,7 +102,7 @@ class _Writer:
 
     def _items(self) -> Iterator[_Item]:
         given = last = self.model.inputs[-1]._replace(output=0)
-        several = len(self.model.inputs) > 1
+        several = len(set(self.model.inputs)) > 1
         for call in self.calls:
             layer = self.layers[call.layer]
             wired = self._wired(layer, call)

@@ -13,12 +13,13 @@ from layerexplain.layers.operations import limited
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import order, reduce
+from layerexplain.ops.arrange import full_like
+from layerexplain.ops.functions import log_sum_exp
 from layerexplain.ops.linalg import singular_values
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, take_slice, transpose
-from layerexplain.ops.sizes import INTS, normalize_axis
+from layerexplain.ops.sizes import INTS, normalize_axes, normalize_axis
 
-USES = (limited,)
 Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
 ROWS = """
 ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False): sum(countable(x), ...)
@@ -30,7 +31,7 @@ tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
 ops.[Max|Min], ops.[Amax|Amin], tf.math.[reduce_max|reduce_min](x, axis: AxisArgument = None, keepdims: Bool = False,
-    initial: Anything = None): limited([amax|amin](x, axis=axis, keepdims=keepdims), [low|high]=initial)
+    initial: Anything = None): [largest|smallest](x, ...)
     | Takes the [maximum|minimum] {along}.
 ops.[Any|All], tf.math.[reduce_any|reduce_all](x, axis: AxisArgument = None, keepdims: Bool = False): [any|all](x, ...)
     | Tests whether [any element {along} is|all elements {along} are] true.
@@ -108,11 +109,28 @@ def moments_along(x: Expr, axes: Any, keepdims: bool) -> dict[str, Expr]:
     return {"m": m, "v": variance(x, axes, keepdims, "centre")}
 
 
+def largest(x: Expr, axis: Any, keepdims: bool, initial: Any) -> Expr:
+    """The largest element, at least `initial`."""
+    if initial is not None and _is_empty(x, axis):
+        return full_like(reduce.sum_(x, axis=axis, keepdims=keepdims), value=initial)
+    return limited(reduce.amax(x, axis=axis, keepdims=keepdims), low=initial)
+
+
+def smallest(x: Expr, axis: Any, keepdims: bool, initial: Any) -> Expr:
+    """The smallest element, at most `initial`."""
+    if initial is not None and _is_empty(x, axis):
+        return full_like(reduce.sum_(x, axis=axis, keepdims=keepdims), value=initial)
+    return limited(reduce.amin(x, axis=axis, keepdims=keepdims), high=initial)
+
+
+def _is_empty(x: Expr, axis: Any) -> bool:
+    """Whether there is nothing along the axes to fold."""
+    return any(x.shape[i] == 0 for i in normalize_axes(axis, x.ndim))
+
+
 def log_of_sum(x: Expr, axis: Any, keepdims: bool) -> Expr:
     """The logarithm of the sum of exponentials."""
-    m = named("m", reduce.amax(x, axis=axis, keepdims=True), "the maximum, subtracted to keep exp from overflowing")
-    total = e.log(reduce.sum_(e.exp(x - m), axis=axis, keepdims=keepdims))
-    return total + (m if keepdims else reduce.amax(x, axis=axis))
+    return log_sum_exp(x, axis=tuple(range(x.ndim)) if axis is None else axis, keepdims=keepdims)
 
 
 @layer("ops.Average")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Note
 
-_RECORDED = "; its shapes are those that the file recorded, if any"
-
 
 def operation_type(layer: Layer) -> str:
     """What a row is called: the class, or the function that an operation of tf.keras applies."""
@@ -14,11 +12,15 @@ def operation_type(layer: Layer) -> str:
     return f"tf.{function}" if isinstance(function, str) else layer.type
 
 
-def opaque_note(code: str, where: str, reason: str, *, typed: bool, is_known: bool) -> Note:
-    """Why a layer has no formula, and what is known of its shapes: `typed` says that no file recorded any, `is_known`
-    that they are known all the same."""
-    rest = ("" if is_known else "; the shape of its output is not known either") if typed else _RECORDED
-    return Note(code, where, f"{reason}{rest}")
+def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
+    """Why a layer has no formula, and where its shapes are from: "recorded" by a file, "known" of its class, or
+    "unknown"."""
+    rest = {
+        "recorded": "; its shapes are those that the file recorded",
+        "known": "",
+        "unknown": "; the shape of its output is not known either",
+    }
+    return Note(code, where, f"{reason}{rest[shapes]}")
 
 
 def why_opaque(layer: Layer) -> str:

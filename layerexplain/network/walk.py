@@ -286,13 +286,16 @@ class Walk:
         known = [t for t in tensors if t is not None]
         inputs = tuple([None if t is None else t.bare_spec for t in tensors])
         recorded = self.tensors.recorded(made)
+        shapes = "recorded" if any(recorded) and not self.scope.strict else "unknown"
         if not recorded and known and layer.kind == "layer":
             from layerexplain.layers.opaque_layers import known_result
 
             told = known_result(layer.type, layer.config, known[0].expr.shape)
             recorded = [] if told is None else [Spec(*told)]
         all_known = [spec for spec in recorded if spec is not None]
-        self._without_formula(layer, reason, is_known=bool(recorded) and len(all_known) == len(recorded))
+        if shapes == "unknown" and recorded and len(all_known) == len(recorded):
+            shapes = "known"
+        self._without_formula(layer, reason, shapes)
         # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
         loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
         mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
@@ -357,15 +360,15 @@ class Walk:
         outputs = tuple(recorded) or (None,)
         return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
 
-    def _without_formula(self, layer: Layer, refusal: str | None, *, is_known: bool = False) -> None:
-        """Note why a layer has no formula: what its declaration refused, or that it has none."""
+    def _without_formula(self, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
+        """Note why a layer has no formula: what its declaration refused, or that it has none; `shapes` as in
+        `opaque_note`."""
         from layerexplain.network.notes import opaque_note, why_opaque
 
         reason = why_opaque(layer) if refusal is None else refusal
         self.reasons.setdefault(layer.name, reason)
         code = "opaque" if refusal is None else "not-derived"
-        note = opaque_note(code, self.scope.where(layer), reason, typed=self.scope.strict, is_known=is_known)
-        self._note_once(layer, note)
+        self._note_once(layer, opaque_note(code, self.scope.where(layer), reason, shapes))
 
     def _note_once(self, layer: Layer, note: Note) -> None:
         """Keep the first note of its kind on a layer, which may be called often."""

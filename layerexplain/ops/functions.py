@@ -29,7 +29,7 @@ from layerexplain.ops.elementwise import (
 )
 from layerexplain.ops.movement import split, take_slice
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import misfit, normalize_axis
+from layerexplain.ops.sizes import misfit, normalize_axes, normalize_axis
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -291,20 +291,25 @@ def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
     return z - log(sum_(exp(z), axis=axis, keepdims=True))
 
 
-def _log_sum_exp(np: Any, z: Any) -> Any:
-    top = _largest(np, z, -1)
+def _log_sum_exp(np: Any, z: Any, axis: Any = -1, keepdims: bool = False) -> Any:
+    top = _largest(np, z, axis)
     top = np.where(np.isfinite(top), top, 0)
-    return np.log(np.sum(np.exp(z - top), axis=-1)) + top[..., 0]
+    y = np.log(np.sum(np.exp(z - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, axis)
 
 
-@composite(
-    "log_sum_exp",
-    stable=_log_sum_exp,
-    gradient=lambda y, dy, i: take_slice(dy, key=(Ellipsis, None)) * softmax(y.args[0]),
-)
-def log_sum_exp(z: Expr) -> Expr:
-    """The logarithm of the sum of the exponentials along the last axis: a smooth maximum."""
-    return log(sum_(exp(z), axis=-1))
+def _log_sum_exp_gradient(y: Expr, dy: Expr, i: int) -> Expr:
+    (z,), attrs = y.args, y.attrs["definition"].attrs
+    axes = normalize_axes(attrs.get("axis", -1), z.ndim)
+    if not attrs.get("keepdims", False):
+        dy = take_slice(dy, key=tuple([None if axis in axes else slice(None) for axis in range(z.ndim)]))
+    return dy * softmax(z, axis=axes[0] if len(axes) == 1 else axes)
+
+
+@composite("log_sum_exp", stable=_log_sum_exp, gradient=_log_sum_exp_gradient)
+def log_sum_exp(z: Expr, *, axis: Any = -1, keepdims: bool = False) -> Expr:
+    """The logarithm of the sum of the exponentials along axes: a smooth maximum."""
+    return log(sum_(exp(z), axis=axis, keepdims=keepdims))
 
 
 # Cross-entropies of logits --------------------------------------------------------------------------------------
