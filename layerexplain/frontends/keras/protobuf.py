@@ -77,12 +77,12 @@ def _heads(
         if count > _MAX_FIELDS:
             raise SourceError(f"a message has more than {_MAX_FIELDS:,} fields; no model needs that many")
         head = part(at, min(at + _HEAD, end))
-        tag, done = _varint(head, 0)
+        tag, done = read_varint(head, 0)
         value, size, wire = None, 0, tag & 7
         if wire == VARINT:
-            value, done = _varint(head, done)
+            value, done = read_varint(head, done)
         elif wire == BYTES:
-            size, done = _varint(head, done)
+            size, done = read_varint(head, done)
         elif wire in (FIXED64, FIXED32):
             size = 8 if wire == FIXED64 else 4
         else:
@@ -98,11 +98,11 @@ def numbers(packed: memoryview) -> Iterator[int]:
     """Packed numbers, unsigned."""
     at = 0
     while at < len(packed):
-        value, at = _varint(packed, at)
+        value, at = read_varint(packed, at)
         yield value
 
 
-def _varint(view: memoryview, at: int) -> tuple[int, int]:
+def read_varint(view: memoryview, at: int) -> tuple[int, int]:
     """A number of up to 64 bits, seven to a byte, and the place behind it."""
     result = shift = 0
     while True:

@@ -30,7 +30,7 @@ METADATA = "keras_metadata.pb"
 KERAS_IDENTIFIER = "_tf_keras_"
 
 # Keras's own objects of a SavedModel that are no layers.
-_NO_LAYERS = ("_tf_keras_metric", "_tf_keras_optimizer", "_tf_keras_loss")
+NO_LAYERS = ("_tf_keras_metric", "_tf_keras_optimizer", "_tf_keras_loss")
 
 
 class SavedObject(NamedTuple):
@@ -133,7 +133,7 @@ def _tree(nodes: list[KerasNode]) -> _KerasObject:
     """The Keras objects as a tree, by their paths: `root.block.d1` hangs below `root.block`."""
     trees: dict[str, _KerasObject] = {}
     for node in sorted(nodes, key=lambda node: node.path.count(".")):
-        if node.identifier in _NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER) or node.path in trees:
+        if node.identifier in NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER) or node.path in trees:
             continue
         document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}") if node.metadata else {}
         if not isinstance(document, dict):

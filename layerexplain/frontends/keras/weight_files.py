@@ -20,8 +20,9 @@ from layerexplain.frontends import HEAD, is_hdf5
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
+from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
-from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Note
@@ -37,6 +38,7 @@ _READ_A_SECOND = 10_000_000
 """Lowest speed assumed for reading values, in bytes a second: by the slowest machine and the hardest compression."""
 _MAX_SHARDS = 10_000
 _SHARD_ENDING = ".weights.h5"
+_SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
 class WeightFile:
@@ -46,7 +48,8 @@ class WeightFile:
     the file's order, `parameters` those that are not the state of an optimizer, a random generator or a metric,
     `direct` these by their group. `names` are the names of layers by their groups, where the file keeps them (class
     layout, Keras 3.6 and later). `groups` are all groups in the file's order, `objects` those of a layer or of what a
-    layer holds, not of a list of them.
+    layer holds, not of a list of them. `files` are the HDF5 files by name; of other formats, `raw` has the places of
+    values by the tensors' paths.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class WeightFile:
         listing: WeightListing,
         files: Mapping[str, H5Target] | None = None,
         *,
+        raw: Mapping[str, RawValues] | None = None,
         has_model: bool = False,
     ) -> None:
         self.format = format
@@ -68,6 +72,7 @@ class WeightFile:
         self.objects = listing.objects
         self.notes = listing.notes
         self.files = files or {}
+        self.raw = raw or {}
 
     @cached_property
     def direct(self) -> Mapping[Groups, list[StoredTensor]]:
@@ -83,6 +88,8 @@ class WeightFile:
         """
         import numpy as np
 
+        if tensor.path in self.raw:
+            return self.raw[tensor.path].read(tensor.shape)
         answer = self._ask(tensor, "values", most=16 * tensor.size)
         dtype = np.dtype(str(answer.value["dtype"]))
         if dtype.kind not in "biufc" or len(answer.data) != tensor.size * dtype.itemsize:
@@ -91,6 +98,8 @@ class WeightFile:
 
     def statistics(self, tensor: StoredTensor) -> Statistics:
         """What the values of a tensor are like; memory does not follow their number. Raises as `read` does."""
+        if tensor.path in self.raw:
+            return statistics([self.read(tensor)])
         return Statistics(*self._ask(tensor, "statistics").value["statistics"])
 
     def _ask(self, tensor: StoredTensor, what: str, **details: Any) -> Answer:
@@ -132,6 +141,8 @@ class _Opening(NamedTuple):
         path = os.path.abspath(source)
         if stat.S_ISDIR(os.stat(path).st_mode):
             names = {name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))}
+            if names & _SAVED_MODEL:
+                return self._of_saved_model(path)
             return self._of_files(names, lambda name: _config_bytes(os.path.join(path, name)), partial(_shard, path))
         with open_regular(path) as file:
             return self._of_stream(file, path, None)
@@ -143,11 +154,31 @@ class _Opening(NamedTuple):
             return self._of_archive(file, path)
         if is_hdf5(head):
             return self._legacy(H5Target(path, data=data))
-        if path is not None and head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
-            names = shard_files(_config_bytes(path), os.path.basename(path))
-            files = {name: _shard(os.path.dirname(path), name) for name in names}
+        if path is None:
+            return None  # what else has weights has them in files beside it
+        folder, name = os.path.split(path)
+        if name in _SAVED_MODEL:
+            return self._of_saved_model(folder)
+        if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
+            names = shard_files(_config_bytes(path), name)
+            files = {name: _shard(folder, name) for name in names}
             return self._classes(files, "weights-shards", has_model=False)
-        return None
+        return self._of_tfjs(file, folder) if head.lstrip()[:1] == b"{" else None
+
+    def _of_saved_model(self, folder: str) -> WeightFile | None:
+        from layerexplain.frontends.keras.saved_values import saved_model_weights
+
+        found = saved_model_weights(folder)
+        return None if found is None else WeightFile("saved-model", found[0], raw=found[1], has_model=True)
+
+    def _of_tfjs(self, file: IO[bytes], folder: str) -> WeightFile | None:
+        data = file.read(MAX_CONFIG_BYTES + 1)
+        if b'"weightsManifest"' not in data:
+            return None
+        from layerexplain.frontends.keras.tfjs_weights import tfjs_weights
+
+        found = tfjs_weights(parse_json(data, "model.json"), folder)
+        return None if found is None else WeightFile("tfjs-layers", found[0], raw=found[1], has_model=True)
 
     def _of_archive(self, file: IO[bytes], path: str | None) -> WeightFile | None:
         with zipfile.ZipFile(file) as archive:

@@ -1,0 +1,119 @@
+"""The weights of a SavedModel: the arrays of its checkpoint, by the layers of Keras's metadata."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.config_values import name_in
+from layerexplain.frontends.keras.raw_values import RawValues
+from layerexplain.frontends.keras.saved_model import (
+    METADATA,
+    NO_LAYERS,
+    SAVED_MODEL,
+    KerasNode,
+    keras_nodes_of_metadata,
+    keras_nodes_of_objects,
+    read_saved_model_proto,
+)
+from layerexplain.frontends.keras.tensor_bundle import (
+    ITEM_BYTES,
+    BundleEntry,
+    Checkpoint,
+    TrackedObject,
+    raw_values,
+    read_checkpoint,
+)
+from layerexplain.frontends.keras.weight_layouts import WeightListing
+from layerexplain.frontends.keras.weight_tensors import Role, StoredTensor, plain_name, role_of
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.regular_file import open_regular
+
+_STEM = "variables"
+_COUNTERS = ("save_counter", "iteration", "learning_rate")
+_LISTED = "variables"
+
+
+def saved_model_weights(folder: str) -> tuple[WeightListing, Mapping[str, RawValues]] | None:
+    """Return the weights of a SavedModel directory, and where each has its values; None where it has none.
+
+    Raises SourceError where its checkpoint is damaged.
+    """
+    variables = os.path.join(folder, _STEM)
+    if not os.path.isfile(os.path.join(variables, f"{_STEM}.index")):
+        return None
+    checkpoint = read_checkpoint(variables, _STEM)
+    tensors = list(_of_layers(checkpoint, _keras_nodes(folder)))
+    taken = {tensor.path for tensor in tensors}
+    tensors += [one for one in _others(checkpoint) if one.path not in taken]
+    places = {f"/{key}": raw_values(entry) for key, entry in checkpoint.entries.items()}
+    return WeightListing("names", "saved-model", tensors=tuple(tensors)), places
+
+
+def _keras_nodes(folder: str) -> list[KerasNode]:
+    """The objects of Keras that a SavedModel tells of."""
+    if os.path.isfile(os.path.join(folder, METADATA)):
+        with open_regular(os.path.join(folder, METADATA), METADATA) as file:
+            return keras_nodes_of_metadata(file.read(MAX_CONFIG_BYTES + 1)[:MAX_CONFIG_BYTES])
+    if not os.path.isfile(os.path.join(folder, SAVED_MODEL)):
+        return []
+    with open_regular(os.path.join(folder, SAVED_MODEL), SAVED_MODEL) as file:
+        return keras_nodes_of_objects(read_saved_model_proto(file))
+
+
+def _of_layers(checkpoint: Checkpoint, nodes: list[KerasNode]) -> Iterator[StoredTensor]:
+    """Yield the weights of the layers of the model, each in the order of Keras's `weights`."""
+    for node in nodes:
+        above, _, own = node.path.partition(".")
+        if above != "root" or not own or "." in own or node.identifier in NO_LAYERS or not node.metadata:
+            continue
+        document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}")
+        name = name_in(document) if isinstance(document, dict) else ""
+        number = checkpoint.found(own)
+        if not name or number is None:
+            continue
+        for variable in _variables(checkpoint, number):
+            entry = checkpoint.entries.get(variable.key)
+            if entry is not None:
+                *groups, last = variable.name.split("/")
+                parts = (name, *groups, plain_name(last))
+                yield _tensor(variable.key, entry, parts, role_of(groups, plain_name(last)), name)
+
+
+def _variables(checkpoint: Checkpoint, number: int) -> Iterator[TrackedObject]:
+    """Yield the variables of an object, in the order in which it lists them; without a list all below it."""
+    children = checkpoint.objects[number].children
+    listed = checkpoint.objects[children[_LISTED]].children if _LISTED in children else {}
+    if listed:
+        for key in sorted([key for key in listed if key.isdecimal()], key=int):
+            yield checkpoint.objects[listed[key]]
+        return
+    seen, waiting = {number}, [number]
+    for at in waiting:  # grows as it is read
+        found = checkpoint.objects[at]
+        if found.key:
+            yield found
+        waiting += [child for child in found.children.values() if child not in seen]
+        seen.update(found.children.values())
+
+
+def _others(checkpoint: Checkpoint) -> Iterator[StoredTensor]:
+    """Yield what no layer lists: the state of optimizers and metrics, and the variables of what is no model of Keras,
+    by their names."""
+    names = {one.key: one.name for one in checkpoint.objects if one.key}
+    for key, entry in checkpoint.entries.items():
+        parts = tuple((names.get(key) or key.partition("/.ATTRIBUTES")[0]).split("/"))
+        parts = (*parts[:-1], plain_name(parts[-1]))
+        owner = "/".join(parts[:-1])
+        first = key.partition("/")[0]
+        role: Role = role_of(parts[:-1], parts[-1])
+        if ".OPTIMIZER_SLOT" in key or first.startswith("optimizer") or parts[-1] in _COUNTERS:
+            role = "optimizer"
+        elif key.startswith("keras_api/metrics/"):
+            role = "metric"
+        yield _tensor(key, entry, parts, role, owner)
+
+
+def _tensor(key: str, entry: BundleEntry, parts: tuple[str, ...], role: Role, layer: str) -> StoredTensor:
+    return StoredTensor(f"/{key}", parts, entry.shape, entry.dtype, ITEM_BYTES[entry.dtype], role, layer)
