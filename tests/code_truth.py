@@ -1,18 +1,38 @@
-"""What real Keras makes of programs: run in a child process, which prints one JSON object a program."""
+"""What real Keras makes of programs: a child process runs many and says of each what its `model` is and computes.
 
+`python code_truth.py FOLDER PART PARTS` reads `programs.json` (name → source) and `inputs.npz` (`name/0`, `name/1`, …) in
+FOLDER, runs its part of the programs and writes `truthPART.json` and `valuesPART.npz`: there, `name|path of layers|number` is a weight and `name|=|number` an output.
+"""
+
+import contextlib
+import io
 import json
+import re
 import sys
 import traceback
+from pathlib import Path
+
+import numpy as np
 
 
-def truth(source):
-    """Run a program and describe its `model`."""
+def truth(source, inputs, keep):
+    """Run a program and describe its `model`; `keep` is given each weight and output under its key."""
     import keras
 
     keras.backend.clear_session()
+    keras.config.set_dtype_policy("float32")
     names = {"__name__": "__main__"}
-    exec(compile(source, "program.py", "exec"), names)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        exec(compile(source, "program.py", "exec"), names)
     model = names["model"]
+    found = described(model)
+    if inputs is not None:
+        found.update(values(model, inputs, keep, draws="random" in source))
+    return found
+
+
+def described(model):
+    """The rows and counts of a model."""
     rows = []
     for layer in getattr(model, "_operations", None) or model.layers:
         # What masks are computed with is no layer, and no line of the program.
@@ -24,13 +44,49 @@ def truth(source):
             shape = None
         weights = getattr(layer, "weights", [])
         rows.append({"name": layer.name, "type": type(layer).__name__, "params": _count(weights), "shapes": shape})
-    seeds = [w for w in model.weights if "seed" in w.path]
-    return {
-        "layers": rows,
-        "params": _count(model.weights),
-        "trainable": _count(model.trainable_weights),
-        "seeds": len(seeds),
-    }
+    return {"layers": rows, "params": _count(model.weights), "trainable": _count(model.trainable_weights)}
+
+
+def values(model, inputs, keep, draws):
+    """Draw the model's weights and run it; one that draws numbers itself has no outputs to compare."""
+    import keras
+
+    from layerexplain.oracle.keras_model import draw_weights
+
+    draw_weights(model, np.random.default_rng(7))
+    structure = getattr(model, "_inputs_struct", None)
+    packed = inputs[0] if len(inputs) == 1 else inputs
+    if structure is not None:
+        packed = keras.tree.pack_sequence_as(structure, inputs)
+    first = _run(model, packed)
+    if draws and not all(np.array_equal(a, b) for a, b in zip(first, _run(model, packed), strict=True)):
+        return {"random": True}
+    for number, array in enumerate(first):
+        keep(f"=|{number}", array)
+    _keep_weights(model, "", keep, set())
+    return {}
+
+
+def _run(model, inputs):
+    import keras
+
+    return [np.asarray(one) for one in keras.tree.flatten(model(inputs, training=False))]
+
+
+def _keep_weights(layer, path, keep, known):
+    """Keep the weights of a layer, and of all layers in it, under the names that lead there."""
+    for number, weight in enumerate([one for one in layer.weights if "seed_generator" not in one.path]):
+        keep(f"{path}|{number}", np.asarray(weight.value))
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        name = f"{path}/{inner.name}".lstrip("/")
+        if name not in known:
+            known.add(name)
+            _keep_weights(inner, name, keep, known)
+    used = {}
+    for weight in [*layer._trainable_variables, *layer._non_trainable_variables]:
+        name = re.sub(r"^variable_\d+$", "variable", weight.name)  # Keras counts those without a name through a program
+        used[name] = used.get(name, -1) + 1
+        keep(f"{path}/{name}".lstrip("/") + (f"_{used[name]}|0" if used[name] else "|0"), np.asarray(weight.value))
 
 
 def _count(weights):
@@ -53,11 +109,21 @@ def _flat(value):
     return [value]
 
 
-if __name__ == "__main__":
-    found = {}
-    for name, source in json.load(sys.stdin).items():
+def main(folder, part, parts):
+    programs = json.loads((folder / "programs.json").read_text())
+    given = np.load(folder / "inputs.npz")
+    arrays, found = {}, {}
+    for name in list(programs)[part::parts]:
+        count = sum(key.startswith(f"{name}/") for key in given)
+        inputs = [given[f"{name}/{number}"] for number in range(count)] or None
         try:
-            found[name] = truth(source)
+            keep = lambda key, array, name=name: arrays.update({f"{name}|{key}": array})  # noqa: E731
+            found[name] = truth(programs[name], inputs, keep)
         except Exception:
             found[name] = {"error": traceback.format_exc(limit=-2)}
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    np.savez(folder / f"values{part}.npz", **arrays)
+    (folder / f"truth{part}.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

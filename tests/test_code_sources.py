@@ -272,3 +272,23 @@ def test_no_program_takes_long_or_much(name: str, tmp_path: Path, monkeypatch: p
     assert after.ru_utime - used < 20
     assert after.ru_maxrss - before.ru_maxrss < 700_000
     assert not (tmp_path / "pwned").exists()
+
+
+OWN = """import keras
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.layers.Dense(5, activation="relu")
+    def call(self, tokens):
+        return self.inner(tokens) + 1
+model = Net()
+model.build((None, 7))
+"""
+
+
+def test_the_call_of_a_class_runs_on_inputs_that_no_layer_makes(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(OWN)
+    result = run("trace", str(path), "--format", "json", "--batch", "3")
+    rows = {row["layer"]: row["shape"] for row in json.loads(result.stdout)["layers"]}
+    assert rows == {"tokens": [3, 7], "dense": [3, 5], "add": [3, 5]}

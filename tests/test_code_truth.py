@@ -1,4 +1,5 @@
-"""Programs as people write them: what the reader says of each equals what real Keras makes by running it."""
+"""Programs as people write them: what the reader says of each equals what real Keras makes by running it: the names,
+order, shapes and counts of the layers, what is trained, and the outputs on the same weights."""
 
 import json
 import os
@@ -8,50 +9,95 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from layerexplain import api
 from layerexplain.frontends.code.reader import read_code
+from layerexplain.network.recorded_shapes import with_input_layers
+from layerexplain.network.trace import trace_at
+from layerexplain.run.activations import Activations
+from layerexplain.run.drawn import draw_inputs
 
 HERE = Path(__file__).parent
 PROGRAMS = {
     name.strip(): (trap.strip(), source)
-    for name, trap, source in re.findall(
-        r"^### ([^|\n]+)\|([^\n]*)\n(.*?)(?=^### |\Z)", (HERE / "data/code/programs.txt").read_text(), re.M | re.S
-    )
+    for path in sorted((HERE / "data/code").glob("programs*.txt"))
+    for name, trap, source in re.findall(r"^### ([^|\n]+)\|([^\n]*)\n(.*?)(?=^### |\Z)", path.read_text(), re.M | re.S)
 }
+MOST_MACS = 100_000_000
+"""Models with more multiplications are compared by their layers alone: NumPy would take seconds."""
 
 
 @cache
-def truths():
-    sources = {name: source for name, (_, source) in PROGRAMS.items()}
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, HERE / "code_truth.py"], input=json.dumps(sources), capture_output=True, text=True, env=env
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def told(source):
-    model = read_code(source.encode(), None, "model")
+def told(name):
+    """The model of a program, its report, and its network where its values are compared."""
+    model = read_code(PROGRAMS[name][1].encode(), None, "model")
     report = api.explain(model)
-    rows = []
-    for row in report.layers:
-        if row.type != "InputLayer":
-            calls = row.to_dict()
-            rows.append((row.layer, row.params, calls["output_shapes"]))
-    return model, report, rows
+    runs = report.totals.macs is not None and report.totals.macs < MOST_MACS and not report.notes
+    return model, report, trace_at(with_input_layers(model), linked=True) if runs else None
+
+
+PARTS = 2
+"""Processes that share the programs."""
+
+
+def drawn(network):
+    """Inputs of a model: two examples, or as many as its code says."""
+    first = next(layer for layer in network.model.layers if layer.name == network.model.inputs[0].layer)
+    batch = (first.config["batch_shape"] or (None,))[0]
+    return draw_inputs(network, np.random.default_rng(11), batch or 2)
+
+
+@pytest.fixture(scope="module")
+def truths(tmp_path_factory):
+    """What Keras says of all programs: what they are, the inputs that they were given, weights and outputs."""
+    folder = tmp_path_factory.mktemp("truth")
+    inputs = {}
+    for name in PROGRAMS:
+        if (network := told(name)[2]) is not None:
+            inputs.update({f"{name}/{number}": array for number, array in enumerate(drawn(network))})
+    (folder / "programs.json").write_text(json.dumps({name: source for name, (_, source) in PROGRAMS.items()}))
+    np.savez(folder / "inputs.npz", **inputs)
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(HERE.parent)}
+    command = [sys.executable, str(HERE / "code_truth.py"), str(folder)]
+    running = [
+        subprocess.Popen([*command, str(part), str(PARTS)], stderr=subprocess.PIPE, text=True, env=env)
+        for part in range(PARTS)
+    ]
+    found, values = {}, {}
+    for part, process in enumerate(running):
+        errors = process.communicate()[1]
+        assert process.returncode == 0, errors[-2000:]
+        found.update(json.loads((folder / f"truth{part}.json").read_text()))
+        values.update(np.load(folder / f"values{part}.npz"))
+    return found, inputs, values
+
+
+class KerasWeights:
+    """The weights that Keras ran with, by the names that lead to a layer."""
+
+    origin, notes = "of the model", ()
+
+    def __init__(self, name, values):
+        self.name, self.values = name, values
+
+    def of(self, path, definition):
+        key = f"{self.name}|{'/'.join(path)}"
+        return [self.values[f"{key}|{number}"] for number in range(len(definition.weights))]
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(name):
-    trap, source = PROGRAMS[name]
-    truth = truths()[name]
+def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(truths, name):
+    trap = PROGRAMS[name][0]
+    truth = truths[0][name]
     assert "error" not in truth, truth["error"]
-    model, report, rows = told(source)
+    model, report, network = told(name)
     assert (model.grade, [note.message for note in model.notes]) == ("complete", []), trap
+    rows = [
+        (row.layer, row.params, row.to_dict()["output_shapes"]) for row in report.layers if row.type != "InputLayer"
+    ]
     # What two models share Keras counts in the row of each, and once in the total.
     is_shared = sum(row["params"] for row in truth["layers"]) > truth["params"]
     wanted = [(row["name"], None if is_shared else row["params"]) for row in truth["layers"]]
@@ -60,3 +106,12 @@ def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(name):
         if row["shapes"] is not None:
             assert shapes == row["shapes"], (trap, row["name"])
     assert (report.totals.params, report.totals.trainable) == (truth["params"], truth["trainable"]), trap
+    if network is not None and not truth.get("random"):
+        run = Activations(network, KerasWeights(name, truths[2]), 1)
+        refused = [
+            one.refusal for one in run.run([truths[1][f"{name}/{i}"] for i in range(len(model.inputs))]) if one.refusal
+        ]
+        assert not refused, trap
+        for number, ours in enumerate(run.outputs):
+            theirs = truths[2][f"{name}|=|{number}"]
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * max(abs(theirs).max(), 1), err_msg=trap)

@@ -49,6 +49,21 @@ def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Sp
     return spec
 
 
+def with_input_layers(model: Model) -> Model:
+    """The model with an InputLayer for each input that no layer makes, as the `call` of a class has them: what runs a
+    model feeds its InputLayers."""
+    names = {layer.name for layer in model.layers}
+    missing = [ref for ref in model.inputs if ref.layer not in names]
+    if not missing:
+        return model
+    layers, calls = [], []
+    for ref in missing:
+        shape, dtype = model.recorded.get(ref, (None, "float32"))
+        layers.append(Layer(ref.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype}))
+        calls.append(Call(ref.layer, 0, (), {}))
+    return model._replace(layers=(*layers, *model.layers), calls=(*calls, *model.calls))
+
+
 def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim: int) -> Roles | None:
     """The roles of the axes of an input that is one image or signal without a batch, by the first layers that tell;
     None for other inputs."""

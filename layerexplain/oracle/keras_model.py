@@ -149,7 +149,7 @@ def loaded(source: Any, model: Model) -> KerasModel:
     must_be_keras_alone(model)
     if isinstance(source, Model):
         source = source.source if os.path.exists(source.source) else source
-    if model.format == "yaml-spec" or isinstance(source, Model):
+    if model.format in ("yaml-spec", "code") or isinstance(source, Model):
         return KerasModel(to_keras(model), "drawn")
     if isinstance(source, Mapping):
         return KerasModel(keras_model_of_config(source), "drawn")

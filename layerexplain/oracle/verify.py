@@ -10,7 +10,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.lang.expr import Shape
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
-from layerexplain.network.recorded_shapes import fixed_input, model_input
+from layerexplain.network.recorded_shapes import fixed_input, model_input, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import (
@@ -74,6 +74,7 @@ def verify(
     from layerexplain.oracle.to_keras import must_be_keras_alone
 
     source, model = read_for_good(source, code)
+    model = with_input_layers(model)
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")

@@ -9,7 +9,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model
-from layerexplain.network.recorded_shapes import model_input
+from layerexplain.network.recorded_shapes import model_input, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
@@ -46,7 +46,7 @@ def inputs_of(model: Model) -> list[ModelInput]:
     """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
-    layers = {layer.name: layer for layer in model.layers}
+    layers = {layer.name: layer for layer in with_input_layers(model).layers}
     return [ModelInput(layers[ref.layer]) for ref in model.inputs]
 
 
@@ -128,6 +128,7 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
 
 def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
     """Trace the model at the shapes of arrays, with its calls as nodes. Raises LayerExplainError."""
+    model = with_input_layers(model)
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     for ref, array in zip(model.inputs, arrays, strict=True):

@@ -19,7 +19,7 @@ from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, Model
-from layerexplain.network.recorded_shapes import model_input
+from layerexplain.network.recorded_shapes import model_input, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -193,6 +193,7 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     """Draw arrays that fit the model: ids below the size of their table, some steps masked where masks are created."""
     import numpy as np
 
+    model = with_input_layers(model)
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
     for ref in model.inputs:
