@@ -187,7 +187,7 @@ def gradient_list() -> str:
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
     from layerexplain.lang.composite import COMPOSITES
-    from layerexplain.lang.expr import BATCH, LEAVES, NOT_DERIVED, OPS, Marker
+    from layerexplain.lang.expr import BATCH, LEAVES, OPS, STRUCTURAL, UNKNOWN_GRADIENT, Marker
     from layerexplain.lang.text import statements, value_text
     from layerexplain.ops import load_all
 
@@ -199,8 +199,10 @@ def op_list() -> str:
         defaults = ", ".join(f"`{k}={value_text(v)}`" for k, v in op.defaults.items())
         flops = str(op.flops) if isinstance(op.flops, Marker) else "own rule"
         element = f"no: {op.element}" if isinstance(op.element, Marker) else "yes"
-        missing = isinstance(op.gradient, NOT_DERIVED)
-        gradient = f"{'not yet' if missing else 'none'}: {op.gradient}" if isinstance(op.gradient, Marker) else "yes"
+        unknown = isinstance(op.gradient, UNKNOWN_GRADIENT)
+        gradient = "yes"
+        if isinstance(op.gradient, Marker) and op.gradient is not STRUCTURAL:
+            gradient = f"{'unknown' if unknown else 'none'}: {op.gradient}"
         rows.append(f"| `{name}` | {defaults} | {flops} | {element} | {gradient} |")
     functions = []
     for name in sorted(COMPOSITES):

@@ -31,6 +31,7 @@ AT_MOST = 10
 """Elements that are compared of each gradient."""
 
 REFUSED = r"the positions depend on the values|which element of a window is the largest|the number of .* depends on"
+REFUSED += "|between bin edges on a logarithmic scale|the signal is reflected at both ends"
 """Why the elements of some gradients have no formula by index."""
 
 

@@ -207,8 +207,8 @@ class NO_GRADIENT(Marker):  # noqa: N801 (as above)
     """No gradient passes through the op, with the reason: it is 0 wherever it exists."""
 
 
-class NOT_DERIVED(Marker):  # noqa: N801 (as above)
-    """The gradient exists and its rule is not written yet; what depends on it is refused, with the reason."""
+class UNKNOWN_GRADIENT(Marker):  # noqa: N801 (as above)
+    """What passes back is not known, with the reason; what depends on it is refused."""
 
 
 class CannotDerive(Exception):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from layerexplain.lang.expr import (
     FREE,
     NO_MACS,
-    NOT_DERIVED,
     NOT_EVALUATED,
     NOT_INDEXED,
     UNKNOWN_COST,
+    UNKNOWN_GRADIENT,
     AxesOfEach,
     Axis,
     Op,
@@ -31,7 +31,7 @@ opaque = Op(
     flops=UNKNOWN_COST,
     notation=Function(),
     element=NOT_INDEXED("its code is not known"),
-    gradient=NOT_DERIVED("its code is not known"),
+    gradient=UNKNOWN_GRADIENT("its code is not known"),
 )
 """`QDense(x)`: a layer or function that is not part of Keras. `shape` is the recorded shape, or has unknown axes."""
 
@@ -46,6 +46,6 @@ large_constant = Op(
     flops=FREE,
     notation=Function(),
     element=NOT_INDEXED(_NOT_KEPT),
-    gradient=NOT_DERIVED(_NOT_KEPT),
+    gradient=UNKNOWN_GRADIENT(_NOT_KEPT),
 )
 """An array of a file that has so many numbers that they are not read."""

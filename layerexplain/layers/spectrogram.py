@@ -8,10 +8,10 @@ from layerexplain.layers.arguments import Anything, Bool, DataFormat, Number, Pa
 from layerexplain.layers.convolutional import known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
+from layerexplain.ops.audio import mel_filters, stft
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, as_floats, log, log10, maximum, sqrt
-from layerexplain.ops.fourier import mel_filters, stft
 from layerexplain.ops.movement import concatenate, cut, framed, repeat, reshape, transpose
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS

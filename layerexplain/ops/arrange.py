@@ -9,7 +9,7 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import BATCH, GONE, NO_GRADIENT, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Shape, Size
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.movement import reshape, runtime
+from layerexplain.ops.movement import cut, framed, reshape, runtime
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text
 
@@ -134,9 +134,16 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 def _of_diagonal(y: Expr, dy: Expr, i: int) -> Expr:
     rows, columns = y.args[0].shape[-2:]
-    if rows != columns or not isinstance(rows, int):
-        raise CannotDerive("the gradient of the diagonal of matrices that are not square is not derived yet")
-    return diag(dy, offset=y.options["offset"])
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise CannotDerive("needs the number of rows and columns; give them with --input")
+    made = diag(dy, offset=y.options["offset"])
+    for axis, size in ((made.ndim - 2, rows), (made.ndim - 1, columns)):
+        side = made.shape[axis]
+        if isinstance(side, int) and side > size:
+            made = cut(made, {axis: slice(size)})
+        elif isinstance(side, int) and side < size:
+            made = framed(made, {axis: (0, size - side)})
+    return made
 
 
 diagonal = movement(

@@ -281,13 +281,32 @@ def _einsum_value(np: Any, *values: Any, eq: str) -> Any:
 def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
     terms, result = parse_equation(y.attrs["eq"], [a.ndim for a in y.args])
     own = terms.pop(i)
-    if any(len(set(term)) != len(term) for term in (own, result, *terms)):
-        raise CannotDerive("the gradient of an einsum that repeats a letter in one term is not derived yet")
+    if len(set(own)) != len(own):
+        return _of_diagonals(y, dy, i, own, terms, result)
     elsewhere = {*result, *[c for term in terms for c in term]}
     others = [a for k, a in enumerate(y.args) if k != i]
     kept = [c for c in own if c in elsewhere]
     made = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
     return cut(made, {k: None for k, c in enumerate(own) if c not in elsewhere})
+
+
+def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:
+    """The gradient of a term that has a letter twice: it reads a diagonal alone, to which all goes back."""
+    from layerexplain.ops.arrange import diag, full_like
+
+    twice = [c for c in dict.fromkeys(own) if own.count(c) > 1]
+    if len(twice) > 1 or own.count(twice[0]) > 2:
+        raise CannotDerive(
+            "no op puts back what an einsum reads with one letter three times in a term, or with two letters twice"
+        )
+    letters = [*[c for c in own if c != twice[0]], twice[0]]
+    read = full_like(einsum(y.args[i], eq=f"{''.join(own)}->{''.join(letters)}"), value=1)
+    others = [a for k, a in enumerate(y.args) if k != i]
+    given = ",".join(map("".join, [result, *terms, letters]))
+    made = diag(einsum(dy, *others, read, eq=f"{given}->{''.join(letters)}"))
+    first = own.index(twice[0])
+    places = [len(letters) if c == twice[0] and k != first else letters.index(c) for k, c in enumerate(own)]
+    return transpose(made, axes=tuple(places))
 
 
 einsum = contraction(

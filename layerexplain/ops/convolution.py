@@ -11,6 +11,7 @@ from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import Axis, CannotDerive, Expr, Factor, LazyAxes
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, contraction
+from layerexplain.ops.movement import cut, framed
 from layerexplain.ops.sizes import product, size_text
 from layerexplain.ops.window import (
     SPATIAL,
@@ -243,12 +244,20 @@ def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
     """The convolution that reads what the transposed one has written; its kernel's gradient exchanges the two."""
     x, W = y.args
     attrs = {k: v for k, v in y.attrs.items() if k not in ("output_padding", "size")}
-    for w, size, _ in _transposed(x, W, y.options):
+    axes, _ = image_axes(y)
+    frame: dict[int, tuple[int, int]] = {}
+    lies_as_usual = True
+    for axis, (w, size, _) in zip(axes, _transposed(x, W, y.options), strict=True):
         back = w._replace(n=size)
-        if size is None or back.number is None:
+        if not isinstance(size, int) or not isinstance(w.n, int) or back.number is None:
             raise CannotDerive("needs the sizes of the image; give them with --input")
-        if back.number != w.n or (back.pads or (0, 0))[0] != w.transposed_start(size):
-            raise CannotDerive("the gradient of a transposed convolution with this output_padding is not derived yet")
+        start = w.transposed_start(size)
+        frame[axis] = (start, (w.n - 1) * w.stride + w.reach - start - size)
+        lies_as_usual &= back.number == w.n and (back.pads or (0, 0))[0] == start
+    if not lies_as_usual:  # no padding of a convolution places its windows as this output_padding: it is put around dy
+        dy = cut(dy, {axis: slice(max(-a, 0) or None, min(b, 0) or None) for axis, (a, b) in frame.items()})
+        dy = framed(dy, {axis: (max(a, 0), max(b, 0)) for axis, (a, b) in frame.items()})
+        attrs.pop("padding", None)
     return conv_kernel(dy, x, window=W.shape[:-2], **attrs) if i else conv(dy, W, **attrs)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, AxesOfEach, Axis, Expr
 from layerexplain.ops.families import function
-from layerexplain.ops.sizes import misfit, promote
+from layerexplain.ops.functions import softmax
+from layerexplain.ops.movement import cut
+from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import kept, misfit, promote
 
 OVER_ALL_PATHS = NOT_INDEXED("it sums over all alignments of the labels with the steps")
 
@@ -17,33 +20,53 @@ def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: E
     return [Axis("batch", (1, 0), target.shape[0])]
 
 
-def _loss_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
+def _logs(np: Any, output: Any) -> Any:
+    """The logarithms of the probabilities of all classes."""
     scores = np.asarray(output, "f8")
     top = scores.max(axis=-1, keepdims=True)
-    logs = scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
-    made = [
-        _example(np, labels[: int(many)], rows[: int(steps)], blank % output.shape[-1])
-        for labels, rows, many, steps in zip(target, logs, target_length, output_length, strict=True)
-    ]
+    return scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+
+
+def _loss_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
+    made = []
+    for labels, rows, many, steps in zip(target, _logs(np, output), target_length, output_length, strict=True):
+        spelled = labels[: int(many)]
+        reached = _reached(np, *_path(np, spelled, blank % output.shape[-1]), rows[: int(steps)])
+        nothing = 0.0 if not len(spelled) else np.inf  # a reading of no steps
+        made.append(-float(np.logaddexp.reduce(reached[-1, -2:])) if len(reached) else nothing)
     return np.array(made)
 
 
-def _example(np: Any, labels: Any, rows: Any, blank: int) -> float:
-    """Return the negative log-probability of all paths that spell `labels`, by the forward algorithm."""
+def _path(np: Any, labels: Any, blank: int) -> tuple[Any, Any]:
+    """The labels with blanks around them, and where a path may skip the blank before."""
     path = np.full(2 * len(labels) + 1, blank)
     path[1::2] = labels
     skips = np.zeros(len(path), bool)
     skips[2:] = (path[2:] != blank) & (path[2:] != path[:-2])
-    reached = np.full(len(path), -np.inf)
-    if not len(rows):
-        return 0.0 if not len(labels) else np.inf
-    reached[:2] = rows[0, path[:2]]
+    return path, skips
+
+
+def _reached(np: Any, path: Any, skips: Any, rows: Any) -> Any:
+    """Return the log-probability of all beginnings of paths, for each step and place: the forward algorithm."""
+    made = np.full((len(rows), len(path)), -np.inf)
+    if len(rows):
+        made[0, :2] = rows[0, path[:2]]
     with np.errstate(all="ignore"):
-        for row in rows[1:]:
-            one = np.concatenate([[-np.inf], reached[:-1]])
-            two = np.where(skips, np.concatenate([[-np.inf] * 2, reached])[: len(path)], -np.inf)
-            reached = np.logaddexp(np.logaddexp(reached, one), two) + row[path]
-        return -float(np.logaddexp.reduce(reached[-2:]))
+        for t in range(1, len(rows)):
+            before = made[t - 1]
+            one = np.concatenate([[-np.inf], before[:-1]])
+            two = np.where(skips, np.concatenate([[-np.inf] * 2, before])[: len(path)], -np.inf)
+            made[t] = np.logaddexp(np.logaddexp(before, one), two) + rows[t][path]
+    return made
+
+
+def _of_loss(y: Expr, dy: Expr, i: int) -> Expr | None:
+    """p - q: what the classes have, less what they have on the paths that spell the labels."""
+    if i != 1:
+        return None
+    output = y.args[1]
+    spelled = ctc_share(*y.args, **y.attrs)
+    return cut(dy, {1: None, 2: None}) * (softmax(output) * sum_(spelled, axis=-1, keepdims=True) - spelled)
 
 
 ctc_loss = function(
@@ -54,10 +77,43 @@ ctc_loss = function(
     flops=UNKNOWN_COST,
     element=OVER_ALL_PATHS,
     defaults={"blank": 0},
-    gradient=NOT_DERIVED("the gradient of ctc_loss is not derived yet"),
+    gradient=_of_loss,
 )
 """`ctc_loss(target, output, target_length, output_length)`: the negative log-probability of the labels:
 of one class per step, by the softmax of the scores, with repeats merged and blanks removed."""
+
+
+def _share_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
+    """What is reached from the front and from the end: the forward-backward algorithm."""
+    logs = _logs(np, output)
+    made = np.zeros(logs.shape)
+    for n, (labels, many, steps) in enumerate(zip(target, target_length, output_length, strict=True)):
+        spelled, rows = labels[: int(many)], logs[n, : int(steps)]
+        if not len(rows):
+            continue
+        path, skips = _path(np, spelled, blank % output.shape[-1])
+        reached = _reached(np, path, skips, rows)
+        rest = _reached(np, *_path(np, spelled[::-1], blank % output.shape[-1]), rows[::-1])[::-1, ::-1]
+        whole = np.logaddexp.reduce(reached[-1, -2:])
+        if np.isfinite(whole):  # else no path spells the labels
+            with np.errstate(all="ignore"):
+                shares = np.exp(reached + rest - rows[:, path] - whole)
+            np.add.at(made[n, : len(rows)].T, path, shares.T)
+    return made
+
+
+ctc_share = function(
+    "ctc_share",
+    axes=lambda target, output, *lengths, **attrs: kept(output, 1),
+    dtype=lambda target, output, *lengths, **attrs: promote(output.dtype, "float"),
+    value=_share_value,
+    flops=UNKNOWN_COST,
+    element=OVER_ALL_PATHS,
+    defaults={"blank": 0},
+    gradient=UNKNOWN_GRADIENT("TensorFlow computes no second gradient of this loss"),
+)
+"""`ctc_share(target, output, target_length, output_length)`: of each step, the share that each class has in the paths
+that spell the labels, weighted by their probabilities; 0 after the last step, and where no path spells them."""
 
 
 def _decode_axes(output: Expr, length: Expr, *, blank: int, merge: bool) -> AxesOfEach:

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Size, tensor
+from layerexplain.lang.expr import NOT_INDEXED, Axis, CannotDerive, Expr, LazyAxes, Op, Size, tensor
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
@@ -333,14 +333,55 @@ def _fit_axes(x: Expr, *, size: Any, how: str, value: float, data_format: str) -
     return laid_out(x, {"data_format": data_format}, spatial)
 
 
-fit = movement(
+def _of_fit(y: Expr, dy: Expr, i: int) -> Expr:
+    return fit_back(y.args[0], dy, **{k: v for k, v in y.attrs.items() if k not in ("size", "value")})
+
+
+fit: Op = movement(
     "fit",
     axes=_fit_axes,
     value=_fit_value,
     element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
-    gradient=NOT_DERIVED("the gradient of fit is not derived yet"),
+    gradient=_of_fit,
 )
 """`fit(x, size=(24, 32), how='crop')`: for images of unknown size: the central `size` ('center'), or the centre cropped
 or padded to the aspect ratio of `size` ('crop', 'pad')."""
+
+
+def _fit_back_value(np: Any, x: Any, dy: Any, *, how: str, data_format: str) -> Any:
+    """The same number of rows is missing, or too many, on both sides."""
+    key: list[Any] = [slice(None)] * 4
+    for axis in (2, 3) if data_format == "channels_first" else (1, 2):
+        n, after = x.shape[axis], dy.shape[axis]
+        first = abs(after - n) // 2
+        key[axis] = slice(first, first + min(n, after))
+    if how == "pad":
+        return dy[tuple(key)]
+    made = np.zeros(x.shape, dy.dtype)
+    made[tuple(key)] = dy
+    return made
+
+
+def _fitted_again(y: Expr, dy: Expr, i: int) -> Expr | None:
+    if i == 0:
+        return None
+    axes, _ = image_axes(y)
+    size = tuple([y.args[1].shape[axis] for axis in axes])
+    if y.attrs["how"] != "center" or not all(isinstance(n, int) for n in size):
+        raise CannotDerive("needs the size of the image; give it with --input")
+    return fit(dy, size=size, **y.attrs)
+
+
+fit_back = movement(
+    "fit_back",
+    axes=lambda x, dy, **attrs: LazyAxes(x.shape),
+    dtype=lambda x, dy, **attrs: dy.dtype,
+    value=_fit_back_value,
+    element=NOT_INDEXED("needs the size of the image; give it with --input"),
+    defaults={"data_format": "channels_last"},
+    gradient=_fitted_again,
+)
+"""`fit_back(x, dy, how='crop')`: what goes back through `fit` to an image of the size of x: what was cut off gets 0,
+what was added passes nothing on."""

@@ -7,21 +7,27 @@ from typing import Any
 
 from layerexplain.lang.expr import (
     GONE,
-    NOT_DERIVED,
     NOT_INDEXED,
     UNKNOWN_COST,
     AxesOfEach,
     Axis,
+    CannotDerive,
     Expr,
     Marker,
     Op,
     Shape,
     Shapes,
     Size,
+    item,
+    named,
 )
+from layerexplain.ops.arrange import band, diag, diagonal, full_like
 from layerexplain.ops.contract import matmul, turned
+from layerexplain.ops.elementwise import equal, where
 from layerexplain.ops.families import function
-from layerexplain.ops.movement import take_slice
+from layerexplain.ops.lookup import take_along
+from layerexplain.ops.movement import concatenate, take_slice
+from layerexplain.ops.order import argsort
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote
 
 EITHER_WAY = "the sign of its vectors is not determined"
@@ -118,12 +124,34 @@ def _of_solve(y: Expr, dy: Expr, i: int) -> Expr:
     return right if i else -matmul(right, turned(y))
 
 
+def _lower(x: Expr) -> Expr:
+    """Return the lower triangle of each matrix, with half of its diagonal."""
+    return band(x, above=0) - diag(diagonal(x)) / 2
+
+
+def _below(x: Expr) -> Expr:
+    """Return what is below the diagonal of each matrix."""
+    return x - band(x, below=0)
+
+
+def _between_both(x: Expr, left: Expr, right: Expr) -> Expr:
+    """Return left⁻ᵀ · x · right⁻ᵀ."""
+    return solve(turned(left), turned(solve(right, turned(x))))
+
+
+def _of_cholesky(y: Expr, dy: Expr, i: int) -> Expr:
+    """Symmetric, as x is."""
+    inner = _lower(matmul(turned(y), dy))
+    half = turned(solve(turned(y), turned(solve(turned(y), inner))))
+    return (half + turned(half)) / 2
+
+
 cholesky = _matrices(
     "cholesky",
     lambda x, *_: x.shape,
     lambda np, x: np.linalg.cholesky(x),
     lambda n, _: n**3 / 3,
-    gradient=NOT_DERIVED("the gradient of cholesky is not derived yet"),
+    gradient=_of_cholesky,
 )
 """`cholesky(x)`: the lower triangle L with L · Lᵀ = x, of symmetric matrices with positive eigenvalues."""
 
@@ -188,13 +216,26 @@ def _lu_value(np: Any, x: Any) -> Any:
     return lu.reshape(x.shape), order.reshape(x.shape[:-1])
 
 
+def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
+    """The gradient of x[p], whose rows go back to their places."""
+    f, given = item(y, 0), dy[0]
+    if given is None:
+        return None
+    upper = band(f, below=0)
+    lower = named("L", _below(f) + diag(full_like(diagonal(f), value=1)), "with 1 on its diagonal")
+    inner = _below(matmul(turned(lower), _below(given))) + band(matmul(band(given, below=0), turned(upper)), below=0)
+    made = _between_both(inner, lower, upper)
+    where_from = argsort(item(y, 1))
+    return take_along(made, take_slice(where_from, key=(Ellipsis, None)), axis=-2)
+
+
 lu = _matrices(
     "lu",
     lambda x, *_: Shapes([x.shape, x.shape[:-1]]),
     _lu_value,
     lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "int32"),
-    gradient=NOT_DERIVED("the gradient of lu is not derived yet"),
+    gradient=_of_lu,
 )
 """`f, p = lu(x)`: x[p] = L · U, both in one matrix: below the diagonal L, whose diagonal is 1, and above it U."""
 
@@ -202,6 +243,29 @@ lu = _matrices(
 def _qr_shapes(x: Expr, rows: Size, columns: Size, *, mode: str) -> Shapes:
     inner = _shorter(rows, columns) if mode == "reduced" else rows
     return Shapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
+
+
+def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
+    """Of x = q · r with r square; the further columns of a wide x are q · (those of r)."""
+    x, q, r = y.args[0], item(y, 0), item(y, 1)
+    rows, columns = x.shape[-2:]
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise CannotDerive("needs the number of rows and columns; give them with --input")
+    if y.options["mode"] == "complete" and rows > columns:
+        raise CannotDerive("the further columns of q may be any at right angles, so that no gradient is determined")
+    dq, dr = [full_like(one, value=0) if d is None else d for one, d in zip((q, r), dy, strict=True)]
+    if columns <= rows:
+        return _of_tall_qr(q, r, dq, dr)
+    first, rest = (Ellipsis, slice(rows)), (Ellipsis, slice(rows, None))
+    dq = dq + matmul(take_slice(x, key=rest), turned(take_slice(dr, key=rest)))
+    dx = _of_tall_qr(q, take_slice(r, key=first), dq, take_slice(dr, key=first))
+    return concatenate(dx, matmul(q, take_slice(dr, key=rest)))
+
+
+def _of_tall_qr(q: Expr, r: Expr, dq: Expr, dr: Expr) -> Expr:
+    inner = matmul(r, turned(dr)) - matmul(turned(dq), q)
+    symmetric = band(inner, above=0) + turned(_below(inner))
+    return turned(solve(r, turned(dq + matmul(q, symmetric))))
 
 
 qr = _matrices(
@@ -212,7 +276,7 @@ qr = _matrices(
     square=False,
     dtypes=("float", "float"),
     defaults={"mode": "reduced"},
-    gradient=NOT_DERIVED("the gradient of qr is not derived yet"),
+    gradient=_of_qr,
 )
 """`q, r = qr(x)`: x = q · r, the columns of q of length 1 and at right angles, r an upper triangle (Householder)."""
 
@@ -221,6 +285,40 @@ def _svd_shapes(x: Expr, rows: Size, columns: Size, *, full: bool) -> Shapes:
     inner = _shorter(rows, columns)
     left, right = (rows, columns) if full else (inner, inner)
     return Shapes([(*x.shape[:-1], left), (*x.shape[:-2], inner), (*x.shape[:-2], right, columns)])
+
+
+def _apart(values: Expr) -> Expr:
+    """Return by how much each value (of the column) exceeds each (of the row)."""
+    return take_slice(values, key=(Ellipsis, None, slice(None))) - take_slice(values, key=(Ellipsis, slice(None), None))
+
+
+def _over(x: Expr, apart: Expr) -> Expr:
+    """Return x / apart, and 0 where values are equal, as on the diagonal."""
+    return where(equal(apart, 0), 0, x / apart)
+
+
+def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
+    """What turns u and v within their own directions, what scales s, and what turns u and v out of them."""
+    x, (u, s, v) = y.args[0], [item(y, k) for k in range(3)]
+    rows, columns = x.shape[-2:]
+    if y.options["full"] and rows != columns:
+        raise CannotDerive("the further directions of u or v may be any, so that no gradient is determined")
+    du, ds, dv = dy
+    inner = diag(full_like(s, value=0) if ds is None else ds)
+    apart = named("gaps", _apart(s**2), "between the squares of the singular values")
+    as_row, as_column = (take_slice(s, key=(Ellipsis, *k)) for k in ((None, slice(None)), (slice(None), None)))
+    outside = None
+    if du is not None:
+        own = matmul(turned(u), du)
+        inner = inner + _over(own - turned(own), apart) * as_row
+        outside = matmul((du - matmul(u, own)) / as_row, v)
+    if dv is not None:
+        own = matmul(v, turned(dv))
+        inner = inner + as_column * _over(own - turned(own), apart)
+        more = matmul(u, (dv - matmul(turned(own), v)) / as_column)
+        outside = more if outside is None else outside + more
+    made = matmul(matmul(u, inner), v)
+    return made if outside is None else made + outside
 
 
 svd = _matrices(
@@ -232,9 +330,16 @@ svd = _matrices(
     dtypes=("float", "float", "float"),
     defaults={"full": False},
     why=EITHER_WAY,
-    gradient=NOT_DERIVED("the gradient of svd is not derived yet"),
+    gradient=_of_svd,
 )
 """`u, s, v = svd(x)`: x = u · diag(s) · v, with the singular values s from the largest to the smallest."""
+
+
+def _of_singular_values(y: Expr, dy: Expr, i: int) -> Expr:
+    """Each singular value belongs to one direction of the rows and one of the columns."""
+    made = svd(y.args[0])
+    return matmul(item(made, 0) * take_slice(dy, key=(Ellipsis, None, slice(None))), item(made, 2))
+
 
 singular_values = _matrices(
     "singular_values",
@@ -246,9 +351,21 @@ singular_values = _matrices(
     None,
     square=False,
     why="it iterates",
-    gradient=NOT_DERIVED("the gradient of singular_values is not derived yet"),
+    gradient=_of_singular_values,
 )
 """`singular_values(x)`: the singular values of each matrix, largest first."""
+
+
+def _of_eigh(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
+    """Only the lower triangle of x is read: what its upper one would get goes there too."""
+    w, v = item(y, 0), item(y, 1)
+    dw, dv = dy
+    inner = diag(full_like(w, value=0) if dw is None else dw)
+    if dv is not None:
+        inner = inner + _over(matmul(turned(v), dv), _apart(w))
+    whole = matmul(matmul(v, inner), turned(v))
+    return band(whole, above=0) + _below(turned(whole))
+
 
 eigh = _matrices(
     "eigh",
@@ -257,7 +374,7 @@ eigh = _matrices(
     None,
     dtypes=("float", "float"),
     why=EITHER_WAY,
-    gradient=NOT_DERIVED("the gradient of eigh is not derived yet"),
+    gradient=_of_eigh,
 )
 """`w, v = eigh(x)`: the eigenvalues of symmetric matrices, smallest first, and the eigenvectors as columns."""
 
@@ -265,6 +382,15 @@ eigh = _matrices(
 def _pinv_value(np: Any, x: Any, rcond: float | None) -> Any:
     least = 10 * max(x.shape[-2:]) * float(np.finfo("f4").eps) if rcond is None else rcond
     return np.linalg.pinv(x, rcond=least)
+
+
+def _of_pinv(y: Expr, dy: Expr, i: int) -> Expr:
+    """As of the inverse, and what lies outside of the rows and columns of x."""
+    x = y.args[0]
+    columns = turned(dy) - matmul(matmul(x, y), turned(dy))
+    rows = turned(dy) - matmul(turned(dy), matmul(y, x))
+    outside = matmul(columns, matmul(y, turned(y))) + matmul(matmul(turned(y), y), rows)
+    return outside - matmul(turned(y), matmul(dy, turned(y)))
 
 
 pinv = _matrices(
@@ -279,7 +405,7 @@ pinv = _matrices(
     square=False,
     defaults={"rcond": None},
     why="it iterates",
-    gradient=NOT_DERIVED("the gradient of pinv is not derived yet"),
+    gradient=_of_pinv,
 )
 """`pinv(x)`: the Moore-Penrose pseudo-inverse; singular values below rcond times the largest count as 0."""
 

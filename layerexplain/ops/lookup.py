@@ -138,17 +138,23 @@ def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
     """Each gradient goes back to the place that its element came from."""
     from layerexplain.ops.contract import einsum
+    from layerexplain.ops.movement import cut
 
     x, ids = y.args
     axis = normalize_axis(y.attrs["axis"], x.ndim)
     size = x.shape[axis]
-    if not isinstance(size, int) or any(
-        a != b for k, (a, b) in enumerate(zip(x.shape, ids.shape, strict=True)) if k != axis
-    ):
-        raise CannotDerive("the gradient of take_along with sizes that are repeated or not known is not derived yet")
+    if not isinstance(size, int):
+        raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
     letters = "abcdefgh"[: x.ndim]
-    chosen = one_hot(ids, n=size)
-    return einsum(dy, chosen, eq=f"{letters},{letters}z->{letters.replace(letters[axis], 'z')}")
+    pairs = enumerate(zip(x.shape, ids.shape, strict=True))
+    repeated = [(k, a) for k, (a, b) in pairs if k != axis and a != b and 1 in (a, b)]
+    # Of an axis along which the indices are repeated, one is as good as all; one along which x is, is summed over.
+    once = {k for k, a in repeated if a != 1}
+    chosen = cut(one_hot(ids, n=size), dict.fromkeys(once, 0))
+    of_chosen = "".join(c for k, c in enumerate(letters) if k not in once)
+    summed = {k for k, a in repeated if a == 1}
+    result = "".join(c for k, c in enumerate(letters) if k not in summed).replace(letters[axis], "z")
+    return cut(einsum(dy, chosen, eq=f"{letters},{of_chosen}z->{result}"), dict.fromkeys(summed))
 
 
 take_along = movement(

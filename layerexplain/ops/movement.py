@@ -228,9 +228,12 @@ stack = movement(
 
 def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
     """The gradient in its place, and 0 around it."""
+    from layerexplain.ops.rearranged_back import spread_out
+
     x = y.args[0]
     key: list[Any] = []
     pads: dict[int, tuple[int, int]] = {}
+    steps: dict[int, int] = {}
     axis = 0
     for k in expand_key(y.attrs["key"], x.ndim):
         key.append(0 if k is None else None if isinstance(k, int) else slice(None))
@@ -241,13 +244,15 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
             if not isinstance(size, int):
                 raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
             taken = range(k % size, k % size + 1) if isinstance(k, int) else range(*k.indices(size))
-            if taken.step != 1:
-                raise CannotDerive("the gradient of a slice with a step is not derived yet")
-            pads[axis] = (taken.start, size - taken.stop) if taken else (size, 0)
+            if len(taken) > 1 and taken.step != 1:
+                steps[axis] = taken.step
+            pads[axis] = (min(taken), size - 1 - max(taken)) if taken else (size, 0)
         axis += 1
     while key and key[-1] == slice(None):
         key.pop()
     made = take_slice(dy, key=tuple(key)) if key != [slice(None)] * len(key) else dy
+    for axis, step in steps.items():
+        made = spread_out(made, axis, step)
     return framed(made, pads) if any(map(any, pads.values())) else made
 
 
@@ -323,7 +328,9 @@ def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 def _of_pad(y: Expr, dy: Expr, i: int) -> Expr:
     if y.options["mode"] != "constant":
-        raise CannotDerive(f"the gradient of padding with mode='{y.attrs['mode']}' is not derived yet")
+        from layerexplain.ops.rearranged_back import of_mirrored_padding
+
+        return of_mirrored_padding(y.args[0], dy, y.attrs["pads"], y.attrs["mode"])
     pads = enumerate(y.attrs["pads"])
     return cut(dy, {axis: slice(before or None, -after or None) for axis, (before, after) in pads if before or after})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, NOT_INDEXED, Expr
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
 from layerexplain.lang.notation import Function
-from layerexplain.ops.elementwise import exp, trunc
+from layerexplain.ops.elementwise import equal, exp, trunc, where
 from layerexplain.ops.families import always, elementwise
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
@@ -31,7 +31,7 @@ nextafter = elementwise(
     "nextafter",
     lambda np, a, b: np.nextafter(a, b),
     dtype="float",
-    gradient=NOT_DERIVED("the gradient of nextafter is not derived yet"),
+    gradient=lambda y, dy, i: None if i else dy,
 )
 """`nextafter(a, b)`: the next floating-point number after a in the direction of b."""
 signbit = elementwise("signbit", lambda np, a: np.signbit(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
@@ -46,14 +46,36 @@ cbrt = elementwise(
     dtype="float",
     gradient=lambda y, dy, i: dy / (3 * y**2),
 )
-i0 = elementwise(
+i0: Op = elementwise(
     "i0",
     lambda np, a: np.i0(a),
     Function(r"I_0({0})"),
     dtype="float",
-    gradient=NOT_DERIVED("it is the Bessel function of order 1, which is no op yet"),
+    gradient=lambda y, dy, i: dy * i1(y.args[0]),
 )
 """`i0(x)`: the modified Bessel function of the first kind and order 0."""
+
+
+def _i1(np: Any, x: Any) -> Any:
+    """The mean of cos(t) · exp(x · cos(t)) over a turn: for a periodic function the sum over few points is exact."""
+    values = np.asarray(x, "f8")
+    made = np.zeros(values.shape)
+    points = 400
+    with np.errstate(over="ignore"):
+        for k in range(points):
+            wave = math.cos(2 * math.pi * (k + 0.5) / points)
+            made += wave * np.exp(values * wave)
+    return made / points
+
+
+def _of_i1(y: Expr, dy: Expr, i: int) -> Expr:
+    """I₀ - I₁ / x, which is ½ at 0."""
+    x = y.args[0]
+    return dy * (i0(x) - where(equal(x, 0), 0.5, y / x))
+
+
+i1: Op = elementwise("i1", _i1, Function(r"I_1({0})"), dtype="float", gradient=_of_i1)
+"""`i1(x)`: the modified Bessel function of the first kind and order 1, the slope of `i0`."""
 
 
 def _erfinv(np: Any, x: Any) -> Any:
@@ -90,7 +112,7 @@ complex_ = elementwise(
     "complex",
     lambda np, a, b: a + 1j * np.asarray(b),
     dtype="complex64",
-    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+    gradient=lambda y, dy, i: imag(dy) if i else real(dy),
 )
 """`complex(a, b)`: a + b·i."""
 
@@ -100,18 +122,24 @@ def is_complex(x: Expr) -> bool:
     return str(x.dtype).startswith("complex")
 
 
-real = elementwise(
+real: Op = elementwise(
     "real",
     lambda np, a: np.real(a),
     dtype=always("float"),
-    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+    gradient=lambda y, dy, i: complex_(dy, 0),
 )
-imag = elementwise(
+imag: Op = elementwise(
     "imag",
     lambda np, a: np.imag(a),
     dtype=always("float"),
-    gradient=NOT_DERIVED("gradients of complex numbers are not derived yet"),
+    gradient=lambda y, dy, i: complex_(0, dy),
 )
+
+
+def conjugate(x: Expr) -> Expr:
+    """Return a - b·i for each a + b·i."""
+    return complex_(real(x), -imag(x))
+
 
 # One number read as another -------------------------------------------------------------------------------------
 

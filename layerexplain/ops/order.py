@@ -8,7 +8,6 @@ from typing import Any
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import (
     NO_GRADIENT,
-    NOT_DERIVED,
     NOT_INDEXED,
     PER_INPUT,
     PER_OUTPUT,
@@ -136,10 +135,21 @@ def _of_cumsum(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 cumsum = _running("cumsum", lambda np, x, axis: np.cumsum(x, axis=axis), "sum", gradient=_of_cumsum)
-cumprod = _running(
+
+
+def _of_cumprod(y: Expr, dy: Expr, i: int) -> Expr:
+    """All later products hold the element as a factor; an element that is 0 gets 0, as in TensorFlow."""
+    from layerexplain.ops.elementwise import equal, where
+
+    x = y.args[0]
+    later = _of_cumsum(y, dy * y, i)
+    return where(equal(x, 0), 0, later / x)
+
+
+cumprod: Op = _running(
     "cumprod",
     lambda np, x, axis: np.cumprod(x, axis=axis),
     "prod",
-    gradient=NOT_DERIVED("the gradient of cumprod is not derived yet"),
+    gradient=_of_cumprod,
 )
 """`cumprod(x, axis=1)`: each element times all earlier ones along the axis."""

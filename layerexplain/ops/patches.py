@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, PER_INPUT, Axis, Expr, LazyAxes
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, CannotDerive, Expr, LazyAxes, Op
 from layerexplain.ops.families import function, movement
+from layerexplain.ops.movement import framed, reshape, transpose
 from layerexplain.ops.sizes import equation, misfit, product, size_text
 from layerexplain.ops.window import (
+    SPATIAL,
     canonical,
     canonical_size,
     channels_last,
     channels_of,
     each,
     image_axes,
+    laid_out,
     make_windows,
+    spatial_axes,
     window_axes,
     window_places,
     windows,
@@ -63,17 +67,64 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.guarded(conditions, at(0, place))
 
 
-patches = movement(
+def _of_patches(y: Expr, dy: Expr, i: int) -> Expr:
+    axes, _ = image_axes(y)
+    sizes = [y.args[0].shape[axis] for axis in axes]
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the sizes of the image; give them with --input")
+    return patches_back(dy, to=tuple(sizes), **y.attrs)
+
+
+patches: Op = movement(
     "patches",
     axes=_axes,
     value=_value,
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=canonical_size,
-    gradient=NOT_DERIVED("the gradient of patches is not derived yet"),
+    gradient=_of_patches,
 )
 """`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
 by row; `strides` default to the window's size."""
+
+
+def _back_axes(dy: Expr, *, to: tuple[int, ...], size: Any, **attrs: Any) -> list[Axis]:
+    _, channel_axis = spatial_axes(dy.ndim, attrs["data_format"])
+    made = laid_out(dy, attrs, [(role, n, "before") for role, n in zip(SPATIAL[dy.ndim - 2], to, strict=True)])
+    many, area = dy.shape[channel_axis], product(each(size, dy.ndim - 2)) or 1
+    made[channel_axis] = made[channel_axis]._replace(after=many // area if isinstance(many, int) else None)
+    return made
+
+
+@channels_last
+def _back_value(np: Any, dy: Any, *, to: tuple[int, ...], size: Any, **attrs: Any) -> Any:
+    sizes = each(size, dy.ndim - 2)
+    slides = make_windows(np.empty((0, *to, 0)), sizes, {"strides": size, **attrs})
+    parts = np.split(dy, product(sizes), axis=-1)
+    padded = [n + sum(w.pads or (0, 0)) for n, w in zip(to, slides, strict=True)]
+    made = np.zeros((dy.shape[0], *padded, parts[0].shape[-1]))
+    for place, part in zip(np.ndindex(*sizes), parts, strict=True):
+        taken = [
+            slice(t * w.dilation, t * w.dilation + ((w.number or 1) - 1) * w.stride + 1, w.stride)
+            for t, w in zip(place, slides, strict=True)
+        ]
+        made[(slice(None), *taken)] += part
+    inside = [slice((w.pads or (0, 0))[0], (w.pads or (0, 0))[0] + n) for w, n in zip(slides, to, strict=True)]
+    return made[(slice(None), *inside)]
+
+
+patches_back = function(
+    "patches_back",
+    axes=_back_axes,
+    value=_back_value,
+    flops=PER_INPUT,
+    element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
+    defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
+    canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
+    gradient=lambda y, dy, i: patches(dy, **{k: v for k, v in y.attrs.items() if k != "to"}),
+)
+"""`patches_back(dy, to=(32, 32), size=16)`: what goes back through `patches`: each pixel is the sum of what the windows
+that hold it got; `to` gives the rows and columns of the image."""
 
 
 # And back -------------------------------------------------------------------------------------------------------
@@ -116,6 +167,17 @@ def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, paddin
     return made[:, :, above : above + size[0], left : left + size[1]]
 
 
+def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
+    """Each window again, as it stands in the image."""
+    (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
+    image = framed(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
+    attrs = {"strides": y.options["strides"], "dilation_rate": y.options["dilation_rate"]}
+    made = patches(image, size=window, data_format="channels_first", **attrs)
+    batch, _, rows, columns = made.shape
+    apart = reshape(made, shape=(batch, *window, dy.shape[1], rows * columns))
+    return reshape(transpose(apart, axes=(0, 3, 1, 2, 4)), shape=y.args[0].shape)
+
+
 fold = function(
     "fold",
     axes=_fold_axes,
@@ -124,6 +186,6 @@ fold = function(
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
     canonical=lambda attrs: {**canonical(attrs), "size": tuple(attrs["size"]), "window": tuple(attrs["window"])},
-    gradient=NOT_DERIVED("the gradient of fold is not derived yet"),
+    gradient=_of_fold,
 )
 """`fold(x, size=(8, 8), window=(3, 3))`: windows put back in their places, summed where they overlap."""

@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, PER_OUTPUT, Axis, CannotDerive, Expr, LazyAxes, Op, Size
+from layerexplain.lang.expr import (
+    NOT_INDEXED,
+    PER_OUTPUT,
+    UNKNOWN_GRADIENT,
+    Axis,
+    CannotDerive,
+    Expr,
+    LazyAxes,
+    Op,
+    Size,
+)
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import product, size_text
@@ -119,7 +129,7 @@ def _largest_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, **attrs: Any) 
     return np.moveaxis(made, -1, 1) if attrs["data_format"] == "channels_first" else made
 
 
-max_pool_back = function(
+max_pool_back: Op = function(
     "max_pool_back",
     axes=lambda x, y, dy, **attrs: LazyAxes(x.shape),
     value=_largest_back,
@@ -127,10 +137,33 @@ max_pool_back = function(
     element=NOT_INDEXED("which element of a window is the largest depends on the values"),
     defaults={"padding": "valid", "data_format": "channels_last"},
     canonical=canonical_size,
-    gradient=NOT_DERIVED("the second gradient of pooling is not derived yet"),
+    gradient=lambda y, dy, i: max_pool_pick(*y.args[:2], dy, **y.attrs) if i == 2 else None,
 )
 """`max_pool_back(x, y, dy, size=2, …)`: the gradient of each window goes to its largest element, the first of several
 that are equal. y is the result of the pooling."""
+
+
+def _picked(np: Any, x: Any, y: Any, v: Any, *, size: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.products import picked_of_largest
+
+    if attrs["data_format"] == "channels_first":
+        x, y, v = (np.moveaxis(one, 1, -1) for one in (x, y, v))
+    made = picked_of_largest(np, x, y, v, _slides(x, size, {**attrs, "data_format": "channels_last"}))
+    return np.moveaxis(made, -1, 1) if attrs["data_format"] == "channels_first" else made
+
+
+max_pool_pick: Op = function(
+    "max_pool_pick",
+    axes=lambda x, y, v, **attrs: LazyAxes(y.shape),
+    value=_picked,
+    flops=lambda node: product((*node.shape, *_window_sizes(node))),
+    element=NOT_INDEXED("which element of a window is the largest depends on the values"),
+    defaults={"padding": "valid", "data_format": "channels_last"},
+    canonical=canonical_size,
+    gradient=lambda y, dy, i: max_pool_back(*y.args[:2], dy, **y.attrs) if i == 2 else None,
+)
+"""`max_pool_pick(x, y, v, size=2, …)`: of each window the element of v where x is the largest: what goes back through
+`max_pool_back`."""
 
 
 def _window_sizes(node: Expr) -> tuple[Any, ...]:
@@ -325,7 +358,7 @@ adaptive_max_pool_back = function(
     element=NOT_INDEXED("which element of a window is the largest depends on the values"),
     defaults={"data_format": "channels_last"},
     canonical=canonical,
-    gradient=NOT_DERIVED("the second gradient of pooling is not derived yet"),
+    gradient=UNKNOWN_GRADIENT("it is itself the gradient of a pooling, which no layer differentiates again"),
 )
 """`adaptive_max_pool_back(x, y, dy, size=3)`: the gradient of each window goes to its largest element, the first of
 several that are equal."""

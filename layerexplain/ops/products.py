@@ -176,6 +176,17 @@ def largest_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> 
     return _without_padding(made, x.shape, slides)
 
 
+def picked_of_largest(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> Any:
+    """Of each window the element of v where x is the first of its largest elements."""
+    full, values = padded(np, x, slides, -np.inf), padded(np, v, slides, 0)
+    made, left = np.zeros(y.shape, v.dtype), np.ones(y.shape, bool)
+    for place in np.ndindex(*[w.k for w in slides]):
+        hit = left & (_of_tap(full, slides, place, (slice(None),), y.shape) == y)
+        made[hit] = _of_tap(values, slides, place, (slice(None),), y.shape)[hit]
+        left &= ~hit
+    return made
+
+
 def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
     """The gradient of average pooling: that of each window is divided evenly among what it covers."""
     shape = (dy.shape[0], *sizes, dy.shape[-1])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.lang.composite import composite
-from layerexplain.lang.expr import NOT_DERIVED, Expr, named
+from layerexplain.lang.expr import CannotDerive, Expr, named
 from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.movement import reshape, stack, take_slice
@@ -29,8 +29,17 @@ def _rounded(np: Any, x: Any, *, to: str) -> Any:
     return np.round(values / step) * step
 
 
-rounded = elementwise("rounded", _rounded, gradient=NOT_DERIVED("the gradient of rounded is not derived yet"))
-"""`rounded(x, to='float8_e4m3fn')`: the nearest number of the format, kept as a float."""
+def _of_rounded(y: Expr, dy: Expr, i: int) -> Expr:
+    if y.attrs["to"].startswith("float8"):
+        raise CannotDerive(
+            "Keras rounds the gradients of float8 layers too, by scales that it keeps from earlier steps"
+        )
+    return dy
+
+
+rounded = elementwise("rounded", _rounded, gradient=_of_rounded)
+"""`rounded(x, to='float8_e4m3fn')`: the nearest number of the format, kept as a float. Gradients pass unchanged,
+as through casts."""
 
 
 @composite("unpack_int4")

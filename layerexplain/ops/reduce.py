@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_DERIVED, Expr
+from layerexplain.lang.expr import NO_GRADIENT, Expr
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import cast, equal
 from layerexplain.ops.families import reduction
@@ -43,6 +43,19 @@ def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
     return unreduced(y, dy) * hits / sum_(hits, axis=y.options["axis"], keepdims=True)
 
 
+def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
+    """The product of all others, those before and those after the element: none is divided by, since it may be 0."""
+    from layerexplain.ops.movement import cut, framed, reverse
+    from layerexplain.ops.order import cumprod
+    from layerexplain.ops.rearranged_back import in_one_axis
+
+    x, axis, placed = in_one_axis(y.args[0], normalize_axes(y.options["axis"], y.args[0].ndim))
+    before = cumprod(framed(cut(x, {axis: slice(None, -1)}), {axis: (1, 0)}, 1), axis=axis)
+    after = framed(cut(x, {axis: slice(1, None)}), {axis: (0, 1)}, 1)
+    after = reverse(cumprod(reverse(after, axis=axis), axis=axis), axis=axis)
+    return unreduced(y, dy) * placed(before * after)
+
+
 sum_ = reduction(
     "sum",
     lambda np, x, **kw: np.sum(x, **kw),
@@ -56,7 +69,7 @@ prod = reduction(
     lambda np, x, **kw: np.prod(x, **kw),
     "multiplied",
     fold="prod",
-    gradient=NOT_DERIVED("it would divide by elements that are 0"),
+    gradient=_of_prod,
 )
 mean = reduction("mean", lambda np, x, **kw: np.mean(x, **kw), "averaged", fold="mean", gradient=_of_mean)
 amax = reduction(

@@ -1,4 +1,4 @@
-"""Ops whose positions are given by values: segment sums, counts, scatter updates, quantiles."""
+"""Ops whose positions are given by values: segment sums, counts, scatter updates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import (
     NO_GRADIENT,
-    NOT_DERIVED,
     NOT_INDEXED,
     PER_INPUT,
     AxesOfEach,
@@ -15,10 +14,13 @@ from layerexplain.lang.expr import (
     CannotDerive,
     Expr,
     Op,
+    item,
 )
 from layerexplain.ops.arrange import full_like
-from layerexplain.ops.families import always, folded_axes, function, movement
-from layerexplain.ops.lookup import gather_nd, of_values, take
+from layerexplain.ops.elementwise import cast, equal, where
+from layerexplain.ops.families import always, function, movement
+from layerexplain.ops.lookup import gather, gather_nd, of_values, take
+from layerexplain.ops.movement import framed, reshape
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -26,7 +28,7 @@ from layerexplain.ops.sizes import (
     misfit,
     new_axes,
     normalize_axis,
-    promote,
+    product,
     shape_text,
     size_text,
 )
@@ -59,12 +61,22 @@ def _segment_value(np: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any
 
 
 def _of_segment(y: Expr, dy: Expr, i: int) -> Expr:
-    if y.options["how"] != "sum":
-        raise CannotDerive(f"the gradient of segment with how='{y.options['how']}' is not derived yet")
-    return take(dy, y.args[1])
+    x, ids = y.args
+    how = y.options["how"]
+    if how == "sum":
+        return take(dy, ids)
+    attrs = {**y.attrs, "how": "sum"}
+    if how in ("max", "min"):  # equal elements share the gradient evenly, as in TensorFlow
+        hits = cast(equal(x, take(y, ids)), to="float")
+        return take(dy / segment(hits, ids, **attrs), ids) * hits
+    # The product of the others: an element that is 0 has one only if no other is.
+    zero = equal(x, 0)
+    alone = equal(take(segment(cast(zero, to="float"), ids, **attrs), ids), 1)
+    others = take(segment(where(zero, 1, x), ids, **y.attrs), ids)
+    return take(dy, ids) * where(zero, others * alone, take(y, ids) / x)
 
 
-segment = function(
+segment: Op = function(
     "segment",
     axes=_segment_axes,
     value=_segment_value,
@@ -169,7 +181,27 @@ def _resized(np: Any, x: Any, size: int, axis: int, fill: int) -> Any:
     return np.pad(x, pads, constant_values=fill)
 
 
-unique = movement(
+def _of_unique(y: Expr, dy: Any, i: int) -> Expr | None:
+    """Equal elements share the gradient of their value evenly; a value that was cut off has none."""
+    x, (axis, size) = y.args[0], (y.options["axis"], y.options["size"])
+    given = dy if isinstance(dy, Expr) else dict(zip(y.options["parts"], dy, strict=True)).get("values")
+    if given is None:
+        return None
+    at = 0 if axis is None else normalize_axis(axis, x.ndim)
+    made = unique(x, parts=("inverse", "counts"), axis=axis)
+    place, counts = item(made, 0), item(made, 1)
+    if size is not None:
+        count = product(x.shape) if axis is None else x.shape[at]
+        if not isinstance(count, int):
+            raise CannotDerive("needs the number of elements; give it with --input")
+        given = framed(given, {at: (0, count)})
+    many = take(counts, place)
+    if axis is None:
+        return take(given, place) / many
+    return gather(given, place, axis=at) / reshape(many, shape=[-1 if k == at else 1 for k in range(x.ndim)])
+
+
+unique: Op = movement(
     "unique",
     axes=_unique_axes,
     dtype=lambda x, *, parts, **attrs: (
@@ -179,7 +211,7 @@ unique = movement(
     element=BY_VALUE,
     defaults={"parts": ("values",), "axis": None, "size": None},
     canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
-    gradient=NOT_DERIVED("the gradient of unique is not derived yet"),
+    gradient=_of_unique,
 )
 """`unique(x)`: the distinct elements in ascending order; further `parts`: the first position of each ('index'), the
 number of each element among them ('inverse'), and the occurrences ('counts'). `size` pads with 0 or truncates."""
@@ -226,15 +258,22 @@ def _scatter_value(np: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
 
 
 def _of_scatter(y: Expr, dy: Expr, i: int) -> Expr:
-    _, ids, updates = y.args
-    if y.options["how"] not in ("set", "add"):
-        raise CannotDerive(f"the gradient of scatter with how='{y.options['how']}' is not derived yet")
+    x, ids, updates = y.args
+    how = y.options["how"]
+    if how in ("max", "min"):  # what is the largest gets it; equal ones share it evenly, as in TensorFlow
+        own, hits = (cast(equal(a, b), to="float") for a, b in ((x, y), (updates, gather_nd(y, ids))))
+        share = dy / scatter(own, ids, hits, how="add")
+        return gather_nd(share, ids) * hits if i else share * own
+    if how == "mul":
+        if i == 0:
+            return dy * scatter(full_like(x, value=1), ids, updates, how="mul")
+        raise CannotDerive("several updates of one place are multiplied, which need not be told apart")
     if i == 2:
         return gather_nd(dy, ids)
-    return dy if y.options["how"] == "add" else scatter(dy, ids, full_like(updates, value=0))
+    return dy if how == "add" else scatter(dy, ids, full_like(updates, value=0))
 
 
-scatter = movement(
+scatter: Op = movement(
     "scatter",
     axes=_scatter_axes,
     value=_scatter_value,
@@ -294,34 +333,3 @@ slice_update: Op = movement(
     ),
 )
 """`slice_update(x, start, updates)`: x with `updates` written over it, beginning at `start`."""
-
-
-# Quantiles ------------------------------------------------------------------------------------------------------
-
-
-def _quantile_axes(x: Expr, q: Expr, *, axis: Any, method: str, keepdims: bool, nan: str) -> list[Axis]:
-    shares = [Axis("", (1, i), s, "one for each quantile") for i, s in enumerate(q.shape)]
-    words = "all {} are sorted and one position is read"
-    return shares + folded_axes(x, axis, keepdims, lambda size: words.format(size_text(size)))
-
-
-def _quantile_value(np: Any, x: Any, q: Any, *, axis: Any, method: str, keepdims: bool, nan: str) -> Any:
-    find = np.nanquantile if nan == "ignored" else np.quantile
-    return find(np.asarray(x, "f8"), q, axis=axis, method=method, keepdims=keepdims)
-
-
-quantile = function(
-    "quantile",
-    axes=_quantile_axes,
-    dtype=lambda x, q, **attrs: promote(x.dtype, "float"),
-    value=_quantile_value,
-    flops=PER_INPUT,
-    element=BY_VALUE,
-    defaults={"axis": None, "method": "linear", "keepdims": False, "nan": "kept"},
-    canonical=lambda attrs: (
-        {**attrs, "axis": tuple(attrs["axis"])} if isinstance(attrs.get("axis"), list | tuple) else attrs
-    ),
-    gradient=NOT_DERIVED("the gradient of quantile is not derived yet"),
-)
-"""`quantile(x, 0.5, axis=1)`: the value below which that fraction of the elements lies; between two elements by linear
-interpolation ('linear'), or 'lower', 'higher', 'nearest', 'midpoint'."""

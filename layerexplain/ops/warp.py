@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.lang.expr import NOT_DERIVED, NOT_INDEXED, UNKNOWN_COST, Axis, Expr
+from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, Axis, CannotDerive, Expr, Op, named
+from layerexplain.ops.arrange import full_like
+from layerexplain.ops.contract import turned
+from layerexplain.ops.elementwise import floor
 from layerexplain.ops.families import always, function
 from layerexplain.ops.image import kernel
+from layerexplain.ops.linalg import solve
+from layerexplain.ops.lookup import of_values
+from layerexplain.ops.movement import concatenate, cut, stack, take_slice
 from layerexplain.ops.sizes import kept, misfit, product, shape_text
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
@@ -44,7 +51,17 @@ def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
 
 
 def _warp_value(np: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
-    count, rows, columns, _ = x.shape
+    made: Any = 0
+    places, lost = _warped_places(np, x.shape, transform, method, fill)
+    for share, inside, at in places:
+        made = made + share * np.where(inside[..., None], x[at], value)
+    return np.where(lost[..., None], value, made)
+
+
+def _warped_places(np: Any, shape: Any, transform: Any, method: str, fill: str) -> tuple[list[Any], Any]:
+    """Return what each pixel reads: (share, whether it lies inside, where) of up to four pixels; and which pixels read
+    nothing."""
+    count, rows, columns, _ = shape
     # In float32, as TensorFlow's kernel: the nearest pixel may depend on the last digit.
     t = np.broadcast_to(np.asarray(transform, "f4")[..., None, None], (count, 8, 1, 1))
     i, j = np.arange(rows, dtype="f4")[:, None], np.arange(columns, dtype="f4")
@@ -56,33 +73,55 @@ def _warp_value(np: Any, x: Any, transform: Any, *, method: str, fill: str, valu
     across, down = (np.clip(np.where(lost, -9, z), -9, 2**30) for z in (across, down))
     each = np.arange(count)[:, None, None]
 
-    def read(row: Any, column: Any) -> Any:
+    def read(share: Any, row: Any, column: Any) -> Any:
         inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        taken = x[each, np.clip(row, 0, rows - 1).astype("i8"), np.clip(column, 0, columns - 1).astype("i8")]
-        return np.where(inside[..., None], taken, value)
+        at = (each, np.clip(row, 0, rows - 1).astype("i8"), np.clip(column, 0, columns - 1).astype("i8"))
+        return share, inside, at
 
     if method == "nearest":
-        made = read(*[np.copysign(np.floor(np.abs(z) + 0.5), z) for z in (down, across)])
-    else:
-        top, left = np.floor(down), np.floor(across)
-        a, b = (down - top)[..., None], (across - left)[..., None]
-        upper = (1 - b) * read(top, left) + b * read(top, left + 1)
-        lower = (1 - b) * read(top + 1, left) + b * read(top + 1, left + 1)
-        made = (1 - a) * upper + a * lower
-    return np.where(lost[..., None], value, made)
+        return [read(1.0, *[np.copysign(np.floor(np.abs(z) + 0.5), z) for z in (down, across)])], lost
+    top, left = np.floor(down), np.floor(across)
+    a, b = (down - top)[..., None], (across - left)[..., None]
+    corners = [(i, j) for i in (0, 1) for j in (0, 1)]
+    return [read((a if i else 1 - a) * (b if j else 1 - b), top + i, left + j) for i, j in corners], lost
 
 
-warp = function(
+def _of_warp(y: Expr, dy: Expr, i: int) -> Expr | None:
+    """Back to the pixels that were read; as in TensorFlow, nothing passes to the numbers of the transformation."""
+    return None if i else warp_back(dy, y.args[1], **{k: v for k, v in y.attrs.items() if k != "value"})
+
+
+warp: Op = function(
     "warp",
     axes=_warp_axes,
     value=_warp_value,
     flops=lambda node: product((*node.shape, 8)) if node.options["method"] == "bilinear" else 0,
     element=BETWEEN_PIXELS,
     defaults={"method": "bilinear", "fill": "constant", "value": 0},
-    gradient=NOT_DERIVED("the gradient of warp is not derived yet"),
+    gradient=_of_warp,
 )
 """`warp(x, t)`: the pixel in row i and column j is read at row (t₃j + t₄i + t₅) / (t₆j + t₇i + 1) and column (t₀j + t₁i
 + t₂) / (t₆j + t₇i + 1) of the image; between pixels by bilinear interpolation."""
+
+
+def _warp_back_value(np: Any, dy: Any, transform: Any, *, method: str, fill: str) -> Any:
+    made = np.zeros(dy.shape)
+    places, lost = _warped_places(np, dy.shape, transform, method, fill)
+    for share, inside, at in places:
+        np.add.at(made, np.broadcast_arrays(*at), share * np.where((inside & ~lost)[..., None], dy, 0))
+    return made
+
+
+warp_back = function(
+    "warp_back",
+    axes=lambda dy, transform, **attrs: kept(dy),
+    value=_warp_back_value,
+    flops=lambda node: product((*node.shape, 8)) if node.options["method"] == "bilinear" else 0,
+    element=BETWEEN_PIXELS,
+    defaults={"method": "bilinear", "fill": "constant"},
+    gradient=lambda y, dy, i: None if i else warp(dy, y.args[1], **y.attrs),
+)
+"""`warp_back(dy, t)`: what goes back through `warp`: each pixel collects from all that read it, with their shares."""
 
 
 def _homography_axes(start: Expr, end: Expr) -> list[Axis]:
@@ -102,6 +141,24 @@ def _homography_value(np: Any, start: Any, end: Any) -> Any:
     return np.linalg.solve(table, np.stack([u, v], axis=-1).reshape(-1, 8, 1))[..., 0]
 
 
+def _of_homography(y: Expr, dy: Expr, i: int) -> Expr:
+    """The projection solves A · t = start: a point moves the equations in which it stands."""
+    start, end = y.args
+    (u, v), (x, z) = [[take_slice(p, key=(Ellipsis, k)) for k in (0, 1)] for p in (start, end)]
+    one, none = full_like(x, value=1), full_like(x, value=0)
+    across = stack(x, z, one, none, none, none, -u * x, -u * z, axis=-1)
+    down = stack(none, none, none, x, z, one, -v * x, -v * z, axis=-1)
+    table = named("A", concatenate(across, down, axis=1), "the equations of the 4 points")
+    sent = take_slice(solve(turned(table), take_slice(dy, key=(Ellipsis, None))), key=(Ellipsis, 0))
+    of_u, of_v = (take_slice(sent, key=(slice(None), part)) for part in (slice(4), slice(4, None)))
+    t = [take_slice(y, key=(slice(None), slice(k, k + 1))) for k in range(8)]
+    if i == 0:
+        below = t[6] * x + t[7] * z + 1
+        return stack(of_u * below, of_v * below, axis=-1)
+    columns = [of_u * (u * t[6 + k] - t[k]) + of_v * (v * t[6 + k] - t[3 + k]) for k in (0, 1)]
+    return stack(*columns, axis=-1)
+
+
 homography = function(
     "homography",
     axes=_homography_axes,
@@ -109,7 +166,7 @@ homography = function(
     value=_homography_value,
     flops=lambda node: product((node.shape[0], round(2 * 8**3 / 3 + 2 * 8**2))),
     element=NOT_INDEXED("it solves a system of equations"),
-    gradient=NOT_DERIVED("the gradient of homography is not derived yet"),
+    gradient=_of_homography,
 )
 """`homography(start, end)`: the 8 parameters of the projection that maps the 4 points `end` to `start` (see warp)."""
 
@@ -124,20 +181,27 @@ def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str, value: float)
 
 
 def _sampled_value(np: Any, x: Any, places: Any, *, order: int, fill: str, value: float) -> Any:
+    made: Any = 0
+    for index, valid, share in _corners(np, places, x.shape, order, fill):
+        made = made + share * np.where(valid, x[index].astype("f8"), value)
+    return np.round(made) if x.dtype.kind in "iu" else made
+
+
+def _corners(np: Any, places: Any, shape: Any, order: int, fill: str) -> list[Any]:
+    """Return (where, whether it lies inside, share) of each element that a place reads."""
     nodes = []
-    for at, size in zip(np.asarray(places, "f8"), x.shape, strict=True):
+    for at, size in zip(np.asarray(places, "f8"), shape, strict=True):
         if order == 0:
             found = [(np.round(at), np.ones_like(at))]
         else:
             low = np.floor(at)
             found = [(low, 1 - (at - low)), (low + 1, at - low)]
         nodes.append([(*_index(np, i, size, fill), weight) for i, weight in found])
-    made: Any = 0
+    made = []
     for corner in itertools.product(*nodes):
         index, valid, weights = zip(*corner, strict=True)
-        taken = np.where(np.all(valid, axis=0), x[tuple(index)].astype("f8"), value)
-        made = made + np.prod(weights, axis=0) * taken
-    return np.round(made) if x.dtype.kind in "iu" else made
+        made.append((tuple(index), np.all(valid, axis=0), np.prod(weights, axis=0)))
+    return made
 
 
 def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
@@ -154,17 +218,57 @@ def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
     return np.where(rest < size, rest, beyond), everywhere
 
 
-sample = function(
+def _of_sample(y: Expr, dy: Expr, i: int) -> Expr | None:
+    """To x: back to the elements that were read. To a place, along each axis: the next element less the one before."""
+    x, places = y.args
+    if i == 0:
+        if not all(isinstance(size, int) for size in x.shape):
+            raise CannotDerive("needs the sizes of the tensor; give them with --input")
+        return sample_back(dy, places, to=x.shape, **{k: v for k, v in y.attrs.items() if k != "value"})
+    if y.attrs["order"] == 0:
+        return None
+    parts = []
+    for axis in range(x.ndim):
+        before = floor(cut(places, {0: slice(axis, axis + 1)}))
+        first, rest = cut(places, {0: slice(axis)}), cut(places, {0: slice(axis + 1, None)})
+        ends = [[one for one in (first, at, rest) if one.shape[0]] for at in (before, before + 1)]
+        low, high = (concatenate(*end, axis=0) if len(end) > 1 else end[0] for end in ends)
+        parts.append(dy * (sample(x, high, **y.attrs) - sample(x, low, **y.attrs)))
+    return stack(*parts)
+
+
+sample: Op = function(
     "sample",
     axes=_sampled_axes,
     value=_sampled_value,
     flops=lambda node: product((*node.shape, 2 * 2 ** node.args[0].ndim if node.attrs["order"] else 0)),
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant", "value": 0},
-    gradient=NOT_DERIVED("the gradient of sample is not derived yet"),
+    gradient=_of_sample,
 )
 """`sample(x, places, order=1)`: x sampled at any positions, whose coordinates are along the first axis of `places`: by
 linear interpolation between elements, or with order=0 at the nearest one."""
+
+
+def _sample_back_value(np: Any, dy: Any, places: Any, *, to: Any, order: int, fill: str) -> Any:
+    made = np.zeros(to)
+    for index, valid, share in _corners(np, places, to, order, fill):
+        np.add.at(made, index, np.where(valid, share * dy, 0))
+    return made
+
+
+sample_back = function(
+    "sample_back",
+    axes=lambda dy, places, *, to, **attrs: [Axis("", None, size, "before sampling") for size in to],
+    value=_sample_back_value,
+    flops=lambda node: product((*node.args[0].shape, 2 * 2 ** len(node.attrs["to"]) if node.attrs["order"] else 0)),
+    element=BETWEEN_PIXELS,
+    defaults={"fill": "constant"},
+    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
+    gradient=of_values(lambda y, dy, i: sample(dy, y.args[1], **{k: v for k, v in y.attrs.items() if k != "to"})),
+)
+"""`sample_back(dy, places, to=(8, 8), order=1)`: what goes back through `sample`: each element collects from all places
+that read it, with the same shares; `to` gives the sizes of the tensor."""
 
 
 METHODS = {"linear": "bilinear", "bilinear": "bilinear", "trilinear": "bilinear", "triangle": "bilinear"}
@@ -185,19 +289,34 @@ def _rescaled_value(
     np: Any, x: Any, scales: Any, shifts: Any, *, axes: Any, size: Any, method: str, antialias: bool
 ) -> Any:
     y = np.asarray(x, "f8")
-    for axis, length, by, shift in zip(axes, size, np.asarray(scales, "f8"), np.asarray(shifts, "f8"), strict=True):
-        n = x.shape[axis]
+    sizes = [x.shape[axis] for axis in axes]
+    for axis, weights in zip(axes, _shares(np, sizes, size, scales, shifts, method, antialias), strict=True):
+        y = np.moveaxis(np.tensordot(y, weights, axes=(axis, 1)), -1, axis)
+    return np.clip(np.round(y), x.min(), x.max()) if x.dtype.kind in "iu" else y
+
+
+def _shares(np: Any, before: Any, after: Any, scales: Any, shifts: Any, method: str, antialias: bool) -> Iterator[Any]:
+    """Yield for each axis the share of each place before in each place after: a matrix (after, before)."""
+    for n, length, by, shift in zip(before, after, np.asarray(scales, "f8"), np.asarray(shifts, "f8"), strict=True):
         at = (np.arange(length) + 0.5 - shift) / by - 0.5
         wide = max(1 / by, 1) if antialias else 1
         weights = kernel(np, method, (at[:, None] - np.arange(n)) / wide)
         total = weights.sum(axis=1, keepdims=True)
         weights = np.where(np.abs(total) > 1000 * np.finfo("f4").eps, weights / np.where(total == 0, 1, total), 0)
-        weights = np.where(((at >= -0.5) & (at <= n - 0.5))[:, None], weights, 0)
-        y = np.moveaxis(np.tensordot(y, weights, axes=(axis, 1)), -1, axis)
-    return np.clip(np.round(y), x.min(), x.max()) if x.dtype.kind in "iu" else y
+        yield np.where(((at >= -0.5) & (at <= n - 0.5))[:, None], weights, 0)
 
 
-rescale = function(
+def _of_rescale(y: Expr, dy: Expr, i: int) -> Expr:
+    """Back to what was read."""
+    if i:
+        raise CannotDerive("a scale or a shift moves every place, and with it which elements are weighed how")
+    sizes = tuple([y.args[0].shape[axis] for axis in y.attrs["axes"]])
+    if not all(isinstance(size, int) for size in sizes):
+        raise CannotDerive("needs the size of the image; give it with --input")
+    return rescale_back(dy, *y.args[1:], to=sizes, **{k: v for k, v in y.attrs.items() if k != "size"})
+
+
+rescale: Op = function(
     "rescale",
     axes=_rescaled_axes,
     value=_rescaled_value,
@@ -205,7 +324,44 @@ rescale = function(
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},
     canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "size": tuple(attrs["size"])},
-    gradient=NOT_DERIVED("the gradient of rescale is not derived yet"),
+    gradient=_of_rescale,
 )
 """`rescale(x, scales, shifts, axes=(1, 2), size=(24, 32), method='bilinear')`: along each axis, place i of the result
 is read at (i + ½ - shift) / scale - ½; outside of the image it is 0."""
+
+
+def _rescaled_back_axes(dy: Expr, scales: Expr, shifts: Expr, *, axes: Any, to: Any, **attrs: Any) -> list[Axis]:
+    made = kept(dy)
+    for axis, length in zip(axes, to, strict=True):
+        made[axis] = Axis("", (0, axis), length, f"{length} before")
+    return made
+
+
+def _rescaled_back_value(
+    np: Any, dy: Any, scales: Any, shifts: Any, *, axes: Any, to: Any, method: str, antialias: bool
+) -> Any:
+    after = [dy.shape[axis] for axis in axes]
+    for axis, weights in zip(axes, _shares(np, to, after, scales, shifts, method, antialias), strict=True):
+        dy = np.moveaxis(np.tensordot(dy, weights, axes=(axis, 0)), -1, axis)
+    return dy
+
+
+def _of_rescale_back(y: Expr, dy: Expr, i: int) -> Expr | None:
+    if i:
+        return None
+    attrs = {k: v for k, v in y.attrs.items() if k != "to"}
+    return rescale(dy, *y.args[1:], size=tuple([y.args[0].shape[axis] for axis in attrs["axes"]]), **attrs)
+
+
+rescale_back = function(
+    "rescale_back",
+    axes=_rescaled_back_axes,
+    value=_rescaled_back_value,
+    flops=UNKNOWN_COST,
+    element=BETWEEN_PIXELS,
+    defaults={"antialias": True},
+    canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "to": tuple(attrs["to"])},
+    gradient=_of_rescale_back,
+)
+"""`rescale_back(dy, scales, shifts, axes=(1, 2), to=(8, 8), method='bilinear')`: what goes back through `rescale`: each
+pixel collects from all that it was weighed into, with the same shares; `to` gives the sizes before."""

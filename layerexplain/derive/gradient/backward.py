@@ -24,8 +24,8 @@ from layerexplain.lang.expr import (
     ITEM,
     LEAVES,
     LOOP,
-    NOT_DERIVED,
     RANDOM,
+    UNKNOWN_GRADIENT,
     CannotDerive,
     Expr,
     Marker,
@@ -39,6 +39,7 @@ from layerexplain.lang.names import free
 from layerexplain.lang.visit import Copier
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import broadcast_to, cut
+from layerexplain.ops.numbers import conjugate, is_complex, real
 from layerexplain.ops.reduce import count_of, sum_
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
@@ -71,7 +72,7 @@ def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
     `frozen`.
 
     Raises:
-        CannotDerive: The rule of an op is not derived yet, or needs a size that is not known.
+        CannotDerive: What passes back through an op is not known, or needs a size that is not known.
 
     >>> from layerexplain.lang.expr import BATCH
     >>> import layerexplain.ops
@@ -236,7 +237,7 @@ class Backward:
         for i, arg in enumerate(node.args):
             if arg not in self.active:
                 continue
-            back = _rule(node)(node, dy, i)
+            back = _back_to(node, dy, i)
             if back is not None:
                 self._send(
                     arg, _fitted(back, arg, node) if elementwise or node.op.name in ("matmul", "broadcast_to") else back
@@ -251,10 +252,25 @@ def _passes(node: Expr) -> bool:
     """Return whether a gradient passes through a node. A rule that is missing is found on the way back."""
     if type(node.shape) is Shapes:
         return any(dtype in FLOATS for dtype in node.dtype)
-    if not is_float(node):
+    if not is_float(node) and not is_complex(node):
         return False
     rule = node.op.gradient
-    return not isinstance(rule, Marker) or isinstance(rule, NOT_DERIVED) or node.op in (ITEM, CALL, LOOP)
+    return not isinstance(rule, Marker) or isinstance(rule, UNKNOWN_GRADIENT) or node.op in (ITEM, CALL, LOOP)
+
+
+def _back_to(node: Expr, dy: Any, i: int) -> Expr | None:
+    """Return what an argument gets. That of a complex one is, as in TensorFlow, the real part's plus i times the
+    imaginary part's: of a function of complex numbers the rule holds for the conjugates."""
+    rule = _rule(node)
+    arg = node.args[i]
+    if not is_complex(node) or node.op.name == "complex":
+        return rule(node, dy, i)
+    if not isinstance(dy, Expr):
+        raise CannotDerive(f"the gradient of {node.op.name} of complex numbers is not known")
+    back = rule(node, conjugate(dy), i)
+    if back is None:
+        return None
+    return conjugate(back) if is_complex(arg) else real(back)
 
 
 def _rule(node: Expr) -> Callable[[Expr, Any, int], Expr | None]:

@@ -1,0 +1,270 @@
+"""Spectra of audio: the Fourier transforms of frames, their inverse, and mel filters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.lang.expr import GONE, NO_GRADIENT, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Size, item, tensor
+from layerexplain.ops.families import always, common, function, movement
+from layerexplain.ops.fourier import SUM_OF_WAVES, pair, parts, sized, transform
+from layerexplain.ops.sizes import changed, equation, kept, shape_text, size_text
+
+MEL_BREAK, MEL_Q = 700.0, 1127.0
+"""A frequency of f hertz lies at MEL_Q · ln(1 + f / MEL_BREAK) mel."""
+
+
+def frames(n: Size, stride: int, fft: int, center: bool = True) -> int | None:
+    """Return the number of frames in n samples; with `center`, the signal is reflected by half a frame at both ends."""
+    return max(1 + (n + (2 * (fft // 2) if center else 0) - fft) // stride, 0) if isinstance(n, int) else None
+
+
+def _stft_axes(x: Expr, *, length: int, stride: int, fft: int, window: str, center: bool) -> AxesOfEach:
+    n = x.shape[-1]
+    if isinstance(n, int) and center and n <= fft // 2:
+        raise ShapeError(f"stft needs more than {fft // 2} samples (half of fft {fft}), got {n}")
+    count, high = frames(n, stride, fft, center), fft // 2 + 1
+    ends = f" + 2 * {fft // 2}" if center else ""
+    why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
+    one = [*changed(x, -1, count, why, "steps"), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
+    return AxesOfEach([one, one])
+
+
+def window_values(np: Any, length: int, fft: int, window: str) -> Any:
+    """The weights of a window of `length` samples in the middle of `fft`; "" weighs all samples alike."""
+    high = 0.5 if window == "hann" else 0.54
+    # TensorFlow's window repeats after `length` samples if that is even, and is symmetric if it is odd.
+    period = length if length % 2 == 0 else max(length - 1, 1)
+    waves = np.cos(2 * np.pi * np.arange(length) / period)
+    shape = high - (1 - high) * waves if window else np.ones(length)
+    before = (fft - length) // 2
+    return np.pad(shape, (before, fft - length - before))
+
+
+def _stft_value(np: Any, x: Any, *, length: int, stride: int, fft: int, window: str, center: bool) -> Any:
+    ends = fft // 2 if center else 0
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(ends, ends)], mode="reflect") if ends else x
+    shape = window_values(np, length, fft, window)
+    cut = np.lib.stride_tricks.sliding_window_view(padded, fft, axis=-1)[..., ::stride, :]
+    spectrum = np.fft.rfft(cut * shape, axis=-1)
+    return spectrum.real, spectrum.imag
+
+
+def _stft_flops(node: Expr) -> int | None:
+    """5 · N · log2 N a stretch, as is usual for a fast Fourier transform, and N for the window."""
+    count, fft = node.shape[0][-2], node.attrs["fft"]
+    return None if count is None else count * round(5 * fft * math.log2(fft) + fft)
+
+
+def _of_stft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
+    return stft_back(*pair(y, dy), to=sized(y.args[0].shape[-1]), **y.attrs)
+
+
+stft: Op = function(
+    "stft",
+    axes=_stft_axes,
+    dtype=always(("float", "float")),
+    value=_stft_value,
+    flops=_stft_flops,
+    element=NOT_INDEXED("the signal is reflected at both ends"),
+    defaults={"window": "hann", "center": True},
+    gradient=_of_stft,
+)
+"""`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (unless
+`center=False`) and cut into frames of `fft` samples, `stride` apart; each is multiplied by a window of `length` and
+Fourier transformed: the sum over k of x[k] · window[k] · cos(2πfk/fft) for each f, and the negative one with sin."""
+
+
+def _mel_value(np: Any, *, bins: int, of: int, rate: float, low: float, high: float) -> Any:
+
+    def mel(hertz: Any) -> Any:
+        return MEL_Q * np.log(1 + np.asarray(hertz) / MEL_BREAK)
+
+    frequencies = mel(np.linspace(0, rate / 2, of)[1:])[:, None]
+    edges = np.linspace(mel(low), mel(high), bins + 2)
+    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
+    return np.pad(np.maximum(0, np.minimum(rising, falling)), [(1, 0), (0, 0)])
+
+
+mel_filters = movement(
+    "mel_filters",
+    axes=lambda *, bins, of, **attrs: [
+        Axis("frequencies", None, of, "one for each frequency"),
+        Axis("bins", None, bins, f"{bins} bins, evenly spaced on the mel scale"),
+    ],
+    dtype=always("float"),
+    value=_mel_value,
+    element=NOT_INDEXED("its triangles lie between bin edges on a logarithmic scale"),
+    gradient=NO_GRADIENT("a constant"),
+)
+"""`mel_filters(bins=80, of=257, rate=16000, low=20.0, high=8000)`: a column a bin, a triangle over the frequencies
+from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""
+
+
+def _whole(n: Size, stride: int, fft: int) -> int | None:
+    """How long the signal is that n stretches make, one laid over the other."""
+    return fft + stride * (n - 1) if isinstance(n, int) else None
+
+
+def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool) -> int | None:
+    whole = _whole(n, stride, fft)
+    if whole is None:
+        return None
+    start = fft // 2 if center else 0
+    if keep is not None:
+        return max(min(whole, start + keep) - start, 0)
+    return max(whole - 2 * start, 0)
+
+
+def _istft_axes(
+    re: Expr, im: Expr, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
+) -> list[Axis]:
+    shape = parts("istft", re, im)
+    if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
+        raise ShapeError(f"istft needs frames of {fft // 2 + 1} frequencies, got {shape_text(shape)}")
+    lead, count = re.ndim - 2, shape[-2]
+    after = _istft_length(count, stride, fft, keep, center)
+    text = f"{fft} + {stride} * ({size_text(count)} - 1), the ends cut off"
+    return [
+        *kept(re)[:lead],
+        Axis("steps", (0, lead), after, text if after is None else f"{text}: {after}"),
+        Axis("", (0, lead + 1), GONE, "waves are summed"),
+    ]
+
+
+def _istft_frames(np: Any, *, length: int, stride: int, fft: int, window: str) -> Any:
+    """What each sample of a stretch counts: the window, divided by the sum of the squares of all windows there."""
+    if not window:
+        return np.ones(fft)
+    shape = window_values(np, length, fft, window)
+    over = -(-fft // stride)
+    squares = np.pad(shape**2, (0, over * stride - fft)).reshape(over, stride).sum(axis=0)
+    with np.errstate(all="ignore"):
+        return shape / np.tile(squares, over)[:fft]
+
+
+def _istft_value(
+    np: Any, re: Any, im: Any, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
+) -> Any:
+    waves = np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=fft, axis=-1)
+    waves = waves * _istft_frames(np, length=length, stride=stride, fft=fft, window=window)
+    y = laid_over(np, waves, stride)
+    start = fft // 2 if center else 0
+    end = start + keep if keep is not None else y.shape[-1] - start
+    return y[..., start:end]
+
+
+def laid_over(np: Any, frames: Any, stride: int) -> Any:
+    """Return the signal that frames make, each `stride` after the one before, added where they overlap."""
+    *lead, count, size = frames.shape
+    y = np.zeros((*lead, size + stride * (count - 1)))
+    for i in range(count):
+        y[..., i * stride : i * stride + size] += frames[..., i, :]
+    return y
+
+
+def _of_istft(y: Expr, dy: Expr, i: int) -> Expr:
+    frames, attrs = sized(y.args[0].shape[-2], -2), {k: v for k, v in y.attrs.items() if k != "keep"}
+    return item(istft_back(dy, frames=frames, **attrs), i)
+
+
+istft: Op = transform(
+    "istft",
+    _istft_axes,
+    common,
+    _istft_value,
+    lambda node: (node.args[0].shape[:-1], node.attrs["fft"]),
+    window="hann",
+    keep=None,
+    center=True,
+    gradient=_of_istft,
+)
+"""`istft(a, b, length=400, stride=160, fft=512)`: the signal whose stretches have the spectra a + b·i (see stft):
+each is turned back, weighted by the window divided by the sum of the squares of all windows there, and added up.
+With `center` half a stretch is cut off at both ends; `keep` is how many samples are kept."""
+
+
+# What goes back through them ----------------------------------------------------------------------------------
+
+
+def _stft_back_value(
+    np: Any, re: Any, im: Any, *, to: int, length: int, stride: int, fft: int, window: str, center: bool
+) -> Any:
+    high = fft // 2 + 1
+    spectrum = np.zeros((*re.shape[:-1], fft), complex)
+    spectrum[..., :high] = np.asarray(re, "f8") + 1j * im
+    y = laid_over(np, fft * np.fft.ifft(spectrum, axis=-1).real * window_values(np, length, fft, window), stride)
+    ends = fft // 2 if center else 0
+    whole = np.zeros((*y.shape[:-1], to + 2 * ends))
+    whole[..., : y.shape[-1]] = y
+    made = whole[..., ends : ends + to]
+    if ends:  # what the reflected samples got belongs to those that they reflect
+        made[..., 1 : ends + 1] += whole[..., ends - 1 :: -1]
+        made[..., to - 1 - ends : to - 1] += whole[..., : to + ends - 1 : -1]
+    return made
+
+
+stft_back = function(
+    "stft_back",
+    axes=lambda re, im, *, to, **attrs: [
+        *kept(re)[:-2],
+        Axis("steps", (0, re.ndim - 2), to, f"{to} samples before the transform"),
+        Axis("", (0, re.ndim - 1), GONE, "waves are summed"),
+    ],
+    dtype=common,
+    value=_stft_back_value,
+    flops=lambda node: _stft_flops(stft(tensor("x", node.shape, node.dtype), **_without_to(node))),
+    element=NOT_INDEXED("the signal is reflected at both ends"),
+    defaults={"window": "hann", "center": True},
+    gradient=lambda y, dy, i: item(stft(dy, **_without_to(y)), i),
+)
+"""`stft_back(a, b, to=16000, length=400, stride=160, fft=512)`: what goes back through `stft`: each sample collects
+from all frames that read it, from each frequency with its wave and the window; `to` is the number of samples."""
+
+
+def _without_to(node: Expr) -> dict[str, Any]:
+    return {k: v for k, v in node.attrs.items() if k != "to"}
+
+
+def _istft_back_value(
+    np: Any, dy: Any, *, frames: int, length: int, stride: int, fft: int, window: str, center: bool
+) -> Any:
+    start = fft // 2 if center else 0
+    whole = np.zeros((*dy.shape[:-1], fft + stride * (frames - 1)))
+    whole[..., start : start + dy.shape[-1]] = dy
+    cuts = np.lib.stride_tricks.sliding_window_view(whole, fft, axis=-1)[..., ::stride, :]
+    spectrum = np.fft.rfft(cuts * _istft_frames(np, length=length, stride=stride, fft=fft, window=window), axis=-1)
+    twice = np.full(fft // 2 + 1, 2.0)
+    twice[0] = 1
+    if fft % 2 == 0:
+        twice[-1] = 1
+    spectrum = spectrum * twice / fft
+    return spectrum.real, spectrum.imag
+
+
+istft_back = function(
+    "istft_back",
+    axes=lambda dy, *, frames, fft, **attrs: AxesOfEach(
+        [
+            [
+                *kept(dy)[:-1],
+                Axis("steps", (0, dy.ndim - 1), frames, f"{frames} frames before the transform"),
+                Axis("frequencies", None, fft // 2 + 1, f"{fft} // 2 + 1 = {fft // 2 + 1}"),
+            ]
+        ]
+        * 2
+    ),
+    dtype=lambda dy, **attrs: (dy.dtype,) * 2,
+    value=_istft_back_value,
+    flops=lambda node: _stft_flops(node),
+    element=SUM_OF_WAVES,
+    defaults={"window": "hann", "center": True},
+    gradient=lambda y, dy, i: istft(
+        *pair(y, dy), **{k: v for k, v in y.attrs.items() if k != "frames"}, keep=y.args[0].shape[-1]
+    ),
+)
+"""`a, b = istft_back(dy, frames=98, length=400, stride=160, fft=512)`: what goes back through `istft` to each of its
+`frames`: the spectrum of the weighted stretch, all waves but the first and the last of which count twice."""
