@@ -47,6 +47,9 @@ def _tensors(value: Any) -> list[TensorRef | Array]:
 
 def bind_call(declaration: Declaration, call: Call) -> Bound:
     """Bind a call's arguments. Raises `ShapeError` for more or fewer tensors than the layer takes."""
+    if declaration.binds is not None:
+        bound: Bound = declaration.binds(call)
+        return bound
     if len(call.args) == len(declaration.tensors) == 1 and not call.kwargs and isinstance(call.args[0], TensorRef):
         return Bound([call.args[0]], {}, {}, {})
     tensors: list[Any] = []

@@ -121,7 +121,8 @@ class Layer(NamedTuple):
     `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
     that is not the source itself. `number` is there where the file says of the object that it holds
     it in several places; `Model.shared` says what follows from that. `ignore` are the rules of `check` that a
-    spec leaves out for the layer.
+    spec leaves out for the layer. `declaration` is that of this very object, where code made it: two objects of one
+    class may hold different layers.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Layer(NamedTuple):
     number: ObjectNumber | None = None
     file: str = ""
     ignore: tuple[str, ...] = ()
+    declaration: Declaration | None = None
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:

@@ -134,7 +134,7 @@ def test_a_class_has_its_arguments_tensors_and_formula(tmp_path: Path) -> None:
         "A dense layer that opens and closes itself.",
     )
     made = traced(gate, (8,), units=4, scale=0.5)
-    assert [line.text for line in statements(made)] == ["v1 = dot(inputs, W) + b", "y = v1 * sigmoid(0.5 * v1)"]
+    assert [line.text for line in statements(made)] == ["z = dot(inputs, W) + b", "y = z * sigmoid(0.5 * z)"]
     assert [(w.label, w.shape) for w in made.weights] == [("W", (8, 4)), ("b", (4,))]
     assert Costs().of(made).macs == 32
     assert own["Positions"].mask == "pass" and gate.mask == "stop"
@@ -166,7 +166,6 @@ INIT = "    def __init__(self, units, **kw):\n        super().__init__(**kw)\n"
         ),
         (f"{INIT}        self.d = layers.Dense(unit=3)\n    def call(self, x):\n        return self.d(x)", "own.py:7"),
         ("    def call(self, x):\n        raise ValueError('no')", "raises ValueError"),
-        ("    def compute_mask(self, x, mask=None):\n        return x > 0\n    def call(self, x):\n        return x", "mask of its own"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_followed_is_told_with_its_line(body: str, words: str, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def _read(path: str) -> Mapping[str, Declaration]:
                 raise SourceError("is no text; own layers stand in YAML with `define:`")
             data = opened.text()
             if holds_code(opened.head, path):
-                from layerexplain.frontends.code.own_layers import read_python_layers
+                from layerexplain.frontends.code.code_files import read_python_layers
 
                 return read_python_layers(data, path)
             from layerexplain.frontends.spec.define import read_definitions

@@ -438,8 +438,14 @@ def item(e: Expr, i: int) -> Expr:
     return Expr(ITEM, (e,), {"i": i}, e.shape[i], e.dtype[i])
 
 
-def named(label: str, e: Expr, note: str = "") -> Expr:
-    """Label a node, so that it prints as a statement `label = …` with a note, and return it. Leaves keep their name."""
+def next_serial() -> int:
+    """Return a number in the order of creation: nodes with a larger one are made after it."""
+    return next(_serial)
+
+
+def named(label: str | None, e: Expr, note: str = "") -> Expr:
+    """Label a node, so that it prints as a statement `label = …` with a note, and return it. Leaves keep their name.
+    Without a label, the note stands beside the statement that it may get."""
     if e.op not in LEAVES and e.label is None:
         e.label = label
         e.note = note

@@ -99,6 +99,8 @@ class Declaration:
     """
 
     kind = "layer"
+    binds: Any = None
+    """Binds a call's arguments, `binds(call)`, where the rules for Keras's layers (call_binding.py) do not hold."""
 
     def __init__(
         self,

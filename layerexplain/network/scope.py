@@ -91,7 +91,7 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
     is called `Dense` inherits nothing from Keras's.
     """
     if layer.kind == "custom":
-        return own.get(layer.type)
+        return layer.declaration or own.get(layer.type)
     if layer.model is not None:
         return None
     if layer.kind == "operation":

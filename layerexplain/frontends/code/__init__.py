@@ -9,10 +9,11 @@ keras_names.py    which name, through which import, is which class or function o
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
 applications.py   the models of keras.applications, from the source of an installed Keras, read as text
 tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
+own_calls.py      the `call` of an own layer or model at given arguments, and the masks that tensors carry in it
 layer_attributes.py    attributes and methods of layers, models, tensors and weights
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
 reader.py         a source → its models
-own_layers.py     classes of layers → declarations, for files that have such layers (`--code`); graph_formula.py: the
-                  graph of a `call` → a formula
+own_layers.py     own layers → declarations, of objects of a program and of classes of a file (`--code`, code_files.py);
+                  graph_formula.py: the graph of a `call` → a formula
 """

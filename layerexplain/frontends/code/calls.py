@@ -200,6 +200,9 @@ class Calls(InterpreterPart):
         self.keras.begin_instance(made)
         method = cls.find("__init__")
         if isinstance(method, Function):
+            names = [one.arg for one in (*method.node.args.posonlyargs, *method.node.args.args)][1:]
+            made.given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if isinstance(method, Function):
             self._function(method, [made, *args], kwargs)
         elif cls.root() is not None:
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]

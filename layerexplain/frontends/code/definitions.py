@@ -61,6 +61,7 @@ class Definitions(InterpreterPart):
         made = Class(node.name, bases, frame, node.lineno)
         self.block(node.body, inner)
         made.attributes = inner.names
+        made.docstring = ast.get_docstring(node) or ""
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made

@@ -129,6 +129,13 @@ def _in_order(model: ModelValue, given: Any) -> Any:
     return [given[name] for name in names] if set(names) <= given.keys() else list(given.values())
 
 
+def is_told(value: Any) -> bool:
+    """Whether an argument of an own layer is a value that can be shown."""
+    if type(value) in (list, tuple):
+        return all(map(is_told, value))
+    return isinstance(value, bool | int | float | str)
+
+
 class Emitter:
     """Makes `Model`s. `opened` are the unknown values that what was made hangs on, each with the layer."""
 
@@ -248,15 +255,17 @@ class Emitter:
         )
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
-        """The layers of a model of the program in the order of its attributes, what its `call` makes behind them."""
+        """The layers of a model of the program in the order of its calls, those that it does not call behind them."""
+        called = {id(node.layer): node.layer for node in graph.nodes}
         inner = self.keras.inner_layers(value)
-        known = {id(layer) for layer in inner}
-        return [*inner, *[layer for layer in graph.layers if id(layer) not in known]]
+        return [*called.values(), *[layer for layer in inner if id(layer) not in called]]
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
         """One layer with its arguments."""
         line, file = layer.place.line or None, layer.place.file
         self._place(layer, name)
+        if isinstance(layer, ModelValue) and layer.is_own_layer:
+            return self._own_layer(layer, name)
         if isinstance(layer, ModelValue):
             outer, self.path = self.path, (*self.path, LayerNamed(name))
             inner = self.model(layer)
@@ -289,6 +298,43 @@ class Emitter:
             self._open(unknown, name)
             config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
         return Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
+
+    def _own_layer(self, layer: ModelValue, name: str) -> Layer:
+        """A layer of the program, with its formula."""
+        line, file = layer.place.line or None, layer.place.file
+        given = layer.instance.given if layer.instance is not None else {}
+        plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
+        config = {key: value for key, value in plain.items() if is_told(value)}
+        if not layer.trainable:
+            config["trainable"] = False
+        for unknown in self._inside_own(layer):
+            self._open(unknown, name)
+        made = self.keras.declaration(layer)
+        return Layer(name, layer.type, "custom", config, None, "", None, line, file=file, declaration=made)
+
+    def _inside_own(self, layer: ModelValue) -> list[Unknown]:
+        """What is not known of what a layer of the program computes, also of the layers of the program in it."""
+        found: list[Unknown] = []
+        waiting, seen = [layer], {id(layer)}
+        while waiting and len(found) < 20:
+            current = waiting.pop()
+            trace = next(iter(current.traces.values()), None)
+            graph = None if trace is None else self.keras.traced_graph(trace)
+            if graph is None:
+                why = trace.reason if trace is not None else None
+                words = f"what {current.type} computes is not known: it is not called"
+                found.append(why or Unknown(words, current.place.line, "", current.place.file))
+                continue
+            for node in graph.nodes:
+                one = node.layer
+                unknown = unknown_in([*node.args, *node.kwargs.values(), one.config])
+                if isinstance(one, ModelValue) and one.form == "own":
+                    if id(one) not in seen:
+                        seen.add(id(one))
+                        waiting.append(one)
+                elif one.reason is not None or unknown is not None:
+                    found.append(one.reason or unknown)  # type: ignore[arg-type]  # one of them is there
+        return found
 
     def _place(self, layer: LayerValue, name: str) -> None:
         """Note where a layer stands: one that stands in two models has its weights once."""

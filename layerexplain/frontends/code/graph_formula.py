@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
@@ -10,48 +10,89 @@ from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.code.emit import plain_call
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, declaration_of, held, is_shape
+from layerexplain.frontends.code.own_calls import mirrored
+from layerexplain.frontends.code.shapes import (
+    CONSTANT_TYPE,
+    WEIGHT_TYPE,
+    constant_shape,
+    declaration_of,
+    flat_tensors,
+    held,
+    is_shape,
+)
 from layerexplain.frontends.code.values import (
     Instance,
     LayerValue,
     ModelValue,
     Node,
+    Place,
     Tensor,
+    Trace,
     Unknown,
     Variable,
     layer_of,
     unknown_in,
 )
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import WEIGHT, Expr, Shapes, constant, item, tensor, walk, weight
+from layerexplain.lang.expr import (
+    BATCH,
+    LEAVES,
+    WEIGHT,
+    Expr,
+    Op,
+    Shapes,
+    constant,
+    item,
+    named,
+    next_serial,
+    tensor,
+    walk,
+    weight,
+)
 from layerexplain.lang.names import identifier
-from layerexplain.layers.declaration import Spec, Stored, snake_case
+from layerexplain.lang.opaque import opaque
+from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.layers.registry import inner_weights
 from layerexplain.model import Call, TensorRef
+from layerexplain.ops.movement import broadcast_to
+from layerexplain.ops.random import normal_like, uniform_like
+from layerexplain.records import NamedTuple
 
 _MOST_NODES = 20_000
 
 
-def not_known(name: str, path: str, reason: Unknown | None) -> NotKnown:
+def not_known(name: str, at: str | None, reason: Unknown | None) -> NotKnown:
     """The error for a layer that cannot be followed, with the line and the reason."""
     if reason is None:
         return NotKnown(f"what {name} computes is not known")
-    return NotKnown(f"what {name} computes is not known: {reason.reason} ({path}:{reason.line})")
+    return NotKnown(f"what {name} computes is not known: {reason.reason}{f' ({at})' if at else ''}")
+
+
+class Made(NamedTuple):
+    """The formula of a `call`: its parameters, those for the masks that they carry, its results by name with their
+    masks, and the weights that the layer has, whether the formula uses them or not."""
+
+    params: list[Expr]
+    mask_params: list[Expr]
+    results: dict[str, Expr]
+    masks: list[Expr | None]
+    weights: tuple[Expr, ...]
 
 
 class Formula:
-    """Makes the formula of one layer from the graph of its `call`."""
+    """Makes the formula of one layer from the graph of its `call`. `where` tells a place in the code."""
 
-    def __init__(self, keras: Any, path: str, training: bool) -> None:
+    def __init__(self, keras: Any, where: Callable[[Place], str]) -> None:
         self.keras = keras
-        self.path = path
-        self.training = training
+        self.where = where
         self.leaves: dict[Any, Any] = {}
 
-    def results(self, layer: ModelValue, given: Sequence[Expr]) -> Any:
-        """The results of a layer on given tensors, with the weights that it holds."""
+    def results(self, layer: ModelValue, trace: Trace) -> Made:
+        """The results of a layer on tensors of the traced shapes, with the weights that it holds."""
         self.ways = _ways(self.keras, layer)
-        made = self._graph(layer, given)
+        self.training = trace.training
+        values = self._placed(trace)
+        made, masks = self._outputs(layer, trace, dict(values))
         for _, _, what in self.ways.values():
             if isinstance(what, Variable):
                 self._weight(what)
@@ -59,11 +100,24 @@ class Formula:
         if len(called) > 1:  # once more, with the weights in Keras's order
             self.leaves = {key: again() for key, again in sorted(
                 ((key, one[1]) for key, one in called.items()), key=lambda pair: self._rank(pair[0]))}  # fmt: skip
-            made = self._graph(layer, given)
-        names = ["y"] if len(made) == 1 else [f"y{i + 1}" for i in range(len(made))]
-        results = dict(zip(names, made, strict=True))
+            made, masks = self._outputs(layer, trace, dict(values))
+        given = [values[one] for one in trace.inputs]
+        carried = [values[one] for one in trace.mask_inputs.values()]
         own = [leaf for one in self.leaves.values() for leaf in one[0]]
-        return Stored(results["y"] if len(made) == 1 else results, tuple(own))
+        outputs = flat_tensors(trace.outputs)
+        return Made(given, carried, dict(zip(_result_names(outputs), made, strict=True)), masks, tuple(own))
+
+    def _placed(self, trace: Trace) -> dict[Tensor, Expr]:
+        """A parameter for each input of a `call`, and for each mask that one carries."""
+        values: dict[Tensor, Expr] = {}
+        for one in (*trace.inputs, *trace.mask_inputs.values()):
+            spec = self.keras.shapes.of(one)
+            if spec is None:
+                why = Unknown("the shape of its input is not known", one.node.place.line, "", one.node.place.file)
+                raise not_known("it", self.where(one.node.place), why)
+            name = one.node.names.get(0, one.node.layer.name) if one.node.layer.config.get("part") else ""
+            values[one] = tensor(identifier(name or one.node.layer.name), spec.shape, spec.dtype)
+        return values
 
     def _rank(self, key: int) -> tuple[int, int]:
         """Where the weights of an object stand: what the layer trains itself, what it does not, then its layers."""
@@ -72,106 +126,151 @@ class Formula:
             return (0 if what.trainable else 1, place)
         return (2, place)
 
-    def _graph(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
-        graph = self.keras.graph(layer)
-        if graph is None:
-            raise not_known(layer.type, self.path, layer.reason)
-        if len(graph.inputs) != len(given):
-            raise NotKnown(f"{layer.type} is called with {len(given)} tensors, and {len(graph.inputs)} are followed")
-        values: dict[Tensor, Expr] = {}
-        for placed, one in zip(graph.inputs, given, strict=True):
-            spec = self.keras.shapes.of(placed)
-            if spec is None or tuple(spec.shape) != tuple(one.shape):
-                raise NotKnown(f"{layer.type} is called with tensors of several shapes, of which one is followed")
-            values[placed] = one
-        return self._nodes(graph, values)
+    def _outputs(
+        self, layer: ModelValue, trace: Trace, values: dict[Tensor, Expr]
+    ) -> tuple[list[Expr], list[Expr | None]]:
+        """The results of a `call`, and their masks."""
+        outputs, masks = flat_tensors(trace.outputs), trace.masks
+        if trace.reason is not None:
+            raise not_known(layer.type, self._at(trace.reason), trace.reason)
+        wanted = [*outputs, *[one for one in masks if one is not None]]
+        graph = Graph([*trace.inputs, *trace.mask_inputs.values()], wanted)
+        self._nodes(graph, values)
+        return [values[one] for one in outputs], [None if one is None else values[one] for one in masks]
 
-    def _nodes(self, graph: Graph, values: dict[Tensor, Expr]) -> list[Expr]:
+    def _at(self, reason: Unknown) -> str:
+        return self.where(Place(reason.file, reason.line))
+
+    def _nodes(self, graph: Graph, values: dict[Tensor, Expr]) -> None:
+        """Compute the calls of a graph, in their order."""
         hidden = {id(tensor.node) for tensor in graph.inputs}
         for node in graph.nodes[:_MOST_NODES]:
             if id(node) in hidden:
                 continue
+            before = next_serial()
             try:
                 made = self._node(node, values)
             except LayerExplainError as error:
                 if isinstance(error, NotKnown):
                     raise
-                raise type(error)(f"in {self.path}:{node.place.line}: {error.fact}") from None
-            for i, one in enumerate(made):
+                raise type(error)(f"in {self.where(node.place)}: {error.fact}") from None
+            place = self.where(node.place)
+            for i, one in made.items():
+                if one.serial > before and one.op not in LEAVES:
+                    named(node.names.get(i), one, place)
                 values[Tensor(node, i)] = one
-        return [values[one] for one in graph.outputs]
 
-    def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> list[Expr]:
-        """What one call gives."""
+    def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
+        """What one call gives, by number; a mask of result i has the number -1 - i."""
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
-            return [self._weight(layer.config["variable"])]
-        if layer.reason is not None or (layer.kind == "custom" and layer.type != CONSTANT_TYPE):
-            raise not_known(
-                layer.type, self.path, layer.reason or Unknown("it is a class that is not read", node.place.line)
-            )
+            return {0: self._weight(layer.config["variable"])}
+        if layer.reason is not None and not isinstance(layer, ModelValue):
+            raise not_known(layer.type, self._at(layer.reason), layer.reason)
         if layer.type == CONSTANT_TYPE and layer.kind == "custom":
-            raise NotKnown(
-                f"numbers that are drawn or computed apart are not followed yet ({self.path}:{node.place.line})"
-            )
+            return {0: _filled(layer.config, values)}
+        if layer.kind == "custom":
+            why = Unknown("it is a class that is not read", node.place.line, "", node.place.file)
+            raise not_known(layer.type, self._at(why), why)
         unknown = unknown_in([*node.args, *node.kwargs.values(), layer.config])
         if unknown is not None:
-            raise not_known(layer.type, self.path, unknown)
+            raise not_known(layer.type, self._at(unknown), unknown)
         if isinstance(layer, ModelValue):
-            given = [values[one] for one in node.tensors()]
             if layer.form == "own":
-                return self._called(
-                    layer, Formula(self.keras, self.path, self.training).definition(layer, given), given
-                )
-            return self._graph_of_model(layer, given)
+                return self._own(node, layer, values)
+            return dict(enumerate(self._graph_of_model(layer, [values[one] for one in node.tensors()])))
         return self._declared(node, layer, values)
 
     def _graph_of_model(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
         """A model that the layer holds: its layers, one after the other."""
         graph = self.keras.graph(layer)
         if graph is None or len(graph.inputs) != len(given):
-            raise NotKnown(f"the model '{layer.name}' is not followed ({self.path}:{layer.place.line})")
-        return self._nodes(graph, dict(zip(graph.inputs, given, strict=True)))
+            raise NotKnown(f"the model '{layer.name}' is not followed ({self.where(layer.place)})")
+        values = dict(zip(graph.inputs, given, strict=True))
+        self._nodes(graph, values)
+        return [values[one] for one in graph.outputs]
 
-    def definition(self, layer: ModelValue, given: Sequence[Expr]) -> Definition:
-        """The definition of an own layer inside of another one."""
-        params = [tensor(str(one.label or f"x{i}") if one.op.name == "input" else f"x{i + 1}", one.shape, one.dtype)
-                  for i, one in enumerate(given)]  # fmt: skip
-        made = self.results(layer, params)
-        results = made.result if isinstance(made.result, Mapping) else {"y": made.result}
-        weights = [node for node in walk(results.values()) if node.op is WEIGHT]
-        weights = sorted({*weights, *made.weights}, key=lambda leaf: leaf.serial)
-        return Definition(snake_case(layer.type), tuple(params), tuple(weights), results)
+    def _own(self, node: Node, layer: ModelValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
+        """A call of an own layer or model inside of another one."""
+        trace = node.trace
+        given = [values[one] for one in node.tensors()]
+        if trace is None or [self.keras.shapes.of(one) for one in trace.inputs] != [
+            Spec(one.shape, one.dtype) for one in given
+        ]:
+            keras = self.keras
+            made: dict[Tensor, Tensor] = {}
+            for one, value in zip(node.tensors(), given, strict=True):
+                shape = tuple([None if size is BATCH else size for size in value.shape])
+                made[one] = keras.new_input("x", shape, "float32" if value.dtype == "float" else value.dtype)
+                if self._mask(one, values) is not None:
+                    keras.masks[made[one]] = keras.new_input("mask", shape[:2], "bool")
+            args = [mirrored(one, lambda t: made[t]) for one in node.args]
+            kwargs = {key: mirrored(one, lambda t: made[t]) for key, one in node.kwargs.items()}
+            before, keras.training = keras.training, self.training
+            trace = keras.trace(layer, args, kwargs)
+            keras.training = before
+        if trace.outputs is None:
+            why = trace.reason or Unknown("its call is not followed", node.place.line, "", node.place.file)
+            raise not_known(layer.type, self._at(why), why)
+        inner = Formula(self.keras, self.where)
+        formula = inner.results(layer, trace)
+        masks = [mask for mask in formula.masks if mask is not None]
+        used = [node for node in walk([*formula.results.values(), *masks]) if node.op is WEIGHT]
+        weights = sorted({*used, *formula.weights}, key=lambda leaf: leaf.serial)
+        definition = Definition(
+            snake_case(layer.type),
+            (*formula.params, *formula.mask_params),
+            tuple(weights),
+            formula.results,
+            masks=tuple(formula.masks) if masks else (),
+        )
+        carried = [self._mask(one, values) for one in node.tensors()]
+        passed = [one for one in carried if one is not None][: len(formula.mask_params)]
+        return self._called(layer, definition, [*given, *passed])
 
-    def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> list[Expr]:
+    def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
+        """The mask that a tensor carries."""
+        mask = self.keras.mask_of(of)
+        return None if mask is None else values.get(mask)
+
+    def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
         """A layer of Keras, or an operation."""
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code:
-            raise not_known(layer.type, self.path, Unknown(f"{layer.type} has no formula", node.place.line))
+            why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
+            raise not_known(layer.type, self._at(why), why)
         refs = {one: TensorRef(str(place)) for place, one in enumerate(node.tensors())}
-        fed = {ref: values[one] for one, ref in refs.items()}
+        tensors = {ref: one for one, ref in refs.items()}
         args, kwargs = plain_call(node, lambda one: refs[one])
         bound = bind_call(declaration, Call("x", 0, args, kwargs))
         own = {key: value for key, value in layer.config.items() if not (key == "dtype" and "function" in layer.config)}
-        arguments = declaration.bind({**held(own), **bound.config})
-        given: list[Expr | None] = [None if ref is None else fed[ref] for ref in bound.tensors]
+        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        given: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
         for place, value in bound.constants.items():
             given[place] = constant(value)
-        training = bool(node.kwargs.get("training", self.training)) if declaration.training else False
-        if bound.masks:
-            raise NotKnown(f"a mask is given by hand, which is not followed yet ({self.path}:{node.place.line})")
         if layer.kind == "operation":
-            return list(declaration.inline(given, arguments).values())
+            return dict(enumerate(declaration.inline(given, arguments).values()))
+        stated = node.kwargs.get("training")
+        training = (stated if isinstance(stated, bool) else self.training) if declaration.training else False
+        masks: list[Expr | None] = []
+        if declaration.reads_mask or declaration.reads_masks or callable(declaration.mask):
+            for place, ref in enumerate(bound.tensors):
+                named_ref = bound.masks.get(place)
+                carrier = None if ref is None or place in bound.masks else self._mask(tensors[ref], values)
+                masks.append(carrier if named_ref is None else values[tensors[named_ref]])
         specs = [None if one is None else Spec(one.shape, one.dtype) for one in given]
-        made = declaration.trace(specs, arguments, training=training)
-        return self._called(layer, made, [one for one in given if one is not None])
+        mask_specs = [None if one is None else Spec(one.shape, one.dtype) for one in masks]
+        made = declaration.trace(specs, arguments, mask_specs, training=training)
+        count = len(made.params) - len([one for one in given if one is not None])
+        passed = [one for one in masks if one is not None][:count]
+        return self._called(layer, made, [*[one for one in given if one is not None], *passed])
 
-    def _called(self, layer: LayerValue, made: Definition, given: Sequence[Expr]) -> list[Expr]:
-        """A call of a layer on its own weights."""
+    def _called(self, layer: LayerValue, made: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
+        """A call of a layer on its own weights: its results by number, a mask of result i under -1 - i."""
         key = id(layer)
         if made.weights and key not in self.ways:
             raise NotKnown(
-                f"{layer.type} is made inside of `call`, or kept where it is not found ({self.path}:{layer.place.line})"
+                f"{layer.type} is made inside of `call`, or kept where it is not found ({self.where(layer.place)})"
             )
         leaves: list[Expr] = []
         if made.weights:
@@ -189,15 +288,23 @@ class Formula:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
         node = call(made, *given, *leaves)
         if type(node.shape) is not Shapes:
-            return [node]
-        return [item(node, i) for i in range(len(made.results))]
+            return {0: node}
+        found = {i: item(node, i) for i in range(len(made.results))}
+        position = len(made.results)
+        for i, mask in enumerate(made.masks):
+            if mask is not None:
+                found[-1 - i] = item(node, position)
+                position += 1
+        return found
 
     def _weight(self, variable: Variable) -> Expr:
         key = id(variable)
         if key not in self.leaves:
             if key not in self.ways or not is_shape(variable.shape):
-                why = unknown_in(variable.shape) or Unknown("the shape of a weight is not known", variable.place.line)
-                raise not_known(variable.name, self.path, why)
+                why = unknown_in(variable.shape) or Unknown(
+                    "the shape of a weight is not known", *_spot(variable.place)
+                )
+                raise not_known(variable.name, self._at(why), why)
             steps = self.ways[key][0]
 
             def again() -> Any:
@@ -209,6 +316,39 @@ class Formula:
             self.leaves[key] = again()
         found: Expr = self.leaves[key][0][0]
         return found
+
+
+_LIKE: Mapping[str, Op] = {
+    "normal": normal_like,
+    "truncated_normal": normal_like,
+    "random_normal": normal_like,
+    "uniform": uniform_like,
+    "random_uniform": uniform_like,
+}
+
+
+def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
+    """Numbers that no input changes: zeros, ones; random numbers like a tensor that has their shape, if there is one."""
+    name, shape = config["words"], constant_shape(config["shape"])
+    if name in ("zeros", "ones"):
+        return broadcast_to(constant(float(name == "ones")), shape=shape)
+    if name not in _LIKE:
+        return Expr(opaque, (), {"name": identifier(name), "shape": shape}, shape, "float")
+    like = next((one for one in values.values() if one.shape == shape and one.dtype == "float"), None)
+    return _LIKE[name](broadcast_to(constant(0.0), shape=shape) if like is None else like, **config["drawn"])
+
+
+def _spot(place: Place) -> tuple[int, str, str]:
+    """The line and the file of an unknown value."""
+    return place.line, "", place.file
+
+
+def _result_names(outputs: Sequence[Tensor]) -> list[str]:
+    """What the results are called: as the author calls them where the names differ."""
+    own = [one.node.names.get(one.index, "") for one in outputs]
+    if all(own) and len(set(own)) == len(own) and not any(one.node.layer.type == "InputLayer" for one in outputs):
+        return [identifier(one) for one in own]
+    return ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
 
 
 def _dtype(dtype: str) -> str:

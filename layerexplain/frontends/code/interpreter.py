@@ -58,6 +58,10 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         self.star: list[str] = []
         """Modules all of whose names are imported."""
         self.modules: dict[str, Any] = {}
+        self.where: Callable[[Place], str] = lambda place: (
+            f"{place.file or 'line '}{':' * bool(place.file)}{place.line}"
+        )
+        """Tells a place in the code: `train.py:41`."""
         self.keras = Keras(self)
 
     def place(self) -> Place:

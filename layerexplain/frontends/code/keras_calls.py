@@ -15,8 +15,9 @@ from layerexplain.frontends.code.layer_attributes import LayerAttributes
 from layerexplain.frontends.code.library_functions import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
+from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
 from layerexplain.frontends.code.shapes import Shapes
-from layerexplain.frontends.code.tracing import Tracing, mirrored
+from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import (
     Instance,
     LayerValue,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-class Keras(Making, Tracing, Operations, LayerAttributes):
+class Keras(Making, Tracing, OwnCalls, Operations, LayerAttributes):
     """What the reader knows of Keras while it reads one program."""
 
     NOTHING = object()
@@ -58,6 +59,9 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
         self.sequences: dict[Any, Graph | None] = {}
         self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
         self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
+        self.training = False
+        self.declarations: dict[int, Any] = {}
+        self.masks: dict[Tensor, Tensor | None] = {}
 
     def count(self) -> int:
         """The number of the next call of a layer."""
@@ -302,7 +306,9 @@ class Keras(Making, Tracing, Operations, LayerAttributes):
             if layer.form in ("sequential", "functional"):
                 return self.call_layer(layer, args, kwargs)
             return self.interpreter.unknown(f"the call of {function.path}")
-        if method in ("build", "__setattr__", "compute_mask"):
+        if method == "compute_mask":
+            return self.base_mask(instance, args, kwargs)
+        if method in ("build", "__setattr__"):
             return None
         if method == "get_config":
             return {}

@@ -175,6 +175,8 @@ class LayerAttributes(KerasPart):
             return "float32" if spec is None or spec.dtype == "float" else spec.dtype
         if name == "name":
             return tensor.node.layer.name
+        if name == "_keras_mask":
+            return self.mask_of(tensor)
         if name == "T":
             return self.operation("transpose", [tensor], {})
         return Bound(tensor, name)
@@ -206,6 +208,8 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("add_weight", "add_variable"):
             return self._add_weight(layer, args, kwargs)
+        if name == "compute_mask":
+            return self.base_mask(layer, args, kwargs)
         if not isinstance(layer, ModelValue):
             if name in ("build", "compute_output_shape") and args:
                 self.first_shapes.setdefault(id(layer), (layer, args[0])) if name == "build" else None

@@ -41,6 +41,9 @@ _BACKEND = {
 """Functions of keras.backend that are those of keras.ops, in today's names."""
 
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
+_OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
+"""What random numbers are drawn by, and its name in the formula language."""
+
 _SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
@@ -164,7 +167,8 @@ class Operations(KerasPart):
 
     def _constant(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.ops on numbers alone."""
-        kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "mean", "stddev", "name")}
+        drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
+        kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
         unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown
@@ -176,17 +180,17 @@ class Operations(KerasPart):
             if self.quiet and type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape)):
                 sizes = [None if isinstance(one, Size) else one for one in shape]
                 if all(isinstance(one, int | None) for one in sizes):
-                    return self.constant_tensor(tuple(sizes), name)
+                    return self.constant_tensor(tuple(sizes), name, drawn)
             made = name if name in ("zeros", "ones") else "empty"
             return arrays.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
         return arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
 
-    def constant_tensor(self, shape: Any, name: str = "constant") -> Any:
+    def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
         """A tensor whose values no input changes: random numbers, or an array. In a functional model it is a fault of
         the program or of no account; inside of a `call` its shape counts."""
         if not self.quiet:
             return self.interpreter.unknown("an array whose values are not known")
-        config = {"shape": tuple(shape), "words": name}
+        config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
         layer = LayerValue(CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
         return Tensor(self.node(layer, (), {}))
 

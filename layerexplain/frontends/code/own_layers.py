@@ -1,88 +1,258 @@
-"""Classes of layers in Python → declarations: a formula for the configuration and the shapes of each call.
+"""Own layers of Python → declarations: a formula for the configuration and the shapes of each call.
 
-The class is made with the arguments that a source has for it, its `build` and `call` are followed with tensors of the
-shapes that arrive (tracing.py), and the graph behind the result becomes one formula: operations in line, layers as
-calls. What cannot be followed is an error with its line, and so is what hangs on a branch that had to be chosen: a
-formula that is shown is the one that the code says.
+A layer is an object that a program made, or a class of a file (`--code`) of which an object is made with the arguments
+that a source has for it. Its `build` and `call` are followed with tensors of the shapes that arrive (own_calls.py), and
+the graph behind the result becomes one formula (graph_formula.py): operations in line, layers as calls.
 """
 
 from __future__ import annotations
 
 import ast
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import NotKnown, ShapeError, SourceError
+from layerexplain.call_binding import Bound as BoundCall
+from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
-from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.operators import Raised
-from layerexplain.frontends.code.reader import Program, program
+from layerexplain.frontends.code.own_calls import passes_masks
 from layerexplain.frontends.code.values import (
     Class,
     Function,
     ModelValue,
+    Place,
     Tensor,
+    Trace,
     Unknown,
     layer_of,
     unknown_in,
 )
-from layerexplain.lang.expr import BATCH, Expr
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, WEIGHT, Expr, walk
 from layerexplain.layers.arguments import Anything, Argument, Signature, argument_of
-from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts
-from layerexplain.model import Layer
+from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.ops import load_all
+from layerexplain.records import NamedTuple
 
-_GIVEN = ("self", "training", "mask")
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
 
+_CALL = "(call)"
+"""The argument of a declaration that says how the tensors stand in a call: in lists, in dicts, by name."""
 
-def read_python_layers(data: bytes, path: str) -> dict[str, Declaration]:
-    """The layers that a file of Python code defines, by class. Nothing of it is run."""
-    load_all()
-    reading = program(data, path)
-    found: dict[str, Declaration] = {}
-    for name, value in reading.frame.names.items():
-        if isinstance(value, Class) and _is_layer(value):
-            found.setdefault(value.name, _declaration(value, reading, path))
-            found.setdefault(name, found[value.name])
-    if not found:
-        raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed")
-    return found
+_GIVEN = ("training", "mask")
 
 
-def _is_layer(cls: Class) -> bool:
-    root = cls.root()
-    what = named(root.path) if root is not None else None
-    is_base = root is not None and root.last == "Layer"
-    return isinstance(cls.find("call"), Function) and (is_base or (what is not None and what.kind == "layer"))
+class Slot(NamedTuple):
+    """Stands for a tensor in the arguments of a call."""
+
+    number: int
 
 
-def _declaration(cls: Class, reading: Program, path: str) -> Declaration:
-    call_names, optional = _parameters(cls.find("call"))
-    taken, _ = _parameters(cls.find("__init__"))
-    reads = {name for name in ("training", "mask") if name in call_names}
-    tensors = tuple([name for name in call_names if name not in _GIVEN])
-    listed = len(tensors) == 1 and _takes_list(cls.find("call"), tensors[0])
-    node = cls.find("call").node
-    documented = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""
-    formula = partial(_trace, cls, reading, path, listed)
-    defaults = _defaults(cls.find("__init__"))
-    arguments = {name: argument_of(Anything, defaults.get(name, Argument.REQUIRED)) for name in taken if name != "self"}
-    given = tuple([f"{name}=4" for name, one in arguments.items() if one.default is Argument.REQUIRED])
-    return Declaration(
-        cls.name,
-        formula,
-        Signature(() if listed else tensors or ("x",), arguments, len([one for one in optional if one in tensors]),
-                  tensors[0] if listed else None,
-                  frozenset({*reads, "training"})),
-        description=_sentence(documented) or f"The author's own layer, defined in line {cls.line} of {path}.",
-        mask=_mask_rule(cls) or "stop",
-        facts=Facts(example=(given, ("9,16",) * max(len([one for one in tensors if one not in optional]), 1))),
-    )  # fmt: skip
+class Code(NamedTuple):
+    """What an own layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
+
+    keras: Keras
+    where: Any
 
 
-def _parameters(function: Any) -> tuple[list[str], list[str]]:
+class OwnLayer(Declaration):
+    """The declaration of an own layer: of an object of the program (`made`), or of a class, of which each configuration
+    makes one."""
+
+    def __init__(self, cls: Class | None, code: Code, name: str, made: ModelValue | None = None) -> None:
+        self.cls = cls
+        self.code = code
+        self.made = made
+        function = made.config.get("function") if made is not None and cls is None else None
+        method = cls.find("call") if cls is not None else getattr(function, "function", function)
+        names, optional = parameters(method)
+        self.call_names = names[1:] if cls is not None else names
+        tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
+        taken = parameters(cls.find("__init__"))[0] if cls is not None else []
+        defaults = _defaults(cls.find("__init__")) if cls is not None else {}
+        arguments = {one: argument_of(Anything, defaults.get(one, Argument.REQUIRED)) for one in taken[1:]}
+        if made is not None:
+            arguments = {one: argument_of(Anything, None) for one in arguments}
+        given = tuple([f"{one}=4" for one, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
+        required = [one for one in tensors if one not in optional]
+        passes = passes_masks(made.instance) if made is not None and made.instance is not None else _passes(cls)
+        computes = cls is not None and isinstance(cls.find("compute_mask"), Function)
+        reads = {"training"} | ({"masks"} if computes or _uses_masks(cls, self.call_names) else set())
+        node = getattr(method, "node", None)
+        documented = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""
+        about = _sentence(documented or (cls.docstring if cls is not None else ""))
+        if not about:
+            own = "A function of the author's own" if cls is None else "The author's own layer"
+            place = code.where(cls.place if cls is not None else made.place if made is not None else Place("", 0))
+            about = f"{own}, defined in {place}."
+        super().__init__(
+            name,
+            lambda *tensors, **keywords: None,
+            Signature(tensors, arguments, len(tensors) - len(required), None, frozenset(reads)),
+            description=about,
+            mask=_computed_mask if computes else "pass" if passes else "stop",
+            facts=Facts(example=(given, ("9,16",) * max(len(required), 1))),
+        )
+        self.loose = (*self.loose, _CALL)
+
+    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+        """The arguments of a configuration, and how the tensors stand in the call."""
+        bound = super().bind({key: value for key, value in config.items() if key != _CALL}, strict=strict)
+        return bound if config.get(_CALL) is None else {**bound, _CALL: config[_CALL]}
+
+    def binds(self, call: Call) -> BoundCall:
+        """A call's tensors in the order in which they stand in its arguments, and how they stand there."""
+        tensors: list[TensorRef | None] = []
+
+        def placed(value: Any) -> Any:
+            if isinstance(value, TensorRef):
+                tensors.append(value)
+                return Slot(len(tensors) - 1)
+            if type(value) in (list, tuple):
+                return type(value)([placed(one) for one in value])
+            return {key: placed(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+        args = tuple([placed(one) for one in call.args])
+        named = {key: placed(one) for key, one in call.kwargs.items() if key != "training" and one is not None}
+        plain = not named and args == tuple([Slot(i) for i in range(len(args))]) and len(args) <= len(self.tensors)
+        return BoundCall(tensors, {}, {}, {} if plain else {_CALL: (args, named)})
+
+    def trace(
+        self,
+        specs: Sequence[Spec | None],
+        arguments: Mapping[str, Any],
+        masks: Sequence[Spec | None] = (),
+        *,
+        training: bool = False,
+        constants: Mapping[int, Expr] | None = None,
+        whole: str = "",
+        keras_2: bool = False,
+    ) -> Definition:
+        """The layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
+        load_all()
+        keras = self.code.keras
+        with _Quiet(keras, training):
+            try:
+                layer, trace = self._followed(keras, specs, arguments, masks)
+            except Exhausted as error:
+                raise NotKnown(f"the code of {self.type} {error}") from None
+            except Raised as error:
+                raise ShapeError(f"in {self._at(error.line)}, {self.type} raises {error}"[:300]) from None
+            if trace.outputs is None:
+                why = trace.reason or layer.reason
+                raise not_known(self.type, None if why is None else self.code.where(Place(why.file, why.line)), why)
+            formula = Formula(keras, self.code.where)
+            return self._definition(formula, layer, trace, arguments)
+
+    def _at(self, line: int) -> str:
+        own = self.cls.place if self.cls is not None else Place("", 0)
+        told: str = self.code.where(Place(own.file, line or own.line))
+        return told
+
+    def _followed(
+        self, keras: Keras, specs: Sequence[Spec | None], arguments: Mapping[str, Any], masks: Sequence[Spec | None]
+    ) -> tuple[ModelValue, Trace]:
+        """The object that is called, and what its `call` does with tensors of these shapes."""
+        interpreter = keras.interpreter
+        interpreter.budget = Budget()
+        assumed, faults = len(interpreter.assumed), len(interpreter.faults)
+        layer = self.made if self.made is not None else self._object(keras, arguments)
+        fed = [None if one is None else _placeholder(keras, f"x{i}", one) for i, one in enumerate(specs)]
+        for one, mask in zip(fed, masks, strict=False):
+            if one is not None and mask is not None:
+                keras.masks[one] = _placeholder(keras, "mask", mask)
+        args, kwargs = self._arguments(arguments.get(_CALL), fed)
+        trace = keras.trace(layer, args, kwargs)
+        if len(interpreter.faults) > faults:
+            fault = interpreter.faults[faults]
+            del interpreter.faults[faults:]
+            at = self.code.where(Place(str(fault.source or ""), fault.line or 0))
+            raise type(fault)(f"in {at}: {fault.fact}")
+        if len(interpreter.assumed) > assumed:
+            choice = interpreter.assumed[assumed]
+            del interpreter.assumed[assumed:]
+            raise NotKnown(f"{self.type} hangs on a branch that is not known ({self._at(choice.line)}: {choice.words})")
+        return layer, trace
+
+    def _object(self, keras: Keras, arguments: Mapping[str, Any]) -> ModelValue:
+        """An object of the class, made with the arguments of a configuration."""
+        config = {key: _ready(keras, value) for key, value in arguments.items() if key != _CALL}
+        layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
+        if not isinstance(layer, ModelValue):
+            raise NotKnown(f"{self.type} is no layer that is read ({self._at(0)})")
+        return layer
+
+    def _arguments(self, pattern: Any, fed: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call with its tensors in their places."""
+        if pattern is None:
+            while fed and fed[-1] is None:
+                fed.pop()
+            method = self.cls.find("call") if self.cls is not None else None
+            alone = len(self.tensors) == 1 and len(fed) > 1
+            listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
+            return [fed] if listed else list(fed), {}
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, Slot):
+                return fed[value.number]
+            if type(value) in (list, tuple):
+                return type(value)([filled(one) for one in value])
+            return {key: filled(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+        args, kwargs = pattern
+        return [filled(one) for one in args], {key: filled(one) for key, one in kwargs.items()}
+
+    def _definition(
+        self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, Any]
+    ) -> Definition:
+        made = formula.results(layer, trace)
+        passes = self.mask == "pass"
+        masks = () if passes or not any(one is not None for one in made.masks) else tuple(made.masks)
+        weights = [node for node in walk([*made.results.values(), *[m for m in masks if m is not None]])
+                   if node.op is WEIGHT]  # fmt: skip
+        shown = {key: one for key, one in {**self.default_values, **arguments}.items() if key != _CALL}
+        return Definition(
+            self.name,
+            (*made.params, *made.mask_params),
+            tuple(sorted({*weights, *made.weights}, key=lambda node: node.serial)),
+            made.results,
+            masks=masks,
+            description=self.description,
+            arguments=shown,
+        )
+
+
+class _Quiet:
+    """The reading of a `call` for a formula: nothing that is made in it belongs to the program."""
+
+    def __init__(self, keras: Keras, training: bool) -> None:
+        self.keras = keras
+        self.training = training
+
+    def __enter__(self) -> None:
+        keras = self.keras
+        self.before = keras.training, dict(keras.counters), len(keras.models)
+        keras.quiet += 1
+        keras.training = self.training
+
+    def __exit__(self, *_: Any) -> None:
+        keras = self.keras
+        keras.quiet -= 1
+        keras.training, counters, models = self.before
+        keras.counters.clear()
+        keras.counters.update(counters)
+        del keras.models[models:]
+
+
+def _computed_mask(tensors: Any, masks: Any, arguments: Any) -> None:
+    """The masks of a class that computes its own are made with its results (`OwnLayer.trace`)."""
+
+
+def parameters(function: Any) -> tuple[list[str], list[str]]:
     """The names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
@@ -97,7 +267,7 @@ def _defaults(function: Any) -> dict[str, Any]:
     """The defaults of a function's parameters; None for what is no plain value."""
     if not isinstance(function, Function):
         return {}
-    _, optional = _parameters(function)
+    _, optional = parameters(function)
     values = [*function.defaults, *function.keyword_defaults]
     plain = (bool, int, float, str, tuple)
     return {
@@ -111,34 +281,46 @@ def _sentence(text: str) -> str:
     return first.replace("{", "").replace("}", "")[:300]
 
 
-def _mask_rule(cls: Class) -> str:
-    """What a class does with the mask of its input: "pass", "stop", or "" where it computes one of its own."""
-    method = cls.find("compute_mask")
-    if isinstance(method, Function):
-        names, body = _parameters(method)[0], getattr(method.node, "body", None)
-        last = body[-1] if type(body) is list else None
-        if not isinstance(last, ast.Return) or any(isinstance(one, ast.If) for one in ast.walk(method.node)):
-            return ""
-        if last.value is None or (isinstance(last.value, ast.Constant) and last.value.value is None):
-            return "stop"
-        return "pass" if isinstance(last.value, ast.Name) and last.value.id == "mask" in names else ""
-    function = cls.find("__init__")
-    stated = cls.find("supports_masking") is True or (
-        isinstance(function, Function)
-        and any(
-            isinstance(one, ast.Assign)
-            and isinstance(one.targets[0], ast.Attribute)
-            and one.targets[0].attr == "supports_masking"
-            and getattr(one.value, "value", None) is True
-            for one in ast.walk(function.node)
-        )
+def _passes(cls: Class | None) -> bool:
+    """Whether the `__init__` of a class, or the class itself, says that it supports masks."""
+    function = cls.find("__init__") if cls is not None else None
+    if cls is not None and cls.find("supports_masking") is True:
+        return True
+    return isinstance(function, Function) and any(
+        isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Attribute)
+        and one.targets[0].attr == "supports_masking"
+        and getattr(one.value, "value", None) is True
+        for one in ast.walk(function.node)
     )
-    return "pass" if stated else "stop"
+
+
+def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
+    """Whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
+    from layerexplain.frontends.code.keras_names import layer_names
+    from layerexplain.layers.registry import find
+
+    if any("mask" in name for name in names):
+        return True
+    found: set[str] = set()
+    for one in cls.order() if cls is not None else ():
+        for value in one.attributes.values() if isinstance(one, Class) else ():
+            if isinstance(value, Function):
+                nodes = ast.walk(value.node)
+                found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
+                          if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
+    for name in found & layer_names().keys():
+        declaration = find(name)
+        if declaration is not None and (declaration.reads_mask or declaration.reads_masks):
+            return True
+    inner = cls.frame.module.names if cls is not None and cls.frame is not None else {}
+    own = [one for name in sorted(found) if isinstance(one := inner.get(name), Class) and one is not cls]
+    return deep < 4 and any(_uses_masks(one, parameters(one.find("call"))[0], deep + 1) for one in own[:20])
 
 
 def _takes_list(function: Any, name: str) -> bool:
     """Whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
-    return any(
+    return isinstance(function, Function) and any(
         isinstance(one, ast.Assign)
         and isinstance(one.targets[0], ast.Tuple | ast.List)
         and isinstance(one.value, ast.Name)
@@ -147,59 +329,12 @@ def _takes_list(function: Any, name: str) -> bool:
     )
 
 
-def _trace(cls: Class, reading: Program, path: str, listed: bool, *tensors: Expr | None, **keywords: Any) -> Any:
-    """The results of a class at given tensors. Raises `NotKnown` with the line of what cannot be followed."""
-    training, mask = bool(keywords.pop("training", False)), keywords.pop("mask", None)
-    interpreter = reading.interpreter
-    keras = interpreter.keras
-    interpreter.budget = Budget()
-    assumed, faults = len(interpreter.assumed), len(interpreter.faults)
-    if not _mask_rule(cls):
-        raise NotKnown(f"{cls.name} computes a mask of its own, which is not followed yet ({path}:{cls.line})")
-    config = {key: _ready(keras, value) for key, value in keywords.items()}
-    given = {key: value for key, value in config.items() if value is not None}
-    keras.quiet += 1
-    try:
-        made = interpreter.call(cls, [], given)
-        layer = layer_of(made)
-        if not isinstance(layer, ModelValue):
-            raise NotKnown(f"{cls.name} is no layer that is read ({path}:{cls.line})")
-        fed = [None if one is None else _placeholder(keras, one) for one in tensors]
-        while fed and fed[-1] is None:
-            fed.pop()
-        names, _ = _parameters(cls.find("call"))
-        extra: dict[str, Any] = {"training": training} if "training" in names else {}
-        if mask is not None:
-            extra["mask"] = _placeholder(keras, mask)
-        keras.trace(layer, [fed] if listed else fed, extra)
-    except Exhausted as error:
-        raise NotKnown(f"{path}: the program {error}") from None
-    except Raised as error:
-        raise ShapeError(f"in {path}:{error.line or cls.line}, {cls.name} raises {error}"[:300]) from None
-    finally:
-        keras.quiet -= 1
-    if len(interpreter.faults) > faults:
-        fault = interpreter.faults[faults]
-        del interpreter.faults[faults:]
-        raise type(fault)(f"in {path}:{fault.line}: {fault.fact}")
-    if len(interpreter.assumed) > assumed:
-        choice = interpreter.assumed[assumed]
-        del interpreter.assumed[assumed:]
-        raise NotKnown(f"{cls.name} hangs on a branch that is not known ({path}:{choice.line}: {choice.words})")
-    if layer.reason is not None or layer.outputs is None:
-        raise not_known(cls.name, path, layer.reason)
-    exprs = [one for one in (*tensors, mask) if one is not None]
-    return Formula(keras, path, training).results(layer, exprs)
+def _placeholder(keras: Keras, name: str, spec: Spec) -> Tensor:
+    shape = tuple([None if size is BATCH else size for size in spec.shape])
+    return keras.new_input(name, shape, "float32" if spec.dtype == "float" else spec.dtype)
 
 
-def _placeholder(keras: Any, one: Expr) -> Tensor:
-    shape = tuple([None if size is BATCH else size for size in one.shape])
-    dtype = "float32" if one.dtype == "float" else one.dtype
-    made: Tensor = keras.new_input(str(one.label), shape, dtype)
-    return made
-
-
-def _ready(keras: Any, value: Any) -> Any:
+def _ready(keras: Keras, value: Any) -> Any:
     """A value of a configuration as code has it: layers as layers, tuples as lists of them."""
     if hasattr(value, "definition") and hasattr(value, "config"):
         inner = {key: _ready(keras, one) for key, one in value.config.items()}

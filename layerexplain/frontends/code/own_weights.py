@@ -24,7 +24,7 @@ def declarations(model: Model) -> Mapping[str, Declaration]:
     while waiting:
         one = waiting.pop()
         for layer in one.layers:
-            if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom":
+            if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom" and layer.declaration is None:
                 return {WEIGHT_TYPE: _weight(), CONSTANT_TYPE: _constant()}
             if layer.model is not None:
                 waiting.append(layer.model)

@@ -28,9 +28,11 @@ class Part:
 
 
 class KerasPart(Part):
-    """A part of `Keras`. `quiet` is above 0 inside of a `call`, `made` counts the calls of layers."""
+    """A part of `Keras`. `quiet` is above 0 inside of a `call`, `training` says whether that is one of training, `made`
+    counts the calls of layers."""
 
     quiet: int
+    training: bool
     made: int
 
 

@@ -52,6 +52,8 @@ class Program:
         self.folder = os.path.dirname(path) or "." if path is not None else None
         self.text = text
         self.interpreter = Interpreter({}, _load)
+        self.path = path
+        self.interpreter.where = self.where
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.file = File("", self.folder, text.tree)
         self.frame = self.interpreter.run(self.file)
@@ -231,6 +233,12 @@ class Program:
         )
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def where(self, place: Place) -> str:
+        """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
+        found = self._place(place.file, place.line)
+        name = found.file or (os.path.basename(self.path) if self.path is not None else "")
+        return f"{name}:{found.line}" if name else f"line {found.line}"
 
     def _place(self, file: str, line: int) -> Place:
         return self.text.locate(line) if not file else Place(file, line)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
-from layerexplain.lang.expr import BATCH, constant
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import find
@@ -36,8 +38,20 @@ class Shapes:
 
     def of(self, tensor: Tensor) -> Spec | None:
         """The shape and dtype of a tensor; None where they are not known."""
+        if tensor.index < 0:
+            return self._of_mask(tensor)
         specs = self.results(tensor.node)
         return specs[tensor.index] if specs is not None and tensor.index < len(specs) else None
+
+    def _of_mask(self, tensor: Tensor) -> Spec | None:
+        """The shape of the mask that a call makes for its result number -1 - `index`."""
+        node, place = tensor.node, -1 - tensor.index
+        if node.trace is not None:
+            inner = node.trace.masks[place] if place < len(node.trace.masks) else None
+            return None if inner is None else self.of(inner)
+        masks = self._masks_made(node)
+        mask = masks[place] if place < len(masks) else None
+        return None if mask is None else Spec(mask.shape, mask.dtype)
 
     def results(self, node: Node, deep: int = 0) -> Specs | None:
         """The shapes of the results of a call; None where they are not known."""
@@ -57,6 +71,8 @@ class Shapes:
         return list(node.specs) or None
 
     def _known(self, tensor: Tensor) -> Spec | None:
+        if tensor.index < 0:
+            return self._of_mask(tensor)
         specs = tensor.node.specs
         return specs[tensor.index] if specs and tensor.index < len(specs) else None
 
@@ -71,7 +87,7 @@ class Shapes:
         if any(spec is None for spec in inputs) or deep > 20:
             return None
         if isinstance(layer, ModelValue):
-            return self._through(layer, inputs, deep + 1)
+            return self._through(node, layer, inputs, deep + 1)
         try:
             return self._declared(node, layer, inputs)
         except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
@@ -88,24 +104,46 @@ class Shapes:
             return None
         if unknown_in(layer.config) is not None:
             return None
+        results = self._definition(node, layer, declaration, inputs).results
+        return [Spec(e.shape, e.dtype) for e in results.values()]
+
+    def _definition(self, node: Node, layer: LayerValue, declaration: Declaration, inputs: Specs) -> Definition:
+        """A layer of Keras at the shapes that reach it."""
         from layerexplain.frontends.code.emit import plain_call
 
         refs = {tensor: TensorRef(str(place)) for place, tensor in enumerate(node.tensors())}
+        tensors = {ref: tensor for tensor, ref in refs.items()}
         specs = dict(zip(refs.values(), inputs, strict=False))
         by_place = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         specs.update(by_place)
         args, kwargs = plain_call(node, lambda tensor: refs[tensor])
         bound = bind_call(declaration, Call("x", 0, args, kwargs))
         own = {key: value for key, value in layer.config.items() if not (key == "dtype" and "function" in layer.config)}
-        arguments = declaration.bind({**held(own), **bound.config})
+        arguments = declaration.bind({**held(own, self.keras), **bound.config})
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         constants = {place: constant(value) for place, value in bound.constants.items()}
-        definition = declaration.trace(given, arguments, constants=constants)
-        return [Spec(e.shape, e.dtype) for e in definition.results.values()]
+        carried = [None if ref is None else self.keras.masks.get(tensors[ref]) for ref in bound.tensors]
+        masks = [None if one is None else self.of(one) for one in carried]
+        reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
+        return declaration.trace(given, arguments, masks if reads else (), constants=constants)
 
-    def _through(self, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
+    def makes_masks(self, node: Node) -> list[bool]:
+        """Which results of a call of a layer of Keras carry a mask that the layer makes."""
+        return [mask is not None for mask in self._masks_made(node)]
+
+    def _masks_made(self, node: Node) -> Sequence[Expr | None]:
+        declaration, layer = declaration_of(node.layer), node.layer
+        inputs = [self.of(one) for one in node.tensors()]
+        if declaration is None or not callable(declaration.mask) or None in inputs or layer.reason is not None:
+            return ()
+        try:
+            return self._definition(node, layer, declaration, inputs).masks
+        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
+            return ()
+
+    def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
         """The results of a model at given inputs."""
-        graph = self.keras.graph(model)
+        graph = self.keras.graph(model) if node.trace is None else self.keras.traced_graph(node.trace)
         if graph is None:
             return None
         own = [self._known(tensor) if tensor.node.specs is not None else None for tensor in graph.inputs]
@@ -163,15 +201,17 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def held(config: dict[str, Any]) -> dict[str, Any]:
+def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
     """A configuration whose layers are ready to be applied."""
 
     def ready(value: Any) -> Any:
+        if isinstance(value, ModelValue) and value.is_own_layer:
+            return DeclaredLayer(keras.declaration(value), {}, value.name, value.type)
         if isinstance(value, LayerValue):
             declaration = find(value.type)
             if declaration is None or value.kind != "layer":
                 raise TypeError
-            return DeclaredLayer(declaration, held(value.config), value.name)
+            return DeclaredLayer(declaration, held(value.config, keras), value.name)
         if type(value) is list and any(isinstance(one, LayerValue) for one in value):
             return [ready(one) for one in value]
         return value

@@ -172,6 +172,8 @@ class Statements(InterpreterPart):
                     value = self.settings[name]
                 if not isinstance(value, Unknown):
                     self.changes += frame.names.get(name, self) is not value
+                if isinstance(value, Tensor) and self.keras.quiet:
+                    value.node.names.setdefault(value.index, name)
                 frame.assign(name, value)
             case ast.Starred(value=inner):
                 self.assign(inner, value, frame)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.expressions import UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised
+from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import (
@@ -18,6 +17,7 @@ from layerexplain.frontends.code.values import (
     ModelValue,
     Node,
     Tensor,
+    Trace,
     Unknown,
     Variable,
     layer_of,
@@ -51,6 +51,11 @@ _SEVERAL = frozenset(
 )
 
 
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.own_layers import OwnLayer
+
+
 class Tracing(KerasPart):
     """The part of `Keras` that calls layers."""
 
@@ -70,12 +75,14 @@ class Tracing(KerasPart):
         unknown = next((one for one in args[:1] if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown
+        trace = None
         if isinstance(layer, ModelValue) and layer.form == "own":
-            self.trace(layer, args, kwargs)
+            trace = self.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
             layer = self._lambda_model(layer)
-            self.trace(layer, args, kwargs)
+            trace = self.trace(layer, args, kwargs)
         node = self.node(layer, tuple(args), kwargs)
+        node.trace = trace
         return self._results(layer, node)
 
     def _as_tensor(self, value: Any) -> Any:
@@ -121,7 +128,7 @@ class Tracing(KerasPart):
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
                 return Tensor(node)
-            structure = layer.outputs
+            structure = layer.outputs if node.trace is None else node.trace.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
             return mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
         name = str(layer.config.get("function", layer.type))
@@ -171,100 +178,6 @@ class Tracing(KerasPart):
         found: ModelValue = self.lambdas[key][1]
         return found
 
-    def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Follow the `call` of a layer or model of the program once, with tensors in place of its inputs."""
-        if model.traced:
-            return
-        model.traced = True
-        placed: list[Tensor] = []
-        names = self._parameters(model)
-
-        def placeholder(tensor: Any, name: str) -> Tensor:
-            like = tensor if isinstance(tensor, Tensor) else None
-            config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32"}
-            layer = LayerValue("InputLayer", "layer", name, config, model.place)
-            placed.append(Tensor(Node(layer, (), {}, self.interpreter.place(), self.count())))
-            return placed[-1]
-
-        inner_args = [
-            mirrored(one, lambda t, n=name: placeholder(t, n)) for one, name in zip(args, names, strict=False)
-        ]
-        inner_kwargs = {key: mirrored(one, lambda t, n=key: placeholder(t, n)) for key, one in kwargs.items()}
-        interpreter = self.interpreter
-        line, file, depth = interpreter.line, interpreter.file, interpreter.budget.depth
-        self.quiet += 1
-        self.tracing.append((model, placed))
-        try:
-            self._build(model, args)
-            outputs = self._run(model, inner_args, inner_kwargs)
-        except Raised as error:
-            outputs = interpreter.unknown(f"its code raises {error}"[:160])
-        finally:
-            self.quiet -= 1
-            self.tracing.pop()
-            interpreter.line, interpreter.file, interpreter.budget.depth = line, file, depth
-        unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
-        if unknown is None and not tensors_in(outputs):
-            unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
-        if unknown is not None:
-            model.reason = unknown
-            model.outputs = None
-            return
-        model.inputs, model.outputs = placed, outputs
-
-    def _parameters(self, model: ModelValue) -> list[str]:
-        function = model.config.get("function") or (model.instance and model.instance.cls.find("call"))
-        if isinstance(function, Bound):
-            function = function.function
-        if not isinstance(function, Function):
-            return [f"x{i}" if i else "x" for i in range(20)]
-        spec = function.node.args
-        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
-        if model.instance is not None:
-            names = names[1:]
-        return [*names, *[f"x{i}" for i in range(20)]]
-
-    def _build(self, model: ModelValue, args: list[Any]) -> None:
-        """Run `build` of the program once, with the shape of the input."""
-        instance = model.instance
-        method = instance.cls.find("build") if instance is not None else None
-        if not isinstance(method, Function) or instance is None or "__built__" in instance.attributes:
-            return
-        instance.attributes["__built__"] = True
-        count = max(len(method.node.args.args) - 1, 1)
-        shapes = [mirrored(one, self.shape_tuple) for one in args[:count]]
-        self.interpreter.call(
-            Bound(instance, method), shapes or [self.interpreter.unknown("the shape of the input")], {}
-        )
-
-    def shape_tuple(self, tensor: Any) -> Any:
-        """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
-        spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
-        if spec is None:
-            return self.interpreter.unknown("the shape of a tensor that is not known")
-        return tuple([one if isinstance(one, int) else None for one in spec.shape])
-
-    def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        instance = model.instance
-        if instance is None:
-            extra = model.config.get("arguments")
-            return self.interpreter.call(
-                model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
-            )
-        method = instance.cls.find("call")
-        if not isinstance(method, Function):
-            root = instance.cls.root()
-            return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
-        spec = method.node.args
-        names = [one.arg for one in (*spec.args, *spec.kwonlyargs)]
-        if "training" in names and "training" not in kwargs and names.index("training") > len(args):
-            kwargs = {**kwargs, "training": False}
-        if "mask" in names and "mask" not in kwargs and names.index("mask") > len(args):
-            kwargs = {**kwargs, "mask": None}
-        if spec.kwarg is None:
-            kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
-        return self.interpreter.call(Bound(instance, method), args, kwargs)
-
     def split_input(self, tensor: Tensor, parts: list[Any]) -> Any:
         """The parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
@@ -288,11 +201,8 @@ class Tracing(KerasPart):
         if model.form == "sequential":
             return self._sequence(model)
         if model.form == "own":
-            if not model.traced:
-                return None
-            if model.outputs is None:
-                return None
-            return Graph(list(model.inputs), flat_tensors(model.outputs))
+            trace = next(iter(model.traces.values()), None)
+            return None if trace is None else self.traced_graph(trace)
         if unknown_in(model.inputs) is not None or unknown_in(model.outputs) is not None:
             return None
         key = id(model)
@@ -301,6 +211,21 @@ class Tracing(KerasPart):
             self.graphs[key] = Graph(inputs, outputs) if outputs else None
         known: Graph | None = self.graphs[key]
         return known
+
+    def declaration(self, layer: ModelValue) -> OwnLayer:
+        """The declaration of a layer of the program."""
+        from layerexplain.frontends.code.own_layers import Code, OwnLayer
+
+        if id(layer) not in self.declarations:
+            cls = layer.instance.cls if layer.instance is not None else None
+            code = Code(cast("Keras", self), self.interpreter.where)
+            self.declarations[id(layer)] = OwnLayer(cls, code, layer.type, layer)
+        found: OwnLayer = self.declarations[id(layer)]
+        return found
+
+    def traced_graph(self, trace: Trace) -> Graph | None:
+        """The calls that the `call` of an own layer or model makes; None where they are not known."""
+        return None if trace.outputs is None else Graph(list(trace.inputs), flat_tensors(trace.outputs))
 
     def _sequence(self, model: ModelValue) -> Graph | None:
         key = (id(model), len(model.layers), repr(model.input_shape)[:200])
@@ -327,9 +252,10 @@ class Tracing(KerasPart):
                 actual = layer
                 if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
                     actual = self._lambda_model(layer)
+                node = self._quiet_node(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
-                    self.trace(actual, [current], {})
-                current = Tensor(self._quiet_node(actual, current))
+                    node.trace = self.trace(actual, [current], {})
+                current = Tensor(node)
             self.sequences[key] = Graph([start], [current])
         found: Graph | None = self.sequences[key]
         return found
@@ -387,14 +313,3 @@ class Tracing(KerasPart):
             elif type(one) is dict:
                 waiting += reversed(list(one.values()))
         return list(found.values())
-
-
-def mirrored(value: Any, change: Any) -> Any:
-    """A structure of lists and dicts with each tensor replaced."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if type(value) in (list, tuple):
-        return type(value)([mirrored(one, change) for one in value])
-    if type(value) is dict:
-        return {key: mirrored(one, change) for key, one in value.items()}
-    return value

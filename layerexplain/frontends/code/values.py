@@ -95,7 +95,8 @@ class Class:
         self.name = name
         self.bases = bases
         self.frame = frame
-        self.line = line
+        self.place = Place("" if frame is None else frame.file.name, line)
+        self.docstring = ""
         self.attributes: dict[str, Any] = {}
 
     def order(self) -> list[Any]:
@@ -132,6 +133,8 @@ class Instance:
         self.cls = cls
         self.attributes: dict[str, Any] = {}
         self.layer: LayerValue | None = None
+        self.given: dict[str, Any] = {}
+        """The arguments that it was made with, by name."""
 
 
 class Bound(NamedTuple):
@@ -184,6 +187,10 @@ class Node:
         self.place = place
         self.number = number
         self.specs: Any = None
+        self.names: dict[int, str] = {}
+        """What the author calls the results, by number."""
+        self.trace: Trace | None = None
+        """What the `call` of a layer or model of the program did with these arguments."""
         layer.nodes.append(self)
 
     def tensors(self) -> list[Tensor]:
@@ -196,6 +203,20 @@ class Tensor(NamedTuple):
 
     node: Node
     index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a tensor
+
+
+class Trace:
+    """The `call` of an own layer or model, followed at given arguments, in training or not: the graph between `inputs`
+    and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are those of
+    the results in order, `mask_inputs` stand for those that the inputs carry."""
+
+    def __init__(self, training: bool) -> None:
+        self.training = training
+        self.inputs: list[Tensor] = []
+        self.outputs: Any = None
+        self.reason: Unknown | None = None
+        self.mask_inputs: dict[Tensor, Tensor] = {}
+        self.masks: list[Tensor | None] = []
 
 
 class Variable:
@@ -236,10 +257,23 @@ class ModelValue(LayerValue):
         self.inputs: Any = None
         self.outputs: Any = None
         self.input_shape: Any = None
-        self.variables: list[Variable] = []
         self.compiled: dict[str, Any] | None = None
-        self.traced = False
         self.open: list[Unknown] = []
+        self.traces: dict[Any, Trace] = {}
+        """What its `call` does, by the arguments; the first one is that of the program."""
+        self.before_build: dict[str, Any] | None = None
+        """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether its `call` was followed."""
+        return bool(self.traces)
+
+    @property
+    def is_own_layer(self) -> bool:
+        """Whether it is an object of a class of layers of the program, or a Lambda whose function is in the code: what
+        it computes is a formula, not a graph of layers."""
+        return self.form == "own" and not self.config.get("model")
 
 
 def tensors_in(value: Any, most: int = 10_000) -> list[Tensor]:

@@ -1,0 +1,295 @@
+"""The `call` of a layer or a model of the program, followed at given arguments; and the masks that tensors carry in it.
+
+Keras gives a `call` that has an argument `mask` the mask of its only tensor, one that has `query_mask` that of its
+`query`; other layers look at what their tensors carry. Reference: `Layer.__call__` in keras/src/layers/layer.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.code.bounds import fits
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import declaration_of, flat_tensors
+from layerexplain.frontends.code.values import (
+    Array,
+    Bound,
+    Class,
+    Function,
+    Instance,
+    LayerValue,
+    ModelValue,
+    Node,
+    Tensor,
+    Trace,
+    Unknown,
+    tensors_in,
+    unknown_in,
+)
+
+
+class OwnCalls(KerasPart):
+    """The part of `Keras` that follows own layers and models."""
+
+    def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Trace:
+        """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
+        arguments. Following it again draws no names."""
+        training = self._training(model, args, kwargs)
+        key = (training, self._key(args), self._key(kwargs))
+        known = model.traces.get(key)
+        if known is not None:
+            return known
+        again, counters = model.traced, dict(self.counters)
+        trace = model.traces[key] = Trace(training)
+        names = self._parameters(model)
+
+        def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
+            like = tensor if isinstance(tensor, Tensor) else None
+            config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
+            layer = LayerValue("InputLayer", "layer", name, config, model.place)
+            made = Tensor(Node(layer, (), {}, self.interpreter.place(), self.count()))
+            mask = self.mask_of(like) if like is not None and self.quiet else None
+            if mask is not None:
+                config = {"like": mask, "batch_shape": None, "dtype": "bool"}
+                label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
+                carried = LayerValue("InputLayer", "layer", label, config, model.place)
+                trace.mask_inputs[made] = Tensor(Node(carried, (), {}, self.interpreter.place(), self.count()))
+                self.masks[made] = trace.mask_inputs[made]
+            trace.inputs.append(made)
+            return made
+
+        def placed(value: Any, name: str) -> Any:
+            return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)))
+
+        inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
+        inner_kwargs = {key: placed(one, key) for key, one in kwargs.items()}
+        interpreter = self.interpreter
+        line, file, depth = interpreter.line, interpreter.file, interpreter.budget.depth
+        before, self.training = self.training, training
+        self.quiet += 1
+        self.tracing.append((model, trace.inputs))
+        try:
+            self._build(model, args, kwargs)
+            outputs = self._run(model, inner_args, inner_kwargs)
+            self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
+        except Raised as error:
+            outputs = interpreter.unknown(f"its code raises {error}"[:160])._replace(line=error.line or line)
+        finally:
+            self.quiet -= 1
+            self.training = before
+            self.tracing.pop()
+            interpreter.line, interpreter.file, interpreter.budget.depth = line, file, depth
+            if again:
+                self.counters.clear()
+                self.counters.update(counters)
+        unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
+        if unknown is None and not tensors_in(outputs):
+            unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
+        trace.reason, trace.outputs = unknown, None if unknown is not None else outputs
+        if not again:
+            model.reason = unknown or model.reason
+        return trace
+
+    def _training(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Whether a call is one of training: it says so, or the call around it is."""
+        names = self._parameters(model)
+        at = names.index("training") if "training" in names else len(args)
+        given = kwargs.get("training", args[at] if at < len(args) else None)
+        return given if isinstance(given, bool) else bool(self.training)
+
+    def _key(self, value: Any) -> Any:
+        """A value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
+        if isinstance(value, Tensor):
+            spec = self.shapes.of(value)
+            carries = bool(self.quiet) and self.mask_of(value) is not None
+            return ("unknown", value) if spec is None else ("tensor", tuple(spec.shape), spec.dtype, carries)
+        if type(value) in (list, tuple):
+            return (type(value), *[self._key(one) for one in value])
+        if type(value) is dict:
+            return (dict, *[(key, self._key(one)) for key, one in value.items() if key != "training"])
+        if isinstance(value, Array | bool | int | float | str | Unknown | type(None)):
+            return (type(value), value)
+        return ("object", id(value))
+
+    def _parameters(self, model: ModelValue) -> list[str]:
+        function = model.config.get("function") or (model.instance and model.instance.cls.find("call"))
+        if isinstance(function, Bound):
+            function = function.function
+        if not isinstance(function, Function):
+            return [f"x{i}" if i else "x" for i in range(20)]
+        spec = function.node.args
+        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+        if model.instance is not None:
+            names = names[1:]
+        return [*names, *[f"x{i}" for i in range(20)]]
+
+    # Building and running -------------------------------------------------------------------------------------------
+
+    def _build(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Run `build` of the program once, with the shapes of the inputs: again where they were not known before."""
+        instance = model.instance
+        method = instance.cls.find("build") if instance is not None else None
+        if not isinstance(method, Function) or instance is None:
+            return
+        if "__built__" in instance.attributes:
+            if model.before_build is None or not self._known([*args, *kwargs.values()]):
+                return
+            instance.attributes.clear()
+            instance.attributes.update(model.before_build)
+            model.before_build = None
+        shapes, named = self._build_shapes(model, method, args, kwargs)
+        if unknown_in([*shapes, *named.values()]) is not None:
+            kept = instance.attributes
+            model.before_build = {key: list(one) if type(one) is list else one for key, one in kept.items()}
+        instance.attributes["__built__"] = True
+        self.interpreter.call(Bound(instance, method), shapes, named)
+
+    def _known(self, values: list[Any]) -> bool:
+        return all(self.shapes.of(tensor) is not None for tensor in tensors_in(values))
+
+    def _build_shapes(
+        self, model: ModelValue, method: Function, args: list[Any], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What `build` is given: one shape, or one for each tensor by the name of its argument."""
+        spec = method.node.args
+        names = [one.arg for one in (*spec.posonlyargs, *spec.args)][1:]
+        by_name = {**dict(zip(self._parameters(model), args, strict=False)), **kwargs}
+        tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
+        named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
+        if len(tensors) > 1 and len(names) > 1 and named:
+            return [], {name: mirrored(value, self.shape_tuple) for name, value in named.items()}
+        shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
+        return shapes or [self.interpreter.unknown("the shape of the input")], {}
+
+    def shape_tuple(self, tensor: Any) -> Any:
+        """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
+        spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
+        if spec is None:
+            return self.interpreter.unknown("the shape of a tensor that is not known")
+        return tuple([one if isinstance(one, int) else None for one in spec.shape])
+
+    def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        instance = model.instance
+        if instance is None:
+            extra = model.config.get("arguments")
+            return self.interpreter.call(
+                model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
+            )
+        method = instance.cls.find("call")
+        if not isinstance(method, Function):
+            root = instance.cls.root()
+            return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
+        spec = method.node.args
+        names = [one.arg for one in (*spec.args, *spec.kwonlyargs)]
+        positional = set(names[1 : len(args) + 1])
+        if "training" in names and "training" not in positional and not isinstance(kwargs.get("training"), bool):
+            kwargs = {**kwargs, "training": self.training}
+        kwargs = {**kwargs, **self._given_masks(names, positional, args, kwargs)}
+        if spec.kwarg is None:
+            kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
+        return self.interpreter.call(Bound(instance, method), args, kwargs)
+
+    def _given_masks(
+        self, names: list[str], positional: set[str], args: list[Any], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The masks that Keras gives to a `call` which asks for them by name and is not given them."""
+        tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}
+        tensors.update({name: one for name, one in kwargs.items() if tensors_in(one)})
+        if len(tensors) == 1:
+            wanted = {"mask": next(iter(tensors.values()))}
+        else:
+            wanted = {f"{name}_mask": one for name, one in tensors.items()}
+        free = {name: one for name, one in wanted.items()
+                if name in names and name not in positional and kwargs.get(name) is None}  # fmt: skip
+        found = {name: mirrored(one, self.mask_of) for name, one in free.items()}
+        if "mask" in names and "mask" not in positional and "mask" not in found and "mask" not in kwargs:
+            found["mask"] = None
+        return found
+
+    # Masks --------------------------------------------------------------------------------------------------------
+
+    def mask_of(self, tensor: Tensor) -> Tensor | None:
+        """The mask that a tensor carries inside of a `call`, as a tensor; None where it carries none."""
+        waiting = [tensor]
+        while waiting:  # a chain of layers may be long
+            current = waiting[-1]
+            if current in self.masks:
+                waiting.pop()
+                continue
+            layer = current.node.layer
+            first = next(iter(current.node.tensors()), None)
+            declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
+            if declaration is None or layer.kind == "operation" or current.index < 0 or first is None:
+                self.masks[current] = self._mask_of_own(current)
+            elif (unread := next((one for one in current.node.tensors() if one not in self.masks), None)) is not None:
+                waiting.append(unread)
+                continue
+            elif declaration.mask == "pass":
+                explicit = current.node.kwargs.get("mask")
+                self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
+            else:
+                made = self.shapes.makes_masks(current.node)
+                has = current.index < len(made) and made[current.index]
+                self.masks[current] = Tensor(current.node, -1 - current.index) if has else None
+            waiting.pop()
+        found: Tensor | None = self.masks[tensor]
+        return found
+
+    def _mask_of_own(self, tensor: Tensor) -> Tensor | None:
+        trace = tensor.node.trace
+        if trace is None or tensor.index < 0 or tensor.index >= len(trace.masks):
+            return None
+        return None if trace.masks[tensor.index] is None else Tensor(tensor.node, -1 - tensor.index)
+
+    def _masks_of_results(
+        self, model: ModelValue, trace: Trace, outputs: Any, args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
+        """The masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
+        results = flat_tensors(outputs)
+        masks = [self.mask_of(one) for one in results]
+        instance = model.instance
+        if instance is not None and not all(mask is not None for mask in masks) and passes_masks(instance):
+            first = args[0] if args else next(iter(kwargs.values()), None)
+            given = kwargs.get("mask")
+            previous = given if tensors_in(given) else mirrored(first, self.mask_of)
+            made = previous
+            method = instance.cls.find("compute_mask")
+            if isinstance(method, Function):
+                made = self.interpreter.call(Bound(instance, method), [first, previous], {})
+            each: list[Any] = [*made] if isinstance(made, list | tuple) and not isinstance(made, Tensor) else [made]
+            for place, one in enumerate(each[: len(results)]):
+                if masks[place] is None and isinstance(one, Unknown):
+                    trace.reason = one
+                elif masks[place] is None and isinstance(one, Tensor):
+                    masks[place] = one
+        trace.masks = masks
+
+    def base_mask(self, of: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`compute_mask` of a layer of Keras: what it makes of the mask of its input."""
+        layer: Any = of.layer if isinstance(of, Instance) else of
+        mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
+        if layer.config.get("mask_zero") is True and args:
+            return self.operator("NotEq", args[0], 0)
+        declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
+        return mask if declaration is None or declaration.mask == "pass" else None
+
+
+def passes_masks(instance: Instance) -> bool:
+    """Whether an object of the program gives its results masks: it says so, or has a `compute_mask` of its own."""
+    stated = instance.attributes.get("supports_masking")
+    if stated is None:
+        stated = instance.cls.find("supports_masking")
+    computes = isinstance(instance.cls, Class) and isinstance(instance.cls.find("compute_mask"), Function)
+    return stated is True or (computes and stated is not False)
+
+
+def mirrored(value: Any, change: Any) -> Any:
+    """A structure of lists and dicts with each tensor replaced."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)([mirrored(one, change) for one in value])
+    if type(value) is dict:
+        return {key: mirrored(one, change) for key, one in value.items()}
+    return value
