@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from layerexplain.run.trace_report import ElementReport as ElementReport
     from layerexplain.run.trace_report import TraceReport as TraceReport
     from layerexplain.run.trace_results import trace_statistics as trace_statistics
-    from layerexplain.sources.listing import Found as Found
+    from layerexplain.sources.found import Found as Found
     from layerexplain.sources.listing import describe as describe
     from layerexplain.sources.listing import find_sources as find_sources
 
@@ -61,7 +61,7 @@ _HOMES = {
     "convert": "conversions.forms",
     "read_own_layers": "frontends.own_layers",
     "check": "checks.rules",
-    "Found": "sources.listing",
+    "Found": "sources.found",
     "describe": "sources.listing",
     "find_sources": "sources.listing",
     "layer_type": "report.one_layer",

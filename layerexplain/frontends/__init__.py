@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeGuard
 
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends.code_source import CodeSource, code_source
+from layerexplain.frontends.code_source import CodeSource, code_source, is_elsewhere
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.model import Model
+from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read(source: Any, code: Code = ()) -> Model:
     ['InputLayer', 'Dense']
     """
     name = source_name(source)
-    source = _path_or_bytes(source)
+    source = named_source(source)
     own: Mapping[str, Declaration] = {}
     if code:
         from layerexplain.frontends.own_layers import read_own_layers
@@ -132,9 +132,9 @@ def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
 
 def source_name(source: Any) -> str:
     """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
-    source = _path_or_bytes(source)
+    source = named_source(source)
     if isinstance(source, str):
-        if _is_remote(source):
+        if is_remote(source):
             return source.shown
         return "<stdin>" if source == "-" else str(source)
     if isinstance(source, bytes):
@@ -144,29 +144,32 @@ def source_name(source: Any) -> str:
     return f"<{type(source).__name__}>"
 
 
-def _path_or_bytes(source: Any) -> Any:
-    """A path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
-    if isinstance(source, bytearray | memoryview):
-        return bytes(source)
-    if isinstance(source, os.PathLike):
-        return os.fsdecode(os.fspath(source))
-    if isinstance(source, str) and ":" in source:
-        from layerexplain.sources.names import named
-
-        return named(source)
-    return source
-
-
-def _is_remote(source: Any) -> TypeGuard[Remote]:
-    if not isinstance(source, str) or ":" not in source:
+def is_remote(source: Any) -> TypeGuard[Remote]:
+    """Whether a source is a URL or a place in an archive, which `named_source` made a `Remote`."""
+    if not isinstance(source, str) or not is_elsewhere(source):
         return False
     from layerexplain.sources.names import Remote
 
     return isinstance(source, Remote)
 
 
+def named_source(source: Any) -> Any:
+    """A path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, os.PathLike):
+        return os.fsdecode(os.fspath(source))
+    if isinstance(source, str) and not isinstance(source, CodeSource) and is_elsewhere(source):
+        from layerexplain.sources.names import named
+
+        return named(source)
+    return source
+
+
 def _is_stored(source: Any, name: str) -> bool:
     """Whether a source can be read again for its weights, as a pipe cannot."""
+    if is_remote(source):
+        return True
     is_path = isinstance(source, str) and name != "<stdin>"
     return isinstance(source, bytes) or (is_path and (os.path.isfile(source) or os.path.isdir(source)))
 
@@ -176,11 +179,8 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
         with opened_stdin() as opened:
             return _read_opened(opened._replace(own=own))
     if isinstance(source, str):
-        if _is_remote(source):
-            from layerexplain.sources.remote import open_remote
-
-            with open_remote(source) as file:
-                return _read_opened(Opened.of(file, source)._replace(own=own))
+        if is_remote(source):
+            return _read_remote(source, own)
         with as_source_errors():
             if os.path.isdir(source):
                 return _read_directory(source)
@@ -198,6 +198,20 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
         return read_live_model(source)
     given = type(source).__name__
     raise SourceError(f"a {given} is not a source; give a path, bytes, a configuration or a Keras model")
+
+
+def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
+    """The model behind a URL; where it is a directory, of the files in it."""
+    from layerexplain.sources.remote import is_directory, open_remote
+
+    if is_directory(source):
+        return _read_directory(source)
+    file = open_remote(source)
+    model = _read_opened(Opened.of(file.as_io(), source)._replace(own=own))
+    if file.ranges.whole:
+        words = f"the server sends no ranges, so that all {file.size:,} bytes were read"
+        model = model._replace(notes=(*model.notes, Note("no-ranges", None, words)))
+    return model
 
 
 # Opening ----------------------------------------------------------------------------------------------------------
@@ -321,7 +335,9 @@ def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
 
 
 def _read_directory(path: str) -> Model:
-    names = set(os.listdir(path))
+    from layerexplain.frontends.regular_file import names_in
+
+    names = names_in(path)
     if "config.json" not in names and {"saved_model.pb", "keras_metadata.pb"} & names:
         from layerexplain.frontends.keras.saved_model import read_saved_model_directory
 
@@ -344,6 +360,8 @@ def _read_zip(opened: Opened) -> Model:
 def _read_hdf5(opened: Opened) -> Model:
     from layerexplain.frontends.keras.legacy_h5 import read_legacy_h5
 
+    if opened.path is not None and is_remote(opened.path):
+        return read_legacy_h5(opened.path)
     return read_legacy_h5(opened.file if isinstance(opened.file, io.BytesIO) else opened.file.name)
 
 
@@ -357,8 +375,9 @@ def _is_saved_model(opened: Opened) -> bool:
 
 def _read_saved_model(opened: Opened) -> Model:
     from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
+    from layerexplain.frontends.regular_file import folder_of
 
-    folder = None if opened.path is None else os.path.dirname(opened.path) or "."
+    folder = None if opened.path is None else folder_of(opened.path)
     is_model = is_saved_model(opened.head)
     return read_saved_model_file(opened.file, folder) if is_model else read_keras_metadata(opened.file)
 

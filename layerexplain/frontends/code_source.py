@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from layerexplain.sources.names import Remote
 
 _OTHERS = (".keras", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".pb", ".npz", ".safetensors")
 """Endings of files that are no code, which need not be opened to know that."""
@@ -19,8 +22,8 @@ _HEAD = 4096
 
 
 class CodeSource(str):
-    """A path, and beside it the name of a model (`request`), values for names (`given`), and the content of standard
-    input where that was read (`content`)."""
+    """A path, and beside it the name of a model (`request`), values for names (`given`), and its content where that was
+    read already, from standard input or from a URL (`content`)."""
 
     request: str
     given: Mapping[str, str]
@@ -48,6 +51,12 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
     """
     if not isinstance(source, str) or isinstance(source, CodeSource):
         return source
+    if is_elsewhere(source):
+        from layerexplain.sources.names import Remote, named
+
+        source = named(source)
+        if isinstance(source, Remote):
+            return _code_behind(source, given)
     path, request = source, ""
     if source != "-" and ":" in source and not os.path.exists(source):
         at = source.find(":", 2 if source[1:2] == ":" else 0)
@@ -56,13 +65,39 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
     return CodeSource(path, request, given) if request or given else source
 
 
+def is_elsewhere(source: str) -> bool:
+    """Whether a source may be a URL or a place in an archive; `sources.names` knows."""
+    return "://" in source or "::" in source
+
+
+def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
+    """A URL of code with what is requested of it, and with its content, which is fetched; any other URL as it is."""
+    import re
+
+    found = re.fullmatch(r"(.*\.(?:py|ipynb))(?::([^/:].*))?", source, re.DOTALL)
+    if found is None:
+        return source
+    from layerexplain.errors import LayerExplainError
+    from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+    from layerexplain.sources.names import Remote
+    from layerexplain.sources.remote import open_remote
+
+    place = Remote(found[1], source.reach)
+    try:
+        content = open_remote(place).read(MAX_CONFIG_BYTES)
+    except LayerExplainError:  # whoever reads it says why
+        return place
+    return CodeSource(str(place), found[2] or "", given, content)
+
+
 def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
     """Return a source for each model of a source: of code that makes several models one for each, else itself."""
     source = code_source(source, given)
     if not isinstance(source, str) or source.endswith(_OTHERS) or os.path.isdir(source):
         return [source]
     request = source.request if isinstance(source, CodeSource) else ""
-    found = _content(source)
+    held: bytes | None = getattr(source, "content", None)
+    found = held if held is not None else _content(source)
     if found is None or request:
         if found is not None and str(source) == "-":
             return [CodeSource("-", request, given, found)]
@@ -71,7 +106,7 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     from layerexplain.frontends.code.reader import model_names
 
     path = None if source == "-" else str(source)
-    content = found if path is None else None
+    content = found if path is None else held
     try:
         names = model_names(found, path, given)
     except LayerExplainError:

@@ -1,5 +1,5 @@
 """Opening what a source names: only regular files, so that nothing waits for a pipe or reads a device without an end;
-and standard input, up to a limit."""
+files behind a URL; and standard input, up to a limit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from typing import IO
 
 from layerexplain.errors import SourceError
+from layerexplain.frontends import is_remote
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
 
 ARCHIVES = (b"PK", b"\x89HDF\r\n\x1a\n")
@@ -21,11 +22,63 @@ _PIECE = 1024 * 1024
 def open_regular(path: str | os.PathLike[str], what: str = "") -> IO[bytes]:
     """Open a regular file, `what` of a folder, for reading. Raises SourceError for a pipe or a device, OSError for what
     is not there."""
+    if isinstance(path, str) and is_remote(path):
+        from layerexplain.sources.remote import open_remote
+
+        return open_remote(path).as_io()
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SourceError(f"{what} is not a regular file; a file is needed".lstrip())
     return os.fdopen(descriptor, "rb")
+
+
+def names_in(folder: str) -> set[str]:
+    """The names of what a folder holds. Raises OSError, or SourceError where it is behind a URL."""
+    if is_remote(folder):
+        from layerexplain.sources.remote import names_in as names_behind
+
+        return names_behind(folder)
+    return set(os.listdir(folder))
+
+
+def in_folder(folder: str, name: str) -> str:
+    """The path of a name in a folder."""
+    return folder.member(name) if is_remote(folder) else os.path.join(folder, name)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is that of a folder. Raises OSError, or SourceError, where there is nothing."""
+    if is_remote(path):
+        from layerexplain.sources.remote import is_directory
+
+        return is_directory(path)
+    return stat.S_ISDIR(os.stat(path).st_mode)
+
+
+def is_file_in(folder: str, name: str) -> bool:
+    """Whether a folder holds a file of that name."""
+    if not is_remote(folder):
+        return os.path.isfile(os.path.join(folder, name))
+    from layerexplain.sources.remote import exists
+
+    return exists(folder.member(name))
+
+
+def size_of(path: str) -> int:
+    """The size of a file in bytes."""
+    with open_regular(path) as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def folder_of(path: str) -> str:
+    """The folder that a file is in."""
+    return path.folder if is_remote(path) else os.path.dirname(path) or "."
+
+
+def name_of_folder(folder: str) -> str:
+    """The folder's own name."""
+    return os.path.basename(folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder))
 
 
 def copy_stream(stream: IO[bytes], copy: IO[bytes], head: bytes = b"") -> None:

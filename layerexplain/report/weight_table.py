@@ -129,7 +129,9 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
     unknown = [one.where for one in weighted_layers(network) if not (one.is_known or one.layer.is_stored)]
     words = "the source stores no weights; the list is derived from its layers"
     if network.model.format == "saved-model":
-        words = "the SavedModel has no variables/variables.index; the list is derived from what it records of its layers"
+        words = (
+            "the SavedModel has no variables/variables.index; the list is derived from what it records of its layers"
+        )
     notes.append(Note("no-values", None, words))
     for where in unknown:
         notes.append(Note("unknown-weights", where, "its weights cannot be known without a file that stores them"))

@@ -10,11 +10,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.records import NamedTuple
-from layerexplain.sources.names import USUAL, Reach, Remote, is_remote, named
+from layerexplain.sources.found import Entry, Found
+from layerexplain.sources.names import USUAL, Reach, Remote, named
+
+_MAGIC = re.compile(r"[*?\[]")
+_MAGIC_OF_URLS = re.compile(r"[*\[]")
+"""A question mark begins the query of a URL."""
 
 _MOST_DEEP = 64
 """How deep directories are walked: deeper ones are circles."""
@@ -23,60 +26,27 @@ _BESIDE_CONFIG = frozenset({"metadata.json", "model.weights.h5", "model.weights.
 _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
-class Found(NamedTuple):
-    """A source that was named, matched or found.
-
-    `source` is what `read` takes. `size` is in bytes, None where it is not known, as of a directory. `mark` is a text
-    that changes when the content does (the time of the last change, or an ETag), "" where nothing tells. `fault` says
-    why a name, a pattern or a directory has nothing to read; then nothing else is known.
-    """
-
-    source: str
-    size: int | None = None
-    mark: str = ""
-    fault: LayerExplainError | None = None
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it is read through fsspec."""
-        return isinstance(self.source, Remote)
-
-
-class Entry(NamedTuple):
-    """What a directory lists: a name, whether it is a directory, its size and its mark."""
-
-    name: str
-    is_directory: bool
-    size: int | None = None
-    mark: str = ""
-
-
-class Tree(Protocol):
-    """Directories, on this machine or elsewhere."""
-
-    def entries(self, directory: str) -> Sequence[Entry]:
-        """What a directory lists, in the order of names. Raises SourceError where it cannot be listed."""
-
-    def inside(self, directory: str, name: str) -> str:
-        """The place of a name in a directory."""
-
-
 def describe(source: str, reach: Reach = USUAL) -> Found:
     """One named source, which exists. Raises SourceError where it does not."""
     source = named(source, reach)
     if isinstance(source, Remote):
-        from layerexplain.sources.remote import facts_of
+        from layerexplain.sources.remote import describe_remote
 
-        return facts_of(source)
-    if source == "-":
+        found = describe_remote(source)
+    elif source == "-":
         return Found(source)
-    try:
-        found = os.stat(source)
-    except OSError as error:
-        raise SourceError(_words(error), source=source) from None
-    if stat.S_ISREG(found.st_mode):
-        return Found(source, found.st_size, _mark(found))
-    return Found(source, None, _mark(found))
+    else:
+        try:
+            status = os.stat(source)
+        except OSError as error:
+            raise SourceError(_words(error), source=source) from None
+        is_file = stat.S_ISREG(status.st_mode)
+        found = Found(source, status.st_size if is_file else None, _mark(status))
+        if stat.S_ISDIR(status.st_mode):
+            found = found._replace(mark="")
+    if found.size is None and not found.mark:
+        found = found._replace(mark=_joined_marks(entries_of(source)))
+    return found
 
 
 def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reach = USUAL) -> Iterator[Found]:
@@ -102,36 +72,43 @@ def _found(source: str, recursive: bool) -> Iterator[Found]:
         if not count:
             raise SourceError("matches no file")
     elif recursive and source != "-" and _is_directory(source):
-        yield from below(_tree(source), source)
+        yield from below(source)
     else:
         yield describe(source)
 
 
 def has_magic(source: str) -> bool:
     """Whether a source is a pattern, and not the name of a file with such signs in it."""
-    if isinstance(source, Remote):
-        return re.search(r"[*\[]", source) is not None
-    return re.search(r"[*?\[]", source) is not None and not os.path.exists(source)
+    magic = _MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC
+    return magic.search(source, _behind_host(source)) is not None and (
+        isinstance(source, Remote) or not os.path.exists(source)
+    )
+
+
+def _behind_host(source: str) -> int:
+    """Where the path of a URL begins, whose host may be written in brackets."""
+    at = source.find("://")
+    return 0 if at < 0 else max(source.find("/", at + 3), 0)
 
 
 # Walking ------------------------------------------------------------------------------------------------------------
 
 
-def below(tree: Tree, directory: str, depth: int = 0) -> Iterator[Found]:
+def below(directory: str, depth: int = 0) -> Iterator[Found]:
     """All files below a directory; a directory that is a model is one."""
-    entries = tree.entries(directory)
+    entries = entries_of(directory)
     if is_model_directory({entry.name for entry in entries}):
         yield Found(directory, None, _joined_marks(entries))
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        place = tree.inside(directory, entry.name)
+        place = inside(directory, entry.name)
         if not entry.is_directory:
             yield Found(place, entry.size, entry.mark)
         elif depth < _MOST_DEEP:
             try:
-                yield from below(tree, place, depth + 1)
+                yield from below(place, depth + 1)
             except LayerExplainError as error:
                 yield Found(place, fault=error.with_place(source=place))
 
@@ -147,69 +124,68 @@ def _joined_marks(entries: Sequence[Entry]) -> str:
 
 def _matches(pattern: str) -> Iterator[Found]:
     """The files that a pattern matches; `**` is any number of directories."""
-    root, parts = _split(pattern)
-    yield from _matching(_tree(pattern), root, parts, 0)
-
-
-def _split(pattern: str) -> tuple[str, list[str]]:
-    """The directory in front of the first part that is a pattern, and the parts."""
-    at = re.search(r"[*\[]" if isinstance(pattern, Remote) else r"[*?\[]", pattern)
-    end = pattern.rfind("/", 0, at.start() if at is not None else 0) + 1
+    magic = (_MAGIC_OF_URLS if isinstance(pattern, Remote) else _MAGIC).search(pattern, _behind_host(pattern))
+    place = 0 if magic is None else magic.start()
+    end = max(pattern.rfind("/", 0, place) + 1, pattern.rfind("::", 0, place) + 2 if "::" in pattern[:place] else 0)
     root = pattern[:end].rstrip("/") or pattern[:end]
     if isinstance(pattern, Remote):
         root = Remote(root, pattern.reach)
-    return root, pattern[end:].split("/")
+    yield from _matching(root, pattern[end:].split("/"), 0)
 
 
-def _matching(tree: Tree, directory: str, parts: list[str], depth: int) -> Iterator[Found]:
+def _matching(directory: str, parts: list[str], depth: int) -> Iterator[Found]:
     part, rest = parts[0], parts[1:]
+    inner = rest
     if part == "**":
         if rest:
-            yield from _matching(tree, directory, rest, depth)
+            yield from _matching(directory, rest, depth)
         inner = parts
-    else:
-        inner = rest
     matches = re.compile("" if part == "**" else fnmatch.translate(part)).match
-    for entry in tree.entries(directory):
+    for entry in entries_of(directory):
         if not matches(entry.name) or (entry.name.startswith(".") and not part.startswith(".")):
             continue
-        place = tree.inside(directory, entry.name) if directory else entry.name
-        if entry.is_directory:
-            if inner and depth < _MOST_DEEP:
-                yield from _matching(tree, place, inner, depth + 1)
-            elif not rest and part != "**" and is_model_directory({one.name for one in tree.entries(place)}):
-                yield Found(place)
-        elif not rest:
-            yield Found(place, entry.size, entry.mark)
+        place = inside(directory, entry.name) if directory else entry.name
+        if not entry.is_directory:
+            if not rest:
+                yield Found(place, entry.size, entry.mark)
+        elif inner:
+            if depth < _MOST_DEEP:
+                yield from _matching(place, inner, depth + 1)
+        else:
+            listed = entries_of(place)
+            if is_model_directory({one.name for one in listed}):
+                yield Found(place, None, _joined_marks(listed))
 
 
-# On this machine ----------------------------------------------------------------------------------------------------
+# Directories --------------------------------------------------------------------------------------------------------
 
 
-class LocalTree:
-    """The directories of this machine."""
+def entries_of(directory: str) -> Sequence[Entry]:
+    """The directories and regular files that a directory lists, in the order of names. Raises SourceError."""
+    if isinstance(directory, Remote):
+        from layerexplain.sources.remote import place_of
 
-    def entries(self, directory: str) -> Sequence[Entry]:
-        """What a directory lists: directories, and regular files."""
-        try:
-            with os.scandir(directory or ".") as listed:
-                found = [entry for one in listed if (entry := self._entry(one)) is not None]
-        except OSError as error:
-            raise SourceError(_words(error), source=directory) from None
-        return sorted(found)
+        return place_of(directory).entries()
+    try:
+        with os.scandir(directory or ".") as listed:
+            return sorted([entry for one in listed if (entry := _entry(one)) is not None])
+    except OSError as error:
+        raise SourceError(_words(error)) from None
 
-    def inside(self, directory: str, name: str) -> str:
-        """The path of a name in a directory."""
-        return os.path.join(directory, name)
 
-    def _entry(self, one: os.DirEntry[str]) -> Entry | None:
-        try:
-            if one.is_dir(follow_symlinks=False):
-                return Entry(one.name, True)
-            found = one.stat()
-        except OSError:  # a link to nothing
-            return None
-        return Entry(one.name, False, found.st_size, _mark(found)) if stat.S_ISREG(found.st_mode) else None
+def inside(directory: str, name: str) -> str:
+    """The place of a name in a directory."""
+    return directory.inside(name) if isinstance(directory, Remote) else os.path.join(directory, name)
+
+
+def _entry(one: os.DirEntry[str]) -> Entry | None:
+    try:
+        if one.is_dir(follow_symlinks=False):
+            return Entry(one.name, True)
+        status = one.stat()
+    except OSError:  # a link to nothing
+        return None
+    return Entry(one.name, False, status.st_size, _mark(status)) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_directory(source: str) -> bool:
@@ -220,16 +196,8 @@ def _is_directory(source: str) -> bool:
     return os.path.isdir(source)
 
 
-def _tree(source: str) -> Tree:
-    if is_remote(source):
-        from layerexplain.sources.remote import RemoteTree
-
-        return RemoteTree()
-    return LocalTree()
-
-
-def _mark(found: os.stat_result) -> str:
-    return str(found.st_mtime_ns)
+def _mark(status: os.stat_result) -> str:
+    return str(status.st_mtime_ns)
 
 
 def _words(error: OSError) -> str:

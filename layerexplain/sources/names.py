@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.sources.remote import Place
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
@@ -29,19 +32,40 @@ USUAL = Reach()
 
 
 class Remote(str):
-    """A URL, or a place in an archive, and how it is reached. It is the URL as text, so that whoever names, joins or
-    compares sources needs to know nothing of it."""
+    """A URL, or a place in an archive, and how it is reached. It is the URL as text, so that whoever names or compares
+    sources needs to know nothing of it. `place` is where it is, once that was looked up: a summary, its weights and
+    their values fetch nothing twice."""
 
     reach: Reach
+    place: Place | None
+    _members: dict[str, Remote]
 
     def __new__(cls, url: str, reach: Reach = USUAL) -> Remote:
         """Make one of a URL."""
         made = super().__new__(cls, url)
-        made.reach = reach
+        made.reach, made.place, made._members = reach, None, {}
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Remote, (str(self), self.reach)
+
+    def inside(self, name: str) -> Remote:
+        """The place of a name in this directory."""
+        between = "" if self.endswith("::") else "/"
+        return Remote(f"{self.rstrip('/')}{between}{name}", self.reach)
+
+    def member(self, name: str) -> Remote:
+        """The same of a model's directory, of whose files each is looked up once."""
+        if name not in self._members:
+            self._members[name] = self.inside(name)
+        return self._members[name]
+
+    @property
+    def folder(self) -> Remote:
+        """The directory that this file is in."""
+        folder, between, _ = self.rpartition("/")
+        inner = self.rfind("::")
+        return Remote(folder if inner < len(folder) and between else self[: inner + 2], self.reach)
 
     @property
     def shown(self) -> str:
@@ -64,6 +88,11 @@ def is_remote(source: str) -> bool:
 
 def named(source: str, reach: Reach = USUAL) -> str:
     """A source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
+    if isinstance(source, Remote):
+        return source
     if is_remote(source):
-        return source if isinstance(source, Remote) else Remote(source, reach)
+        if source.startswith("zip://") and "::" in source:  # as fsspec writes a place in an archive
+            inner, _, outer = source.removeprefix("zip://").partition("::")
+            source = f"{outer}::{inner}"
+        return Remote(source, reach)
     return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)

@@ -1,98 +1,97 @@
-"""Files and directories behind a URL, through fsspec."""
+"""A source that is no path: a URL, or a place in an archive. What it is, what it lists, and its bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import IO, Any
+from typing import Protocol
 
 from layerexplain.errors import SourceError
-from layerexplain.sources.listing import Entry, Found
+from layerexplain.sources.found import Entry, Found
 from layerexplain.sources.names import Remote
-
-_MARKS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "content_md5",
-    "LastModified",
-    "Last-Modified",
-    "last_modified",
-    "mtime",
-    "updated",
-)
+from layerexplain.sources.ranges import RangeFile
 
 
-def facts_of(source: Remote) -> Found:
-    """A file's size and mark, or a directory. Raises SourceError where there is none."""
-    system, path = _system(source)
-    try:
-        info = system.info(path)
-    except Exception as error:
-        raise _fault(error) from None
-    is_directory = info.get("type") == "directory"
-    return Found(source, None if is_directory else info.get("size"), _mark(info))
+class Place(Protocol):
+    """Where a source is."""
+
+    def describe(self) -> Entry:
+        """A file's or directory's size and mark. Raises SourceError where there is none."""
+
+    def entries(self) -> list[Entry]:
+        """What a directory lists. Raises SourceError."""
+
+    def exist(self) -> list[str]:
+        """Which files of a model there are in a directory that cannot be listed."""
+
+    def open(self) -> RangeFile:
+        """The file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
-def open_remote(source: Remote) -> IO[bytes]:
-    """A file that can be read and moved in: what is read of it is fetched by ranges. Raises SourceError."""
-    system, path = _system(source)
-    try:
-        file: IO[bytes] = system.open(path, "rb")
-    except Exception as error:
-        raise _fault(error) from None
-    return file
+def place_of(source: Remote) -> Place:
+    """Where a source is. Raises SourceError for what is no place that can be opened."""
+    if source.place is None:
+        source.place = _place(source)
+    return source.place
+
+
+def _place(source: Remote) -> Place:
+    archive = in_archive(source)
+    if archive is not None:
+        from layerexplain.sources.archives import ArchiveFiles
+
+        return ArchiveFiles(*archive)
+    from layerexplain.sources.fsspec_files import FsspecFiles
+
+    return FsspecFiles(source)
+
+
+def in_archive(source: Remote) -> tuple[str, str] | None:
+    """The archive that a source is in, and the place in it; None where it is in none.
+
+    >>> in_archive(Remote("https://host/models.zip::inside/m.keras"))
+    ('https://host/models.zip', 'inside/m.keras')
+    >>> in_archive(Remote("simplecache::https://host/m.keras"))
+    """
+    outer, _, inner = source.rpartition("::")
+    # What stands in front of a URL is another protocol of fsspec; an address may be written [::1].
+    if not outer or "://" in inner or outer.endswith("["):
+        return None
+    return (Remote(outer, source.reach) if "://" in outer or "::" in outer else outer), inner
+
+
+def describe_remote(source: Remote) -> Found:
+    """A source's size and mark. Raises SourceError where there is none."""
+    entry = place_of(source).describe()
+    return Found(source, entry.size, entry.mark)
 
 
 def is_directory(source: Remote) -> bool:
-    """Whether a URL is that of a directory."""
-    system, path = _system(source)
+    """Whether a source is a directory. Raises SourceError where there is none."""
+    return place_of(source).describe().is_directory
+
+
+def names_in(source: Remote) -> set[str]:
+    """The names of the files in a directory. Raises SourceError."""
+    place = place_of(source)
     try:
-        return bool(system.isdir(path))
-    except Exception as error:
-        raise _fault(error) from None
+        return {entry.name for entry in place.entries() if not entry.is_directory}
+    except SourceError:
+        found = set(place.exist())
+        if not found:
+            raise
+        return found
 
 
-class RemoteTree:
-    """The directories of a server."""
-
-    def entries(self, directory: str) -> Sequence[Entry]:
-        """What a directory lists."""
-        assert isinstance(directory, Remote)  # noqa: S101
-        system, path = _system(directory)
-        try:
-            listed = system.ls(path, detail=True)
-        except Exception as error:
-            raise _fault(error) from None
-        base = path.rstrip("/") + "/"
-        found = {}
-        for one in listed:
-            name = str(one["name"])
-            inner = name.removeprefix(base).rstrip("/")
-            if name.startswith(base) and inner and "/" not in inner and inner not in (".", ".."):
-                found[inner] = Entry(inner, one.get("type") == "directory", one.get("size"), _mark(one))
-        return [found[name] for name in sorted(found)]
-
-    def inside(self, directory: str, name: str) -> Remote:
-        """The URL of a name in a directory."""
-        assert isinstance(directory, Remote)  # noqa: S101
-        return Remote(f"{directory.rstrip('/')}/{name}", directory.reach)
-
-
-def _mark(info: Any) -> str:
-    return next((str(info[name]) for name in _MARKS if info.get(name)), "")
-
-
-def _system(source: Remote) -> tuple[Any, str]:
+def exists(source: Remote) -> bool:
+    """Whether there is such a file."""
     try:
-        import fsspec.core
-    except ImportError:
-        raise SourceError("is a URL, which fsspec is needed to read; `pip install 'layerexplain[remote]'`") from None
-    try:
-        system, path = fsspec.core.url_to_fs(str(source))
-    except Exception as error:
-        raise _fault(error) from None
-    return system, path
+        return not place_of(source).describe().is_directory
+    except SourceError:
+        return False
 
 
-def _fault(error: Exception) -> SourceError:
-    return SourceError("no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}")
+def open_remote(source: Remote) -> RangeFile:
+    """A file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
+
+    Raises SourceError.
+    """
+    return place_of(source).open()

@@ -4,7 +4,6 @@ where they are stored, and every stated size is checked before it is believed.
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from layerexplain.errors import SourceError, first_line
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import model_of_document
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import in_folder, names_in, open_regular
 from layerexplain.model import Model
 
 if TYPE_CHECKING:
@@ -78,12 +77,11 @@ def _folder(members: Mapping[str, Any]) -> str:
 
 def read_keras_directory(path: str) -> Model:
     """The model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
-    config = _read_file(os.path.join(path, _CONFIG))
-    if config is None:
-        config = _read_file(os.path.join(path, _OLD_CONFIG))
-    if config is None:
-        raise SourceError(_describe_directory(path))
-    return _model(config, _read_file(os.path.join(path, _METADATA)))
+    names = names_in(path)
+    name = _CONFIG if _CONFIG in names else _OLD_CONFIG
+    if name not in names:
+        raise SourceError(_describe_directory(names))
+    return _model(_read_file(path, name), _read_file(path, _METADATA) if _METADATA in names else None)
 
 
 def _model(config: bytes, metadata: bytes | None) -> Model:
@@ -95,17 +93,12 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
     return model._replace(format="keras-archive")
 
 
-def _read_file(path: str) -> bytes | None:
-    """The bytes of a regular file, or None where there is none."""
-    try:
-        with open_regular(path, os.path.basename(path)) as file:
-            return file.read(MAX_CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        return None
+def _read_file(folder: str, name: str) -> bytes:
+    with open_regular(in_folder(folder, name), name) as file:
+        return file.read(MAX_CONFIG_BYTES + 1)
 
 
-def _describe_directory(path: str) -> str:
-    names = set(os.listdir(path))
+def _describe_directory(names: set[str]) -> str:
     if "model.json" in names:
         return "is a folder with a model.json, as TensorFlow.js writes it; give that file"
     inside = sorted(name for name in names if name.endswith((".keras", ".h5", ".json", ".yaml", ".yml")))
@@ -189,14 +182,27 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
     """
     from layerexplain.frontends.keras.h5_service import H5Target
 
+    found = member_data(archive, file, member)
+    if isinstance(found, bytes):
+        return H5Target(None, data=found)
+    if path is not None:
+        whole = H5Target.of(path)
+        if whole.served is not None:
+            return H5Target(None, served=whole.served.part(found, member.file_size))
+        return H5Target(path, found, member.file_size)
+    file.seek(found)
+    return H5Target(None, data=file.read(member.file_size))
+
+
+def member_data(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int | bytes:
+    """Where a stored member's bytes begin in the archive; the bytes of a compressed one, unpacked up to a cap.
+
+    Raises SourceError where it is encrypted, damaged, or unpacks to more than the cap.
+    """
     name = member.filename
     refuse_coding(member)
     if member.compress_type == zipfile.ZIP_STORED:
-        start = _start_of(archive, file, member)
-        if path is not None:
-            return H5Target(path, start, member.file_size)
-        file.seek(start)
-        return H5Target(None, data=file.read(member.file_size))
+        return _start_of(archive, file, member)
     if member.file_size > MAX_INFLATED_BYTES:
         raise SourceError(
             f"{name} is compressed and unpacks to {member.file_size:,} bytes; at most {MAX_INFLATED_BYTES:,} are "
@@ -209,7 +215,7 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
             if len(unpacked) + len(data) > MAX_INFLATED_BYTES:
                 raise SourceError(f"{name} unpacks to more than {MAX_INFLATED_BYTES:,} bytes, as in a zip bomb")
             unpacked += data
-    return H5Target(None, data=bytes(unpacked))
+    return bytes(unpacked)
 
 
 def _start_of(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int:

@@ -1,5 +1,7 @@
 """HDF5 files are read in a child process, and only there.
 
+What is behind a URL the child asks for, range by range, and the program fetches it: the child opens no connection.
+
 The HDF5 library can be brought to its knees by a file: one changed byte in a list of names makes version 1.14 loop
 without end or ask for gigabytes, and its history has worse (docs/safety.md). The child has limits of time and memory;
 when it dies, the file is reported as damaged and the next one gets a new child. One child serves all files.
@@ -13,10 +15,18 @@ import os
 import subprocess
 import sys
 import threading
-from typing import IO, Any
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError
+from layerexplain.frontends import is_remote
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.sources.ranges import RangeFile
 
 _MOST_ANSWER = 1024 * 1024 * 1024
 _START = (
@@ -24,21 +34,42 @@ _START = (
     "from layerexplain.frontends.keras.h5_worker import main; main()"
 )
 
+_LONGEST_FETCH = 24 * 3600
+"""Seconds that fetching some bytes may take: time-outs of its own end it long before."""
+
+_MOST_SERVED = 1024 * 1024 * 1024
+"""Bytes that the child may ask for at once."""
+
 _LONGEST_WAIT = 3600
 """Seconds after which a child is ended, whatever size of values a file states."""
 
 
 class H5Target(NamedTuple):
-    """Where the bytes of an HDF5 file are: `size` bytes (-1: all) of the file `path` from `start` on, or `data`."""
+    """Where the bytes of an HDF5 file are: `size` bytes (-1: all) of the file `path` from `start` on, or `data`, or
+    `served`, a file of which this process gives the child what it asks for."""
 
     path: str | None
     start: int = 0
     size: int = -1
     data: bytes | None = None
+    served: RangeFile | None = None
+
+    @classmethod
+    def of(cls, source: str | bytes) -> H5Target:
+        """All of a file, by its path, its URL or its bytes."""
+        if isinstance(source, bytes):
+            return cls(None, data=source)
+        if is_remote(source):
+            from layerexplain.sources.remote import open_remote
+
+            return cls(None, served=open_remote(source))
+        return cls(os.path.abspath(source))
 
     @property
     def length(self) -> int:
         """The number of its bytes."""
+        if self.served is not None:
+            return self.served.size
         if self.data is not None:
             return len(self.data)
         return self.size if self.size >= 0 or self.path is None else os.path.getsize(self.path)
@@ -73,12 +104,19 @@ class Service:
             if not same:
                 path = None if target.path is None else os.fsencode(target.path).hex()
                 held = None if target.data is None else len(target.data)
-                request["target"] = {"path": path, "start": target.start, "size": target.size, "data": held}
+                served = None if target.served is None else target.served.size
+                request["target"] = {
+                    "path": path, "start": target.start, "size": target.size, "data": held, "served": served
+                }  # fmt: skip
             # Waiting for a disk takes no processor time; a stuck child is ended all the same.
-            watch = threading.Timer(min(60 + 4 * seconds, _LONGEST_WAIT), process.kill)
-            watch.start()
+            watch = _Watch(process, min(60 + 4 * seconds, _LONGEST_WAIT))
             try:
-                answer = _exchange(process, request, b"" if same else target.data or b"")
+                answer = _exchange(
+                    process, request, b"" if same else target.data or b"", partial(_serve, target, watch)
+                )
+            except SourceError:  # what the child needs cannot be fetched, and it waits for it
+                self._end()
+                raise
             except (OSError, EOFError, ValueError):
                 self._end()
                 words = "is damaged or malicious: the HDF5 library fails on it, or needs too much time or memory"
@@ -132,19 +170,87 @@ def _started() -> subprocess.Popen[bytes]:
         raise SourceError(f"is an HDF5 file, and the process that reads HDF5 cannot be started ({error})") from None
 
 
-def _exchange(process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes) -> Answer:
-    assert process.stdin is not None  # noqa: S101 (asked for in _started)
-    assert process.stdout is not None  # noqa: S101
-    write_message(process.stdin, request, data)
-    process.stdin.flush()
-    value = read_message(process.stdout)
+class _Watch:
+    """Ends a child that takes too long; the time in which it waits for what is fetched for it does not count."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._process = process
+        self._deadline = time.monotonic() + seconds
+        self._timer = self._started(seconds)
+
+    def _started(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._look)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _look(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            self._timer = self._started(left)
+        else:
+            self._process.kill()
+
+    def cancel(self) -> None:
+        """The child has answered."""
+        self._deadline = float("inf")
+        self._timer.cancel()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It waits for us."""
+        since = time.monotonic()
+        self._deadline += _LONGEST_FETCH
+        try:
+            yield
+        finally:
+            self._deadline += time.monotonic() - since - _LONGEST_FETCH
+
+
+def _serve(target: H5Target, watch: _Watch, start: int, count: int) -> bytes:
+    """The bytes that the child asks for. Raises SourceError where they cannot be fetched."""
+    if target.served is None or start < 0 or not 0 <= count <= _MOST_SERVED:
+        raise ValueError("bytes that nobody serves")
+    with watch.paused():
+        target.served.seek(start)
+        return target.served.read(count)
+
+
+def _exchange(
+    process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes, serve: Callable[[int, int], bytes]
+) -> Answer:
+    requests, answers = process.stdin, process.stdout
+    assert requests is not None  # noqa: S101 (asked for in _started)
+    assert answers is not None  # noqa: S101
+    write_message(requests, request, data)
+    requests.flush()
+
+    def message() -> dict[str, Any]:
+        """The next message that is no question for bytes of the file."""
+        while "need" in (found := read_message(answers)):
+            part = serve(*found["need"])
+            write_message(requests, {"bytes": len(part)}, part)
+            requests.flush()
+        return found
+
+    value = message()
     following = value.get("bytes", 0)
     if not isinstance(following, int) or not 0 <= following <= request.get("most", 0):
         raise ValueError("more bytes than were requested")
-    return Answer(value, read_exactly(process.stdout, following))
+    answer = Answer(value, bytearray(following))
+    view, done = memoryview(answer.data), 0
+    while done < following:
+        size = message()["bytes"]
+        if not 0 < size <= following - done:
+            raise ValueError("more bytes than were announced")
+        read_into(answers, view[done : done + size])
+        done += size
+    return answer
 
 
-# Messages: the length of a JSON text in 8 bytes, the text, and bytes as many as the text says ----------------------
+# Messages ---------------------------------------------------------------------------------------------------------
+# The length of a JSON text in 8 bytes, the text, and bytes as many as the text says. A long answer comes in pieces,
+# each a message; between them the child may ask for bytes of the file.
 
 
 def write_message(stream: IO[bytes], value: dict[str, Any], data: bytes = b"") -> None:
@@ -168,11 +274,15 @@ def read_message(stream: IO[bytes]) -> dict[str, Any]:
 def read_exactly(stream: IO[bytes], count: int) -> bytearray:
     """Read `count` bytes. Raises EOFError if there are fewer."""
     data = bytearray(count)
-    view = memoryview(data)
+    read_into(stream, memoryview(data))
+    return data
+
+
+def read_into(stream: IO[bytes], view: memoryview) -> None:
+    """Fill memory with what comes. Raises EOFError if that is less."""
     done = 0
-    while done < count:
+    while done < len(view):
         read = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not read:
             raise EOFError
         done += read
-    return data

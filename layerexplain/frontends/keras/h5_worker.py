@@ -27,7 +27,7 @@ def main() -> None:
         import h5py  # noqa: F401 (its memory is not that of a file)
     at_start = memory_in_use()
     with ExitStack() as stack:
-        files = H5Files(stack)
+        files = H5Files(stack, requests, answers)
         while True:
             try:
                 request = read_message(requests)
@@ -54,8 +54,10 @@ def main() -> None:
 class H5Files:
     """The file that is open, and what may be asked of it."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, requests: IO[bytes], answers: IO[bytes]) -> None:
         self._stack = stack
+        self._requests = requests
+        self._answers = answers
         self._target: dict[str, Any] = {}
         self._data = b""
         self._root: Any = None
@@ -72,7 +74,8 @@ class H5Files:
             config, version, training = configuration(root, request["most"])
             told = {"version": version, "training": training}
             write_message(answers, {**told, "bytes": len(config or b""), "found": config is not None})
-            answers.write(config or b"")
+            if config:
+                write_message(answers, {"bytes": len(config)}, config)
         elif what == "weights":
             from layerexplain.frontends.keras.weight_layouts import list_weights
 
@@ -96,7 +99,9 @@ class H5Files:
         write_message(answers, {"dtype": kind, "bytes": size})
         try:
             for piece in () if first is None else chain([first], pieces):
-                answers.write(piece.astype(kind, copy=False).tobytes())
+                data = piece.astype(kind, copy=False).tobytes()
+                if data:
+                    write_message(answers, {"bytes": len(data)}, data)
         except (LayerExplainError, MemoryError):
             # The bytes were promised: the only way left to say that they do not come is to go.
             os._exit(1)
@@ -108,6 +113,10 @@ class H5Files:
             except ImportError:
                 raise SourceError("is an HDF5 file, which h5py is needed to read; `pip install h5py`") from None
             place = self._target
+            if place["served"] is not None:
+                served = ServedFile(self._requests, self._answers, place["served"])
+                self._root = self._stack.enter_context(h5py.File(served, "r"))
+                return self._root
             file: IO[bytes] = self._stack.enter_context(
                 io.BytesIO(self._data)
                 if place["path"] is None
@@ -118,15 +127,16 @@ class H5Files:
         return self._root
 
 
-class FileSlice(io.RawIOBase):
-    """`size` bytes of a file from `start` on, as a file that can be read and moved in, and nothing else."""
+class _Part(io.RawIOBase):
+    """`size` bytes of something, as a file that can be read and moved in, and nothing else."""
 
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._file = file
-        self._start = start
         self._size = size
         self._at = 0
+
+    def _bytes(self, start: int, count: int) -> bytes | bytearray:
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -144,12 +154,37 @@ class FileSlice(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        wanted = max(min(len(view), self._size - self._at), 0)
-        self._file.seek(self._start + self._at)
-        data = self._file.read(wanted)
+        data = self._bytes(self._at, max(min(len(view), self._size - self._at), 0))
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+class FileSlice(_Part):
+    """A part of a file."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        super().__init__(size)
+        self._file = file
+        self._start = start
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        self._file.seek(self._start + start)
+        return self._file.read(count)
+
+
+class ServedFile(_Part):
+    """A file whose bytes the program gives that started this process."""
+
+    def __init__(self, requests: IO[bytes], answers: IO[bytes], size: int) -> None:
+        super().__init__(size)
+        self._requests = requests
+        self._answers = answers
+
+    def _bytes(self, start: int, count: int) -> bytearray:
+        write_message(self._answers, {"need": [start, count]})
+        self._answers.flush()
+        return read_exactly(self._requests, read_message(self._requests)["bytes"])
 
 
 def limit(what: str, most: int) -> None:

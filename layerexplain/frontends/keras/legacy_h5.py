@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import IO, Any
 
 from layerexplain.errors import SourceError
@@ -21,8 +20,7 @@ def read_legacy_h5(file: str | IO[bytes]) -> Model:
     Raises SourceError where it is damaged or no file of Keras.
     """
     source = file if isinstance(file, str) else _all_bytes(file)
-    target = H5Target(os.path.abspath(source)) if isinstance(source, str) else H5Target(None, data=source)
-    answer = SERVICE.ask(target, "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
+    answer = SERVICE.ask(H5Target.of(source), "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
     if not answer.value["found"]:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends import is_remote
+from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
 from layerexplain.records import NamedTuple
 
 
@@ -60,7 +61,7 @@ def file_beside(folder: str, name: str) -> str:
     """
     if not name or name.startswith(".") or set(name) & set("/\\:\0"):
         raise SourceError(f"names the file {name[:80]!r}; only files beside it are read")
-    path = os.path.join(folder, name)
-    if os.path.islink(path) or not os.path.isfile(path):
+    path = in_folder(folder, name)
+    if not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path)):
         raise SourceError(f"names {name!r}, and there is no such file beside it")
     return path

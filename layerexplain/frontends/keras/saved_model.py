@@ -18,7 +18,7 @@ from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
 from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS, MAX_SAVED_PATH, MAX_SERVED
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import in_folder, is_file_in, name_of_folder, names_in, open_regular
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
@@ -85,16 +85,16 @@ def is_keras_metadata(head: bytes) -> bool:
 
 def read_saved_model_directory(path: str) -> Model:
     """The model of a SavedModel directory. Raises SourceError where it is damaged."""
-    has_objects = os.path.exists(os.path.join(path, SAVED_MODEL))
+    has_objects = SAVED_MODEL in names_in(path)
     name = SAVED_MODEL if has_objects else METADATA
-    with open_regular(os.path.join(path, name), name) as file:
+    with open_regular(in_folder(path, name), name) as file:
         return read_saved_model_file(file, path) if has_objects else read_keras_metadata(file)
 
 
 def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
     """The model of a saved_model.pb; what Keras wrote beside it, in its directory, is read with it."""
-    if directory is not None and os.path.isfile(os.path.join(directory, METADATA)):
-        with open_regular(os.path.join(directory, METADATA)) as metadata:
+    if directory is not None and is_file_in(directory, METADATA):
+        with open_regular(in_folder(directory, METADATA)) as metadata:
             model = read_keras_metadata(metadata)
         return model if model.calls else _with_variables(model, read_saved_model_proto(file))
     saved = read_saved_model_proto(file)
@@ -104,7 +104,7 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
         return model if model.calls else _with_variables(model, saved)
     if not saved.objects and not saved.signatures:
         raise SourceError(f"{SAVED_MODEL} holds neither objects nor signatures; was the SavedModel copied whole?")
-    return _export(saved, os.path.basename(os.path.abspath(directory)) if directory is not None else "")
+    return _export(saved, name_of_folder(directory) if directory is not None else "")
 
 
 def read_keras_metadata(file: IO[bytes]) -> Model:

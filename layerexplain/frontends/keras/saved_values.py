@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 
 from layerexplain.frontends.json_text import parse_json
@@ -28,7 +27,7 @@ from layerexplain.frontends.keras.tensor_bundle import (
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import Role, StoredTensor, plain_name, role_of
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
 
 _STEM = "variables"
 _COUNTERS = ("save_counter", "iteration", "learning_rate")
@@ -40,8 +39,8 @@ def saved_model_weights(folder: str) -> tuple[WeightListing, Mapping[str, RawVal
 
     Raises SourceError where its checkpoint is damaged.
     """
-    variables = os.path.join(folder, _STEM)
-    if not os.path.isfile(os.path.join(variables, f"{_STEM}.index")):
+    variables = in_folder(folder, _STEM)
+    if not is_file_in(variables, f"{_STEM}.index"):
         return None
     checkpoint = read_checkpoint(variables, _STEM)
     tensors = list(_of_layers(checkpoint, _keras_nodes(folder)))
@@ -53,12 +52,12 @@ def saved_model_weights(folder: str) -> tuple[WeightListing, Mapping[str, RawVal
 
 def _keras_nodes(folder: str) -> list[KerasNode]:
     """The objects of Keras that a SavedModel tells of."""
-    if os.path.isfile(os.path.join(folder, METADATA)):
-        with open_regular(os.path.join(folder, METADATA), METADATA) as file:
+    if is_file_in(folder, METADATA):
+        with open_regular(in_folder(folder, METADATA), METADATA) as file:
             return keras_nodes_of_metadata(file.read(MAX_CONFIG_BYTES + 1)[:MAX_CONFIG_BYTES])
-    if not os.path.isfile(os.path.join(folder, SAVED_MODEL)):
+    if not is_file_in(folder, SAVED_MODEL):
         return []
-    with open_regular(os.path.join(folder, SAVED_MODEL), SAVED_MODEL) as file:
+    with open_regular(in_folder(folder, SAVED_MODEL), SAVED_MODEL) as file:
         return keras_nodes_of_objects(read_saved_model_proto(file))
 
 

@@ -14,7 +14,7 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, read_varint, signed, text
 from layerexplain.frontends.keras.raw_values import Piece, RawValues, file_beside
 from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import in_folder, open_regular, size_of
 from layerexplain.records import NamedTuple
 
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -65,7 +65,7 @@ class Checkpoint(NamedTuple):
 
 def read_checkpoint(folder: str, stem: str) -> Checkpoint:
     """Return what the checkpoint `stem` in a folder holds. Raises SourceError where it is damaged."""
-    with open_regular(os.path.join(folder, f"{stem}.index"), f"{stem}.index") as file:
+    with open_regular(in_folder(folder, f"{stem}.index"), f"{stem}.index") as file:
         data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{stem}.index has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
@@ -79,7 +79,7 @@ def read_checkpoint(folder: str, stem: str) -> Checkpoint:
         number = signed(found.get(3))
         if number not in files:
             path = file_beside(folder, f"{stem}.data-{number:05d}-of-{shards:05d}")
-            files[number] = path, os.path.getsize(path)
+            files[number] = path, size_of(path)
         path, size = files[number]
         place = Piece(path, signed(found.get(4)), signed(found.get(5)))
         if place.start < 0 or place.size < 0 or place.start + place.size > size:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from layerexplain.frontends.keras.tensor_bundle import ITEM_BYTES
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, plain_name, role_of
 from layerexplain.frontends.limits import MAX_AXES, MAX_SAVED_OBJECTS
+from layerexplain.frontends.regular_file import size_of
 
 MANIFEST = "weightsManifest"
 _STORED = ("float32", "int32", "bool", "uint8", "uint16", "float16", "complex64")
@@ -37,7 +37,7 @@ def tfjs_weights(document: Any, folder: str) -> tuple[WeightListing, Mapping[str
         if not isinstance(paths, list) or not isinstance(weights, list):
             raise SourceError(f"has a {MANIFEST} whose groups are not of paths and weights; is the file damaged?")
         files = [file_beside(folder, str(path)) for path in paths]
-        reach = _Reach([(path, os.path.getsize(path)) for path in files])
+        reach = _Reach([(path, size_of(path)) for path in files])
         for weight in weights:
             tensor, values = _weight(weight, reach, layers)
             if tensor.path in places:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import zipfile
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from functools import cached_property, partial
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends import HEAD, is_hdf5
+from layerexplain.frontends import HEAD, is_hdf5, is_remote, named_source
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
@@ -24,7 +23,7 @@ from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 
@@ -115,9 +114,10 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 60
     `patience` is how many seconds of the processor's time listing them may take at most. Raises SourceError, with the
     source's name, for what cannot be opened or is damaged. No value is read.
     """
-    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    place = source if isinstance(source, bytes) else named_source(source)
+    name = "<bytes>" if isinstance(place, bytes) else place
     try:
-        found = _Opening(patience).of(source if isinstance(source, bytes) else name)
+        found = _Opening(patience).of(place)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
     except FileNotFoundError:
@@ -138,12 +138,12 @@ class _Opening(NamedTuple):
     def of(self, source: str | bytes) -> WeightFile | None:
         if isinstance(source, bytes):
             return self._of_stream(io.BytesIO(source), None, source)
-        path = os.path.abspath(source)
-        if stat.S_ISDIR(os.stat(path).st_mode):
-            names = {name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name))}
+        path = source if is_remote(source) else os.path.abspath(source)
+        if is_folder(path):
+            names = {name for name in names_in(path) if is_remote(path) or is_file_in(path, name)}
             if names & _SAVED_MODEL:
                 return self._of_saved_model(path)
-            return self._of_files(names, lambda name: _config_bytes(os.path.join(path, name)), partial(_shard, path))
+            return self._of_files(names, lambda name: _config_bytes(in_folder(path, name)), partial(_shard, path))
         with open_regular(path) as file:
             return self._of_stream(file, path, None)
 
@@ -153,10 +153,10 @@ class _Opening(NamedTuple):
         if head.startswith(b"PK"):
             return self._of_archive(file, path)
         if is_hdf5(head):
-            return self._legacy(H5Target(path, data=data))
+            return self._legacy(H5Target(None, data=data) if path is None else H5Target.of(path))
         if path is None:
             return None  # what else has weights has them in files beside it
-        folder, name = os.path.split(path)
+        folder, name = folder_of(path), os.path.basename(path)
         if name in _SAVED_MODEL:
             return self._of_saved_model(folder)
         if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
@@ -239,10 +239,10 @@ def _config_bytes(path: str) -> bytes:
 
 def _shard(folder: str, name: str) -> H5Target:
     """A file of weights in a folder; a shard that is not a file of its own, such as a symbolic link, is refused."""
-    path = os.path.join(folder, name)
-    if name != WEIGHTS and (os.path.islink(path) or not os.path.isfile(path)):
+    path = in_folder(folder, name)
+    if name != WEIGHTS and (not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path))):
         raise SourceError(f"the index names {name!r}, and there is no such file beside it")
-    return H5Target(path)
+    return H5Target.of(path)
 
 
 def shard_files(data: bytes, what: str) -> list[str]:

@@ -1,0 +1,163 @@
+"""What went wrong on the way to a file, as one line, and whether it may pass when it is tried again.
+
+The libraries behind fsspec raise errors of their own, and wrap one into another. What they have in common is looked for
+along the chain of causes, by the status that the server answered or by the kind of error.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.records import NamedTuple
+
+_STATUSES = {
+    401: "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/sources.md)",
+    403: "may not be read (403 Forbidden); are the credentials in the environment those for this file?",
+    404: "no such file (404 Not Found)",
+    407: "needs credentials for the proxy (407)",
+    410: "no such file any more (410 Gone)",
+    412: "changed while it was read; read it again",
+}
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that may be another in a moment."""
+
+_TIMEOUTS = frozenset(
+    {"TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectTimeout", "ReadTimeout"}
+)
+_UNKNOWN_HOSTS = frozenset({"ClientConnectorDNSError", "gaierror", "NameResolutionError"})
+_BROKEN = frozenset(
+    {"ClientPayloadError", "ServerDisconnectedError", "IncompleteRead", "IncompleteReadError", "ClientOSError"}
+    | {"ResponseStreamingError", "ConnectionClosedError"}
+)
+_REFUSED = frozenset({"ClientConnectorError", "EndpointConnectionError", "ConnectionRefusedError", "ConnectError"})
+_NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "LocalTokenNotFoundError"})
+_TLS = frozenset({"ClientSSLError", "ClientConnectorCertificateError", "SSLError"})
+
+
+class Fault(NamedTuple):
+    """What to say, whether trying again may help, and after how many seconds the server would like that (None: it does
+    not say)."""
+
+    error: LayerExplainError
+    passes: bool = False
+    after: float | None = None
+
+
+def fault_of(error: BaseException, timeout: float) -> Fault:
+    """The fault behind an error that fsspec, or a library behind it, raised."""
+    chain = list(_chain(error))
+    own = next((one for one in chain if isinstance(one, LayerExplainError)), None)
+    if own is not None:
+        return Fault(own)
+    status, after = next((found for one in chain if (found := _status(one)) is not None), (None, None))
+    if status is not None:
+        return _of_status(status, after)
+    return next((fault for one in chain if (fault := _of_kind(one, timeout)) is not None), None) or _otherwise(error)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and its causes."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or at.__context__
+
+
+def _status(error: BaseException) -> tuple[int, float | None] | None:
+    """The status that a server answered, and the seconds after which it wants to be asked again."""
+    answer: Any = getattr(error, "response", None)
+    if isinstance(answer, dict):  # botocore
+        meta = answer.get("ResponseMetadata", {})
+        return _both(meta.get("HTTPStatusCode"), meta.get("HTTPHeaders"))
+    for owner, name in ((error, "status"), (answer, "status_code"), (answer, "status"), (error, "code")):
+        found = _both(getattr(owner, name, None), getattr(owner, "headers", None))
+        if found is not None:
+            return found
+    return None
+
+
+def _both(status: Any, headers: Any) -> tuple[int, float | None] | None:
+    try:
+        number = int(status)
+    except (TypeError, ValueError):
+        return None
+    if not 400 <= number < 600:
+        return None
+    after = re.fullmatch(r"\d{1,6}", str((headers or {}).get("Retry-After", "")).strip())
+    return number, float(after[0]) if after else None
+
+
+def _of_status(status: int, after: float | None) -> Fault:
+    if status in _STATUSES:
+        return Fault(SourceError(_STATUSES[status]), status in _PASSING, after)
+    try:
+        words = f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        words = str(status)
+    if status == 429:
+        return Fault(SourceError(f"the server is asked too often ({words}); try again later"), True, after)
+    if status >= 500:
+        return Fault(SourceError(f"the server fails ({words})"), status in _PASSING, after)
+    return Fault(SourceError(f"the server refuses ({words})"), status in _PASSING, after)
+
+
+def _of_kind(error: BaseException, timeout: float) -> Fault | None:
+    names = {kind.__name__ for kind in type(error).__mro__}
+
+    def among(known: frozenset[str]) -> bool:
+        return not names.isdisjoint(known)
+
+    if among(_NO_CREDENTIALS):
+        words = "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets"
+        return Fault(SourceError(words))
+    if among(_TLS) or isinstance(error, ssl.SSLError):
+        return Fault(SourceError(f"its TLS connection is not to be trusted ({_tls(error)})"))
+    if among(_UNKNOWN_HOSTS):
+        host = getattr(error, "host", None)
+        return Fault(SourceError(f"the host {host or 'that it names'} is not known (DNS)"))
+    if among(_TIMEOUTS):
+        words = f"the server did not answer within {timeout:g} s; --timeout SECONDS gives it longer"
+        return Fault(SourceError(words), True)
+    if among(_REFUSED):
+        return Fault(SourceError(f"the host does not answer ({_refusal(error)})"), True)
+    if among(_BROKEN) or isinstance(error, ConnectionError):
+        return Fault(SourceError("the connection broke off before all was sent"), True)
+    if "TooManyRedirects" in names:
+        return Fault(SourceError("the server redirects in a circle"))
+    if "InvalidURL" in names:
+        return Fault(SourceError("is not a URL that can be opened"))
+    if isinstance(error, FileNotFoundError):
+        return None if error.__cause__ is not None else Fault(SourceError("no such file"))
+    if isinstance(error, PermissionError):
+        return Fault(SourceError("may not be read (permission denied)"))
+    return None
+
+
+def _tls(error: BaseException) -> str:
+    """The reason within `[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (…)`."""
+    text = first_line(error, 300)
+    found = re.search(r"\] ([^(\[]+)", text)
+    return found[1].strip(" :.") if found is not None else text
+
+
+def _refusal(error: BaseException) -> str:
+    for one in (error, *_chain(error)):
+        inner = getattr(one, "os_error", one)
+        words = getattr(inner, "strerror", None)
+        if isinstance(words, str) and words:
+            return re.sub(r"Connect call failed .*", "connection refused", words).lower()
+    return "no connection"
+
+
+def _otherwise(error: BaseException) -> Fault:
+    if isinstance(error, FileNotFoundError):
+        return Fault(SourceError("no such file"))
+    words = first_line(error)
+    return Fault(SourceError(f"cannot be read: {getattr(error, 'strerror', None) or words}"))

@@ -1,0 +1,218 @@
+"""Files and directories behind a URL, through fsspec: it knows the protocols, we say what is read and how often it is
+tried."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from layerexplain.errors import SourceError
+from layerexplain.sources.faults import fault_of
+from layerexplain.sources.found import Entry
+from layerexplain.sources.names import Reach, Remote
+from layerexplain.sources.ranges import RangeFile, Ranges
+
+_Result = TypeVar("_Result")
+
+_MARKS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "content_md5",
+    "LastModified",
+    "Last-Modified",
+    "last_modified",
+    "mtime",
+    "updated",
+)
+"""What file systems call that which changes with a file's content."""
+
+_REFUSED = {"reference": "which reads whatever other files a file names", "file": "a path", "local": "a path"}
+"""Protocols of fsspec that are not followed."""
+
+_LONGEST_WAIT = 60.0
+"""Seconds between two tries, whatever the server asks for."""
+
+_PROBED = ("config.json", "metadata.json", "saved_model.pb", "keras_metadata.pb", "model.weights.h5")
+"""The files of a model's directory, which are asked for one by one where a server lists no directories."""
+
+
+class FsspecFiles:
+    """The file system of a URL, and paths in it."""
+
+    def __init__(self, source: Remote) -> None:
+        self._reach = source.reach
+        self._system, self._path = tried(lambda: _file_system(source), self._reach)
+        self._told: dict[str, Any] = {}
+        self._opened: Ranges | None = None
+        protocol = self._system.protocol
+        self._is_http = bool({"http", "https"} & {protocol if isinstance(protocol, str) else protocol[0], *protocol})
+
+    def describe(self) -> Entry:
+        """A file's or directory's size and mark. Raises SourceError where there is none."""
+        if self._is_http and self._path.endswith("/"):
+            return Entry(self._path, True)
+        return _entry(self._path, self._info())
+
+    def entries(self) -> list[Entry]:
+        """What the directory lists. Raises SourceError."""
+        base = self._path.rstrip("/") + "/"
+        # A server's index of a directory is at the place that ends so.
+        listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._reach)
+        found = {}
+        for one in listed:
+            name = str(one["name"])
+            inner = name.removeprefix(base).rstrip("/")
+            # What lies elsewhere is not followed.
+            if name.startswith(base) and inner not in ("", ".", "..") and not set(inner) & set("/?#"):
+                found[inner] = _entry(inner, one)
+        return [found[name] for name in sorted(found)]
+
+    def exist(self) -> list[str]:
+        """Which files of a model are in a directory that the server does not list."""
+        found = []
+        for name in _PROBED:
+            try:
+                tried(partial(self._system.info, f"{self._path.rstrip('/')}/{name}"), self._reach)
+            except SourceError:
+                continue
+            found.append(name)
+        return found
+
+    def open(self) -> RangeFile:
+        """The file, at its beginning; what was fetched of it is shared. Raises SourceError."""
+        if self._opened is None:
+            self._opened = self._ranges()
+        return RangeFile(self._opened)
+
+    def _ranges(self) -> Ranges:
+        info = self._info()
+        size = info.get("size")
+        mark = _mark(info)
+        if not isinstance(size, int) or info.get("partial") is False:
+            return self._whole(size, mark)
+        options: dict[str, Any] = {"cache_type": "none"}
+        if self._is_http:
+            options |= {"size": size, "headers": {"If-Match": mark} if mark.startswith('"') else {}}
+        if size == 0:
+            return Ranges.of_bytes(b"", mark)
+        file = tried(lambda: self._system.open(self._path, "rb", **options), self._reach)
+        if not file.seekable():
+            return self._whole(size, mark)
+
+        def fetch(start: int, end: int) -> bytes:
+            def read() -> bytes:
+                file.seek(start)
+                data = bytes(file.read(end - start))
+                if len(data) < end - start:
+                    raise ConnectionError("short")
+                return data
+
+            return tried(read, self._reach)
+
+        ranges = Ranges(fetch, size, mark)
+        if self._is_http:
+            from layerexplain.sources.http_client import NoRanges
+
+            try:
+                ranges.read(0, 1)
+            except NoRanges:
+                return self._whole(size, mark)
+        return ranges
+
+    def _whole(self, size: int | None, mark: str) -> Ranges:
+        """A file of a server that sends no ranges, read whole up to a limit."""
+        most = self._reach.max_download
+        told = (
+            f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
+        )
+        words = f"the server sends no ranges, and {told}; at most {most:,} are read whole (--max-download)"
+        if isinstance(size, int) and size > most:
+            raise SourceError(words)
+
+        def read() -> bytes:
+            options = {"block_size": 0} if self._is_http else {}
+            data = bytearray()
+            with self._system.open(self._path, "rb", **options) as file:
+                while piece := file.read(1024 * 1024):
+                    data += piece
+                    if len(data) > most:
+                        raise SourceError(words)
+            if isinstance(size, int) and len(data) < size:
+                raise ConnectionError("short")
+            return bytes(data)
+
+        return Ranges.of_bytes(tried(read, self._reach), mark, whole=True)
+
+    def _info(self) -> dict[str, Any]:
+        if not self._told:
+            self._told = tried(lambda: self._system.info(self._path), self._reach)
+        return self._told
+
+
+def tried(call: Callable[[], _Result], reach: Reach) -> _Result:
+    """What a call gives, tried again where its failure may pass; each time after a longer wait. Raises SourceError."""
+    wait = reach.wait
+    for left in range(reach.retries, -1, -1):
+        try:
+            return call()
+        # Whatever the libraries behind fsspec raise: it is told in one line.
+        except Exception as error:
+            fault = fault_of(error, reach.timeout)
+        if not fault.passes or not left:
+            break
+        time.sleep(min(max(wait, fault.after or 0), _LONGEST_WAIT))
+        wait *= 2
+    if fault.passes and reach.retries:
+        fault.error.fact += f" (tried {reach.retries + 1} times)"
+    raise fault.error from None
+
+
+def _file_system(source: Remote) -> tuple[Any, str]:
+    try:
+        import fsspec.core
+    except ImportError:
+        raise SourceError("is a URL, which fsspec is needed to read; `pip install 'layerexplain[remote]'`") from None
+    options: dict[str, Any] = {}
+    for link in source.split("::"):
+        protocol = link.partition("://")[0] if "://" in link else link
+        if protocol in _REFUSED:
+            raise SourceError(f"the protocol {protocol} is {_REFUSED[protocol]}, and not opened as a URL")
+        made = _options(protocol, source.reach)
+        if made:
+            options[protocol] = made
+    try:
+        system, path = fsspec.core.url_to_fs(str(source), **options)
+    except ImportError as error:
+        raise SourceError(f"cannot be opened: {error}") from None
+    except ValueError as error:
+        raise SourceError(f"is no URL that fsspec opens: {error}") from None
+    return system, str(path)
+
+
+def _options(protocol: str, reach: Reach) -> dict[str, Any]:
+    """What a file system of fsspec is told of time-outs and redirects."""
+    if protocol in ("http", "https"):
+        try:
+            from layerexplain.sources.http_client import client_maker
+        except ImportError:  # fsspec says it itself
+            return {}
+        return {"get_client": client_maker(reach)}
+    if protocol in ("s3", "s3a"):
+        from fsspec.config import conf
+
+        own = conf.get("s3", {}).get("config_kwargs", {})
+        limits = {"connect_timeout": reach.timeout, "read_timeout": reach.timeout, "retries": {"max_attempts": 1}}
+        return {"config_kwargs": {**limits, **own}}
+    return {}
+
+
+def _entry(name: str, info: Any) -> Entry:
+    is_directory = info.get("type") == "directory"
+    return Entry(name, is_directory, None if is_directory else info.get("size"), _mark(info))
+
+
+def _mark(info: Any) -> str:
+    return next((str(info[name]) for name in _MARKS if info.get(name)), "")

@@ -1,0 +1,192 @@
+"""How fsspec's client for HTTP is made, so that no server leads elsewhere or sends more than was asked for.
+
+aiohttp does the work. Here it learns what it is to refuse: redirects to another scheme, or from a public to a private
+address; answers that are not the range that was asked for; compressed ones; endless ones.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.sources.names import Reach
+
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+"""A page that lists a directory, in bytes."""
+
+_from_public = contextvars.ContextVar("_from_public", default=False)
+"""Whether the request that is made follows a redirect of a public address."""
+
+
+class NoRanges(SourceError):
+    """The server sends the whole file where a range was asked for."""
+
+
+@lru_cache(maxsize=16)
+def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
+    """What makes a client, as `get_client` of fsspec's HTTPFileSystem. One for each way to reach, since fsspec keeps a
+    file system by its arguments."""
+
+    async def get_client(**given: Any) -> Any:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, connect=reach.timeout, sock_read=reach.timeout)
+        headers = {"Accept-Encoding": "identity", **given.pop("headers", {})}
+        resolver = _resolver()
+        settings = {
+            "timeout": timeout,
+            "headers": headers,
+            "connector": aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
+            "response_class": _response_class(),
+            "middlewares": (_guard,),
+            "trace_configs": [_redirects(resolver)],
+        }
+        return aiohttp.ClientSession(**{**settings, **given})
+
+    return get_client
+
+
+# Addresses ----------------------------------------------------------------------------------------------------------
+
+
+def is_private(address: str) -> bool:
+    """Whether an address belongs to a machine or a network of its own, and not to the Internet."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(found, "ipv4_mapped", None) or found
+    return not inner.is_global
+
+
+def _literal(host: str | None) -> bool | None:
+    """Whether a host that is written as an address is private; None for a name."""
+    try:
+        return is_private((host or "").strip("[]"))
+    except ValueError:
+        return None
+
+
+def _resolver() -> Any:
+    """A resolver that remembers which hosts are private, and refuses those that a public one leads to."""
+    import aiohttp
+
+    class Resolver(aiohttp.ThreadedResolver):  # type: ignore[misc]
+        private: dict[str, bool]
+
+        async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
+            found = await super().resolve(host, port, family)
+            self.private[host] = any(is_private(one["host"]) for one in found)
+            if self.private[host] and _from_public.get():
+                raise _to_private(host)
+            return found
+
+    made = Resolver()
+    made.private = {}
+    return made
+
+
+def _to_private(host: str | None) -> SourceError:
+    return SourceError(
+        f"is redirected from a public address to the private one of {host}; name that URL if you mean it"
+    )
+
+
+def _redirects(resolver: Any) -> Any:
+    """What looks at each redirect before it is followed."""
+    import aiohttp
+    from yarl import URL
+
+    async def start(_session: Any, _context: Any, _params: Any) -> None:
+        _from_public.set(False)
+
+    async def redirect(_session: Any, _context: Any, params: Any) -> None:
+        place = params.response.headers.get("Location") or params.response.headers.get("URI") or ""
+        here = params.response.url
+        there = here.join(URL(place))
+        if there.scheme != here.scheme:
+            words = f"is redirected from {here.scheme} to {there.scheme}; name {str(there)[:200]} if you mean it"
+            raise SourceError(words)
+        was_private = _literal(here.host)
+        if was_private is None:
+            was_private = resolver.private.get(here.host, False)
+        # Once it came from a public address, it stays so.
+        _from_public.set(_from_public.get() or not was_private)
+        is_literal = _literal(there.host)
+        if _from_public.get() and (is_literal if is_literal is not None else resolver.private.get(there.host)):
+            raise _to_private(there.host)
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(start)
+    config.on_request_redirect.append(redirect)
+    return config
+
+
+# Answers ------------------------------------------------------------------------------------------------------------
+
+
+async def _guard(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Look at each answer before its body is read."""
+    answer = await handler(request)
+    try:
+        _must_fit(request.headers, answer)
+    except SourceError:
+        answer.close()
+        raise
+    return answer
+
+
+def _must_fit(asked: Any, answer: Any) -> None:
+    if answer.status not in (200, 206):
+        return
+    coding = answer.headers.get("Content-Encoding", "identity")
+    if coding not in ("identity", ""):
+        raise SourceError(f"the server sends it compressed ({coding[:20]}), though it was asked not to")
+    mark = asked.get("If-Match")
+    if mark is not None and answer.headers.get("ETag", mark) != mark:
+        raise SourceError("changed while it was read; read it again")
+    wanted = _range(asked)
+    if wanted is None:
+        return
+    start, end = wanted
+    if answer.status == 200:
+        if start == 0 and answer.content_length == end:
+            return
+        raise NoRanges("the server sends no ranges")
+    told = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", answer.headers.get("Content-Range", ""))
+    if told is None or int(told[1]) != start or int(told[2]) + 1 > end:
+        said = answer.headers.get("Content-Range", "nothing")[:60]
+        raise SourceError(f"the server sends another range than was asked for: {said} in place of {start}-{end - 1}")
+
+
+def _range(headers: Any) -> tuple[int, int] | None:
+    """The range that a request asks for, its end not included."""
+    found = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
+    return (int(found[1]), int(found[2]) + 1) if found is not None else None
+
+
+@lru_cache(maxsize=1)
+def _response_class() -> Any:
+    """An answer that reads no more than was asked for, whatever the server says or leaves unsaid of its length."""
+    import aiohttp
+
+    class Bounded(aiohttp.ClientResponse):  # type: ignore[misc]
+        _body: bytes | None = None
+
+        async def read(self) -> bytes:
+            if self._body is None:
+                wanted = _range(self.request_info.headers)
+                most = wanted[1] - wanted[0] if wanted is not None else MAX_PAGE_BYTES
+                body = bytearray()
+                async for piece in self.content.iter_chunked(64 * 1024):
+                    body += piece
+                    if len(body) > most:
+                        self.close()
+                        raise SourceError(f"the server sends more than the {most:,} bytes that are read")
+                self._body = bytes(body)
+            return self._body
+
+    return Bounded

@@ -1,0 +1,156 @@
+"""A file of which only parts are fetched: blocks that were fetched are kept, and a request asks for what is likely to
+be read next.
+
+HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
+values are read in long runs. So a request is small where a place is far from the last one, larger with each that
+follows the one before, and as long as what is asked for where that is long.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import IO, Any, cast
+
+from layerexplain.errors import SourceError
+
+BLOCK = 16 * 1024
+"""Bytes that are kept together; HDF5's metadata of one layer is about as long."""
+
+_ENDS = 64 * 1024
+"""Bytes that are fetched at once of the beginning and of the end of a file: most of what an archive says of itself."""
+
+_LONGEST_AHEAD = 1024 * 1024
+"""The most that is fetched beyond what is asked for; what is asked for in longer runs is not kept."""
+
+_KEPT = 64 * 1024 * 1024
+"""Bytes of blocks that are kept."""
+
+_LONGEST_RUN = 64 * 1024 * 1024
+"""The most bytes of one request."""
+
+Fetch = Callable[[int, int], bytes]
+"""Gives the bytes from a start to an end of a file; raises SourceError."""
+
+
+class Ranges:
+    """The blocks of one file of `size` bytes. `requests` and `fetched` count what went over the wire."""
+
+    def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
+        """`whole` says that the server sent all of the file at once, since it has no ranges."""
+        self._fetch = fetch
+        self.size = size
+        self.mark = mark
+        self.whole = whole
+        self._blocks: dict[int, bytes] = {}
+        self._last_end = -1
+        self._ahead = BLOCK
+        self.requests = 0
+        self.fetched = 0
+
+    @classmethod
+    def of_bytes(cls, data: bytes, mark: str = "", *, whole: bool = False) -> Ranges:
+        """A file that is in memory."""
+        return cls(lambda start, end: data[start:end], len(data), mark, whole=whole)
+
+    def read(self, start: int, count: int) -> bytes:
+        """`count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""
+        end = min(start + count, self.size)
+        if start >= end:
+            return b""
+        if end - start > _LONGEST_AHEAD:
+            return b"".join([self._get(at, min(at + _LONGEST_RUN, end)) for at in range(start, end, _LONGEST_RUN)])
+        first, last = start // BLOCK, (end - 1) // BLOCK
+        found = {}
+        for number in range(first, last + 1):
+            block = self._blocks.get(number)
+            if block is None:
+                self._fill(number, last)
+                block = self._blocks[number]
+            found[number] = block
+        data = b"".join(found.values())
+        return data[start - first * BLOCK : end - first * BLOCK]
+
+    def _fill(self, number: int, last: int) -> None:
+        """Fetch the missing blocks from a number to the last one that is read, and some that may be read next."""
+        start = number * BLOCK
+        if start == self._last_end:
+            self._ahead = min(2 * self._ahead, _LONGEST_AHEAD)
+        else:
+            self._ahead = BLOCK
+        wanted = max((last + 1) * BLOCK - start, self._ahead, _ENDS if number == 0 else 0)
+        tail = max(self.size - _ENDS, 0) // BLOCK * BLOCK
+        if tail <= start and number not in self._blocks and tail // BLOCK not in self._blocks:
+            start, wanted = tail, self.size - tail
+        end = min(start + wanted, self.size)
+        # What is there already is not fetched again.
+        while end - BLOCK > (last + 1) * BLOCK and (end - 1) // BLOCK in self._blocks:
+            end = (end - 1) // BLOCK * BLOCK
+        data = self._get(start, end)
+        for at in range(0, len(data), BLOCK):
+            self._blocks[(start + at) // BLOCK] = data[at : at + BLOCK]
+        self._last_end = end
+        while len(self._blocks) > _KEPT // BLOCK:
+            oldest = next(iter(self._blocks))
+            if number <= oldest <= last:
+                break
+            del self._blocks[oldest]
+
+    def _get(self, start: int, end: int) -> bytes:
+        self.requests += 1
+        data = self._fetch(start, end)
+        self.fetched += len(data)
+        if len(data) != end - start:
+            raise SourceError(
+                f"ends after {start + len(data):,} of {self.size:,} bytes, or the server states a wrong length"
+            )
+        return data
+
+
+class RangeFile(io.RawIOBase):
+    """A place in a file of ranges, as a file that can be read and moved in: `size` bytes from `start` on. Closing it
+    leaves the blocks to others."""
+
+    def __init__(self, ranges: Ranges, start: int = 0, size: int | None = None) -> None:
+        super().__init__()
+        self.ranges = ranges
+        self._start = start
+        self.size = ranges.size - start if size is None else size
+        self._at = 0
+
+    def part(self, start: int, size: int) -> RangeFile:
+        """A part of this file as another one, such as a member of an archive."""
+        return RangeFile(self.ranges, self._start + start, size)
+
+    def as_io(self) -> IO[bytes]:
+        """Itself, for type checkers, to whom a raw stream is none."""
+        return cast(IO[bytes], self)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise OSError("a place before the beginning of the file")
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self.size - self._at, 0)
+        data = self.ranges.read(self._start + self._at, left if size is None or size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
