@@ -6,7 +6,7 @@ import gc
 
 
 def main() -> None:
-    """Run the program in a process of its own."""
+    """Run the program in a process of its own, and end that process."""
     # What a run makes stays until its end, and there are no cycles to speak of: Python's own pace of collecting,
     # each 700 objects, walks over the same ones again and again, which was a seventh of the time of a `summary`.
     gc.set_threshold(100_000, 20, 50)
@@ -14,8 +14,28 @@ def main() -> None:
 
     try:
         run()
-    finally:
-        gc.freeze()  # so that the interpreter, when it ends, does not walk over them once more
+    except SystemExit as end:
+        _leave(end)
+        raise
+
+
+def _leave(end: SystemExit) -> None:
+    """End the process as Python would, but for the freeing of each object, which takes a twentieth of the time of a
+    `summary`. Returns where only Python's own way will do."""
+    import atexit
+    import os
+    import sys
+    import threading
+
+    if not isinstance(end.code, int | None) or threading.active_count() > 1:
+        return
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # a pipe that nobody reads any more: Python has its own way to say so
+        return
+    os._exit(end.code or 0)
 
 
 if __name__ == "__main__":

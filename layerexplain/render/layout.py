@@ -50,8 +50,9 @@ def width_of(text: str) -> int:
 
 
 def _is_narrow(text: str) -> bool:
-    """Whether a glance shows that each character takes one column: those of shapes and kernels do."""
-    return text.isascii() or text.replace("→", "").replace("×", "").isascii()
+    """Whether a glance shows that each character takes one column: those of shapes and kernels do. The wide and the
+    combining characters begin at U+0300."""
+    return text.isascii() or max(text.replace("→", "A")) < "\u0300"
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
@@ -173,7 +174,7 @@ def _sizes(text: str, hang: int) -> Iterator[int]:
 
 
 def _columns(character: str) -> int:
-    if character.isascii():
+    if character < "\u0300":
         return 1
     import unicodedata
 
