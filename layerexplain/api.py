@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
+    from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import Code
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from layerexplain.sources.found import Found as Found
     from layerexplain.sources.listing import describe as describe
     from layerexplain.sources.listing import find_sources as find_sources
+    from layerexplain.sources.listing import has_magic as has_magic
+    from layerexplain.sources.names import Reach as Reach
+    from layerexplain.sources.names import named as named
 
 _HOMES = {
     "code_source": "frontends.code_source",
@@ -63,7 +67,11 @@ _HOMES = {
     "check": "checks.rules",
     "Found": "sources.found",
     "describe": "sources.listing",
+    "Reach": "sources.names",
     "find_sources": "sources.listing",
+    "has_magic": "sources.listing",
+    "holds_no_model": "frontends.not_a_model",
+    "named": "sources.names",
     "layer_type": "report.one_layer",
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",

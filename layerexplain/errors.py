@@ -64,6 +64,10 @@ class SourceError(LayerExplainError):
     """A file cannot be opened, or is not what a reader reads."""
 
 
+class NotAModel(SourceError):
+    """A file is something else than a model."""
+
+
 class SpecError(LayerExplainError):
     """A spec or config says something that no layer or model can be made from."""
 

@@ -403,7 +403,7 @@ def test_trainable_and_version() -> None:
 
 @pytest.mark.parametrize(("document", "message"), WRONG)
 def test_damaged_configurations(document: Any, message: str) -> None:
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(LayerExplainError) as caught:
         read(document)
     assert message in str(caught.value)
     assert str(caught.value).startswith("<config>: ")

@@ -10,6 +10,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.located import reach_options
 from layerexplain.cli.options import code_option, input_option, set_option, source_argument
 
 FORMS = ("keras", "py", "yaml", "json")
@@ -17,6 +18,7 @@ FORMS = ("keras", "py", "yaml", "json")
 
 @click.command("convert", short_help="Write a model in another form: today's .keras, Keras code, YAML or JSON.")
 @set_option
+@reach_options
 @source_argument("source")
 @click.argument("target", metavar="TARGET", type=click.Path(allow_dash=True))
 @input_option

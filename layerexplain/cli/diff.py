@@ -10,6 +10,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import lines_of, tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.located import reach_options
 from layerexplain.cli.options import Output, code_option, input_option, output_options, set_option, source_argument
 from layerexplain.cli.output import emit
 from layerexplain.errors import LayerExplainError
@@ -19,6 +20,7 @@ from layerexplain.render.formats import printed
 
 @click.command("diff", short_help="Compare two models, layer by layer, whatever their formats.")
 @set_option
+@reach_options
 @source_argument("before")
 @source_argument("after")
 @output_options

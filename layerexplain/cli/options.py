@@ -11,6 +11,7 @@ import click
 from layerexplain.api import code_settings, code_source, each_model, optimizers, read_own_layers
 from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
+from layerexplain.cli.located import each_located, located, reach_options, recursive_option
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
@@ -30,11 +31,13 @@ _SETTINGS = "layerexplain.settings"
 
 
 def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    return code_source(value, ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
+    return code_source(located(ctx, value), ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
 
 
 def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple([one for source in value for one in each_model(source, ctx.meta.get(_SETTINGS, {}))])
+    return tuple(
+        [one for source in each_located(ctx, value) for one in each_model(source, ctx.meta.get(_SETTINGS, {}))]
+    )
 
 
 def source_argument(
@@ -57,15 +60,19 @@ set_option = click.option(
 
 def _with_set(argument: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        decorated: Callable[..., Any] = set_option(argument(command))
+        decorated: Callable[..., Any] = set_option(argument(reach_options(command)))
         return decorated
 
     return decorate
 
 
+def _with_recursive(argument: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda command: argument(recursive_option(command))
+
+
 SOURCE = _with_set(source_argument("source"))
-SOURCES = _with_set(source_argument("sources", several=True))
-SOURCES_OR_NONE = _with_set(source_argument("sources", several=True, required=False))
+SOURCES = _with_set(_with_recursive(source_argument("sources", several=True)))
+SOURCES_OR_NONE = _with_set(_with_recursive(source_argument("sources", several=True, required=False)))
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 
 

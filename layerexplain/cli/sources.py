@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 import click
 
 from layerexplain import api
-from layerexplain.cli.failures import lines_of, tell_lines
+from layerexplain.cli.failures import lines_of, note, tell_lines
+from layerexplain.cli.located import is_listed
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
 from layerexplain.cli.workers import Partly, outcomes
@@ -32,7 +33,7 @@ def content_of(source: str) -> Any:
 
 def name_of(source: str) -> str:
     """What messages and reports call the source."""
-    return "<stdin>" if source == "-" else source
+    return "<stdin>" if source == "-" else getattr(source, "shown", source)
 
 
 def list_models(sources: Sequence[str]) -> None:
@@ -85,14 +86,26 @@ class Answers(Generic[_Result]):
     """
 
     def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result | Partly], jobs: int = 1) -> None:
+        self._sources = sources
         self._outcomes = outcomes(sources, ask, jobs)
         self.fine = True
 
     def __iter__(self) -> Generator[_Result, None, None]:
+        passed = told = 0
         with closing(self._outcomes) as found:
-            for one in found:
+            for source, one in zip(self._sources, found, strict=True):
+                if one.is_no_model and is_listed(source):
+                    passed += 1
+                    continue
+                told += 1
                 if one.has_value:
                     yield one.value
                 if one.failure is not None:
                     self.fine = False
                     tell_lines(one.failure)
+        if passed:
+            files = "1 file that holds" if passed == 1 else f"{passed:,} files that hold"
+            note(f"passed over {files} no model")
+        if not told:
+            self.fine = False
+            tell_lines(["no model was found"])

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from layerexplain import api
 from layerexplain.cli.failures import clean, lines_of
+from layerexplain.cli.located import is_listed
+from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Outcome(NamedTuple):
     value: Any
     failure: tuple[str, ...] | None = None
     has_value: bool = True
+    is_no_model: bool = False
 
 
 def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
@@ -65,12 +69,16 @@ def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Ge
 def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
     """What `ask` gives for one source."""
     try:
+        fault = getattr(source, "fault", None)
+        if fault is not None:
+            raise fault
         with _told_if_it_waits(source):
             value = ask(source)
         return Outcome(*value) if isinstance(value, Partly) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
-        return Outcome(None, tuple(lines_of(error, source)), has_value=False)
+        no_model = is_listed(source) and isinstance(error, LayerExplainError) and api.holds_no_model(source, error)
+        return Outcome(None, tuple(lines_of(error, source)), has_value=False, is_no_model=no_model)
 
 
 @contextmanager
@@ -159,7 +167,9 @@ class _Share:
 def _shared(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Generator[Outcome, None, None]:
     import multiprocessing
 
-    context = multiprocessing.get_context(START_METHOD)
+    # fsspec runs threads, which a fork would leave in the middle of what they do.
+    remote = any("://" in source for source in sources)
+    context = multiprocessing.get_context("spawn" if remote else START_METHOD)
     # Standard input is the program's own.
     elsewhere = [source for source in sources if source != "-"]
     shares = [_Share(context, ask, elsewhere[i::jobs]) for i in range(jobs)]

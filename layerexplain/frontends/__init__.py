@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeGuard
 
-from layerexplain.errors import LayerExplainError, SourceError, raise_any
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError, raise_any
 from layerexplain.frontends.code_source import CodeSource, code_source, is_elsewhere
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Model, Note
@@ -396,7 +396,7 @@ def _no_model(opened: Opened) -> str | None:
 
 
 def _refuse(opened: Opened) -> Model:
-    raise SourceError(_no_model(opened) or "holds no model")
+    raise NotAModel(_no_model(opened) or "holds no model")
 
 
 def _is_json(opened: Opened) -> bool:

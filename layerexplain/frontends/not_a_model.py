@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError, each_of
 
 _SAVE = "save the Keras model as .keras"
 
@@ -102,25 +102,56 @@ def _text(head: bytes) -> str | None:
     return None
 
 
-def describe_archive(names: list[str]) -> str:
+def describe_archive(names: list[str]) -> SourceError:
     """What a zip archive without a config.json is, by the names of its members."""
     if not names:
-        return "is an empty zip archive; a .keras file contains a config.json"
+        return NotAModel("is an empty zip archive; a .keras file contains a config.json")
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
-        return "is a PyTorch file, which stores no Keras layers; a .keras file is needed"
+        return NotAModel("is a PyTorch file, which stores no Keras layers; a .keras file is needed")
     if all(name.endswith(".npy") for name in names):
-        return f"is a NumPy archive (.npz): weights without an architecture; {_SAVE}"
-    if any(name.endswith("saved_model.pb") for name in names):
-        return "is a zipped SavedModel; unpack it and give the folder"
+        return NotAModel(f"is a NumPy archive (.npz): weights without an architecture; {_SAVE}")
+    saved = next((name for name in names if name.endswith("saved_model.pb")), None)
+    if saved is not None:
+        return SourceError(f"is a zipped SavedModel; give its folder in it as FILE::{_folder(saved)}, or unpack it")
     if "[Content_Types].xml" in names:
-        return "is an Office document, not a model"
+        return NotAModel("is an Office document, not a model")
     nested = next((name for name in names if name.endswith("/config.json")), None)
     if nested is not None:
-        folder = nested.rsplit("/", 1)[0]
-        return f"has its config.json in the folder {folder!r}; unpack it and give that folder"
-    return f"is a zip archive without a config.json (it holds {_some(names)}); a .keras file has one"
+        folder = _folder(nested)
+        return SourceError(f"has its config.json in the folder {folder!r}; give it as FILE::{folder}, or unpack it")
+    model = next((name for name in names if name.endswith((".keras", ".h5"))), None)
+    if model is not None:
+        return SourceError(f"is a zip archive with models in it; give one as FILE::{model}")
+    return NotAModel(f"is a zip archive without a config.json (it holds {_some(names)}); a .keras file has one")
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def _some(names: list[str]) -> str:
     shown = ", ".join(repr(name[:60]) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+_TELLING = re.compile(
+    rb"class_name|model_config|weight_map|modelTopology|^(layers|define) *:|\"layers\" *:", re.MULTILINE
+)
+"""What texts have that are meant to be a model, be they whole or not."""
+
+_LOOKED_AT = 256 * 1024
+
+
+def holds_no_model(source: str, error: LayerExplainError) -> bool:
+    """Tell whether a file that could not be read is something else than a model, and not a model at fault."""
+    if all(isinstance(one, NotAModel) for one in each_of(error)):
+        return True
+    from layerexplain.frontends import is_text, named_source
+    from layerexplain.frontends.regular_file import open_regular
+
+    try:
+        with open_regular(named_source(source)) as file:
+            head = file.read(_LOOKED_AT)
+    except (LayerExplainError, OSError):
+        return False
+    return is_text(head) and not source.endswith(".py") and _TELLING.search(head) is None

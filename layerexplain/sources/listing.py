@@ -11,13 +11,16 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError
 from layerexplain.sources.found import Entry, Found
 from layerexplain.sources.names import USUAL, Reach, Remote, named
 
 _MAGIC = re.compile(r"[*?\[]")
 _MAGIC_OF_URLS = re.compile(r"[*\[]")
 """A question mark begins the query of a URL."""
+
+_CODE = (".py", ".ipynb")
+"""Endings of files whose reading takes long, of which few below a directory make a model."""
 
 _MOST_DEEP = 64
 """How deep directories are walked: deeper ones are circles."""
@@ -105,7 +108,8 @@ def below(directory: str, depth: int = 0) -> Iterator[Found]:
             continue
         place = inside(directory, entry.name)
         if not entry.is_directory:
-            yield Found(place, entry.size, entry.mark)
+            fault = NotAModel("is code; name it to have it read") if entry.name.endswith(_CODE) else None
+            yield Found(place, entry.size, entry.mark, fault)
         elif depth < _MOST_DEEP:
             try:
                 yield from below(place, depth + 1)

@@ -60,7 +60,9 @@ def in_archive(source: Remote) -> tuple[str, str] | None:
 
 def describe_remote(source: Remote) -> Found:
     """A source's size and mark. Raises SourceError where there is none."""
-    entry = place_of(source).describe()
+    # Looked up anew, but for the first time.
+    place = place_of(source) if source.place is None else _place(source)
+    entry = place.describe()
     return Found(source, entry.size, entry.mark)
 
 

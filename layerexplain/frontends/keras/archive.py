@@ -59,7 +59,7 @@ def read_keras_archive(file: str | IO[bytes]) -> Model:
             if config is None:
                 from layerexplain.frontends.not_a_model import describe_archive
 
-                raise SourceError(describe_archive(list(by_name)))
+                raise describe_archive(list(by_name))
             metadata = read_member(archive, by_name, f"{folder}{_METADATA}")
     except DAMAGE as error:
         raise SourceError(f"is a damaged zip archive ({first_line(error, 120)}); was it copied whole?") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.errors import SourceError, SpecError
+from layerexplain.errors import NotAModel, SourceError, SpecError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config_values import Context, name_in, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
@@ -52,7 +52,7 @@ def model_of_document(document: Any, *, keras_version: Any = None, numbered: boo
     keys = document.keys() if isinstance(document, Mapping) else set()
     for told_by, words in _FOREIGN:
         if told_by <= keys:
-            raise SourceError(words)
+            raise NotAModel(words)
     return read_config(document, keras_version=keras_version, numbered=numbered)._replace(format="config-json")
 
 
@@ -138,7 +138,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
     if isinstance(document, Mapping) and not isinstance(document, dict):
         document = dict(document)
     if not isinstance(document, dict):
-        raise SpecError(f"is {kind_of_value(document)}; an object with class_name and config is needed")
+        raise NotAModel(f"is {kind_of_value(document)}; an object with class_name and config is needed")
     if "class_name" in document:
         return document
     if is_keras_0(document):
@@ -149,7 +149,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
         return {"class_name": "Functional" if "input_layers" in document else "Sequential", "config": document}
     shown = ", ".join([repr(str(key)[:40]) for key in list(document)[:4]] + ["…"] * (len(document) > 4))
     keys = f"the keys {shown}" if document else "no keys"
-    raise SpecError(f"has {keys}; a model's configuration has class_name and config")
+    raise NotAModel(f"has {keys}; a model's configuration has class_name and config")
 
 
 def is_keras_0(document: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import NotAModel, SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
@@ -28,7 +28,7 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
     """Read the layers that a file of weights shows. Raises SourceError with `otherwise` if it contains none."""
     with open_weights(source, patience=_PATIENCE) as stored:
         if stored is None:
-            raise SourceError(otherwise)
+            raise NotAModel(otherwise)
         if not stored.parameters and not stored.groups:
             raise SourceError("is a file of weights that contains no weights")
         name = "" if isinstance(source, bytes) else os.path.basename(source).partition(".")[0]

@@ -1,0 +1,127 @@
+"""What is typed as SOURCE: names, URLs, globs and directories, and how files behind URLs are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from layerexplain.cli.amounts import amount
+from layerexplain.errors import LayerExplainError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_META = "layerexplain.reach"
+_RECURSIVE = "layerexplain.recursive"
+
+
+class Located(str):
+    """A source that was found and not named (`listed`), or that has nothing to read (`fault`); as text its path."""
+
+    listed: bool
+    fault: LayerExplainError | None
+
+    def __new__(cls, path: str, listed: bool = True, fault: LayerExplainError | None = None) -> Located:
+        """Make one of a path."""
+        made = super().__new__(cls, path)
+        made.listed, made.fault = listed, fault
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Located, (str(self), self.listed, self.fault)
+
+
+def is_listed(source: str) -> bool:
+    """Whether a source was found in a directory or by a glob: one that holds no model is passed over then."""
+    return bool(getattr(source, "listed", False))
+
+
+def _told(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is None:
+        return
+    if parameter.name == "max_download":
+        size = amount(value)
+        if size is None:
+            raise click.BadParameter(f"'{value}' is no size; write 500MB or 2GiB", ctx, parameter)
+        value = int(size)
+    ctx.meta.setdefault(_META, {})[parameter.name] = value
+
+
+def _option(name: str, metavar: str, help: str, type: Any = None) -> Callable[[_Function], _Function]:
+    return click.option(
+        name, metavar=metavar, is_eager=True, expose_value=False, callback=_told, type=type, help=help
+    )  # fmt: skip
+
+
+_OPTIONS = (
+    _option("--timeout", "SECONDS", "Of a URL: how long a server may be silent. Default: 30.", click.FloatRange(0.01)),
+    _option(
+        "--retries",
+        "N",
+        "Of a URL: how often a failure that may pass is tried again. Default: 3.",
+        click.IntRange(0, 20),
+    ),
+    _option(
+        "--max-download",
+        "SIZE",
+        "Of a URL: the most that is read of a file whose server sends no ranges. Default: 64MiB.",
+    ),
+)
+
+
+def reach_options(command: _Function) -> _Function:
+    """--timeout, --retries and --max-download, which sources have with them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _walk(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    ctx.meta[_RECURSIVE] = value
+
+
+recursive_option = click.option(
+    "--recursive", "-r", is_flag=True, is_eager=True, expose_value=False, callback=_walk,
+    help="Read all models below a SOURCE that is a directory; what is no model is passed over and counted.",
+)  # fmt: skip
+
+
+def located(ctx: click.Context, source: str) -> str:
+    """A source as it was typed, a URL with how it is reached."""
+    if "://" not in source and "::" not in source:
+        return source
+    from layerexplain.api import Reach, named
+
+    return named(source, Reach()._replace(**ctx.meta.get(_META, {})))
+
+
+def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
+    """The sources that were typed; for a glob and, with --recursive, a directory what they hold."""
+    recursive = ctx.meta.get(_RECURSIVE, False)
+    for source in sources:
+        place = located(ctx, source)
+        if not recursive and not set("*?[") & set(source):
+            yield place
+            continue
+        from layerexplain import api
+
+        if not recursive and (not api.has_magic(place) or _is_request(place)):
+            yield place
+            continue
+        for found in api.find_sources([place], recursive=recursive):
+            if found.fault is not None:
+                is_named = found.source == source
+                yield Located(found.source, not is_named, found.fault)
+            elif found.is_remote:
+                found.source.listed = found.source != place  # type: ignore[attr-defined]
+                yield found.source
+            else:
+                yield found.source if found.source == place else Located(found.source)
+
+
+def _is_request(source: str) -> bool:
+    """Whether a source asks for a model of code, whose arguments may have brackets: `train.py:build(sizes=[3])`."""
+    from layerexplain.api import code_source
+
+    return getattr(code_source(source), "request", "") != ""
