@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from layerexplain.errors import SpecError
+from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends import read
 from layerexplain.lang.tables import Array
 from layerexplain.model import Function, Layer, TensorRef
