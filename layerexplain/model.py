@@ -228,6 +228,8 @@ class Model(NamedTuple):
     declarations: Mapping[str, Declaration] = MappingProxyType({})
     weights: tuple[ModelWeight, ...] = ()
     training: Training | None = None
+    arguments: Mapping[str, Any] = MappingProxyType({})
+    """What the class of a subclassed model is made with, as a file has it."""
     grade: str = "complete"
     """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
 

@@ -345,7 +345,7 @@ def test_a_file_at_fault_ends_the_command(tmp_path: Path, gates: str) -> None:
     ]
     for given, words in (
         (str(tmp_path / "no"), "no such file"),
-        (str(tmp_path), "is a folder"),
+        (str(tmp_path), "holds no Python file with a class"),
         (str(spec), "`define:`"),
     ):
         made = run("summary", str(spec), "--code", given)

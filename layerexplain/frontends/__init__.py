@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -70,6 +71,10 @@ def read(source: Any, code: Code = ()) -> Model:
         if model is None and isinstance(source, CodeSource):
             model = _read_code_source(source)
         model = model or _read(source, name, own)
+        if own:
+            from layerexplain.frontends.own_layers import with_own_models
+
+            model = with_own_models(model, own)
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
             from layerexplain.frontends.keras.weights_only import with_stored_layers
@@ -78,7 +83,7 @@ def read(source: Any, code: Code = ()) -> Model:
         for fault in model.faults:
             fault.with_place(source=name)
         if own:
-            model = model._replace(declarations={**own, **model.declarations})
+            model = model._replace(declarations=ChainMap(dict(model.declarations), own))  # type: ignore[arg-type]
         return model._replace(source=name)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.model import Layer, Model
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
 
 Code: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Declaration]"
-"""Files that say what own layers compute, or what was read from them."""
+"""Files that say what own layers compute, folders of them and installed packages; or what was read from them."""
+
+_ENDINGS = frozenset({"py", "yaml", "yml", "ipynb", "txt", "md"})
 
 
 def read_own_layers(code: Code) -> Mapping[str, Declaration]:
@@ -27,7 +31,7 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
     """
     if isinstance(code, Mapping):
         return code
-    found: dict[str, Declaration] = {}
+    found: list[Mapping[str, Declaration]] = []
     where: dict[str, str] = {}
     for one in [code] if isinstance(code, str | os.PathLike) else code:
         path = os.fspath(one)
@@ -39,16 +43,72 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
                 where[name] = path
         except LayerExplainError as error:
             raise error.with_place(source=path) from None
-        found.update(read)
-    return found
+        found.append(read)
+    return found[0] if len(found) == 1 else OwnCode(found)
+
+
+class OwnCode(ChainMap[str, "Declaration"]):
+    """What several files define together."""
+
+    def __init__(self, files: Sequence[Mapping[str, Declaration]]) -> None:
+        super().__init__(*files)  # type: ignore[arg-type]  # they are only read
+
+    def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
+        """The model that a class of one of them makes of arguments; None where none has the class."""
+        made = (model_of(one, type_, arguments) for one in self.maps)
+        return next((one for one in made if one is not None), None)
+
+
+def model_of(own: Mapping[str, Declaration], type_: str, arguments: Mapping[str, Any]) -> Model | None:
+    """The model that a class of own code makes of the arguments that a file has for it; None where the code has no such
+    class."""
+    make = getattr(own, "model", None)
+    return None if make is None else make(type_, arguments)
+
+
+def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
+    """A model in which what own code says of subclassed models stands in place of a file's rows without a graph."""
+    if not model.calls and model.arguments:
+        made = model_of(own, model.type, model.arguments)
+        if made is not None:
+            kept = tuple([note for note in model.notes if note.code not in ("no-graph", "hyper-parameters")])
+            return made._replace(
+                name=model.name, trainable=model.trainable, source=model.source, format=model.format,
+                keras_version=model.keras_version, training=model.training, notes=(*kept, *made.notes),
+                faults=(*model.faults, *made.faults),
+            )  # fmt: skip
+    layers = tuple([_with_model(layer, own) for layer in model.layers])
+    return model if layers == model.layers else model._replace(layers=layers)
+
+
+def _with_model(layer: Layer, own: Mapping[str, Declaration]) -> Layer:
+    if layer.model is not None and layer.model.calls:
+        inner = with_own_models(layer.model, own)
+        return layer if inner is layer.model else layer._replace(model=inner)
+    if layer.kind != "custom" or layer.type in own:
+        return layer
+    made = model_of(own, layer.type, {"name": layer.name, **layer.config})
+    if made is None:
+        return layer
+    kept = {key: layer.config[key] for key in ("trainable", "dtype") if key in layer.config}
+    return layer._replace(kind="model", model=made._replace(name=layer.name), config=kept)
 
 
 def _read(path: str) -> Mapping[str, Declaration]:
     from layerexplain.frontends import as_source_errors, holds_code, is_text, opened_path
 
     with as_source_errors():
-        if os.path.isdir(path):
-            raise SourceError("is a folder; give the file that defines the layers")
+        folder = path if os.path.isdir(path) else None
+        if folder is None and not os.path.exists(path) and os.path.splitext(path)[1][1:] not in _ENDINGS:
+            from layerexplain.frontends.code.modules import package_folder
+
+            folder = package_folder(path)
+            if folder is None and os.sep not in path:
+                raise SourceError("is no file, no folder and no installed package")
+        if folder is not None:
+            from layerexplain.frontends.code.code_files import read_python_folder
+
+            return read_python_folder(folder)
         with opened_path(path) as opened:
             if not is_text(opened.head):
                 raise SourceError("is no text; own layers stand in YAML with `define:`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -44,7 +45,7 @@ class Scope:
         self.input_readers: dict[TensorRef, tuple[Layer, str]] | None = None
         self._declarations: Mapping[str, Declaration] = model.declarations
         if outer is not None and outer._declarations:
-            self._declarations = {**outer._declarations, **model.declarations}
+            self._declarations = ChainMap(dict(model.declarations), outer._declarations)  # type: ignore[arg-type]
         self._found: dict[str, Declaration | None] = {}
         self._inside: dict[str, Scope] = {}
         self._readers: dict[TensorRef, list[tuple[Layer, int, int]]] | None = None
@@ -90,8 +91,10 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
     A class that does not come from Keras has the declaration that its model has for it (`own`), and no other: one that
     is called `Dense` inherits nothing from Keras's.
     """
+    if layer.declaration is not None:
+        return layer.declaration
     if layer.kind == "custom":
-        return layer.declaration or own.get(layer.type)
+        return own.get(layer.type)
     if layer.model is not None:
         return None
     if layer.kind == "operation":

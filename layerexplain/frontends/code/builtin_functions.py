@@ -15,6 +15,7 @@ from layerexplain.frontends.code.values import (
     Instance,
     LayerValue,
     Partial,
+    Setting,
     Size,
     Symbol,
     Tensor,
@@ -406,6 +407,9 @@ def _is_of(value: Any, kind: Any) -> bool | None:
             if name in ("Model", "Functional"):
                 return value.kind == "model" and (name == "Model" or value.type == "Functional")
             return value.type == name
+        if isinstance(value, Setting):
+            family = _FAMILIES.get(value.path.partition(".")[0])
+            return name in (family, value.class_name) if family is not None else None
         if isinstance(value, Tensor):
             return True if "ensor" in name else None
         if isinstance(value, Array):
@@ -416,8 +420,23 @@ def _is_of(value: Any, kind: Any) -> bool | None:
     return None
 
 
+_FAMILIES = {
+    "initializers": "Initializer",
+    "regularizers": "Regularizer",
+    "constraints": "Constraint",
+    "losses": "Loss",
+    "optimizers": "Optimizer",
+}
+"""The class that all settings of a module are of."""
+
+_OLDER_ONLY = frozenset({"_build_from_signature"})
+"""Attributes of layers by which code tells Keras 2 from Keras 3."""
+
+
 def _hasattr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     value, name = (*args, None, None)[:2]
+    if name in _OLDER_ONLY:
+        return False
     if isinstance(value, Instance):
         return (
             name in value.attributes

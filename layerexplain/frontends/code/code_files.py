@@ -1,29 +1,178 @@
-"""Files of Python code beside a source (`--code`) → the declarations of the layers that they define."""
+"""Python code beside a source (`--code`): what its classes of layers and models are for the configurations of a file.
+
+A file, a folder of modules or an installed package is read as text, and of a folder only those modules whose classes
+are asked for.
+"""
 
 from __future__ import annotations
 
-from layerexplain.errors import SourceError
+import ast
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
 from layerexplain.frontends.code.keras_names import named
-from layerexplain.frontends.code.own_layers import Code, OwnLayer
-from layerexplain.frontends.code.reader import program
-from layerexplain.frontends.code.values import Class, Function
+from layerexplain.frontends.code.modules import Modules, package_of, read_module
+from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
+from layerexplain.frontends.code.reader import Found, Program, program
+from layerexplain.frontends.code.sources import Text
+from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, layer_of
 from layerexplain.layers.declaration import Declaration
+from layerexplain.model import Model
 from layerexplain.ops import load_all
 
+_CLASS = re.compile(rb"^class[ \t]+(\w+)", re.MULTILINE)
+_MOST_FILES = 5_000
+_MOST_BYTES = 64 * 1024 * 1024
 
-def read_python_layers(data: bytes, path: str) -> dict[str, Declaration]:
+
+class PythonCode(Mapping[str, Declaration]):
+    """The layers that Python code defines, by class; `model` makes its models."""
+
+    def __init__(self, reading: Program) -> None:
+        load_all()
+        self.reading = reading
+        self.code = Code(reading.interpreter.keras, reading.where)
+        self._known: dict[str, OwnLayer | None] = {}
+
+    def cls(self, name: str) -> Class | None:
+        """The class of a name; None where the code has none."""
+        value = self.reading.frame.names.get(name)
+        if value is None:
+            found = self.reading.frame.names.values()
+            value = next((one for one in found if isinstance(one, Class) and one.name == name), None)
+        return value if isinstance(value, Class) else None
+
+    def names(self) -> list[str]:
+        """The names of all classes that may be layers or models."""
+        names = self.reading.frame.names
+        classes = {key: one for key, one in names.items() if isinstance(one, Class) and is_keras(one)}
+        return list(dict.fromkeys([*[one.name for one in classes.values()], *classes]))
+
+    def __getitem__(self, name: str) -> Declaration:
+        if name not in self._known:
+            cls = self.cls(name)
+            self._known[name] = OwnLayer(cls, self.code, cls.name) if cls is not None and is_layer(cls) else None
+        found = self._known[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name in self.names() if name in self])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
+        """The model that a class makes of the arguments of a file; None where the code has no such class of models.
+
+        Raises LayerExplainError where the class cannot be followed.
+        """
+        cls = self.cls(type_)
+        root = cls.root() if cls is not None else None
+        what = named(root.path) if root is not None else None
+        if cls is None or what is None or what.kind != "model":
+            return None
+        reading, keras = self.reading, self.reading.interpreter.keras
+        interpreter = reading.interpreter
+        interpreter.budget = Budget()
+        interpreter.open.clear()
+        interpreter.assumed.clear()
+        keras.counters.clear()
+        given = {key: ready(keras, value) for key, value in arguments.items()}
+        method = cls.find("from_config")
+        if isinstance(method, Function):
+            made = interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
+        else:
+            made = interpreter.call(cls, [], given)
+        layer = layer_of(made)
+        if not isinstance(layer, ModelValue):
+            return None
+        reading.follow([layer])
+        return reading.model(Found(layer.name, layer))
+
+
+class PythonFolder(PythonCode):
+    """That of a folder of modules, or of a package: a module is read when a class of it is asked for."""
+
+    def __init__(self, folder: str) -> None:
+        around = package_of(folder)
+        start = os.path.dirname(os.path.abspath(around)) if around is not None else os.path.abspath(folder)
+        empty = Text(ast.Module([], []), lambda line: Place("", line))
+        reading = Program(empty, os.path.join(folder, "__init__.py"), {}, Modules([start]))
+        reading.interpreter.lazy = True
+        super().__init__(reading)
+        self.start = start
+        self.index = _index(folder)
+        if not self.index:
+            raise SourceError("holds no Python file with a class")
+
+    def cls(self, name: str) -> Class | None:
+        path = self.index.get(name)
+        file = None if path is None else read_module(path, os.path.relpath(path, self.start))
+        if file is None:
+            return None
+        value = self.reading.interpreter.module_of(name, file).frame.names.get(name)
+        return value if isinstance(value, Class) else None
+
+    def names(self) -> list[str]:
+        return list(self.index)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.index)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def _index(folder: str) -> dict[str, str]:
+    """The file of each class below a folder. Hidden folders, tests and links are left out."""
+    found: dict[str, str] = {}
+    files = size = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith((".", "__pycache__")))
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            if not name.endswith(".py") or name.endswith("_test.py") or os.path.islink(path):
+                continue
+            files += 1
+            size += os.path.getsize(path)
+            if files > _MOST_FILES or size > _MOST_BYTES:
+                raise SourceError(f"holds more than {_MOST_FILES:,} Python files or {_MOST_BYTES >> 20} MiB of them")
+            with open(path, "rb") as opened:
+                for match in _CLASS.findall(opened.read(MOST_SOURCE)):
+                    found.setdefault(match.decode(), path)
+    return found
+
+
+def read_python_layers(data: bytes, path: str) -> PythonCode:
     """The layers that a file of Python code defines, by class. Nothing of it is run."""
-    load_all()
-    reading = program(data, path)
-    code = Code(reading.interpreter.keras, reading.where)
-    found: dict[str, Declaration] = {}
-    for name, value in reading.frame.names.items():
-        if isinstance(value, Class) and is_layer(value):
-            found.setdefault(value.name, OwnLayer(value, code, value.name))
-            found.setdefault(name, found[value.name])
-    if not found:
+    found = PythonCode(program(data, path))
+    if not found.names():
         raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed")
     return found
+
+
+def read_python_folder(folder: str) -> PythonFolder:
+    """The layers that the modules of a folder define, by class."""
+    try:
+        return PythonFolder(folder)
+    except OSError as error:
+        raise LayerExplainError(f"cannot be read: {error.strerror}") from None
+
+
+def is_keras(cls: Class) -> bool:
+    """Whether a class is one of layers or models that says what it computes."""
+    root = cls.root()
+    what = named(root.path) if root is not None else None
+    return is_layer(cls) or (what is not None and what.kind == "model")
 
 
 def is_layer(cls: Class) -> bool:

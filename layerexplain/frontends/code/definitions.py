@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from typing import Any
 
-from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.values import Class, Function, Module, Symbol
+from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
 
 class Definitions(InterpreterPart):
@@ -88,8 +89,28 @@ class Definitions(InterpreterPart):
         if node.module == "__future__":
             return None
         name = node.module or ""
+        if self.lazy and (node.level or name.partition(".")[0] == frame.file.name.partition(os.sep)[0]):
+            for alias in node.names:
+                if alias.name != "*":
+                    frame.assign(alias.asname or alias.name, Imported(node, alias, frame))
+            if not any(alias.name == "*" for alias in node.names):
+                return None
+        return self.import_names(node, list(node.names), frame)
+
+    def loaded(self, frame: Frame, name: str) -> Any:
+        """The value of a name of a module; what is imported there is read now."""
+        value = frame.names.get(name)
+        if isinstance(value, Imported):
+            frame.names[name] = self.unknown(f"{name} is imported in a circle", name)
+            self.import_names(value.node, [value.alias], value.frame)
+            value = frame.names[name] = value.frame.names.get(value.alias.asname or value.alias.name)
+        return value
+
+    def import_names(self, node: ast.ImportFrom, names: list[ast.alias], frame: Frame) -> Signal:
+        """Import some names of a `from … import …`."""
+        name = node.module or ""
         module = self.module(name, frame, node.level) if name else None
-        for alias in node.names:
+        for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):
                     public = {key: one for key, one in module.frame.names.items() if not key.startswith("_")}
@@ -99,7 +120,7 @@ class Definitions(InterpreterPart):
                 continue
             inner = None
             if isinstance(module, Module) and alias.name in module.frame.names:
-                inner = module.frame.names[alias.name]
+                inner = self.loaded(module.frame, alias.name)
             elif node.level or isinstance(module, Module):
                 inner = self.module(f"{name}.{alias.name}".lstrip("."), frame, node.level)
                 if inner is None and isinstance(module, Module):
@@ -109,14 +130,20 @@ class Definitions(InterpreterPart):
         return None
 
     def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
-        """A module beside the file, read as text; None where there is none."""
-        key = f"{frame.file.folder}/{name}"
+        """A module beside the file or of its package, read as text once; None where there is none."""
+        key = f"{frame.file.folder}/{'.' * level}{name}"
         if key not in self.modules:
-            self.modules[key] = None
             file = self.load("." * level + name, frame.file)
-            if file is not None:
-                line = self.line
-                self.modules[key] = Module(name, self.run(file))
-                self.line = line
+            self.modules[key] = None if file is None else self.module_of(name, file)
         found: Module | None = self.modules[key]
+        return found
+
+    def module_of(self, name: str, file: File) -> Module:
+        """The module that a file is. One that is imported while it is read has the names that it has so far."""
+        if file.path not in self.modules:
+            made = self.modules[file.path] = Module(name, Frame(file))
+            line = self.line
+            self.run(file, made.frame)
+            self.line = line
+        found: Module = self.modules[file.path]
         return found

@@ -297,7 +297,8 @@ class Emitter:
         if unknown is not None:
             self._open(unknown, name)
             config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
-        return Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
+        made = Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
+        return made if layer.declaration is None else made._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str) -> Layer:
         """A layer of the program, with its formula."""

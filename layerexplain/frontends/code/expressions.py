@@ -26,6 +26,7 @@ from layerexplain.frontends.code.values import (
     Bound,
     Class,
     Function,
+    Imported,
     Instance,
     LayerValue,
     Module,
@@ -73,6 +74,8 @@ class Expressions(InterpreterPart):
         if name in holder.maybe:
             self.assume(holder.maybe[name])
         value = holder.names[name]
+        if isinstance(value, Imported):
+            return self.loaded(holder, name)
         if isinstance(value, Unknown):
             if name in self.settings:
                 self.used.add(name)
@@ -385,7 +388,7 @@ class Expressions(InterpreterPart):
             return self.keras.symbol_attribute(of, name)
         if isinstance(of, Module):
             if name in of.frame.names:
-                return of.frame.names[name]
+                return self.loaded(of.frame, name)
             return self.module(f"{of.name}.{name}", of.frame) or self.unknown(f"{of.name}.py has no {name}", name)
         if isinstance(of, Instance):
             return self._of_instance(of, name)

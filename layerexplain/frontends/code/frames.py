@@ -9,11 +9,13 @@ from layerexplain.records import NamedTuple
 
 
 class File(NamedTuple):
-    """A parsed file: its name in places ("" for the source itself), its folder (None where there is none), its code."""
+    """A parsed file: its name in places ("" for the source itself), its folder (None where there is none), its code,
+    and its path, "" for the source itself."""
 
     name: str
     folder: str | None
     tree: ast.Module
+    path: str = ""
 
 
 class Assumption(NamedTuple):

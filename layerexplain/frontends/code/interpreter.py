@@ -55,6 +55,8 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         self.faults: list[LayerExplainError] = []
         self.used: set[str] = set()
         """The settings that were asked for."""
+        self.lazy = False
+        """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
         """Modules all of whose names are imported."""
         self.modules: dict[str, Any] = {}
@@ -83,9 +85,9 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         if len(self.mutated) < 100_000:
             self.mutated.append(value)
 
-    def run(self, file: File) -> Frame:
+    def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""
-        frame = Frame(file)
+        frame = frame or Frame(file)
         outer = self.file
         self.file = file.name
         try:

@@ -16,6 +16,7 @@ from layerexplain.frontends.code.library_functions import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
 from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
+from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-class Keras(Making, Tracing, OwnCalls, Operations, LayerAttributes):
+class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes):
     """What the reader knows of Keras while it reads one program."""
 
     NOTHING = object()
@@ -200,6 +201,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, LayerAttributes):
     def _other(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """keras.utils, keras.preprocessing and the rest."""
         name = what.name
+        if what.path.startswith("config.") and name in ("image_data_format", "floatx", "epsilon", "backend"):
+            return self.backend(name, args, kwargs)
         if name in ("clear_session", "reset_uids"):
             self.interpreter.events += 1
             self.counters.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from layerexplain.frontends.code import arrays
@@ -64,9 +65,7 @@ class Operations(KerasPart):
             return self.weight_tensor(value)
         if isinstance(value, Array):
             return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
-        if isinstance(value, Size):
-            return Unknown("a size that is known at run time only")
-        return value
+        return self.size_tensor(value) if isinstance(value, Size) else value
 
     def tensor_item(self, tensor: Tensor, key: Any) -> Any:
         """`x[:, 0]`."""
@@ -78,6 +77,8 @@ class Operations(KerasPart):
         if bad is not None:
             return bad
         if any(isinstance(one, Size) for one in parts):
+            if not any(isinstance(one, Size) for one in keys):
+                return self.cut_to_sizes(tensor, keys)
             return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
         if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
             return self.interpreter.unknown("a part of a tensor at places that are not known")
@@ -99,6 +100,9 @@ class Operations(KerasPart):
         kwargs = {key: self._given(one) for key, one in kwargs.items()}
         if name in _SIZES:
             return self._size(name, args, kwargs)
+        made = self.with_run_time_sizes(name, args, kwargs)
+        if made is not NotImplemented:
+            return made
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
             return self._constant(name, args, kwargs)
@@ -136,8 +140,6 @@ class Operations(KerasPart):
 
     def _rest(self, args: list[Any], sizes: list[Any]) -> Any:
         """The shape with -1 for the batch alone, where the size that is left open follows from the input's."""
-        import math
-
         spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
         own = [] if spec is None else list(spec.shape[1:])
         if not own or sizes.count(-1) != 2 or not all(isinstance(one, int) for one in own):
@@ -161,9 +163,12 @@ class Operations(KerasPart):
             return shape
         if name in ("rank", "ndim"):
             return len(shape)
-        if name == "size":
+        if name == "size" and None in shape:
             return Size()
-        return shape if name == "int_shape" else tuple([Size() if one is None else one for one in shape])
+        if name == "size":
+            return math.prod(shape)
+        sizes = [Size("", value, axis) if one is None else one for axis, one in enumerate(shape)]
+        return shape if name == "int_shape" else tuple(sizes)
 
     def _constant(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.ops on numbers alone."""
@@ -177,10 +182,9 @@ class Operations(KerasPart):
             return first if isinstance(first, int | float | Array) else arrays.array_of(first)
         if name in _GIVEN_SHAPE:
             shape: Any = args[0] if args else kwargs.get("shape")
-            if self.quiet and type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape)):
-                sizes = [None if isinstance(one, Size) else one for one in shape]
-                if all(isinstance(one, int | None) for one in sizes):
-                    return self.constant_tensor(tuple(sizes), name, drawn)
+            is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
+            if self.quiet and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
+                return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
             made = name if name in ("zeros", "ones") else "empty"
             return arrays.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
         return arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
@@ -205,6 +209,9 @@ class Operations(KerasPart):
             return self._size(last, args, kwargs)
         if path in ("Variable", "compat.v1.Variable"):
             return self.tf_variable(args, kwargs)
+        made = self.with_run_time_sizes(last, args, kwargs)
+        if made is not NotImplemented:
+            return made
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
             if path in ("function", "random.set_seed", "config.run_functions_eagerly", "get_logger", "device"):

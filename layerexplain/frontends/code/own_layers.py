@@ -180,7 +180,7 @@ class OwnLayer(Declaration):
 
     def _object(self, keras: Keras, arguments: Mapping[str, Any]) -> ModelValue:
         """An object of the class, made with the arguments of a configuration."""
-        config = {key: _ready(keras, value) for key, value in arguments.items() if key != _CALL}
+        config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
         if not isinstance(layer, ModelValue):
             raise NotKnown(f"{self.type} is no layer that is read ({self._at(0)})")
@@ -334,15 +334,15 @@ def _placeholder(keras: Keras, name: str, spec: Spec) -> Tensor:
     return keras.new_input(name, shape, "float32" if spec.dtype == "float" else spec.dtype)
 
 
-def _ready(keras: Keras, value: Any) -> Any:
+def ready(keras: Keras, value: Any) -> Any:
     """A value of a configuration as code has it: layers as layers, tuples as lists of them."""
     if hasattr(value, "definition") and hasattr(value, "config"):
-        inner = {key: _ready(keras, one) for key, one in value.config.items()}
+        inner = {key: ready(keras, one) for key, one in value.config.items()}
         return keras.make_layer(value.type, [], inner)
     if isinstance(value, Layer):
         raise NotKnown(f"{value.type} in its configuration is not known")
     if type(value) in (list, tuple):
-        return type(value)([_ready(keras, one) for one in value])
+        return type(value)([ready(keras, one) for one in value])
     if isinstance(value, str | int | float | bool | dict | type(None)):
         return value
     return Unknown(f"{str(value)[:60]} of the configuration")

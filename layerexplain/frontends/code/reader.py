@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import MOST_SOURCE, Exhausted
+from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.frames import Assumption, File
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
@@ -48,10 +49,10 @@ class Found(NamedTuple):
 class Program:
     """A program that was read: its models in order."""
 
-    def __init__(self, text: Text, path: str | None, given: Mapping[str, str]) -> None:
+    def __init__(self, text: Text, path: str | None, given: Mapping[str, str], modules: Modules | None = None) -> None:
         self.folder = os.path.dirname(path) or "." if path is not None else None
         self.text = text
-        self.interpreter = Interpreter({}, _load)
+        self.interpreter = Interpreter({}, (modules or Modules()).load)
         self.path = path
         self.interpreter.where = self.where
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
@@ -70,7 +71,7 @@ class Program:
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
                 bound.setdefault(id(layer), name)
-        self._follow(keras.models)
+        self.follow(keras.models)
         nested = set()
         for model in keras.models:
             waiting, seen = list(keras.inner_layers(model)), set()
@@ -87,7 +88,7 @@ class Program:
         ]
         return _distinct(found) if found else self._from_definitions()
 
-    def _follow(self, models: Sequence[ModelValue]) -> None:
+    def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
         for model in list(models):
             if model.form == "own" and not model.traced:
@@ -167,7 +168,7 @@ class Program:
                 made = [model] if isinstance(model, ModelValue) else []
         if not made:
             made = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
-        self._follow(made)
+        self.follow(made)
         return [Found(name if len(made) == 1 else f"{name}.{one.name}", one) for one in made]
 
     def named(self, request: str) -> Found:
@@ -289,30 +290,6 @@ def _builds(function: Function) -> bool:
 
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
     return returns and bool(names & MODELS) and bool(names & (layer_names().keys() | MODELS | {"Input"}))
-
-
-def _load(name: str, file: File) -> File | None:
-    """A module beside a file, as text; None where there is none."""
-    if file.folder is None:
-        return None
-    level = len(name) - len(name.lstrip("."))
-    parts = name.lstrip(".").split(".")
-    if not all(part.isidentifier() for part in parts) or level > 4:
-        return None
-    folder = os.path.join(file.folder, *[os.pardir] * max(level - 1, 0))
-    base = os.path.join(folder, *parts)
-    for path in (f"{base}.py", os.path.join(base, "__init__.py")):
-        if not os.path.isfile(path) or os.path.islink(path):
-            continue
-        try:
-            with open(path, "rb") as opened:
-                data = opened.read(MOST_SOURCE + 1)
-            text = read_text(data, path)
-        except (OSError, LayerExplainError):
-            return None
-        shown = os.path.relpath(path, file.folder) if not file.name else os.path.basename(path)
-        return File(shown, os.path.dirname(path), text.tree)
-    return None
 
 
 @lru_cache(maxsize=4)

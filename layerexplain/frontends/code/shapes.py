@@ -24,6 +24,9 @@ Specs = list[Spec | None]
 
 def declaration_of(layer: LayerValue) -> Declaration | None:
     """The declaration of a layer or an operation of Keras; None for anything else."""
+    if layer.declaration is not None:
+        found: Declaration = layer.declaration
+        return found
     if layer.kind == "operation":
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
@@ -183,7 +186,8 @@ CONSTANT_TYPE = "Constant"
 
 def constant_shape(sizes: Any) -> Any:
     """The shape of random numbers or an array; the first size is the batch where it is not known."""
-    return (BATCH, *sizes[1:]) if sizes and sizes[0] is None else tuple(sizes)
+    found = tuple([BATCH if size == "batch" else size for size in sizes])
+    return (BATCH, *found[1:]) if found and found[0] is None and BATCH not in found else found
 
 
 def is_shape(value: Any) -> bool:

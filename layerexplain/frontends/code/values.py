@@ -21,9 +21,11 @@ class Unknown(NamedTuple):
 
 
 class Size(NamedTuple):
-    """A size that is known at run time only, as the batch is."""
+    """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there."""
 
     words: str = ""
+    tensor: Any = None
+    axis: int = 0
 
 
 class Symbol(NamedTuple):
@@ -167,6 +169,14 @@ class Module:
         self.frame = frame
 
 
+class Imported(NamedTuple):
+    """A name that a module of a package imports from another one, which is read when the name is used."""
+
+    node: ast.ImportFrom
+    alias: ast.alias
+    frame: Any
+
+
 class Namespace:
     """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
 
@@ -244,6 +254,8 @@ class LayerValue:
         self.instance: Instance | None = None
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
+        self.declaration: Any = None
+        """That of an operation which Keras does not have under a name."""
 
 
 class ModelValue(LayerValue):

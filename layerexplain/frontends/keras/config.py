@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import NotAModel, SourceError, SpecError
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.config_values import Context, name_in, plain_value, shape_value
+from layerexplain.frontends.keras.config_values import Context, name_in, plain_config, plain_value, shape_value
 from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
     GRAPH_CLASSES,
@@ -222,7 +222,8 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
     values = config.items() if isinstance(config, dict) else ()
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
     name = name_in(config) or default_name(class_name)
-    return Model(name, class_name, held_layers(nested), (), (), (), _trainable(config))
+    made = plain_config(config, "", context) if isinstance(config, dict) else {}
+    return Model(name, class_name, held_layers(nested), (), (), (), _trainable(config), arguments=made)
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:

@@ -1,0 +1,199 @@
+"""Operations of a `call` that take sizes which are known at run time only: `range(shape(x)[1])`, `table[:length]`.
+
+Each is an operation of its own on the tensor whose axis gives the size, so that the formula says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import is_shape
+from layerexplain.frontends.code.values import LayerValue, Size, Tensor, Unknown
+from layerexplain.lang.expr import BATCH, Expr
+from layerexplain.layers.arguments import Anything, Signature, argument_of
+from layerexplain.layers.declaration import Declaration
+from layerexplain.ops import arrange, movement, run_time
+
+_ARANGES = frozenset({"arange", "range"})
+_SLICES = frozenset({"slice"})
+_BROADCASTS = frozenset({"broadcast_to"})
+_TILES = frozenset({"tile"})
+
+
+def _sizes(likes: Sequence[Expr], shape: Any) -> tuple[Any, ...]:
+    """A shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
+    return tuple([one if isinstance(one, int) else likes[one[1]].shape[one[2]] for one in shape])
+
+
+def _positions(x: Expr, *, axis: int) -> Expr:
+    return movement.positions(x, axis=axis)
+
+
+def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
+    size = like.shape[of]
+    if isinstance(size, int):
+        return movement.take_slice(x, key=(*[slice(None)] * axis, slice(0, size)))
+    return run_time.first_as_many(x, like, axis=axis, of=of)
+
+
+def _broadcast(x: Expr, *likes: Expr, shape: Any) -> Expr:
+    return movement.broadcast_to(x, shape=_sizes(likes, shape))
+
+
+def _tile(x: Expr, *likes: Expr, times: Any) -> Expr:
+    counts = _sizes(likes, times)
+    lead = len(counts) - x.ndim
+    if lead < 0:
+        raise ShapeError(f"tile needs one count for each axis, got {len(counts)} for {x.ndim} axes")
+    if lead:
+        x = movement.reshape(x, shape=(*[1] * lead, *x.shape))
+    if all(count == 1 or size == 1 for count, size in zip(counts, x.shape, strict=True)):
+        whole = [count if size == 1 else size for count, size in zip(counts, x.shape, strict=True)]
+        return movement.broadcast_to(x, shape=tuple(whole))
+    return arrange.tile(x, times=counts)
+
+
+def _size(x: Expr, *, axis: int) -> Expr:
+    return arrange.size_of(x, axis=(axis,))
+
+
+def _declared(name: str, formula: Any, tensors: tuple[str, ...], variadic: str | None, *arguments: str) -> Declaration:
+    taken = {one: argument_of(Anything, None) for one in arguments}
+    return Declaration(name, formula, Signature(tensors, taken, 0, variadic), description="A size of a tensor is used.")
+
+
+POSITIONS = _declared("Positions", _positions, ("x",), None, "axis")
+FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
+BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
+TILE = _declared("Tile", _tile, ("x",), "likes", "times")
+SIZE = _declared("SizeOf", _size, ("x",), None, "axis")
+
+
+class RunTimeSizes(KerasPart):
+    """The part of `Keras` that makes operations on sizes that are known at run time only."""
+
+    def with_run_time_sizes(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a function that is given such a size; NotImplemented where nothing is known of it."""
+        if not any(self._holds_size(one) for one in (*args, *kwargs.values())):
+            return NotImplemented
+        if name in _ARANGES:
+            return self._range(args, kwargs)
+        x = next(iter(args), None)
+        if not isinstance(x, Tensor):
+            return NotImplemented
+        if name in _BROADCASTS:
+            return self._shaped(BROADCAST, x, args[1] if len(args) > 1 else kwargs.get("shape"), "shape")
+        if name in _TILES:
+            given = args[1] if len(args) > 1 else kwargs.get("repeats", kwargs.get("multiples"))
+            return self._shaped(TILE, x, given, "times")
+        if name in _SLICES:
+            starts = args[1] if len(args) > 1 else kwargs.get("start_indices", kwargs.get("begin"))
+            lengths = args[2] if len(args) > 2 else kwargs.get("shape", kwargs.get("size"))
+            return self._cut(x, starts, lengths)
+        return NotImplemented
+
+    def _holds_size(self, value: Any) -> bool:
+        if type(value) in (list, tuple):
+            return any(map(self._holds_size, value))
+        return isinstance(value, Size) and value.tensor is not None
+
+    def made_at_run_time(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
+        """A call of one of the operations of this file."""
+        name = self.draw(declaration.type, operation=True)
+        layer = LayerValue(declaration.type, "operation", name, config, self.interpreter.place())
+        layer.declaration = declaration
+        return Tensor(self.node(layer, tuple(args), {}))
+
+    def _range(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        given = {**dict(zip(("start", "stop", "step"), args, strict=False)), **kwargs}
+        start, stop, step = given.get("start", 0), given.get("stop", given.get("limit")), given.get("step", 1)
+        step = given.get("delta", step)
+        if stop is None:
+            start, stop = 0, start
+        if not isinstance(stop, Size) or stop.tensor is None or start != 0 or step != 1:
+            return NotImplemented
+        made = self.made_at_run_time(POSITIONS, [stop.tensor], {"axis": stop.axis})
+        dtype = given.get("dtype")
+        return self.operation("cast", [made, dtype], {}) if isinstance(dtype, str) and "float" in dtype else made
+
+    def _shaped(self, declaration: Declaration, x: Tensor, shape: Any, name: str) -> Any:
+        """An operation that takes a list of sizes."""
+        if type(shape) not in (list, tuple):
+            return NotImplemented
+        likes: list[Any] = []
+        sizes: list[Any] = []
+        for one in shape:
+            if isinstance(one, Size) and one.tensor is not None:
+                sizes.append(("axis", len(likes), one.axis))
+                likes.append(one.tensor)
+            elif isinstance(one, int) and one >= 0:
+                sizes.append(one)
+            else:
+                return NotImplemented
+        return self.made_at_run_time(declaration, [x, *likes], {name: tuple(sizes)})
+
+    def _cut(self, x: Tensor, starts: Any, lengths: Any) -> Any:
+        """`slice(x, (0, 0), (length, 6))`."""
+        shape = self.shape_tuple(x)
+        if isinstance(shape, Unknown) or type(starts) not in (list, tuple) or type(lengths) not in (list, tuple):
+            return NotImplemented
+        key = [
+            slice(start, None) if isinstance(length, Size) or length == -1 else slice(start, start + length)
+            for start, length in zip(starts, lengths, strict=False)
+            if isinstance(start, int) and isinstance(length, int | Size)
+        ]
+        if len(key) != len(shape) or len(starts) != len(lengths):
+            return NotImplemented
+        return self.cut_to_sizes(x, tuple([
+            slice(one.start, length) if isinstance(length, Size) else one
+            for one, length in zip(key, lengths, strict=True)
+        ]), from_start=True)  # fmt: skip
+
+    def cut_to_sizes(self, x: Tensor, key: tuple[Any, ...], *, from_start: bool = False) -> Any:
+        """`x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the part
+        begins."""
+        plain: list[Any] = []
+        later: list[tuple[int, Size]] = []
+        axis = 0
+        for one in key:
+            if one is Ellipsis:
+                shape = self.shape_tuple(x)
+                if isinstance(shape, Unknown):
+                    return shape
+                axis += len(shape) - len([part for part in key if part is not Ellipsis and part is not None])
+            stop = one.stop if isinstance(one, slice) else None
+            if isinstance(stop, Size):
+                start_is_zero = one.start in (None, 0)
+                if stop.tensor is None or one.step is not None or not (start_is_zero or from_start):
+                    return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
+                later.append((axis, stop))
+                one = slice(one.start, None) if from_start and not start_is_zero else slice(None)
+            plain.append(one)
+            axis += one is not Ellipsis and not isinstance(one, int)
+        if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
+            x = self._operation("GetItem", [x, tuple(plain)], {})
+        for at, size in later:
+            x = self.made_at_run_time(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
+        return x
+
+    def size_tensor(self, size: Size) -> Any:
+        """A run-time size where a number is needed: `x / shape(x)[1]`."""
+        if size.tensor is None:
+            return Unknown("a size that is known at run time only")
+        return self.made_at_run_time(SIZE, [size.tensor], {"axis": size.axis})
+
+    def filled_at_run_time(self, shape: Any) -> Any:
+        """The sizes of numbers that are drawn or constant: None for what is known at run time only, and "batch"."""
+        if is_shape(shape):
+            return tuple(shape)
+        found: list[Any] = []
+        for one in shape:
+            spec = self.shapes.of(one.tensor) if isinstance(one, Size) and one.tensor is not None else None
+            if isinstance(one, int):
+                found.append(one)
+            else:
+                found.append("batch" if spec is not None and spec.shape[one.axis] is BATCH else None)
+        return tuple(found)

@@ -1,0 +1,46 @@
+"""An op whose result is as long as an axis of another tensor, a size that may be known at run time only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.lang.expr import Axis, CannotDerive, Expr
+from layerexplain.ops.families import movement
+from layerexplain.ops.movement import pad
+from layerexplain.ops.sizes import changed, normalize_axis, size_text
+
+
+def _as_long(like: Expr, of: int) -> str:
+    return f"as long as axis {of} of another tensor" if isinstance(like.shape[of], int) else size_text(like.shape[of])
+
+
+def _first_axes(x: Expr, like: Expr, *, axis: int, of: int) -> list[Axis]:
+    size = like.shape[normalize_axis(of, like.ndim)]
+    return changed(x, normalize_axis(axis, x.ndim), size, lambda: _as_long(like, of))
+
+
+def _first(np: Any, x: Any, like: Any, axis: int, of: int) -> Any:
+    return np.take(x, np.arange(like.shape[of]), axis=axis)
+
+
+def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
+    """The elements that are left out have the gradient 0."""
+    if i == 1:
+        return None
+    axis = y.attrs["axis"] % y.ndim
+    whole, size = y.args[0].shape[axis], y.shape[axis]
+    if not isinstance(whole, int) or not isinstance(size, int):
+        raise CannotDerive("how many elements are left out is known at run time only")
+    pads = [(0, 0)] * y.ndim
+    pads[axis] = (0, whole - size)
+    return pad(dy, pads=tuple(pads))
+
+
+first_as_many = movement(
+    "first_as_many",
+    axes=_first_axes,
+    value=_first,
+    element=lambda node, index, at: at(0, index),
+    gradient=_of_first,
+)
+"""`first_as_many(x, like, axis=0, of=1)`: of an axis of x the first elements, as many as axis `of` of `like` has."""
