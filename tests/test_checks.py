@@ -49,7 +49,34 @@ outputs: [a, b]
 """
 EMBEDDED = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}\n"
 
+ARGMAX = "\n".join([
+    "inputs: {a: [6], b: [8]}", "layers:",
+    "  - Dense: 5", "    name: one", "    from: a",
+    "  - Dense: {units: 5%s}", "    name: two", "    from: b",
+    "  - ops.Argmax: {axis: -1}", "    from: two",
+    "  - Embedding: {input_dim: 5, output_dim: 5}",
+    "  - Add:", "    from: [one, embedding]", "%s",
+])  # fmt: skip
+ROUNDED = "\n".join([
+    "input: [6]", "layers:", "  - Dense: 5", "  - ops.Round: {}", "    name: whole", "%s", "  - Dense: {units: 2, name: last}",
+    "loss: mse", "",
+])  # fmt: skip
+HEADS = "\n".join([
+    "input: [6]", "layers:",
+    "  - Model:", "      input: [6]", "      layers:",
+    "        - Dense: {units: 3, name: left}", "        - Dense: {units: 4, name: right}", "          from: input",
+    "      outputs: [left, right]", "    name: heads",
+    "  - Dense: {units: 2, name: last}", "    from: heads[%d]", "loss: mse", "",
+])  # fmt: skip
+
 ROWS = {
+    "no-gradient": Row(
+        {ARGMAX % ("", ""): ["two"], ARGMAX % ("", "loss: mse\n"): ["two"], ROUNDED % "": ["dense"],
+         flat("Dense: 3", "ops.Argmax: {axis: -1}", end="loss: mse\n"): ["dense"]},
+        (ARGMAX % (", trainable: false", ""), ARGMAX % (", kernel_regularizer: l2, use_bias: false", ""),
+         flat("Dense: 3", "ops.Argmax: {axis: -1}"),  # for inference: it has no loss
+         flat("Dense: 3", "Dropout: 0.5", "Masking", "Dense: 2", end="loss: mse\n")),
+    ),
     "no-sequence": Row(
         {flat("LSTM: 4", "GRU: 3", shape="[5, 2]"): ["gru"]}, (flat("LSTM: {units: 4, return_sequences: true}", "GRU: 3", shape="[5, 2]"),),
     ),

@@ -180,7 +180,7 @@ def test_what_softmax_with_a_loss_sends_back(loss: Any, gradient: str) -> None:
         ("layer mse --input 10", ["dy_pred = 2 * (dlosses / 10) * (y_pred - y_true)"]),
         ("layer Huber reduction=sum --input 10", ["dy_pred = where(v1, 0.1, 0) * d + dsize * sign(d)"]),
         ("layer L2 --input 3x4", ["dW = 0.02 * W"]),
-        ("layer CTC --input 9,10 --input 4", ["not known: ctc_loss"]),
+        ("layer CTC --input 9,10 --input 4", ["* (softmax(y_pred) * sum(share, axis=-1, keepdims=True) - share)"]),
     ],
 )
 def test_gradients_on_the_command_line(words: str, lines: list[str]) -> None:

@@ -13,16 +13,49 @@ fact = partial(hint, among=FACTS)
 @fact("Dense", "EinsumDense")
 def dense(at: Place) -> str | None:
     """The bias is added to every example and position."""
-    if not at.argument("use_bias"):
+    if not at.gives("db"):
         return None
     where = "every example" if at.x.ndim == 2 else "every example and position"
     return f"The bias is added to {where}; its gradient is the sum over them."
 
 
+@fact("Dense", "Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "Conv{}DTranspose")
+def bias_without_effect(at: Place) -> str | None:
+    """What is the same everywhere, the mean takes away."""
+    readers = at.readers()
+    normalized = len(readers) == 1 and readers[0].type == "BatchNormalization"
+    if not normalized or not at.gives("db") or at.argument("activation") not in (None, "linear"):
+        return None
+    return (
+        f"db is 0, but for rounding: '{readers[0].name}' takes away the mean of the batch, and with it whatever the "
+        "bias adds."
+    )
+
+
+@fact("MultiHeadAttention")
+def bias_of_keys(at: Place) -> str | None:
+    """Softmax does not see what is added to all scores."""
+    if not at.gives("db_k"):
+        return None
+    return (
+        "db_k is 0, but for rounding: the bias of the keys adds the same to all scores of a query, which softmax does "
+        "not see."
+    )
+
+
+@fact("Activation", "Dense", "Softmax")
+def softmax_over_one(at: Place) -> str | None:
+    """A softmax over one value is always 1."""
+    name = at.argument("activation") if at.type != "Softmax" else "softmax"
+    if name != "softmax" or at.y.shape[-1:] != (1,):
+        return None
+    return "All gradients that pass are 0: a softmax over one value is always 1."
+
+
 @fact("Conv{}D")
 def convolution(at: Place) -> str | None:
     """The kernel is read turned round."""
-    if not first_windows(at.definition) or all(w.k == 1 for w in first_windows(at.definition)):
+    if not at.gives("dx") or not first_windows(at.definition) or all(w.k == 1 for w in first_windows(at.definition)):
         return None
     return (
         "dx is a transposed convolution with the same kernel: each input position collects from all windows that read "
@@ -33,12 +66,16 @@ def convolution(at: Place) -> str | None:
 @fact("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
 def kernel_of_convolution(at: Place) -> str | None:
     """Each weight is used at every position."""
+    if not any(at.gives(name) for name in ("dW", "dW_d", "dW_p")):
+        return None
     return "Each weight of the kernel is used at every position; its gradient is the sum over all of them."
 
 
 @fact("Conv{}DTranspose")
 def transposed(at: Place) -> str | None:
     """Its gradient is the convolution."""
+    if not at.gives("dx"):
+        return None
     return "dx is the ordinary convolution that this layer turns round, with the same kernel and strides."
 
 
@@ -63,6 +100,8 @@ def average_pooling(at: Place) -> str | None:
 @fact("Embedding")
 def embedding(at: Place) -> str | None:
     """Only rows that were looked up."""
+    if not at.gives("dE"):
+        return None
     return (
         "Only rows whose id occurs in the batch get a gradient, the sum over its occurrences; ids are whole numbers "
         "and have none."
@@ -101,7 +140,9 @@ def recurrent(at: Place) -> str | None:
     """Backpropagation through time."""
     steps = at.x.shape[1]
     count = f"all {steps}" if isinstance(steps, int) else "all"
-    return f"The gradient runs back through {count} steps; every step adds to the gradients of the same weights."
+    learns = any(at.gives(name) for name in ("dW", "dU"))
+    more = "; every step adds to the gradients of the same weights" if learns else ""
+    return f"The gradient runs back through {count} steps{more}."
 
 
 @fact("SpectralNormalization")

@@ -66,6 +66,9 @@ class Place(Protocol):
     def trains(self, name: str) -> bool:
         """Whether the weight of this name is trained."""
 
+    def gives(self, gradient: str) -> bool:
+        """Whether this gradient is among those that are printed: `dx`, `db`."""
+
     def source(self) -> Definition | None:
         """What the layer computes whose output it takes first; None for an input or where that is not known."""
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, AxesOfEach, Axis, Expr
+from layerexplain.lang.expr import (
+    NO_GRADIENT,
+    NOT_INDEXED,
+    UNKNOWN_COST,
+    UNKNOWN_GRADIENT,
+    AxesOfEach,
+    Axis,
+    Expr,
+    named,
+)
 from layerexplain.ops.families import function
 from layerexplain.ops.functions import softmax
 from layerexplain.ops.movement import cut
@@ -65,7 +74,7 @@ def _of_loss(y: Expr, dy: Expr, i: int) -> Expr | None:
     if i != 1:
         return None
     output = y.args[1]
-    spelled = ctc_share(*y.args, **y.attrs)
+    spelled = named("share", ctc_share(*y.args, **y.attrs), "of the paths that spell the labels")
     return cut(dy, {1: None, 2: None}) * (softmax(output) * sum_(spelled, axis=-1, keepdims=True) - spelled)
 
 

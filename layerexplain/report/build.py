@@ -36,6 +36,7 @@ from layerexplain.report.data import (
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
 if TYPE_CHECKING:
+    from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -196,6 +197,7 @@ class Builder:
         self._networks: set[int] = set()
         self._around: dict[int, Neighbours] = {}
         self._fixing: str | None = None
+        self._gradients: Gradients | None = None
 
     def stored(self) -> StoredWeights:
         """What the file stores for layers without a formula: it is opened when the first one is met."""
@@ -287,9 +289,10 @@ class Builder:
                 explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines)
             )
             if self.gradient and calls:
-                from layerexplain.report.gradient import gradient_report
+                from layerexplain.report.gradient import Gradients
 
-                row = row._replace(gradient=gradient_report(row, layer, calls, around, at.frozen))
+                self._gradients = self._gradients or Gradients(self.network)
+                row = row._replace(gradient=self._gradients.of(row, layer, calls, around, at.frozen))
         return row
 
     def _line_of(self, layer: Layer) -> str | None:

@@ -12,10 +12,9 @@ from layerexplain.derive.element.text import element_text
 from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
-from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, Shapes, constant, walk
+from layerexplain.lang.expr import Expr, Shapes, walk
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration
@@ -24,6 +23,7 @@ from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import (
     NO_MASK,
@@ -270,23 +270,6 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 
 
 # Training and masks ---------------------------------------------------------------------------------------------
-
-
-def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
-    """What a call computes in training: what it computes at inference, too, where that is the same; None if it cannot
-    be traced."""
-    definition, declaration, origin = made.definition, made.declaration, made.origin
-    if definition is None or declaration is None or origin is None:
-        return definition
-    if not declaration.trains(bool(layer.config.get("trainable", True))):
-        return definition
-    constants = {i: constant(value) for i, value in origin.bound.constants.items()}
-    try:
-        return declaration.trace(
-            origin.specs, dict(definition.arguments), origin.masks, training=True, constants=constants
-        )
-    except LayerExplainError:
-        return None
 
 
 def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_of_number
+from layerexplain.derive.roles import input_roles
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
@@ -16,9 +18,11 @@ from layerexplain.lang.text import statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.trained import trained_definition
 from layerexplain.report.data import BackwardReport, LayerReport, Statement
-from layerexplain.report.explanation import said_of_training, statement, trained_definition
+from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
@@ -32,11 +36,12 @@ def gradient_report(
     frozen: bool,
     *,
     of_logits: bool = False,
+    needs: Needs | None = None,
 ) -> BackwardReport | None:
     """Return the gradients of a layer at its first call, None for an input or a nested model.
 
     `frozen` says that its weights are not trained, `of_logits` that what comes back is the gradient of what its last
-    function is applied to.
+    function is applied to. `needs` says which gradients a step of training needs; all of them if not given.
     """
     made = calls[0]
     definition = made.definition
@@ -55,10 +60,47 @@ def gradient_report(
         if said is not None:
             return NOTHING._replace(unknown=f"in training it {said}")
     try:
-        found = _derived(trained, frozen)
+        found = _derived(
+            trained, frozen, None if needs is None else needs.inputs, None if needs is None else needs.results
+        )
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
-    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around)))
+    names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
+    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around, names)))
+
+
+class Gradients:
+    """The gradients of the layers of a network, each with what the model around it does to them."""
+
+    def __init__(self, network: Network) -> None:
+        self.paths = gradient_paths(network) if network.model.format != "layer" else None
+
+    def of(
+        self, row: LayerReport, layer: Layer, calls: Sequence[TracedCall], around: Neighbours, frozen: bool
+    ) -> BackwardReport | None:
+        """Return the gradients of a layer at its first call."""
+        told = gradient_report(row, layer, calls, around, frozen)
+        if told is None or self.paths is None:
+            return told
+        return told._replace(facts=(*told.facts, *_facts_of_ways(row, told, calls[0], self.paths)))
+
+
+def _facts_of_ways(row: LayerReport, told: BackwardReport, made: TracedCall, paths: GradientPaths) -> tuple[str, ...]:
+    """Return what the model around a layer does to its gradients: which are not needed, and which get nothing."""
+    needs = paths.needs.get((row.path, made.call.index))
+    said = []
+    for ends, weights in groupby([one for one in paths.lost if one.layer == row.path], lambda one: one.ends):
+        names = [one.weight for one in weights]
+        verb = "get" if len(names) > 1 else "gets"
+        where = " and ".join(map(end_words, ends))
+        said.append(f"{' and '.join(names)} {verb} no gradient in this model: the path ends {where}.")
+    if needs is not None and not said and told.statements and needs.results and made.definition is not None:
+        tensors = [f"d{p.label}" for i, p in enumerate(made.definition.params) if i not in needs.inputs]
+        spare = [name for name in tensors if any(line.text.startswith(f"{name} = ") for line in told.statements)]
+        if spare:
+            verb = "are" if len(spare) > 1 else "is"
+            said.append(f"{' and '.join(spare)} {verb} not computed in training: nothing before this layer is trained.")
+    return tuple(said)
 
 
 def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
@@ -75,12 +117,14 @@ def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
 
 
 @lru_cache(maxsize=64)
-def _derived(definition: Definition, frozen: bool) -> BackwardReport:
+def _derived(
+    definition: Definition, frozen: bool, inputs: tuple[int, ...] | None, results: tuple[int, ...] | None
+) -> BackwardReport:
     """What follows from the formula alone, once for all layers that are alike."""
-    found = gradient(definition, frozen=frozen)
+    found = gradient(definition, frozen=frozen, inputs=inputs, results=results)
     backward = found.backward
     cost = Costs().of(backward)
-    element = element_text(element_form(backward, _roles(found)))
+    element = element_text(element_form(backward, _roles(definition, found)))
     return BackwardReport(
         kept=_kept(definition, found),
         statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
@@ -104,7 +148,7 @@ _INPUTS = ("channels", "states")
 _TAPS = ("rows", "columns", "planes", "steps", "window")
 
 
-def _roles(found: Gradient) -> dict[str, tuple[str, ...]]:
+def _roles(definition: Definition, found: Gradient) -> dict[str, tuple[str, ...]]:
     """Return the roles of the axes of each weight's gradient: those of the weight, called as where it is used."""
     made = {}
     for weight in found.whole.weights:
@@ -112,7 +156,13 @@ def _roles(found: Gradient) -> dict[str, tuple[str, ...]]:
             names = [factors[-1][0] for factors in weight.attrs["axes"]]
             if len(names) > 1:
                 names = ["inputs" if name in _INPUTS else "window" if name in _TAPS else name for name in names]
+                names[0] = "inputs" if names[0] == "features" else names[0]
             made[f"d{weight.label}"] = tuple(names)
+    if any(len(names) > 1 for names in made.values()):  # a sum of products: what it sums over has a letter of its own
+        for x in found.whole.params:
+            if f"d{x.label}" in found.backward.results:
+                *lead, last = input_roles(x, definition)
+                made[f"d{x.label}"] = (*lead, "inputs" if last in ("features", "channels") else last)
     return made
 
 

@@ -36,12 +36,14 @@ class Neighbours:
 
 
 class LayerInNetwork(NamedTuple):
-    """A layer with its row, the definition of its first call, and the network around it."""
+    """A layer with its row, the definition of its first call, and the network around it; the names of its gradients
+    where these are told."""
 
     row: LayerReport
     layer: Layer
     definition: Definition
     around: Neighbours
+    gradients: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,6 +87,10 @@ class LayerInNetwork(NamedTuple):
     def trains(self, name: str) -> bool:
         """Whether the weight of this name is trained."""
         return any(w.trainable for w in self.row.weights if w.name == name)
+
+    def gives(self, gradient: str) -> bool:
+        """Whether this gradient is among those that are printed."""
+        return gradient in self.gradients
 
     def source(self) -> Definition | None:
         """What the layer computes whose output it takes first; None for an input or where that is not known."""

@@ -12,6 +12,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.optimizers import part
 from layerexplain.model import Layer, TensorRef, Training, is_before_keras_3
+from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
@@ -57,7 +58,7 @@ def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
     return StepReport(
         terms=tuple(terms),
         total=_total(terms),
-        gradients=tuple(_gradients(placed, of_logits)),
+        gradients=tuple(_gradients(placed, of_logits, gradient_paths(network))),
         updates=tuple(_updates(training, placed, notes)),
         notes=tuple(notes),
     )
@@ -163,18 +164,20 @@ def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any, str]]:
 # What passes back ---------------------------------------------------------------------------------------------------
 
 
-def _gradients(placed: Sequence[_Placed], of_logits: Collection[str]) -> Iterator[GradientReport]:
+def _gradients(placed: Sequence[_Placed], of_logits: Collection[str], paths: GradientPaths) -> Iterator[GradientReport]:
     """What each layer passes back, from the last to the first; layers that are alike once. Of the outputs `of_logits`
-    the loss sends the gradient to what their last function is applied to."""
+    the loss sends the gradient to what their last function is applied to. A gradient that no layer needs, as that of
+    the model's input, is left out."""
     alike: dict[Any, list[_Placed]] = {}
     for one in reversed(placed):
         definition = one.calls[0].definition if one.calls else None
-        alike.setdefault((definition or one.path, one.path in of_logits, one.frozen), []).append(one)
-    for (_, logits, frozen), layers in alike.items():
+        needs = paths.needs.get((one.path, one.calls[0].call.index)) if one.calls else None
+        alike.setdefault((definition or one.path, one.path in of_logits, one.frozen, needs), []).append(one)
+    for (_, logits, frozen, needs), layers in alike.items():
         one = layers[0]
         if not one.calls:
             continue
-        found = gradient_report(one.row, one.layer, one.calls, one.around, frozen, of_logits=logits)
+        found = gradient_report(one.row, one.layer, one.calls, one.around, frozen, of_logits=logits, needs=needs)
         if found is not None and (found.statements or found.unknown):
             yield GradientReport(tuple([each.path for each in layers]), one.row.type, found)
 

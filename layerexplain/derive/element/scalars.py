@@ -35,7 +35,7 @@ LETTERS: Final = {
     "window": "uvw",
     "interval": "uvw",
     "summed": "pqr",
-    "inputs": "mpq",
+    "inputs": "mkpq",
     "heads": "a",
     "per head": "d",
     "units": "ke",

@@ -7,13 +7,14 @@ without a rule of their own are opened first. What the gradient reads of the for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.loops import backward_loop
 from layerexplain.derive.gradient.opened import opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
+from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import (
@@ -25,6 +26,7 @@ from layerexplain.lang.expr import (
     LEAVES,
     LOOP,
     RANDOM,
+    STRUCTURAL,
     UNKNOWN_GRADIENT,
     CannotDerive,
     Expr,
@@ -67,9 +69,21 @@ def is_float(node: Expr) -> bool:
     return type(node.dtype) is str and node.dtype in FLOATS
 
 
-def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
+def gradient(
+    definition: Definition,
+    *,
+    frozen: bool = False,
+    inputs: Collection[int] | None = None,
+    results: Collection[int] | None = None,
+) -> Gradient:
     """Return the gradient of a definition with respect to its float tensors and its trainable weights, if it is not
     `frozen`.
+
+    Args:
+        definition: The formula.
+        frozen: Whether its weights are not trained.
+        inputs: The numbers of the tensors whose gradient is wanted; all of them if not given.
+        results: The numbers of the results for which a gradient comes back; all of them if not given.
 
     Raises:
         CannotDerive: What passes back through an op is not known, or needs a size that is not known.
@@ -82,14 +96,18 @@ def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
     >>> print(program(found.backward))
     dx = 2 * dy * x
     """
-    results, inside = opened(definition)
+    made_results, inside = opened(definition)
     weights = () if frozen else definition.weights
-    wanted = [leaf for leaf in (*definition.params, *weights) if _is_wanted(leaf)]
-    names = Names(definition, results, inside)
-    seeds = {name: tensor(f"d{name}", e.shape, e.dtype) for name, e in results.items() if is_float(e)}
+    tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
+    wanted = [leaf for leaf in (*tensors, *weights) if _is_wanted(leaf)]
+    names = Names(definition, made_results, inside)
+    back = [name for i, name in enumerate(made_results) if results is None or i in results]
+    seeds = {
+        name: tensor(f"d{name}", e.shape, e.dtype) for name, e in made_results.items() if is_float(e) and name in back
+    }
     taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
     walk_back = Backward(inside, wanted, names)
-    sent = walk_back.run([(results[name], dy) for name, dy in seeds.items()])
+    sent = walk_back.run([(made_results[name], dy) for name, dy in seeds.items()])
     fresh = {leaf: sent[leaf] for leaf in wanted if leaf in sent}
     forward = {*inside, *walk_back.extra}
     simplifier = Simplifier(forward)
@@ -103,7 +121,7 @@ def gradient(definition: Definition, *, frozen: bool = False) -> Gradient:
     whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
     backward, kept = _without_forward(whole, forward, names)
     unreached = tuple(str(leaf.label) for leaf in wanted if leaf not in fresh)
-    return Gradient(whole, backward, kept, unreached, results, of)
+    return Gradient(whole, backward, kept, unreached, made_results, of)
 
 
 def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
@@ -175,7 +193,7 @@ class Backward:
         self.extra: list[Expr] = []
         self.active: set[Expr] = set(wanted)
         for node in order:
-            if node not in self.active and any(arg in self.active for arg in node.args) and _passes(node):
+            if node not in self.active and any(arg in self.active for arg in node.args) and passes(node):
                 self.active.add(node)
         self.sent: dict[Expr, Expr] = {}
         self.parts: dict[Expr, dict[int, Expr]] = {}
@@ -248,14 +266,14 @@ class Backward:
             self._send(arg, back)
 
 
-def _passes(node: Expr) -> bool:
+def passes(node: Expr) -> bool:
     """Return whether a gradient passes through a node. A rule that is missing is found on the way back."""
     if type(node.shape) is Shapes:
         return any(dtype in FLOATS for dtype in node.dtype)
     if not is_float(node) and not is_complex(node):
         return False
     rule = node.op.gradient
-    return not isinstance(rule, Marker) or isinstance(rule, UNKNOWN_GRADIENT) or node.op in (ITEM, CALL, LOOP)
+    return not isinstance(rule, Marker) or isinstance(rule, UNKNOWN_GRADIENT) or rule is STRUCTURAL
 
 
 def _back_to(node: Expr, dy: Any, i: int) -> Expr | None:
@@ -343,10 +361,11 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     taken = {str(leaf.label) for leaf in leaves} | set(whole.results)
     taken |= {str(node.label) for node in seen - forward if node.label}
     env: dict[Expr, Any] = {}
+    roles = AxisRoles({}).within(whole, walk(needed))
     for node in sorted(needed, key=lambda n: n.serial):
         label = free(names.label(node) or "a", taken)
         taken.add(label)
-        stand_in = tensor(label, node.shape, node.dtype)
+        stand_in = tensor(label, node.shape, node.dtype, roles[node])
         kept[stand_in] = node
         env[node] = stand_in
     results = dict(zip(whole.results, _Cut().values(roots, env), strict=True))

@@ -1,0 +1,35 @@
+"""Rules on what training changes: weights that no gradient reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.network.gradient_paths import End, LostWeight, end_words, lost_weights
+
+
+@rule(
+    "no-gradient",
+    "Trainable weights that get no gradient",
+    "certain",
+    why="What no gradient reaches, training does not change: the weights stay as they were drawn. Keras warns in "
+    "fit().",
+    fix="Replace what the path ends at by something with a gradient (softmax in place of argmax), read the output, or "
+    "set trainable=False.",
+    source="keras/src/backend/tensorflow/trainer.py; tf.GradientTape",
+)
+def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
+    of_layer: dict[str, list[LostWeight]] = {}
+    for lost in lost_weights(view.network):
+        of_layer.setdefault(lost.layer, []).append(lost)
+    for layer, weights in of_layer.items():
+        ends = sorted({end for lost in weights for end in lost.ends})
+        names = " and ".join(filter(None, [", ".join(w.weight for w in weights[:-1]), weights[-1].weight]))
+        verb = "are" if len(weights) > 1 else "is"
+        yield layer, f"{names} {verb} trainable, but the path of the gradient ends {_listed(ends)}"
+
+
+def _listed(ends: list[End]) -> str:
+    words = list(dict.fromkeys(map(end_words, ends)))
+    return " and ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")

@@ -1,0 +1,256 @@
+"""Where gradients go in a model: which tensors and weights the loss reaches, which gradients a step needs, and where
+the way to a weight ends.
+
+What is not known (a layer without a formula) is taken to pass everything on, so that what is said to get no gradient
+gets none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from layerexplain.attribute_path import weight_name
+from layerexplain.derive.gradient.flows import Flow, flow
+from layerexplain.lang.expr import OPS, Marker
+from layerexplain.model import Layer, TensorRef
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.trained import trained_definition
+from layerexplain.ops.sizes import FLOATS
+from layerexplain.records import NamedTuple
+
+UNUSED = ""
+"""The op of an end where nothing reads the tensor."""
+
+
+class End(NamedTuple):
+    """Where the way of a gradient ends: at an op of a layer, or at an output of it that is UNUSED."""
+
+    layer: str
+    op: str
+
+
+_WORDS = {
+    UNUSED: "at an output of '{layer}' that nothing reads",
+    "stop_gradient": "at stop_gradient in '{layer}'",
+    "cast": "in '{layer}', where floats become whole numbers or truth values",
+}
+
+
+def end_words(end: End) -> str:
+    """Return where a path ends, in words.
+
+    >>> end_words(End("best", "argmax"))
+    "at argmax in 'best', which has no gradient: positions"
+    """
+    if end.op in _WORDS:
+        return _WORDS[end.op].format(layer=end.layer)
+    rule = OPS[end.op].gradient if end.op in OPS else None
+    why = f": {rule.reason}" if isinstance(rule, Marker) else ""
+    return f"at {end.op} in '{end.layer}', which has no gradient{why}"
+
+
+class Needs(NamedTuple):
+    """What a step of training asks of a call: `results` are the numbers of those that get a gradient, `inputs` those
+    of the definition's parameters whose gradient something before them needs."""
+
+    results: tuple[int, ...]
+    inputs: tuple[int, ...]
+
+
+class LostWeight(NamedTuple):
+    """A trainable weight without a gradient: the path of its layer, its name there, and where the ways to it end."""
+
+    layer: str
+    weight: str
+    ends: tuple[End, ...]
+
+
+class GradientPaths(NamedTuple):
+    """The ways of gradients in a network. `needs` has for each call, by its path and number, what is asked of it;
+    `lost` are the trainable weights that get none, `reached` says whether another gets one."""
+
+    needs: Mapping[tuple[str, int], Needs]
+    lost: tuple[LostWeight, ...]
+    reached: bool
+
+
+def lost_weights(network: Network) -> tuple[LostWeight, ...]:
+    """Return the trainable weights of a model that get no gradient in training. A model without a loss of which no
+    weight gets one is for inference: there is nothing to tell of it."""
+    if not gradient_paths(network, as_in_training=False).lost:  # the formulas of inference are there already
+        return ()
+    paths = gradient_paths(network)
+    training = network.model.training
+    return paths.lost if paths.reached or (training is not None and training.losses) else ()
+
+
+def gradient_paths(network: Network, *, as_in_training: bool = True) -> GradientPaths:
+    """Return how gradients pass a model, from its losses (all outputs, where it is not known which have one)."""
+    ways = _Ways(as_in_training)
+    ways.forward(network, "", [False] * len(network.model.inputs), False)
+    training = network.model.training
+    losses = training.losses if training is not None else {}
+    has_loss = [not losses or ref.layer in losses or "" in losses for ref in network.model.outputs]
+    ways.backward(network, "", has_loss, [{End(ref.layer, UNUSED)} for ref in network.model.outputs], False)
+    lost = [LostWeight(*key, tuple(sorted(ends))) for key, ends in ways.lost.items() if key not in ways.found]
+    return GradientPaths(ways.needs, tuple(lost), bool(ways.found))
+
+
+class _Ways:
+    def __init__(self, as_in_training: bool) -> None:
+        self.as_in_training = as_in_training
+        self.wanted: dict[tuple[str, TensorRef], bool] = {}
+        self.needs: dict[tuple[str, int], Needs] = {}
+        self.lost: dict[tuple[str, str], set[End]] = {}
+        self.found: set[tuple[str, str]] = set()
+
+    # Forwards: what depends on a trainable weight -----------------------------------------------------------------
+
+    def forward(self, network: Network, path: str, given: Sequence[bool], frozen: bool) -> list[bool]:
+        """Note which tensors depend on something that is trained; return that of the outputs."""
+        wanted = dict(zip(network.model.inputs, given, strict=False))
+        own = frozen or not network.model.trainable
+        for layer, made in _calls(network):
+            held = own or not layer.config.get("trainable", True)
+            refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
+            if layer.type == "InputLayer":
+                results = [wanted.get(ref, False) for ref in refs]
+            elif made.network is not None:
+                inner = [wanted.get(ref, True) for ref in made.sources]
+                results = self.forward(made.network, f"{path}{layer.name}/", inner, held)
+            else:
+                results = self._results(layer, made, wanted, held)
+            for ref, one in zip(refs, results, strict=False):
+                wanted[ref] = one
+                self.wanted[path, ref] = self.wanted.get((path, ref), False) or one
+        return [wanted.get(ref, True) for ref in network.model.outputs]
+
+    def _results(self, layer: Layer, made: TracedCall, wanted: Mapping[TensorRef, bool], held: bool) -> list[bool]:
+        known = self._flow(layer, made)
+        if known is None:
+            some = any(wanted.get(ref, True) for ref in made.sources)
+            return [some or not held] * len(made.outputs)
+        ways, refs, count = known
+        definition = made.definition
+        leaves = sum(1 << i for i, ref in enumerate(refs) if ref is not None and wanted.get(ref, True))
+        if not held and definition is not None:
+            leaves |= sum(1 << (count + i) for i, w in enumerate(definition.weights) if w.attrs["trainable"])
+        return [bool(result & leaves) for result in ways.results[: len(made.outputs)]]
+
+    # Backwards: what the loss reaches -----------------------------------------------------------------------------
+
+    def backward(
+        self, network: Network, path: str, gets: Sequence[bool], ends: Sequence[set[End]], frozen: bool
+    ) -> tuple[list[bool], list[set[End]]]:
+        """Note what gets a gradient, given which outputs do, and where the way to others ended; return that of the
+        inputs."""
+        got: dict[TensorRef, bool] = {}
+        ended: dict[TensorRef, set[End]] = {}
+
+        def send(ref: TensorRef, one: bool, why: set[End]) -> None:
+            got[ref] = got.get(ref, False) or one
+            ended.setdefault(ref, set()).update(why)
+
+        for output, one, why in zip(network.model.outputs, gets, ends, strict=True):
+            send(output, one, set() if one else why)
+        own = frozen or not network.model.trainable
+        for layer, made in reversed(list(_calls(network))):
+            held = own or not layer.config.get("trainable", True)
+            name = path + layer.name
+            refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
+            results = [got.get(ref, False) for ref in refs]
+            for number, spec in enumerate(made.outputs):
+                if spec is not None and (_penalized(layer) or spec.dtype not in FLOATS):
+                    results[number] = spec.dtype in FLOATS
+            whys = [ended.get(ref) or {End(name, UNUSED)} for ref in refs]
+            if layer.type == "InputLayer":
+                continue
+            if made.network is not None:
+                inner, ends_of = self.backward(made.network, f"{name}/", results, whys, held)
+                for ref, one, why in zip(made.sources, inner, ends_of, strict=False):
+                    send(ref, one, why)
+                continue
+            self._through(layer, made, name, results, whys, held, send)
+        inputs = network.model.inputs
+        return [got.get(ref, False) for ref in inputs], [ended.get(ref) or set() for ref in inputs]
+
+    def _through(
+        self,
+        layer: Layer,
+        made: TracedCall,
+        name: str,
+        results: Sequence[bool],
+        whys: Sequence[set[End]],
+        held: bool,
+        send: Callable[[TensorRef, bool, set[End]], None],
+    ) -> None:
+        """Pass a call that has a formula, or one without, which is taken to pass all on."""
+        known = self._flow(layer, made)
+        key = (name, made.call.index)
+        if known is None:
+            for ref in made.sources:
+                send(ref, True, set())
+            self.needs[key] = Needs(tuple(range(len(results))), tuple(range(len(made.sources))))
+            return
+        ways, refs, count = known
+        path = name[: len(name) - len(layer.name)]
+        needed = []
+        for i, source in enumerate(refs):
+            if source is None:
+                continue
+            one, why = self._way(ways, i, name, results, whys)
+            send(source, one, why)
+            if one and self.wanted.get((path, source), True):
+                needed.append(i)
+        before = self.needs.get(key, Needs((), ()))
+        gets = [i for i, one in enumerate(results) if one]
+        self.needs[key] = Needs(tuple(sorted({*before.results, *gets})), tuple(sorted({*before.inputs, *needed})))
+        for i, weight in enumerate(made.definition.weights if made.definition is not None else ()):
+            if held or not weight.attrs["trainable"]:
+                continue
+            own = weight_name(weight.attrs, layer)
+            one, why = self._way(ways, count + i, name, results, whys)
+            if one or _is_regularized(layer, str(weight.attrs["name"])):
+                self.found.add((name, own))
+            else:
+                self.lost.setdefault((name, own), set()).update(why or {End(name, UNUSED)})
+
+    def _flow(self, layer: Layer, made: TracedCall) -> tuple[Flow, list[TensorRef | None], int] | None:
+        """Return how gradients pass a call, the tensor that each of its parameters is, and how many these are; None
+        where its formula in training is not known."""
+        definition = trained_definition(layer, made) if self.as_in_training else made.definition
+        if definition is None or definition.kind == "opaque" or made.origin is None or made.built:
+            return None
+        given = [ref for ref in made.origin.bound.tensors if ref is not None]
+        refs = [*given, *[None] * len(definition.params)][: len(definition.params)]
+        return flow(definition), refs, len(definition.params)
+
+    @staticmethod
+    def _way(
+        ways: Flow, leaf: int, name: str, results: Sequence[bool], whys: Sequence[set[End]]
+    ) -> tuple[bool, set[End]]:
+        """Return whether a leaf gets a gradient, and if not, where its ways end."""
+        to = [i for i in ways.reaches(leaf) if i < len(results)]
+        if any(results[i] for i in to):
+            return True, set()
+        found = {End(name, op) for op in ways.stops(leaf)}
+        return False, found.union(*[whys[i] for i in to])
+
+
+def _calls(network: Network) -> Iterator[tuple[Layer, TracedCall]]:
+    layers = {layer.name: layer for layer in network.model.layers}
+    for made in network.calls:
+        if made.call.layer in layers:
+            yield layers[made.call.layer], made
+
+
+def _is_regularized(layer: Layer, weight: str) -> bool:
+    """Return whether a regularizer of the layer, or of one that it holds, has a gradient for a weight."""
+    if layer.config.get(f"{weight}_regularizer") is not None:
+        return True
+    return any(isinstance(held, Layer) and _is_regularized(held, weight) for held in layer.config.values())
+
+
+def _penalized(layer: Layer) -> bool:
+    """Return whether a layer adds to the loss what it computes."""
+    return layer.config.get("activity_regularizer") is not None or layer.type == "ActivityRegularization"
