@@ -160,7 +160,7 @@ class _Ways:
             refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
             results = [got.get(ref, False) for ref in refs]
             for number, spec in enumerate(made.outputs):
-                if spec is not None and (_penalized(layer) or spec.dtype not in FLOATS):
+                if spec is not None and (_penalized(layer, made) or spec.dtype not in FLOATS):
                     results[number] = spec.dtype in FLOATS
             whys = [ended.get(ref) or {End(name, UNUSED)} for ref in refs]
             if layer.type == "InputLayer":
@@ -251,6 +251,7 @@ def _is_regularized(layer: Layer, weight: str) -> bool:
     return any(isinstance(held, Layer) and _is_regularized(held, weight) for held in layer.config.values())
 
 
-def _penalized(layer: Layer) -> bool:
+def _penalized(layer: Layer, made: TracedCall) -> bool:
     """Return whether a layer adds to the loss what it computes."""
-    return layer.config.get("activity_regularizer") is not None or layer.type == "ActivityRegularization"
+    declared = made.declaration is not None and made.declaration.facts.adds_to_loss
+    return declared or layer.config.get("activity_regularizer") is not None
