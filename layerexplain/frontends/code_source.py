@@ -49,7 +49,7 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
     >>> code_source("model.keras")
     'model.keras'
     """
-    if not isinstance(source, str) or isinstance(source, CodeSource):
+    if not isinstance(source, str) or isinstance(source, CodeSource) or hasattr(source, "fault"):
         return source
     if is_elsewhere(source):
         from layerexplain.sources.names import Remote, named

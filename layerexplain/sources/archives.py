@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from layerexplain.errors import SourceError, first_line
 from layerexplain.frontends.keras.archive import DAMAGE, Members, member_data, members_by_name
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import open_regular, size_of
 from layerexplain.sources.found import Entry
 from layerexplain.sources.names import Remote, named
 from layerexplain.sources.ranges import RangeFile, Ranges
@@ -110,13 +110,13 @@ def _archive(outer: str, _mark: str) -> _Archive:
         from layerexplain.sources.remote import open_remote
 
         return _Archive(open_remote(outer))
-    file = open_regular(outer)
 
     def fetch(start: int, end: int) -> bytes:
-        file.seek(start)
-        return file.read(end - start)
+        with open_regular(outer) as file:
+            file.seek(start)
+            return file.read(end - start)
 
-    return _Archive(RangeFile(Ranges(fetch, os.fstat(file.fileno()).st_size)))
+    return _Archive(RangeFile(Ranges(fetch, size_of(outer))))
 
 
 def _mark_of(outer: str) -> str:

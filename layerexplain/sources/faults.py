@@ -76,7 +76,9 @@ def _status(error: BaseException) -> tuple[int, float | None] | None:
     if isinstance(answer, dict):  # botocore
         meta = answer.get("ResponseMetadata", {})
         return _both(meta.get("HTTPStatusCode"), meta.get("HTTPHeaders"))
-    for owner, name in ((error, "status"), (answer, "status_code"), (answer, "status"), (error, "code")):
+    # gcsfs calls it so; in other errors a code is something else.
+    own = ("code",) if type(error).__name__ == "HttpError" else ("status",)
+    for owner, name in ((error, *own), (answer, "status_code"), (answer, "status")):
         found = _both(getattr(owner, name, None), getattr(owner, "headers", None))
         if found is not None:
             return found

@@ -102,9 +102,7 @@ class Ranges:
         data = self._fetch(start, end)
         self.fetched += len(data)
         if len(data) != end - start:
-            raise SourceError(
-                f"ends after {start + len(data):,} of {self.size:,} bytes, or the server states a wrong length"
-            )
+            raise SourceError(f"ends after {start + len(data):,} of the {self.size:,} bytes that the server states")
         return data
 
 
