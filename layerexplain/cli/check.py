@@ -95,6 +95,7 @@ def command(
       layerexplain check model.keras --max params=5e6,memory=50MB
       layerexplain check spec.yaml --format github
       layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
+      layerexplain check --recursive models/
       layerexplain check --list
     """
     if list_rules:

@@ -47,6 +47,7 @@ def command(
       layerexplain convert old_model.h5 model.keras
       layerexplain convert model.keras model.py
       layerexplain convert model.keras - --to yaml
+      layerexplain convert s3://bucket/old_model.h5 model.keras
       layerexplain convert spec.yaml model.json --force
     """
     said = api.convert(

@@ -48,6 +48,7 @@ def command(
       layerexplain diff old.h5 new.keras
       layerexplain diff epoch_1.keras epoch_2.keras --weights
       layerexplain diff main.yaml branch.yaml --format markdown
+      layerexplain diff model.keras s3://bucket/model.keras
     """
     try:
         found = api.diff(

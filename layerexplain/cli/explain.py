@@ -124,6 +124,7 @@ def command(
       layerexplain explain model.keras 'dense*' --gradient
       layerexplain explain spec.yaml --format markdown --output explained.md
       layerexplain explain spec.yaml --format latex --output explained.tex
+      layerexplain explain https://host/model.keras conv2d_1
       layerexplain explain model.keras --training
       layerexplain explain model.keras --training --loss Huber delta=2 --optimizer SGD momentum=0.9
     """

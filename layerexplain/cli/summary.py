@@ -64,7 +64,8 @@ def command(
     """Print one row per layer: name, type, operation, input and output shape, parameters; then totals.
 
     SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, Python code or a notebook, which is read and never
-    run (train.py, or one model of it: train.py:encoder, 'train.py:build(classes=10)'), or - for standard input.
+    run (train.py, or one model of it: train.py:encoder, 'train.py:build(classes=10)'), a URL of one of these, a place
+    in a zip archive (models.zip::model.keras), a glob, or - for standard input.
 
     \b
     Examples:
@@ -75,6 +76,8 @@ def command(
       layerexplain summary model.keras --batch 32 --optimizer adam
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
       layerexplain summary models/*.keras --format csv --jobs 4
+      layerexplain summary https://host/model.keras s3://bucket/model.h5
+      layerexplain summary --recursive models/ --format csv
       layerexplain summary model.keras --format mermaid
       layerexplain summary train.py --set filters=64 --columns layer,output_shapes,params,place
     """

@@ -71,6 +71,7 @@ def command(
     Examples:
       layerexplain weights model.keras
       layerexplain weights model.weights.h5 --stats
+      layerexplain weights https://host/model.keras
       layerexplain weights model.keras --format csv --columns path,layer,name,count,reach
       layerexplain weights model.h5 --format json | jq .totals.params
     """  # fmt: skip

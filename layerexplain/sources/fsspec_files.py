@@ -95,7 +95,8 @@ class FsspecFiles:
             return self._whole(size, mark)
         options: dict[str, Any] = {"cache_type": "none"}
         if self._is_http:
-            options |= {"size": size, "headers": {"If-Match": mark} if mark.startswith('"') else {}}
+            headers = dict(self._system.kwargs.get("headers", {}))
+            options |= {"size": size, "headers": {**headers, "If-Match": mark} if mark.startswith('"') else headers}
         if size == 0:
             return Ranges.of_bytes(b"", mark)
         file = tried(lambda: self._system.open(self._path, "rb", **options), self._reach)
