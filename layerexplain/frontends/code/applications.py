@@ -44,16 +44,17 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """The result of a function of keras.applications; Unknown where no Keras is installed whose source has it."""
-    home, folder = _homes().get(name), _folder()
+def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any], module: str = "") -> Any:
+    """The result of a function of keras.applications, of a module of it where several have the function; Unknown where
+    no Keras is installed whose source has it."""
+    home, folder = f"{module}.py" if module else _homes().get(name), _folder()
     if home is None or folder is None:
         why = (
             "no Keras is installed whose source could be read" if folder is None else "it is not in the installed Keras"
         )
         return Unknown(f"{name} of keras.applications is not known: {why}")
     frame = _module(keras, home, folder)
-    if frame is None:
+    if frame is None or name not in frame.names:
         return Unknown(f"{name} of keras.applications could not be read")
     return keras.interpreter.call(frame.names.get(name), args, kwargs)
 

@@ -411,7 +411,7 @@ def _is_of(value: Any, kind: Any) -> bool | None:
             family = _FAMILIES.get(value.path.partition(".")[0])
             return name in (family, value.class_name) if family is not None else None
         if isinstance(value, Tensor):
-            return True if "ensor" in name else None
+            return True if "ensor" in name else False if kind.path.startswith("numpy.") else None
         if isinstance(value, Array):
             return name == "ndarray"
         return False if is_plain(value) or type(value) in (list, tuple, dict) else None

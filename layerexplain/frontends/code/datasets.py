@@ -1,11 +1,12 @@
-"""The shapes of the data sets that ship with Keras, and of what its preprocessing gives."""
+"""The shapes of the data sets that ship with Keras and scikit-learn, and of what their preprocessing gives."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from layerexplain.frontends.code.arrays import array_of
-from layerexplain.frontends.code.values import Array, Tensor, Unknown
+from layerexplain.frontends.code.values import Array, Namespace, Setting, Tensor, Unknown
 
 _IMAGES = {
     "mnist": ((28, 28), (), 60_000, 10_000, 10),
@@ -28,14 +29,15 @@ def load(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if parts[-1] != "load_data" or name not in _IMAGES:
         return Unknown(f"it comes from keras.{path}(…)")
     example, label, train, test, classes = _IMAGES[name]
-    if name in ("boston_housing", "reuters") and ("test_split" in kwargs or "maxlen" in kwargs):
-        return Unknown(f"how keras.datasets.{name} is split")
+    counts: tuple[int | None, int | None] = (train, test)
+    if name in ("boston_housing", "reuters", "imdb") and ({"test_split", "maxlen"} & kwargs.keys() or len(args) > 1):
+        counts = (None, None)
     labels = "int64" if name != "boston_housing" else "float64"
 
-    def part(count: int) -> tuple[Array, Array]:
+    def part(count: int | None) -> tuple[Array, Array]:
         return Array((count, *example), None, None, "uint8"), Array((count, *label), None, classes, labels)
 
-    return part(train), part(test)
+    return part(counts[0]), part(counts[1])
 
 
 def call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -58,3 +60,56 @@ def call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
             return length if isinstance(length, Unknown) else Unknown("how long the longest sequence of the data is")
         return Array((data.shape[0] if data is not None and data.shape else None, length), None, None, "int32")
     return data if data is not None else Unknown("data")
+
+
+# scikit-learn ---------------------------------------------------------------------------------------------------------
+
+_TABLES = {
+    "load_iris": (150, 4, 3),
+    "load_wine": (178, 13, 3),
+    "load_breast_cancer": (569, 30, 2),
+    "load_digits": (1797, 64, 10),
+    "load_diabetes": (442, 10, None),
+    "load_boston": (506, 13, None),
+    "fetch_california_housing": (20_640, 8, None),
+}
+"""Examples, columns and classes of the tables that ship with scikit-learn."""
+_SCALERS = frozenset({"StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer"})
+
+
+def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any other."""
+    name = path.rpartition(".")[2]
+    if name in _TABLES:
+        rows, columns, classes = _TABLES[name]
+        labels = "float64" if classes is None else "int64"
+        data, target = Array((rows, columns), None, None, "float64"), Array((rows,), None, classes, labels)
+        return (data, target) if kwargs.get("return_X_y") is True else Namespace({"data": data, "target": target})
+    if name == "train_test_split" and args:
+        return [part for one in args for part in _split(one, kwargs)]
+    if name in _SCALERS:
+        return Setting(name, {}, "sklearn")
+    return NotImplemented
+
+
+def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The rows to train on and those to test with, which nobody knows how many they are."""
+    array = array_of(data)
+    if isinstance(array, Unknown) or not array.shape:
+        why = array if isinstance(array, Unknown) else Unknown("a part of what is not an array")
+        return why, why
+    rows, test = array.shape[0], kwargs.get("test_size", 0.25 if kwargs.get("train_size") is None else None)
+    counts: tuple[int | None, int | None] = (None, None)
+    if rows is not None and isinstance(test, int | float) and kwargs.get("train_size") is None:
+        tested = math.ceil(test * rows) if isinstance(test, float) else test
+        counts = (rows - tested, tested) if 0 < tested < rows else counts
+    first, second = (array._replace(shape=(count, *array.shape[1:]), values=None) for count in counts)
+    return first, second
+
+
+def scaled(scaler: Setting, name: str, args: list[Any]) -> Any:
+    """What a method of a scaler of scikit-learn gives: data of the same shape."""
+    if name in ("fit_transform", "transform", "inverse_transform") and args:
+        data = array_of(args[0])
+        return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")
+    return scaler if name == "fit" else Unknown(f"the method {name} of {scaler.class_name}")

@@ -120,7 +120,7 @@ class Expressions(InterpreterPart):
         return found
 
     def on_list(self, node: ast.List, frame: Frame) -> Any:
-        return self._items(node.elts, frame)
+        return self.made(self._items(node.elts, frame))
 
     def on_tuple(self, node: ast.Tuple, frame: Frame) -> Any:
         items = self._items(node.elts, frame)
@@ -151,7 +151,7 @@ class Expressions(InterpreterPart):
             if len(made) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
         self.budget.make(len(made))
-        return made
+        return self.made(made)
 
     def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> Any:
         text = ""
@@ -187,6 +187,11 @@ class Expressions(InterpreterPart):
             return left
         if isinstance(right, Unknown):
             return right
+        if not self.keras.quiet:
+            left, right = (self.keras.data_of(one) if isinstance(one, Variable) else one for one in (left, right))
+            unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
+            if unknown is not None:
+                return unknown
         if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
             return self.keras.operator(name, left, right)
         if isinstance(left, Array) or isinstance(right, Array):
@@ -196,6 +201,8 @@ class Expressions(InterpreterPart):
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
         value = self.value(node.operand, frame)
         name = type(node.op).__name__
+        if isinstance(value, Variable) and not self.keras.quiet:
+            value = self.keras.data_of(value)
         if isinstance(value, Unknown):
             return value
         if isinstance(value, Tensor | Variable) and name != "Not":
@@ -297,7 +304,7 @@ class Expressions(InterpreterPart):
             self.budget.make(1)
 
         why = self._rows(node, frame, make)
-        return why if why is not None else found if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
+        return why if why is not None else self.made(found) if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
 
     on_generatorexp = on_listcomp
 
@@ -341,7 +348,7 @@ class Expressions(InterpreterPart):
     def item(self, items: Any, key: Any) -> Any:
         """`items[key]`."""
         if isinstance(items, Variable):
-            items = self.keras.weight_tensor(items)
+            items = self.keras.weight_tensor(items) if self.keras.quiet else self.keras.data_of(items)
         if isinstance(items, Tensor):
             return self.keras.tensor_item(items, key)
         if isinstance(items, Array):

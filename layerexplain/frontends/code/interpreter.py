@@ -47,6 +47,16 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         self.changes = 0
         self.mutated: list[Any] = []
         """Lists and dicts that were changed, in order."""
+        self.loops: list[int] = []
+        """The loops that run an unknown number of times and are read now: the birth number of what is made in each."""
+        self.fresh: list[Any] = []
+        """Lists and dicts that such a loop makes."""
+        self.written: list[tuple[Any, str]] = []
+        """Attributes of objects that such a loop assigns."""
+        self.touched = 0
+        """Changes in such a loop of models that were there before."""
+        self.idle = 0
+        """Steps in rounds of loops in which nothing happened to a model."""
         self.passed: list[Assumption] = []
         """Tests before `break` and `continue` that were taken as false, of the loops that are read now."""
         self.assumed: list[Assumption] = []
@@ -79,11 +89,22 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         if assumption not in self.assumed and len(self.assumed) < 200:
             self.assumed.append(assumption)
 
+    def touch(self, layer: Any) -> None:
+        """Note that something happens to a layer or a model."""
+        self.events += 1
+        self.touched += bool(self.loops) and layer.birth < self.loops[0]
+
+    def made(self, value: Any) -> Any:
+        """A new list or dict."""
+        if self.loops:
+            self.fresh.append(value)
+        return value
+
     def mutate(self, value: Any) -> None:
         """Note that a list or a dict is changed."""
         self.changes += 1
-        if len(self.mutated) < 100_000:
-            self.mutated.append(value)
+        self.budget.make(1)
+        self.mutated.append(value)
 
     def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
@@ -54,6 +56,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.policy = ""
         self.soft: list[Unknown] = []
         self.implied: dict[str, Tensor] = {}
+        self.saved: dict[str, ModelValue] = {}
+        """The models that the program saves, by the names of the files."""
         self.weights: dict[int, tuple[Variable, Tensor]] = {}
         self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
         self.graphs: dict[int, Graph | None] = {}
@@ -151,7 +155,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if what.kind == "function":
             if args and tensors_in(args):
                 return self._activation(name, args, kwargs)
-            return Setting(name, {}, "activations") if name not in ("get", "deserialize") else (args or [None])[0]
+            if name in ("get", "deserialize") and args:
+                given = "linear" if args[0] is None else args[0]
+                return Setting(given, {}, "activations") if isinstance(given, str) else given
+            return Setting(name, {}, "activations")
         if what.kind == "setting":
             if name in ("get", "deserialize") and args:
                 return args[0]
@@ -182,15 +189,17 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     def _application(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if what.name in ("preprocess_input", "decode_predictions"):
-            if args and tensors_in(args):
-                return self.opaque_call(what.path, args, kwargs)
-            return args[0] if args else None
+            if not args or not tensors_in(args):
+                return args[0] if args else None
+            module = what.path.split(".")[-2].replace("resnet50", "resnet")
+            found = application(self, what.name, args, kwargs, module)
+            return self.opaque_call(what.path, args, kwargs) if isinstance(found, Unknown) else found
         made = application(self, what.name, args, kwargs)
         if isinstance(made, Unknown) and what.name[:1].isupper():
-            return self.opaque_model(what.name, args, kwargs, made.reason)
+            return self.opaque_model(what.name, made.reason, kwargs)
         return made
 
-    def opaque_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], reason: str) -> LayerValue:
+    def opaque_model(self, type_: str, reason: str, kwargs: Mapping[str, Any] = MappingProxyType({})) -> LayerValue:
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.events += 1
@@ -225,12 +234,14 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self.make_layer("Lambda", args, kwargs)
         if name == "get_source_inputs" and args:
             return self.source_inputs(args[0])
+        if name == "load_model" and args and isinstance(args[0], str) and args[0] in self.saved:
+            return self.clone(self.saved[args[0]])
         if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
             return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(what.path, args, kwargs)
         if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
-            made = self.opaque_model(name, args, kwargs, f"{name} is a layer that is not known here")
+            made = self.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
             return made
         return self.interpreter.unknown(f"it comes from keras.{what.path}(…), which only running the code would tell")
 
@@ -372,8 +383,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         copies: dict[int, LayerValue] = {}
 
         def copy(one: LayerValue) -> LayerValue:
-            if isinstance(one, ModelValue):
-                return self.clone(one)  # type: ignore[no-any-return]
+            if isinstance(one, ModelValue) and id(one) not in copies:
+                made = self.clone(one)
+                copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
             if id(one) not in copies:
                 new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, dict(one.config), one.place)
                 new.trainable, new.reason = one.trainable, one.reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code import arrays, datasets
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import flat_tensors
@@ -200,10 +200,14 @@ class LayerAttributes(KerasPart):
         if isinstance(of, Setting):
             if name == "get_config":
                 return dict(of.config)
+            if of.path.startswith("sklearn"):
+                return datasets.scaled(of, name, args)
             return self.interpreter.unknown(f"the method {name} of {of.class_name}")
         layer: LayerValue = of
         if name in ("__call__", "call"):
             return self.call_layer(layer, args, kwargs)
+        if name == "save" and isinstance(layer, ModelValue) and args and isinstance(args[0], str):
+            self.saved[args[0]] = layer
         if name in _NOTHING:
             return None
         if name in ("add_weight", "add_variable"):
@@ -217,7 +221,7 @@ class LayerAttributes(KerasPart):
         if name == "add":
             return self.add(layer, args[0] if args else kwargs.get("layer"))
         if name == "pop":
-            self.interpreter.events += 1
+            self.interpreter.touch(layer)
             if not layer.layers:
                 raise Raised("TypeError", "there are no layers in the model", self.interpreter.line)
             return layer.layers.pop()
@@ -236,6 +240,8 @@ class LayerAttributes(KerasPart):
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
             if isinstance(data, Array):
                 self.built(layer, (None, *data.shape[1:]))
+            if name == "predict" and isinstance(data, Array) and data.shape:
+                return self.result_on(layer, data)
             return self.interpreter.unknown(f"the result of {name}()")
         if name == "to_json" or name == "get_config":
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")

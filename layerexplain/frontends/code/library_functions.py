@@ -6,8 +6,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary
 from layerexplain.frontends.code.values import Class, Namespace, Partial, Size, Unknown
 
@@ -62,14 +63,18 @@ def call_library(path: str, args: list[Any], kwargs: dict[str, Any], interpreter
         return made
     if root == "operator" and name in _BINARY and len(args) == 2:
         return interpreter.operate(_BINARY[name], args[0], args[1])
+    if root == "sklearn":
+        return datasets.of_sklearn(path, args, kwargs)
+    if root == "tqdm" and args and name.rpartition(".")[2] in ("tqdm", "trange"):
+        return call_builtin("range", args, {}, interpreter.budget, interpreter.call) if "trange" in name else args[0]
+    if path.startswith("six.moves."):
+        return call_builtin(path[10:].replace("xrange", "range"), args, kwargs, interpreter.budget, interpreter.call)
     if root == "itertools":
         return _itertools(name, args, kwargs)
     if path in ("copy.copy", "copy.deepcopy") and args:
         return _copied(args[0], path.endswith("deepcopy"), interpreter)
     if path in ("collections.OrderedDict", "collections.defaultdict"):
         given = args if path.endswith("OrderedDict") else args[1:]
-        from layerexplain.frontends.code.builtin_functions import call_builtin
-
         return call_builtin("dict", given, kwargs, interpreter.budget, interpreter.call)
     if path == "types.SimpleNamespace":
         return Namespace(dict(kwargs))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import items_of
@@ -10,10 +12,12 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.statements import assigned_names
-from layerexplain.frontends.code.values import Unknown
+from layerexplain.frontends.code.values import Instance, Tensor, Unknown, births
 
 _MOST_IDLE = 100
 """Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
+_ALL_IDLE = 20_000
+"""Steps in such rounds of all loops of a program; after them each loop is passed over at once."""
 
 
 class Loops(InterpreterPart):
@@ -42,9 +46,9 @@ class Loops(InterpreterPart):
         rows = items_of(items)
         if isinstance(rows, Unknown):
             return self._unknown_loop(node, node.target, rows, frame)
-        lengths, idle = self._lengths(frame), 0
+        mutated, idle = len(self.mutated), 0
         for item in rows:
-            events = self.events
+            events, steps = self.events, self.budget.steps
             self.assign(node.target, item, frame)
             changes = self.changes
             signal = self.block(node.body, frame)
@@ -56,8 +60,8 @@ class Loops(InterpreterPart):
                 if self.changes == changes:
                     break  # nothing that reaches a model happens here: the other rounds are alike
                 idle += 1
-                if idle > _MOST_IDLE:
-                    return self._left(node, lengths, frame)
+                if self._is_idle(idle, steps - self.budget.steps):
+                    return self._left(node, mutated, frame)
         return self.block(node.orelse, frame)
 
     on_asyncfor = on_for
@@ -70,7 +74,7 @@ class Loops(InterpreterPart):
         return signal
 
     def _while(self, node: ast.While, frame: Frame) -> Signal:
-        lengths, idle = self._lengths(frame), 0
+        mutated, idle = len(self.mutated), 0
         while True:
             self.budget.step()
             known = truth(self.value(node.test, frame))
@@ -78,7 +82,7 @@ class Loops(InterpreterPart):
                 return self._unknown_loop(node, None, self.unknown("the test of the loop is not known"), frame)
             if not known:
                 return self.block(node.orelse, frame)
-            events, changes = self.events, self.changes
+            events, changes, steps = self.events, self.changes, self.budget.steps
             signal = self.block(node.body, frame)
             if signal is not None and signal[0] == "return":
                 return signal
@@ -86,36 +90,102 @@ class Loops(InterpreterPart):
                 return None
             if self.events == events:
                 idle += 1
-                if self.changes == changes or idle > _MOST_IDLE:
-                    return self._left(node, lengths, frame)
+                if self.changes == changes or self._is_idle(idle, steps - self.budget.steps):
+                    return self._left(node, mutated, frame)
 
-    def _lengths(self, frame: Frame) -> dict[str, int]:
-        """How many items the lists of a frame have."""
-        return {name: len(value) for name, value in frame.names.items() if type(value) in (list, dict)}
+    def _is_idle(self, rounds: int, steps: int) -> bool:
+        """Whether a loop in which nothing has happened to a model for some rounds is passed over from here on."""
+        self.idle += steps
+        return rounds > _MOST_IDLE or self.idle > _ALL_IDLE
 
-    def _left(self, node: ast.For | ast.While, lengths: dict[str, int], frame: Frame) -> Signal:
+    def _left(self, node: ast.For | ast.While, mutated: int, frame: Frame) -> Signal:
         """A long loop over data is left before its end: what it changes is not known."""
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
-        changed = {name for name, count in self._lengths(frame).items() if lengths.get(name, count) != count}
-        for name in (changed | assigned_names([node])) & frame.names.keys():
+        self._forget(self.mutated[mutated:], why, frame)
+        for name in assigned_names([node]) & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
 
+    def _forget(self, lists: Iterable[Any], why: Unknown, frame: Frame) -> None:
+        """Lists and dicts that a loop changed, nobody knows how often: what stands for them is not known."""
+        gone = {id(one): one for one in lists}
+        for one in gone.values() if gone else ():
+            if type(one) is list:
+                one[:] = [why]
+            elif type(one) is dict:
+                one.update(dict.fromkeys(one, why))
+        at: Frame | None = frame if gone else None
+        while at is not None:
+            for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
+                for name, value in names.items():
+                    if id(value) in gone:
+                        names[name] = why._replace(name=name, file=self.file)
+            at = at.outer
+
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
-        """A loop over items that are not known: one round, of which nothing may reach a model."""
+        """A loop that runs nobody knows how often is read for one round: what it makes may be one of several, what it
+        changes is not known."""
         if target is not None:
             self.assign(target, why, frame)
-        before, events = dict(frame.names), self.events
-        signal = self.block(node.body, frame)
+        before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
+        drawn = dict(self.keras.counters)
+        start = next(births)
+        self.loops.append(start)
+        try:
+            signal = self.block(node.body, frame)
+        finally:
+            self.loops.pop()
         line = node.lineno
-        if self.events != events:
-            reason = f"how often the loop in line {line} runs is not known: {why.reason}"
+        reason = f"how often the loop in line {line} runs is not known: {why.reason}"
+        if self.touched != touched:
             self.open.append(Unknown(reason, line, why.name, self.file))
+        elif self.keras.counters != drawn:
+            words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
+            self.assume(Assumption(line, f"{words} ({why.reason})"))
+        if len(self.mutated) > mutated:
+            fresh = {id(one) for one in self.fresh}
+            self._forget([one for one in self.mutated[mutated:] if id(one) not in fresh], Unknown(reason, line), frame)
+        for of, name in self.written:
+            value = of.attributes.get(name)
+            if of.birth < start and (is_plain(value) or isinstance(value, Tensor)):
+                of.attributes[name] = Unknown(reason, line, "", self.file)
+        if not self.loops:
+            self.fresh.clear()
+            self.written.clear()
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
+        carried = _carried(node.body) & before.keys()
         for name in changed:
-            if is_plain(frame.names[name]):
+            if is_plain(frame.names[name]) or name in carried:
                 frame.names[name] = Unknown(f"it changes in the loop in line {line}, {why.reason}", line, name)
         if signal is not None and signal[0] == "return":
             self.assume(Assumption(line, f"the loop in line {line} returns in its first round"))
             return signal
         return None
+
+
+def _carried(body: list[ast.stmt]) -> set[str]:
+    """The names that a round of a loop takes over from the round before it: read before they are assigned."""
+    assigned: set[str] = set()
+    found: set[str] = set()
+    for node in _in_order(body):
+        if isinstance(node.ctx, ast.Store):
+            assigned.add(node.id)
+        elif node.id not in assigned:
+            found.add(node.id)
+    return found
+
+
+def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
+    """The names in statements, in the order in which they are read and assigned."""
+    waiting = [*nodes][::-1]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            yield node
+        elif isinstance(node, ast.AugAssign):
+            before = [ast.Name(node.target.id, ast.Load())] if isinstance(node.target, ast.Name) else [node.target]
+            waiting += [node.target, node.value, *before]
+        elif isinstance(node, ast.Assign):
+            waiting += [*node.targets, node.value]
+        else:
+            waiting += [*ast.iter_child_nodes(node)][::-1]

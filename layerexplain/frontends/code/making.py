@@ -216,7 +216,10 @@ class Making(KerasPart):
     def node(self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node:
         """A call of a layer."""
         self.interpreter.budget.call()
-        self.interpreter.events += 1
+        if layer.nodes:
+            self.interpreter.changes += 1
+        else:
+            self.interpreter.events += 1
         self.made += 1
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
@@ -274,7 +277,7 @@ class Making(KerasPart):
 
     def add(self, model: ModelValue, item: Any) -> None:
         """`model.add(layer)`."""
-        self.interpreter.events += 1
+        self.interpreter.touch(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
             model.layers.append(item.node.layer)
             return
@@ -300,7 +303,8 @@ class Making(KerasPart):
             self.interpreter.open.append(value)
         if not isinstance(value, bool | int):
             return
-        self.interpreter.events += layer.trainable != bool(value)
+        if layer.trainable != bool(value):
+            self.interpreter.touch(layer)
         layer.trainable = bool(value)
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, value)

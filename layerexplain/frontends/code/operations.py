@@ -62,7 +62,7 @@ class Operations(KerasPart):
 
     def _operand(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            return self.weight_tensor(value)
+            value = self.weight_tensor(value) if self.quiet else self.data_of(value)
         if isinstance(value, Array):
             return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
         return self.size_tensor(value) if isinstance(value, Size) else value
@@ -117,7 +117,7 @@ class Operations(KerasPart):
 
     def _given(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            return self.weight_tensor(value)
+            return self.weight_tensor(value) if self.quiet else self.data_of(value)
         if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
             return type(value)([self._given(one) for one in value])
         return value
@@ -218,7 +218,7 @@ class Operations(KerasPart):
                 return self.NOTHING
             if path == "TensorShape" and args:
                 return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
-            if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not args:
+            if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not given:
                 return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
             name = last if not path.startswith("random.") else f"{last}"
             return self._constant(

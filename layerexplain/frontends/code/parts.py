@@ -48,5 +48,7 @@ class InterpreterPart(Part):
     if TYPE_CHECKING:
         passed: list[Any]
         mutated: list[Any]
+        loops: list[int]
+        written: list[Any]
 
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...

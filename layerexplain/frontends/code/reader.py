@@ -64,6 +64,13 @@ class Program:
 
     def models(self) -> list[Found]:
         """The models that the program makes; of one that makes none those of its functions and classes."""
+        try:
+            return self._models()
+        except Exhausted as error:
+            self.interpreter.open.append(self.interpreter.unknown(f"the program {error}"))
+            return _distinct([Found(one.name, one) for one in self.interpreter.keras.models if not _is_empty(one)])
+
+    def _models(self) -> list[Found]:
         keras = self.interpreter.keras
         self._implied_model()
         bound: dict[int, str] = {}
@@ -215,7 +222,10 @@ class Program:
         """The model as a file would have given it, with its grade."""
         interpreter = self.interpreter
         emitter = Emitter(interpreter.keras)
-        model = emitter.model(found.value)
+        try:
+            model = emitter.model(found.value)
+        except Exhausted as error:
+            raise SourceError(f"{found.name} {error}") from None
         opened = [(self._located(one), "") for one in interpreter.open]
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
         assumed = [Assumption(self._place("", one.line).line, one.words) for one in interpreter.assumed]

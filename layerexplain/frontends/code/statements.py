@@ -214,6 +214,8 @@ class Statements(InterpreterPart):
             self.changes += 1
             if of.layer is not None and name == "trainable":
                 self.keras.set_trainable(of.layer, value)
+            if self.loops:
+                self.written.append((of, name))
             of.attributes[name] = value
             return
         layer = layer_of(of)

@@ -8,7 +8,7 @@ from layerexplain.frontends.code.expressions import UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -92,7 +92,7 @@ class Tracing(KerasPart):
                 self.implied[value.name] = self.new_input(value.name, value)
             return self.implied[value.name]
         if isinstance(value, Variable):
-            return self.weight_tensor(value)
+            return self.weight_tensor(value) if self.quiet else self.data_of(value)
         if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
             return type(value)([self._as_tensor(one) for one in value])
         return value
@@ -115,7 +115,20 @@ class Tracing(KerasPart):
             return first
         if isinstance(layer, ModelValue) and isinstance(first, Array):
             self.built(layer, (None, *first.shape[1:]))
+            return self.result_on(layer, first)
         return self.interpreter.unknown("the result of a layer that is called on data")
+
+    def result_on(self, model: ModelValue, data: Array) -> Any:
+        """What a model gives for data: an array whose shape is known where the model's is."""
+        graph = self.graph(model) if model.form != "own" else None
+        spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
+        if spec is None or not all(isinstance(one, int) for one in spec.shape[1:]):
+            return self.interpreter.unknown("the result of a model that is called on data")
+        return Array((data.shape[0], *spec.shape[1:]))
+
+    def data_of(self, variable: Variable) -> Any:
+        """The numbers of a variable, where code computes with them outside of layers."""
+        return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
 
     def built(self, model: ModelValue, shape: Any) -> None:
         """Note the shape of the input (with the batch) that a model is built with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,6 +129,10 @@ class Class:
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
 
+births = itertools.count()
+"""Numbers objects and layers in the order in which they are made."""
+
+
 class Instance:
     """An object of a class of the program. `layer` is there where the class is a layer or a model."""
 
@@ -137,6 +142,7 @@ class Instance:
         self.layer: LayerValue | None = None
         self.given: dict[str, Any] = {}
         """The arguments that it was made with, by name."""
+        self.birth = next(births)
 
 
 class Bound(NamedTuple):
@@ -256,6 +262,8 @@ class LayerValue:
         """Why nothing is known of what it computes."""
         self.declaration: Any = None
         """That of an operation which Keras does not have under a name."""
+        self.birth = next(births)
+        """Later ones have larger numbers."""
 
 
 class ModelValue(LayerValue):
