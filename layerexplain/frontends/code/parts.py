@@ -44,6 +44,7 @@ class InterpreterPart(Part):
     file: str
     events: int
     changes: int
+    idle: int
 
     if TYPE_CHECKING:
         passed: list[Any]
