@@ -6,6 +6,7 @@ A page is a function without arguments in `PAGES`; tests/test_docs.py holds each
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shlex
 import subprocess
@@ -321,6 +322,39 @@ def checks() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def catalogue() -> str:
+    """docs/catalogue.md: what is there, with the tables of columns."""
+    from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS
+
+    tables = []
+    for title, columns in (("A row of a model", MODEL_COLUMNS), ("A row of a layer", LAYER_COLUMNS)):
+        lines = [f"| {title} | holds | |", "| --- | --- | --- |"]
+        lines += [f"| `{one.name}` | {_KINDS[one.kind]} | {one.meaning} |" for one in columns]
+        tables.append("\n".join(lines))
+    begin, end = "<!-- columns -->\n", "<!-- end of columns -->"
+    page = (HERE / "catalogue.md").read_text("utf-8")
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n" + "\n\n".join(tables) + f"\n\n{end}{rest.partition(end)[2]}"
+
+
+_KINDS = {
+    "text": "text",
+    "count": "whole number",
+    "time": "time (UTC)",
+    "texts": "texts",
+    "counts": "number by name",
+    "shapes": "shapes",
+    "tensors": "tensors (`name`, `shape`, `dtype`)",
+}
+
+
+def catalogue_schema() -> str:
+    """docs/catalogue.schema.json."""
+    from layerexplain.catalogues.columns import json_schema
+
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
     "layers.md": layer_list,
@@ -329,6 +363,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "gradients.md": gradient_list,
     "coverage.md": coverage,
     "checks.md": checks,
+    "catalogue.md": catalogue,
+    "catalogue.schema.json": catalogue_schema,
     **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
 }
 """File in docs/ → what it has to say."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from layerexplain.api import (
+        catalogue,
         check,
         convert,
         diff,
@@ -42,6 +43,7 @@ __all__ = [
     "Model",
     "Report",
     "__version__",
+    "catalogue",
     "check",
     "convert",
     "diff",

@@ -17,6 +17,9 @@ from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
 
 if TYPE_CHECKING:
+    from layerexplain.catalogues.run import Catalogued as Catalogued
+    from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
+    from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
     from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import check as check
@@ -58,10 +61,12 @@ _HOMES = {
     "code_settings": "frontends.code_source",
     "copy_standard_input": "frontends.regular_file",
     "each_model": "frontends.code_source",
+    "Catalogued": "catalogues.run",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "Converted": "conversions.forms",
     "all_rules": "checks.rules",
+    "catalogue": "catalogues.run",
     "convert": "conversions.forms",
     "read_own_layers": "frontends.own_layers",
     "check": "checks.rules",

@@ -6,9 +6,13 @@ The layer, the file and the line are added once, at the boundary that knows them
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
+
+DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
 _ENDLESS = re.compile(r"(\S{50})\S{140,}(\S{8})")
 
@@ -124,3 +128,32 @@ def first_line(error: BaseException, most: int = 160) -> str:
     """The first line of any error's text, or its type where it has none."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return text[:most]
+
+
+def lines_of(error: Exception, source: str | None = None) -> list[str]:
+    """What there is to say of an error: `file:line: …`, a line for each error of a group.
+
+    `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
+    with its type and message; its traceback is printed on stderr too if LAYEREXPLAIN_DEBUG is set.
+    """
+    if isinstance(error, LayerExplainError):
+        if source is not None:
+            error.with_place(source=source)
+        lines = [str(one) for one in each_of(error)]
+    elif isinstance(error, RecursionError):
+        lines = [": ".join(part for part in (source, "values are nested too deeply to be explained") if part)]
+    elif isinstance(error, MemoryError):
+        lines = [": ".join(part for part in (source, "needs more memory than there is") if part)]
+    elif isinstance(error, OSError):
+        place = source if error.filename is None else str(error.filename)
+        lines = [": ".join(part for part in (place, error.strerror or str(error)) if part)]
+    else:
+        place = f"{source}: " if source is not None else ""
+        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = f"set {DEBUG_VARIABLE}=1 to see where it comes from"
+        lines = [f"{place}this is a bug in layerexplain ({words}); {hint}"]
+        if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
+            import traceback
+
+            traceback.print_exception(error, file=sys.stderr)
+    return lines

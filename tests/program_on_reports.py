@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from layerexplain import api
-from layerexplain.cli import workers
+from layerexplain import api, processes
 from layerexplain.cli.main import main
 from layerexplain.report.data import Report
 from tests import reports
@@ -49,5 +48,5 @@ def explain(source: str | bytes, **asked: Any) -> Report:
 if __name__ in ("__main__", "__mp_main__"):  # the latter is what a process of `--jobs` calls it that was not forked
     api.explain = explain  # type: ignore[assignment]
 if __name__ == "__main__":
-    workers.START_METHOD = os.environ.get("START_METHOD", workers.START_METHOD)
+    processes.START_METHOD = os.environ.get("START_METHOD", processes.START_METHOD)
     main()

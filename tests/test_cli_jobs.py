@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from layerexplain import processes
 from layerexplain.cli import workers
 from layerexplain.render.formats import FORMATS
 from tests import reports
@@ -131,7 +133,7 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
     [(None, 1, 1), (None, 31, 1), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
 )
 def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_processors", lambda: 2)
+    monkeypatch.setattr(workers, "processors", lambda: 2)
     assert workers.jobs_for(asked, ["x"] * sources) == jobs
 
 
@@ -139,13 +141,44 @@ def process_of(source: str) -> tuple[int, str]:
     return os.getpid(), source
 
 
-def test_each_process_has_its_share() -> None:
+def test_processes_share_the_sources_and_standard_input_is_our_own() -> None:
     sources = ["a", "b", "-", "c", "d", "e"]
     found = [one.value for one in workers.outcomes(sources, process_of, 2)]
     assert [source for _, source in found] == sources
-    first, second, own, *others = [process for process, _ in found]
-    assert own == os.getpid() and len({first, second, own}) == 3
-    assert others == [first, second, first]
+    assert found[2][0] == os.getpid()
+    assert len({process for process, _ in found} - {os.getpid()}) == 2
+
+
+def slowly(item: int) -> tuple[int, int]:
+    time.sleep(0.5 if item == 0 else 0)
+    return os.getpid(), item
+
+
+def test_a_slow_item_does_not_hold_up_the_others() -> None:
+    # The items that wait in the pipe of the slow process are its own; all others are done by the other one.
+    found = [one.value for one in processes.shared(iter(range(40)), slowly, 2, ordered=False, ahead=4) if one]
+    slow = next(process for process, item in found if item == 0)
+    assert sorted(item for _, item in found) == list(range(40))
+    assert len([item for process, item in found if process == slow]) <= 1 + 3
+    assert [one.value[1] for one in processes.shared(iter(range(40)), slowly, 2) if one] == list(range(40))
+
+
+def test_no_more_items_are_asked_for_than_can_be_worked_on() -> None:
+    asked = []
+
+    def items() -> Iterator[int]:
+        for item in range(1000):
+            asked.append(item)
+            yield item
+
+    most = 0
+    for number, _ in enumerate(processes.shared(items(), slowly, 2, ahead=4)):
+        most = max(most, len(asked) - number)
+    assert len(asked) == 1000 and most <= 4 * 2 + 2
+
+
+def test_a_tick_comes_where_nothing_is_found() -> None:
+    assert None in list(processes.shared([0], slowly, 1, tick=0.05))
 
 
 def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,12 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.failures import lines_of, tell_lines
+from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.located import reach_options
 from layerexplain.cli.options import Output, code_option, input_option, output_options, set_option, source_argument
 from layerexplain.cli.output import emit
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.documents.comparison import comparison
 from layerexplain.render.formats import printed
 

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 
 import click
 
-from layerexplain.errors import LayerExplainError, each_of
+from layerexplain.errors import lines_of
 
-DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 _PREFIX = "layerexplain: error: "
 _LONGEST = 2000
 """A line is cut after so many characters: a name from a file may have millions."""
@@ -69,33 +68,6 @@ def tell_lines(lines: Iterable[str]) -> None:
 def note(words: str) -> None:
     """Print `layerexplain: note: …` on stderr: how something that was typed was read."""
     click.echo(f"layerexplain: note: {clean(words)}", err=True)
-
-
-def lines_of(error: Exception, source: str | None = None) -> list[str]:
-    """What there is to say of an error: `file:line: …`, a line for each error of a group.
-
-    `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
-    with its type and message; its traceback is printed on stderr too if LAYEREXPLAIN_DEBUG is set.
-    """
-    if isinstance(error, LayerExplainError):
-        if source is not None:
-            error.with_place(source=source)
-        lines = [str(one) for one in each_of(error)]
-    elif isinstance(error, RecursionError):
-        lines = [": ".join(part for part in (source, "values are nested too deeply to be explained") if part)]
-    elif isinstance(error, OSError):
-        place = source if error.filename is None else str(error.filename)
-        lines = [": ".join(part for part in (place, error.strerror or str(error)) if part)]
-    else:
-        place = f"{source}: " if source is not None else ""
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        hint = f"set {DEBUG_VARIABLE}=1 to see where it comes from"
-        lines = [f"{place}this is a bug in layerexplain ({words}); {hint}"]
-        if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
-            import traceback
-
-            traceback.print_exception(error, file=sys.stderr)
-    return lines
 
 
 def clean(text: str) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "layerexplain.cli.diff",
     "convert": "layerexplain.cli.convert",
     "trace": "layerexplain.cli.trace",
+    "catalogue": "layerexplain.cli.catalogue",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""

@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 import click
 
 from layerexplain import api
-from layerexplain.cli.failures import lines_of, note, tell_lines
+from layerexplain.cli.failures import note, tell_lines
 from layerexplain.cli.located import is_listed
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
 from layerexplain.cli.workers import Partly, outcomes
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed
 
 _Result = TypeVar("_Result")

@@ -34,6 +34,19 @@ _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
 what the reader calls a function that bore the name of another of today's."""
 
 
+def usual_name(activation: Any) -> Any:
+    """The one name of an activation that bears several; what has no name stays as it is.
+
+    >>> usual_name("swish"), usual_name(None), usual_name("relu")
+    ('silu', 'linear', 'relu')
+    """
+    if activation is None:
+        return "linear"
+    name = activation if isinstance(activation, str) else getattr(activation, "name", "")
+    function = _BY_NAME.get(name) if isinstance(activation, str) else _IN_FILES.get(name)
+    return next((usual for usual, one in _BY_NAME.items() if one is function), activation)
+
+
 def activate(activation: Any, z: Expr) -> Expr:
     """Apply an activation: a name of Keras's, a wrapped layer, or a function that we cannot see into."""
     if activation in (None, "linear"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from json import JSONEncoder
 from typing import Any
 
 from layerexplain.lang.definition import Definition
@@ -42,7 +43,8 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
 
     Args:
         network: The model, traced.
-        outer: The declarations of the model that this one is nested in.
+        outer: Where it is nested in another, the declarations of that; then the shapes of its inputs follow from its
+            calls, and do not count.
 
     >>> from layerexplain import read
     >>> specs = ("Dense: 3", "{type: Dense, units: 3, name: top}")
@@ -51,7 +53,7 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
     >>> one == other
     True
     """
-    walk = _Walk(network, {**(outer or {}), **network.model.declarations})
+    walk = _Walk(network, {**(outer or {}), **network.model.declarations}, is_nested=outer is not None)
     walk.visit([(ref.layer, ref.call) for ref in network.model.outputs])
     walk.visit_others()
     ends = [[walk.told(ref) for ref in refs] for refs in (network.model.inputs, network.model.outputs)]
@@ -64,9 +66,10 @@ class _Walk:
     """The layers and calls of a model as a walk numbers them. In `calls` each has the number of its layer, its sources,
     and what is special about it where the layer has several."""
 
-    def __init__(self, network: Network, declarations: Declarations) -> None:
+    def __init__(self, network: Network, declarations: Declarations, *, is_nested: bool) -> None:
         self.calls: list[tuple[int, list[Any], Any]] = []
         self._declarations = declarations
+        self._is_nested = is_nested
         self._layers = {layer.name: layer for layer in network.model.layers}
         self._numbers: dict[str, int] = {}
         self._met: dict[_Key, int] = {}
@@ -130,6 +133,8 @@ class _Walk:
         return full, types
 
     def _arguments(self, layer: Layer, made: TracedCall | None) -> Any:
+        if self._is_nested and layer.type == "InputLayer":
+            return {}
         if made is not None and layer.kind == "operation" and made.definition is not None:
             formula = _formula(made.definition)
             if formula is not None:
@@ -152,20 +157,22 @@ def _formula(definition: Definition) -> Any:
 
 
 def _digest(value: Any) -> str:
-    return sha256(_canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return sha256(_canonical(value).encode()).hexdigest()[:_DIGITS]
 
 
 def _canonical(value: Any) -> str:
-    """A value as text: mappings by their keys, a whole number alike as integer and as float.
+    """A value as text: mappings by their keys.
 
-    >>> _canonical({"b": (1.0, None), "a": [True]})
-    "{'a':[True],'b':[1,None]}"
+    >>> _canonical({"b": (1, None), "a": [True]})
+    '{"a":[true],"b":[1,null]}'
     """
+    return _ENCODER(value)
+
+
+def _spelt(value: Any) -> Any:
     if isinstance(value, Mapping):
-        pairs = sorted([(repr(key), _canonical(one)) for key, one in value.items()])
-        return "{" + ",".join([f"{key}:{one}" for key, one in pairs]) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join([_canonical(one) for one in value]) + "]"
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return repr(value)
+        return dict(value)
+    return [type(value).__name__, repr(value)]
+
+
+_ENCODER = JSONEncoder(sort_keys=True, separators=(",", ":"), default=_spelt).encode

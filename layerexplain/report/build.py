@@ -56,8 +56,9 @@ def build(
     batch: int | None = None,
     optimizer: str | None = None,
     training: bool = False,
+    network: Network | None = None,
 ) -> Report:
-    """The report of a model.
+    """The report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `only` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
@@ -65,7 +66,7 @@ def build(
     asks for the memory, `training` for the formulas of a step of training. Raises `LayerExplainError` for wires or
     inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
     """
-    network = trace_model(model, inputs)
+    network = trace_model(model, inputs) if network is None else network
     builder = Builder(detail, only, network, gradient)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:

@@ -12,6 +12,8 @@ from typing import Any
 
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
+from layerexplain.layers.activations import usual_name
+from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.model import Call, Layer, Model
@@ -118,6 +120,9 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
             bound = declaration.bind({**declaration.default_values, **config})
             if "pool_size" in bound and bound.get("strides") is None:
                 bound["strides"] = bound["pool_size"]
+            for name, value in bound.items():
+                if name in declaration.arguments and declaration.arguments[name].check is Activation:
+                    bound[name] = usual_name(value)
             told = {name: _plain(value) for name, value in {**bound, **numbers}.items()}
             return _without_copies(declaration.facts, told) if declaration.holds else told
         except LayerExplainError:
@@ -145,7 +150,7 @@ def _plain(value: Any) -> Any:
             from layerexplain.network.trace import trace_model
             from layerexplain.report.architecture import architecture
 
-            return (value.type, (("architecture", architecture(trace_model(value.model)).hash),))
+            return (value.type, (("architecture", architecture(trace_model(value.model), {}).hash),))
         return (value.type, tuple(sorted(_arguments(value, None, _NONE).items(), key=lambda pair: pair[0])))
     return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
 

@@ -47,7 +47,8 @@ class Remote(str):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Remote, (str(self), self.reach)
+        # `listed` says of one that was found that it was not named.
+        return Remote, (str(self), self.reach), {"listed": getattr(self, "listed", False)}
 
     def inside(self, name: str) -> Remote:
         """The place of a name in this directory."""

@@ -1,0 +1,81 @@
+"""The same shares on a Dask cluster: its workers read the sources themselves and write their own parts.
+
+Nothing of the cluster is ours. A share whose worker dies is given to another by Dask itself, and where that gives it
+up, it counts as one whose process died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.processes import Result
+
+_AHEAD = 2
+"""How many shares are with the cluster, times its threads."""
+
+
+def on_cluster(
+    items: Iterator[Any], work: Callable[[Any], Any], address: str, jobs: int, tick: float
+) -> Generator[Result | None, None, None]:
+    """Yield what `work` returns for each item on a cluster, as it is found; None after `tick` seconds without a result.
+
+    Args:
+        items: What is worked on.
+        work: What is done with each; it raises nothing.
+        address: That of the cluster's scheduler, or "local" for one with `jobs` processes on this machine.
+        jobs: How many workers a local one has.
+        tick: Seconds.
+
+    Raises:
+        LayerExplainError: Dask is not installed, or the cluster cannot be reached.
+    """
+    try:
+        import distributed
+    except ImportError:
+        hint = "`pip install 'layerexplain[catalogue]'`"
+        raise LayerExplainError(f"--dask needs dask[distributed], which is not installed; {hint}") from None
+    with ExitStack() as stack:
+        try:
+            cluster: Any = address
+            if address == "local":
+                cluster = stack.enter_context(
+                    distributed.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+                )
+            client = stack.enter_context(distributed.Client(cluster, timeout=10))
+        except (OSError, TimeoutError, ValueError) as error:
+            words = str(error) or type(error).__name__
+            raise LayerExplainError(f"--dask: the cluster {address} cannot be reached: {words}") from None
+        given: dict[Any, Any] = {}
+        waiting = True
+        while waiting or given:
+            most = _AHEAD * max(sum(client.nthreads().values()), 1)
+            while waiting and len(given) < most:
+                item = next(items, None)
+                if item is None:
+                    waiting = False
+                else:
+                    given[client.submit(work, item, pure=False)] = item
+            if not given:
+                return
+            try:
+                ended = distributed.wait(list(given), timeout=tick, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                yield None
+                continue
+            for future in ended:
+                item = given.pop(future)
+                yield _result(future, item)
+
+
+def _result(future: Any, item: Any) -> Result:
+    import distributed
+
+    try:
+        return Result(item, future.result())
+    except distributed.KilledWorker:
+        return Result(item, died=True)
+    except Exception as error:
+        raise LayerExplainError(f"--dask: a worker cannot do its share: {type(error).__name__}: {error}") from None

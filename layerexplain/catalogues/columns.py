@@ -1,0 +1,122 @@
+"""The columns of a catalogue: the contract of its two tables, in every format."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from layerexplain.records import NamedTuple
+
+VERSION = 1
+"""The version of the columns; it grows when one is renamed, removed or changes its meaning, not when one is added."""
+
+Kind = Literal["text", "count", "time", "texts", "counts", "shapes", "tensors"]
+"""What a cell holds: a text; a whole number; a time in UTC (in JSON and CSV as 2026-11-26T15:00:00Z); a list of texts;
+whole numbers by name; shapes, lists of sizes, a list each; tensors, each with its name, shape and dtype. A size that is
+not known is null."""
+
+
+class Column(NamedTuple):
+    """A column. `always` says that it is never null."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    always: bool = False
+
+
+MODEL_COLUMNS = (
+    Column("schema", "count", "The version of these columns.", always=True),
+    Column("source", "text", "Its path or URL; of code with several models `train.py:encoder`.", always=True),
+    Column("size", "count", "Bytes of the file; null for a directory."),
+    Column("modified", "time", "When the file was last changed, where its place tells."),
+    Column("format", "text", "The format: `keras-archive`, `h5`, `config-json`, `yaml-spec`, `code`, …"),
+    Column("keras_version", "text", "The version of Keras that wrote it, if it says so."),
+    Column("name", "text", "The name of the model."),
+    Column("type", "text", "`Functional`, `Sequential` or the class of the model."),
+    Column("grade", "text", "How sure a model is that was read from code: `complete`, `assumed` or `open`."),
+    Column("inputs", "tensors", "The inputs: names, shapes with the batch first, dtypes."),
+    Column("outputs", "tensors", "The outputs, by the names of their layers."),
+    Column("layers", "count", "How many layers it has, those in nested models included."),
+    Column("params", "count", "Parameters."),
+    Column("trainable", "count", "Trainable parameters."),
+    Column("non_trainable", "count", "The other parameters."),
+    Column("macs", "count", "Multiply-accumulates per example."),
+    Column("flops", "count", "Floating-point operations per example: 2 × MACs, and element-wise operations."),
+    Column("weight_bytes", "count", "Bytes of the weights."),
+    Column("activation_bytes", "count", "Bytes per example of the outputs of all layers, as training keeps them."),
+    Column("peak_bytes", "count", "Most bytes per example of tensors that live at once at inference."),
+    Column("inference_bytes", "count", "`weight_bytes` and `peak_bytes`."),
+    Column("dtypes", "texts", "The dtypes of inputs, weights, activations and outputs."),
+    Column("layer_types", "counts", "How many layers it has of each type, those in nested models included."),
+    Column("opaque", "texts", "Types of layers whose formula is not known."),
+    Column("notes", "texts", "The codes of the notes on it."),
+    Column("optimizer", "text", "The optimizer that it was compiled with."),
+    Column("losses", "texts", "The losses that it was compiled with."),
+    Column("architecture", "text", "A hash: equal for the same graph, whatever its names, format and version."),
+    Column("family", "text", "A hash of layer types and connections alone: equal for models of other sizes, too."),
+    Column("error", "text", "Why it, or a part of it, could not be read; null if nothing is wrong."),
+)  # fmt: skip
+
+LAYER_COLUMNS = (
+    Column("source", "text", "The `source` of its model.", always=True),
+    Column("model", "text", "The name of its model."),
+    Column("number", "count", "The number of the row in its model, from 0.", always=True),
+    Column("layer", "text", "The name of the layer.", always=True),
+    Column("type", "text", "Its class, or the operation.", always=True),
+    Column("path", "text", "The names that lead to it: `encoder/dense` is in the nested model `encoder`.", always=True),
+    Column("depth", "count", "0 for the model's own layers, 1 in a nested model, …", always=True),
+    Column("operation", "text", "What it computes, in one line.", always=True),
+    Column("inbound", "texts", "The paths of the layers that feed its first call.", always=True),
+    Column("input_shapes", "shapes", "The shapes that reach its first call, batch first."),
+    Column("output_shapes", "shapes", "The shapes of its results."),
+    Column("weights", "tensors", "Its weights: names below the layer, shapes, dtypes.", always=True),
+    Column("params", "count", "Parameters; those of a nested model are in its row and in those of its layers."),
+    Column("trainable", "count", "Trainable parameters."),
+    Column("non_trainable", "count", "The other parameters."),
+    Column("macs", "count", "Multiply-accumulates per example, of all its calls."),
+    Column("flops", "count", "Floating-point operations per example, of all its calls."),
+    Column("notes", "texts", "The codes of the notes on it.", always=True),
+    Column("place", "text", "The line of the code or of the spec that it stands in: `train.py:41`."),
+)  # fmt: skip
+
+_SHAPE = {"type": ["array", "null"], "items": {"type": ["integer", "null"], "minimum": 0}}
+_TENSOR = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "shape": _SHAPE, "dtype": {"type": ["string", "null"]}},
+    "required": ["name", "shape", "dtype"],
+    "additionalProperties": False,
+}
+_TYPES: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "count": {"type": "integer", "minimum": 0},
+    "time": {"type": "string", "format": "date-time"},
+    "texts": {"type": "array", "items": {"type": "string"}},
+    "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
+    "shapes": {"type": "array", "items": _SHAPE},
+    "tensors": {"type": "array", "items": _TENSOR},
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The contract as a JSON Schema, docs/catalogue.schema.json: a row of either table."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A row of a catalogue: of a model, or of a layer",
+        "anyOf": [{"$ref": "#/$defs/model"}, {"$ref": "#/$defs/layer"}],
+        "$defs": {"model": _object(MODEL_COLUMNS), "layer": _object(LAYER_COLUMNS)},
+    }
+
+
+def _object(columns: tuple[Column, ...]) -> dict[str, Any]:
+    properties = {}
+    for column in columns:
+        told = _TYPES[column.kind]
+        kind = told if column.always else {**told, "type": [told["type"], "null"]}
+        properties[column.name] = {**kind, "description": column.meaning}
+    properties.get("schema", {}).update({"const": VERSION})
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [column.name for column in columns],
+        "additionalProperties": False,
+    }

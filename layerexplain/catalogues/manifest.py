@@ -1,0 +1,234 @@
+"""What is written of a catalogue, so that nothing is read twice and nothing is missing: a file of SQLite.
+
+Each source stands there with its place in the listing, its size and mark, and the part that holds its rows. Memory does
+not follow the number of sources.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from layerexplain.catalogues.writers import Range
+from layerexplain.errors import LayerExplainError
+from layerexplain.records import NamedTuple
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS sources (
+  source TEXT PRIMARY KEY, place INTEGER, run INTEGER, size INTEGER, mark TEXT, named INTEGER,
+  fault TEXT, no_model INTEGER, changed INTEGER DEFAULT 0, deaths INTEGER DEFAULT 0,
+  part TEXT, models_from INTEGER, models_to INTEGER, layers_from INTEGER, layers_to INTEGER,
+  models INTEGER DEFAULT 0, errors INTEGER DEFAULT 0, passed INTEGER DEFAULT 0, again INTEGER DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS in_order ON sources (place);
+CREATE INDEX IF NOT EXISTS in_parts ON sources (part);
+CREATE INDEX IF NOT EXISTS waiting ON sources (place) WHERE part IS NULL;
+"""
+
+_LIST = """
+INSERT INTO sources (source, place, run, size, mark, named, fault, no_model) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (source) DO UPDATE SET
+  changed = part IS NOT NULL AND (size IS NOT excluded.size OR mark IS NOT excluded.mark OR again),
+  place = excluded.place, run = excluded.run, size = excluded.size, mark = excluded.mark, named = excluded.named,
+  fault = excluded.fault, no_model = excluded.no_model
+WHERE run < excluded.run
+"""
+
+_DONE = """
+UPDATE sources SET part = ?, size = ?, mark = ?, models_from = ?, models_to = ?, layers_from = ?, layers_to = ?,
+  models = ?, errors = ?, passed = ?, again = ? WHERE source = ?
+"""
+
+
+class Listed(NamedTuple):
+    """A source that is to be read. `named` says that it was given by its name, and not found; `fault` why there is
+    nothing to read, and `no_model` that this is since it is no model; `deaths` how often a process has died over it."""
+
+    source: str
+    size: int | None
+    mark: str
+    named: bool
+    fault: str | None = None
+    no_model: bool = False
+    deaths: int = 0
+
+
+class Done(NamedTuple):
+    """A source whose rows are in a part: their ranges in it, how many models it has and how many of them with an error.
+    `passed` says that it holds no model, and was not named; `again`, that the next run reads it again in any case."""
+
+    source: str
+    size: int | None
+    mark: str
+    models_range: Range
+    layers_range: Range
+    models: int
+    errors: int
+    passed: bool = False
+    again: bool = False
+
+
+class Counts(NamedTuple):
+    """Numbers of sources, and of models in those that are done."""
+
+    sources: int
+    done: int
+    models: int
+    errors: int
+    passed: int
+
+
+class Manifest:
+    """The manifest of one table, for one run: no other can have it at the same time."""
+
+    def __init__(self, path: str, facts: dict[str, str]) -> None:
+        self._base = sqlite3.connect(path, timeout=1, isolation_level=None)
+        with self._errors():
+            self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+            with self._together():
+                for statement in filter(str.strip, _TABLES.split(";")):
+                    self._base.execute(statement)
+                known = dict(self._base.execute("SELECT name, value FROM facts"))
+                self.run = int(known.get("run", 0)) + 1
+                for name, value in facts.items():
+                    if known.get(name, value) != value:
+                        raise LayerExplainError(
+                            f"was written with {name} {known[name]}, not {value}; --overwrite writes it anew"
+                        )
+                told = {**facts, "run": str(self.run)}
+                self._base.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", told.items())
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._base.close()
+
+    # Listing -----------------------------------------------------------------------------------------------------
+
+    def enter_listed(self, found: Iterable[Listed]) -> Iterator[int]:
+        """Enter the sources of this run, in their order; yields how many there are so far."""
+        with self._errors(), self._together():
+            rows = []
+            for place, one in enumerate(found):
+                rows.append((one.source, place, self.run, one.size, one.mark, one.named, one.fault, one.no_model))
+                if len(rows) >= 1000:
+                    self._base.executemany(_LIST, rows)
+                    rows.clear()
+                    yield place + 1
+            self._base.executemany(_LIST, rows)
+
+    def stale_parts(self) -> list[str]:
+        """The parts with rows of sources that have changed or are no longer there."""
+        query = "SELECT DISTINCT part FROM sources WHERE part NOTNULL AND (changed OR run < ?)"
+        return [part for (part,) in self._all(query, self.run)]
+
+    def kept(self, part: str) -> list[Done]:
+        """The sources of a part whose rows are still true, in the order of these."""
+        query = (
+            "SELECT source, size, mark, models_from, models_to, layers_from, layers_to, models, errors, passed, again "
+            "FROM sources WHERE part = ? AND NOT changed AND run = ? ORDER BY models_from, layers_from, place"
+        )
+        return [
+            Done(source, size, mark, (a, b), (c, d), models, errors, bool(passed), bool(again))
+            for source, size, mark, a, b, c, d, models, errors, passed, again in self._all(query, part, self.run)
+        ]
+
+    def replace(self, part: str, other: str | None, kept: Sequence[Done]) -> None:
+        """Enter that a part was written anew as another, with what is `kept` of it; None if that is nothing."""
+        with self._errors(), self._together():
+            self._base.execute("UPDATE sources SET part = NULL, changed = 0, deaths = 0 WHERE part = ?", (part,))
+            if other is not None:
+                self._enter(other, kept)
+
+    def forget(self) -> None:
+        """Forget the sources that are no longer listed, and what changed in them."""
+        with self._errors():
+            self._base.execute("DELETE FROM sources WHERE run < ?", (self.run,))
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def waiting(self, most: int) -> Iterator[list[Listed]]:
+        """The sources that are to be read, so many at a time, in order. What is entered meanwhile is not met again."""
+        query = (
+            "SELECT place, source, size, mark, named, fault, no_model, deaths FROM sources "
+            "WHERE part IS NULL AND place > ? ORDER BY place LIMIT ?"
+        )
+        place = -1
+        while rows := self._all(query, place, most):
+            place = rows[-1][0]
+            yield [
+                Listed(source, size, mark, bool(named), fault, bool(no_model), deaths)
+                for _, source, size, mark, named, fault, no_model, deaths in rows
+            ]
+
+    def enter(self, part: str, done: Sequence[Done]) -> None:
+        """Enter that a part is written."""
+        with self._errors(), self._together():
+            self._enter(part, done)
+
+    def _enter(self, part: str, done: Sequence[Done]) -> None:
+        rows = [
+            (part, one.size, one.mark, *one.models_range, *one.layers_range, one.models, one.errors, one.passed,
+             one.again, one.source) for one in done
+        ]  # fmt: skip
+        self._base.executemany(_DONE, rows)
+
+    def died(self, source: str) -> None:
+        """Enter that a process died over a source."""
+        with self._errors():
+            self._base.execute("UPDATE sources SET deaths = deaths + 1 WHERE source = ?", (source,))
+
+    # What there is -----------------------------------------------------------------------------------------------
+
+    def parts(self) -> set[str]:
+        """The names of all parts."""
+        return {part for (part,) in self._all("SELECT DISTINCT part FROM sources WHERE part NOTNULL")}
+
+    def ranges(self, table: str) -> Iterator[tuple[str, int, int]]:
+        """Where the rows of a table are, in the order of the listing: part, from, to. Neighbours are one."""
+        query = f"SELECT part, {table}_from, {table}_to FROM sources WHERE part NOTNULL ORDER BY place"  # noqa: S608
+        last: tuple[str, int, int] | None = None
+        with self._errors():
+            for part, begin, end in self._base.execute(query):
+                if last is not None and last[0] == part and last[2] == begin:
+                    last = (part, last[1], end)
+                    continue
+                if last is not None:
+                    yield last
+                last = (part, begin, end)
+        if last is not None:
+            yield last
+
+    def counts(self) -> Counts:
+        """How much is listed and done."""
+        query = "SELECT COUNT(*), COUNT(part), SUM(models), SUM(errors), SUM(passed) FROM sources WHERE run = ?"
+        (row,) = self._all(query, self.run)
+        return Counts(*[value or 0 for value in row])
+
+    def _all(self, query: str, *values: Any) -> list[Any]:
+        with self._errors():
+            return self._base.execute(query, values).fetchall()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """All of it is entered, or nothing."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise LayerExplainError("is being written by another run; wait for it, or give another name") from None
+            raise LayerExplainError(f"its manifest cannot be written: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise LayerExplainError(f"its manifest is damaged ({error}); --overwrite writes all anew") from None

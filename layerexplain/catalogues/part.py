@@ -1,0 +1,171 @@
+"""What a process does with its share: it reads some sources and writes their rows as a part. It knows no other share,
+and runs alike in a process of this program and on a worker of a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from layerexplain.catalogues.manifest import Done, Listed
+from layerexplain.catalogues.rows import ModelRows, failed, rows_of
+from layerexplain.catalogues.table import Table
+from layerexplain.catalogues.writers import TABLES, Writer
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError
+from layerexplain.frontends.not_a_model import holds_no_model
+from layerexplain.frontends.own_layers import Code
+from layerexplain.records import NamedTuple
+from layerexplain.sources.found import Found
+from layerexplain.sources.listing import describe
+from layerexplain.sources.names import USUAL, Reach, is_remote, named
+
+SECONDS = 30
+"""A part ends after so many seconds, so that no more than that is lost with a process; the rest is for the next."""
+
+MOST_DEATHS = 2
+"""A source over which so many processes have died is not read again."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A worker of a cluster may have several threads; reading is work for the processor, and is not made for them."""
+
+
+class Ask(NamedTuple):
+    """What is the same for all parts."""
+
+    table: Table
+    code: Code = ()
+    reach: Reach = USUAL
+    seconds: float = SECONDS
+
+
+class Share(NamedTuple):
+    """The name of a part, and the sources that are read for it."""
+
+    part: str
+    sources: Sequence[Listed]
+
+
+class Written(NamedTuple):
+    """What came of a share: the sources whose rows are in the part, in their order; or why it could not be written."""
+
+    part: str
+    done: Sequence[Done]
+    fault: str | None = None
+
+
+def write_part(ask: Ask, share: Share) -> Written:
+    """Read the sources of a share, until time is up or all are to stop, and write their rows. Raises nothing."""
+    with _ONE_AT_A_TIME:
+        writers: dict[str, Writer] = {}
+        try:
+            for name in TABLES:
+                writers[name] = ask.table.writer(name, share.part)
+            done = _read(ask, share, writers)
+            for writer in writers.values():
+                writer.close()
+        # The boundary of a part: a full disk, or whatever else keeps it from being written.
+        except Exception as error:
+            for writer in writers.values():
+                writer.abandon()
+            return Written(share.part, (), _cause(error))
+        with suppress(OSError):
+            os.unlink(ask.table.journal(share.part))
+        return Written(share.part, done)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be written: {error.strerror or error}"
+    return error.fact if isinstance(error, LayerExplainError) else f"cannot be written: {type(error).__name__}: {error}"
+
+
+def _read(ask: Ask, share: Share, writers: dict[str, Writer]) -> list[Done]:
+    before = deaths(ask.table, share)
+    until = time.monotonic() + ask.seconds
+    done: list[Done] = []
+    with open(ask.table.journal(share.part), "ab", buffering=0) as journal:
+        journal.write(b"begin\n")
+        for number, one in enumerate(share.sources):
+            if done and (time.monotonic() > until or os.path.exists(ask.table.stop)):
+                break
+            journal.write(b"%d\n" % number)
+            one = one._replace(deaths=one.deaths + before[number])
+            begin = [writer.at for writer in writers.values()]
+            result, rows = _rows(one, ask)
+            writers["models"].write([row.model for row in rows])
+            writers["layers"].write([layer for row in rows for layer in row.layers])
+            models, layers = zip(begin, [writer.at for writer in writers.values()], strict=True)
+            done.append(result._replace(models_range=models, layers_range=layers))
+    return done
+
+
+def deaths(table: Table, share: Share) -> Counter[int]:
+    """Over which sources of a share, by their numbers, earlier attempts at it ended without a word."""
+    found: Counter[int] = Counter()
+    with suppress(OSError), open(table.journal(share.part), "rb") as journal:
+        for attempt in journal.read().split(b"begin\n"):
+            numbers = attempt.split()
+            if numbers:
+                found[int(numbers[-1])] += 1
+    return found
+
+
+def begun(table: Table) -> int:
+    """How many sources those who are at work have begun."""
+    count = 0
+    with suppress(OSError):
+        for name in os.listdir(table.journals):
+            with suppress(OSError), open(table.journal(name), "rb") as journal:
+                count += max(journal.read().rpartition(b"begin\n")[2].count(b"\n") - 1, 0)
+    return count
+
+
+def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
+    """The rows of a source, and what is remembered of it."""
+    source: Any = named(one.source, ask.reach)
+    listed = Found(source, one.size, one.mark)
+    fault = one.fault
+    if one.deaths >= MOST_DEATHS:
+        fault = f"the process that read it was killed {one.deaths} times, possibly because memory ran out"
+    if fault is not None:
+        why = NotAModel(fault) if one.no_model else None
+        rows = [failed(source, one.size, one.mark, fault)._replace(fault=why)]
+        return _told(one, listed, rows, again=not one.no_model)
+    for _ in range(2):
+        before = _described(source, ask.reach) or listed
+        rows = rows_of(source, before.size, before.mark, ask.code)
+        after = _described(source, ask.reach) or before
+        if (after.size, after.mark) == (before.size, before.mark):
+            return _told(one, before, rows, again=any(_may_pass(source, row.fault) for row in rows))
+    return _told(one, before, [failed(source, before.size, before.mark, "changed while it was read")], again=True)
+
+
+def _told(one: Listed, found: Found, rows: list[ModelRows], *, again: bool) -> tuple[Done, list[ModelRows]]:
+    """What is remembered of a source, and its rows; none where it holds no model, and was not named."""
+    faults = [row.fault for row in rows]
+    passed = not one.named and all(
+        isinstance(fault, LayerExplainError) and holds_no_model(found.source, fault) for fault in faults
+    )
+    rows = [] if passed else rows
+    errors = sum(row.model["error"] is not None for row in rows)
+    return Done(one.source, found.size, found.mark, (0, 0), (0, 0), len(rows), errors, passed, again), rows
+
+
+def _described(source: str, reach: Reach) -> Found | None:
+    try:
+        return describe(source, reach)
+    except SourceError:
+        return None
+
+
+def _may_pass(source: str, fault: Exception | None) -> bool:
+    """Whether a fault may be gone in the next run, although the source has not changed."""
+    if fault is None or isinstance(fault, NotAModel):
+        return False
+    words = str(fault) if isinstance(fault, LayerExplainError) else ""
+    return is_remote(source) or isinstance(fault, OSError | MemoryError) or "may not be read" in words

@@ -1,0 +1,255 @@
+"""One run of a catalogue: list the sources, let processes or a cluster write parts of what is missing, put the tables
+together.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from layerexplain.catalogues.manifest import Counts, Done, Listed, Manifest
+from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
+from layerexplain.catalogues.table import Table, assemble, opened, table_at, tidy, without_stale_rows
+from layerexplain.catalogues.writers import TABLES
+from layerexplain.errors import LayerExplainError, NotAModel
+from layerexplain.processes import Result, processors, shared
+from layerexplain.records import NamedTuple
+from layerexplain.sources.listing import find_sources
+from layerexplain.sources.names import USUAL, Reach
+
+_LEAST_IN_A_PART, _MOST_IN_A_PART = 8, 1000
+_PARTS_EACH = 8
+"""A process gets at least so many parts, if there are sources enough, so that all end at about the same time."""
+
+_TICK = 0.5
+
+
+class CatalogueProgress(NamedTuple):
+    """How far a run is: sources listed, those done in it, those that it has to do (None while they are listed), models
+    with an error so far, and seconds since it began to read."""
+
+    listed: int
+    done: int
+    to_do: int | None
+    errors: int
+    seconds: float
+
+
+class Catalogued(NamedTuple):
+    """What a catalogue holds after a run: models, those with an error, sources that hold no model and were passed over,
+    sources that were read in this run, and those that are missing since it was interrupted. `paths` are the tables."""
+
+    models: int
+    errors: int
+    passed: int
+    read: int
+    missing: int
+    paths: tuple[str, ...]
+
+
+Tell = Callable[[CatalogueProgress], None]
+
+
+def catalogue(
+    sources: Iterable[str],
+    to: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    jobs: int | None = None,
+    dask: str | None = None,
+    code: Sequence[str] = (),
+    reach: Reach = USUAL,
+    tell: Tell | None = None,
+) -> Catalogued:
+    """Write a table of many models: a row a model and a row a layer.
+
+    Args:
+        sources: Paths, URLs and globs; with `recursive` directories are walked.
+        to: Where the table goes: `zoo.parquet` (a directory of parts, by pyarrow), `zoo.jsonl` or `zoo.csv`. The table
+            of layers is beside it: `zoo.layers.parquet`.
+        recursive: Whether directories are walked.
+        resume: Carry on a table that is there: what it has of sources that have not changed stays.
+        overwrite: Write a table that is there anew.
+        jobs: How many processes read; None is one a processor.
+        dask: The address of a Dask cluster that reads in their place, or "local" for one on this machine.
+        code: Files that say what own layers compute.
+        reach: How remote sources are read.
+        tell: Called about twice a second with the progress.
+
+    Returns:
+        What the table holds. A source that cannot be read is a row with its `error`.
+
+    Raises:
+        LayerExplainError: The table is there already, or cannot be written.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "net.yaml").write_text("input: [784]\\nlayers:\\n  - Dense: 10\\n")
+    >>> catalogue([str(folder)], folder / "zoo.jsonl", recursive=True, jobs=1).models
+    1
+    """
+    shown = os.fspath(to)
+    table = table_at(shown)
+    run = _Run(
+        table, shown, jobs or processors(), dask, Ask(table, tuple(code), reach), tell or (lambda progress: None)
+    )
+    facts = {"layers of --code": ", ".join(code) or "none"}
+    with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
+        return run.done(manifest, _listed(sources, recursive, reach))
+
+
+def _listed(sources: Iterable[str], recursive: bool, reach: Reach) -> Iterator[Listed]:
+    for source in sources:
+        for found in find_sources([source], recursive=recursive, reach=reach):
+            fault = None if found.fault is None else found.fault.fact
+            no_model = isinstance(found.fault, NotAModel)
+            yield Listed(str(found.source), found.size, found.mark, found.source == source, fault, no_model)
+
+
+class _Run:
+    """One run; `stopped` says that it was interrupted."""
+
+    def __init__(self, table: Table, shown: str, jobs: int, dask: str | None, ask: Ask, tell: Tell) -> None:
+        self.table = table
+        self.shown = shown
+        self.jobs = jobs
+        self.dask = dask
+        self.ask = ask
+        self.tell = tell
+        self.stopped = False
+        self.read = 0
+        self.errors = 0
+        self._parts = 0
+
+    def done(self, manifest: Manifest, listed: Iterator[Listed]) -> Catalogued:
+        """Do all of it."""
+        for count in manifest.enter_listed(listed):
+            self.tell(CatalogueProgress(count, 0, None, 0, 0))
+        self._without_stale(manifest)
+        manifest.forget()
+        with self._interruptible():
+            self._read_all(manifest)
+            assemble(self.table, manifest)
+        tidy(self.table, manifest)
+        counts = manifest.counts()
+        missing = counts.sources - counts.done
+        paths = tuple(map(self.table.of, TABLES))
+        return Catalogued(counts.models, counts.errors, counts.passed, self.read, missing, paths)
+
+    def _name(self, manifest: Manifest) -> str:
+        self._parts += 1
+        return f"part-{manifest.run:03}-{self._parts:06}"
+
+    def _without_stale(self, manifest: Manifest) -> None:
+        """Take the rows of sources that have changed or are gone out of the parts."""
+        tasks = ((part, self._name(manifest), manifest.kept(part)) for part in manifest.stale_parts())
+        with closing(shared(tasks, partial(_renewed, self.table), 1)) as results:
+            for result in results:
+                if result is None:
+                    continue
+                part, other, kept = result.item
+                if result.died or isinstance(result.value, str):
+                    fault = "a part could not be written anew" if result.died else result.value
+                    raise LayerExplainError(fault, source=self.shown)
+                manifest.replace(part, (other if self.table.is_parts else part) if kept else None, result.value)
+                if self.table.is_parts:
+                    for name in TABLES:
+                        with suppress(OSError):
+                            os.unlink(self.table.file(name, part))
+
+    def _read_all(self, manifest: Manifest) -> None:
+        """Sweep over what is waiting until nothing is: a part may end before all of its share is read."""
+        counts = manifest.counts()
+        before = counts.sources - counts.done
+        self._told(counts, before)
+        size = min(_MOST_IN_A_PART, max(_LEAST_IN_A_PART, before // (self.jobs * _PARTS_EACH)))
+        started = time.monotonic()
+        rest = before
+        while rest and not self.stopped:
+            progressed = False
+            shares = (Share(self._name(manifest), some) for some in self._until_stopped(manifest.waiting(size)))
+            with closing(self._results(shares)) as results:
+                for result in results:
+                    if result is not None:
+                        progressed |= self._entered(manifest, result)
+                        rest = before - self.read
+                    now = CatalogueProgress(counts.sources, self.read + begun(self.table), before, self.errors, 0)
+                    self.tell(now._replace(seconds=time.monotonic() - started))
+            if not progressed and not self.stopped:
+                raise LayerExplainError("no part of it could be written", source=self.shown)
+
+    def _told(self, counts: Counts, before: int) -> None:
+        self.tell(CatalogueProgress(counts.sources, 0, before, 0, 0))
+
+    def _until_stopped(self, some: Iterator[list[Listed]]) -> Iterator[list[Listed]]:
+        for sources in some:
+            if self.stopped:
+                return
+            yield sources
+
+    def _results(self, shares: Iterator[Share]) -> Generator[Result | None, None, None]:
+        work = partial(write_part, self.ask)
+        if self.dask is not None:
+            from layerexplain.catalogues.cluster import on_cluster
+
+            return on_cluster(shares, work, self.dask, self.jobs, _TICK)
+        if self.jobs == 1:
+            return (Result(share, work(share)) for share in shares)
+        return shared(shares, work, self.jobs, ordered=False, tick=_TICK)
+
+    def _entered(self, manifest: Manifest, result: Result) -> bool:
+        """Enter what came of a share; whether that brings the run on."""
+        share: Share = result.item
+        if result.died:
+            for number in deaths(self.table, share):
+                manifest.died(share.sources[number].source)
+            with suppress(OSError):
+                os.unlink(self.table.journal(share.part))
+            return True
+        written: Written = result.value
+        if written.fault is not None:
+            raise LayerExplainError(
+                f"{written.fault}; what is written stays, --resume carries it on", source=self.shown
+            )
+        manifest.enter(written.part, written.done)
+        self.read += len(written.done)
+        self.errors += sum(one.errors for one in written.done)
+        return bool(written.done)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """The first Ctrl-C lets those who are at work end what they read and write it; a second ends all at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: Any) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+            with suppress(OSError), open(self.table.stop, "wb"):
+                pass
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _renewed(table: Table, task: tuple[str, str, Sequence[Done]]) -> Any:
+    """A part without the rows that are not true any more; why not, as text, where it cannot be written."""
+    try:
+        part, other, kept = task
+        return without_stale_rows(table, part, other, kept)
+    except Exception as error:
+        return f"cannot be written: {error}"

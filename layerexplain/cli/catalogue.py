@@ -1,0 +1,187 @@
+"""`layerexplain catalogue`: a table of many models."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from layerexplain import api
+from layerexplain.cli import options
+from layerexplain.cli.failures import clean, note
+from layerexplain.errors import SourceError
+
+if TYPE_CHECKING:
+    from layerexplain.api import Catalogued, CatalogueProgress
+
+
+@click.command("catalogue", short_help="Write a table of many models: one row per model, one row per layer.")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
+@click.option(
+    "--to", metavar="TABLE", required=True, type=click.Path(),
+    help="The table: zoo.parquet (a directory, needs pyarrow), zoo.jsonl or zoo.csv. The rows of layers go beside it: "
+    "zoo.layers.parquet, …",
+)  # fmt: skip
+@click.option("--recursive", "-r", is_flag=True, help="Walk directories; files that hold no model are passed over.")
+@click.option(
+    "--from-file", "lists", metavar="FILE", multiple=True, type=click.Path(allow_dash=True),
+    help="A file with one source per line, or with NUL between them (find -print0); - is standard input. Repeatable.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Carry on: read only what is missing or has changed (size, time, ETag).")
+@click.option("--overwrite", is_flag=True, help="Write a table that is there anew.")
+@options.number_option("--jobs", 1, 256, short="-j", help="Read with N processes. Default: one per processor.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Read on a Dask cluster, by the address of its scheduler; local starts one here."
+)
+@options.code_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    to: str,
+    recursive: bool,
+    lists: tuple[str, ...],
+    resume: bool,
+    overwrite: bool,
+    jobs: int | None,
+    dask: str | None,
+    code: tuple[str, ...],
+    quiet: bool,
+) -> None:
+    """Write a table of many models: one row per model, one row per layer.
+
+    SOURCE is a model as for summary, a glob ('models/**/*.keras'), a URL, or with --recursive a directory. A source
+    that cannot be read costs its row, which says why. Ctrl-C keeps what is done; --resume carries it on.
+
+    \b
+    Examples:
+      layerexplain catalogue --recursive models/ --to zoo.parquet
+      layerexplain catalogue 's3://bucket/**/*.keras' --to zoo.parquet --resume
+      find . -name '*.h5' -print0 | layerexplain catalogue --from-file - --to zoo.jsonl --jobs 8
+      layerexplain catalogue -r models/ --to zoo.parquet --dask tcp://scheduler:8786
+      duckdb -c "SELECT source, params FROM 'zoo.parquet/*.parquet' ORDER BY params DESC LIMIT 10"
+    """
+    if not sources and not lists:
+        raise click.UsageError("give a SOURCE, or a list of them with --from-file")
+    if "-" in sources:
+        raise click.UsageError("'-' is no SOURCE of a catalogue; --from-file - reads names from standard input")
+    if resume and overwrite:
+        raise click.UsageError("--resume carries on what --overwrite removes; give one of the two")
+    shown = Shown(to, quiet)
+    try:
+        found = api.catalogue(
+            _each(sources, lists), to, recursive=recursive, resume=resume, overwrite=overwrite, jobs=jobs, dask=dask,
+            code=code, tell=shown.tell,
+        )  # fmt: skip
+    finally:
+        shown.end()
+    click.echo(_told(found), err=True)
+    if found.missing:
+        note(f"{found.missing:,} sources were not read; --resume carries on")
+        ctx.exit(130)
+    if found.errors:
+        ctx.exit(1)
+
+
+def _told(found: Catalogued) -> str:
+    models, layers = map(clean, found.paths)
+    parts = [f"{_count(found.models, 'model')} in {models}, their layers in {layers}"]
+    if found.errors:
+        parts.append(f"{_count(found.errors, 'error')}: see the column error")
+    if found.passed:
+        parts.append(f"{_count(found.passed, 'file')} without a model passed over")
+    if found.read != found.models or not found.read:
+        parts.append(f"{_count(found.read, 'source')} read now")
+    return "; ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _each(sources: Iterable[str], lists: Iterable[str]) -> Iterator[str]:
+    """The sources that are typed, and those that files list."""
+    yield from sources
+    for path in lists:
+        if path == "-":
+            yield from _names(sys.stdin.buffer)
+            continue
+        try:
+            with open(path, "rb") as file:
+                yield from _names(file)
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
+
+
+def _names(file: IO[bytes]) -> Iterator[str]:
+    """The names in a file, one a line, or with NUL between them."""
+    import os
+
+    rest, end = b"", b"\n"
+    while piece := file.read(1 << 16):
+        rest += piece
+        end = b"\0" if b"\0" in piece else end
+        *whole, rest = rest.split(end)
+        yield from [os.fsdecode(name) for line in whole if (name := line.rstrip(b"\r"))]
+    if rest:
+        yield os.fsdecode(rest)
+
+
+# Progress -----------------------------------------------------------------------------------------------------------
+
+_WIPE = "\r\x1b[K"
+_LOG_SECONDS = 10
+
+
+class Shown:
+    """Progress on standard error: a line that is written over on a terminal, a line every ten seconds in a log."""
+
+    def __init__(self, name: str, quiet: bool) -> None:
+        self._name = clean(name)[-30:]
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + (0 if self._terminal else _LOG_SECONDS)
+        self._shown = False
+
+    def tell(self, now: CatalogueProgress) -> None:
+        """Show how far it is, if it is time to."""
+        if self._quiet or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + (0.2 if self._terminal else _LOG_SECONDS)
+        text = f"{self._name}: {progress_words(now)}"
+        sys.stderr.write(f"{_WIPE}{text}" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+        self._shown = self._terminal
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write(_WIPE)
+            sys.stderr.flush()
+
+
+def progress_words(now: CatalogueProgress) -> str:
+    """How far a run is, in words.
+
+    >>> from layerexplain.catalogues.run import CatalogueProgress
+    >>> progress_words(CatalogueProgress(listed=5000, done=1200, to_do=4000, errors=3, seconds=2.4))
+    '1,200 of 4,000 sources, 500 a second, 3 errors, 0:06 left'
+    """
+    if now.to_do is None:
+        return f"{now.listed:,} sources listed"
+    parts = [f"{now.done:,} of {_count(now.to_do, 'source')}"]
+    rate = now.done / now.seconds if now.seconds > 0 else 0
+    if rate:
+        parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second")
+    if now.errors:
+        parts.append(_count(now.errors, "error"))
+    if rate and now.done < now.to_do:
+        minutes, seconds = divmod(round((now.to_do - now.done) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        parts.append(f"{left} left")
+    return ", ".join(parts)
