@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from cProfile import Profile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,19 @@ def with_skips(count: int) -> dict[str, Any]:
     return keras_object("Functional", name="f", layers=layers, **ends)
 
 
+def with_notes(count: int) -> dict[str, Any]:
+    """Each layer has a note, in the same words, and they are in reverse order."""
+    made = ["input", *[f"dense{i}" for i in range(count)]]
+    layers = [
+        {**keras_object("Dense", name=name, units=3, strange=1), "name": name,
+         "inbound_nodes": [{"args": [tensor(before)], "kwargs": {}}]}
+        for before, name in pairwise(made)
+    ]  # fmt: skip
+    first = {**keras_object("InputLayer", name="input", batch_shape=[None, 2]), "name": "input", "inbound_nodes": []}
+    ends = {"input_layers": [["input", 0, 0]], "output_layers": [[made[-1], 0, 0]]}
+    return keras_object("Functional", name="f", layers=[*reversed(layers), first], **ends)
+
+
 def calls(of: Callable[[], Any]) -> int:
     """How many functions, of Python's and of C's, are called."""
     profile = Profile()
@@ -89,7 +103,7 @@ def explanation(path: Path, format: str) -> None:
     ("command", "format"),
     [*[(summary, format) for format in FORMATS], (explanation, "table"), (explanation, "json")],
 )
-@pytest.mark.parametrize("kind", [sequential, with_skips])
+@pytest.mark.parametrize("kind", [sequential, with_skips, with_notes])
 def test_calls_grow_with_the_layers(
     kind: Callable[[int], Any], command: Callable[[Path, str], None], format: str, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.h5_worker import windows
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.frontends.keras.weight_tensors import role_of
@@ -89,6 +90,13 @@ def test_shards(tmp_path: Path) -> None:
     assert [path for path, *_ in listed(index)] == [path for path, *_ in listed(h5_bytes(classes(DENSE)))]
     assert values(index, "/layers/dense/vars/1").tolist() == [50, 51]
     assert values(index, "/layers/dense/vars/0").tolist() == array(3, 2).tolist()
+
+
+def test_the_time_to_list_is_that_of_all_shards_together(tmp_path: Path) -> None:
+    index = shards(tmp_path)
+    words = "has weights in so many files that listing them takes too long"
+    with pytest.raises(SourceError, match=words), open_weights(str(index), patience=1e-6):
+        pass
 
 
 def test_shards_in_a_directory_and_in_an_archive(tmp_path: Path) -> None:

@@ -429,6 +429,17 @@ def test_progress_on_a_terminal() -> None:
     assert told.endswith("\r\x1b[K")
 
 
+def test_progress_inside_a_large_tensor(tmp_path: Path) -> None:
+    file = tmp_path / "large.weights.h5"
+    with h5py.File(file, "w") as root:  # a hole: nothing is stored of its 80 MB
+        root.create_dataset("layers/dense/vars/0", (4001, 5003), dtype="f4")[7, 5] = 3
+    told: list[tuple[object, ...]] = []
+    table = list_weights(str(file), stats=True, progress=lambda *what: told.append(what))
+    assert told == [(0, 1), (0, 1, "84% of the next"), (1, 1)]
+    assert table.weights[0].statistics is not None
+    assert table.weights[0].statistics.max == 3 and table.weights[0].statistics.zeros == 4001 * 5003 - 1
+
+
 def test_what_is_imported() -> None:
     """`summary` of a .keras loads nothing of this; `weights` of a spec no NumPy."""
     heavy = "{'h5py', 'numpy', 'tensorflow', 'keras'} & set(sys.modules)"

@@ -6,7 +6,7 @@ its blocks; a block says what it is, the printer how that looks. Texts are raw: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.records import NamedTuple
@@ -293,16 +293,16 @@ def title(name: str, about: Iterable[str]) -> Heading:
     return Heading(1, (Span(name, "name"),), tuple([(Span(one),) for one in about if one]))
 
 
-def noted(notes: Sequence[Any]) -> dict[str, list[str]]:
-    """Each message of the notes, once, and the layers that it holds for."""
-    holds_for: dict[str, list[str]] = {}
+def noted(notes: Sequence[Any]) -> dict[str, dict[str, None]]:
+    """Each message of the notes, once, and the layers that it holds for: as keys, since there may be thousands."""
+    holds_for: dict[str, dict[str, None]] = {}
     for note in notes:
-        names = holds_for.setdefault(note.message, [])
-        if note.layer is not None and note.layer not in names:
-            names.append(note.layer)
+        names = holds_for.setdefault(note.message, {})
+        if note.layer is not None:
+            names[note.layer] = None
     return holds_for
 
 
-def notes_block(holds_for: dict[str, list[str]], only: str = "") -> Notes:
+def notes_block(holds_for: Mapping[str, Iterable[str]], only: str = "") -> Notes:
     """The block of notes."""
     return Notes(tuple([(message, tuple(names)) for message, names in holds_for.items()]), only)

@@ -27,7 +27,7 @@ from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.stored_weights import unbuilt_layers, unbuilt_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
 """Told how many tensors have been read, and how many there are."""
 
 
@@ -47,7 +47,8 @@ def list_weights(
         stats: Whether the values are read, one tensor at a time, for their statistics.
         inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
         code: Files that say what own layers of the source compute.
-        progress: Called as `progress(done, count)` when tensors have been read.
+        progress: Called as `progress(done, count)` when tensors have been read, inside a large one also with words
+            on how much of it.
 
     Raises:
         LayerExplainError: if the source cannot be opened or has neither a model nor weights.
@@ -221,10 +222,15 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
     found: dict[str, Statistics] = {}
     notes: list[Note] = []
     for number, tensor in enumerate(tensors):
+        hear = None
         if progress is not None:
             progress(number, len(tensors))
+
+            def hear(read: int, number: int = number, tensor: StoredTensor = tensor) -> None:
+                progress(number, len(tensors), f"{min(read / tensor.bytes, 1):.0%} of the next")
+
         try:
-            found[tensor.path] = stored.statistics(tensor)
+            found[tensor.path] = stored.statistics(tensor, hear)
         except SourceError as error:
             notes.append(Note("unreadable-values", None, error.fact))
     if progress is not None:

@@ -91,8 +91,11 @@ class Service:
         self._owner = 0
         self._target: H5Target | None = None
 
-    def ask(self, target: H5Target, what: str, *, seconds: float, **details: Any) -> Answer:
-        """What the child answers. `seconds` is how much of the processor's time it may take.
+    def ask(
+        self, target: H5Target, what: str, *, seconds: float, hear: Callable[[int], None] | None = None, **details: Any
+    ) -> Answer:
+        """What the child answers. `seconds` is how much of the processor's time it may take; `hear` is told how many
+        bytes it has gone through, where reading takes long.
 
         Raises SourceError for a damaged or hostile file.
         """
@@ -112,7 +115,7 @@ class Service:
             watch = _Watch(process, min(60 + 4 * seconds, _LONGEST_WAIT))
             try:
                 answer = _exchange(
-                    process, request, b"" if same else target.data or b"", partial(_serve, target, watch)
+                    process, request, b"" if same else target.data or b"", partial(_serve, target, watch), hear
                 )
             except SourceError:  # what the child needs cannot be fetched, and it waits for it
                 self._end()
@@ -217,7 +220,11 @@ def _serve(target: H5Target, watch: _Watch, start: int, count: int) -> bytes:
 
 
 def _exchange(
-    process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes, serve: Callable[[int, int], bytes]
+    process: subprocess.Popen[bytes],
+    request: dict[str, Any],
+    data: bytes,
+    serve: Callable[[int, int], bytes],
+    hear: Callable[[int], None] | None,
 ) -> Answer:
     requests, answers = process.stdin, process.stdout
     assert requests is not None  # noqa: S101 (asked for in _started)
@@ -234,6 +241,10 @@ def _exchange(
         return found
 
     value = message()
+    while "done" in value:
+        if hear is not None and isinstance(value["done"], int):
+            hear(value["done"])
+        value = message()
     following = value.get("bytes", 0)
     if not isinstance(following, int) or not 0 <= following <= request.get("most", 0):
         raise ValueError("more bytes than were requested")

@@ -16,6 +16,8 @@ from layerexplain.records import NamedTuple
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, NotImplementedError)
 
 _NUMBERS = "biufc"
+_HARD, _SOFT = 0, 1
+"""Kinds of links, as h5py.h5l numbers them."""
 _MAX_CHUNKS = 10_000
 
 
@@ -52,6 +54,7 @@ def list_tree(root: Any) -> H5Tree:
     # A group is opened when its turn comes: a file may have more of them than can be open at once.
     waiting: list[tuple[tuple[str, ...], Any, bytes]] = [((), root.id, b".")]
     visited = 0
+    dtypes: dict[Any, str | None] = {}
     while waiting:
         parts, parent, own = waiting.pop()
         group = h5py.h5g.open(parent, own)
@@ -59,30 +62,30 @@ def list_tree(root: Any) -> H5Tree:
         if name:
             names[parts] = name
         inner: list[tuple[tuple[str, ...], Any, bytes]] = []
-        for raw in group:
-            visited += 1
-            if visited > MAX_H5_OBJECTS:
-                raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has that many")
+        visited += group.get_num_objs()
+        if visited > MAX_H5_OBJECTS:
+            raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has that many")
+        for raw, kind, address in _links(group):
             path = (*parts, raw.decode("utf-8", "backslashreplace"))
-            link, refused = _link(group, raw, path)
+            refused = _refused(raw, kind, path)
             if refused is not None:
                 notes.append(refused)
                 continue
             member = h5py.h5o.open(group, raw)
             if isinstance(member, h5py.h5d.DatasetID):
-                found = _dataset(member, path)
+                found = _dataset(member, path, dtypes)
                 if isinstance(found, Note):
                     notes.append(found)
                 else:
                     datasets.append(found)
             elif isinstance(member, h5py.h5g.GroupID):
-                if link.u in seen:
+                if address in seen:
                     notes.append(_note("hard-link", path, "is a group that was read before, under another name"))
                     continue
                 if len(path) > MAX_H5_DEPTH:
                     raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
-                seen.add(link.u)
-                addresses[path] = link.u
+                seen.add(address)
+                addresses[path] = address
                 inner.append((path, group, raw))
         waiting += reversed(inner)
     return H5Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
@@ -103,41 +106,56 @@ def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ..
     return tuple(ordered)
 
 
-def _link(group: Any, raw: bytes, path: tuple[str, ...]) -> tuple[Any, Note | None]:
-    """A link of a group, and why it is not followed, or None for one that names an object of the same file."""
+def _links(group: Any) -> list[tuple[bytes, int, Any]]:
+    """The name, the kind and the address of each link of a group, told by one walk: to ask for each again takes as long
+    as all else. They come in the order of names, or in that in which they were made where the file keeps that."""
     import h5py
 
+    found: list[tuple[bytes, int, Any]] = []
+    kept = group.get_create_plist().get_link_creation_order() & h5py.h5p.CRT_ORDER_TRACKED
+    order = h5py.h5.INDEX_CRT_ORDER if kept else h5py.h5.INDEX_NAME
+    group.links.iterate(lambda name, link: found.append((name, link.type, link.u)), info=True, idx_type=order)
+    return found
+
+
+def _refused(raw: bytes, kind: int, path: tuple[str, ...]) -> Note | None:
+    """Why a link is not followed; None for one that names an object of the same file."""
     # No writer makes such a name; opening it would walk along it, through whatever link it names.
     if b"/" in raw or raw in (b"", b".", b".."):
-        return None, _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
-    link = group.links.get_info(raw)
-    if link.type == h5py.h5l.TYPE_HARD:
-        return link, None
-    if link.type == h5py.h5l.TYPE_SOFT:
-        return link, _note("soft-link", path, "is a soft link, which is not followed")
-    return link, _note("external-link", path, "is a link to another file, which is not followed")
+        return _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
+    if kind == _HARD:
+        return None
+    if kind == _SOFT:
+        return _note("soft-link", path, "is a soft link, which is not followed")
+    return _note("external-link", path, "is a link to another file, which is not followed")
 
 
-def _dataset(dataset: Any, path: tuple[str, ...]) -> Dataset | Note:
-    """An array's shape and dtype, or why it is passed over."""
-    import h5py
+def _dataset(dataset: Any, path: tuple[str, ...], dtypes: dict[Any, str | None]) -> Dataset | Note:
+    """An array's shape and dtype, or why it is passed over; `dtypes` are the names of dtypes that were met before."""
+    from h5py import h5d, h5s
 
     plan = dataset.get_create_plist()
-    if plan.get_layout() == h5py.h5d.VIRTUAL:
+    layout = plan.get_layout()
+    if layout == h5d.VIRTUAL:
         return _note("virtual-dataset", path, "is a virtual dataset, whose parts are stored elsewhere and are not read")
-    if plan.get_external_count() > 0:
+    if layout == h5d.CONTIGUOUS and plan.get_external_count() > 0:
         return _note("external-link", path, "stores its values in another file, which is not read")
-    if dataset.get_space().get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
+    space = dataset.get_space()
+    if space.get_simple_extent_type() not in (h5s.SIMPLE, h5s.SCALAR):
         return _note("not-an-array", path, "has no values")
-    kind, dtype = dataset.dtype, None
-    if kind.kind in _NUMBERS and kind.names is None and kind.subdtype is None:
-        dtype = str(kind.name)
-    elif kind.kind == "V" and kind.names is None and kind.subdtype is None:
-        # NumPy has no bfloat16 of its own: HDF5 keeps opaque bytes, and Keras says in an attribute what they are.
+    kind = dataset.dtype
+    if kind not in dtypes:
+        is_plain = kind.names is None and kind.subdtype is None
+        dtypes[kind] = (
+            str(kind.name) if is_plain and kind.kind in _NUMBERS else "" if is_plain and kind.kind == "V" else None
+        )
+    # NumPy has no bfloat16 of its own: HDF5 keeps opaque bytes, and Keras says in an attribute what they are.
+    dtype = dtypes[kind]
+    if dtype == "":
         dtype = text_attribute(dataset, "dtype") or ("bfloat16" if kind.itemsize == 2 else None)
     if dtype is None:
         return _note("not-an-array", path, f"holds values of type {str(kind)[:60]}; numbers are needed")
-    return Dataset(path, tuple(map(int, dataset.shape)), dtype, int(kind.itemsize))
+    return Dataset(path, tuple(map(int, space.get_simple_extent_dims())), dtype, int(kind.itemsize))
 
 
 def _note(code: str, path: tuple[str, ...], what: str) -> Note:

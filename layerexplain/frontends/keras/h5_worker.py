@@ -18,6 +18,7 @@ from layerexplain.frontends.keras.h5_tree import DAMAGE, configuration
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
 
 _BLOCK_BYTES = 16 * 1024 * 1024
+_TOLD_BYTES = 60_000_000
 
 
 def main() -> None:
@@ -79,13 +80,16 @@ class H5Files:
         elif what == "weights":
             from layerexplain.frontends.keras.weight_layouts import list_weights
 
-            write_message(answers, {"listing": list_weights(root, classes=request["classes"])})
+            start = time.process_time()
+            listing = list_weights(root, classes=request["classes"])
+            write_message(answers, {"listing": listing, "seconds": time.process_time() - start})
         elif what == "values":
             self._values(root, request, answers)
         elif what == "statistics":
             from layerexplain.frontends.keras.weight_tensors import statistics
 
-            write_message(answers, {"statistics": statistics(_blocks(*_checked(root, request)))})
+            blocks = _told(_blocks(*_checked(root, request)), answers)
+            write_message(answers, {"statistics": statistics(blocks)})
         else:
             raise SourceError(f"is asked for {what!r}, which is not known")
 
@@ -230,6 +234,18 @@ def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
             yield plain(dataset[window], dtype)
     except DAMAGE as error:
         raise SourceError(f"{dataset.name} cannot be read ({first_line(error)})") from None
+
+
+def _told(blocks: Iterator[Any], answers: IO[bytes]) -> Iterator[Any]:
+    """The same pieces; every `_TOLD_BYTES`, how many bytes were gone through is told."""
+    done = told = 0
+    for block in blocks:
+        yield block
+        done += block.nbytes
+        if done - told >= _TOLD_BYTES:
+            told = done
+            write_message(answers, {"done": done})
+            answers.flush()
 
 
 def plain(values: Any, dtype: str) -> Any:

@@ -95,11 +95,14 @@ class WeightFile:
             raise SourceError(f"{tensor.path} cannot be read (it is not what was listed)")
         return np.frombuffer(answer.data, dtype=dtype).reshape(tensor.shape)
 
-    def statistics(self, tensor: StoredTensor) -> Statistics:
-        """What the values of a tensor are like; memory does not follow their number. Raises as `read` does."""
+    def statistics(self, tensor: StoredTensor, hear: Callable[[int], None] | None = None) -> Statistics:
+        """What the values of a tensor are like; memory does not follow their number. Raises as `read` does.
+
+        `hear` is told how many bytes were gone through, now and then.
+        """
         if tensor.path in self.raw:
             return statistics([self.read(tensor)])
-        return Statistics(*self._ask(tensor, "statistics").value["statistics"])
+        return Statistics(*self._ask(tensor, "statistics", hear=hear).value["statistics"])
 
     def _ask(self, tensor: StoredTensor, what: str, **details: Any) -> Answer:
         seconds = 10 + tensor.bytes / _READ_A_SECOND
@@ -108,7 +111,7 @@ class WeightFile:
 
 
 @contextmanager
-def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 60) -> Iterator[WeightFile | None]:
+def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 8) -> Iterator[WeightFile | None]:
     """The weights of a path or of a file's bytes, for as long as the `with`; None for a source that stores none.
 
     `patience` is how many seconds of the processor's time listing them may take at most. Raises SourceError, with the
@@ -209,21 +212,30 @@ class _Opening(NamedTuple):
     # HDF5 -------------------------------------------------------------------------------------------------------
 
     def _classes(self, files: Mapping[str, H5Target], format: str = "keras-archive", *, has_model: bool) -> WeightFile:
-        listing = joined({name: self._listing(target, classes=True) for name, target in files.items()})
+        listings = {}
+        left = self.patience
+        for name, target in files.items():
+            listings[name], taken = self._listing(target, classes=True, patience=left)
+            left -= taken
+        listing = joined(listings)
         return WeightFile(format, listing, files, has_model=has_model)
 
     def _legacy(self, target: H5Target) -> WeightFile | None:
-        listing = self._listing(target, classes=False)
+        listing, _ = self._listing(target, classes=False, patience=self.patience)
         if listing.layout is None:
             return None
         if listing.layout == "classes":
             listing = joined({"": listing})
         return WeightFile(listing.format, listing, {"": target}, has_model=listing.format == "h5")
 
-    def _listing(self, target: H5Target, *, classes: bool) -> WeightListing:
-        seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, self.patience)
+    @staticmethod
+    def _listing(target: H5Target, *, classes: bool, patience: float) -> tuple[WeightListing, float]:
+        """What is in a file, and how many seconds of the processor's time it took."""
+        seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, patience)
+        if seconds <= 0:
+            raise SourceError("has weights in so many files that listing them takes too long")
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
-        return as_listing(answer.value["listing"])
+        return as_listing(answer.value["listing"]), answer.value["seconds"]
 
 
 def _unread_npz(has_model: bool) -> WeightFile:

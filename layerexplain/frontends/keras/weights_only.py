@@ -14,8 +14,6 @@ from layerexplain.frontends.keras.weight_tensors import StoredTensor, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, Note, StoredVariable
 
-_PATIENCE = 8
-"""Seconds: a summary takes no longer than ten, whatever is in the file."""
 _LISTED = "the layers are those that the weights show, in the order in which the file lists them"
 _TOLD = (
     "the layers are those that the weights show, in the order in which the file stores them; their types follow from "
@@ -26,7 +24,7 @@ _TOLD = (
 
 def read_weights_only(source: str | bytes, otherwise: str) -> Model:
     """Read the layers that a file of weights shows. Raises SourceError with `otherwise` if it contains none."""
-    with open_weights(source, patience=_PATIENCE) as stored:
+    with open_weights(source) as stored:
         if stored is None:
             raise NotAModel(otherwise)
         if not stored.parameters and not stored.groups:
@@ -40,7 +38,7 @@ def read_weights_only(source: str | bytes, otherwise: str) -> Model:
 def with_stored_layers(model: Model, source: str | bytes) -> Model:
     """Add the layers that the weights show to a model without a graph; configured layers stay as they are."""
     try:
-        with open_weights(source, patience=_PATIENCE) as stored:
+        with open_weights(source) as stored:
             if stored is None or not stored.parameters:
                 return model
             if model.layers and not (stored.layout == "classes" and stored.names):

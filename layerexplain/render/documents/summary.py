@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
@@ -146,15 +146,15 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
     return doc.Facts(text, only=doc.TEXT), doc.Facts(markdown, only=doc.MARKDOWN)
 
 
-def all_notes(report: Report) -> dict[str, list[str]]:
+def all_notes(report: Report) -> Mapping[str, Iterable[str]]:
     """Each message and the layers that it holds for (none: it is about the model)."""
     holds_for = doc.noted(report.notes)
     for row in layers_of(report, nested=True):
         for message in row.layer.notes:
             # A note of a row that the report's notes have too, in the same words, is not told twice.
-            names = holds_for.setdefault(message, [])
-            if not {row.layer.path, row.layer.layer} & set(names):
-                names.append(row.layer.path)
+            names = holds_for.setdefault(message, {})
+            if row.layer.path not in names and row.layer.layer not in names:
+                names[row.layer.path] = None
     return holds_for
 
 
