@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -141,6 +142,76 @@ def test_layers_of_unknown_classes_have_the_variables_that_are_named_after_them(
         rows = [(row.layer, row.type, row.params) for row in report.layers]
         assert rows == [("mine", "Mine", 15), ("mine_1", "Mine", 9), ("other", "Variables", 7)]
         assert report.totals.params == 31
+
+
+OPEN_GRAPH = metadata(
+    "Functional", "net", {}, keras_version="2.4.0",
+    model_config={"class_name": "Functional", "config": {
+        "name": "net",
+        "layers": [
+            {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+             "config": {"name": "x", "batch_input_shape": [None, 7], "dtype": "float32"}},
+            {"class_name": "Own", "name": "own", "config": {"name": "own"}, "inbound_nodes": [[["x", 0, 0, {}]]]},
+            {"class_name": "Dense", "name": "d", "config": {"name": "d", "units": 3},
+             "inbound_nodes": [[["own", 0, 0, {}]]]},
+            {"class_name": "ReLU", "name": "r", "config": {"name": "r"}, "inbound_nodes": [[["d", 0, 0, {}]]]},
+        ],
+        "input_layers": [["x", 0, 0]], "output_layers": [["r", 0, 0]],
+    }},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_behind_an_unknown_layer_the_object_graph_tells_the_variables(is_inside: bool, tmp_path: Path) -> None:
+    facts = [OPEN_GRAPH, metadata("Own", "own", {}), dense("d", 3, 5), metadata("ReLU", "r", {})]
+    kept = [("_tf_keras_network", facts[0]), *[("_tf_keras_layer", one) for one in facts[1:]]]
+    children: list[dict[str, int]] = [
+        {"layer-1": 1, "layer_with_weights-0": 2, "layer-3": 3, "optimizer": 9},
+        {"scale": 4, "parts": 8, "keras_api": 10},
+        {"kernel": 5, "bias": 6, "variables": 10},
+        {},
+    ]
+    names = [("own/s:0", (5,), True), ("d/kernel:0", (5, 3), True), ("d/bias:0", (3,), False), ("own/m:0", (2,), True)]
+    nodes = [Node(below, *one) if is_inside else Node(below) for below, one in zip(children, kept, strict=True)]
+    nodes += [Node(variable=(name, "float32", shape, trained)) for name, shape, trained in names]
+    nodes += [Node({"0": 7}), Node({"m": 11}), Node({"1": 5, "2": 4}), Node(variable=("m", "float32", (99,), False))]
+    paths = ["root", "root.layer-1", "root.layer_with_weights-0", "root.layer-3"]
+    beside = [(path, *one) for path, one in zip(paths, kept, strict=True)]
+    files = {"saved_model": saved_model_pb(nodes)} | (
+        {} if is_inside else {"keras_metadata": keras_metadata_pb(beside)}
+    )
+    report = build(read(directory(tmp_path / "m", **files)))
+    assert [(row.layer, row.params, row.trainable) for row in report.layers] == [
+        ("x", 0, 0), ("own", 7, 7), ("d", 18, 15), ("r", 0, 0),
+    ]  # fmt: skip
+    assert [(w.name, w.shape) for w in report.layers[1].weights] == [("scale", (5,)), ("parts/0", (2,))]
+    assert [note.layer for note in report.notes if note.code == "stored-weights"] == ["own", "d"]
+    assert report.totals.params == 25
+
+
+@pytest.mark.keras
+def test_own_layers_in_a_graph_that_tf_keras_saved(tmp_path: Path) -> None:
+    keras = pytest.importorskip("tf_keras")
+
+    class Own(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def build(self, shape: Any) -> None:
+            self.scale = self.add_weight("scale", (shape[-1],))
+            self.rest = [keras.layers.Dense(3), keras.layers.LSTM(2, return_sequences=True)]
+
+        def call(self, x: Any) -> Any:
+            return self.rest[1](self.rest[0](x * self.scale))
+
+    inner = keras.Sequential([keras.layers.Dense(11, input_shape=(5, 2)), Own(name="deep"), keras.layers.Dense(4)])
+    x = keras.Input((7, 5))
+    y = keras.layers.BatchNormalization()(keras.layers.Conv1D(2, 3)(Own(name="own")(x)))
+    model = keras.Model(x, keras.layers.TimeDistributed(keras.layers.Dense(4))(inner(y)))
+    model.compile("adam", "mse")
+    model.fit(np.ones((2, 7, 5)), np.ones((2, 5, 4)), verbose=0)
+    model.save(tmp_path / "m", save_format="tf")
+    report = build(read(tmp_path / "m"))
+    assert {row.layer: row.params for row in report.layers} == {one.name: one.count_params() for one in model.layers}
+    assert report.totals.params == model.count_params()
+    assert report.totals.trainable == sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
 def test_an_export_tells_signatures_and_variables(tmp_path: Path) -> None:

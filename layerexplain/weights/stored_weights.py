@@ -23,6 +23,9 @@ _PATIENCE = 6
 """Seconds: a summary takes no longer than ten, whatever is in the file."""
 
 
+_COUNTED = "its weights are counted as the file stores them"
+
+
 class StoredWeights(NamedTuple):
     """`variables` are those of each layer without a formula, `inside` the layers that the weights tell of inside one,
     as a model without a graph; both by the names that lead to the layer (`encoder/block`). `notes` are also those on
@@ -36,13 +39,29 @@ class StoredWeights(NamedTuple):
 def stored_weights(network: Network) -> StoredWeights:
     """Open the file of a traced model and list what it stores; nothing for a source without weights."""
     model = network.model
-    if model.format not in _WITH_WEIGHTS or model.source.startswith("<"):
+    if model.source.startswith("<"):
         return StoredWeights()
     try:
-        return _read(network)
+        if model.format == "saved-model":
+            return _of_saved_model(network)
+        return _read(network) if model.format in _WITH_WEIGHTS else StoredWeights()
     except SourceError as error:
         note = Note("weights-unreadable", None, f"its stored weights are not known: {error.clause}")
         return StoredWeights(notes=(note,))
+
+
+def _of_saved_model(network: Network) -> StoredWeights:
+    """The variables that hang in the object graph below the layers whose own are not known."""
+    from layerexplain.frontends.keras.saved_variables import variables_of_layers
+    from layerexplain.weights.weighted_layers import weighted_layers
+
+    known = variables_of_layers(network.model.source)
+    found = {
+        layer.where: known[layer.where]
+        for layer in weighted_layers(network)
+        if not layer.is_known and layer.where in known
+    }
+    return StoredWeights(found, {}, tuple([Note("stored-weights", where, _COUNTED) for where in found if found[where]]))
 
 
 def _read(network: Network) -> StoredWeights:
@@ -76,13 +95,12 @@ def _read(network: Network) -> StoredWeights:
     # Rows made from weights alone need no such note.
     plain = {layer.where for layer in matched.opaque if layer.layer.is_stored}
     counted = [path for path, variables in found.items() if variables and path not in plain]
-    words = "its weights are counted as the file stores them"
     notes = (
         *stored.notes,
         # In a file saved without any weights, none are missing.
         *(matched.notes if stored.tensors else ()),
         *[unbuilt_note(path) for path in unbuilt],
-        *[Note("stored-weights", path, words) for path in counted],
+        *[Note("stored-weights", path, _COUNTED) for path in counted],
     )
     return StoredWeights({p: tuple(own) for p, own in found.items() if p not in unbuilt}, inside, notes)
 

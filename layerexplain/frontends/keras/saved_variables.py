@@ -1,0 +1,101 @@
+"""The variables of a SavedModel that hang below each of its layers, by the names that lead to the layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.config_values import name_in
+from layerexplain.frontends.keras.saved_model import (
+    KERAS_IDENTIFIER,
+    METADATA,
+    NO_LAYERS,
+    SAVED_MODEL,
+    KerasNode,
+    SavedObject,
+    keras_nodes_of_metadata,
+    keras_nodes_of_objects,
+    read_saved_model_proto,
+)
+from layerexplain.frontends.keras.weight_tensors import role_of
+from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.regular_file import open_regular
+from layerexplain.model import StoredVariable
+
+_LISTS = frozenset({"keras_api", "variables", "trainable_variables", "regularization_losses"})
+"""Children of a layer that list what it has under other names, too."""
+
+
+def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
+    """Return the variables of each layer that a SavedModel's object graph shows, none for a layer that has none.
+
+    Args:
+        path: The directory, or the saved_model.pb in it.
+
+    Raises:
+        SourceError: if the file is damaged.
+    """
+    directory = path if os.path.isdir(path) else os.path.dirname(path)
+    if not os.path.isfile(os.path.join(directory, SAVED_MODEL)):
+        return {}
+    with open_regular(os.path.join(directory, SAVED_MODEL)) as file:
+        saved = read_saved_model_proto(file)
+    nodes: Sequence[KerasNode] = keras_nodes_of_objects(saved)
+    beside = os.path.join(directory, METADATA)
+    if os.path.isfile(beside):
+        with open_regular(beside) as file:
+            nodes = keras_nodes_of_metadata(file.read(MAX_CONFIG_BYTES))
+    wheres: dict[str, str] = {}
+    found: dict[str, tuple[StoredVariable, ...]] = {}
+    for node in sorted(nodes, key=lambda node: node.path.count(".")):
+        number = _number(saved.objects, node.path)
+        if number is None or node.identifier in NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER):
+            continue
+        above, _, _ = node.path.rpartition(".")
+        facts = parse_json(node.metadata, "the metadata of a layer") if node.metadata else {}
+        name = name_in(facts) if isinstance(facts, dict) else None
+        if not above or above not in wheres or not name:
+            wheres.setdefault(node.path, "")
+            continue
+        where = wheres[node.path] = f"{wheres[above]}/{name}".lstrip("/")
+        found.setdefault(where, tuple(_below(saved.objects, number)))
+    return found
+
+
+def _number(objects: Sequence[SavedObject], path: str) -> int | None:
+    """The number of the object that a path from the root leads to; names of children may hold dots."""
+    at, rest = 0, path.partition(".")[2]
+    while rest:
+        children = objects[at].children if at < len(objects) else {}
+        name = next((rest[:i] for i in _ends(rest) if rest[:i] in children), None)
+        if name is None:
+            return None
+        at, rest = children[name], rest[len(name) + 1 :]
+    return at if at < len(objects) else None
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where a name at the front of a path may end."""
+    at = text.find(".")
+    while at >= 0:
+        yield at
+        at = text.find(".", at + 1)
+    yield len(text)
+
+
+def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable]:
+    """The parameters below an object, each once, under the shortest names that lead to them: `kernel`, `cell/bias`."""
+    seen = {0, root}
+    waiting: list[tuple[int, tuple[str, ...]]] = [(root, ())]
+    for number, path in waiting:  # grows as it is read
+        for name, child in objects[number].children.items():
+            if child in seen or child >= len(objects) or name in _LISTS:
+                continue
+            seen.add(child)
+            one = objects[child]
+            if one.variable is not None:
+                if role_of(path, name) == "parameter":
+                    yield one.variable._replace(name="/".join((*path, name)))
+            elif one.identifier not in NO_LAYERS:
+                waiting.append((child, (*path, name)))
